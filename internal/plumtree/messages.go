@@ -1,0 +1,78 @@
+package plumtree
+
+import (
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+)
+
+// Message is one frame of the broadcast protocol.
+type Message interface{ broadcast() }
+
+// Gossip carries one event. The driver may reuse the struct and Body's memory
+// after Handle returns: the tree copies what it keeps.
+type Gossip struct {
+	Origin ident.Origin
+	Seq    uint64        // counts this origin's events from 1
+	Round  uint8         // hops so far: 1 when it comes from the origin itself
+	Age    time.Duration // since it was emitted, as far as the hops could tell
+	Body   []byte        // name and payload, see [Body]; opaque to relays
+}
+
+// Range is a run of events of one origin: From, From+1, … up to but not
+// including To.
+type Range struct {
+	Origin   ident.Origin
+	From, To uint64
+}
+
+// IHave announces events that the sender holds and did not push.
+type IHave struct {
+	Ranges []Range
+	Sync   bool // sent when a link comes up: all that the sender's history holds
+}
+
+// Graft asks for events and, with Eager, for the link to be eager from now on.
+// Ranges may be empty.
+type Graft struct {
+	Ranges []Range
+	Eager  bool
+	MaxAge time.Duration // do not send events older than this: the asker was not alive
+}
+
+// Prune asks the neighbour to announce instead of push.
+type Prune struct{}
+
+// Miss says why a range that a Graft asked for does not come.
+type Miss struct {
+	Range Range
+	Why   Why
+}
+
+// Why tells the ways in which a range can be missing.
+type Why uint8
+
+const (
+	// Unknown: the sender has not had these events itself (yet).
+	Unknown Why = iota
+	// Old: emitted before the asker was alive; nothing is lost.
+	Old
+	// Evicted: the sender had them, and its history let go of them.
+	Evicted
+	whys
+)
+
+// String gives the word.
+func (w Why) String() string {
+	words := [whys]string{"unknown", "old", "evicted"}
+	if w < whys {
+		return words[w]
+	}
+	return "why?"
+}
+
+func (*Gossip) broadcast() {}
+func (*IHave) broadcast()  {}
+func (*Graft) broadcast()  {}
+func (*Prune) broadcast()  {}
+func (*Miss) broadcast()   {}
