@@ -1,0 +1,23 @@
+package census
+
+import "github.com/smokesignal-go/smokesignal/internal/ident"
+
+// Message is one frame of the census protocol.
+type Message interface{ census() }
+
+// Count asks for the number of nodes. It is flooded: the first copy of a
+// (Query, Origin) makes its sender the parent, later copies count nothing.
+type Count struct {
+	Query  uint64   // the asker's number for this count
+	Origin ident.ID // the node that asks
+}
+
+// CountReply answers a Count, to the neighbour that it came from.
+type CountReply struct {
+	Query  uint64
+	Origin ident.ID
+	Nodes  uint64 // the sender and all who answered to it; zero from a node already counted
+}
+
+func (*Count) census()      {}
+func (*CountReply) census() {}

@@ -1,0 +1,85 @@
+package overlay
+
+import (
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/census"
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+	"github.com/smokesignal-go/smokesignal/netsplit"
+	"github.com/smokesignal-go/smokesignal/peerlist"
+)
+
+// The parts speak to the machine's Out through these views of the machine, each
+// in its own words. What concerns two parts meets here: a neighbour that comes
+// or goes, a probe that becomes a bridge, seeds that were looked up.
+
+type (
+	membersOut Machine
+	watchOut   Machine
+	treeOut    Machine
+	censusOut  Machine
+)
+
+func (o *membersOut) Send(to ident.Link, msg peerlist.Message) { o.out.Send(to, msg) }
+func (o *membersOut) Dial(addr string)                         { o.out.Dial(Dial{Addr: addr}) }
+func (o *membersOut) Added(token uint64, err error)            { o.out.Added(token, err) }
+
+func (o *membersOut) Close(id ident.Link, why peerlist.Reason) {
+	o.out.Close(id, why)
+	if !o.conns[id].neighbor { // else Down follows, which needs it
+		delete(o.conns, id)
+	}
+}
+
+func (o *membersOut) Up(id ident.Link) {
+	m := (*Machine)(o)
+	c := o.conns[id]
+	c.neighbor = true
+	o.conns[id] = c
+	o.out.PeerUp(c.Conn)
+	o.tree.LinkUp(o.now, id, (*treeOut)(m))
+	o.watch.NeighborUp(o.now, id, c.Peer.ID, c.Addr, c.Dialled, c.Local, (*watchOut)(m))
+	o.census.LinkUp(id)
+}
+
+func (o *membersOut) Down(id ident.Link, why peerlist.Reason) {
+	m := (*Machine)(o)
+	c := o.conns[id]
+	delete(o.conns, id)
+	o.tree.LinkDown(o.now, id, (*treeOut)(m))
+	o.watch.NeighborDown(id)
+	o.census.LinkDown(id, (*censusOut)(m))
+	o.out.PeerDown(c.Conn, why)
+}
+
+func (o *watchOut) Send(to ident.Link, msg netsplit.Message) { o.out.Send(to, msg) }
+func (o *watchOut) Dial(addr string)                         { o.out.Dial(Dial{Addr: addr, Probe: true}) }
+func (o *watchOut) Resolve(name string)                      { o.out.Resolve(name) }
+func (o *watchOut) Notify(n netsplit.Notice)                 { o.out.Notify(n) }
+
+func (o *watchOut) Close(id ident.Link) {
+	o.out.Close(id, peerlist.ReasonProbed)
+	delete(o.conns, id)
+}
+
+func (o *watchOut) Bridge(id ident.Link) {
+	c := o.conns[id]
+	c.probe = false
+	o.conns[id] = c
+	o.members.Adopt(o.now, c.Conn, (*membersOut)(o))
+}
+
+func (o *watchOut) SetSeeds(addrs []string) {
+	o.members.SetSeeds(o.now, addrs, (*membersOut)(o))
+}
+
+func (o *treeOut) Push(to ident.Link, e *plumtree.Event, age time.Duration) { o.out.Push(to, e, age) }
+func (o *treeOut) Send(to ident.Link, msg plumtree.Message)                 { o.out.Send(to, msg) }
+func (o *treeOut) Deliver(e *plumtree.Event)                                { o.out.Deliver(e) }
+func (o *treeOut) Gap(missing plumtree.Range)                               { o.out.Gap(missing) }
+
+func (o *censusOut) Send(to ident.Link, msg census.Message) { o.out.Send(to, msg) }
+func (o *censusOut) Counted(token, nodes uint64, complete bool) {
+	o.out.Counted(token, nodes, complete)
+}

@@ -1,0 +1,282 @@
+// Package overlay composes membership, netsplit healing and broadcast into the
+// one machine of a node.
+//
+// [Machine] does no I/O, owns no goroutine and reads no clock: its owner (the
+// driver of package smoke, or the simulator) tells it what happened and when,
+// and performs what it asks for through [Out]. The owner's duties:
+//
+//   - Call the methods from one goroutine at a time, with times that never go
+//     back.
+//   - Perform the actions of Out in order. They may be performed after the call
+//     has returned; none of them may call the machine.
+//   - Answer each Dial by exactly one LinkUp or DialFailed, each Resolve by one
+//     Resolved; report the end of every link by LinkDown, except of those that
+//     the machine closed.
+//   - Call Advance at Deadline, which may change with every call.
+//   - Say Congested when a link's outbox is full, and Drained when it has room.
+package overlay
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/census"
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+	"github.com/smokesignal-go/smokesignal/netsplit"
+	"github.com/smokesignal-go/smokesignal/peerlist"
+)
+
+// Out takes what a [Machine] wants done. Its methods only note it down.
+type Out interface {
+	// Send puts a control frame on a link: a message of peerlist, netsplit,
+	// plumtree or census.
+	Send(to ident.Link, message any)
+	// Push puts an event on a link, as its next hop.
+	Push(to ident.Link, e *plumtree.Event, age time.Duration)
+	Dial(d Dial)
+	// Close ends a link after what was sent on it.
+	Close(id ident.Link, why peerlist.Reason)
+	Resolve(seed string)
+
+	// PeerUp and PeerDown tell of neighbours. When a link takes the place of
+	// another to the same peer, PeerUp of the new one comes before PeerDown of
+	// the old one.
+	PeerUp(c peerlist.Conn)
+	PeerDown(c peerlist.Conn, why peerlist.Reason)
+	Deliver(e *plumtree.Event)
+	Gap(missing plumtree.Range)
+	Notify(n netsplit.Notice)
+	Added(token uint64, err error)
+	Counted(token, nodes uint64, complete bool)
+}
+
+// Dial is a wish to reach an address. It is handed back with the answer.
+type Dial struct {
+	Addr  string
+	Probe bool // netsplit wants to look, membership does not want a neighbour
+}
+
+// Config sets a [Machine] up. The parts' own fields for Self and Rand are
+// filled in from here.
+type Config struct {
+	Self  ident.Origin
+	Addr  string // what this node tells others; may be empty
+	Seeds []string
+	Rand  *rand.Rand
+
+	Membership peerlist.Config
+	Watch      netsplit.Config
+	Tree       plumtree.Config
+}
+
+// Machine is a node without its input and output.
+type Machine struct {
+	self    ident.Origin
+	members *peerlist.Membership
+	watch   *netsplit.Watch
+	tree    *plumtree.Tree
+	census  *census.Census
+	conns   map[ident.Link]conn // look-ups only
+
+	// The call under way: what the adapters below write to.
+	now time.Time
+	out Out
+}
+
+type conn struct {
+	peerlist.Conn
+	probe    bool // belongs to netsplit
+	neighbor bool
+}
+
+// New makes the machine of one node, born at now. It does nothing before Start.
+func New(now time.Time, cfg Config) *Machine {
+	cfg.Membership.Self = peerlist.Contact{ID: cfg.Self.ID, Addr: cfg.Addr}
+	cfg.Watch.Self, cfg.Watch.Addr, cfg.Watch.Seeds = cfg.Self, cfg.Addr, cfg.Seeds
+	cfg.Tree.Self = cfg.Self
+	cfg.Membership.Rand, cfg.Watch.Rand, cfg.Tree.Rand = cfg.Rand, cfg.Rand, cfg.Rand
+	return &Machine{
+		self:    cfg.Self,
+		members: peerlist.NewMembership(cfg.Membership),
+		watch:   netsplit.NewWatch(cfg.Watch),
+		tree:    plumtree.NewTree(now, cfg.Tree),
+		census:  census.New(cfg.Self),
+		conns:   make(map[ident.Link]conn),
+	}
+}
+
+// Start begins to look for the overlay.
+func (m *Machine) Start(now time.Time, out Out) {
+	m.begin(now, out)
+	m.members.Start(now, (*membersOut)(m))
+	m.watch.Start(now, (*watchOut)(m))
+}
+
+// Handle takes a frame that came on a link. It keeps nothing of a Gossip's
+// memory; every other message is the machine's from here on.
+func (m *Machine) Handle(now time.Time, id ident.Link, msg any, out Out) {
+	c, ok := m.conns[id]
+	if !ok {
+		return // closed by us meanwhile
+	}
+	m.begin(now, out)
+	if c.neighbor {
+		m.members.Heard(now, id)
+	}
+	switch msg := msg.(type) {
+	case plumtree.Message:
+		m.tree.Handle(now, id, msg, (*treeOut)(m))
+	case netsplit.Message:
+		m.watch.Handle(now, id, msg, (*watchOut)(m))
+	case census.Message:
+		m.census.Handle(now, id, msg, (*censusOut)(m))
+	case *peerlist.Join:
+		if msg.AsSeed {
+			m.watch.CalledSeed()
+		}
+		m.members.Handle(now, id, msg, (*membersOut)(m))
+	case peerlist.Message:
+		m.members.Handle(now, id, msg, (*membersOut)(m))
+	}
+}
+
+// LinkUp takes a link on which greetings were exchanged. d is the wish that it
+// answers; nil for a link that was accepted.
+func (m *Machine) LinkUp(now time.Time, c peerlist.Conn, d *Dial, out Out) {
+	m.begin(now, out)
+	probe := d != nil && d.Probe
+	m.conns[c.Link] = conn{Conn: c, probe: probe}
+	if c.Peer.ID == m.self.ID && d != nil {
+		m.watch.MetSelf(now, d.Addr, (*watchOut)(m))
+	}
+	if probe {
+		m.watch.LinkUp(now, c.Link, c.Peer.ID, d.Addr, (*watchOut)(m))
+		return
+	}
+	m.members.LinkUp(now, c, (*membersOut)(m))
+}
+
+// DialFailed takes the news that a wish to dial came to nothing.
+func (m *Machine) DialFailed(now time.Time, d Dial, err error, out Out) {
+	m.begin(now, out)
+	if d.Probe {
+		m.watch.DialFailed(now, d.Addr, err, (*watchOut)(m))
+		return
+	}
+	m.members.DialFailed(now, d.Addr, err, (*membersOut)(m))
+}
+
+// LinkDown takes the end of a link that the machine did not close.
+func (m *Machine) LinkDown(now time.Time, id ident.Link, why peerlist.Reason, err error, out Out) {
+	c, ok := m.conns[id]
+	if !ok {
+		return
+	}
+	m.begin(now, out)
+	if c.probe {
+		m.watch.LinkDown(now, id, err, (*watchOut)(m))
+	} else {
+		m.members.LinkDown(now, id, why, (*membersOut)(m))
+	}
+	delete(m.conns, id)
+}
+
+// Resolved takes the outcome of a look-up.
+func (m *Machine) Resolved(now time.Time, seed string, addrs []string, err error, out Out) {
+	m.begin(now, out)
+	m.watch.Resolved(now, seed, addrs, err, (*watchOut)(m))
+}
+
+// Emit broadcasts an event and returns its number. The body must not be changed
+// afterwards.
+func (m *Machine) Emit(now time.Time, body []byte, out Out) uint64 {
+	m.begin(now, out)
+	return m.tree.Emit(now, body, (*treeOut)(m))
+}
+
+// Add makes a neighbour of the node at addr; the answer is Out.Added.
+func (m *Machine) Add(now time.Time, addr string, token uint64, out Out) {
+	m.begin(now, out)
+	m.members.Add(now, addr, token, (*membersOut)(m))
+}
+
+// Remove lets a neighbour go, and reports whether there was such a one.
+func (m *Machine) Remove(now time.Time, peer ident.ID, out Out) bool {
+	m.begin(now, out)
+	return m.members.Remove(now, peer, (*membersOut)(m))
+}
+
+// Count counts the nodes of the overlay; the answer is Out.Counted.
+func (m *Machine) Count(now time.Time, token uint64, out Out) {
+	m.begin(now, out)
+	m.census.Start(now, token, (*censusOut)(m))
+}
+
+// SetSelf changes the address that this node tells others.
+func (m *Machine) SetSelf(now time.Time, addr string, out Out) {
+	m.begin(now, out)
+	m.members.SetSelf(addr)
+	m.watch.SetSelf(now, addr, (*watchOut)(m))
+}
+
+// Leave says goodbye to the neighbours and closes all links.
+func (m *Machine) Leave(now time.Time, out Out) {
+	m.begin(now, out)
+	m.members.Leave(now, (*membersOut)(m))
+}
+
+// Congested says that the outbox of a link is full.
+func (m *Machine) Congested(id ident.Link) { m.tree.Congested(id) }
+
+// Drained says that the outbox of a link has room again.
+func (m *Machine) Drained(now time.Time, id ident.Link, out Out) {
+	m.begin(now, out)
+	m.tree.Drained(now, id, (*treeOut)(m))
+}
+
+// Advance does what is due.
+func (m *Machine) Advance(now time.Time, out Out) {
+	m.begin(now, out)
+	m.members.Advance(now, (*membersOut)(m))
+	m.watch.Advance(now, (*watchOut)(m))
+	m.tree.Advance(now, (*treeOut)(m))
+	m.census.Advance(now, (*censusOut)(m))
+}
+
+// Deadline is when Advance is wanted next; not ok while nothing is due ever.
+func (m *Machine) Deadline() (at time.Time, ok bool) {
+	sooner := func(t time.Time, due bool) {
+		if due && (!ok || t.Before(at)) {
+			at, ok = t, true
+		}
+	}
+	sooner(m.members.Deadline())
+	sooner(m.watch.Deadline())
+	sooner(m.tree.Deadline())
+	sooner(m.census.Deadline())
+	return at, ok
+}
+
+// Degree is the number of neighbours.
+func (m *Machine) Degree() int { return m.members.Degree() }
+
+// BookLen is the number of addresses in the passive view.
+func (m *Machine) BookLen() int { return m.members.BookLen() }
+
+// Neighbors iterates over the active view, oldest neighbour first.
+func (m *Machine) Neighbors(yield func(peerlist.Conn) bool) { m.members.Neighbors(yield) }
+
+// Component names the component that this node is in; zero if it hears no beacon.
+func (m *Machine) Component() ident.ID { return m.watch.Component() }
+
+// IsBeaconing reports whether this node floods beacons.
+func (m *Machine) IsBeaconing() bool { return m.watch.IsBeaconing() }
+
+// Eager iterates over the links on which events are pushed.
+func (m *Machine) Eager(yield func(ident.Link) bool) { m.tree.Eager(yield) }
+
+// Stats counts what the broadcast did.
+func (m *Machine) Stats() plumtree.Stats { return m.tree.Stats }
+
+func (m *Machine) begin(now time.Time, out Out) { m.now, m.out = now, out }

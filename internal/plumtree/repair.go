@@ -1,0 +1,280 @@
+package plumtree
+
+import (
+	"slices"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+)
+
+// announce tells a lazy neighbour what came since the last announcement.
+func (t *Tree) announce(now time.Time, l *link, out Out) {
+	from := max(l.position, t.history.first)
+	l.position = t.history.end()
+	var ranges []Range
+	for _, x := range t.history.log[from-t.history.first:] {
+		seq := x.event.Seq
+		// Runs of one origin lie close together; look a few back, not at all.
+		at := -1
+		for i := len(ranges) - 1; i >= max(0, len(ranges)-8); i-- {
+			if r := &ranges[i]; r.Origin == x.event.Origin && seq == r.To {
+				at = i
+				break
+			}
+		}
+		if at >= 0 {
+			ranges[at].To++
+		} else {
+			ranges = append(ranges, Range{x.event.Origin, seq, seq + 1})
+		}
+	}
+	for part := range slices.Chunk(ranges, maxRanges) {
+		out.Send(l.id, &IHave{Ranges: part})
+	}
+}
+
+// onIHave looks for what we miss. An announcement on a fresh link is pulled at
+// once; any other has a moment to come by itself.
+func (t *Tree) onIHave(now time.Time, l *link, m *IHave, out Out) {
+	for _, r := range m.Ranges {
+		if r.To < r.From || r.From == 0 || r.Origin == t.cfg.Self {
+			continue
+		}
+		s := t.stream(now, r.Origin)
+		s.high = max(s.high, r.To)
+		if m.Sync {
+			r.From = s.next // whatever is before what it holds, it may have had
+		}
+		if len(s.appendMissing(nil, r.From, r.To)) == 0 && r.To <= s.next+window {
+			continue
+		}
+		fresh := !s.repairing
+		t.miss(now, s, l.id)
+		switch {
+		case m.Sync && s.asked == 0:
+			s.askAt = now
+			t.repair(now, s, out)
+		case fresh:
+			s.askAt = now.Add(t.cfg.GraftDelay)
+		}
+	}
+}
+
+// miss begins the repair of a stream, with holder as the first to ask.
+func (t *Tree) miss(now time.Time, s *stream, holder ident.Link) {
+	s.holder = holder
+	if s.repairing {
+		return
+	}
+	s.repairing = true
+	s.tried = s.tried[:0]
+	s.asked = 0
+	s.evicted = 0
+	s.askAt = now.Add(t.cfg.GraftDelay / 4) // it may be on its way on another link
+	s.giveUpAt = now.Add(t.cfg.OrderWait)
+	t.repairs = append(t.repairs, s)
+}
+
+func (t *Tree) complete(s *stream) {
+	if s.repairing {
+		s.repairing = false
+		t.repairs = slices.DeleteFunc(t.repairs, func(x *stream) bool { return x == s })
+	}
+}
+
+// repair asks a neighbour for what a stream misses, or gives it up.
+func (t *Tree) repair(now time.Time, s *stream, out Out) {
+	if !s.repairing {
+		return
+	}
+	if s.next >= s.high {
+		t.complete(s)
+		return
+	}
+	if !now.Before(s.giveUpAt) {
+		t.giveUp(now, s, out)
+		return
+	}
+	if now.Before(s.askAt) {
+		return
+	}
+	missing := s.appendMissing(nil, s.next, s.high)
+	if len(missing) == 0 {
+		t.deliver(now, s, out)
+		return
+	}
+	s.askAt = now.Add(graftRetry)
+	l := t.chooseHolder(s)
+	if l == nil {
+		return
+	}
+	s.asked = l.id
+	t.Stats.Grafts++
+	out.Send(l.id, &Graft{Ranges: missing, Eager: true, MaxAge: now.Sub(t.started)})
+	t.makeEager(now, l, out)
+}
+
+// chooseHolder is whom to ask next: who last showed that it has later events,
+// then every other neighbour in turn.
+func (t *Tree) chooseHolder(s *stream) *link {
+	if l := t.link(s.holder); l != nil && !slices.Contains(s.tried, l.id) {
+		s.tried = append(s.tried, l.id)
+		return l
+	}
+	for _, l := range t.links {
+		if !slices.Contains(s.tried, l.id) {
+			s.tried = append(s.tried, l.id)
+			return l
+		}
+	}
+	s.tried = s.tried[:0]
+	return t.link(s.holder)
+}
+
+// giveUp goes on without the first run of missing events, and says so: if later
+// events are here, or a neighbour let go of the missing ones. What was merely
+// announced, and is nowhere to be had, is forgotten: it may yet come.
+func (t *Tree) giveUp(now time.Time, s *stream, out Out) {
+	to := s.firstHeld()
+	if to == 0 {
+		to = min(s.evicted, s.high)
+	}
+	if to <= s.next {
+		s.high = s.end()
+		t.complete(s)
+		return
+	}
+	s.forgets(now)
+	t.Stats.Gaps++
+	out.Gap(Range{s.origin, s.next, to})
+	t.skip(now, s, to, out)
+}
+
+// skip moves past events that will not come.
+func (t *Tree) skip(now time.Time, s *stream, to uint64, out Out) {
+	s.next = to
+	s.high = max(s.high, to)
+	s.tried = s.tried[:0]
+	t.deliver(now, s, out)
+	s.askAt = now
+}
+
+// onGraft serves what the peer misses, and pushes to it from now on.
+func (t *Tree) onGraft(now time.Time, l *link, g *Graft, out Out) {
+	if g.Eager {
+		t.makeEager(now, l, out)
+	}
+	bornAfter := now.Add(-max(g.MaxAge, 0) - bornSlack)
+	for _, r := range g.Ranges {
+		if r.To > r.From && len(l.serve) < 2*maxRanges {
+			l.serve = append(l.serve, request{r, bornAfter})
+		}
+	}
+	t.serve(now, l, out)
+}
+
+// serve answers pulls: some now, and the rest in later turns.
+func (t *Tree) serve(now time.Time, l *link, out Out) {
+	for room := serveBytes; len(l.serve) > 0 && !l.congested; {
+		r := &l.serve[0]
+		for r.From < r.To && room > 0 {
+			e, miss := t.find(*r)
+			if miss != nil {
+				out.Send(l.id, miss)
+				r.From = miss.Range.To
+				continue
+			}
+			out.Push(l.id, e, now.Sub(e.Born))
+			r.From++
+			room -= len(e.Body) + 32
+		}
+		if r.From < r.To {
+			t.serveAt = now.Add(servePause)
+			return
+		}
+		l.serve = l.serve[1:]
+	}
+}
+
+// find is the first event of a request, or why a run of them does not come. The
+// run may go beyond the request, to say at once how far it is in vain.
+func (t *Tree) find(r request) (*Event, *Miss) {
+	s, ok := t.streams[r.Origin]
+	if !ok {
+		return nil, &Miss{r.Range, Unknown}
+	}
+	e := s.at(r.From)
+	if e != nil && !e.Born.Before(r.bornAfter) {
+		return e, nil
+	}
+	miss := &Miss{Range{r.Origin, r.From, r.From + 1}, Old}
+	to := &miss.Range.To
+	switch {
+	case e != nil:
+		for x := s.at(*to); x != nil && x.Born.Before(r.bornAfter); x = s.at(*to) {
+			*to++
+		}
+	case r.From >= s.next:
+		miss.Why = Unknown
+		for *to < r.To && *to < s.end() && s.at(*to) == nil {
+			*to++
+		}
+		if *to >= s.end() {
+			*to = max(*to, r.To)
+		}
+	default:
+		if !s.forgot.Before(r.bornAfter) {
+			miss.Why = Evicted
+		}
+		*to = max(*to, s.base) // nothing is held below base
+		for *to < s.next && s.at(*to) == nil {
+			*to++
+		}
+		*to = min(*to, s.next)
+	}
+	return nil, miss
+}
+
+// onMiss takes the news that some events do not come from this neighbour.
+func (t *Tree) onMiss(now time.Time, l *link, m *Miss, out Out) {
+	s, ok := t.streams[m.Range.Origin]
+	if !ok || s == t.own || !s.repairing || s.asked != l.id {
+		return
+	}
+	switch m.Why {
+	case Old:
+		if m.Range.From <= s.next && m.Range.To > s.next {
+			s.forgets(t.started)
+			to := min(m.Range.To, s.high)
+			if held := s.firstHeld(); held > 0 {
+				to = min(to, held)
+			}
+			t.skip(now, s, to, out)
+		}
+	case Evicted, Unknown:
+		// Another neighbour may have them. When all were asked in vain, the
+		// wait for order ends it.
+		if m.Why == Evicted {
+			s.evicted = max(s.evicted, m.Range.To)
+		}
+		s.asked, s.askAt = 0, now.Add(graftRetry/10)
+	}
+	t.repair(now, s, out)
+}
+
+// firstHeld is the first number from next on that is held, or 0.
+func (s *stream) firstHeld() uint64 {
+	for seq := max(s.next, s.base); seq < s.end(); seq++ {
+		if s.at(seq) != nil {
+			return seq
+		}
+	}
+	return 0
+}
+
+// forgets notes that an event born at that time is not held (any more).
+func (s *stream) forgets(born time.Time) {
+	if born.After(s.forgot) {
+		s.forgot = born
+	}
+}

@@ -1,0 +1,163 @@
+package plumtree
+
+import (
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+)
+
+// stream is what a node knows of one origin: which events it has had, and which
+// of them it still holds.
+//
+// held covers the numbers from base on. Below next every event was delivered
+// (or given up), whether held or not; from next on exactly the held ones were
+// received, and wait for those before them.
+type stream struct {
+	origin ident.Origin
+	next   uint64 // the next event to deliver
+	high   uint64 // one past the highest number that is known to exist
+	base   uint64
+	events []*Event  // [0] is number base; nil where not held
+	heard  time.Time // last new event
+	forgot time.Time // no event below next that is not held was born later
+
+	// Repair, while events in [next, high) are missing.
+	repairing bool
+	holder    ident.Link // who announced or had later events
+	asked     ident.Link // whom we asked last; 0: nobody
+	tried     []ident.Link
+	askAt     time.Time // when to ask (again)
+	giveUpAt  time.Time
+	evicted   uint64 // below this number, some neighbour had the events once
+}
+
+func (s *stream) at(seq uint64) *Event {
+	if seq < s.base || seq-s.base >= uint64(len(s.events)) {
+		return nil
+	}
+	return s.events[seq-s.base]
+}
+
+func (s *stream) has(seq uint64) bool { return seq < s.next || s.at(seq) != nil }
+
+func (s *stream) put(e *Event) {
+	if len(s.events) == 0 {
+		s.base = e.Seq
+	}
+	if e.Seq < s.base { // earlier than all we hold, later than all we delivered
+		shift := s.base - s.next // down to next at once, lest we come here for each
+		s.events = append(make([]*Event, shift, shift+uint64(len(s.events))), s.events...)
+		s.base = s.next
+	}
+	for uint64(len(s.events)) <= e.Seq-s.base {
+		s.events = append(s.events, nil)
+	}
+	s.events[e.Seq-s.base] = e
+}
+
+// drop lets go of an event and of the empty places before the first one held.
+func (s *stream) drop(seq uint64) {
+	if s.at(seq) == nil {
+		return
+	}
+	s.events[seq-s.base] = nil
+	for len(s.events) > 0 && s.events[0] == nil {
+		s.events = s.events[1:]
+		s.base++
+	}
+	if len(s.events) == 0 {
+		s.events = nil
+	}
+}
+
+// end is one past the highest number that is held, or next.
+func (s *stream) end() uint64 { return max(s.next, s.base+uint64(len(s.events))) }
+
+// appendHeld appends the runs of events that are held, and where none is, an
+// empty range that tells how far the origin has come.
+func (s *stream) appendHeld(list []Range) []Range {
+	if len(s.events) == 0 && s.next > 1 {
+		return append(list, Range{s.origin, s.next, s.next})
+	}
+	for i := 0; i < len(s.events); i++ {
+		if s.events[i] == nil {
+			continue
+		}
+		from := s.base + uint64(i)
+		for i < len(s.events) && s.events[i] != nil {
+			i++
+		}
+		list = append(list, Range{s.origin, from, s.base + uint64(i)})
+	}
+	return list
+}
+
+// appendMissing appends the runs in [from, to) that were not received.
+func (s *stream) appendMissing(list []Range, from, to uint64) []Range {
+	from, to = max(from, s.next), min(to, s.next+window)
+	for seq := from; seq < to && len(list) < maxRanges; {
+		if s.at(seq) != nil {
+			seq++
+			continue
+		}
+		start := seq
+		if seq < s.base { // nothing is held below base
+			seq = min(to, s.base)
+		}
+		end := s.base + uint64(len(s.events))
+		for seq < to && s.at(seq) == nil {
+			if seq >= end {
+				seq = to
+				break
+			}
+			seq++
+		}
+		list = append(list, Range{s.origin, start, seq})
+	}
+	return list
+}
+
+// progress puts giving up off.
+func (s *stream) progress(now time.Time, cfg Config) {
+	if s.repairing {
+		s.giveUpAt = now.Add(cfg.OrderWait)
+		s.askAt = now.Add(graftRetry)
+	}
+}
+
+// stream finds or begins the record of an origin. An origin that is new is
+// taken to have begun with event 1; whoever is asked for what came before we
+// were alive says so.
+func (t *Tree) stream(now time.Time, o ident.Origin) *stream {
+	if s, ok := t.streams[o]; ok {
+		return s
+	}
+	if len(t.order) >= maxStreams {
+		t.forgetStream()
+	}
+	s := &stream{origin: o, next: 1, high: 1, heard: now}
+	t.streams[o] = s
+	t.order = append(t.order, s)
+	return s
+}
+
+// forgetStream lets go of the origin that was silent longest among the oldest
+// ones, and never of our own.
+func (t *Tree) forgetStream() {
+	victim := 1
+	for i := 1; i < min(len(t.order), 64); i++ {
+		if t.order[i].heard.Before(t.order[victim].heard) {
+			victim = i
+		}
+	}
+	s := t.order[victim]
+	t.complete(s)
+	for i, e := range s.events {
+		if e != nil {
+			s.events[i] = nil // the history's log skips what its stream let go of
+		}
+	}
+	s.events = nil
+	delete(t.streams, s.origin)
+	t.order = append(t.order[:victim], t.order[victim+1:]...)
+}

@@ -1,0 +1,414 @@
+// Package plumtree carries broadcasts: each event to every node once, in the
+// order in which its origin emitted it.
+//
+// It is Plumtree (Leitão, Pereira, Rodrigues, SRDS 2007): events are pushed on
+// eager links and announced on lazy ones; a duplicate prunes the link that it
+// came on, a missing event grafts the link that announced it. To that we add
+// numbers: every origin counts its events, so a duplicate is a number already
+// seen, a hole shows by itself, announcements are ranges, and order can be kept.
+// A history, bounded in bytes and age, serves what others miss. When a link
+// comes up the two ends announce all they hold, so that a split shorter than the
+// history loses nothing.
+//
+// [Tree] is the machine. It does no I/O. The owner's duties: call its methods
+// from one goroutine at a time, perform the actions of [Out] in order, and call
+// Advance at Deadline. The contract with the membership is LinkUp and LinkDown
+// of neighbours, nothing else.
+package plumtree
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+)
+
+// Out takes what a [Tree] wants done. Its methods only note it down.
+type Out interface {
+	// Push sends an event: as one more hop, round and age counted on.
+	Push(to ident.Link, e *Event, age time.Duration)
+	Send(to ident.Link, m Message)
+	// Deliver hands an event to the program: once each, in the order of its
+	// origin. The event must not be changed; it may be kept.
+	Deliver(e *Event)
+	// Gap says that events of an origin will not be delivered.
+	Gap(missing Range)
+}
+
+// Event is one broadcast. It is not changed once it is made, and shared by the
+// history, the links it goes out on, and the handlers.
+type Event struct {
+	Origin ident.Origin
+	Seq    uint64
+	Round  uint8     // hops that it made to get here; 0 at its origin
+	Born   time.Time // when it was emitted, in this node's time
+	Body   []byte    // name and payload
+}
+
+// Config sets a [Tree] up. Fields left zero take the defaults.
+type Config struct {
+	Self ident.Origin
+	Rand *rand.Rand
+
+	// HistoryBytes bounds the bodies kept; zero means 16 MiB. HistoryAge bounds
+	// their age; zero means 5 min. Negative keeps no more than order needs.
+	HistoryBytes int
+	HistoryAge   time.Duration
+
+	// LazyDelay is the gap between announcements on lazy links. Zero means
+	// 100 ms.
+	LazyDelay time.Duration
+	// GraftDelay is how long an announced event may take to come by itself
+	// before it is asked for. Zero means 100 ms.
+	GraftDelay time.Duration
+	// OrderWait is how long an event that came early waits, without any
+	// progress, for the missing ones. Zero means 5 s.
+	OrderWait time.Duration
+}
+
+const (
+	// window is how far past the next event of an origin others are taken in.
+	window = 8192
+	// maxStreams bounds the origins that are remembered.
+	maxStreams = 16384
+	// maxRanges is how many ranges go into one frame.
+	maxRanges = 128
+	// graftRetry is the wait for a pull to bring something before another
+	// neighbour is asked. A guess: some round trips.
+	graftRetry = 500 * time.Millisecond
+	// serveBytes goes out on one link at a time in answer to pulls, and after
+	// servePause the next, so that an outbox says in between if it is too much.
+	serveBytes = 256 << 10
+	servePause = 5 * time.Millisecond
+	// bornSlack widens the life of an asker by the time that its question takes.
+	bornSlack = 500 * time.Millisecond
+	// maxTold is how many origins a new neighbour is told of, the latest ones.
+	maxTold = 1024
+)
+
+func (c Config) withDefaults() Config {
+	set := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	if c.HistoryBytes == 0 {
+		c.HistoryBytes = 16 << 20
+	}
+	if c.HistoryBytes < 0 {
+		c.HistoryBytes = 1 << 20
+	}
+	set(&c.HistoryAge, 5*time.Minute)
+	set(&c.LazyDelay, 100*time.Millisecond)
+	set(&c.GraftDelay, 100*time.Millisecond)
+	set(&c.OrderWait, 5*time.Second)
+	if c.HistoryAge < 0 {
+		c.HistoryAge = 2 * c.OrderWait
+	}
+	return c
+}
+
+// Tree is the machine. It may not be used by two goroutines at once.
+type Tree struct {
+	cfg     Config
+	started time.Time
+	links   []*link
+	streams map[ident.Origin]*stream // look-ups only
+	order   []*stream                // the same, oldest first
+	own     *stream
+	alone   uint64 // own events from here on were emitted with no neighbour
+	history history
+
+	announceAt time.Time // next announcements on lazy links; zero: none pending
+	serveAt    time.Time // next turn of serving pulls; zero: none pending
+	repairs    []*stream // streams with events missing
+	Stats      Stats
+}
+
+// Stats counts, for tests and for whoever watches.
+type Stats struct {
+	Delivered, Duplicates, Gaps, Grafts, Prunes, Dropped uint64
+}
+
+type link struct {
+	id        ident.Link
+	eager     bool      // we push events on it
+	congested bool      // its outbox is full: announce only
+	position  uint64    // in the history's log: announced up to here
+	serve     []request // pulls of the peer that are not served yet
+}
+
+type request struct {
+	Range
+	bornAfter time.Time // the asker was not alive before
+}
+
+// NewTree makes the machine of one node, born at now.
+func NewTree(now time.Time, cfg Config) *Tree {
+	t := &Tree{cfg: cfg.withDefaults(), started: now, streams: make(map[ident.Origin]*stream)}
+	t.own = t.stream(now, t.cfg.Self)
+	t.alone = t.own.next
+	return t
+}
+
+// Emit broadcasts an event of this node and returns its number. The body must
+// not be changed afterwards. This node does not deliver its own events.
+func (t *Tree) Emit(now time.Time, body []byte, out Out) uint64 {
+	e := t.history.event()
+	*e = Event{Origin: t.cfg.Self, Seq: t.own.next, Born: now, Body: body}
+	t.own.put(e)
+	t.own.next++
+	t.own.high = t.own.next
+	t.store(now, t.own, e)
+	t.spread(now, e, 0, out)
+	return e.Seq
+}
+
+// LinkUp takes a new neighbour. Its link is eager, and it is told what we hold.
+func (t *Tree) LinkUp(now time.Time, id ident.Link, out Out) {
+	if len(t.links) == 0 {
+		// What was emitted while nobody was there leaves the node only now: for
+		// all others this is its beginning.
+		for seq := t.alone; seq < t.own.next; seq++ {
+			if e := t.own.at(seq); e != nil {
+				e.Born = now
+			}
+		}
+	}
+	t.links = append(t.links, &link{id: id, eager: true, position: t.history.end()})
+	t.expireHistory(now)
+	var ranges []Range
+	for _, s := range t.order[max(0, len(t.order)-maxTold):] {
+		ranges = s.appendHeld(ranges)
+	}
+	for chunk := range slices.Chunk(ranges, maxRanges) {
+		out.Send(id, &IHave{Ranges: chunk, Sync: true})
+	}
+}
+
+// LinkDown takes the end of a neighbour. If events were to come from it, all
+// others are asked to push until duplicates show which of them need not.
+func (t *Tree) LinkDown(now time.Time, id ident.Link, out Out) {
+	at := slices.IndexFunc(t.links, func(l *link) bool { return l.id == id })
+	if at < 0 {
+		return
+	}
+	gone := t.links[at]
+	t.links = slices.Delete(t.links, at, at+1)
+	if len(t.links) == 0 {
+		t.alone = t.own.next
+	}
+	if gone.eager {
+		for _, l := range t.links {
+			if !l.eager {
+				t.makeEager(now, l, out)
+				t.Stats.Grafts++
+				out.Send(l.id, &Graft{Eager: true})
+			}
+		}
+	}
+	for _, s := range t.repairs {
+		if s.asked == id {
+			s.asked, s.askAt = 0, now
+		}
+		if s.holder == id {
+			s.holder = 0
+		}
+	}
+}
+
+// Congested says that the link's outbox is full: from now on events are only
+// announced on it, and pulls wait.
+func (t *Tree) Congested(id ident.Link) {
+	if l := t.link(id); l != nil && !l.congested {
+		if l.eager {
+			l.position = t.history.end()
+		}
+		l.congested = true
+	}
+}
+
+// Drained says that there is room on the link again.
+func (t *Tree) Drained(now time.Time, id ident.Link, out Out) {
+	if l := t.link(id); l != nil {
+		l.congested = false
+		t.announce(now, l, out)
+		t.serve(now, l, out)
+	}
+}
+
+// Handle takes a frame that came on a link.
+func (t *Tree) Handle(now time.Time, id ident.Link, msg Message, out Out) {
+	l := t.link(id)
+	if l == nil {
+		return // no neighbour (any more): its events come on other links
+	}
+	switch msg := msg.(type) {
+	case *Gossip:
+		t.onGossip(now, l, msg, out)
+	case *IHave:
+		t.onIHave(now, l, msg, out)
+	case *Graft:
+		t.onGraft(now, l, msg, out)
+	case *Prune:
+		t.makeLazy(l)
+	case *Miss:
+		t.onMiss(now, l, msg, out)
+	}
+}
+
+// Advance does what is due.
+func (t *Tree) Advance(now time.Time, out Out) {
+	if !t.announceAt.IsZero() && !now.Before(t.announceAt) {
+		t.announceAt = time.Time{}
+		for _, l := range t.links {
+			if !l.pushes() {
+				t.announce(now, l, out)
+			}
+		}
+	}
+	if !t.serveAt.IsZero() && !now.Before(t.serveAt) {
+		t.serveAt = time.Time{}
+		for _, l := range t.links {
+			t.serve(now, l, out)
+		}
+	}
+	for _, s := range slices.Clone(t.repairs) {
+		t.repair(now, s, out)
+	}
+	t.expireHistory(now)
+}
+
+// Deadline is when Advance is wanted next.
+func (t *Tree) Deadline() (at time.Time, ok bool) {
+	sooner := func(d time.Time) {
+		if !d.IsZero() && (!ok || d.Before(at)) {
+			at, ok = d, true
+		}
+	}
+	sooner(t.announceAt)
+	sooner(t.serveAt)
+	for _, s := range t.repairs {
+		sooner(s.askAt)
+		sooner(s.giveUpAt)
+	}
+	if oldest := t.history.oldest(); oldest != nil {
+		sooner(oldest.Born.Add(t.cfg.HistoryAge + time.Second))
+	}
+	return at, ok
+}
+
+// Eager iterates over the links on which events are pushed.
+func (t *Tree) Eager(yield func(ident.Link) bool) {
+	for _, l := range t.links {
+		if l.eager && !yield(l.id) {
+			return
+		}
+	}
+}
+
+func (t *Tree) link(id ident.Link) *link {
+	for _, l := range t.links {
+		if l.id == id {
+			return l
+		}
+	}
+	return nil
+}
+
+func (l *link) pushes() bool { return l.eager && !l.congested }
+
+// spread pushes a new event on the eager links and leaves the others to the
+// next announcement.
+func (t *Tree) spread(now time.Time, e *Event, from ident.Link, out Out) {
+	age := now.Sub(e.Born)
+	for _, l := range t.links {
+		switch {
+		case l.id == from:
+		case l.pushes():
+			out.Push(l.id, e, age)
+		case t.announceAt.IsZero():
+			t.announceAt = now.Add(t.cfg.LazyDelay)
+		}
+	}
+}
+
+// makeEager begins to push on a link. What was not announced on it yet is, so
+// that nothing falls between the two ways.
+func (t *Tree) makeEager(now time.Time, l *link, out Out) {
+	if !l.eager {
+		t.announce(now, l, out)
+		l.eager = true
+	}
+}
+
+func (t *Tree) makeLazy(l *link) {
+	if l.pushes() {
+		l.position = t.history.end()
+	}
+	l.eager = false
+}
+
+// prune makes a link lazy on which a duplicate came, at both ends.
+func (t *Tree) prune(l *link, out Out) {
+	t.Stats.Duplicates++
+	if l.eager {
+		t.makeLazy(l)
+		t.Stats.Prunes++
+		out.Send(l.id, &Prune{})
+	}
+}
+
+// onGossip takes an event. New ones go on at once, whatever their order.
+func (t *Tree) onGossip(now time.Time, l *link, g *Gossip, out Out) {
+	s := t.stream(now, g.Origin)
+	if s == t.own {
+		// Our own event comes back; or a forgery does, and is not believed.
+		t.prune(l, out)
+		return
+	}
+	if s.has(g.Seq) {
+		t.prune(l, out)
+		return
+	}
+	s.high = max(s.high, g.Seq+1)
+	if g.Seq-s.next >= window {
+		// Too far ahead to keep. It comes again when what is before it has.
+		t.Stats.Dropped++
+		t.miss(now, s, l.id)
+		return
+	}
+	e := t.history.event()
+	*e = Event{Origin: g.Origin, Seq: g.Seq, Round: g.Round, Born: now.Add(-g.Age), Body: t.history.copy(g.Body)}
+	s.put(e)
+	s.heard = now
+	t.store(now, s, e)
+	t.spread(now, e, l.id, out)
+	if !l.eager && !l.congested && s.asked != l.id {
+		// The peer pushes, so it counts us as eager: be of one mind.
+		t.makeEager(now, l, out)
+	}
+	if g.Seq == s.next {
+		t.deliver(now, s, out)
+	} else {
+		t.miss(now, s, l.id)
+	}
+}
+
+// deliver hands over what is in order now.
+func (t *Tree) deliver(now time.Time, s *stream, out Out) {
+	for {
+		e := s.at(s.next)
+		if e == nil {
+			break
+		}
+		s.next++
+		t.Stats.Delivered++
+		out.Deliver(e)
+	}
+	s.progress(now, t.cfg)
+	if s.next >= s.high {
+		t.complete(s)
+	}
+}

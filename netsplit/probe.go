@@ -1,0 +1,464 @@
+package netsplit
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/retry"
+)
+
+var errNoAnswer = errors.New("it accepted the connection and did not answer the probe")
+
+// target is an address that may lead to another component.
+type target struct {
+	addr     string
+	seed     bool     // from the list of seeds: probed for as long as we live
+	id       ident.ID // whose beacon fell silent; zero for a seed never heard
+	silent   bool     // its beacon was heard and fell silent
+	lost     bool     // SeedLost was told
+	busy     bool     // a dial or probe is under way
+	attempts int      // in a row without an answer
+	next     time.Time
+}
+
+type probe struct {
+	link    ident.Link
+	target  *target
+	expires time.Time
+}
+
+// other is a component that was found, and is not yet one with ours.
+type other struct {
+	name  ident.ID // zero: it heard no beacon, so it cannot be heard of either
+	until time.Time
+}
+
+type seedName struct {
+	name     string
+	addrs    []string
+	asked    bool
+	failures int
+	next     time.Time
+}
+
+var (
+	// A few beaconing nodes probe often: what they find heals the others.
+	atBeacons = retry.Policy{Min: time.Second, Max: 5 * time.Second}
+	// All others are many, and a second line of defence.
+	atOthers = retry.Policy{Min: 10 * time.Second, Max: 10 * time.Minute}
+	// A name that does not resolve is tried again soon.
+	lookUps = retry.Policy{Min: time.Second, Max: reresolve}
+)
+
+const (
+	routine   = 30 * time.Second // a seed that answered and was well
+	unnamed   = 6 * time.Second  // see other.name
+	unheardOf = time.Minute      // a component that is neither proven again nor heard
+)
+
+// retarget brings the targets in line with the addresses of the seeds.
+func (w *Watch) retarget(now time.Time, out Out) {
+	var all []string
+	for _, s := range w.names {
+		for _, addr := range s.addrs {
+			if !slices.Contains(all, addr) {
+				all = append(all, addr)
+			}
+		}
+	}
+	for _, t := range w.targets {
+		t.seed = slices.Contains(all, t.addr)
+	}
+	for _, addr := range all {
+		if w.target(addr) == nil {
+			w.targets = append(w.targets, &target{addr: addr, seed: true, next: now.Add(w.spread())})
+		}
+	}
+	w.targets = slices.DeleteFunc(w.targets, func(t *target) bool {
+		return w.self[t.addr] || !t.seed && !t.silent && !t.busy
+	})
+	out.SetSeeds(slices.DeleteFunc(all, func(addr string) bool { return w.self[addr] }))
+}
+
+// spread is the wait before this node probes: short where few do it.
+func (w *Watch) spread() time.Duration {
+	if w.beaconing {
+		return retry.Upto(time.Second, w.cfg.Rand)
+	}
+	return retry.Upto(atOthers.Min, w.cfg.Rand)
+}
+
+func (w *Watch) target(addr string) *target {
+	for _, t := range w.targets {
+		if t.addr == addr {
+			return t
+		}
+	}
+	return nil
+}
+
+// lost makes a target of a beacon that fell silent.
+func (w *Watch) lost(now time.Time, addr string, id ident.ID) {
+	if addr == "" || w.self[addr] {
+		return
+	}
+	t := w.target(addr)
+	if t == nil {
+		w.limitLost()
+		t = &target{addr: addr}
+		w.targets = append(w.targets, t)
+	}
+	t.silent, t.id, t.attempts = true, id, 0
+	t.next = now.Add(w.spread())
+}
+
+// limitLost makes room for one more silent beacon: the address that was tried
+// most often in vain goes.
+func (w *Watch) limitLost() {
+	var worst *target
+	n := 0
+	for _, t := range w.targets {
+		if !t.seed && !t.busy {
+			if n++; worst == nil || t.attempts > worst.attempts {
+				worst = t
+			}
+		}
+	}
+	if n >= maxLost {
+		w.targets = slices.DeleteFunc(w.targets, func(t *target) bool { return t == worst })
+	}
+}
+
+// heardTarget calls the probing of an address off: its beacon is heard.
+func (w *Watch) heardTarget(addr string, out Out) {
+	t := w.target(addr)
+	if t == nil {
+		return
+	}
+	w.tellBack(t, out)
+	t.silent, t.attempts = false, 0
+	if !t.seed && !t.busy {
+		w.targets = slices.DeleteFunc(w.targets, func(x *target) bool { return x == t })
+	}
+}
+
+func (w *Watch) tellBack(t *target, out Out) {
+	if t.lost {
+		t.lost = false
+		out.Notify(SeedBack{t.addr})
+	}
+}
+
+// hurry brings all probes forward: this node has just begun to beacon.
+func (w *Watch) hurry(now time.Time) {
+	for _, t := range w.targets {
+		if at := now.Add(w.spread()); at.Before(t.next) {
+			t.next = at
+		}
+	}
+}
+
+// isWell reports whether the address needs no probe: a neighbour is there, or
+// its beacon is heard.
+func (w *Watch) isWell(now time.Time, t *target) bool {
+	for _, n := range w.neighbors {
+		if n.addrs[0] == t.addr || n.addrs[1] == t.addr {
+			return true
+		}
+	}
+	for _, b := range w.known {
+		if b.Addr == t.addr && w.isFresh(now, b) {
+			return true
+		}
+	}
+	return false
+}
+
+// probe dials the targets that are due. A node without neighbours leaves that
+// to its membership, which is joining anyway.
+func (w *Watch) probe(now time.Time, out Out) {
+	w.probes = slices.DeleteFunc(w.probes, func(p *probe) bool {
+		late := !now.Before(p.expires)
+		if late {
+			out.Close(p.link)
+			w.failed(now, p.target, errNoAnswer, out)
+		}
+		return late
+	})
+	for _, t := range w.targets {
+		if t.busy || now.Before(t.next) {
+			continue
+		}
+		switch {
+		case len(w.neighbors) == 0:
+			t.next = now.Add(retry.Blur(time.Second, w.cfg.Rand))
+		case w.isWell(now, t):
+			w.tellBack(t, out)
+			t.next = now.Add(w.calm())
+		case !w.beaconing && !t.silent && w.hearsAny(now):
+			t.next = now.Add(w.calm()) // the beaconing nodes see to it
+		default:
+			t.busy = true
+			out.Dial(t.addr)
+		}
+	}
+}
+
+func (w *Watch) hearsAny(now time.Time) bool {
+	return slices.ContainsFunc(w.known, func(b *beacon) bool { return w.isFresh(now, b) })
+}
+
+// calm is the gap to the next look at a target that is well.
+func (w *Watch) calm() time.Duration {
+	if w.beaconing {
+		return retry.Blur(atBeacons.Max, w.cfg.Rand)
+	}
+	return retry.Blur(routine, w.cfg.Rand)
+}
+
+// DialFailed takes the news that nobody answered at addr.
+func (w *Watch) DialFailed(now time.Time, addr string, err error, out Out) {
+	if t := w.target(addr); t != nil {
+		w.failed(now, t, err, out)
+	}
+}
+
+func (w *Watch) failed(now time.Time, t *target, err error, out Out) {
+	t.busy = false
+	policy := atOthers
+	if w.beaconing {
+		policy = atBeacons
+	}
+	t.next = now.Add(policy.Delay(t.attempts, w.cfg.Rand))
+	t.attempts++
+	if !t.lost && len(w.neighbors) > 0 {
+		t.lost = true
+		out.Notify(SeedLost{t.addr, err})
+	}
+}
+
+// LinkUp takes a link that this machine dialled.
+func (w *Watch) LinkUp(now time.Time, link ident.Link, peer ident.ID, dialled string, out Out) {
+	t := w.target(dialled)
+	known := slices.ContainsFunc(w.neighbors, func(n neighbor) bool { return n.peer == peer })
+	switch {
+	case peer == w.cfg.Self.ID:
+		out.Close(link)
+		w.MetSelf(now, dialled, out)
+	case t == nil:
+		out.Close(link)
+	case known:
+		out.Close(link)
+		w.answered(now, t, out)
+		t.next = now.Add(retry.Blur(routine, w.cfg.Rand))
+	default:
+		w.probes = append(w.probes, &probe{link, t, now.Add(answerIn)})
+		out.Send(link, w.question(now))
+	}
+}
+
+// LinkDown takes the end of a link, if it was a probe.
+func (w *Watch) LinkDown(now time.Time, link ident.Link, err error, out Out) {
+	if p := w.takeProbe(link); p != nil {
+		w.failed(now, p.target, err, out)
+	}
+}
+
+func (w *Watch) takeProbe(link ident.Link) *probe {
+	for i, p := range w.probes {
+		if p.link == link {
+			w.probes = slices.Delete(w.probes, i, i+1)
+			return p
+		}
+	}
+	return nil
+}
+
+func (w *Watch) answered(now time.Time, t *target, out Out) {
+	t.busy, t.attempts, t.silent = false, 0, false
+	w.tellBack(t, out)
+}
+
+func (w *Watch) sightings(now time.Time) (list []Sighting) {
+	add := func(s Sighting) { list = append(list, s) }
+	own := w.beaconing
+	for _, b := range w.known {
+		if own && w.cfg.Self.ID.Less(b.Origin.ID) {
+			add(Sighting{ID: w.cfg.Self.ID})
+			own = false
+		}
+		if w.isFresh(now, b) {
+			add(Sighting{b.Origin.ID, now.Sub(b.heard)})
+		}
+	}
+	if own {
+		add(Sighting{ID: w.cfg.Self.ID})
+	}
+	return list[:min(len(list), maxKnown)]
+}
+
+func (w *Watch) age(now time.Time) time.Duration {
+	if w.since.IsZero() {
+		return 0
+	}
+	return now.Sub(w.since)
+}
+
+func (w *Watch) question(now time.Time) *Probe {
+	return &Probe{w.sightings(now), w.age(now), len(w.neighbors) == 0}
+}
+
+// onProbe answers, and draws the same conclusion as the asker.
+func (w *Watch) onProbe(now time.Time, link ident.Link, p *Probe, out Out) {
+	mine := w.question(now)
+	out.Send(link, (*ProbeReply)(mine))
+	if w.compare(mine, p) == isSplit {
+		w.proven(now, mine, p, out)
+	}
+}
+
+// onProbeReply compares what the two ends hear.
+func (w *Watch) onProbeReply(now time.Time, link ident.Link, r *ProbeReply, out Out) {
+	p := w.takeProbe(link)
+	if p == nil {
+		return
+	}
+	mine, theirs := w.question(now), (*Probe)(r)
+	w.answered(now, p.target, out)
+	switch w.compare(mine, theirs) {
+	case isSame:
+		p.target.next = now.Add(retry.Blur(routine, w.cfg.Rand))
+		out.Close(link)
+	case isUnclear:
+		p.target.next = now.Add(retry.Blur(2*time.Second, w.cfg.Rand))
+		out.Close(link)
+	case isSplit:
+		p.target.next = now.Add(retry.Blur(2*time.Second, w.cfg.Rand))
+		w.proven(now, mine, theirs, out)
+		out.Bridge(link)
+	}
+}
+
+type verdict uint8
+
+const (
+	isSame verdict = iota
+	isUnclear
+	isSplit
+)
+
+// compare: two nodes that hear one beacon alike are in one component. Two that
+// hear none at all cannot tell.
+func (w *Watch) compare(mine, theirs *Probe) verdict {
+	if mine.Isolated || theirs.Isolated {
+		return isSplit // somebody without neighbours is always taken in
+	}
+	for _, a := range mine.Known {
+		for _, b := range theirs.Known {
+			if a.ID == b.ID {
+				return isSame
+			}
+		}
+	}
+	if len(mine.Known)+len(theirs.Known) == 0 {
+		return isUnclear
+	}
+	return isSplit
+}
+
+// proven tells our component, unless one of the two is still forming.
+func (w *Watch) proven(now time.Time, mine, theirs *Probe, out Out) {
+	if mine.Isolated || theirs.Isolated || mine.Settled < settled || theirs.Settled < settled {
+		return
+	}
+	w.found(now, 0, w.Component(), lowest(theirs.Known), out)
+}
+
+func lowest(list []Sighting) ident.ID {
+	if len(list) == 0 {
+		return ident.ID{}
+	}
+	return list[0].ID
+}
+
+// found notes another component, tells the program of the first one, and floods
+// what is news.
+func (w *Watch) found(now time.Time, from ident.Link, ours, name ident.ID, out Out) {
+	for _, b := range w.known {
+		if b.Origin.ID == name && w.isFresh(now, b) {
+			return // we hear it already: healed before this notice came
+		}
+	}
+	until := now.Add(unheardOf)
+	if name.IsZero() {
+		until = now.Add(unnamed)
+	}
+	for i := range w.others {
+		if w.others[i].name == name {
+			w.others[i].until = until
+			return
+		}
+	}
+	if name == w.cfg.Self.ID || len(w.others) >= maxKnown {
+		return
+	}
+	w.others = append(w.others, other{name, until})
+	for _, n := range w.neighbors {
+		if n.link != from {
+			out.Send(n.link, &Split{Ours: ours, Other: name})
+		}
+	}
+	if len(w.others) == 1 {
+		w.splitAt = now
+		out.Notify(Found{ours, name})
+	}
+}
+
+func (w *Watch) heardOther(now time.Time, id ident.ID, out Out) {
+	w.settleOthers(now, func(o other) bool { return o.name == id }, out)
+}
+
+func (w *Watch) forgetOthers(now time.Time, out Out) {
+	w.settleOthers(now, func(o other) bool { return !now.Before(o.until) }, out)
+}
+
+func (w *Watch) settleOthers(now time.Time, done func(other) bool, out Out) {
+	before := len(w.others)
+	w.others = slices.DeleteFunc(w.others, done)
+	if before > 0 && len(w.others) == 0 {
+		out.Notify(Healed{For: now.Sub(w.splitAt)})
+	}
+}
+
+func (w *Watch) resolve(now time.Time, out Out) {
+	for _, s := range w.names {
+		if !s.asked && !s.next.IsZero() && !now.Before(s.next) {
+			s.asked = true
+			out.Resolve(s.name)
+		}
+	}
+}
+
+// Resolved takes the addresses of a seed name. A look-up that failed, or found
+// nothing, leaves the addresses that were known.
+func (w *Watch) Resolved(now time.Time, name string, addrs []string, err error, out Out) {
+	for _, s := range w.names {
+		if s.name != name {
+			continue
+		}
+		s.asked = false
+		if err != nil || len(addrs) == 0 {
+			s.next = now.Add(lookUps.Delay(s.failures, w.cfg.Rand))
+			s.failures++
+			return
+		}
+		s.failures, s.next = 0, now.Add(retry.Blur(reresolve, w.cfg.Rand))
+		s.addrs = addrs
+		for _, addr := range addrs {
+			w.isSeed = w.isSeed || w.self[addr]
+		}
+	}
+	w.retarget(now, out)
+}

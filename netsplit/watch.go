@@ -1,0 +1,290 @@
+// Package netsplit notices that the overlay has come apart, and puts it
+// together again.
+//
+// A few nodes, the seeds before all others, flood a small beacon every few
+// seconds. The lowest beacon that a node hears names its component. When
+// beacons fall silent, and at the beaconing nodes as a routine, the addresses of
+// seeds that are not heard are probed: a node that answers and hears other
+// beacons than we do is the proof of a split, and the link on which it answered
+// becomes a bridge. A node that hears the same beacons is well. No answer means
+// only that the address is down, or out of reach; what cannot be told apart is
+// not called a split. Probing slows down, and never stops.
+//
+// [Watch] is the machine. It does no I/O. The owner's duties: call its methods
+// from one goroutine at a time, perform the actions of [Out] in order, answer
+// each Dial by exactly one LinkUp or DialFailed and each Resolve by one
+// Resolved, and call Advance at Deadline.
+package netsplit
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+)
+
+// Out takes what a [Watch] wants done. Its methods only note it down.
+type Out interface {
+	Send(ident.Link, Message)
+	Dial(addr string)
+	Close(ident.Link)        // a probe that has done its work
+	Bridge(ident.Link)       // a probe that found another component: make it a neighbour
+	Resolve(name string)     // look the addresses of a seed up
+	SetSeeds(addrs []string) // the addresses of all seeds, as they are now known
+	Notify(Notice)
+}
+
+// Notice is something that the program may want to know.
+type Notice interface{ notice() }
+
+// Found says that another living component was found: a netsplit is proven.
+type Found struct {
+	Ours, Other ident.ID // the lowest beacons of the two components; zero where none is heard
+}
+
+// Healed says that no other component is left.
+type Healed struct {
+	For time.Duration // since Found
+}
+
+// SeedLost says that a seed, or a beaconing node, was not heard for a while and
+// does not answer: it is down, or a cut lies between. It is told once, until
+// SeedBack.
+type SeedLost struct {
+	Addr string
+	Err  error
+}
+
+// SeedBack says that the address of an earlier SeedLost answers again, or is
+// heard again.
+type SeedBack struct{ Addr string }
+
+func (Found) notice()    {}
+func (Healed) notice()   {}
+func (SeedLost) notice() {}
+func (SeedBack) notice() {}
+
+// Config sets a [Watch] up. Durations left zero take the defaults.
+type Config struct {
+	Self  ident.Origin
+	Addr  string   // where this node can be dialled; may be empty
+	Seeds []string // names of seeds: addresses, or whatever the owner can resolve
+	Rand  *rand.Rand
+
+	// Interval is the gap between beacons. Zero means 3 s, so that three missed
+	// ones show within ten seconds, at some 35 bytes a second for each node.
+	Interval time.Duration
+}
+
+const (
+	defaultInterval = 3 * time.Second
+
+	missed    = 3                // beacons in a row that make a silence
+	slack     = time.Second      // for the flood to arrive
+	quietWith = 3                // lower beacons heard: enough others do the work
+	maxKnown  = 16               // beacons kept, the lowest ones
+	maxLost   = 8                // addresses of silent beacons probed, seeds aside
+	settled   = 10 * time.Second // younger components merge without ceremony
+	reresolve = 30 * time.Second // gap between look-ups of a seed name
+	answerIn  = 3 * time.Second  // wait for the answer to a probe
+)
+
+// Watch is the machine. It may not be used by two goroutines at once.
+type Watch struct {
+	cfg       Config
+	neighbors []neighbor
+	known     []*beacon // live ones, lowest id first
+	names     []*seedName
+	targets   []*target
+	probes    []*probe
+	self      map[string]bool // addresses at which we met ourselves; look-ups only
+
+	isSeed    bool
+	beaconing bool
+	count     uint64
+	beaconAt  time.Time // next own beacon
+	volunteer time.Time // when to begin, if nobody else is heard by then
+	since     time.Time // in a component (neighbours, and a beacon heard) since
+	others    []other   // the components that the current netsplit is about
+	splitAt   time.Time
+}
+
+type neighbor struct {
+	link  ident.Link
+	peer  ident.ID
+	addrs [2]string
+	local bool
+}
+
+type beacon struct {
+	Beacon
+	heard time.Time
+	first time.Time
+}
+
+// NewWatch makes the machine of one node. It does nothing before Start.
+func NewWatch(cfg Config) *Watch {
+	if cfg.Interval == 0 {
+		cfg.Interval = defaultInterval
+	}
+	w := &Watch{cfg: cfg, self: map[string]bool{cfg.Addr: true}}
+	for _, name := range cfg.Seeds {
+		if !slices.ContainsFunc(w.names, func(s *seedName) bool { return s.name == name }) {
+			w.names = append(w.names, &seedName{name: name})
+		}
+	}
+	return w
+}
+
+// Start looks the seeds up.
+func (w *Watch) Start(now time.Time, out Out) {
+	for _, s := range w.names {
+		if _, err := netip.ParseAddrPort(s.name); err == nil {
+			s.addrs = []string{s.name}
+			w.isSeed = w.isSeed || w.self[s.name]
+			continue
+		}
+		s.asked = true
+		out.Resolve(s.name)
+	}
+	w.retarget(now, out)
+}
+
+// SetSelf changes the address that this node tells others.
+func (w *Watch) SetSelf(now time.Time, addr string, out Out) {
+	w.cfg.Addr = addr
+	w.MetSelf(now, addr, out)
+}
+
+// MetSelf notes an address at which this node met itself. A node that is in its
+// own list of seeds is one.
+func (w *Watch) MetSelf(now time.Time, addr string, out Out) {
+	if w.self[addr] {
+		return
+	}
+	w.self[addr] = true
+	for _, s := range w.names {
+		w.isSeed = w.isSeed || slices.Contains(s.addrs, addr)
+	}
+	w.retarget(now, out)
+}
+
+// CalledSeed notes that somebody joined through this node as one of its seeds.
+func (w *Watch) CalledSeed() { w.isSeed = true }
+
+// IsBeaconing reports whether this node floods beacons.
+func (w *Watch) IsBeaconing() bool { return w.beaconing }
+
+// Component is the lowest beacon that this node hears, which names its
+// component; zero if it hears none.
+func (w *Watch) Component() ident.ID {
+	name := ident.ID{}
+	if len(w.known) > 0 {
+		name = w.known[0].Origin.ID
+	}
+	if w.beaconing && (name.IsZero() || w.cfg.Self.ID.Less(name)) {
+		name = w.cfg.Self.ID
+	}
+	return name
+}
+
+// NeighborUp takes a new neighbour; it is told all beacons that are fresh.
+func (w *Watch) NeighborUp(now time.Time, link ident.Link, peer ident.ID, advertised, dialled string, local bool, out Out) {
+	w.neighbors = append(w.neighbors, neighbor{link, peer, [2]string{advertised, dialled}, local})
+	for _, b := range w.known {
+		if w.isFresh(now, b) {
+			out.Send(link, w.passOn(&b.Beacon, local))
+		}
+	}
+	if w.volunteer.IsZero() {
+		w.rearm(now)
+	}
+	if w.beaconing {
+		out.Send(link, w.passOn(w.own(), local))
+	}
+	w.consider(now, out)
+}
+
+// NeighborDown takes the end of a neighbour.
+func (w *Watch) NeighborDown(link ident.Link) {
+	w.neighbors = slices.DeleteFunc(w.neighbors, func(n neighbor) bool { return n.link == link })
+	if len(w.neighbors) == 0 {
+		w.beaconing, w.volunteer, w.since = false, time.Time{}, time.Time{}
+	}
+}
+
+// Handle takes a frame that came on a link.
+func (w *Watch) Handle(now time.Time, link ident.Link, msg Message, out Out) {
+	switch msg := msg.(type) {
+	case *Beacon:
+		w.onBeacon(now, link, msg, out)
+	case *Probe:
+		w.onProbe(now, link, msg, out)
+	case *ProbeReply:
+		w.onProbeReply(now, link, msg, out)
+	case *Split:
+		if n := w.neighbor(link); n != nil {
+			w.found(now, link, msg.Ours, msg.Other, out)
+		}
+	}
+}
+
+// Advance does what is due.
+func (w *Watch) Advance(now time.Time, out Out) {
+	w.listen(now, out)
+	w.consider(now, out)
+	if w.beaconing && !now.Before(w.beaconAt) {
+		w.beaconAt = now.Add(w.cfg.Interval)
+		w.count++
+		w.flood(0, w.own(), out)
+	}
+	w.forgetOthers(now, out)
+	w.targets = slices.DeleteFunc(w.targets, func(t *target) bool { return !t.seed && !t.silent && !t.busy })
+	w.probe(now, out)
+	w.resolve(now, out)
+}
+
+// Deadline is when Advance is wanted next.
+func (w *Watch) Deadline() (at time.Time, ok bool) {
+	sooner := func(t time.Time) {
+		if !t.IsZero() && (!ok || t.Before(at)) {
+			at, ok = t, true
+		}
+	}
+	for _, b := range w.known {
+		sooner(b.heard.Add(w.silence()))
+	}
+	if w.beaconing {
+		sooner(w.beaconAt)
+	} else {
+		sooner(w.volunteer)
+	}
+	for _, o := range w.others {
+		sooner(o.until)
+	}
+	for _, p := range w.probes {
+		sooner(p.expires)
+	}
+	for _, t := range w.targets {
+		if !t.busy {
+			sooner(t.next)
+		}
+	}
+	for _, s := range w.names {
+		if !s.asked {
+			sooner(s.next)
+		}
+	}
+	return at, ok
+}
+
+func (w *Watch) neighbor(link ident.Link) *neighbor {
+	for i := range w.neighbors {
+		if w.neighbors[i].link == link {
+			return &w.neighbors[i]
+		}
+	}
+	return nil
+}

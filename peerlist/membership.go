@@ -1,0 +1,393 @@
+// Package peerlist knows who a node's neighbours are.
+//
+// [Membership] is the protocol: HyParView (Leitão, Pereira, Rodrigues, DSN
+// 2007) fitted to a lower and an upper bound on neighbours. It keeps the active
+// view (links in use) between MinPeers and MaxPeers and a passive view (the
+// book, addresses to fall back on). It does no I/O: its owner hands it what
+// happened and performs what it asks for.
+//
+// The owner's duties: call the methods of a Membership from one goroutine at a
+// time; perform the actions of [Out] in order; answer each Dial by exactly one
+// LinkUp or DialFailed; report the end of a link by LinkDown unless the
+// Membership closed it; call Advance at Deadline. A link that is not asked for
+// anything yet (dialled, or accepted) is not a neighbour; Out.Up and Out.Down
+// say when it becomes one and when it ceases to be.
+//
+// [Peerlist] is the list of neighbours as a program sees it.
+package peerlist
+
+import (
+	"slices"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/retry"
+)
+
+// Out takes what a [Membership] wants done. Its methods only note it down.
+type Out interface {
+	Send(ident.Link, Message)
+	Dial(addr string)
+	Close(ident.Link, Reason) // after what was sent; no LinkDown follows
+	Up(ident.Link)            // the link is a neighbour now
+	Down(ident.Link, Reason)  // the neighbour is gone; always after its Up
+	Added(token uint64, err error)
+}
+
+// Conn describes a link that came up: greetings were exchanged, nothing else.
+type Conn struct {
+	Link    ident.Link
+	Peer    ident.Origin
+	Addr    string // what the peer says it can be dialled at; may be empty
+	Dialled string // the address we dialled; empty for a link we accepted
+	Local   bool   // the peer is on this machine: loopback addresses mean something to it
+}
+
+// Membership is the machine. It may not be used by two goroutines at once.
+type Membership struct {
+	cfg     Config
+	book    *book
+	active  []*link // neighbours, oldest first
+	waiting []*link // links that are not neighbours (yet)
+	dials   []*dial
+	adds    []add // manual adds that wait for the other side's dial
+	lookers []looker
+	seeds   []seed
+	self    map[string]bool // addresses at which we met ourselves; look-ups only
+	removed map[ident.ID]time.Time
+
+	rounds    int       // fruitless rounds of asking since something new turned up
+	roundAt   time.Time // when the next round begins; zero: none is due
+	failures  int       // dials that failed in a row
+	shuffleAt time.Time
+	shuffleIn time.Duration // grows while shuffles bring nothing new
+	fresh     int           // new contacts since the last shuffle
+	rotateAt  time.Time
+	started   time.Time
+	due       time.Time // the deadline last given out
+	leaving   bool
+}
+
+type link struct {
+	Conn
+	asked     bool      // our request is under way
+	purpose   purpose   // of the dial
+	tokens    []uint64  // manual adds that this link answers
+	expires   time.Time // for a waiting link: the request or answer must be here by then
+	heard     time.Time
+	pingAt    time.Time // only for links that we dialled
+	pingSent  bool
+	rtt       time.Duration
+	degree    int       // the peer's, as it last said
+	protected time.Time // does not make room before then
+}
+
+type purpose uint8
+
+const (
+	toFill   purpose = iota // the active view is below MinPeers
+	toJoin                  // a seed, as a contact node
+	toAdd                   // the program asked
+	toRotate                // to keep the overlay mixing
+	toAnswer                // a walk ended here, or a neighbour offered this place
+	toBridge                // over a split; the link began as a probe
+)
+
+type dial struct {
+	addr    string
+	purpose purpose
+	tokens  []uint64
+}
+
+// looker is a node that we had to refuse: it has room, so others hear of it.
+type looker struct {
+	Contact
+	until time.Time
+}
+
+type seed struct {
+	addr  string
+	tried bool // in this round
+}
+
+// NewMembership makes the machine of one node. It does nothing before Start.
+func NewMembership(cfg Config) *Membership {
+	cfg = cfg.withDefaults()
+	return &Membership{
+		cfg:     cfg,
+		book:    newBook(cfg.BookSize),
+		self:    map[string]bool{cfg.Self.Addr: true},
+		removed: make(map[ident.ID]time.Time),
+	}
+}
+
+// Start begins to look for neighbours.
+func (m *Membership) Start(now time.Time, out Out) {
+	m.started = now
+	m.shuffleIn = m.cfg.ShuffleInterval
+	if m.shuffleIn > 0 {
+		m.shuffleAt = now.Add(retry.Blur(m.shuffleIn, m.cfg.Rand))
+	}
+	if m.cfg.RotateInterval > 0 {
+		m.rotateAt = now.Add(retry.Blur(2*m.cfg.RotateInterval, m.cfg.Rand))
+	}
+	m.fill(now, out)
+}
+
+// SetSeeds replaces the addresses of contact nodes. Our own are left out.
+func (m *Membership) SetSeeds(now time.Time, addrs []string, out Out) {
+	var seeds []seed
+	for _, addr := range addrs {
+		if m.self[addr] || slices.ContainsFunc(seeds, func(s seed) bool { return s.addr == addr }) {
+			continue
+		}
+		at := slices.IndexFunc(m.seeds, func(s seed) bool { return s.addr == addr })
+		seeds = append(seeds, seed{addr: addr, tried: at >= 0 && m.seeds[at].tried})
+	}
+	m.seeds = seeds
+	m.fill(now, out)
+}
+
+// SetSelf changes the address that this node tells others.
+func (m *Membership) SetSelf(addr string) {
+	m.cfg.Self.Addr = addr
+	m.self[addr] = true
+	m.book.forget(addr)
+}
+
+// Handle takes a frame that came on a link.
+func (m *Membership) Handle(now time.Time, id ident.Link, msg Message, out Out) {
+	l := m.find(id)
+	if l == nil {
+		return // closed meanwhile; the frame was already on its way
+	}
+	l.heard = now
+	switch msg := msg.(type) {
+	case *Join:
+		m.onRequest(now, l, msg.Priority, true, out)
+	case *Neighbor:
+		m.onRequest(now, l, msg.Priority, false, out)
+	case *NeighborReply:
+		m.onReply(now, l, msg, out)
+	case *Disconnect:
+		m.onDisconnect(now, l, msg, out)
+	case *ForwardJoin:
+		m.onForwardJoin(now, l, msg, out)
+	case *Shuffle:
+		m.onShuffle(now, l, msg, out)
+	case *Ping:
+		l.degree = int(msg.Degree)
+		out.Send(id, &Pong{Degree: m.degree(), Sent: msg.Sent})
+	case *Pong:
+		l.degree = int(msg.Degree)
+		m.onPong(now, l, msg)
+	}
+	m.fill(now, out)
+}
+
+// Heard notes that something came on a link, if only another protocol's frame.
+func (m *Membership) Heard(now time.Time, id ident.Link) {
+	if l := m.find(id); l != nil {
+		l.heard = now
+	}
+}
+
+// LinkDown takes the end of a link that the Membership did not close.
+func (m *Membership) LinkDown(now time.Time, id ident.Link, why Reason, out Out) {
+	l := m.find(id)
+	if l == nil {
+		return
+	}
+	if m.remove(l) {
+		out.Down(id, why)
+		// It was alive a moment ago: worth another try, but not at once.
+		m.book.rest(now, l.Addr, retry.Blur(time.Second, m.cfg.Rand))
+	} else if l.Dialled != "" {
+		m.book.failed(now, l.Addr, m.cfg.Rand)
+		m.answer(l.tokens, ErrRefused, out)
+	}
+	m.fill(now, out)
+}
+
+// Advance does what is due.
+func (m *Membership) Advance(now time.Time, out Out) {
+	m.keepAlive(now, out)
+	m.expire(now, out)
+	m.shuffle(now, out)
+	m.rotate(now, out)
+	m.fill(now, out)
+}
+
+// Deadline is when Advance is wanted next.
+func (m *Membership) Deadline() (at time.Time, ok bool) {
+	sooner := func(t time.Time) {
+		if !t.IsZero() && (!ok || t.Before(at)) {
+			at, ok = t, true
+		}
+	}
+	for _, l := range m.active {
+		sooner(m.deadAt(l))
+		sooner(l.pingAt)
+	}
+	for _, l := range m.waiting {
+		sooner(l.expires)
+	}
+	for _, a := range m.adds {
+		sooner(a.expires)
+	}
+	if len(m.active) > 0 {
+		sooner(m.shuffleAt)
+		sooner(m.rotateAt)
+	}
+	sooner(m.roundAt)
+	m.due = at
+	return at, ok
+}
+
+// Neighbors iterates over the active view, oldest neighbour first.
+func (m *Membership) Neighbors(yield func(Conn) bool) {
+	for _, l := range m.active {
+		if !yield(l.Conn) {
+			return
+		}
+	}
+}
+
+// Degree is the number of neighbours.
+func (m *Membership) Degree() int { return len(m.active) }
+
+// BookLen is the number of addresses in the passive view.
+func (m *Membership) BookLen() int { return len(m.book.entries) }
+
+// Leave tells the neighbours that this node stops, and offers them one
+// another. Every link is closed; nothing is dialled any more.
+func (m *Membership) Leave(now time.Time, out Out) {
+	m.leaving = true
+	for _, l := range slices.Clone(m.active) {
+		m.letGo(now, l, ReasonLeave, m.sample(leaveSample, l), out)
+	}
+	for _, l := range m.waiting {
+		m.answer(l.tokens, ErrLeaving, out)
+		out.Close(l.Link, ReasonLeave)
+	}
+	m.waiting = nil
+	for _, d := range m.dials {
+		m.answer(d.tokens, ErrLeaving, out)
+	}
+	for _, a := range m.adds {
+		out.Added(a.token, ErrLeaving)
+	}
+	m.dials, m.adds, m.roundAt = nil, nil, time.Time{}
+}
+
+func (m *Membership) degree() uint8 { return uint8(min(len(m.active), 255)) }
+
+func (m *Membership) find(id ident.Link) *link {
+	for _, l := range m.active {
+		if l.Link == id {
+			return l
+		}
+	}
+	for _, l := range m.waiting {
+		if l.Link == id {
+			return l
+		}
+	}
+	return nil
+}
+
+func (m *Membership) neighbor(peer ident.ID) *link {
+	for _, l := range m.active {
+		if l.Peer.ID == peer {
+			return l
+		}
+	}
+	return nil
+}
+
+func (m *Membership) request(peer ident.ID) *link {
+	for _, l := range m.waiting {
+		if l.asked && l.Peer.ID == peer {
+			return l
+		}
+	}
+	return nil
+}
+
+// requests counts the places that our own requests may take up any moment.
+func (m *Membership) requests() (n int) {
+	for _, l := range m.waiting {
+		if l.asked {
+			n++
+		}
+	}
+	return n
+}
+
+func (m *Membership) hasRoom() bool { return len(m.active)+m.requests() < m.cfg.MaxPeers }
+
+// remove takes the link out of the views and reports whether it was a neighbour.
+func (m *Membership) remove(l *link) bool {
+	if at := slices.Index(m.active, l); at >= 0 {
+		m.active = slices.Delete(m.active, at, at+1)
+		return true
+	}
+	if at := slices.Index(m.waiting, l); at >= 0 {
+		m.waiting = slices.Delete(m.waiting, at, at+1)
+	}
+	return false
+}
+
+// drop closes a link that is no neighbour.
+func (m *Membership) drop(l *link, why Reason, out Out) {
+	m.remove(l)
+	out.Close(l.Link, why)
+}
+
+// letGo ends a neighbour in good manners: it learns why, and whom to try instead.
+func (m *Membership) letGo(now time.Time, l *link, why Reason, try []Contact, out Out) {
+	m.remove(l)
+	out.Send(l.Link, &Disconnect{Reason: why, Try: try})
+	out.Close(l.Link, why)
+	out.Down(l.Link, why)
+	m.book.rest(now, l.Addr, retry.Blur(4*time.Second, m.cfg.Rand))
+}
+
+// sample draws contacts to tell the peer on link to: first nodes that look for
+// neighbours themselves, then neighbours, then the book.
+func (m *Membership) sample(n int, to *link) []Contact {
+	list := make([]Contact, 0, n)
+	skip := func(c Contact) bool {
+		return c.Addr == "" || c.ID == to.Peer.ID || c.Addr == to.Addr || !to.Local && ident.IsLoopback(c.Addr)
+	}
+	add := func(c Contact) {
+		if len(list) < n && !skip(c) && !has(list, c.Addr) {
+			list = append(list, c)
+		}
+	}
+	for i := len(m.lookers) - 1; i >= 0 && len(list) < n/2; i-- {
+		add(m.lookers[i].Contact)
+	}
+	if k := len(m.active); k > 0 {
+		for i, start := 0, m.cfg.Rand.IntN(k); i < min(k, shuffleActive); i++ {
+			l := m.active[(start+i)%k]
+			add(Contact{l.Peer.ID, l.Addr})
+		}
+	}
+	return m.book.sample(list, n-len(list), m.cfg.Rand, skip)
+}
+
+// learn takes contacts in that a peer told us, and reports how many were new.
+func (m *Membership) learn(from *link, list []Contact) (fresh int) {
+	for _, c := range list {
+		if m.isUsable(c, from) && m.book.learn(c, m.cfg.Rand) {
+			fresh++
+		}
+	}
+	m.fresh += fresh
+	return fresh
+}
+
+func (m *Membership) isUsable(c Contact, from *link) bool {
+	return c.Addr != "" && c.ID != m.cfg.Self.ID && !m.self[c.Addr] && (from.Local || !ident.IsLoopback(c.Addr))
+}

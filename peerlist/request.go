@@ -1,0 +1,475 @@
+package peerlist
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/retry"
+)
+
+// What becomes of an [Membership.Add]. Nil means that the two are neighbours.
+var (
+	ErrFull    = errors.New("this node is full")
+	ErrPeer    = errors.New("the peer is full")
+	ErrSelf    = errors.New("the address is this node's own")
+	ErrRefused = errors.New("the peer refused")
+	ErrTimeout = errors.New("no answer in time")
+	ErrLeaving = errors.New("the node is stopping")
+	ErrRemoved = errors.New("the program removed this peer a moment ago")
+)
+
+type add struct {
+	token   uint64
+	peer    ident.ID
+	expires time.Time
+}
+
+// Add makes a neighbour of the node at addr, whoever it is. The answer comes by
+// Out.Added, with the token.
+func (m *Membership) Add(now time.Time, addr string, token uint64, out Out) {
+	switch l := m.at(addr); {
+	case m.leaving:
+		out.Added(token, ErrLeaving)
+	case m.self[addr]:
+		out.Added(token, ErrSelf)
+	case l != nil:
+		out.Added(token, nil)
+	case len(m.active) >= m.cfg.MaxPeers:
+		out.Added(token, ErrFull)
+	default:
+		for _, w := range m.waiting {
+			if w.asked && w.isAt(addr) {
+				w.tokens = append(w.tokens, token)
+				return
+			}
+		}
+		for _, d := range m.dials {
+			if d.addr == addr {
+				d.tokens = append(d.tokens, token)
+				d.purpose = toAdd
+				return
+			}
+		}
+		m.dial(addr, toAdd, out).tokens = []uint64{token}
+	}
+}
+
+// Remove lets a neighbour go because the program says so, and for a minute
+// neither dials nor accepts it. It reports whether there was such a neighbour.
+func (m *Membership) Remove(now time.Time, peer ident.ID, out Out) bool {
+	l := m.neighbor(peer)
+	if l == nil {
+		return false
+	}
+	m.removed[peer] = now.Add(removedFor)
+	m.letGo(now, l, ReasonRemoved, m.sample(leaveSample, l), out)
+	m.book.rest(now, l.Addr, removedFor)
+	m.fill(now, out)
+	return true
+}
+
+func (m *Membership) at(addr string) *link {
+	for _, l := range m.active {
+		if l.isAt(addr) {
+			return l
+		}
+	}
+	return nil
+}
+
+func (l *link) isAt(addr string) bool { return l.Addr == addr || l.Dialled == addr }
+
+func (m *Membership) answer(tokens []uint64, err error, out Out) {
+	for _, t := range tokens {
+		out.Added(t, err)
+	}
+}
+
+func (m *Membership) dial(addr string, why purpose, out Out) *dial {
+	d := &dial{addr: addr, purpose: why}
+	m.dials = append(m.dials, d)
+	out.Dial(addr)
+	return d
+}
+
+func (m *Membership) dialled(addr string) *dial {
+	for i, d := range m.dials {
+		if d.addr == addr {
+			m.dials = slices.Delete(m.dials, i, i+1)
+			return d
+		}
+	}
+	return nil
+}
+
+// DialFailed takes the news that nobody answered at addr, or that whoever did
+// was no node for us.
+func (m *Membership) DialFailed(now time.Time, addr string, err error, out Out) {
+	d := m.dialled(addr)
+	if d == nil {
+		return
+	}
+	m.failures++
+	m.book.failed(now, addr, m.cfg.Rand)
+	m.answer(d.tokens, err, out)
+	m.fill(now, out)
+}
+
+// LinkUp takes a link on which greetings were exchanged. On one that we
+// dialled we ask to be neighbours, unless that has become pointless; on one
+// that we accepted the peer has to ask.
+func (m *Membership) LinkUp(now time.Time, c Conn, out Out) {
+	l := &link{Conn: c, heard: now, expires: now.Add(requestTimeout)}
+	d := m.dialled(c.Dialled)
+	if d != nil {
+		m.failures = 0
+		l.purpose, l.tokens = d.purpose, d.tokens
+	}
+	switch {
+	case m.leaving:
+		m.answer(l.tokens, ErrLeaving, out)
+		out.Close(c.Link, ReasonLeave)
+	case c.Peer.ID == m.cfg.Self.ID:
+		if c.Dialled != "" {
+			m.self[c.Dialled] = true
+			m.book.forget(c.Dialled)
+			m.seeds = slices.DeleteFunc(m.seeds, func(s seed) bool { return s.addr == c.Dialled })
+		}
+		m.answer(l.tokens, ErrSelf, out)
+		out.Close(c.Link, ReasonSelf)
+	case d == nil:
+		m.waiting = append(m.waiting, l)
+		return
+	default:
+		m.note(now, l)
+		m.ask(now, l, out)
+	}
+	m.fill(now, out)
+}
+
+// Adopt takes over a link that was dialled as a probe and has shown another
+// component: it is asked to become a bridge.
+func (m *Membership) Adopt(now time.Time, c Conn, out Out) {
+	l := &link{Conn: c, heard: now, expires: now.Add(requestTimeout), purpose: toBridge}
+	m.note(now, l)
+	m.ask(now, l, out)
+}
+
+// note puts a peer that we reached into the book.
+func (m *Membership) note(now time.Time, l *link) {
+	if l.Addr != "" && !m.self[l.Addr] {
+		m.book.works(Contact{l.Peer.ID, l.Addr}, m.cfg.Rand)
+	}
+	if l.Dialled != l.Addr {
+		// The name we dialled is no better than the address the peer gave us.
+		if l.Addr != "" {
+			m.book.forget(l.Dialled)
+		} else {
+			m.book.works(Contact{l.Peer.ID, l.Dialled}, m.cfg.Rand)
+		}
+	}
+}
+
+// ask sends our request on a link that we dialled, if it still has a point.
+func (m *Membership) ask(now time.Time, l *link, out Out) {
+	other := m.request(l.Peer.ID)
+	until, banned := m.removed[l.Peer.ID]
+	switch {
+	case m.neighbor(l.Peer.ID) != nil:
+		m.answer(l.tokens, nil, out)
+		out.Close(l.Link, ReasonDuplicate)
+		return
+	case other != nil:
+		other.tokens = append(other.tokens, l.tokens...)
+		out.Close(l.Link, ReasonDuplicate)
+		return
+	case banned && l.purpose != toAdd && now.Before(until):
+		m.book.rest(now, l.Addr, until.Sub(now))
+		out.Close(l.Link, ReasonRemoved)
+		return
+	case l.purpose == toBridge && !m.hasRoom():
+		m.makeRoom(now, l, out)
+	}
+	spare := m.cfg.MaxPeers
+	if l.purpose == toFill || l.purpose == toJoin {
+		spare = m.cfg.MinPeers // others were quicker: leave their places free
+	}
+	if l.purpose == toRotate {
+		m.freeForRotation(now, out)
+	}
+	if full := !m.hasRoom(); full || len(m.active)+m.requests() >= spare {
+		if l.tokens != nil {
+			m.answer(l.tokens, ErrFull, out)
+		}
+		out.Close(l.Link, ReasonUnwanted)
+		return
+	}
+	if l.purpose == toAdd {
+		delete(m.removed, l.Peer.ID)
+	}
+	l.asked = true
+	m.waiting = append(m.waiting, l)
+	switch {
+	case l.purpose == toBridge:
+		out.Send(l.Link, &Neighbor{Priority: Bridge})
+	case len(m.active) == 0 && l.purpose != toAdd:
+		out.Send(l.Link, &Join{Priority: m.insistence(), AsSeed: m.isSeed(l.Dialled)})
+	default:
+		out.Send(l.Link, &Neighbor{Priority: m.insistence()})
+	}
+}
+
+// insistence is High once asking politely has led nowhere, and if taking the
+// place of a link between two full nodes (which costs neither of them one)
+// still leaves us within our own bound.
+func (m *Membership) insistence() Priority {
+	if m.rounds >= patience && (len(m.active) == 0 || len(m.active)+2 <= m.cfg.MaxPeers) {
+		return High
+	}
+	return Low
+}
+
+func (m *Membership) isSeed(addr string) bool {
+	return slices.ContainsFunc(m.seeds, func(s seed) bool { return s.addr == addr })
+}
+
+// onRequest decides on a JOIN or NEIGHBOR.
+//
+// Two nodes that dial each other at once end with one link, the same at both
+// ends, and are never without one: the node with the lower ID refuses the
+// other's request while its own is under way, the node with the higher ID
+// accepts and drops its own. A peer that asks although we count it as a
+// neighbour has lost the old link, so the new one takes its place; unless the
+// old one is the one that wins, because then this request may have been under
+// way when the peer gave it up.
+func (m *Membership) onRequest(now time.Time, l *link, prio Priority, join bool, out Out) {
+	peer := l.Peer.ID
+	if l.asked || slices.Contains(m.active, l) {
+		return // a repeated request changes nothing
+	}
+	newcomer := Contact{peer, l.Addr}
+	own, old := m.request(peer), m.neighbor(peer)
+	until, banned := m.removed[peer]
+	switch {
+	case banned && now.Before(until):
+		m.refuse(l, ReasonRemoved, out)
+		return
+	case own != nil && m.cfg.Self.ID.Less(peer):
+		m.refuse(l, ReasonDuplicate, out)
+		return
+	case own != nil:
+		l.tokens = own.tokens
+		m.drop(own, ReasonDuplicate, out)
+	case old != nil && old.Dialled != "" && old.Peer.Epoch >= l.Peer.Epoch && m.cfg.Self.ID.Less(peer):
+		m.refuse(l, ReasonDuplicate, out)
+		return
+	case old != nil:
+		m.accept(now, l, out)
+		m.remove(old)
+		out.Close(old.Link, ReasonDuplicate)
+		out.Down(old.Link, ReasonDuplicate)
+		return
+	case !m.hasRoom() && prio != Low:
+		m.makeRoom(now, l, out)
+	}
+	if !m.hasRoom() {
+		m.lookFor(now, newcomer)
+		m.refuse(l, ReasonFull, out)
+		return
+	}
+	if prio == Bridge {
+		l.protected = now.Add(protectedFor)
+	}
+	m.accept(now, l, out)
+	if join {
+		m.forwardJoin(newcomer, l, out)
+	}
+}
+
+func (m *Membership) accept(now time.Time, l *link, out Out) {
+	if l.Addr != "" && !m.self[l.Addr] {
+		// It came to us; whether it can be dialled is not known yet.
+		m.book.learn(Contact{l.Peer.ID, l.Addr}, m.cfg.Rand)
+	}
+	out.Send(l.Link, &NeighborReply{Accepted: true, Degree: m.degree() + 1, Sample: m.sample(replySample, l)})
+	m.activate(now, l, out)
+}
+
+func (m *Membership) refuse(l *link, why Reason, out Out) {
+	reply := &NeighborReply{Reason: why, Degree: m.degree()}
+	if why == ReasonFull {
+		reply.Sample = m.sample(replySample, l)
+	}
+	out.Send(l.Link, reply)
+	m.drop(l, why, out)
+}
+
+func (m *Membership) lookFor(now time.Time, c Contact) {
+	if c.Addr == "" {
+		return
+	}
+	m.lookers = slices.DeleteFunc(m.lookers, func(k looker) bool { return k.Addr == c.Addr || now.After(k.until) })
+	if len(m.lookers) >= 2*replySample {
+		m.lookers = m.lookers[1:]
+	}
+	m.lookers = append(m.lookers, looker{c, now.Add(2 * time.Second)})
+	m.book.learn(c, m.cfg.Rand)
+}
+
+// activate makes the link a neighbour.
+func (m *Membership) activate(now time.Time, l *link, out Out) {
+	m.remove(l)
+	l.asked, l.expires, l.heard = false, time.Time{}, now
+	if l.Dialled != "" {
+		l.pingAt = now.Add(retry.Blur(m.cfg.PingInterval, m.cfg.Rand))
+	}
+	m.active = append(m.active, l)
+	m.rounds, m.roundAt, m.failures = 0, time.Time{}, 0
+	out.Up(l.Link)
+	m.answer(l.tokens, nil, out)
+	l.tokens = nil
+	m.adds = slices.DeleteFunc(m.adds, func(a add) bool {
+		if a.peer == l.Peer.ID {
+			out.Added(a.token, nil)
+		}
+		return a.peer == l.Peer.ID
+	})
+}
+
+// onReply takes the answer to our request.
+func (m *Membership) onReply(now time.Time, l *link, r *NeighborReply, out Out) {
+	if !l.asked {
+		return
+	}
+	l.degree = int(r.Degree)
+	fresh := m.learn(l, r.Sample)
+	if r.Accepted {
+		switch l.purpose {
+		case toBridge, toAdd:
+			l.protected = now.Add(protectedFor)
+		}
+		m.activate(now, l, out)
+		return
+	}
+	if fresh > 0 && len(m.active) > 0 {
+		m.rounds = 0
+	}
+	m.drop(l, r.Reason, out)
+	switch r.Reason {
+	case ReasonDuplicate: // the other side's own dial takes the place
+		for _, t := range l.tokens {
+			m.adds = append(m.adds, add{t, l.Peer.ID, now.Add(requestTimeout)})
+		}
+		m.book.rest(now, l.Addr, time.Second)
+		return
+	case ReasonFull:
+		m.answer(l.tokens, ErrPeer, out)
+	case ReasonRemoved:
+		m.removed[l.Peer.ID] = now.Add(removedFor)
+		m.book.rest(now, l.Addr, removedFor)
+		m.answer(l.tokens, ErrRefused, out)
+	default:
+		m.answer(l.tokens, ErrRefused, out)
+	}
+	m.book.rest(now, l.Addr, afterRefusal.Delay(0, m.cfg.Rand))
+}
+
+// makeRoom lets a well-connected neighbour go and offers it the newcomer, so
+// that the newcomer is spliced into the link between two full nodes and none of
+// the three ends with fewer links than before.
+func (m *Membership) makeRoom(now time.Time, newcomer *link, out Out) {
+	var victim *link
+	for _, l := range m.active {
+		if now.Before(l.protected) {
+			continue
+		}
+		if victim == nil || l.degree > victim.degree {
+			victim = l
+		}
+	}
+	if victim == nil {
+		return
+	}
+	var try []Contact
+	if newcomer.Addr != "" && (victim.Local || !ident.IsLoopback(newcomer.Addr)) {
+		try = append(try, Contact{newcomer.Peer.ID, newcomer.Addr})
+	}
+	m.letGo(now, victim, ReasonMakeRoom, try, out)
+}
+
+// onDisconnect: the neighbour let us go. Whom it offers is tried first.
+func (m *Membership) onDisconnect(now time.Time, l *link, d *Disconnect, out Out) {
+	wasNeighbor := m.remove(l)
+	out.Close(l.Link, d.Reason)
+	if wasNeighbor {
+		out.Down(l.Link, d.Reason)
+	}
+	m.answer(l.tokens, ErrRefused, out)
+	switch d.Reason {
+	case ReasonLeave:
+		m.book.failed(now, l.Addr, m.cfg.Rand)
+	case ReasonRemoved:
+		m.removed[l.Peer.ID] = now.Add(removedFor)
+		m.book.rest(now, l.Addr, removedFor)
+	default:
+		m.book.rest(now, l.Addr, retry.Blur(4*time.Second, m.cfg.Rand))
+	}
+	m.learn(l, d.Try)
+	if d.Reason == ReasonMakeRoom || d.Reason == ReasonLeave {
+		for _, c := range d.Try {
+			if m.isUsable(c, l) && m.canDial(c) && len(m.active)+m.requests()+len(m.dials) < m.cfg.MaxPeers {
+				m.dial(c.Addr, toAnswer, out)
+				break
+			}
+		}
+	}
+}
+
+// canDial reports whether dialling the contact can bring a new neighbour.
+func (m *Membership) canDial(c Contact) bool {
+	if c.Addr == "" || m.self[c.Addr] || m.at(c.Addr) != nil {
+		return false
+	}
+	if !c.ID.IsZero() && (m.neighbor(c.ID) != nil || m.request(c.ID) != nil) {
+		return false
+	}
+	for _, d := range m.dials {
+		if d.addr == c.Addr {
+			return false
+		}
+	}
+	for _, l := range m.waiting {
+		if l.asked && l.isAt(c.Addr) {
+			return false
+		}
+	}
+	return true
+}
+
+// expire ends what was waited for in vain.
+func (m *Membership) expire(now time.Time, out Out) {
+	for _, l := range slices.Clone(m.waiting) {
+		if now.Before(l.expires) {
+			continue
+		}
+		m.drop(l, ReasonSilent, out)
+		m.answer(l.tokens, ErrTimeout, out)
+		if l.Dialled != "" {
+			m.book.failed(now, l.Addr, m.cfg.Rand)
+		}
+	}
+	m.adds = slices.DeleteFunc(m.adds, func(a add) bool {
+		late := !now.Before(a.expires)
+		if late {
+			out.Added(a.token, ErrTimeout)
+		}
+		return late
+	})
+	for id, until := range m.removed { // order does not matter: entries are independent
+		if now.After(until) {
+			delete(m.removed, id)
+		}
+	}
+}

@@ -1,0 +1,229 @@
+package peerlist
+
+import (
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/retry"
+)
+
+// betweenRounds spaces the rounds of asking that led nowhere.
+var betweenRounds = retry.Policy{Min: 100 * time.Millisecond, Max: 5 * time.Second}
+
+// fill looks for neighbours while there are fewer than MinPeers. A round ends
+// when nobody is left to ask; then it waits, asks the seeds for fresh contacts,
+// and after a few rounds in vain it insists (see insistence).
+func (m *Membership) fill(now time.Time, out Out) {
+	if m.leaving || len(m.active) >= m.cfg.MinPeers {
+		m.roundAt = time.Time{}
+		return
+	}
+	if !m.roundAt.IsZero() && !now.Before(m.roundAt) {
+		m.roundAt = time.Time{}
+		m.rounds++
+		for i := range m.seeds {
+			m.seeds[i].tried = false
+		}
+	}
+	underWay := m.requests() + len(m.dials)
+	want := m.cfg.MinPeers - len(m.active)
+	if m.failures >= 2 || len(m.active) == 0 {
+		want = maxDials // many addresses are dead: look wide, close what is too many
+	}
+	skip := func(c Contact) bool { return !m.canDial(c) }
+	if len(m.active) == 0 || m.rounds > 0 {
+		for i := range m.seeds {
+			if s := &m.seeds[i]; underWay < want && !s.tried && m.canDial(Contact{Addr: s.addr}) {
+				s.tried = true
+				m.dial(s.addr, toJoin, out)
+				underWay++
+			}
+		}
+	}
+	for underWay < want {
+		c, ok := m.book.pick(now, m.cfg.Rand, skip)
+		if !ok {
+			break
+		}
+		m.dial(c.Addr, toFill, out)
+		underWay++
+	}
+	if underWay == 0 && m.roundAt.IsZero() && len(m.seeds)+len(m.book.entries) > 0 {
+		m.roundAt = now.Add(betweenRounds.Delay(m.rounds, m.cfg.Rand))
+		if at, ok := m.book.soonest(now, skip); ok && at.Before(m.roundAt) && m.rounds >= patience {
+			m.roundAt = at
+		}
+	}
+}
+
+func (m *Membership) deadAt(l *link) time.Time {
+	return l.heard.Add(m.cfg.PingInterval + m.cfg.PingTimeout)
+}
+
+// keepAlive pings on the links that we dialled and ends those that are silent.
+func (m *Membership) keepAlive(now time.Time, out Out) {
+	if !m.due.IsZero() && now.Sub(m.due) > lateAfter {
+		// We were stalled: what the neighbours sent may wait to be read.
+		for _, l := range m.active {
+			if grace := now.Add(-m.cfg.PingInterval); l.heard.Before(grace) {
+				l.heard = grace
+			}
+		}
+	}
+	for i := 0; i < len(m.active); i++ {
+		l := m.active[i]
+		if !now.Before(m.deadAt(l)) {
+			m.remove(l)
+			i--
+			out.Close(l.Link, ReasonSilent)
+			out.Down(l.Link, ReasonSilent)
+			m.book.failed(now, l.Addr, m.cfg.Rand)
+			continue
+		}
+		if l.Dialled != "" && !now.Before(l.pingAt) {
+			l.pingAt = now.Add(m.cfg.PingInterval)
+			out.Send(l.Link, &Ping{Degree: m.degree(), Sent: now.Sub(m.started)})
+		}
+	}
+}
+
+func (m *Membership) onPong(now time.Time, l *link, p *Pong) {
+	if rtt := now.Sub(m.started) - p.Sent; rtt >= 0 && rtt < time.Minute {
+		l.rtt = rtt
+	}
+}
+
+// forwardJoin sends the newcomer on random walks, so that it gets neighbours
+// far from its contact node, and a place in the books on the way.
+func (m *Membership) forwardJoin(newcomer Contact, from *link, out Out) {
+	if newcomer.Addr == "" {
+		return
+	}
+	walks := min(m.cfg.MinPeers-1, len(m.active)-1)
+	if walks <= 0 {
+		return
+	}
+	start := m.cfg.Rand.IntN(len(m.active))
+	for i := 0; i < len(m.active) && walks > 0; i++ {
+		to := m.active[(start+i)%len(m.active)]
+		if to != from && (to.Local || !ident.IsLoopback(newcomer.Addr)) {
+			out.Send(to.Link, &ForwardJoin{Newcomer: newcomer, TTL: activeWalk})
+			walks--
+		}
+	}
+}
+
+func (m *Membership) onForwardJoin(now time.Time, from *link, f *ForwardJoin, out Out) {
+	c := f.Newcomer
+	if !m.isUsable(c, from) {
+		return
+	}
+	next := m.step(from, c)
+	if f.TTL == 0 || next == nil {
+		m.book.learn(c, m.cfg.Rand)
+		// One place stays free for those who have nobody.
+		if m.canDial(c) && len(m.active)+m.requests()+len(m.dials) < m.cfg.MaxPeers-1 {
+			m.dial(c.Addr, toAnswer, out)
+		}
+		return
+	}
+	if f.TTL == passiveWalk {
+		m.book.learn(c, m.cfg.Rand)
+	}
+	out.Send(next.Link, &ForwardJoin{Newcomer: c, TTL: min(f.TTL, activeWalk) - 1})
+}
+
+// step draws the neighbour to which a walk goes on: not back, and not to the
+// node that it is about.
+func (m *Membership) step(from *link, about Contact) *link {
+	if len(m.active) == 0 {
+		return nil
+	}
+	start := m.cfg.Rand.IntN(len(m.active))
+	for i := range m.active {
+		l := m.active[(start+i)%len(m.active)]
+		if l != from && l.Peer.ID != about.ID && (l.Local || !ident.IsLoopback(about.Addr)) {
+			return l
+		}
+	}
+	return nil
+}
+
+// shuffle sends a sample of both views on a random walk. While the walks that
+// come in bring new contacts the gap stays short; it doubles when they do not.
+//
+// HyParView's SHUFFLE is answered over a connection of its own. Ours is not:
+// every node sends as many as reach it, and a dial per shuffle costs more than
+// the answer is worth.
+func (m *Membership) shuffle(now time.Time, out Out) {
+	if m.shuffleAt.IsZero() || now.Before(m.shuffleAt) {
+		return
+	}
+	if m.fresh > shufflePassive/4 {
+		m.shuffleIn = m.cfg.ShuffleInterval
+	} else {
+		m.shuffleIn = min(2*m.shuffleIn, max(maxShuffleInterval, m.cfg.ShuffleInterval))
+	}
+	m.fresh = 0
+	m.shuffleAt = now.Add(retry.Blur(m.shuffleIn, m.cfg.Rand))
+	if to := m.step(nil, Contact{}); to != nil {
+		own := []Contact{m.cfg.Self}
+		if !to.Local && ident.IsLoopback(m.cfg.Self.Addr) || m.cfg.Self.Addr == "" {
+			own = nil
+		}
+		sample := append(own, m.sample(shuffleActive+shufflePassive, to)...)
+		out.Send(to.Link, &Shuffle{Sample: sample, TTL: activeWalk})
+	}
+}
+
+func (m *Membership) onShuffle(now time.Time, from *link, s *Shuffle, out Out) {
+	if s.TTL > 0 && len(s.Sample) > 0 {
+		if next := m.step(from, s.Sample[0]); next != nil {
+			sample := s.Sample
+			if !next.Local {
+				sample = nil
+				for _, c := range s.Sample {
+					if !ident.IsLoopback(c.Addr) {
+						sample = append(sample, c)
+					}
+				}
+			}
+			out.Send(next.Link, &Shuffle{Sample: sample, TTL: min(s.TTL, activeWalk) - 1})
+			return
+		}
+	}
+	m.learn(from, s.Sample)
+}
+
+// rotate swaps one link for a random one from the book, slowly, so that an
+// overlay in which everybody is content keeps mixing: two halves that were
+// healed by one bridge grow together.
+func (m *Membership) rotate(now time.Time, out Out) {
+	if m.rotateAt.IsZero() || now.Before(m.rotateAt) {
+		return
+	}
+	m.rotateAt = now.Add(retry.Blur(2*m.cfg.RotateInterval, m.cfg.Rand))
+	if len(m.active) < m.cfg.MinPeers || m.cfg.MaxPeers == m.cfg.MinPeers || len(m.dials) > 0 {
+		return
+	}
+	if c, ok := m.book.pick(now, m.cfg.Rand, func(c Contact) bool { return !m.canDial(c) }); ok {
+		m.dial(c.Addr, toRotate, out)
+	}
+}
+
+// freeForRotation lets the neighbour go that needs us least, if our own bounds
+// demand a free place for the one that rotation brings.
+func (m *Membership) freeForRotation(now time.Time, out Out) {
+	if m.hasRoom() || len(m.active) <= m.cfg.MinPeers {
+		return
+	}
+	var victim *link
+	for _, l := range m.active {
+		if l.degree > m.cfg.MinPeers && !now.Before(l.protected) && (victim == nil || l.degree > victim.degree) {
+			victim = l
+		}
+	}
+	if victim != nil {
+		m.letGo(now, victim, ReasonRotate, nil, out)
+	}
+}
