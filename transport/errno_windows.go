@@ -1,0 +1,17 @@
+package transport
+
+import "syscall"
+
+// Windows sockets fail with numbers of their own, most of which package syscall
+// does not name. The names that it shares with other systems are numbers that
+// Windows never returns; they stand here for transports that use them.
+var (
+	refused       = []syscall.Errno{syscall.ECONNREFUSED, 10061}
+	addrInUse     = []syscall.Errno{syscall.EADDRINUSE, 10048}
+	addrNotAvail  = []syscall.Errno{syscall.EADDRNOTAVAIL, 10049}
+	accessDenied  = []syscall.Errno{syscall.EACCES, 10013}
+	noDescriptors = []syscall.Errno{syscall.EMFILE, syscall.ENFILE, 10024}
+	noBuffers     = []syscall.Errno{syscall.ENOBUFS, syscall.ENOMEM, 10055}
+	aborted       = []syscall.Errno{syscall.ECONNABORTED, syscall.WSAECONNABORTED}
+	reset         = []syscall.Errno{syscall.ECONNRESET, syscall.EPIPE, syscall.WSAECONNRESET, syscall.WSAECONNABORTED}
+)
