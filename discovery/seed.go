@@ -1,0 +1,187 @@
+package discovery
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// Scheme is the way in which a seed is looked up.
+type Scheme string
+
+const (
+	Plain Scheme = ""    // an address, or a name whose addresses are the seeds
+	DNS   Scheme = "dns" // the same, said aloud
+	SRV   Scheme = "srv" // a name whose SRV records name hosts and ports
+)
+
+// Seed is a seed taken apart.
+type Seed struct {
+	Scheme Scheme
+	Host   string     // a name, without scheme and port; empty when IP is set
+	IP     netip.Addr // set when the seed holds an address
+	Port   uint16     // 1 to 65535; 0 for SRV, whose records bring it
+}
+
+// String gives the seed in the form in which [ParseSeed] takes it.
+func (s Seed) String() string {
+	host := s.Host
+	if s.IP.IsValid() {
+		host = s.IP.String()
+	}
+	if s.Scheme == SRV {
+		return "srv://" + host
+	}
+	addr := net.JoinHostPort(host, strconv.Itoa(int(s.Port)))
+	if s.Scheme == Plain {
+		return addr
+	}
+	return string(s.Scheme) + "://" + addr
+}
+
+// Addr gives "ip:port" where nobody needs to be asked: for an IP address, and
+// for "localhost", which is 127.0.0.1. A node that listens on ::1 alone is
+// "[::1]:port".
+func (s Seed) Addr() (addr string, ok bool) {
+	ip := s.IP
+	if s.Scheme != SRV && strings.EqualFold(strings.TrimSuffix(s.Host, "."), "localhost") {
+		ip = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
+	if !ip.IsValid() {
+		return "", false
+	}
+	return netip.AddrPortFrom(ip, s.Port).String(), true
+}
+
+// SyntaxError says that a text is no seed.
+type SyntaxError struct {
+	Seed string
+	Why  string
+	Fix  string // what to write instead
+}
+
+// Error names the text, what is wrong with it, and what to write.
+func (e *SyntaxError) Error() string {
+	return fmt.Sprintf("seed %q: %s; %s", e.Seed, e.Why, e.Fix)
+}
+
+// The forms a seed has, for error texts.
+const forms = `write "192.168.2.100:8495", "[fd00::1]:8495", "chat.example.org:8495", "dns://chat:8495" or "srv://_chat._tcp.example.org"`
+
+// maxSeed bounds what is looked at: a name has at most 253 characters
+// (RFC 1035, section 2.3.4), scheme and port come on top.
+const maxSeed = 300
+
+// ParseSeed takes a seed apart. Its error is a [*SyntaxError].
+func ParseSeed(text string) (Seed, error) {
+	fail := func(why, fix string) (Seed, error) {
+		if len(text) > maxSeed {
+			text = text[:maxSeed] + "…"
+		}
+		return Seed{}, &SyntaxError{Seed: text, Why: why, Fix: fix}
+	}
+	switch {
+	case text == "":
+		return fail("it is empty", forms)
+	case len(text) > maxSeed:
+		return fail("it is longer than any name can be", forms)
+	case strings.TrimSpace(text) != text:
+		return fail("there is white space around it", "leave it out")
+	}
+
+	s := Seed{}
+	rest := text
+	if scheme, after, found := strings.Cut(text, "://"); found {
+		s.Scheme, rest = Scheme(strings.ToLower(scheme)), after
+		if s.Scheme != DNS && s.Scheme != SRV {
+			return fail(fmt.Sprintf("%q is no way to look a seed up", scheme+"://"), forms)
+		}
+	}
+	if s.Scheme == SRV {
+		if strings.ContainsAny(rest, ":/") {
+			return fail("the SRV records bring hosts and ports", `write "srv://_service._proto.name" and nothing more`)
+		}
+		if why := badName(rest); why != "" {
+			return fail(why, `write "srv://_service._proto.name"`)
+		}
+		s.Host = rest
+		return s, nil
+	}
+
+	host, port, err := net.SplitHostPort(rest)
+	if err != nil {
+		return fail(splitProblem(rest, err), forms)
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || number == 0 || port[0] == '+' {
+		return fail(fmt.Sprintf("%q is no port", port), "write a number from 1 to 65535, the one that the seed listens on")
+	}
+	s.Port = uint16(number)
+	if ip, err := netip.ParseAddr(host); err == nil {
+		ip = ip.Unmap()
+		if ip.IsUnspecified() || ip.IsMulticast() {
+			return fail(fmt.Sprintf("%s is the address of no machine", ip), "write the address at which the others reach the seed")
+		}
+		s.IP = ip
+		return s, nil
+	}
+	if why := badName(host); why != "" {
+		return fail(why, forms)
+	}
+	s.Host = host
+	return s, nil
+}
+
+// splitProblem says why there are no host and port in text.
+func splitProblem(text string, err error) string {
+	if ip, parseErr := netip.ParseAddr(strings.Trim(text, "[]")); parseErr == nil && ip.Is6() && !strings.HasPrefix(text, "[") {
+		return "an IPv6 address needs brackets, and the port is missing or cannot be told from it"
+	}
+	if problem, ok := err.(*net.AddrError); ok {
+		if strings.HasPrefix(problem.Err, "missing port") {
+			return "the port is missing"
+		}
+		return problem.Err
+	}
+	return err.Error()
+}
+
+// badName says why a text is no host name, "" when it is one. The rules are
+// those of RFC 1123, section 2.1, and underscores, which names of services and
+// of containers have.
+func badName(name string) string {
+	name = strings.TrimSuffix(name, ".")
+	if name == "" {
+		return "the host is missing"
+	}
+	if len(name) > 253 {
+		return "the name is longer than 253 characters"
+	}
+	labels := strings.Split(name, ".")
+	for _, label := range labels {
+		if label == "" {
+			return "the name has an empty part between two dots"
+		}
+		if len(label) > 63 {
+			return fmt.Sprintf("the part %q of the name is longer than 63 characters", label)
+		}
+		for _, c := range label {
+			if c > 127 {
+				return fmt.Sprintf("a name has no %q in DNS (write its xn-- form)", c)
+			}
+			if !isNameByte(byte(c)) {
+				return fmt.Sprintf("a name has no %q in it", c)
+			}
+		}
+	}
+	if last := labels[len(labels)-1]; strings.Trim(last, "0123456789") == "" {
+		return "it looks like an IP address and is none"
+	}
+	return ""
+}
+
+func isNameByte(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_'
+}
