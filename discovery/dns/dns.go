@@ -1,0 +1,134 @@
+// Package dns looks seeds up in DNS.
+//
+//	chat.example.org:8495           all addresses of the name, each with the port
+//	dns://chat:8495                 the same; in Kubernetes, a headless service
+//	srv://_chat._tcp.example.org    all addresses of all hosts that the SRV records name
+//	192.168.2.100:8495              itself, and DNS is not asked
+//
+// It asks the system's resolver, with its search list, each time anew: it caches
+// nothing, since the point of a second look is what has changed.
+package dns
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/discovery"
+)
+
+// Timeout is how long one Lookup may take when the Resolver does not say.
+// A guess: a node has other seeds to go on with, and looks up again soon. The
+// system's resolver would try for 10 s and more.
+const Timeout = 3 * time.Second
+
+// Server answers questions about names. *net.Resolver is one.
+type Server interface {
+	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
+	LookupSRV(ctx context.Context, service, proto, name string) (string, []*net.SRV, error)
+}
+
+// Resolver asks DNS. The zero value is ready for use; do not change a value that
+// is in use. It may be used by many goroutines.
+type Resolver struct {
+	Server  Server        // nil means net.DefaultResolver
+	Timeout time.Duration // for a whole Lookup; zero or less means [Timeout]
+}
+
+var _ discovery.Resolver = Resolver{}
+
+// Lookup implements [discovery.Resolver].
+func (r Resolver) Lookup(ctx context.Context, seed string) ([]string, error) {
+	s, err := discovery.ParseSeed(seed)
+	if err != nil {
+		return nil, err
+	}
+	if addr, ok := s.Addr(); ok {
+		return []string{addr}, nil
+	}
+	timeout := r.Timeout
+	if timeout <= 0 {
+		timeout = Timeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+
+	var found []netip.AddrPort
+	if s.Scheme == discovery.SRV {
+		found, err = r.targets(ctx, s.Host)
+	} else {
+		found, err = r.addresses(ctx, s.Host, s.Port)
+	}
+	if err == nil && len(found) == 0 {
+		err = discovery.ErrEmpty
+	}
+	if err != nil {
+		err = &discovery.LookupError{Seed: seed, Err: err, Advice: advice(err)}
+	}
+	slices.SortFunc(found, netip.AddrPort.Compare)
+	var texts []string
+	for _, addr := range slices.Compact(found) {
+		texts = append(texts, addr.String())
+	}
+	return texts, err
+}
+
+// addresses gives the A and AAAA records of a name.
+func (r Resolver) addresses(ctx context.Context, host string, port uint16) ([]netip.AddrPort, error) {
+	ips, err := r.server().LookupNetIP(ctx, "ip", host)
+	var found []netip.AddrPort
+	for _, ip := range ips {
+		// A filtering DNS server says 0.0.0.0 where it means "no".
+		if ip = ip.Unmap(); ip.IsValid() && !ip.IsUnspecified() && !ip.IsMulticast() {
+			found = append(found, netip.AddrPortFrom(ip, port))
+		}
+	}
+	return found, err
+}
+
+// targets gives the addresses of the hosts that SRV records name. Priorities and
+// weights do not matter: all of them are seeds. A host that cannot be resolved
+// does not hide the others.
+func (r Resolver) targets(ctx context.Context, name string) ([]netip.AddrPort, error) {
+	_, records, err := r.server().LookupSRV(ctx, "", "", name)
+	var found []netip.AddrPort
+	problems := []error{err} // beside an error, the records that came are good
+	for _, record := range records {
+		if record.Target == "." || record.Port == 0 {
+			continue // "the service is decidedly not available", RFC 2782
+		}
+		at, err := r.addresses(ctx, record.Target, record.Port)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("host %s: %w", record.Target, err))
+		}
+		found = append(found, at...)
+	}
+	return found, errors.Join(problems...)
+}
+
+func (r Resolver) server() Server {
+	if r.Server == nil {
+		return net.DefaultResolver
+	}
+	return r.Server
+}
+
+// advice says what may help.
+func advice(err error) string {
+	problem, isDNS := errors.AsType[*net.DNSError](err)
+	switch {
+	case errors.Is(err, discovery.ErrEmpty):
+		return "in a cluster: does any instance run, and is it ready?"
+	case errors.Is(err, context.Canceled):
+		return ""
+	case errors.Is(err, context.DeadlineExceeded), isDNS && problem.IsTimeout:
+		return "the DNS server does not answer: is the network up, and is the right server configured?"
+	case isDNS && problem.IsNotFound:
+		return "is the name spelt right, and does this machine's DNS server know it?"
+	}
+	return ""
+}
