@@ -1,0 +1,104 @@
+package house
+
+// module is the name of the module; imports of it are written without it here.
+const module = "github.com/smokesignal-go/smokesignal"
+
+// row says what one package may import beside the standard library.
+type row struct {
+	pkg   string // its folder
+	floor int
+	may   []string // packages of the module by folder, others by module path
+	tests []string // what its tests may import beyond that, and beyond anyTest
+	why   string
+
+	// planned marks a package that is designed and not built. Take the mark
+	// away when the package has come.
+	planned bool
+}
+
+// Libraries, each with the reason to have it at all.
+const (
+	backoff = "github.com/jpillora/backoff"       // the curve of every retry
+	msgpack = "github.com/vmihailenco/msgpack/v5" // what users send
+	logrus  = "github.com/sirupsen/logrus"        // the log
+	term    = "golang.org/x/term"                 // a prompt that incoming lines do not tear
+	rate    = "golang.org/x/time/rate"            // limits on what a peer may ask
+)
+
+// anyTest is what every test may import.
+var anyTest = []string{
+	"go.uber.org/goleak", // no goroutine is left
+	"pgregory.net/rapid", // random histories that shrink
+	"internal/sim",       // the virtual network
+	"transport/mem",      // the network in memory
+}
+
+// houseTable is the house, floor by floor.
+var houseTable = []row{
+	{pkg: "internal/ident", floor: 0, why: "names are plain values, under everything"},
+	{pkg: "internal/retry", floor: 0, may: []string{backoff}, why: "one curve for all that is tried again"},
+
+	{
+		pkg: "peerlist", floor: 1, may: []string{"internal/ident", "internal/retry"},
+		why: "membership knows nodes and dials that fail, and nothing of broadcast or frames",
+	},
+	{
+		pkg: "netsplit", floor: 1, may: []string{"internal/ident", "internal/retry"},
+		why: "beacons and probes; links are somebody else's business",
+	},
+	{
+		pkg: "internal/plumtree", floor: 1, may: []string{"internal/ident", "internal/retry"},
+		why: "broadcast hears of neighbours by two events, not by asking membership",
+	},
+	{
+		pkg: "internal/census", floor: 1, may: []string{"internal/ident", "internal/retry"}, planned: true,
+		why: "counting nodes needs only who asks and who answers",
+	},
+
+	{
+		pkg: "internal/overlay", floor: 2, planned: true,
+		may: []string{"internal/ident", "internal/retry", "peerlist", "netsplit", "internal/plumtree", "internal/census"},
+		why: "the one place where the machines of floor 1 meet",
+	},
+	{
+		pkg: "internal/wire", floor: 2, planned: true,
+		may:   []string{"internal/ident", "peerlist", "netsplit", "internal/plumtree", "internal/census"},
+		tests: []string{msgpack}, // to compare the pre-check with
+		why:   "frames are made of the messages of floor 1; it walks msgpack itself, before any library does",
+	},
+
+	{
+		pkg: "internal/sim", floor: 3, planned: true,
+		may: []string{"internal/ident", "internal/retry", "peerlist", "netsplit", "internal/plumtree", "internal/census", "internal/overlay", "internal/wire"},
+		why: "runs the machines as they are; may weigh frames by their bytes",
+	},
+	{pkg: "transport", floor: 3, why: "two methods in the shape of package net"},
+	{pkg: "transport/tcp", floor: 3, may: []string{"transport"}, tests: []string{"transport/transporttest"}, why: "one way to have a transport"},
+	{pkg: "transport/mem", floor: 3, may: []string{"transport"}, tests: []string{"transport/transporttest"}, why: "one way to have a transport"},
+	{pkg: "transport/transporttest", floor: 3, may: []string{"transport"}, why: "checks the contract and knows no transport"},
+	{pkg: "discovery", floor: 3, why: "seeds are text in and addresses out"},
+	{pkg: "discovery/dns", floor: 3, may: []string{"discovery"}, why: "one way to look up"},
+	{pkg: "internal/emitter", floor: 3, may: []string{"internal/ident"}, planned: true, why: "runs handlers; an event has an origin"},
+	{pkg: "internal/netlab", floor: 3, planned: true, why: "a test rig of namespaces, which knows nothing of nodes"},
+	{pkg: "internal/cutproxy", floor: 3, planned: true, why: "a test rig of sockets, which knows nothing of nodes"},
+
+	{
+		pkg: "smoke", floor: 4, planned: true,
+		may: []string{
+			"internal/ident", "internal/retry", "peerlist", "netsplit", "internal/plumtree", "internal/census",
+			"internal/overlay", "internal/wire", "internal/emitter",
+			"transport", "transport/tcp", "discovery", "discovery/dns",
+			msgpack, logrus, rate,
+		},
+		tests: []string{"internal/netlab", "internal/cutproxy"},
+		why:   "the face and the driver put the floors together; not the simulator, which is no part of a program",
+	},
+
+	{pkg: "smoketest", floor: 5, may: []string{"smoke", "transport", "transport/mem"}, planned: true, why: "a user's tests run real nodes on a network in memory"},
+	{pkg: "dashboard", floor: 5, may: []string{"smoke"}, planned: true, why: "shows what any program can ask a node"},
+	{pkg: "metrics", floor: 5, may: []string{"smoke", "github.com/prometheus/client_golang"}, planned: true, why: "tells Prometheus what any program can ask a node"},
+	{pkg: "cmd/smoke", floor: 5, may: []string{"smoke", "internal/sim", "internal/overlay", logrus}, planned: true, why: "a user of the face, and the way to run the simulator"},
+	{pkg: "example_chat", floor: 5, may: []string{"smoke", logrus, term}, tests: []string{"internal/netlab"}, planned: true, why: "what a program that uses us has to import, and no more"},
+	{pkg: "internal/demo", floor: 5, may: []string{"smoke", "internal/netlab", "internal/cutproxy", logrus}, planned: true, why: "tells the story with real processes"},
+	{pkg: "internal/house", floor: 5, why: "reads the house, and is in nobody's way"},
+}

@@ -1,0 +1,5 @@
+package impure
+
+func start(f func()) {
+	go f() // want "starts a goroutine"
+}

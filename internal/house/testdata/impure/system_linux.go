@@ -1,0 +1,1 @@
+package impure // want "left out on some systems"

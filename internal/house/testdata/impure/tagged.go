@@ -1,0 +1,3 @@
+//go:build fast
+
+package impure // want "left out on some systems"
