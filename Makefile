@@ -1,0 +1,55 @@
+# What one does with this repository. `make` alone lists it.
+
+GO       ?= go
+FUZZTIME ?= 30s
+# How long the tests of one package may take before Go ends them with stacks.
+TIMEOUT  ?= 10m
+# Where a program of ours may run: each is built and vetted by `make lint`.
+SYSTEMS  := linux/amd64 linux/arm64 darwin/arm64 windows/amd64
+
+# Packages that start goroutines: their tests look for leaked ones.
+CONCURRENT = $(shell grep -rl --include='*_test.go' 'goleak\.Verify' . | xargs -n 1 dirname | sort -u)
+
+.PHONY: help run demo test race lint fmt fuzz
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## chat: run it in two terminals
+	@$(GO) run ./example_chat
+
+demo: ## watch real processes connect, lose a seed, split and heal
+	@$(GO) run ./internal/demo
+
+test: ## vet, all tests, and those with goroutines again under the race detector
+	$(GO) vet ./...
+	$(GO) test -timeout $(TIMEOUT) ./...
+	@if [ "$$($(GO) env CGO_ENABLED)" = 1 ]; then set -x; $(GO) test -race -timeout $(TIMEOUT) $(CONCURRENT); \
+	else echo "!! no C compiler, which the race detector needs: data races were NOT looked for"; fi
+
+race: ## all tests under the race detector
+	$(GO) test -race -timeout $(TIMEOUT) ./...
+
+fmt: ## format all Go files
+	gofmt -w .
+
+lint: ## format, vet, staticcheck, go.mod, and builds for other systems
+	@unformatted=$$(gofmt -l .) || exit 1; \
+	if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	@set -e; for system in $(SYSTEMS); do \
+		echo "build and vet for $$system"; \
+		export CGO_ENABLED=0 GOOS=$${system%/*} GOARCH=$${system#*/}; \
+		$(GO) build ./...; $(GO) vet ./...; \
+	done
+	$(GO) mod tidy -diff
+
+fuzz: ## run each fuzz target for FUZZTIME (30s)
+	@set -e; found=$$(grep -rn --include='*_test.go' -o '^func Fuzz[A-Za-z0-9_]*' . | grep -v '/testdata/' | sort); \
+	if [ -z "$$found" ]; then echo "no fuzz target found"; exit 1; fi; \
+	echo "$$found" | while IFS=: read -r file _ func; do \
+		target=$${func#func }; \
+		echo "== $$target in $$(dirname "$$file") for $(FUZZTIME)"; \
+		$(GO) test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) "$$(dirname "$$file")"; \
+	done
