@@ -99,6 +99,6 @@ var houseTable = []row{
 	{pkg: "metrics", floor: 5, may: []string{"smoke", "github.com/prometheus/client_golang"}, planned: true, why: "tells Prometheus what any program can ask a node"},
 	{pkg: "cmd/smoke", floor: 5, may: []string{"smoke", "internal/sim", "internal/overlay", logrus}, planned: true, why: "a user of the face, and the way to run the simulator"},
 	{pkg: "example_chat", floor: 5, may: []string{"smoke", logrus, term}, tests: []string{"internal/netlab"}, planned: true, why: "what a program that uses us has to import, and no more"},
-	{pkg: "internal/demo", floor: 5, may: []string{"smoke", "internal/netlab", "internal/cutproxy", logrus}, planned: true, why: "tells the story with real processes"},
+	{pkg: "internal/demo", floor: 5, may: []string{"smoke", "internal/netlab", "internal/cutproxy", logrus, term}, planned: true, why: "tells the story with real processes"},
 	{pkg: "internal/house", floor: 5, why: "reads the house, and is in nobody's way"},
 }
