@@ -78,7 +78,7 @@ func (d *Decoder) readGossip(r *reader) {
 }
 
 // minRange is the length of a range of a few early events of an origin that is
-// in the table.
+// in the table. A range may be empty: then it tells how far the origin has come.
 const minRange = 3
 
 func (w *writer) ranges(table *sentOrigins, list []plumtree.Range) {
@@ -109,8 +109,8 @@ func (w *writer) checkRange(rg plumtree.Range) {
 		w.fail("range origin", "is zero", ErrMalformed)
 	case rg.From == 0:
 		w.fail("range", "begins at zero", ErrMalformed)
-	case rg.To <= rg.From:
-		w.fail("range", "is empty", ErrMalformed)
+	case rg.To < rg.From:
+		w.fail("range", "ends before it begins", ErrMalformed)
 	case rg.To > MaxSeq+1:
 		w.fail("range", "ends out of range", ErrMalformed)
 	}
@@ -128,10 +128,10 @@ func (w *writer) eventRange(table *sentOrigins, rg plumtree.Range) {
 
 func (d *Decoder) readRange(r *reader) plumtree.Range {
 	origin := d.origins.read(r)
-	from := r.seq("range start", 1)
+	from := r.uvarint("range start")
 	count := r.uvarint("range count")
-	if count == 0 || count > MaxSeq+1-from {
-		r.fail("range count", "is out of range", ErrMalformed)
+	if from == 0 || from > MaxSeq+1 || count > MaxSeq+1-from {
+		r.fail("range", "is out of range", ErrMalformed)
 		return plumtree.Range{}
 	}
 	return plumtree.Range{Origin: origin, From: from, To: from + count}

@@ -256,7 +256,7 @@ func TestGossipBodyIsAPartOfTheBuffer(t *testing.T) {
 	}
 }
 
-func TestNumbersOfAPeerAreClamped(t *testing.T) {
+func TestNumbersOfAPeerAreClampedOrRefused(t *testing.T) {
 	id := bytes.Repeat([]byte{1}, 16)
 	cat := func(parts ...any) (b []byte) {
 		for _, p := range parts {
@@ -285,8 +285,10 @@ func TestNumbersOfAPeerAreClamped(t *testing.T) {
 		"reason":   {frame(KindDisconnect, 200, 0), &peerlist.Disconnect{Reason: 200}},
 		"age of an event": {frame(KindGossip, cat(origin, 1, 0, huge, body("n", ""))...),
 			&plumtree.Gossip{Origin: life(1, 1), Seq: 1, Round: 1, Age: MaxAge, Body: body("n", "")}},
-		"age asked for":     {frame(KindGraft, cat(0, huge, 0)...), &plumtree.Graft{MaxAge: MaxAge}},
-		"why":               {frame(KindMiss, cat(9, origin, 1, 1)...), &plumtree.Miss{Range: plumtree.Range{Origin: life(1, 1), From: 1, To: 2}}},
+		"age asked for": {frame(KindGraft, cat(0, huge, 0)...), &plumtree.Graft{MaxAge: MaxAge}},
+		"why":           {frame(KindMiss, cat(9, origin, 1, 1)...), &plumtree.Miss{Range: plumtree.Range{Origin: life(1, 1), From: 1, To: 2}}},
+		"range after the last event": {frame(KindIHave, cat(1, 1, origin, uint64(MaxSeq)+1, 0)...),
+			&plumtree.IHave{Sync: true, Ranges: []plumtree.Range{{Origin: life(1, 1), From: MaxSeq + 1, To: MaxSeq + 1}}}},
 		"age of a sighting": {frame(KindProbe, cat(0, huge, 1, id, huge)...), &netsplit.Probe{Settled: MaxAge, Known: []netsplit.Sighting{{ID: node(1), Age: MaxAge}}}},
 		"nodes":             {frame(KindCountReply, cat(0, 0, 0, 0, 0, 0, 0, 1, id, huge)...), &census.CountReply{Query: 1, Origin: node(1), Nodes: MaxNodes}},
 	} {
@@ -310,8 +312,8 @@ func TestNumbersOfAPeerAreClamped(t *testing.T) {
 		"empty slot":             {frame(KindGossip, cat(1, 1, 1, 0, body("n", ""))...), ErrMalformed},
 		"slot beyond counting":   {frame(KindGossip, cat(huge, 1, 1, 0, body("n", ""))...), ErrMalformed},
 		"range from zero":        {frame(KindIHave, cat(0, 1, origin, 0, 1)...), ErrMalformed},
-		"range of nothing":       {frame(KindIHave, cat(0, 1, origin, 1, 0)...), ErrMalformed},
 		"range that overflows":   {frame(KindIHave, cat(0, 1, origin, uint64(MaxSeq), 2)...), ErrMalformed},
+		"range from the end":     {frame(KindIHave, cat(0, 1, origin, uint64(MaxSeq)+2, 0)...), ErrMalformed},
 		"range that wraps":       {frame(KindIHave, cat(0, 1, origin, 2, huge)...), ErrMalformed},
 		"too many ranges":        {frame(KindIHave, cat(0, uint64(MaxRanges+1), long)...), ErrTooLarge},
 		"fewer ranges than told": {frame(KindIHave, cat(0, 200, origin, 1, 1)...), ErrMalformed},

@@ -53,7 +53,7 @@ func TestWhatThePeerWouldRefuseIsNotSent(t *testing.T) {
 		"range from zero":      {ihave(plumtree.Range{Origin: origin, From: 0, To: 2}), KindIHave, ErrMalformed},
 		"range backwards":      {ihave(plumtree.Range{Origin: origin, From: 2, To: 1}), KindIHave, ErrMalformed},
 		"range over the top":   {ihave(plumtree.Range{Origin: origin, From: 1, To: math.MaxUint64}), KindIHave, ErrMalformed},
-		"miss of nothing":      {&plumtree.Miss{Range: plumtree.Range{Origin: origin}}, KindMiss, ErrMalformed},
+		"miss from zero":       {&plumtree.Miss{Range: plumtree.Range{Origin: origin}}, KindMiss, ErrMalformed},
 		"miss for no reason":   {&plumtree.Miss{Why: 9, Range: plumtree.Range{Origin: origin, From: 1, To: 2}}, KindMiss, ErrMalformed},
 		"census of nobody":     {&census.Count{}, KindCount, ErrMalformed},
 		"census answer nobody": {&census.CountReply{}, KindCountReply, ErrMalformed},

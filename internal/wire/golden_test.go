@@ -83,6 +83,8 @@ var vectors = []vector{
 		&plumtree.Gossip{Origin: life(0x44, 9), Seq: 2, Round: 3, Age: 130 * time.Millisecond, Body: body("chat", "\xa2hi")}},
 	{"ihave", "sync; 1 up to and including 5 of slot 0, then 7 of 55… in epoch 1, which takes slot 1",
 		&plumtree.IHave{Sync: true, Ranges: []plumtree.Range{{Origin: life(0x44, 9), From: 1, To: 6}, {Origin: life(0x55, 1), From: 7, To: 8}}}},
+	{"ihave-nothing", "sync; nothing of slot 1, whose next event will be 303",
+		&plumtree.IHave{Sync: true, Ranges: []plumtree.Range{{Origin: life(0x55, 1), From: 303, To: 303}}}},
 	{"graft", "eager, nothing older than 10 s; 300 up to and including 302 of slot 1",
 		&plumtree.Graft{Eager: true, MaxAge: 10 * time.Second, Ranges: []plumtree.Range{{Origin: life(0x55, 1), From: 300, To: 303}}}},
 	{"prune", "nothing to say",
