@@ -1,0 +1,60 @@
+package wire
+
+import "fmt"
+
+// AppendBody appends the body of an event: a byte that gives the length of the
+// name, the name, and the payload, which is msgpack. A name of no bytes or of
+// more than MaxName, or a payload of more than MaxPayload, is an error that
+// wraps ErrMalformed or ErrTooLarge, and dst comes back as it was.
+func AppendBody(dst []byte, name string, payload []byte) ([]byte, error) {
+	switch {
+	case len(name) == 0:
+		return dst, fmt.Errorf("encode event: empty name: %w", ErrMalformed)
+	case len(name) > MaxName:
+		return dst, fmt.Errorf("encode event: name of %d bytes, at most %d: %w", len(name), MaxName, ErrTooLarge)
+	case len(payload) > MaxPayload:
+		return dst, fmt.Errorf("encode event %q: payload of %d bytes, at most %d: %w", name, len(payload), MaxPayload, ErrTooLarge)
+	}
+	dst = append(dst, byte(len(name)))
+	dst = append(dst, name...)
+	return append(dst, payload...), nil
+}
+
+// SplitBody takes apart what [AppendBody] made: both parts belong to body. It
+// never fails on the body of a message that a Decoder returned. The payload has
+// not been looked at; see [SafePayload].
+func SplitBody(body []byte) (name, payload []byte, err error) {
+	if f := bodyFault(body); f.err != nil {
+		return nil, nil, fmt.Errorf("split event of %d bytes: %v: %w", len(body), f, f.err)
+	}
+	end := 1 + int(body[0])
+	return body[1:end:end], body[end:], nil
+}
+
+// bodyFault is the one judgement about bodies. It depends on nothing but the
+// body: a relay that let one through must never be refused by the next.
+func bodyFault(body []byte) fault {
+	switch {
+	case len(body) == 0 || len(body) < 1+int(body[0]):
+		return fault{"event name", "is cut short", ErrMalformed}
+	case body[0] == 0:
+		return fault{"event name", "is empty", ErrMalformed}
+	case len(body)-1-int(body[0]) > MaxPayload:
+		return fault{"event payload", "is too long", ErrTooLarge}
+	}
+	return fault{}
+}
+
+// event takes the rest of the frame as the body of an event.
+func (r *reader) event() []byte {
+	body := r.rest
+	if r.fault.err != nil {
+		return nil
+	}
+	if f := bodyFault(body); f.err != nil {
+		r.fail(f.field, f.reason, f.err)
+		return nil
+	}
+	r.rest = nil
+	return body
+}

@@ -1,0 +1,66 @@
+package wire
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+)
+
+func TestBodyHoldsNameAndPayload(t *testing.T) {
+	for _, c := range []struct{ name, payload string }{
+		{"chat", "\xa2hi"},
+		{"x", ""},
+		{strings.Repeat("n", MaxName), strings.Repeat("p", MaxPayload)},
+	} {
+		b, err := AppendBody([]byte("before"), c.name, []byte(c.payload))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, ok := bytes.CutPrefix(b, []byte("before"))
+		if !ok {
+			t.Fatal("AppendBody did not append")
+		}
+		name, payload, err := SplitBody(b)
+		if err != nil || string(name) != c.name || string(payload) != c.payload {
+			t.Errorf("SplitBody = %d bytes, %d bytes, %v", len(name), len(payload), err)
+		}
+		if len(name) != cap(name) {
+			t.Error("an append to the name would write over the payload")
+		}
+	}
+}
+
+func TestBodyIsRefusedAtItsLimits(t *testing.T) {
+	for name, c := range map[string]struct {
+		name    string
+		payload int
+		want    error
+	}{
+		"no name":      {"", 0, ErrMalformed},
+		"long name":    {strings.Repeat("n", MaxName+1), 0, ErrTooLarge},
+		"long payload": {"n", MaxPayload + 1, ErrTooLarge},
+	} {
+		dst := []byte("before")
+		b, err := AppendBody(dst, c.name, make([]byte, c.payload))
+		if !errors.Is(err, c.want) || string(b) != "before" {
+			t.Errorf("%s: %q, %v; want %v", name, b, err, c.want)
+		}
+	}
+	for name, c := range map[string]struct {
+		body []byte
+		want error
+	}{
+		"nothing":      {nil, ErrMalformed},
+		"no name":      {[]byte{0, 0xc0}, ErrMalformed},
+		"name cut":     {[]byte{2, 'a'}, ErrMalformed},
+		"long payload": {make([]byte, MaxPayload+3), ErrTooLarge},
+	} {
+		if len(c.body) > 2 {
+			c.body[0] = 1
+		}
+		if _, _, err := SplitBody(c.body); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v; want %v", name, err, c.want)
+		}
+	}
+}

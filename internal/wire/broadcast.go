@@ -1,0 +1,138 @@
+package wire
+
+import (
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+)
+
+// broadcast writes all kinds but GOSSIP, which has a way of its own. A frame is
+// checked as a whole before the first of its origins enters the table: a frame
+// that is not sent must leave no trace there.
+func (w *writer) broadcast(table *sentOrigins, m plumtree.Message) {
+	switch m := m.(type) {
+	case *plumtree.IHave:
+		w.kind(KindIHave)
+		w.flag(m.Sync)
+		w.ranges(table, m.Ranges)
+	case *plumtree.Graft:
+		w.kind(KindGraft)
+		w.flag(m.Eager)
+		w.age(m.MaxAge)
+		w.ranges(table, m.Ranges)
+	case *plumtree.Prune:
+		w.kind(KindPrune)
+	case *plumtree.Miss:
+		w.kind(KindMiss)
+		if m.Why > plumtree.Evicted {
+			w.fail("why", "is not one of the protocol", ErrMalformed)
+		}
+		w.byte(byte(m.Why))
+		w.checkRange(m.Range)
+		w.eventRange(table, m.Range)
+	default:
+		w.fail("type", "is not one of broadcast", ErrUnknownMessage)
+	}
+}
+
+func (d *Decoder) readBroadcast(kind Kind, r *reader) any {
+	switch kind {
+	case KindIHave:
+		return &plumtree.IHave{Sync: r.flag("flags"), Ranges: d.readRanges(r)}
+	case KindGraft:
+		return &plumtree.Graft{Eager: r.flag("flags"), MaxAge: r.age("max age"), Ranges: d.readRanges(r)}
+	case KindPrune:
+		return &plumtree.Prune{}
+	case KindMiss:
+		return &plumtree.Miss{Why: r.why(), Range: d.readRange(r)}
+	}
+	return nil
+}
+
+// why reads one that is not known as Unknown: the events do not come, and that
+// is all that is certain.
+func (r *reader) why() plumtree.Why {
+	why := plumtree.Why(r.byte("why"))
+	if why > plumtree.Evicted {
+		return plumtree.Unknown
+	}
+	return why
+}
+
+// gossipFault finds what the other end would refuse.
+func gossipFault(g *plumtree.Gossip) fault {
+	if g.Origin.ID.IsZero() {
+		return fault{"origin", "is zero", ErrMalformed}
+	}
+	if g.Seq == 0 || g.Seq > MaxSeq {
+		return fault{"seq", "is out of range", ErrMalformed}
+	}
+	return bodyFault(g.Body)
+}
+
+func (d *Decoder) readGossip(r *reader) {
+	g := &d.gossip
+	g.Origin = d.origins.read(r)
+	g.Seq = r.seq("seq", 1)
+	g.Round = max(r.byte("round"), 1)
+	g.Age = r.age("age")
+	g.Body = r.event()
+}
+
+// minRange is the length of a range of a few early events of an origin that is
+// in the table. A range may be empty: then it tells how far the origin has come.
+const minRange = 3
+
+func (w *writer) ranges(table *sentOrigins, list []plumtree.Range) {
+	w.count("ranges", len(list), MaxRanges)
+	for _, rg := range list {
+		w.checkRange(rg)
+	}
+	for _, rg := range list {
+		w.eventRange(table, rg)
+	}
+}
+
+func (d *Decoder) readRanges(r *reader) []plumtree.Range {
+	n := r.count("ranges", MaxRanges, minRange)
+	if n == 0 {
+		return nil
+	}
+	list := make([]plumtree.Range, n)
+	for i := range list {
+		list[i] = d.readRange(r)
+	}
+	return list
+}
+
+func (w *writer) checkRange(rg plumtree.Range) {
+	switch {
+	case rg.Origin.ID.IsZero():
+		w.fail("range origin", "is zero", ErrMalformed)
+	case rg.From == 0:
+		w.fail("range", "begins at zero", ErrMalformed)
+	case rg.To < rg.From:
+		w.fail("range", "ends before it begins", ErrMalformed)
+	case rg.To > MaxSeq+1:
+		w.fail("range", "ends out of range", ErrMalformed)
+	}
+}
+
+// eventRange writes nothing once a fault was found.
+func (w *writer) eventRange(table *sentOrigins, rg plumtree.Range) {
+	if w.fault.err != nil {
+		return
+	}
+	w.buf = table.append(w.buf, rg.Origin)
+	w.uvarint(rg.From)
+	w.uvarint(rg.To - rg.From)
+}
+
+func (d *Decoder) readRange(r *reader) plumtree.Range {
+	origin := d.origins.read(r)
+	from := r.uvarint("range start")
+	count := r.uvarint("range count")
+	if from == 0 || from > MaxSeq+1 || count > MaxSeq+1-from {
+		r.fail("range", "is out of range", ErrMalformed)
+		return plumtree.Range{}
+	}
+	return plumtree.Range{Origin: origin, From: from, To: from + count}
+}

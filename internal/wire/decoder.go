@@ -1,0 +1,177 @@
+package wire
+
+import (
+	"fmt"
+
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+)
+
+// Decoder is the receiving half of one link. Its zero value is ready.
+type Decoder struct {
+	// Unknown counts the frames that were skipped because this version does
+	// not know their kind.
+	Unknown uint64
+
+	state   state
+	err     error // what Next returned, once state is dead
+	origins seenOrigins
+	gossip  plumtree.Gossip
+	direct  Direct
+}
+
+// state is how far a link has come.
+type state uint8
+
+const (
+	opening state = iota // no HELLO yet
+	open                 // both ends speak the same major version
+	foreign              // the HELLO was of another: only REFUSE may follow
+	dead                 // a frame was in error
+)
+
+// Next takes the frame at the start of buf. There are four outcomes:
+//
+//   - m is a message, n the length of its frame.
+//   - m is nil and n is not 0: a frame of a kind that is not known was skipped.
+//   - m is nil, n is 0 and err is nil: buf does not hold the whole frame yet.
+//   - err is a *FrameError: the link is dead, and every further call says so.
+//
+// A *plumtree.Gossip or *Direct is the Decoder's own: it is valid until the
+// next call, and its Body is a part of buf. Everything else is the caller's and
+// shares nothing with buf.
+//
+// Bytes that follow the known fields of a control frame are ignored: a newer
+// minor version has put them there.
+func (d *Decoder) Next(buf []byte) (m any, n int, err error) {
+	if d.state == dead {
+		return nil, 0, d.err
+	}
+	if d.state == opening && !mayOpen(buf) {
+		return nil, 0, d.die(&FrameError{Reason: fmt.Sprintf("%q is no HELLO", buf[:min(len(buf), 8)]), Err: ErrNotSmokesignal})
+	}
+	kind, start, end, f := frameBounds(buf)
+	if f.err != nil {
+		return nil, 0, d.die(&FrameError{kind, f.String(), f.err})
+	}
+	if end == 0 || end > len(buf) {
+		return nil, 0, nil
+	}
+	if d.state == foreign && kind != KindRefuse {
+		return nil, 0, d.die(&FrameError{kind, "only REFUSE can follow this HELLO", ErrVersion})
+	}
+	r := reader{rest: buf[start:end:end]}
+	m = d.read(kind, &r)
+	if r.fault.err != nil {
+		return nil, 0, d.die(&FrameError{kind, r.fault.String(), r.fault.err})
+	}
+	if m == nil {
+		d.Unknown++
+	}
+	return m, end, nil
+}
+
+// Want gives the length of the frame at the start of buf, length prefix
+// included, so that its owner can make room for it: at most [MaxEvent] and the
+// three bytes of the prefix. It is 0 as long as that can't be told, and when
+// Next would refuse the frame.
+func (d *Decoder) Want(buf []byte) int {
+	if d.state == dead || d.state == opening && !mayOpen(buf) {
+		return 0
+	}
+	_, _, end, f := frameBounds(buf)
+	if f.err != nil {
+		return 0
+	}
+	return end
+}
+
+func (d *Decoder) die(err *FrameError) error {
+	d.state, d.err = dead, err
+	return err
+}
+
+// read gives the message in a body, or nil where the kind is not known.
+func (d *Decoder) read(kind Kind, r *reader) any {
+	switch {
+	case kind == KindGossip:
+		d.readGossip(r)
+		return &d.gossip
+	case kind == KindDirect:
+		d.direct.Body = r.event()
+		return &d.direct
+	case kind == KindHello:
+		return d.readHello(r)
+	case kind == KindRefuse:
+		return r.refuse()
+	case kind >= KindCount:
+		return r.census(kind)
+	case kind >= KindGossip:
+		return d.readBroadcast(kind, r)
+	case kind >= KindBeacon:
+		return r.netsplit(kind)
+	case kind >= KindJoin:
+		return r.membership(kind)
+	}
+	return nil
+}
+
+// frameBounds finds the body of the frame at the start of buf: buf[start:end],
+// of which the end may not have arrived yet. An end of 0 says that the bytes so
+// far do not tell. The length is refused as soon as it can be known to be over
+// the limit of its kind, or of every kind.
+func frameBounds(buf []byte) (kind Kind, start, end int, f fault) {
+	const prefix = 3 // bytes that MaxEvent takes as a uvarint
+	size, n := 0, 0
+	for {
+		if n == len(buf) {
+			return 0, 0, 0, fault{}
+		}
+		b := buf[n]
+		size |= int(b&0x7f) << (7 * n)
+		n++
+		if b < 0x80 {
+			if b == 0 && n > 1 {
+				return 0, 0, 0, fault{"length", "is not in its shortest form", ErrMalformed}
+			}
+			break
+		}
+		if n == prefix {
+			return 0, 0, 0, fault{"length", "is over every limit", ErrTooLarge}
+		}
+	}
+	switch {
+	case size == 0:
+		return 0, 0, 0, fault{"length", "is zero", ErrMalformed}
+	case size > MaxEvent:
+		return 0, 0, 0, fault{"length", "is over every limit", ErrTooLarge}
+	case n == len(buf):
+		return 0, 0, 0, fault{}
+	}
+	kind = Kind(buf[n])
+	if size > kind.limit() {
+		return kind, 0, 0, fault{"length", "is over the limit of its kind", ErrTooLarge}
+	}
+	return kind, n + 1, n + size, fault{}
+}
+
+// mayOpen reports whether buf can be the start of a HELLO. No other protocol
+// gets past its seventh byte, and most fail at the second: that one is the kind
+// here, and a letter or a version there.
+func mayOpen(buf []byte) bool {
+	if len(buf) == 0 {
+		return true
+	}
+	size, rest := int(buf[0]), buf[1:]
+	if size >= 0x80 {
+		if len(rest) == 0 {
+			return true
+		}
+		size, rest = size&0x7f|int(rest[0])<<7, rest[1:]
+	}
+	if size < minHello || size > MaxHello {
+		return false
+	}
+	const start = string(rune(KindHello)) + magic
+	n := min(len(rest), len(start))
+	return string(rest[:n]) == start[:n]
+}

@@ -1,0 +1,249 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/hex"
+	"flag"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/census"
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+	"github.com/smokesignal-go/smokesignal/netsplit"
+	"github.com/smokesignal-go/smokesignal/peerlist"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden vectors and their copy in docs/protocol.md")
+
+const (
+	goldenFile   = "testdata/golden.txt"
+	protocolPage = "../../docs/protocol.md"
+)
+
+// node gives an ID that is easy to find in a dump: 16 times b.
+func node(b byte) ident.ID { return ident.ID(bytes.Repeat([]byte{b}, ident.Size)) }
+
+// life gives an origin.
+func life(b byte, epoch uint64) ident.Origin { return ident.Origin{ID: node(b), Epoch: epoch} }
+
+// body gives the body of an event, of which the test knows that it is valid.
+func body(name, payload string) []byte {
+	b, err := AppendBody(nil, name, []byte(payload))
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// vector is one frame of the golden stream.
+type vector struct {
+	name, comment string
+	message       any
+}
+
+// vectors are the frames that one end of a link sends, in this order. Together
+// they hold every kind, and the origin table goes through new, known and again.
+var vectors = []vector{
+	{"hello", `version 1.0, no capabilities, network "chat", id 11…, epoch 7, dialled at 192.168.2.17:8495, sees 192.168.2.5:40112`,
+		&Hello{Major: 1, Minor: 0, Network: "chat", ID: node(0x11), Epoch: 7, Addr: "192.168.2.17:8495", Seen: "192.168.2.5:40112"}},
+	{"join", "high priority, the receiver is a seed of the sender",
+		&peerlist.Join{Priority: peerlist.High, AsSeed: true}},
+	{"forwardjoin", "6 steps left, newcomer 22… at 10.0.0.2:8495",
+		&peerlist.ForwardJoin{TTL: 6, Newcomer: peerlist.Contact{ID: node(0x22), Addr: "10.0.0.2:8495"}}},
+	{"neighbor", "bridge priority",
+		&peerlist.Neighbor{Priority: peerlist.Bridge}},
+	{"neighborreply", "refused: full, 5 neighbours, one contact: 33… at 10.0.0.3:8495",
+		&peerlist.NeighborReply{Reason: peerlist.ReasonFull, Degree: 5, Sample: []peerlist.Contact{{ID: node(0x33), Addr: "10.0.0.3:8495"}}}},
+	{"neighborreply-accepted", "accepted, 3 neighbours, no contacts",
+		&peerlist.NeighborReply{Accepted: true, Degree: 3}},
+	{"disconnect", "to make room, try 33… at 10.0.0.3:8495",
+		&peerlist.Disconnect{Reason: peerlist.ReasonMakeRoom, Try: []peerlist.Contact{{ID: node(0x33), Addr: "10.0.0.3:8495"}}}},
+	{"shuffle", "4 steps left, from 11…, which nobody can dial, and an address of an unknown node",
+		&peerlist.Shuffle{TTL: 4, Sample: []peerlist.Contact{{ID: node(0x11)}, {Addr: "a:1"}}}},
+	{"ping", "4 neighbours, sent at 1.5 s of the sender's clock",
+		&peerlist.Ping{Degree: 4, Sent: 1500 * time.Millisecond}},
+	{"pong", "2 neighbours, the same reading comes back",
+		&peerlist.Pong{Degree: 2, Sent: 1500 * time.Millisecond}},
+	{"beacon", "origin 11… in epoch 7, count 300, dialled at seed:8495",
+		&netsplit.Beacon{Origin: life(0x11, 7), Count: 300, Addr: "seed:8495"}},
+	{"probe", "isolated, settled for a minute, heard 11… 2.5 s ago",
+		&netsplit.Probe{Isolated: true, Settled: time.Minute, Known: []netsplit.Sighting{{ID: node(0x11), Age: 2500 * time.Millisecond}}}},
+	{"probereply", "not isolated, settled for a day or more, hears nothing",
+		&netsplit.ProbeReply{Settled: MaxAge}},
+	{"split", "ours is 11…, the other is 22…",
+		&netsplit.Split{Ours: node(0x11), Other: node(0x22)}},
+	{"gossip-new-origin", `origin 44… in epoch 9 is new and takes slot 0; seq 1, round 1, age 0, "chat" with payload "hi"`,
+		&plumtree.Gossip{Origin: life(0x44, 9), Seq: 1, Round: 1, Body: body("chat", "\xa2hi")}},
+	{"gossip", `the same origin by its slot; seq 2, round 3, age 130 ms, "chat" with payload "hi"`,
+		&plumtree.Gossip{Origin: life(0x44, 9), Seq: 2, Round: 3, Age: 130 * time.Millisecond, Body: body("chat", "\xa2hi")}},
+	{"ihave", "sync; 1 up to and including 5 of slot 0, then 7 of 55… in epoch 1, which takes slot 1",
+		&plumtree.IHave{Sync: true, Ranges: []plumtree.Range{{Origin: life(0x44, 9), From: 1, To: 6}, {Origin: life(0x55, 1), From: 7, To: 8}}}},
+	{"ihave-nothing", "sync; nothing of slot 1, whose next event will be 303",
+		&plumtree.IHave{Sync: true, Ranges: []plumtree.Range{{Origin: life(0x55, 1), From: 303, To: 303}}}},
+	{"graft", "eager, nothing older than 10 s; 300 up to and including 302 of slot 1",
+		&plumtree.Graft{Eager: true, MaxAge: 10 * time.Second, Ranges: []plumtree.Range{{Origin: life(0x55, 1), From: 300, To: 303}}}},
+	{"prune", "nothing to say",
+		&plumtree.Prune{}},
+	{"miss", "evicted: 300 of slot 1",
+		&plumtree.Miss{Why: plumtree.Evicted, Range: plumtree.Range{Origin: life(0x55, 1), From: 300, To: 301}}},
+	{"gossip-next-life", `origin 44… in epoch 10 is another origin and takes slot 2; seq 1, round 1, age 0, "x" with payload nil`,
+		&plumtree.Gossip{Origin: life(0x44, 10), Seq: 1, Round: 1, Body: body("x", "\xc0")}},
+	{"direct", `"hello" with payload "me"`,
+		&Direct{Body: body("hello", "\xa2me")}},
+	{"count", "query 258 of 11…",
+		&census.Count{Query: 258, Origin: node(0x11)}},
+	{"countreply", "query 258 of 11…, 10000 nodes",
+		&census.CountReply{Query: 258, Origin: node(0x11), Nodes: 10000}},
+	{"refuse", `the sender stops; text "stopping"`,
+		&Refuse{Code: RefuseLeaving, Text: "stopping"}},
+}
+
+// encodeVectors gives the frames of the vectors as one Encoder makes them.
+func encodeVectors(t testing.TB) [][]byte {
+	t.Helper()
+	var e Encoder
+	frames := make([][]byte, len(vectors))
+	for i, v := range vectors {
+		frame, err := e.Append(nil, v.message)
+		if err != nil {
+			t.Fatalf("vector %s: %v", v.name, err)
+		}
+		frames[i] = frame
+	}
+	return frames
+}
+
+// formatVectors writes frames in the format of the golden file.
+func formatVectors(frames [][]byte) string {
+	const row = 24 // bytes of body a line
+	var s strings.Builder
+	for i, frame := range frames {
+		_, start, _, _ := frameBounds(frame)
+		fmt.Fprintf(&s, "%s: %s\n  % x | % x |", vectors[i].name, vectors[i].comment, frame[:start-1], frame[start-1:start])
+		for j := start; j < len(frame); j += row {
+			if j > start {
+				s.WriteString("\n         ")
+			}
+			fmt.Fprintf(&s, " % x", frame[j:min(j+row, len(frame))])
+		}
+		s.WriteString("\n")
+	}
+	return s.String()
+}
+
+// readVectors gives the frames in the golden file by their names.
+func readVectors(t testing.TB) map[string][]byte {
+	t.Helper()
+	text, err := os.ReadFile(goldenFile)
+	if err != nil {
+		t.Fatalf("%v; go test -update writes it", err)
+	}
+	frames := make(map[string][]byte)
+	name := ""
+	for line := range strings.Lines(string(text)) {
+		if !strings.HasPrefix(line, " ") {
+			name, _, _ = strings.Cut(line, ":")
+			continue
+		}
+		b, err := hex.DecodeString(strings.NewReplacer(" ", "", "|", "", "\n", "").Replace(line))
+		if err != nil {
+			t.Fatalf("%s, vector %s: %v", goldenFile, name, err)
+		}
+		frames[name] = append(frames[name], b...)
+	}
+	return frames
+}
+
+func TestFramesAreTheGoldenVectors(t *testing.T) {
+	frames := encodeVectors(t)
+	if *update {
+		if err := os.WriteFile(goldenFile, []byte(formatVectors(frames)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	golden := readVectors(t)
+	if len(golden) != len(vectors) {
+		t.Errorf("%s has %d vectors, want %d", goldenFile, len(golden), len(vectors))
+	}
+	for i, v := range vectors {
+		if !bytes.Equal(frames[i], golden[v.name]) {
+			t.Errorf("%s:\n got % x\nwant % x", v.name, frames[i], golden[v.name])
+		}
+	}
+}
+
+func TestGoldenVectorsAreTheMessages(t *testing.T) {
+	golden := readVectors(t)
+	var d Decoder
+	for _, v := range vectors {
+		frame := golden[v.name]
+		m, n, err := d.Next(frame)
+		if err != nil || n != len(frame) {
+			t.Fatalf("%s: %d of %d bytes, error %v", v.name, n, len(frame), err)
+		}
+		if !reflect.DeepEqual(m, v.message) {
+			t.Errorf("%s:\n got %+v\nwant %+v", v.name, m, v.message)
+		}
+	}
+}
+
+func TestEveryKindHasAGoldenVector(t *testing.T) {
+	seen := make(map[Kind]bool)
+	for _, frame := range readVectors(t) {
+		kind, _, _, _ := frameBounds(frame)
+		seen[kind] = true
+	}
+	for kind := range kindNames {
+		if !seen[kind] {
+			t.Errorf("%v has no golden vector", kind)
+		}
+	}
+}
+
+func TestProtocolPageShowsTheGoldenVectors(t *testing.T) {
+	const begin, end = "<!-- golden vectors -->\n```text\n", "```\n<!-- end of golden vectors -->\n"
+	page, err := os.ReadFile(protocolPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := strings.Cut(string(page), begin)
+	shown, after, ok2 := strings.Cut(rest, end)
+	if !ok || !ok2 {
+		t.Fatalf("%s has no place for the golden vectors", protocolPage)
+	}
+	golden, err := os.ReadFile(goldenFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile(protocolPage, []byte(before+begin+string(golden)+end+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if shown != string(golden) {
+		t.Errorf("%s shows other vectors than %s; go test -update copies them", protocolPage, goldenFile)
+	}
+	for kind, name := range kindNames {
+		if row := fmt.Sprintf("| `%02x` | %s |", uint8(kind), name); !strings.Contains(before, row) {
+			t.Errorf("%s has no row %q", protocolPage, row)
+		}
+	}
+}
+
+// decoderBefore gives a Decoder that has read the vectors before the i-th.
+func decoderBefore(t testing.TB, frames [][]byte, i int) *Decoder {
+	t.Helper()
+	d := new(Decoder)
+	for j, frame := range frames[:i] {
+		if _, n, err := d.Next(frame); n != len(frame) || err != nil {
+			t.Fatalf("vector %s: %d bytes, error %v", vectors[j].name, n, err)
+		}
+	}
+	return d
+}

@@ -1,0 +1,116 @@
+package wire
+
+import "encoding/binary"
+
+// What the format of msgpack says about a value by its first byte.
+
+// sort is what has to be done about a value.
+type sort uint8
+
+const (
+	sortPlain     sort = iota // a value of one size
+	sortBytes                 // a string or binary
+	sortArray                 // a count of values
+	sortMap                   // a count of pairs of values
+	sortTimestamp             // an extension type that must be the timestamp
+	sortExtension             // an extension type that can't be
+	sortReserved              // no value at all
+)
+
+// shape is what a first byte tells.
+type shape struct {
+	sort        sort
+	head        uint8 // bytes before what is counted, or of the whole value
+	lengthBytes uint8 // bytes of the length or count that follows; 0: it is count
+	count       uint8
+}
+
+// The lengths of a timestamp: the shortest and the longest format.
+const (
+	shortTimestamp = 6
+	longTimestamp  = 15
+)
+
+var shapes = makeShapes()
+
+func makeShapes() (t [256]shape) {
+	for i := range t {
+		switch c := uint8(i); {
+		case c < 0x80 || c >= 0xe0: // fixint
+			t[c] = shape{sort: sortPlain, head: 1}
+		case c < 0x90: // fixmap
+			t[c] = shape{sort: sortMap, head: 1, count: c & 0x0f}
+		case c < 0xa0: // fixarray
+			t[c] = shape{sort: sortArray, head: 1, count: c & 0x0f}
+		case c < 0xc0: // fixstr
+			t[c] = shape{sort: sortBytes, head: 1, count: c & 0x1f}
+		}
+	}
+	for _, c := range []uint8{0xc0, 0xc2, 0xc3} { // nil, false, true
+		t[c] = shape{sort: sortPlain, head: 1}
+	}
+	t[0xc1] = shape{sort: sortReserved, head: 1}
+	t[0xca] = shape{sort: sortPlain, head: 5}  // float 32
+	t[0xcb] = shape{sort: sortPlain, head: 9}  // float 64
+	for i, size := range []uint8{2, 3, 5, 9} { // 8, 16, 32 and 64 bits
+		t[0xcc+i] = shape{sort: sortPlain, head: size} // uint
+		t[0xd0+i] = shape{sort: sortPlain, head: size} // int
+	}
+	for i, n := range []uint8{1, 2, 4} { // with a length of 8, 16 and 32 bits
+		t[0xc4+i] = shape{sort: sortBytes, head: 1 + n, lengthBytes: n} // bin
+		t[0xd9+i] = shape{sort: sortBytes, head: 1 + n, lengthBytes: n} // str
+	}
+	for i, n := range []uint8{2, 4} { // with a count of 16 and 32 bits
+		t[0xdc+i] = shape{sort: sortArray, head: 1 + n, lengthBytes: n}
+		t[0xde+i] = shape{sort: sortMap, head: 1 + n, lengthBytes: n}
+	}
+	// Of the eight extension headers, three can be a timestamp's; see
+	// timestampFault. The others need no head: they are refused as they are.
+	t[0xd6] = shape{sort: sortTimestamp, head: shortTimestamp} // fixext 4
+	t[0xd7] = shape{sort: sortTimestamp, head: 10}             // fixext 8
+	t[0xc7] = shape{sort: sortTimestamp, head: longTimestamp}  // ext 8
+	for _, c := range []uint8{0xc8, 0xc9, 0xd4, 0xd5, 0xd8} {
+		t[c] = shape{sort: sortExtension}
+	}
+	return t
+}
+
+// timestampFault says what is wrong with a timestamp, the extension type -1, if
+// anything is. It has three formats:
+//
+//	d6 ff    | seconds uint32
+//	d7 ff    | nanoseconds 30 bits, seconds 34 bits
+//	c7 0c ff | nanoseconds uint32 | seconds int64
+func timestampFault(b []byte) string {
+	nanoseconds := uint64(0)
+	ok := b[1] == 0xff
+	switch len(b) {
+	case 10:
+		nanoseconds = binary.BigEndian.Uint64(b[2:]) >> 34
+	case longTimestamp:
+		ok = b[1] == 0x0c && b[2] == 0xff
+		nanoseconds = uint64(binary.BigEndian.Uint32(b[3:]))
+	}
+	switch {
+	case !ok:
+		return "extension type is not allowed"
+	case nanoseconds >= 1e9:
+		return "timestamp has a second or more of nanoseconds"
+	}
+	return ""
+}
+
+// appendLongTimestamp appends a timestamp of the two short formats in the long
+// one.
+func appendLongTimestamp(dst, b []byte) []byte {
+	var nanoseconds, seconds uint64
+	if len(b) == shortTimestamp {
+		seconds = uint64(binary.BigEndian.Uint32(b[2:]))
+	} else {
+		both := binary.BigEndian.Uint64(b[2:])
+		nanoseconds, seconds = both>>34, both&(1<<34-1)
+	}
+	dst = append(dst, 0xc7, 0x0c, 0xff)
+	dst = binary.BigEndian.AppendUint32(dst, uint32(nanoseconds))
+	return binary.BigEndian.AppendUint64(dst, seconds)
+}

@@ -1,0 +1,75 @@
+package wire
+
+import (
+	"encoding/binary"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+)
+
+// The origin table spares a link the 24 bytes of an origin in every frame. Each
+// direction of a link has one. An origin that is not in it travels inline and
+// takes the next slot, cyclically: slot 0 comes after slot 1023, and whoever
+// was in a slot before is forgotten. Both ends follow that one rule, so they
+// hold the same table without ever speaking of it, as long as the receiver
+// reads every frame in the order in which the sender encoded it.
+
+// sentOrigins is the sender's half.
+type sentOrigins struct {
+	refs  map[ident.Origin]uint64 // what names the origin: its slot plus one
+	slots []ident.Origin          // grows to TableSize, then is overwritten
+	next  int                     // the slot of the next origin that is new
+}
+
+// append writes what names o, and enters o into the table where it is new.
+func (t *sentOrigins) append(dst []byte, o ident.Origin) []byte {
+	if ref, ok := t.refs[o]; ok {
+		return binary.AppendUvarint(dst, ref)
+	}
+	if t.refs == nil {
+		t.refs = make(map[ident.Origin]uint64)
+	}
+	if len(t.slots) < TableSize {
+		t.slots = append(t.slots, o)
+	} else {
+		delete(t.refs, t.slots[t.next])
+		t.slots[t.next] = o
+	}
+	t.refs[o] = uint64(t.next) + 1
+	t.next = (t.next + 1) % TableSize
+
+	dst = append(dst, 0)
+	dst = append(dst, o.ID[:]...)
+	return binary.BigEndian.AppendUint64(dst, o.Epoch)
+}
+
+// seenOrigins is the receiver's half.
+type seenOrigins struct {
+	slots []ident.Origin
+	next  int
+}
+
+// read takes what names an origin, and enters an inline one into the table,
+// even if it already holds it: that is for the sender to know.
+func (t *seenOrigins) read(r *reader) ident.Origin {
+	ref := r.uvarint("origin")
+	if ref > uint64(len(t.slots)) {
+		r.fail("origin", "names an empty slot", ErrMalformed)
+	}
+	if r.fault.err != nil {
+		return ident.Origin{}
+	}
+	if ref > 0 {
+		return t.slots[ref-1]
+	}
+	o := r.origin("origin")
+	if r.fault.err != nil {
+		return ident.Origin{}
+	}
+	if len(t.slots) < TableSize {
+		t.slots = append(t.slots, o)
+	} else {
+		t.slots[t.next] = o
+	}
+	t.next = (t.next + 1) % TableSize
+	return o
+}

@@ -1,0 +1,109 @@
+// Package wire turns the messages of the protocol into frames, and frames back
+// into messages. docs/protocol.md draws every frame byte by byte.
+//
+// A frame is a length, a kind and a body:
+//
+//	length uvarint | kind byte | body
+//
+// The length counts the kind and the body. It is checked against the limit of
+// its kind before any memory is taken for the frame.
+//
+// # The owner's duties
+//
+// A link has one [Encoder] for what it sends and one [Decoder] for what it
+// receives; neither is ever shared, copied or used for a second link. Both hold
+// half of an origin table that the two ends keep equal by nothing but the order
+// of the frames. So whatever an Encoder appended must be written to its link,
+// all of it and in that order: a frame that may still be dropped or overtaken
+// is to be dropped or reordered before it is encoded.
+//
+// The first frame of either direction is a [Hello]. A Decoder accepts nothing
+// else before it, and no second one after it.
+//
+// # What a peer can do
+//
+// Nothing that arrives makes the package panic, and no frame makes it take more
+// than 16 times the frame's size plus 64 KiB. Numbers are either refused or
+// clamped, as each message's layout says: a duration is at most [MaxAge], a
+// list no longer than its limit, a sequence number at most [MaxSeq]. A range of
+// events stays a range: three bytes may name 2^63 events, and whoever receives
+// a range walks what it holds itself, never the range.
+//
+// What a relay passes on, it must be able to encode: therefore every limit of a
+// relayed message is a limit on the message and not on the bytes it happened to
+// arrive in, and a node never passes on what the next one would refuse.
+//
+// The package does no I/O, has no goroutines and reads no clock. Its types are
+// not safe for concurrent use; its functions are.
+package wire
+
+import "time"
+
+// The version of the protocol. Nodes of different major versions do not talk.
+// A newer minor version may send kinds that an older one does not know, which
+// skips and counts them, and may append fields to the body of a control frame,
+// which an older one ignores.
+const (
+	Major = 1
+	Minor = 0
+)
+
+// The limits of the protocol. They are part of it: two nodes that disagree
+// about them refuse each other's frames, so none of them is an option.
+const (
+	// MaxPayload is the longest payload of an event in bytes.
+	MaxPayload = 1 << 20
+
+	// MaxName is the longest name of an event in bytes. The shortest is 1.
+	MaxName = 255
+
+	// MaxEvent is the longest frame that carries an event, kind included: the
+	// payload and 512 bytes for the name and what stands before it.
+	MaxEvent = MaxPayload + 512
+
+	// MaxControl is the longest of all other frames, kind included. It is the
+	// smallest round number that takes MaxContacts contacts with the longest
+	// addresses.
+	MaxControl = 18 << 10
+
+	// MaxHello is the longest Hello, kind included.
+	MaxHello = 1 << 10
+
+	// MaxText is the longest address or text in bytes.
+	MaxText = 255
+
+	// MaxNetwork is the longest name of a network in bytes.
+	MaxNetwork = 64
+
+	// MaxContacts is the longest list of contacts in one frame.
+	MaxContacts = 64
+
+	// MaxSightings is the longest list of sightings in one frame.
+	MaxSightings = 16
+
+	// MaxRanges is the longest list of ranges in one frame.
+	MaxRanges = 256
+
+	// MaxTTL is the longest random walk. A longer one is clamped to it.
+	// HyParView walks 6 steps (section 5.1); this leaves room above.
+	MaxTTL = 16
+
+	// MaxAge is the longest duration that one node tells another. A longer one
+	// is clamped to it, at both ends.
+	MaxAge = 24 * time.Hour
+
+	// MaxSeq is the highest sequence number of an event and the highest count
+	// of a beacon. It leaves one bit, so that no sum of two overflows.
+	MaxSeq = 1<<63 - 1
+
+	// MaxNodes is the highest number of nodes that a count may claim. A higher
+	// one is clamped to it, so that no sum of claims overflows.
+	MaxNodes = 1 << 32
+
+	// TableSize is the number of slots in the origin table of one direction of
+	// a link.
+	TableSize = 1024
+)
+
+// magic stands at the start of the body of a Hello.
+const magic = "SMOK"
