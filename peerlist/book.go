@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/smokesignal-go/smokesignal/internal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/retry"
 )
 
@@ -205,11 +204,4 @@ func has(list []Contact, addr string) bool {
 		}
 	}
 	return false
-}
-
-func (b *book) idOf(addr string) ident.ID {
-	if e, ok := b.byAddr[addr]; ok {
-		return e.ID
-	}
-	return ident.ID{}
 }

@@ -76,7 +76,6 @@ type link struct {
 	expires   time.Time // for a waiting link: the request or answer must be here by then
 	heard     time.Time
 	pingAt    time.Time // only for links that we dialled
-	pingSent  bool
 	rtt       time.Duration
 	degree    int       // the peer's, as it last said
 	protected time.Time // does not make room before then

@@ -186,7 +186,7 @@ func (node *Node) Send(to ident.Link, msg any) {
 
 // Push implements overlay.Out.
 func (node *Node) Push(to ident.Link, e *plumtree.Event, age time.Duration) {
-	node.Send(to, &plumtree.Gossip{Origin: e.Origin, Seq: e.Seq, Round: e.Round + 1, Age: age, Body: e.Body})
+	node.Send(to, &plumtree.Gossip{Origin: e.Origin, Seq: e.Seq, Round: min(e.Round, 254) + 1, Age: age, Body: e.Body})
 }
 
 // Close implements overlay.Out.

@@ -1,0 +1,170 @@
+package emitter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"runtime"
+)
+
+// ErrInside is returned to a handler that asks to wait for handlers: it would
+// wait for itself.
+var ErrInside = errors.New("called from inside a handler, which would wait for itself")
+
+// DrainError says that the handlers did not get through the queue in time.
+type DrainError struct {
+	Left int   // events and hooks not finished, the running one among them
+	Err  error // why the wait ended
+}
+
+// Error gives the sentence.
+func (e *DrainError) Error() string {
+	return fmt.Sprintf("drain the handlers: %d events and hooks left: %v", e.Left, e.Err)
+}
+
+// Unwrap gives the reason, which is the context's.
+func (e *DrainError) Unwrap() error { return e.Err }
+
+// Drain waits until nothing waits and nothing runs. It does not keep new events
+// out: what is pushed meanwhile is waited for too. Where ctx ends first it
+// returns a *[DrainError]; the handlers go on. A held emitter with something in
+// its queue is not drained before Release. From inside a handler Drain returns
+// a *DrainError with [ErrInside] at once.
+func (e *Emitter) Drain(ctx context.Context) error {
+	idle := func() bool { return !e.running && e.hand == nil && e.queue.empty() }
+	err := e.wait(ctx, idle)
+	if err == nil {
+		return nil
+	}
+	left := e.Stats().Queued
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.running {
+		left++
+	}
+	return &DrainError{Left: left, Err: err}
+}
+
+// Close takes no further events, throws away what waits ([Stats].Discarded) and
+// waits for the handler that runs. After Close returned, no handler, hook or
+// callback of this emitter runs any more. Drain first to lose nothing.
+//
+// Called from inside a handler, of this emitter or of another one, Close does
+// not wait: two handlers that close each other's emitters must not wait for each
+// other. The handler that runs is then the last one; use Wait to see it end. A
+// handler that waits for another goroutine which calls Close waits for itself.
+//
+// A second Close does no harm, and waits like the first.
+func (e *Emitter) Close() {
+	e.mu.Lock()
+	if !e.closed.Load() {
+		e.closed.Store(true)
+		e.interrupt.Store(true)
+		if e.timer != nil && e.timer.Stop() {
+			e.armed = false
+		}
+		if !e.running {
+			e.discard()
+			e.wake()
+		}
+	}
+	e.mu.Unlock()
+	// The only error that there can be is ErrInside, and then not to wait is
+	// what Close has promised.
+	_ = e.Wait(context.Background())
+}
+
+// Wait waits until the emitter is closed and its last handler has returned. It
+// returns the error of ctx where that ends first, and [ErrInside] from inside a
+// handler.
+func (e *Emitter) Wait(ctx context.Context) error {
+	over := func() bool { return e.closed.Load() && !e.running && !e.telling }
+	if err := e.wait(ctx, over); err != nil {
+		return fmt.Errorf("wait for the last handler: %w", err)
+	}
+	return nil
+}
+
+// discard throws away what waits. The caller holds mu, and the runner is the
+// caller or is not there.
+func (e *Emitter) discard() {
+	e.discarded += uint64(e.queue.len())
+	e.queue = queue{}
+	if e.hand != nil {
+		e.discarded += uint64(e.inHand())
+		e.taken -= uint64(e.inHand())
+		e.letGo()
+	}
+}
+
+// wait waits until done, which it asks under mu whenever the runner or OnSlow
+// has ended.
+func (e *Emitter) wait(ctx context.Context, done func() bool) error {
+	inside := insideHandler()
+	for {
+		e.mu.Lock()
+		if done() {
+			e.mu.Unlock()
+			return nil
+		}
+		if e.changed == nil {
+			e.changed = make(chan struct{})
+		}
+		changed := e.changed
+		e.mu.Unlock()
+		if inside {
+			return ErrInside
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// wake lets everybody in wait ask again. The caller holds mu.
+func (e *Emitter) wake() {
+	if e.changed != nil {
+		close(e.changed)
+		e.changed = nil
+	}
+}
+
+// The two functions that are below everything an emitter calls.
+var (
+	runFrame  = reflect.TypeFor[Emitter]().PkgPath() + ".(*Emitter).run"
+	tickFrame = reflect.TypeFor[Emitter]().PkgPath() + ".(*Emitter).tick"
+)
+
+// insideHandler reports whether the calling goroutine is the handler goroutine
+// of some emitter, or one that is inside OnSlow. It reads the stack, which costs
+// microseconds and is paid by those who wait, so that a handler costs nothing.
+func insideHandler() bool {
+	var pcs [64]uintptr
+	for skip := 2; ; skip += len(pcs) {
+		n := runtime.Callers(skip, pcs[:])
+		if n == 0 {
+			return false
+		}
+		frames := runtime.CallersFrames(pcs[:n])
+		for more := true; more; {
+			var frame runtime.Frame
+			frame, more = frames.Next()
+			if frame.Function == runFrame || frame.Function == tickFrame {
+				return true
+			}
+		}
+	}
+}
+
+// Reopen lets an emitter that was closed take events again, with the handlers
+// that it has. It waits for a handler that runs, like Close.
+func (e *Emitter) Reopen() {
+	e.Close()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.closed.Store(false)
+	e.interrupt.Store(e.held.Load())
+}

@@ -1,0 +1,105 @@
+package smoke
+
+import (
+	"context"
+
+	"github.com/smokesignal-go/smokesignal/internal/emitter"
+	"github.com/smokesignal-go/smokesignal/internal/wire"
+)
+
+// Broadcast reaches all nodes of the network. It belongs to a [Node], and all
+// its methods may be called from any goroutine, before Start and after.
+type Broadcast struct {
+	node *Node
+}
+
+// Emit sends an event to every other node. The arguments are encoded at once,
+// with msgpack; see [Event.Bind] for the other end. A node that has no
+// neighbours yet keeps the event in its history, for the first one.
+//
+// Emit returns when the event is in the outboxes of the links. While one of
+// them is full it waits, a quarter of a second at most for each: a neighbour
+// that is slower than that is told of the event, and pulls it when it can.
+//
+// Errors: a *[NameError], an *[EncodeError], an [ErrTooLarge], [ErrNotStarted],
+// [ErrStopped].
+func (b *Broadcast) Emit(name string, args ...any) error {
+	return b.EmitContext(context.Background(), name, args...)
+}
+
+// EmitContext is Emit with an end to its waiting. When ctx ends first, nothing
+// was sent, and the error is the context's.
+func (b *Broadcast) EmitContext(ctx context.Context, name string, args ...any) error {
+	body, err := b.node.encode(name, args)
+	if err != nil {
+		return err
+	}
+	d, err := b.node.life()
+	if err != nil {
+		return err
+	}
+	return d.emit(ctx, body)
+}
+
+// On registers a handler for the events of one name, from all other nodes. The
+// handler is a function of any of these shapes, and it is checked here:
+//
+//	func()                              // that it happened
+//	func(text string, n int)            // the arguments, decoded
+//	func(e smoke.Event, text string)    // with name, origin and number
+//	func(e smoke.Event)                 // nothing decoded: e.Raw, e.Bind
+//	func(e smoke.Event, rest ...string) // any number
+//
+// It may return an error, which is logged. The returned function removes the
+// handler. If the function does not fit any shape, that is logged at once,
+// Start returns it as a *[HandlerError], and the handler is never called.
+//
+// See the function [On] for one with a type of your own.
+func (b *Broadcast) On(name string, fn any) (off func()) { return register(b, name, fn, nil, false) }
+
+// Once is On for the next event only.
+func (b *Broadcast) Once(name string, fn any) (off func()) { return register(b, name, fn, nil, true) }
+
+// OnAny registers a handler for the events of all names.
+func (b *Broadcast) OnAny(fn func(Event)) (off func()) { return onAny(b.node.events, fn) }
+
+// Off removes all handlers of a name.
+func (b *Broadcast) Off(name string) { b.node.events.Off(name) }
+
+func (b *Broadcast) refuse(err error) { b.node.refuse(err) }
+
+func (b *Broadcast) listen(name string, h emitter.Handler, once bool) (off func()) {
+	return listen(b.node.events, name, h, once)
+}
+
+func listen(e *emitter.Emitter, name string, h emitter.Handler, once bool) (off func()) {
+	if once {
+		return e.Once(name, h)
+	}
+	return e.On(name, h)
+}
+
+func onAny(e *emitter.Emitter, fn func(Event)) (off func()) {
+	if fn == nil {
+		return func() {}
+	}
+	return e.OnAny(func(ev emitter.Event) error {
+		fn(newEvent(ev))
+		return nil
+	})
+}
+
+// encode makes the body of an event.
+func (n *Node) encode(name string, args []any) ([]byte, error) {
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	payload, err := encodeArgs(nil, args...)
+	if err != nil {
+		return nil, err
+	}
+	if limit := n.opts.MaxPayload; len(payload) > limit {
+		return nil, ErrTooLarge{Size: len(payload), Limit: limit}
+	}
+	return wire.AppendBody(make([]byte, 0, 1+len(name)+len(payload)), name, payload)
+}

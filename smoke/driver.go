@@ -1,0 +1,256 @@
+package smoke
+
+import (
+	"context"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/discovery"
+	"github.com/smokesignal-go/smokesignal/internal/emitter"
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/overlay"
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+	"github.com/smokesignal-go/smokesignal/internal/wire"
+	"github.com/smokesignal-go/smokesignal/transport"
+)
+
+// driver is one life of a node: it owns the machine, and gives it a network and
+// a clock. Readers, writers, dials and the timer call step, one at a time.
+//
+// What the machine wants is noted down during the call and carried out at its
+// end, under the same lock: frames are encoded into the outboxes of links,
+// events and hooks are queued for the handlers. None of that waits.
+type driver struct {
+	node      *Node
+	opts      Options
+	transport transport.Transport
+	resolver  discovery.Resolver
+	log       *logger
+	self      ident.Origin
+	listener  net.Listener
+	hello     string // the address in our HELLO; ":port" if peers see it better than we do
+
+	ctx     context.Context // ends with this life
+	cancel  context.CancelFunc
+	running sync.WaitGroup // every goroutine of this life
+
+	mu         sync.Mutex // guards all below; never held across I/O or a handler
+	machine    *overlay.Machine
+	links      map[ident.Link]*link
+	lastLink   ident.Link
+	greeting   int // connections that have not said HELLO yet
+	advertised string
+	stopping   bool
+
+	woken     []*link         // outboxes that this step has put something into
+	crowded   []*link         // of them those that are full now
+	congested []*link         // links whose outbox was full, and has not drained
+	room      chan struct{}   // closed when one of them drains; nil while nobody waits
+	batch     []emitter.Event // deliveries of this step
+	names     map[string]string
+	postponed []func()                 // see afterwards
+	calls     map[uint64]chan<- result // Add and Count under way
+	lastCall  uint64
+
+	timer *time.Timer
+	armed time.Time // when the timer fires; zero: it does not
+}
+
+// result answers a call that goes through the overlay.
+type result struct {
+	err      error
+	nodes    uint64
+	complete bool
+}
+
+// step calls the machine, and carries out what it wants.
+func (d *driver) step(call func(now time.Time)) {
+	d.mu.Lock()
+	if d.machine == nil {
+		d.mu.Unlock()
+		return
+	}
+	now := time.Now()
+	call(now)
+	d.settle(now)
+	d.unlock()
+}
+
+// afterwards notes something down that may wait, such as writing to a log, to
+// be done when mu is free. The caller holds mu.
+func (d *driver) afterwards(do func()) { d.postponed = append(d.postponed, do) }
+
+// unlock gives mu back and does what was postponed.
+func (d *driver) unlock() {
+	postponed := d.postponed
+	d.postponed = nil
+	d.mu.Unlock()
+	for _, do := range postponed {
+		do()
+	}
+}
+
+// settle ends a step. The caller holds mu.
+func (d *driver) settle(now time.Time) {
+	for _, l := range d.crowded {
+		d.machine.Congested(l.id)
+	}
+	clear(d.crowded)
+	d.crowded = d.crowded[:0]
+	for _, l := range d.woken {
+		l.wake()
+	}
+	clear(d.woken)
+	d.woken = d.woken[:0]
+	if len(d.batch) > 0 {
+		d.node.events.PushBatch(d.batch)
+		clear(d.batch)
+		d.batch = d.batch[:0]
+	}
+	d.arm(now)
+}
+
+// arm sets the timer to the machine's deadline. A deadline that moved back is
+// left to the timer: it fires, finds nothing due, and is set again.
+func (d *driver) arm(now time.Time) {
+	at, ok := d.machine.Deadline()
+	if !ok || !d.armed.IsZero() && !at.Before(d.armed) {
+		return
+	}
+	d.armed = at
+	d.timer.Reset(max(at.Sub(now), 0))
+}
+
+// tick is the timer's. It runs on a goroutine of the runtime, which stop waits
+// for by taking mu.
+func (d *driver) tick() {
+	d.step(func(now time.Time) {
+		d.armed = time.Time{}
+		if at, ok := d.machine.Deadline(); ok && !at.After(now) {
+			d.machine.Advance(now, d)
+		}
+	})
+}
+
+// spawn runs f on a goroutine of this life: the driver owns it, ctx and the
+// closing of connections end it, stop waits for it.
+func (d *driver) spawn(f func()) { d.running.Go(f) }
+
+// isOpen reports whether the life goes on. The caller holds mu.
+func (d *driver) isOpen() bool { return d.machine != nil && !d.stopping }
+
+// intern gives the name as a string, without taking memory for those that were
+// seen before. The caller holds mu.
+func (d *driver) intern(name []byte) string {
+	if s, ok := d.names[string(name)]; ok {
+		return s
+	}
+	const most = 4096 // names come from peers too
+	if len(d.names) >= most {
+		clear(d.names)
+	}
+	s := string(name)
+	d.names[s] = s
+	return s
+}
+
+// call makes the machine do something that is answered later, and waits for
+// the answer.
+func (d *driver) call(ctx context.Context, begin func(now time.Time, token uint64)) (result, error) {
+	answer := make(chan result, 1)
+	var token uint64
+	open := false
+	d.step(func(now time.Time) {
+		if open = d.isOpen(); open {
+			d.lastCall++
+			token = d.lastCall
+			d.calls[token] = answer
+			begin(now, token)
+		}
+	})
+	if !open {
+		return result{}, ErrStopped
+	}
+	select {
+	case r := <-answer:
+		return r, nil
+	case <-ctx.Done():
+		d.mu.Lock()
+		delete(d.calls, token)
+		d.mu.Unlock()
+		return result{}, ctx.Err()
+	case <-d.ctx.Done():
+		return result{}, ErrStopped
+	}
+}
+
+func (d *driver) answer(token uint64, r result) {
+	if c, ok := d.calls[token]; ok {
+		delete(d.calls, token)
+		c <- r
+	}
+}
+
+// emit broadcasts a body. While an outbox is full it waits for it to drain, but
+// no longer than patience for one link: that one is slow, gets announcements
+// only, and pulls later.
+func (d *driver) emit(ctx context.Context, body []byte) error {
+	d.mu.Lock()
+	for {
+		if !d.isOpen() {
+			d.mu.Unlock()
+			return ErrStopped
+		}
+		wait := d.crowdedFor(time.Now())
+		if wait <= 0 {
+			break
+		}
+		if d.room == nil {
+			d.room = make(chan struct{})
+		}
+		room := d.room
+		d.mu.Unlock()
+		timer := time.NewTimer(wait)
+		select {
+		case <-room:
+		case <-timer.C:
+		case <-ctx.Done():
+		case <-d.ctx.Done():
+		}
+		timer.Stop()
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		d.mu.Lock()
+	}
+	now := time.Now()
+	d.machine.Emit(now, body, d)
+	d.settle(now)
+	d.unlock()
+	return nil
+}
+
+// patience is how long an emitter waits for one full outbox. A guess: several
+// round trips of a slow network.
+const patience = 250 * time.Millisecond
+
+// crowdedFor is how long a full outbox may still hold emitters up. The caller
+// holds mu.
+func (d *driver) crowdedFor(now time.Time) (wait time.Duration) {
+	for _, l := range d.congested {
+		wait = max(wait, patience-now.Sub(l.fullSince))
+	}
+	return wait
+}
+
+// deliver queues an event for the handlers.
+func (d *driver) deliver(e *plumtree.Event) {
+	name, payload, err := wire.SplitBody(e.Body)
+	if err != nil {
+		return // the decoder has checked it
+	}
+	d.batch = append(d.batch, emitter.Event{
+		Name: d.intern(name), Origin: e.Origin.ID, Epoch: e.Origin.Epoch, Seq: e.Seq, Payload: payload,
+	})
+}

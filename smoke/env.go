@@ -1,0 +1,133 @@
+package smoke
+
+import (
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sirupsen/logrus"
+)
+
+// variable is one variable of the environment that a node can be set up by. Its
+// set returns what to write instead of a value that it can't read.
+type variable struct {
+	name string
+	set  func(o *Options, value string) (fix string)
+}
+
+const envPrefix = "SMOKE_"
+
+var variables = []variable{
+	{"SMOKE_ADDRESS", func(o *Options, v string) string { o.Address = v; return "" }},
+	{"SMOKE_PORT", func(o *Options, v string) string { return setInt(&o.Port, v) }},
+	{"SMOKE_LISTEN", func(o *Options, v string) string { o.Listen = v; return "" }},
+	{"SMOKE_ADVERTISE", func(o *Options, v string) string { o.Advertise = v; return "" }},
+	{"SMOKE_SEEDS", func(o *Options, v string) string { o.Seeds = splitList(v); return "" }},
+	{"SMOKE_MIN_PEERS", func(o *Options, v string) string { return setInt(&o.MinPeers, v) }},
+	{"SMOKE_MAX_PEERS", func(o *Options, v string) string { return setInt(&o.MaxPeers, v) }},
+	{"SMOKE_NETWORK", func(o *Options, v string) string { o.Network = v; return "" }},
+	{"SMOKE_PING_INTERVAL", func(o *Options, v string) string { return setDuration(&o.PingInterval, v) }},
+	{"SMOKE_PING_TIMEOUT", func(o *Options, v string) string { return setDuration(&o.PingTimeout, v) }},
+	{"SMOKE_LOG_LEVEL", setLogLevel},
+}
+
+// FromEnv makes Options of the environment, for programs in containers:
+//
+//	SMOKE_ADDRESS        SMOKE_PORT       SMOKE_LISTEN     SMOKE_ADVERTISE
+//	SMOKE_SEEDS          separated by commas or spaces
+//	SMOKE_MIN_PEERS      SMOKE_MAX_PEERS  SMOKE_NETWORK
+//	SMOKE_PING_INTERVAL  SMOKE_PING_TIMEOUT, such as "2s" or "500ms"
+//	SMOKE_LOG_LEVEL      error, warn, info, debug or trace, to stderr
+//
+// A variable that is not there or empty leaves its option at zero. What can't
+// be read, and a variable that begins with SMOKE_ and is none of these, is an
+// error, an *[OptionsError] with all of them; the options hold the rest then.
+// Whether the options make sense together is left to [Options.Validate], since
+// the program may change them first.
+func FromEnv() (Options, error) { return fromEnviron(os.Environ()) }
+
+// fromEnviron does it for an environment in the form "name=value".
+func fromEnviron(environ []string) (Options, error) {
+	var o Options
+	var p problems
+	environ = slices.Sorted(slices.Values(environ)) // the same problems in the same order
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		if !strings.HasPrefix(name, envPrefix) {
+			continue
+		}
+		n := slices.IndexFunc(variables, func(v variable) bool { return v.name == name })
+		value = strings.TrimSpace(value)
+		switch {
+		case n < 0:
+			p.add(name, value, "there is no such variable", "write "+nearest(name)+", or take it out of the environment")
+		case value != "":
+			if fix := variables[n].set(&o, value); fix != "" {
+				p.add(name, value, "it can't be read", fix)
+			}
+		}
+	}
+	return o, p.err()
+}
+
+func setInt(field *int, value string) (fix string) {
+	n, err := strconv.Atoi(value)
+	if err != nil {
+		return "write a whole number"
+	}
+	*field = n
+	return ""
+}
+
+func setDuration(field *time.Duration, value string) (fix string) {
+	d, err := time.ParseDuration(value)
+	if err != nil {
+		return `write a number and a unit, such as "2s" or "500ms"`
+	}
+	*field = d
+	return ""
+}
+
+func setLogLevel(o *Options, value string) (fix string) {
+	level, err := logrus.ParseLevel(value)
+	if err != nil {
+		return "write error, warn, info, debug or trace"
+	}
+	o.Logger = stderrLogger(level)
+	return ""
+}
+
+// splitList takes a list apart at commas and white space.
+func splitList(value string) []string {
+	return strings.FieldsFunc(value, func(c rune) bool { return c == ',' || c == ' ' || c == '\t' || c == '\n' || c == '\r' })
+}
+
+// nearest gives the known variable that is written most like name.
+func nearest(name string) string {
+	best := slices.MinFunc(variables, func(a, b variable) int { return distance(name, a.name) - distance(name, b.name) })
+	return best.name
+}
+
+// distance counts the bytes to insert, leave out or change to make b of a
+// (Levenshtein's distance).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1) // distances from the part of a so far to each start of b
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,60 @@
+package smoke
+
+import (
+	"errors"
+	"fmt"
+)
+
+// What a call can come back with. Test with errors.Is and errors.As.
+var (
+	ErrNotStarted = errors.New("the node is not started: call Start first")
+	ErrStarted    = errors.New("the node has been started already")
+	ErrStopped    = errors.New("the node is stopped")
+
+	// ErrBusy: the links of this node are full, and stayed so for as long as
+	// the call was allowed to wait. Nothing was sent.
+	ErrBusy = errors.New("the node's links are full")
+
+	// ErrIncomplete: some nodes did not answer in time.
+	ErrIncomplete = errors.New("not all nodes answered in time")
+
+	// ErrPeerGone: the peer is no neighbour any more.
+	ErrPeerGone = errors.New("the peer is gone")
+)
+
+// Why a node could not be added; inside a *[DialError].
+var (
+	ErrFull           = errors.New("this node has as many peers as Options.MaxPeers allows")
+	ErrPeerFull       = errors.New("that node has as many peers as it allows")
+	ErrSelf           = errors.New("this is the node itself")
+	ErrRefused        = errors.New("refused")
+	ErrTimeout        = errors.New("no answer")
+	ErrOtherNetwork   = errors.New("the node belongs to another network: Options.Network differs")
+	ErrOtherVersion   = errors.New("the node speaks another version of the protocol")
+	ErrNotSmokesignal = errors.New("what listens there is no smokesignal node")
+)
+
+// ErrTooLarge says that an event is larger than the network carries. It is a
+// value: errors.As takes a pointer to an ErrTooLarge.
+type ErrTooLarge struct {
+	Size  int // bytes of the encoded arguments
+	Limit int // Options.MaxPayload
+}
+
+// Error gives the sentence.
+func (e ErrTooLarge) Error() string {
+	return fmt.Sprintf("the arguments take %d bytes, and %d are allowed (Options.MaxPayload)", e.Size, e.Limit)
+}
+
+// DialError says that the node at an address could not be added, and why: one
+// of the sentinels above, or what the transport said.
+type DialError struct {
+	Addr string
+	Err  error
+}
+
+// Error gives the sentence.
+func (e *DialError) Error() string { return fmt.Sprintf("add the node at %s: %v", e.Addr, e.Err) }
+
+// Unwrap gives the reason.
+func (e *DialError) Unwrap() error { return e.Err }

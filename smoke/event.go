@@ -1,0 +1,69 @@
+package smoke
+
+import (
+	"fmt"
+	"reflect"
+
+	"github.com/smokesignal-go/smokesignal/internal/emitter"
+)
+
+// Event is one event as a handler gets it. It is a small value: copy it freely.
+// Its methods may be called from any goroutine.
+//
+// The bytes of its arguments belong to the node. A handler that keeps an Event
+// for later keeps these bytes in memory with it, and that is allowed.
+type Event struct {
+	Name   string
+	Origin ID     // the node that emitted it, however many nodes it came through
+	Seq    uint64 // counts what the origin emitted in this life of it, from 1
+
+	payload []byte // a msgpack array of the arguments, unchecked
+}
+
+// newEvent makes what handlers get of what the emitter carries.
+func newEvent(e emitter.Event) Event {
+	return Event{Name: e.Name, Origin: e.Origin, Seq: e.Seq, payload: e.Payload}
+}
+
+// Raw gives the arguments as they came, a msgpack array, without looking at
+// them. It costs nothing. The bytes must not be changed, since others read them
+// too; they stay valid for as long as somebody holds them, and whoever wants to
+// hold a part of them only should copy that part.
+//
+// Emit(name, event.Raw()) passes the arguments on as they are. To decode them
+// use [Event.Bind], which checks them first: they were written by another node,
+// and the decoders of msgpack can be made to take all memory by a few bytes.
+func (e Event) Raw() Raw { return e.payload }
+
+// Len is the number of arguments, as the origin claims it. It is 0 where the
+// bytes are no arguments at all.
+func (e Event) Len() int {
+	n, _, _ := arrayHeader(e.payload)
+	return n
+}
+
+// Bind decodes the first arguments into what ptrs point to, in their order;
+// further arguments are left alone. What is decoded does not share memory with
+// the event. It returns an *[ArgumentError], which is [ErrArguments], where
+// there are fewer arguments than pointers, or one does not fit. The pointers
+// before that one are filled then.
+func (e Event) Bind(ptrs ...any) error {
+	args, err := openArguments(&e)
+	if err != nil {
+		return err
+	}
+	defer args.close()
+	if err := args.need(len(ptrs)); err != nil {
+		return err
+	}
+	for _, ptr := range ptrs {
+		v := reflect.ValueOf(ptr)
+		if v.Kind() != reflect.Pointer || v.IsNil() {
+			return args.fail("a pointer to decode into", fmt.Sprintf("a %T in the call of Bind", ptr), nil)
+		}
+		if err := args.next(v.Elem()); err != nil {
+			return err
+		}
+	}
+	return nil
+}

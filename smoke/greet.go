@@ -1,0 +1,309 @@
+package smoke
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/jpillora/backoff"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/overlay"
+	"github.com/smokesignal-go/smokesignal/internal/wire"
+	"github.com/smokesignal-go/smokesignal/peerlist"
+	"github.com/smokesignal-go/smokesignal/transport"
+)
+
+const (
+	greetWithin = 3 * time.Second // from connection to HELLO; a peer that trickles is not waited for
+	lookWithin  = 5 * time.Second // one look-up of a seed
+	maxGreeting = 64              // connections accepted that have not said HELLO yet
+)
+
+// accept takes connections until the listener is closed.
+func (d *driver) accept() {
+	pause := backoff.Backoff{Min: 5 * time.Millisecond, Max: time.Second}
+	for {
+		conn, err := d.listener.Accept()
+		switch {
+		case err == nil:
+			pause.Reset()
+		case errors.Is(err, net.ErrClosed):
+			return
+		default: // out of descriptors, as a rule
+			d.log.error("can't accept connections for now", fields{"addr": d.listener.Addr().String(), "error": err})
+			select {
+			case <-time.After(pause.Duration()):
+			case <-d.ctx.Done():
+				return
+			}
+			continue
+		}
+		d.mu.Lock()
+		busy := d.greeting >= maxGreeting || !d.isOpen()
+		if !busy {
+			d.greeting++
+		}
+		d.mu.Unlock()
+		if busy {
+			d.log.warn("too many connections that say nothing; one more was closed", fields{"from": conn.RemoteAddr().String()})
+			conn.Close()
+			continue
+		}
+		d.spawn(func() {
+			l, rest, hello, err := d.greet(conn, false)
+			d.mu.Lock()
+			d.greeting--
+			d.mu.Unlock()
+			if err != nil {
+				conn.Close()
+				if d.ctx.Err() == nil {
+					d.log.about(host(conn.RemoteAddr())).warn("a connection was refused", fields{
+						"from": conn.RemoteAddr().String(), "error": err})
+				}
+				return
+			}
+			d.up(l, rest, hello, nil)
+		})
+	}
+}
+
+// dial carries a wish out. Every wish is answered once.
+func (d *driver) dial(wish overlay.Dial) {
+	ctx, cancel := context.WithTimeout(d.ctx, d.dialTimeout())
+	conn, err := d.transport.Dial(ctx, wish.Addr)
+	cancel()
+	if err == nil {
+		var l *link
+		var rest []byte
+		var hello *wire.Hello
+		if l, rest, hello, err = d.greet(conn, true); err == nil {
+			d.up(l, rest, hello, &wish)
+			return
+		}
+		conn.Close()
+	} else {
+		err = dialError(wish.Addr, err)
+	}
+	var refused *DialError
+	if errors.As(err, &refused) && (errors.Is(err, ErrOtherNetwork) || errors.Is(err, ErrOtherVersion) || errors.Is(err, ErrNotSmokesignal)) {
+		d.log.about(wish.Addr).warn("the node at this address is not one of ours", fields{"addr": wish.Addr, "error": err})
+	}
+	d.step(func(now time.Time) { d.machine.DialFailed(now, wish, err, d) })
+}
+
+func (d *driver) dialTimeout() time.Duration { return max(d.opts.PingTimeout/2, 100*time.Millisecond) }
+
+// dialError sorts the ways in which a dial fails.
+func dialError(addr string, err error) error {
+	switch {
+	case transport.IsRefused(err):
+		return &DialError{Addr: addr, Err: fmt.Errorf("%w: nothing listens there", ErrRefused)}
+	case transport.IsTimeout(err), errors.Is(err, context.DeadlineExceeded):
+		return &DialError{Addr: addr, Err: ErrTimeout}
+	}
+	return &DialError{Addr: addr, Err: err}
+}
+
+// up gives a link to the machine and reads it to its end.
+func (d *driver) up(l *link, rest []byte, hello *wire.Hello, wish *overlay.Dial) {
+	open := false
+	d.step(func(now time.Time) {
+		if open = d.isOpen(); !open {
+			return
+		}
+		d.lastLink++
+		l.id = d.lastLink
+		d.links[l.id] = l
+		c := peerlist.Conn{
+			Link:  l.id,
+			Peer:  ident.Origin{ID: hello.ID, Epoch: hello.Epoch},
+			Addr:  complete(hello.Addr, l.addr),
+			Local: isLocal(l.addr),
+		}
+		if !c.Local && ident.IsLoopback(c.Addr) {
+			c.Addr = "" // it means the peer's own machine
+		}
+		if wish != nil {
+			c.Dialled = wish.Addr
+		}
+		d.seenAs(now, hello.Seen)
+		d.machine.LinkUp(now, c, wish, d)
+	})
+	if !open {
+		l.conn.Close()
+		return
+	}
+	l.run(rest)
+}
+
+// greet exchanges HELLOs. The end that dialled speaks first.
+func (d *driver) greet(conn net.Conn, dialled bool) (l *link, rest []byte, hello *wire.Hello, err error) {
+	stop := context.AfterFunc(d.ctx, func() { conn.Close() })
+	defer stop()
+	addr := conn.RemoteAddr().String()
+	conn.SetDeadline(time.Now().Add(greetWithin))
+	l = newLink(d, conn, addr)
+	if dialled {
+		if err := l.say(d.ourHello(addr)); err != nil {
+			return nil, nil, nil, dialError(addr, err)
+		}
+	}
+	hello, rest, err = l.hearHello()
+	if err != nil {
+		return nil, nil, nil, &DialError{Addr: addr, Err: err}
+	}
+	no := d.refusal(hello)
+	if !dialled {
+		if err := l.say(d.ourHello(addr)); err != nil {
+			return nil, nil, nil, dialError(addr, err)
+		}
+	}
+	if no != nil {
+		l.say(&wire.Refuse{Code: no.code, Text: no.err.Error()}) // in vain, if it has hung up
+		return nil, nil, nil, &DialError{Addr: addr, Err: no.err}
+	}
+	return l, rest, hello, conn.SetDeadline(time.Time{})
+}
+
+func (d *driver) ourHello(seen string) *wire.Hello {
+	return &wire.Hello{
+		Major: wire.Major, Minor: wire.Minor,
+		Network: d.opts.Network, ID: d.self.ID, Epoch: d.self.Epoch, Addr: d.hello, Seen: seen,
+	}
+}
+
+type refusal struct {
+	code wire.RefuseCode
+	err  error
+}
+
+// refusal says why the other end is no peer for us.
+func (d *driver) refusal(h *wire.Hello) *refusal {
+	switch {
+	case h.Major != wire.Major:
+		return &refusal{wire.RefuseVersion, fmt.Errorf("%w: it speaks protocol %d, this node %d; update the older one", ErrOtherVersion, h.Major, wire.Major)}
+	case h.Network != d.opts.Network:
+		return &refusal{wire.RefuseNetwork, fmt.Errorf("%w: it belongs to %q, this node to %q; set Options.Network alike to link them", ErrOtherNetwork, h.Network, d.opts.Network)}
+	}
+	return nil
+}
+
+func (l *link) say(m any) error {
+	frame, err := l.enc.Append(nil, m)
+	if err != nil {
+		return err
+	}
+	_, err = l.conn.Write(frame)
+	return err
+}
+
+// hearHello reads the first frame. What came behind it is the link's.
+func (l *link) hearHello() (hello *wire.Hello, rest []byte, err error) {
+	buf := make([]byte, 0, readSmall)
+	for {
+		m, n, err := l.dec.Next(buf)
+		if err != nil {
+			if errors.Is(err, wire.ErrNotSmokesignal) {
+				err = fmt.Errorf("%w: %w", ErrNotSmokesignal, err)
+			}
+			return nil, nil, err
+		}
+		if n > 0 {
+			if hello, ok := m.(*wire.Hello); ok {
+				return hello, slices.Clone(buf[n:]), nil
+			}
+			return nil, nil, fmt.Errorf("%w: %T before HELLO", ErrNotSmokesignal, m)
+		}
+		if len(buf) == cap(buf) {
+			return nil, nil, fmt.Errorf("%w: no HELLO in %d bytes", ErrNotSmokesignal, len(buf))
+		}
+		n, err = l.conn.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		if n == 0 && err != nil {
+			if transport.IsTimeout(err) {
+				return nil, nil, fmt.Errorf("%w: no HELLO within %v", ErrTimeout, greetWithin)
+			}
+			return nil, nil, fmt.Errorf("wait for HELLO: %w", err)
+		}
+	}
+}
+
+// lookUp resolves a seed's name for the machine.
+func (d *driver) lookUp(seed string) {
+	ctx, cancel := context.WithTimeout(d.ctx, lookWithin)
+	defer cancel()
+	addrs, err := d.resolver.Lookup(ctx, seed)
+	if d.ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		d.log.about(seed).warn("a seed could not be looked up; trying again", fields{"seed": seed, "error": err})
+	}
+	if len(addrs) > 0 {
+		err = nil // some of them are good
+	}
+	d.step(func(now time.Time) { d.machine.Resolved(now, seed, addrs, err, d) })
+}
+
+// seenAs takes the news at which address a peer sees us, where we listen on all
+// of them. The caller holds mu.
+func (d *driver) seenAs(now time.Time, seen string) {
+	if d.hello == "" || d.hello[0] != ':' {
+		return // we were told what to say
+	}
+	ap, err := netip.ParseAddrPort(seen)
+	if err != nil || ap.Addr().IsLoopback() || ap.Addr().IsUnspecified() || !isOurs(ap.Addr()) {
+		return // behind a translation of addresses the port would be wrong
+	}
+	addr := net.JoinHostPort(ap.Addr().Unmap().String(), d.hello[1:])
+	if current, err := netip.ParseAddrPort(d.advertised); err == nil && !current.Addr().IsLoopback() || addr == d.advertised {
+		return
+	}
+	d.advertised = addr
+	d.machine.SetSelf(now, addr, d)
+}
+
+// complete puts the host that we see before a port that came without one.
+func complete(addr, seen string) string {
+	if addr == "" || addr[0] != ':' {
+		return addr
+	}
+	whole := net.JoinHostPort(hostOf(seen), addr[1:])
+	if len(whole) > wire.MaxText {
+		return "" // could not be told to others
+	}
+	return whole
+}
+
+func hostOf(addr string) string {
+	h, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	return h
+}
+
+func host(a net.Addr) string { return hostOf(a.String()) }
+
+// isLocal reports whether a connection comes from this machine over loopback.
+func isLocal(addr string) bool {
+	ap, err := netip.ParseAddrPort(addr)
+	return err == nil && ap.Addr().Unmap().IsLoopback()
+}
+
+// isOurs reports whether an interface of this machine has the address.
+func isOurs(ip netip.Addr) bool {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(addrs, func(a net.Addr) bool {
+		p, err := netip.ParsePrefix(a.String())
+		return err == nil && p.Addr().Unmap() == ip.Unmap()
+	})
+}

@@ -1,0 +1,117 @@
+package smoke
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// Netsplit says that another living part of the network was found: until now
+// the two knew nothing of each other. The merging has begun. While a cut lasts
+// nothing can be known of the other side; see [SeedLost] for what can.
+type Netsplit struct {
+	Ours, Other ID // the lowest beaconing nodes of the two parts; zero where there is none
+}
+
+// Heal says that the parts of the last [Netsplit] have become one.
+type Heal struct {
+	After time.Duration // since the Netsplit
+}
+
+// SeedLost says that a seed was not heard for some ten seconds and does not
+// answer: it is down, or a cut lies between. The two can't be told apart before
+// something crosses the cut.
+type SeedLost struct {
+	Addr string
+	Err  error
+}
+
+// SeedBack ends a [SeedLost].
+type SeedBack struct {
+	Addr string
+}
+
+// Gap says that events will not be delivered: those of Origin with From ≤ Seq <
+// To. They were lost with the nodes that had them, or left the histories before
+// this node could pull them, or had to make room because the handlers were too
+// slow (Slow).
+type Gap struct {
+	Origin   ID // zero where events of many origins made room
+	From, To uint64
+	Slow     bool
+	Events   int // how many; with Slow there may be fewer than To-From
+}
+
+// hook is a list of functions for one kind of occasion.
+type hook[T any] struct {
+	mu  sync.Mutex // guards fns; never held while one runs
+	fns []*func(T)
+}
+
+func (h *hook[T]) on(fn func(T)) (off func()) {
+	if fn == nil {
+		return func() {}
+	}
+	mine := &fn
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.fns = append(slices.Clip(h.fns), mine)
+	return func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.fns = slices.DeleteFunc(slices.Clone(h.fns), func(f *func(T)) bool { return f == mine })
+	}
+}
+
+// run queues the functions for the handlers' goroutine, in order with events.
+func (h *hook[T]) run(n *Node, occasion T) {
+	h.mu.Lock()
+	fns := h.fns
+	h.mu.Unlock()
+	for _, fn := range fns {
+		n.events.Do(func() { (*fn)(occasion) })
+	}
+}
+
+type hooks struct {
+	connect, disconnect hook[struct{}]
+	netsplit            hook[Netsplit]
+	heal                hook[Heal]
+	gap                 hook[Gap]
+	seedLost            hook[SeedLost]
+	seedBack            hook[SeedBack]
+}
+
+// OnConnect registers a hook for the moment at which the node has its first
+// neighbour. Like all hooks it runs on the goroutine of the node's handlers, in
+// order with them, and the returned function removes it.
+func (n *Node) OnConnect(fn func()) (off func()) { return n.hooks.connect.on(plain(fn)) }
+
+// OnDisconnect registers a hook for the moment at which the last neighbour is
+// gone. The node goes on looking for others.
+func (n *Node) OnDisconnect(fn func()) (off func()) { return n.hooks.disconnect.on(plain(fn)) }
+
+// OnNetsplit registers a hook for the discovery of another part of the network.
+// It runs once for every netsplit, on every node of both parts.
+func (n *Node) OnNetsplit(fn func(Netsplit)) (off func()) { return n.hooks.netsplit.on(fn) }
+
+// OnHeal registers a hook for the end of a netsplit. It runs once for every
+// OnNetsplit.
+func (n *Node) OnHeal(fn func(Heal)) (off func()) { return n.hooks.heal.on(fn) }
+
+// OnGap registers a hook for events that will not be delivered. It runs where
+// they would have been, before the later ones of that origin.
+func (n *Node) OnGap(fn func(Gap)) (off func()) { return n.hooks.gap.on(fn) }
+
+// OnSeedLost registers a hook for seeds that fall silent.
+func (n *Node) OnSeedLost(fn func(SeedLost)) (off func()) { return n.hooks.seedLost.on(fn) }
+
+// OnSeedBack registers a hook for seeds that are heard again.
+func (n *Node) OnSeedBack(fn func(SeedBack)) (off func()) { return n.hooks.seedBack.on(fn) }
+
+func plain(fn func()) func(struct{}) {
+	if fn == nil {
+		return nil
+	}
+	return func(struct{}) { fn() }
+}

@@ -1,0 +1,307 @@
+package smoke
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/emitter"
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+	"github.com/smokesignal-go/smokesignal/internal/wire"
+	"github.com/smokesignal-go/smokesignal/peerlist"
+)
+
+const (
+	// A full outbox turns its link lazy. Half a second of a 10 Mbit/s network,
+	// and thousands of small events.
+	outboxFull = 512 << 10
+	// More than that is held for nobody: what goes past a full outbox is
+	// control frames and answers to pulls already begun.
+	outboxMost = 4 << 20
+
+	readSmall = 4 << 10  // an idle link holds no more memory than that
+	readLarge = 64 << 10 // one read of a busy link
+
+	slowAfter   = 10 * time.Second // a write that moves nothing for so long ends the link
+	lingerAfter = time.Second      // wait for the peer's end after our own
+	flushWithin = 2 * time.Second  // for what is left in the outbox when a link is let go
+)
+
+// link is one connection after its greeting. It has a reader, which is the
+// goroutine that made the connection, and a writer.
+type link struct {
+	d    *driver
+	id   ident.Link
+	conn net.Conn
+	dec  wire.Decoder // the reader's
+	peer *Peer        // while it is a neighbour; guarded by driver.mu
+	addr string       // how we see the other end
+
+	wakeup  chan struct{} // of size 1: the outbox is not empty, or closing is set
+	written chan struct{} // closed when the writer has ended
+
+	mu        sync.Mutex // guards all below; taken inside driver.mu, never the other way round
+	enc       wire.Encoder
+	out       []byte // the outbox
+	spare     []byte // the writer's last buffer, to be filled again
+	inFlight  int    // bytes that the writer has taken and not written
+	closing   bool   // write what is there, then end
+	full      bool
+	fullSince time.Time // guarded by driver.mu
+}
+
+func newLink(d *driver, conn net.Conn, addr string) *link {
+	return &link{d: d, conn: conn, addr: addr, wakeup: make(chan struct{}, 1), written: make(chan struct{})}
+}
+
+// put appends a control frame to the outbox. The caller holds driver.mu.
+func (l *link) put(encode func(buf []byte) ([]byte, error)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closing {
+		return
+	}
+	out, err := encode(l.out)
+	if err != nil {
+		l.d.afterwards(func() { l.d.log.error("a frame could not be made; this is a bug", fields{"error": err}) })
+		return
+	}
+	l.grew(out)
+}
+
+// push appends an event to the outbox. The caller holds driver.mu.
+func (l *link) push(g plumtree.Gossip) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.closing {
+		l.grew(l.enc.AppendGossip(l.out, &g))
+	}
+}
+
+// grew takes the outbox back after something was appended.
+func (l *link) grew(out []byte) {
+	if len(l.out) == 0 {
+		l.d.woken = append(l.d.woken, l)
+	}
+	l.out = out
+	if len(out) >= outboxFull && !l.full {
+		l.full = true
+		l.fullSince = time.Now()
+		l.d.crowded = append(l.d.crowded, l)
+		l.d.congested = append(l.d.congested, l)
+	}
+	if len(out) > outboxMost {
+		l.closing = true // the reader will report the end
+		l.conn.Close()
+	}
+}
+
+func (l *link) wake() {
+	select {
+	case l.wakeup <- struct{}{}:
+	default:
+	}
+}
+
+// finish ends the link after what is in its outbox. The caller holds driver.mu.
+func (l *link) finish(peerlist.Reason) {
+	l.mu.Lock()
+	l.closing = true
+	l.mu.Unlock()
+	l.d.relieve(l)
+	l.wake()
+}
+
+// relieve takes a link off the list of those that hold emitters up. The caller
+// holds driver.mu.
+func (d *driver) relieve(l *link) {
+	d.congested = slices.DeleteFunc(d.congested, func(x *link) bool { return x == l })
+	if d.room != nil {
+		close(d.room)
+		d.room = nil
+	}
+}
+
+// write is the link's writer: the driver owns it, the end of the connection or
+// the closing of the link ends it, stop waits for it. It takes the whole outbox
+// and writes it with one call.
+func (l *link) write() {
+	defer close(l.written)
+	for range l.wakeup {
+		l.mu.Lock()
+		buf, closing := l.out, l.closing
+		l.out, l.spare = l.spare[:0], nil
+		l.inFlight = len(buf)
+		l.mu.Unlock()
+		if err := l.writeAll(buf, closing); err != nil {
+			l.conn.Close() // the reader reports the end
+			return
+		}
+		l.mu.Lock()
+		l.inFlight = 0
+		if cap(buf) <= readSmall || cap(buf) <= 2*outboxFull && len(buf) > cap(buf)/4 {
+			l.spare = buf[:0] // in use; an idle link gives a large one back
+		}
+		drained := l.full && len(l.out) < outboxFull/2
+		if drained {
+			l.full = false
+		}
+		closing = l.closing && len(l.out) == 0
+		more := len(l.out) > 0
+		l.mu.Unlock()
+		if drained {
+			l.d.step(func(now time.Time) {
+				l.d.relieve(l)
+				l.d.machine.Drained(now, l.id, l.d)
+			})
+		}
+		if closing {
+			l.hangUp()
+			return
+		}
+		if more {
+			l.wake()
+		}
+	}
+}
+
+// writeAll writes a buffer. It gives up when nothing moves for slowAfter.
+func (l *link) writeAll(buf []byte, closing bool) error {
+	limit := slowAfter
+	if closing {
+		limit = flushWithin
+	}
+	for len(buf) > 0 {
+		if err := l.conn.SetWriteDeadline(time.Now().Add(limit)); err != nil {
+			return err
+		}
+		n, err := l.conn.Write(buf)
+		buf = buf[n:]
+		if err != nil && (n == 0 || closing || !errors.Is(err, os.ErrDeadlineExceeded)) {
+			return err
+		}
+	}
+	return nil
+}
+
+// hangUp ends our direction and leaves the other one a moment, because closing
+// at once could destroy what is on its way to the peer. The reader closes.
+func (l *link) hangUp() {
+	if half, ok := l.conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+		l.conn.SetReadDeadline(time.Now().Add(lingerAfter))
+		return
+	}
+	l.conn.Close()
+}
+
+// read is the link's reader. It hands all frames that one read brought to the
+// machine in one step. rest is what came behind the greeting.
+func (l *link) read(rest []byte) error {
+	buf := make([]byte, max(readSmall, len(rest)))
+	filled := copy(buf, rest)
+	for {
+		used, err := l.d.take(l, buf[:filled])
+		if err != nil {
+			return err
+		}
+		filled = copy(buf, buf[used:filled])
+		want := min(l.dec.Want(buf[:filled]), wire.MaxEvent+4)
+		switch {
+		case want > len(buf): // a large frame: room for it, and no more
+			buf = append(make([]byte, 0, want), buf[:filled]...)[:want]
+		case filled == 0 && used > readSmall/2 && len(buf) < readLarge:
+			buf = make([]byte, readLarge) // busy
+		case filled == 0 && len(buf) > readLarge:
+			buf = make([]byte, readLarge)
+		}
+		n, err := l.conn.Read(buf[filled:])
+		if n == 0 && err != nil {
+			return err
+		}
+		filled += n
+	}
+}
+
+// take hands the whole frames in buf to the machine and says how much that was.
+func (d *driver) take(l *link, buf []byte) (used int, err error) {
+	d.mu.Lock()
+	defer d.unlock()
+	now := time.Now()
+	for used < len(buf) && d.machine != nil {
+		m, n, err := l.dec.Next(buf[used:])
+		if err != nil {
+			d.settle(now)
+			return used, err
+		}
+		if n == 0 {
+			break
+		}
+		used += n
+		switch m := m.(type) {
+		case nil: // of a newer minor version
+		case *wire.Direct:
+			d.takeDirect(l, m)
+		case *wire.Refuse:
+			d.settle(now)
+			return used, io.EOF
+		default:
+			d.machine.Handle(now, l.id, m, d)
+		}
+	}
+	if d.machine == nil {
+		return used, net.ErrClosed
+	}
+	d.settle(now)
+	return used, nil
+}
+
+// takeDirect queues an event that is for this node only.
+func (d *driver) takeDirect(l *link, m *wire.Direct) {
+	name, payload, err := wire.SplitBody(m.Body)
+	if err != nil || l.peer == nil {
+		return
+	}
+	l.peer.received++
+	l.peer.events.Push(emitter.Event{
+		Name: d.intern(name), Origin: l.peer.id, Seq: l.peer.received, Payload: slices.Clone(payload),
+	})
+}
+
+// run is a link from its greeting to its end.
+func (l *link) run(rest []byte) {
+	l.d.spawn(l.write)
+	err := l.read(rest)
+	l.conn.Close()
+	l.mu.Lock()
+	l.closing = true
+	l.mu.Unlock()
+	l.wake() // the writer sees that the connection is closed
+	l.d.step(func(now time.Time) {
+		if l.d.links[l.id] != l {
+			return // the machine has closed it
+		}
+		delete(l.d.links, l.id)
+		l.d.relieve(l)
+		why := peerlist.ReasonNone
+		var frame *wire.FrameError
+		if errors.As(err, &frame) {
+			why = peerlist.ReasonProtocol
+			l.d.afterwards(func() {
+				l.d.log.about(l.addr).warn("a peer broke the protocol; its link was closed", fields{"peer": l.addr, "error": err})
+			})
+		}
+		l.d.machine.LinkDown(now, l.id, why, err, l.d)
+	})
+}
+
+// unsent is how much of what was put into the outbox did not leave.
+func (l *link) unsent() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.out) + l.inFlight
+}

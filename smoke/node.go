@@ -1,0 +1,397 @@
+package smoke
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	randv2 "math/rand/v2"
+	"net"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/discovery"
+	"github.com/smokesignal-go/smokesignal/discovery/dns"
+	"github.com/smokesignal-go/smokesignal/internal/emitter"
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/overlay"
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+	"github.com/smokesignal-go/smokesignal/peerlist"
+	"github.com/smokesignal-go/smokesignal/transport"
+	"github.com/smokesignal-go/smokesignal/transport/tcp"
+)
+
+// Peerlist is the list of a node's neighbours.
+type Peerlist = peerlist.Peerlist[*Peer]
+
+// Node is one instance of a program in the network. Make one with [CreateNode].
+// All its methods may be called from any goroutine, and from handlers.
+type Node struct {
+	given     Options // as CreateNode got them
+	opts      Options // with defaults
+	id        ID
+	log       *logger
+	events    *emitter.Emitter // handlers of the broadcast, and hooks
+	broadcast *Broadcast
+	peers     *Peerlist
+	hooks     hooks
+
+	mu       sync.Mutex // guards all below; never held while a handler runs or a link is waited for
+	refused  []error    // registrations that failed before Start
+	driver   *driver    // the present life; nil before Start and after Stop
+	stopped  bool       // there was a life, and there is none
+	lastAddr string     // of the last listener
+}
+
+// CreateNode makes a node, which does nothing before [Node.Start]. Register
+// handlers and hooks in between, so that none comes too late. What is wrong with
+// the options is what Start returns.
+func CreateNode(opts Options) *Node {
+	n := &Node{given: opts, opts: opts.withDefaults(), id: opts.ID}
+	if n.id.IsZero() {
+		// crypto/rand's Reader never fails: it ends the program instead.
+		n.id, _ = ident.New(rand.Reader)
+	}
+	log, err := newLogger(opts.Logger)
+	if err != nil {
+		log, _ = newLogger(nil) // Start says what is wrong with the other one
+	}
+	n.log = log.with(fields{"node": n.id.Short()})
+	n.events = emitter.New(n.reports("node", n.onLost))
+	n.broadcast = &Broadcast{n}
+	n.peers = peerlist.New[*Peer](n.opts.MinPeers, maxPeers(n.opts), func(f func()) { n.events.Do(f) })
+	return n
+}
+
+func maxPeers(o Options) int {
+	if o.MaxPeers < 0 {
+		return peerlist.Unlimited
+	}
+	return o.MaxPeers
+}
+
+// ID is the node's id: Options.ID, or a random one made by CreateNode.
+func (n *Node) ID() ID { return n.id }
+
+// Broadcast is for events from and to all nodes.
+func (n *Node) Broadcast() *Broadcast { return n.broadcast }
+
+// Peers are the node's neighbours.
+func (n *Node) Peers() *Peerlist { return n.peers }
+
+// Addr is what the node listens on, "ip:port" with the port that was really
+// taken; empty before the first Start.
+func (n *Node) Addr() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.lastAddr
+}
+
+// Advertised is the address that the node tells others; empty before Start, and
+// if it knows none that others could dial.
+func (n *Node) Advertised() string {
+	d, err := n.life()
+	if err != nil {
+		return ""
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.advertised
+}
+
+// lives makes epochs rise strictly, even if the clock does not.
+var lives atomic.Uint64
+
+func newEpoch() uint64 {
+	for {
+		last := lives.Load()
+		epoch := max(uint64(time.Now().UnixNano()), last+1)
+		if lives.CompareAndSwap(last, epoch) {
+			return epoch
+		}
+	}
+}
+
+// Start begins to listen and to look for the network, and returns at once; it
+// does not wait for neighbours. After Stop a node may be started again: it is
+// then a new life of the same node.
+//
+// Errors: an *[OptionsError] with all that is wrong with the options, a
+// *[HandlerError] or *[NameError] for each handler that could not be registered
+// (joined), a *transport.Error if the address can't be listened on (in use, not
+// of this machine), [ErrStarted].
+func (n *Node) Start() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.driver != nil {
+		return ErrStarted
+	}
+	if err := n.given.Validate(); err != nil {
+		return err
+	}
+	if err := errors.Join(n.refused...); err != nil {
+		return err
+	}
+	d, err := n.newDriver()
+	if err != nil {
+		return err
+	}
+	n.events.Reopen()
+	n.driver, n.stopped, n.lastAddr = d, false, d.listener.Addr().String()
+	d.step(func(now time.Time) { d.machine.Start(now, d) })
+	d.spawn(d.accept)
+	n.log.info("listening", fields{"addr": n.lastAddr, "advertised": d.advertised, "seeds": n.opts.Seeds})
+	return nil
+}
+
+// newDriver binds the address and makes a life that has not begun.
+func (n *Node) newDriver() (*driver, error) {
+	o := n.opts
+	d := &driver{
+		node:      n,
+		opts:      o,
+		transport: o.Transport,
+		resolver:  o.Resolver,
+		log:       n.log,
+		self:      ident.Origin{ID: n.id, Epoch: newEpoch()},
+		links:     make(map[ident.Link]*link),
+		names:     make(map[string]string),
+		calls:     make(map[uint64]chan<- result),
+	}
+	bind := bindAddr(o)
+	if d.transport == nil {
+		d.transport = tcp.Transport{LocalIP: dialFrom(bind)}
+	}
+	if d.resolver == nil {
+		d.resolver = dns.Resolver{}
+	}
+	d.ctx, d.cancel = context.WithCancel(context.Background())
+	var err error
+	if d.listener, err = d.transport.Listen(d.ctx, bind); err != nil {
+		d.cancel()
+		return nil, err
+	}
+	d.hello, d.advertised = advertise(o, d.listener.Addr().String())
+	d.timer = time.AfterFunc(time.Hour, d.tick)
+	d.timer.Stop()
+	seed := [2]uint64{randv2.Uint64(), randv2.Uint64()}
+	d.machine = overlay.New(time.Now(), overlay.Config{
+		Self:  d.self,
+		Addr:  d.advertised,
+		Seeds: canonical(o.Seeds),
+		Rand:  randv2.New(randv2.NewPCG(seed[0], seed[1])),
+		Membership: peerlist.Config{
+			MinPeers: o.MinPeers, MaxPeers: maxPeers(o),
+			PingInterval: o.PingInterval, PingTimeout: o.PingTimeout,
+		},
+		Tree: plumtree.Config{HistoryBytes: o.History.Bytes, HistoryAge: o.History.Age},
+	})
+	return d, nil
+}
+
+// canonical writes seeds that are addresses the way in which peers tell theirs.
+func canonical(seeds []string) []string {
+	list := make([]string, len(seeds))
+	for i, s := range seeds {
+		list[i] = s
+		if seed, err := discovery.ParseSeed(s); err == nil {
+			if addr, ok := seed.Addr(); ok {
+				list[i] = addr
+			}
+		}
+	}
+	return list
+}
+
+// bindAddr is what to listen on.
+func bindAddr(o Options) string {
+	port := strconv.Itoa(o.Port)
+	if o.Listen == "" {
+		return net.JoinHostPort(o.Address, port)
+	}
+	if h, p, err := net.SplitHostPort(o.Listen); err == nil {
+		return net.JoinHostPort(h, p)
+	}
+	return net.JoinHostPort(o.Listen, port)
+}
+
+// dialFrom is the address that our dials come from: the one that we listen on,
+// so that peers see us under it. A loopback address can't reach other machines,
+// and a name or a wildcard leaves the choice to the system.
+func dialFrom(bind string) string {
+	h := hostOf(bind)
+	if ip := net.ParseIP(h); ip != nil && !ip.IsUnspecified() && !ip.IsLoopback() {
+		return h
+	}
+	return ""
+}
+
+// advertise is what our HELLO says, and the address that it amounts to. A node
+// that listens on all addresses, and was not told which one others know, says
+// its port only, and peers put the host before it that they see.
+func advertise(o Options, listening string) (hello, addr string) {
+	h, port, err := net.SplitHostPort(listening)
+	if err != nil {
+		return listening, listening // no IP network
+	}
+	if o.Advertise != "" {
+		if _, _, err := net.SplitHostPort(o.Advertise); err == nil {
+			return o.Advertise, o.Advertise
+		}
+		addr := net.JoinHostPort(o.Advertise, port)
+		return addr, addr
+	}
+	if given := net.ParseIP(o.Address); o.Listen != "" && given != nil && !given.IsUnspecified() && !given.IsLoopback() {
+		addr := net.JoinHostPort(o.Address, port)
+		return addr, addr
+	}
+	if ip := net.ParseIP(h); ip != nil && ip.IsUnspecified() {
+		return ":" + port, net.JoinHostPort(bestInterface(), port)
+	}
+	return listening, listening
+}
+
+// bestInterface is the first address of this machine that other machines can
+// use, or loopback.
+func bestInterface() string {
+	addrs, _ := net.InterfaceAddrs() // without any, loopback is right
+	best := "127.0.0.1"
+	for _, a := range addrs {
+		if ip, ok := a.(*net.IPNet); ok && ip.IP.IsGlobalUnicast() {
+			if ip.IP.To4() != nil {
+				return ip.IP.String()
+			}
+			if best == "127.0.0.1" {
+				best = ip.IP.String()
+			}
+		}
+	}
+	return best
+}
+
+// life is the present driver.
+func (n *Node) life() (*driver, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch {
+	case n.driver != nil:
+		return n.driver, nil
+	case n.stopped:
+		return nil, ErrStopped
+	}
+	return nil, ErrNotStarted
+}
+
+// AddPeer makes a neighbour of the node at addr ("host:port"), beside what the
+// node does by itself. It returns nil as soon as the two are linked: also if
+// they were before, or if the other side dialled first.
+//
+// Errors, in a *[DialError]: [ErrFull], [ErrPeerFull], [ErrSelf], [ErrRefused],
+// [ErrTimeout], [ErrOtherNetwork], [ErrOtherVersion], [ErrNotSmokesignal]. The
+// end of ctx abandons the wait, and harms no link. [ErrStopped], [ErrNotStarted].
+func (n *Node) AddPeer(ctx context.Context, addr string) error {
+	d, err := n.life()
+	if err != nil {
+		return err
+	}
+	addrs, err := d.resolver.Lookup(ctx, addr)
+	if len(addrs) == 0 {
+		return &DialError{Addr: addr, Err: err}
+	}
+	var errs []error
+	for _, a := range addrs {
+		r, err := d.call(ctx, func(now time.Time, token uint64) { d.machine.Add(now, a, token, d) })
+		if err == nil {
+			err = addError(a, r.err)
+		}
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// RemovePeer lets a neighbour go, tells it so, and for a minute neither dials
+// nor accepts it. It returns [ErrPeerGone] if there is no such neighbour.
+func (n *Node) RemovePeer(id ID) error {
+	d, err := n.life()
+	if err != nil {
+		return err
+	}
+	err = ErrStopped
+	d.step(func(now time.Time) {
+		if err = nil; !d.machine.Remove(now, id, d) {
+			err = ErrPeerGone
+		}
+	})
+	return err
+}
+
+// Count counts the nodes of the whole network, this one included, by asking
+// all of them: two small frames a link. It takes some round trips, four seconds
+// at most. If links changed meanwhile the number may be too low, and the error is
+// [ErrIncomplete].
+func (n *Node) Count(ctx context.Context) (int, error) {
+	d, err := n.life()
+	if err != nil {
+		return 0, err
+	}
+	r, err := d.call(ctx, func(now time.Time, token uint64) { d.machine.Count(now, token, d) })
+	if err != nil {
+		return 0, err
+	}
+	if !r.complete {
+		err = ErrIncomplete
+	}
+	return int(r.nodes), err
+}
+
+// refuse keeps a registration that failed, for the log and for Start.
+func (n *Node) refuse(err error) {
+	n.log.error("a handler was not registered", fields{"error": err})
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.driver == nil {
+		n.refused = append(n.refused, err)
+	}
+}
+
+// reports says what an emitter of this node does about trouble.
+func (n *Node) reports(who string, lost func(emitter.Lost)) emitter.Config {
+	if lost == nil {
+		lost = func(l emitter.Lost) {
+			n.log.about(who).warn("handlers are too slow: events had to make room", fields{"of": who, "events": l.Events})
+		}
+	}
+	return emitter.Config{
+		SlowAfter: n.opts.SlowHandler,
+		OnPanic: func(name string, value any, stack []byte) {
+			n.log.about(name).error("a handler panicked", fields{"event": name, "of": who, "panic": fmt.Sprint(value), "stack": string(stack)})
+		},
+		OnError: func(name string, err error) {
+			n.log.about(name).warn("a handler could not take an event", fields{"event": name, "of": who, "error": err})
+		},
+		OnSlow: func(name string, soFar time.Duration) {
+			n.log.about(name).warn("a handler takes long; events behind it wait", fields{"event": name, "of": who, "so far": soFar})
+		},
+		OnDrop: lost,
+	}
+}
+
+// onLost tells OnGap of events that made room. It runs on the handlers'
+// goroutine, before any newer event.
+func (n *Node) onLost(l emitter.Lost) {
+	n.log.warn("handlers are too slow: events had to make room", fields{"origin": l.Origin.Short(), "events": l.Events})
+	gap := Gap{Origin: l.Origin, From: l.First, To: l.Last + 1, Slow: true, Events: l.Events}
+	n.hooks.gap.mu.Lock()
+	fns := n.hooks.gap.fns
+	n.hooks.gap.mu.Unlock()
+	for _, fn := range fns {
+		(*fn)(gap)
+	}
+}
+
+var _ transport.Transport = tcp.Transport{}

@@ -1,0 +1,138 @@
+package smoke
+
+import (
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/discovery"
+	"github.com/smokesignal-go/smokesignal/transport"
+)
+
+// Options say what a node is to be like. The zero value works: a node that
+// listens on a free loopback port and knows nobody. CreateNode copies them; a
+// change after that has no effect, except by what is pointed to.
+type Options struct {
+	// Address is the IP address or host name of this machine: what the node
+	// listens on and tells others. "" means 127.0.0.1, for trying things out on
+	// one machine. See [LocalIP] for a machine whose address is not known before.
+	Address string
+
+	// Port is where the node listens, 1 to 65535. 0 takes a free one.
+	Port int
+
+	// Listen is the host, or host:port, to bind when that is not Address: for
+	// example "0.0.0.0" for all interfaces of the machine.
+	Listen string
+
+	// Advertise is the host, or host:port, that others are told when that is
+	// not what the node listens on: behind a proxy or a mapped port. Without a
+	// port it gets the one that the node listens on.
+	Advertise string
+
+	// Seeds are where to ask for entry: "host:port", "[v6]:port", or
+	// "dns://name:port", a name that is looked up again and again and stands
+	// for all its addresses. A node may be its own seed. Without seeds the node
+	// waits to be found.
+	Seeds []string
+
+	// MinPeers is the number of links that a node tries to have. 0 means 3, or
+	// MaxPeers where that is less.
+	MinPeers int
+
+	// MaxPeers is the number of links that a node does not exceed. 0 means 5,
+	// or MinPeers + 2 where that is more, so that newcomers find room.
+	// Negative: no limit.
+	MaxPeers int
+
+	// PingInterval is how often a quiet link is tried. 0 means 2 s; the
+	// shortest is 1 ms.
+	PingInterval time.Duration
+
+	// PingTimeout is for how long nothing may be heard on a link before it is
+	// given up. 0 means 3 s; the shortest is 1 ms.
+	PingTimeout time.Duration
+
+	// Network keeps networks apart that could meet by accident: only nodes with
+	// the same one link up. It is a name, no secret. At most 64 bytes.
+	Network string
+
+	// History is what the node remembers of recent events, to give to others
+	// who missed them.
+	History History
+
+	// MaxPayload is the largest size of an event's encoded arguments that this
+	// node emits, in bytes. 0 means 1 MiB, which is the most that nodes carry.
+	MaxPayload int
+
+	// SlowHandler is after how long a running handler is warned about. 0 means
+	// 1 s; negative: never.
+	SlowHandler time.Duration
+
+	// Logger gets what the node has to say: a *logrus.Logger, another
+	// logrus.FieldLogger (a *logrus.Entry), or a *slog.Logger. nil means
+	// warnings and errors to stderr.
+	Logger any
+
+	// Transport carries the links. nil means TCP.
+	Transport transport.Transport
+
+	// Resolver turns seeds into addresses. nil means DNS.
+	Resolver discovery.Resolver
+
+	// ID names the node. The zero ID means a random one. Two living nodes must
+	// not have the same.
+	ID ID
+}
+
+// History bounds what a node remembers. What exceeds one bound goes, oldest first.
+type History struct {
+	Bytes int           // 0 means 16 MiB; negative: no history
+	Age   time.Duration // 0 means 5 min; negative: no history
+}
+
+// Defaults and limits of [Options].
+const (
+	defaultAddress      = "127.0.0.1"
+	defaultMinPeers     = 3               // design, section 6
+	defaultMaxPeers     = 5               // design, section 6
+	spareRoom           = 2               // MaxPeers above MinPeers, as in the defaults
+	defaultPingInterval = 2 * time.Second // with the timeout, a dead peer shows within 5 s
+	defaultPingTimeout  = 3 * time.Second // design, section 6
+	shortestPing        = time.Millisecond
+	defaultHistoryBytes = 16 << 20        // a guess: 5 min of 400 events/s of 128 bytes
+	defaultHistoryAge   = 5 * time.Minute // a guess: longer than switches and machines take to start again
+	defaultMaxPayload   = 1 << 20
+	maxNetwork          = 64
+)
+
+// withDefaults fills in what the zero values stand for, but for Logger,
+// Transport, Resolver and ID, which need making. The options have passed
+// Validate.
+func (o Options) withDefaults() Options {
+	if o.Address == "" {
+		o.Address = defaultAddress
+	}
+	if o.MinPeers == 0 {
+		o.MinPeers = defaultMinPeers
+		if o.MaxPeers > 0 {
+			o.MinPeers = min(o.MinPeers, o.MaxPeers)
+		}
+	}
+	if o.MaxPeers == 0 {
+		o.MaxPeers = max(defaultMaxPeers, o.MinPeers+spareRoom)
+	}
+	setDefault(&o.PingInterval, defaultPingInterval)
+	setDefault(&o.PingTimeout, defaultPingTimeout)
+	setDefault(&o.History.Bytes, defaultHistoryBytes)
+	setDefault(&o.History.Age, defaultHistoryAge)
+	setDefault(&o.MaxPayload, defaultMaxPayload)
+	setDefault(&o.SlowHandler, time.Second)
+	return o
+}
+
+// setDefault sets a field that was left at its zero value.
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}

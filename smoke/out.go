@@ -1,0 +1,169 @@
+package smoke
+
+import (
+	"errors"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/overlay"
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+	"github.com/smokesignal-go/smokesignal/netsplit"
+	"github.com/smokesignal-go/smokesignal/peerlist"
+)
+
+// The driver is the machine's overlay.Out. All of these run inside a step, so
+// mu is held, and nothing may wait or call the machine.
+
+var _ overlay.Out = (*driver)(nil)
+
+// Send implements overlay.Out.
+func (d *driver) Send(to ident.Link, message any) {
+	if l := d.links[to]; l != nil {
+		l.put(func(buf []byte) ([]byte, error) { return l.enc.Append(buf, message) })
+	}
+}
+
+// Push implements overlay.Out.
+func (d *driver) Push(to ident.Link, e *plumtree.Event, age time.Duration) {
+	if l := d.links[to]; l != nil {
+		l.push(plumtree.Gossip{Origin: e.Origin, Seq: e.Seq, Round: min(e.Round, 254) + 1, Age: age, Body: e.Body})
+	}
+}
+
+// Dial implements overlay.Out.
+func (d *driver) Dial(wish overlay.Dial) {
+	d.spawn(func() { d.dial(wish) })
+}
+
+// Close implements overlay.Out.
+func (d *driver) Close(id ident.Link, why peerlist.Reason) {
+	if l := d.links[id]; l != nil {
+		delete(d.links, id)
+		l.finish(why)
+	}
+}
+
+// Resolve implements overlay.Out.
+func (d *driver) Resolve(seed string) {
+	d.spawn(func() { d.lookUp(seed) })
+}
+
+// PeerUp implements overlay.Out.
+func (d *driver) PeerUp(c peerlist.Conn) {
+	l := d.links[c.Link]
+	if l == nil {
+		return
+	}
+	if p, ok := d.node.peers.Get(c.Peer.ID); ok {
+		p.link.Store(l) // a better link to the same peer
+		l.peer = p
+		return
+	}
+	p := newPeer(d, c.Peer.ID, c.Addr, l)
+	l.peer = p
+	d.afterwards(func() {
+		d.log.debug("neighbour up", fields{"peer": c.Peer.ID.Short(), "addr": c.Addr})
+	})
+	d.node.peers.Add(p)
+	if d.node.peers.Len() == 1 {
+		d.node.hooks.connect.run(d.node, struct{}{})
+	}
+	// What the peer sends waits until the hooks have registered handlers.
+	d.node.events.Do(p.events.Release)
+}
+
+// PeerDown implements overlay.Out.
+func (d *driver) PeerDown(c peerlist.Conn, why peerlist.Reason) {
+	p, ok := d.node.peers.Get(c.Peer.ID)
+	if !ok || p.link.Load().id != c.Link {
+		return // another link has taken its place
+	}
+	d.afterwards(func() {
+		d.log.debug("neighbour down", fields{"peer": c.Peer.ID.Short(), "addr": c.Addr, "why": why.String()})
+	})
+	p.gone.Store(true)
+	d.node.peers.Remove(p.id)
+	if d.node.peers.Len() == 0 {
+		d.node.hooks.disconnect.run(d.node, struct{}{})
+	}
+}
+
+// Deliver implements overlay.Out.
+func (d *driver) Deliver(e *plumtree.Event) { d.deliver(e) }
+
+// Gap implements overlay.Out.
+func (d *driver) Gap(missing plumtree.Range) {
+	d.flushBatch()
+	d.afterwards(func() {
+		d.log.warn("events are missing and can't be had any more", fields{
+			"origin": missing.Origin.ID.Short(), "from": missing.From, "to": missing.To})
+	})
+	d.node.hooks.gap.run(d.node, Gap{Origin: missing.Origin.ID, From: missing.From, To: missing.To})
+}
+
+// Notify implements overlay.Out.
+func (d *driver) Notify(n netsplit.Notice) {
+	d.flushBatch()
+	switch n := n.(type) {
+	case netsplit.Found:
+		d.afterwards(func() {
+			d.log.warn("another part of the network was found: merging", fields{
+				"ours": n.Ours.Short(), "other": n.Other.Short()})
+		})
+		d.node.hooks.netsplit.run(d.node, Netsplit{Ours: n.Ours, Other: n.Other})
+	case netsplit.Healed:
+		d.afterwards(func() {
+			d.log.info("the network is one again", fields{"after": n.For})
+		})
+		d.node.hooks.heal.run(d.node, Heal{After: n.For})
+	case netsplit.SeedLost:
+		d.afterwards(func() {
+			d.log.about(n.Addr).warn("a seed is silent and does not answer: it is down, or cut off", fields{
+				"seed": n.Addr, "error": n.Err})
+		})
+		d.node.hooks.seedLost.run(d.node, SeedLost{Addr: n.Addr, Err: n.Err})
+	case netsplit.SeedBack:
+		d.node.hooks.seedBack.run(d.node, SeedBack{Addr: n.Addr})
+	}
+}
+
+// flushBatch keeps hooks and events in the order in which they came about.
+func (d *driver) flushBatch() {
+	if len(d.batch) > 0 {
+		d.node.events.PushBatch(d.batch)
+		clear(d.batch)
+		d.batch = d.batch[:0]
+	}
+}
+
+// Added implements overlay.Out.
+func (d *driver) Added(token uint64, err error) { d.answer(token, result{err: err}) }
+
+// Counted implements overlay.Out.
+func (d *driver) Counted(token, nodes uint64, complete bool) {
+	d.answer(token, result{nodes: nodes, complete: complete})
+}
+
+// addError puts the outcome of an Add into the words of this package.
+func addError(addr string, err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, known := range []struct{ from, to error }{
+		{peerlist.ErrFull, ErrFull},
+		{peerlist.ErrPeer, ErrPeerFull},
+		{peerlist.ErrSelf, ErrSelf},
+		{peerlist.ErrRefused, ErrRefused},
+		{peerlist.ErrTimeout, ErrTimeout},
+		{peerlist.ErrLeaving, ErrStopped},
+	} {
+		if errors.Is(err, known.from) {
+			return &DialError{Addr: addr, Err: known.to}
+		}
+	}
+	var dial *DialError
+	if errors.As(err, &dial) {
+		return err
+	}
+	return &DialError{Addr: addr, Err: err}
+}

@@ -1,0 +1,139 @@
+package smoke
+
+import (
+	"context"
+	"net"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/emitter"
+	"github.com/smokesignal-go/smokesignal/internal/wire"
+)
+
+// Peer is a neighbour: a node at the other end of a link. All its methods may
+// be called from any goroutine.
+//
+// Its handlers run one after another, in the order of the events, and not at
+// the same time as the hook of [Peerlist.OnAdd] that registered them. If the
+// link is replaced by a better one to the same node, the Peer stays.
+type Peer struct {
+	driver *driver
+	id     ID
+	addr   string
+	link   atomic.Pointer[link]
+	gone   atomic.Bool
+	events *emitter.Emitter
+
+	received uint64 // direct events; guarded by driver.mu
+}
+
+func newPeer(d *driver, id ID, addr string, l *link) *Peer {
+	p := &Peer{driver: d, id: id, addr: addr, events: emitter.New(d.node.reports("peer "+id.Short(), nil))}
+	p.events.Hold() // until the OnAdd hooks have run
+	p.link.Store(l)
+	return p
+}
+
+// ID is the node's id.
+func (p *Peer) ID() ID { return p.id }
+
+// Addr is where the node says it can be dialled, "host:port"; empty if it can't be.
+func (p *Peer) Addr() string { return p.addr }
+
+// RemoteAddr is the address at the other end of the link. Of a link that the
+// peer dialled, the port means nothing.
+func (p *Peer) RemoteAddr() string { return p.link.Load().addr }
+
+// RemoteHost is the host of [Peer.RemoteAddr].
+func (p *Peer) RemoteHost() string { return hostOf(p.RemoteAddr()) }
+
+// RemotePort is the port of [Peer.RemoteAddr], 0 where there is none.
+func (p *Peer) RemotePort() int {
+	_, port, _ := net.SplitHostPort(p.RemoteAddr())
+	n, _ := strconv.Atoi(port)
+	return n
+}
+
+// Emit sends an event to this peer only; it arrives at the Peer that stands for
+// this node there. Events between two nodes arrive in order, at most once, and
+// not if the link ends before.
+//
+// While the link's outbox is full Emit waits, at most a second, and then
+// returns [ErrBusy]. Other errors: a *[NameError], an *[EncodeError], an
+// [ErrTooLarge], [ErrPeerGone], [ErrStopped].
+func (p *Peer) Emit(name string, args ...any) error {
+	ctx, cancel := context.WithTimeoutCause(context.Background(), time.Second, ErrBusy)
+	defer cancel()
+	return p.EmitContext(ctx, name, args...)
+}
+
+// EmitContext is Emit with an end of one's own to the waiting.
+func (p *Peer) EmitContext(ctx context.Context, name string, args ...any) error {
+	body, err := p.driver.node.encode(name, args)
+	if err != nil {
+		return err
+	}
+	return p.driver.emitDirect(ctx, p, body)
+}
+
+func (d *driver) emitDirect(ctx context.Context, p *Peer, body []byte) error {
+	for {
+		d.mu.Lock()
+		l := p.link.Load()
+		if !d.isOpen() || p.gone.Load() {
+			stopped := !d.isOpen()
+			d.mu.Unlock()
+			if stopped {
+				return ErrStopped
+			}
+			return ErrPeerGone
+		}
+		if !l.isFull() {
+			l.put(func(buf []byte) ([]byte, error) { return l.enc.Append(buf, &wire.Direct{Body: body}) })
+			d.settle(time.Now())
+			d.unlock()
+			return nil
+		}
+		if d.room == nil {
+			d.room = make(chan struct{})
+		}
+		room := d.room
+		d.mu.Unlock()
+		select {
+		case <-room:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-d.ctx.Done():
+			return ErrStopped
+		}
+	}
+}
+
+func (l *link) isFull() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.full
+}
+
+// On registers a handler for the events that this peer emits to us; see
+// [Broadcast.On] for the shapes it may have.
+func (p *Peer) On(name string, fn any) (off func()) { return register(p, name, fn, nil, false) }
+
+// Once is On for the next event only.
+func (p *Peer) Once(name string, fn any) (off func()) { return register(p, name, fn, nil, true) }
+
+// OnAny registers a handler for the events of all names.
+func (p *Peer) OnAny(fn func(Event)) (off func()) { return onAny(p.events, fn) }
+
+// Off removes all handlers of a name.
+func (p *Peer) Off(name string) { p.events.Off(name) }
+
+// Close lets the peer go, like [Node.RemovePeer].
+func (p *Peer) Close() error { return p.driver.node.RemovePeer(p.id) }
+
+func (p *Peer) refuse(err error) { p.driver.node.refuse(err) }
+
+func (p *Peer) listen(name string, h emitter.Handler, once bool) (off func()) {
+	return listen(p.events, name, h, once)
+}

@@ -1,0 +1,169 @@
+package smoke
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/emitter"
+)
+
+// stopWithin is how long Stop waits for outboxes and handlers.
+const stopWithin = time.Second
+
+// Stop ends the node: it says goodbye to its neighbours, sends what is in the
+// outboxes, lets the handlers finish what they have, closes all links and the
+// listener, and returns when every goroutine of the node has ended. It waits a
+// second at most for outboxes and handlers; what was left then is in the error,
+// an *[UndeliveredError]. A node that does not run is stopped already: nil.
+//
+// Called from a handler, Stop does not wait for handlers; no further one runs.
+func (n *Node) Stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+	defer cancel()
+	return n.Shutdown(ctx)
+}
+
+// Run starts the node and stops it when ctx ends. It returns what Start or
+// Shutdown, with five seconds, returns.
+func (n *Node) Run(ctx context.Context) error {
+	if err := n.Start(); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	return n.Shutdown(last)
+}
+
+// UndeliveredError says what Stop or Shutdown did not wait for any longer.
+type UndeliveredError struct {
+	Bytes  int   // left in the outboxes of links
+	Events int   // left in the queue of the handlers, hooks among them
+	Err    error // why the wait ended
+}
+
+// Error gives the sentence.
+func (e *UndeliveredError) Error() string {
+	return fmt.Sprintf("stop the node: %d bytes were not sent and %d events not handled: %v", e.Bytes, e.Events, e.Err)
+}
+
+// Unwrap gives the error of the context.
+func (e *UndeliveredError) Unwrap() error { return e.Err }
+
+// Shutdown is Stop with an end of one's own to the waiting.
+func (n *Node) Shutdown(ctx context.Context) error {
+	n.mu.Lock()
+	d := n.driver
+	n.driver = nil
+	n.stopped = n.stopped || d != nil
+	n.mu.Unlock()
+	if d == nil {
+		return nil
+	}
+	unsent := d.stop(ctx)
+	unhandled := 0
+	err := n.events.Drain(ctx)
+	if inside := isInside(err); err != nil && !inside {
+		unhandled = n.events.Stats().Queued
+	} else if inside {
+		err = nil
+	}
+	n.events.Close()
+	n.log.info("stopped", nil)
+	if unsent > 0 || err != nil {
+		if err == nil {
+			err = ctx.Err()
+		}
+		return &UndeliveredError{Bytes: unsent, Events: unhandled, Err: err}
+	}
+	return nil
+}
+
+// stop ends a life, and returns how many bytes of the outboxes were not sent.
+func (d *driver) stop(ctx context.Context) (unsent int) {
+	d.mu.Lock()
+	d.stopping = true // no more emits and links
+	d.mu.Unlock()
+	d.listener.Close()
+	d.awaitRoom(ctx)
+
+	var open []*link
+	d.step(func(now time.Time) {
+		for _, l := range d.links {
+			open = append(open, l)
+		}
+		d.machine.Leave(now, d)
+	})
+	var peers []*Peer // those whose handlers still have something to do
+	for _, l := range open {
+		d.mu.Lock()
+		if l.peer != nil {
+			peers = append(peers, l.peer)
+		}
+		d.mu.Unlock()
+	}
+	flushed := make(chan struct{})
+	// Owned by stop; ends when the writers have, which closing ensures below.
+	go func() {
+		// A writer also ends when its peer hangs up; then nobody is left to send to.
+		for _, l := range open {
+			<-l.written
+		}
+		close(flushed)
+	}()
+	select {
+	case <-flushed:
+	case <-ctx.Done():
+		for _, l := range open {
+			unsent += l.unsent()
+		}
+	}
+	d.cancel() // ends dials, look-ups and greetings
+	for _, l := range open {
+		l.conn.Close()
+	}
+	d.running.Wait()
+	<-flushed
+	d.mu.Lock()
+	d.machine = nil
+	d.timer.Stop()
+	for token := range d.calls { // order does not matter: each call waits for its own
+		d.answer(token, result{err: ErrStopped})
+	}
+	d.mu.Unlock()
+	for _, p := range peers {
+		if err := p.events.Drain(ctx); err != nil && !isInside(err) {
+			d.log.warn("handlers of a peer were not waited for", fields{"peer": p.id.Short(), "error": err})
+		}
+		p.events.Close()
+	}
+	return unsent
+}
+
+// awaitRoom waits until no outbox is full: events behind a full one were only
+// announced, and the neighbour will want to pull them.
+func (d *driver) awaitRoom(ctx context.Context) {
+	for {
+		d.mu.Lock()
+		wait := d.crowdedFor(time.Now())
+		if wait <= 0 {
+			d.mu.Unlock()
+			return
+		}
+		if d.room == nil {
+			d.room = make(chan struct{})
+		}
+		room := d.room
+		d.mu.Unlock()
+		select {
+		case <-room:
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func isInside(err error) bool { return errors.Is(err, emitter.ErrInside) }

@@ -1,0 +1,237 @@
+package smoke
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/smokesignal-go/smokesignal/discovery"
+)
+
+// Problem is one thing that is wrong with [Options] or with the environment.
+type Problem struct {
+	Field string // of Options, or the name of the variable
+	Value string // what it holds
+	Why   string // what is wrong with that
+	Fix   string // what to write instead
+}
+
+// String gives the problem in one line.
+func (p Problem) String() string {
+	return fmt.Sprintf("%s is %s: %s; %s", p.Field, p.Value, p.Why, p.Fix)
+}
+
+// OptionsError holds all that is wrong with some options.
+type OptionsError struct {
+	Problems []Problem // at least one
+}
+
+// Error gives a line for each problem.
+func (e *OptionsError) Error() string {
+	if len(e.Problems) == 1 {
+		return "bad options: " + e.Problems[0].String()
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "bad options, %d problems:", len(e.Problems))
+	for _, p := range e.Problems {
+		text.WriteString("\n\t" + p.String())
+	}
+	return text.String()
+}
+
+// problems gathers what is wrong.
+type problems []Problem
+
+func (p *problems) add(field string, value any, why, fix string) {
+	text := fmt.Sprint(value)
+	if s, ok := value.(string); ok {
+		text = fmt.Sprintf("%.100q", s)
+	}
+	*p = append(*p, Problem{Field: field, Value: text, Why: why, Fix: fix})
+}
+
+func (p problems) err() error {
+	if len(p) == 0 {
+		return nil
+	}
+	return &OptionsError{Problems: p}
+}
+
+// Validate reports everything that is wrong with the options, at once, as an
+// *[OptionsError]. It asks nobody: that an address is one of this machine and
+// that a seed answers shows later. Start calls it.
+func (o Options) Validate() error {
+	var p problems
+	o.validateAddresses(&p)
+	o.validateSeeds(&p)
+	o.validatePeers(&p)
+	o.validateRest(&p)
+	return p.err()
+}
+
+func (o Options) validateAddresses(p *problems) {
+	if o.Address != "" {
+		host, port, why := splitHost(o.Address)
+		switch {
+		case why != "":
+			p.add("Address", o.Address, why, writeHost)
+		case port != 0:
+			p.add("Address", o.Address, "it has a port in it", fmt.Sprintf("write %q there, and %d as the Port", host, port))
+		case isWildcard(host):
+			p.add("Address", o.Address, "others can't dial it", "write an address of this machine, and this one as Listen")
+		}
+	}
+	if o.Port < 0 || o.Port > 65535 {
+		p.add("Port", o.Port, "it is no port", "write 1 to 65535, or 0 to take a free one")
+	}
+	if o.Listen != "" {
+		_, port, why := splitHost(o.Listen)
+		switch {
+		case why != "":
+			p.add("Listen", o.Listen, why, `write a host or host:port to bind, such as "0.0.0.0"`)
+		case port != 0 && o.Port != 0 && port != o.Port:
+			p.add("Listen", o.Listen, fmt.Sprintf("its port is not the Port, which is %d", o.Port), "leave one of the two out")
+		}
+	}
+	if o.Advertise != "" {
+		host, _, why := splitHost(o.Advertise)
+		switch {
+		case why != "":
+			p.add("Advertise", o.Advertise, why, "write the host or host:port at which others reach this node")
+		case isWildcard(host):
+			p.add("Advertise", o.Advertise, "others can't dial it", "write the host or host:port at which they reach this node")
+		}
+	}
+}
+
+const writeHost = `write an address of this machine, such as "192.168.2.17"`
+
+func (o Options) validateSeeds(p *problems) {
+	remote := ""
+	for n, text := range o.Seeds {
+		field := fmt.Sprintf("Seeds[%d]", n)
+		if o.Resolver != nil && hasOtherScheme(text) {
+			continue // that resolver knows
+		}
+		seed, err := discovery.ParseSeed(text)
+		if syntax, ok := err.(*discovery.SyntaxError); ok {
+			p.add(field, text, syntax.Why, syntax.Fix)
+		} else if err != nil {
+			p.add(field, text, err.Error(), `write "host:port" or "dns://name:port"`)
+		} else if o.isRemote(seed) {
+			remote = text
+		}
+	}
+	if remote == "" {
+		return
+	}
+	// What the node would tell others, and by which option.
+	field, value := "Address", o.Address
+	if o.Listen != "" {
+		field, value = "Listen", o.Listen
+	}
+	if o.Advertise != "" {
+		field, value = "Advertise", o.Advertise
+	}
+	host, _, _ := splitHost(value)
+	if value == "" || isLoopback(host) {
+		p.add(field, value, fmt.Sprintf("nobody but this machine can reach the node there, and seed %q is on another one", remote),
+			`set Address to an address of this machine, for example from smoke.LocalIP("192.168.2.0/24")`)
+	}
+}
+
+// hasOtherScheme reports whether a seed is to be looked up in a way that only a
+// resolver of the program's own can know.
+func hasOtherScheme(seed string) bool {
+	scheme, _, found := strings.Cut(seed, "://")
+	return found && !strings.EqualFold(scheme, string(discovery.DNS)) && !strings.EqualFold(scheme, string(discovery.SRV))
+}
+
+// isRemote reports whether a seed is surely on another machine, or at least not
+// on the loopback. A name may be anything where the program brings its own
+// resolver or transport.
+func (o Options) isRemote(seed discovery.Seed) bool {
+	if seed.IP.IsValid() {
+		return !seed.IP.IsLoopback()
+	}
+	return o.Resolver == nil && o.Transport == nil && !isLoopback(seed.Host)
+}
+
+func (o Options) validatePeers(p *problems) {
+	if o.MinPeers < 0 {
+		p.add("MinPeers", o.MinPeers, "a node can't have less than no links", "write 1 or more, or 0 for the default")
+	}
+	if o.MaxPeers > 0 && o.MinPeers > o.MaxPeers {
+		p.add("MinPeers", o.MinPeers, fmt.Sprintf("it is above MaxPeers, which is %d", o.MaxPeers),
+			"write at most MaxPeers, or a negative MaxPeers for no limit")
+	}
+	checkPing(p, "PingInterval", o.PingInterval)
+	checkPing(p, "PingTimeout", o.PingTimeout)
+}
+
+func checkPing(p *problems, field string, d time.Duration) {
+	if d != 0 && d < shortestPing {
+		p.add(field, d, fmt.Sprintf("it is shorter than %v", shortestPing), "write a duration such as 2*time.Second, or 0 for the default")
+	}
+}
+
+func (o Options) validateRest(p *problems) {
+	switch {
+	case len(o.Network) > maxNetwork:
+		p.add("Network", o.Network, fmt.Sprintf("it is %d bytes long", len(o.Network)), fmt.Sprintf("write at most %d bytes", maxNetwork))
+	case !utf8.ValidString(o.Network) || strings.ContainsFunc(o.Network, unicode.IsControl):
+		p.add("Network", o.Network, "it has characters in it that can't be printed", "write letters and digits")
+	}
+	if o.MaxPayload < 0 || o.MaxPayload > defaultMaxPayload {
+		p.add("MaxPayload", o.MaxPayload, "nodes carry no such payload", fmt.Sprintf("write 1 to %d, or 0 for the most", defaultMaxPayload))
+	}
+	if why := loggerFault(o.Logger); why != "" {
+		p.add("Logger", fmt.Sprintf("%T", o.Logger), why, "write a *logrus.Logger, a *slog.Logger, or nil")
+	}
+}
+
+// splitHost takes "host" or "host:port" apart; port is 0 where there is none.
+// Why says what is wrong with it.
+func splitHost(text string) (host string, port int, why string) {
+	host = text
+	if h, portText, err := net.SplitHostPort(text); err == nil {
+		number, err := strconv.ParseUint(portText, 10, 16)
+		if err != nil || number == 0 {
+			return "", 0, fmt.Sprintf("%q is no port", portText)
+		}
+		host, port = h, int(number)
+	} else if strings.HasPrefix(text, "[") && strings.HasSuffix(text, "]") {
+		host = text[1 : len(text)-1]
+	}
+	if isWildcard(host) {
+		return host, port, ""
+	}
+	// A seed is the same host with a port, and its rules for hosts are ours.
+	_, err := discovery.ParseSeed(net.JoinHostPort(host, "1"))
+	if syntax, ok := err.(*discovery.SyntaxError); ok {
+		return "", 0, syntax.Why
+	} else if err != nil {
+		return "", 0, err.Error()
+	}
+	return host, port, ""
+}
+
+// isWildcard reports whether a host means all addresses of the machine.
+func isWildcard(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsUnspecified()
+}
+
+// isLoopback reports whether a host is this machine only.
+func isLoopback(host string) bool {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return ip.Unmap().IsLoopback()
+	}
+	name := strings.ToLower(strings.TrimSuffix(host, "."))
+	return name == "localhost" || strings.HasSuffix(name, ".localhost") // RFC 6761, section 6.3
+}
