@@ -60,14 +60,11 @@ func (e *Emitter) Close() {
 	e.mu.Lock()
 	if !e.closed.Load() {
 		e.closed.Store(true)
-		e.interrupt.Store(true)
 		if e.timer != nil && e.timer.Stop() {
 			e.armed = false
 		}
-		if !e.running {
-			e.discard()
-			e.wake()
-		}
+		e.discard()
+		e.wake()
 	}
 	e.mu.Unlock()
 	// The only error that there can be is ErrInside, and then not to wait is
@@ -75,22 +72,53 @@ func (e *Emitter) Close() {
 	_ = e.Wait(context.Background())
 }
 
-// Wait waits until the emitter is closed and its last handler has returned. It
-// returns the error of ctx where that ends first, and [ErrInside] from inside a
-// handler.
+// Wait waits until the emitter is closed and its last handler has returned, or
+// until it is reopened. It returns the error of ctx where that ends first, and
+// [ErrInside] from inside a handler.
 func (e *Emitter) Wait(ctx context.Context) error {
-	over := func() bool { return e.closed.Load() && !e.running && !e.telling }
+	e.mu.Lock()
+	life := e.lives
+	e.mu.Unlock()
+	over := func() bool { return e.closed.Load() && !e.running && !e.telling || e.lives != life }
 	if err := e.wait(ctx, over); err != nil {
 		return fmt.Errorf("wait for the last handler: %w", err)
 	}
 	return nil
 }
 
-// discard throws away what waits. The caller holds mu, and the runner is the
-// caller or is not there.
+// Reopen lets an emitter that was closed take events again, with the handlers
+// that it has. It waits for nothing: where Close was called inside a handler
+// that still runs, the new events come after it. On an open emitter it does
+// nothing.
+func (e *Emitter) Reopen() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed.Load() {
+		e.closed.Store(false)
+		e.lives++
+		if e.running {
+			e.arm()
+		}
+		e.wake()
+	}
+}
+
+// discard throws away what waits, at once what is in the queue, and what the
+// runner has in hand as soon as it is back from its handler. The caller holds mu.
 func (e *Emitter) discard() {
 	e.discarded += uint64(e.queue.len())
 	e.queue = queue{}
+	if e.running {
+		e.cut.Store(true)
+		e.interrupt.Store(true)
+		return
+	}
+	e.discardHand()
+}
+
+// discardHand throws away what was taken and not begun. The caller holds mu,
+// and the runner is the caller or is not there.
+func (e *Emitter) discardHand() {
 	if e.hand != nil {
 		e.discarded += uint64(e.inHand())
 		e.taken -= uint64(e.inHand())
@@ -157,14 +185,4 @@ func insideHandler() bool {
 			}
 		}
 	}
-}
-
-// Reopen lets an emitter that was closed take events again, with the handlers
-// that it has. It waits for a handler that runs, like Close.
-func (e *Emitter) Reopen() {
-	e.Close()
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.closed.Store(false)
-	e.interrupt.Store(e.held.Load())
 }

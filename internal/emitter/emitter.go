@@ -103,7 +103,8 @@ type Emitter struct {
 	table     atomic.Pointer[table] // the handlers; written under registering
 	held      atomic.Bool           // written under mu
 	closed    atomic.Bool           // written under mu
-	interrupt atomic.Bool           // the runner looks at mu again before its next item; written under mu
+	interrupt atomic.Bool           // the runner is to call take before its next item; written under mu
+	cut       atomic.Bool           // Close wants what the runner has in hand thrown away; written under mu
 
 	// registering guards the change of table, and registered.
 	registering sync.Mutex
@@ -112,8 +113,9 @@ type Emitter struct {
 	// mu guards everything below. No handler or callback runs under it.
 	mu        sync.Mutex
 	queue     queue
-	hand      *batch        // what the runner took and did not finish; the runner's own while running
+	hand      *batch        // what the runner took and did not finish; see batch
 	running   bool          // the handler goroutine exists
+	lives     int           // how often the emitter was reopened
 	taken     uint64        // items that the runner took from the queue
 	dropped   uint64        // events that made room
 	discarded uint64        // events that Close threw away
@@ -210,7 +212,6 @@ func (e *Emitter) Release() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.held.Store(false)
-	e.interrupt.Store(e.closed.Load())
 	e.start()
 }
 

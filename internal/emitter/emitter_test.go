@@ -443,6 +443,54 @@ func TestTwoHandlersThatCloseEachOther(t *testing.T) {
 	})
 }
 
+func TestAReopenedEmitterHasItsHandlersAndNothingElse(t *testing.T) {
+	story(t, Config{}, func(t *testing.T, e *Emitter) {
+		var d diary
+		e.On("a", d.hand("got"))
+		e.Reopen() // does nothing to an open one
+		e.Hold()
+		e.Push(event("a", 1))
+		e.Close()
+		e.Reopen()
+		e.Push(event("a", 2))
+		d.want(t)
+		e.Release()
+		d.want(t, "got a 2")
+	})
+}
+
+func TestReopenWhileTheHandlerThatClosedStillRuns(t *testing.T) {
+	var d diary
+	config := Config{OnSlow: func(name string, _ time.Duration) { d.add("%s is slow", name) }}
+	story(t, config, func(t *testing.T, e *Emitter) {
+		e.Once("a", func(Event) error {
+			e.Close()
+			time.Sleep(time.Minute)
+			d.add("ended")
+			return nil
+		})
+		e.On("a", d.hand("got"))
+		e.PushBatch([]Event{event("a", 1), event("a", 2)})
+		synctest.Wait()
+		var waiters sync.WaitGroup
+		for range 2 { // wait for the end of a life, which Reopen is too
+			waiters.Go(e.Close)
+		}
+		synctest.Wait()
+		e.Reopen()
+		waiters.Wait()
+		e.Push(event("a", 3))
+		e.On("b", func(Event) error { time.Sleep(2 * time.Second); return nil })
+		e.Push(event("b", 4))
+		d.want(t)
+		time.Sleep(time.Hour)
+		d.want(t, "a is slow", "ended", "got a 3", "b is slow")
+		if s := e.Stats(); s.Discarded != 1 || s.Delivered != 3 || s.Queued != 0 {
+			t.Errorf("stats: %+v", s)
+		}
+	})
+}
+
 func TestCloseFromOnSlow(t *testing.T) {
 	var e *Emitter
 	config := Config{OnSlow: func(string, time.Duration) { e.Close() }}

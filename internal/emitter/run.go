@@ -75,11 +75,12 @@ func (e *Emitter) run() {
 func (e *Emitter) take() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.cut.Load() {
+		e.discardHand()
+		e.cut.Store(false)
+	}
 	if e.hand != nil && e.inHand() == 0 && len(e.hand.lost) == 0 {
 		e.letGo()
-	}
-	if e.closed.Load() {
-		e.discard()
 	}
 	idle := e.hand == nil && e.queue.empty()
 	if idle || e.held.Load() {
@@ -95,6 +96,7 @@ func (e *Emitter) take() bool {
 		e.queue.fill(e.hand)
 		e.taken += uint64(e.hand.count)
 	}
+	e.interrupt.Store(false)
 	return true
 }
 
@@ -122,8 +124,8 @@ func (e *Emitter) runHand() {
 			continue
 		}
 		for n, r := range e.table.Load().lookup(it.event.Name) {
-			if e.closed.Load() {
-				break // by the handler before
+			if e.cut.Load() {
+				break // the handler before has closed the emitter
 			}
 			if n > 0 {
 				e.progress.begin(i + 1)
