@@ -1,6 +1,7 @@
 package smoke
 
 import (
+	"bytes"
 	"fmt"
 	"reflect"
 	"runtime"
@@ -123,7 +124,7 @@ func compileHandler(name string, fn any) (emitter.Handler, error) {
 			event := newEvent(e)
 			s, err := oneString(&event, "[]uint8")
 			if err == nil {
-				fn(event, append([]byte(nil), s...))
+				fn(event, bytes.Clone(s))
 			}
 			return err
 		}, nil
