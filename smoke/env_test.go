@@ -1,0 +1,101 @@
+package smoke
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sirupsen/logrus"
+)
+
+func TestOptionsFromTheEnvironment(t *testing.T) {
+	got, err := fromEnviron([]string{
+		"HOME=/root", "SMOKE_ADDRESS=10.0.0.1", "SMOKE_PORT= 8495 ", "SMOKE_LISTEN=0.0.0.0", "SMOKE_ADVERTISE=proxy:1",
+		"SMOKE_SEEDS=10.0.0.2:1, 10.0.0.3:1 dns://chat:1,", "SMOKE_MIN_PEERS=2", "SMOKE_MAX_PEERS=-1", "SMOKE_NETWORK=test",
+		"SMOKE_PING_INTERVAL=500ms", "SMOKE_PING_TIMEOUT=1m", "SMOKE_LOG_LEVEL=debug",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l, ok := got.Logger.(*logrus.Logger); !ok || l.GetLevel() != logrus.DebugLevel {
+		t.Errorf("logger: %v", got.Logger)
+	}
+	got.Logger = nil
+	want := Options{
+		Address: "10.0.0.1", Port: 8495, Listen: "0.0.0.0", Advertise: "proxy:1",
+		Seeds:    []string{"10.0.0.2:1", "10.0.0.3:1", "dns://chat:1"},
+		MinPeers: 2, MaxPeers: -1, Network: "test", PingInterval: 500 * time.Millisecond, PingTimeout: time.Minute,
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+	if got, err := fromEnviron([]string{"SMOKE_PORT=", "PATH=x", "odd"}); err != nil || !reflect.DeepEqual(got, Options{}) {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestAllProblemsOfTheEnvironmentAreTold(t *testing.T) {
+	environ := []string{
+		"SMOKE_PORT=http", "SMOKE_MAX_PEERS=5.5", "SMOKE_PING_TIMEOUT=3", "SMOKE_LOG_LEVEL=loud",
+		"SMOKE_SEED=10.0.0.1:1", "SMOKE_MAXPEERS=5", "SMOKE_ADDRESS=10.0.0.1",
+	}
+	o, err := fromEnviron(environ)
+	var options *OptionsError
+	if !errors.As(err, &options) || len(options.Problems) != 6 || o.Address != "10.0.0.1" {
+		t.Fatal(o, err)
+	}
+	for _, want := range []string{
+		`SMOKE_PORT is "http": it can't be read; write a whole number`,
+		`SMOKE_MAX_PEERS is "5.5": it can't be read; write a whole number`,
+		`SMOKE_PING_TIMEOUT is "3": it can't be read; write a number and a unit`,
+		`SMOKE_LOG_LEVEL is "loud": it can't be read; write error, warn`,
+		`SMOKE_SEED is "10.0.0.1:1": there is no such variable; write SMOKE_SEEDS`,
+		`SMOKE_MAXPEERS is "5": there is no such variable; write SMOKE_MAX_PEERS`,
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%v\nwant %s", err, want)
+		}
+	}
+	slices.Reverse(environ)
+	if _, again := fromEnviron(environ); again.Error() != err.Error() {
+		t.Errorf("another order: %v", again)
+	}
+}
+
+func TestFromEnvReadsTheProcess(t *testing.T) {
+	t.Setenv("SMOKE_NETWORK", "from the process")
+	if o, err := FromEnv(); err != nil || o.Network != "from the process" {
+		t.Error(o, err)
+	}
+}
+
+func TestDistance(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want int
+	}{{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"kitten", "sitting", 3}, {"abc", "abc", 0}, {"SEED", "SEEDS", 1}} {
+		if got := distance(c.a, c.b); got != c.want {
+			t.Errorf("from %q to %q: %d, want %d", c.a, c.b, got, c.want)
+		}
+	}
+}
+
+func FuzzFromEnviron(f *testing.F) {
+	f.Add("SMOKE_PORT", "8495")
+	f.Add("SMOKE_SEEDS", "a:1, b:2")
+	f.Add("SMOKE_PING_TIMEOUT", "1h")
+	f.Add("SMOKE_ADVERTISE", "[::]:1")
+	f.Fuzz(func(t *testing.T, name, value string) {
+		o, err := fromEnviron([]string{name + "=" + value})
+		var options *OptionsError
+		if err != nil && !errors.As(err, &options) {
+			t.Error(err)
+		}
+		if err := o.Validate(); err != nil && !errors.As(err, &options) {
+			t.Error(err)
+		}
+	})
+}
