@@ -9,6 +9,7 @@ import (
 var (
 	ErrNotStarted = errors.New("the node is not started: call Start first")
 	ErrStarted    = errors.New("the node has been started already")
+	ErrStopping   = errors.New("the node is still stopping: wait for Stop or Shutdown to return")
 	ErrStopped    = errors.New("the node is stopped")
 
 	// ErrBusy: the links of this node are full, and stayed so for as long as

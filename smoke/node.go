@@ -7,6 +7,7 @@ import (
 	"fmt"
 	randv2 "math/rand/v2"
 	"net"
+	"runtime/debug"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -19,7 +20,6 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/peerlist"
-	"github.com/smokesignal-go/smokesignal/transport"
 	"github.com/smokesignal-go/smokesignal/transport/tcp"
 )
 
@@ -38,11 +38,12 @@ type Node struct {
 	peers     *Peerlist
 	hooks     hooks
 
-	mu       sync.Mutex // guards all below; never held while a handler runs or a link is waited for
-	refused  []error    // registrations that failed before Start
-	driver   *driver    // the present life; nil before Start and after Stop
-	stopped  bool       // there was a life, and there is none
-	lastAddr string     // of the last listener
+	mu       sync.Mutex    // guards all below; never held while a handler runs or a link is waited for
+	refused  []error       // registrations that failed before Start
+	driver   *driver       // the present life; nil before Start and after Stop
+	ending   chan struct{} // closed when the last life has ended; nil before the first Stop
+	stopped  bool          // there was a life, and there is none
+	lastAddr string        // of the last listener
 }
 
 // CreateNode makes a node, which does nothing before [Node.Start]. Register
@@ -121,12 +122,15 @@ func newEpoch() uint64 {
 // Errors: an *[OptionsError] with all that is wrong with the options, a
 // *[HandlerError] or *[NameError] for each handler that could not be registered
 // (joined), a *transport.Error if the address can't be listened on (in use, not
-// of this machine), [ErrStarted].
+// of this machine), [ErrStarted], [ErrStopping].
 func (n *Node) Start() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.driver != nil {
 		return ErrStarted
+	}
+	if n.isEnding() {
+		return ErrStopping
 	}
 	if err := n.given.Validate(); err != nil {
 		return err
@@ -271,6 +275,19 @@ func bestInterface() string {
 	return best
 }
 
+// isEnding reports whether a Shutdown is under way. The caller holds mu.
+func (n *Node) isEnding() bool {
+	if n.ending == nil {
+		return false
+	}
+	select {
+	case <-n.ending:
+		return false
+	default:
+		return true
+	}
+}
+
 // life is the present driver.
 func (n *Node) life() (*driver, error) {
 	n.mu.Lock()
@@ -390,8 +407,16 @@ func (n *Node) onLost(l emitter.Lost) {
 	fns := n.hooks.gap.fns
 	n.hooks.gap.mu.Unlock()
 	for _, fn := range fns {
-		(*fn)(gap)
+		func() {
+			defer n.recoverHook()
+			(*fn)(gap)
+		}()
 	}
 }
 
-var _ transport.Transport = tcp.Transport{}
+// recoverHook keeps a hook that panics from harming the others.
+func (n *Node) recoverHook() {
+	if v := recover(); v != nil {
+		n.log.error("a handler panicked", fields{"of": "OnGap", "panic": fmt.Sprint(v), "stack": string(debug.Stack())})
+	}
+}

@@ -1,7 +1,9 @@
 package smoke
 
 import (
+	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/ident"
@@ -61,6 +63,7 @@ func (d *driver) PeerUp(c peerlist.Conn) {
 	}
 	p := newPeer(d, c.Peer.ID, c.Addr, l)
 	l.peer = p
+	d.peers = append(d.peers, p)
 	d.afterwards(func() {
 		d.log.debug("neighbour up", fields{"peer": c.Peer.ID.Short(), "addr": c.Addr})
 	})
@@ -82,10 +85,20 @@ func (d *driver) PeerDown(c peerlist.Conn, why peerlist.Reason) {
 		d.log.debug("neighbour down", fields{"peer": c.Peer.ID.Short(), "addr": c.Addr, "why": why.String()})
 	})
 	p.gone.Store(true)
+	d.forgetIdlePeers()
 	d.node.peers.Remove(p.id)
 	if d.node.peers.Len() == 0 {
 		d.node.hooks.disconnect.run(d.node, struct{}{})
 	}
+}
+
+// forgetIdlePeers lets go of those that are gone and have handled everything.
+func (d *driver) forgetIdlePeers() {
+	now, cancel := context.WithCancel(context.Background())
+	cancel()
+	d.peers = slices.DeleteFunc(d.peers, func(p *Peer) bool {
+		return p.gone.Load() && p.events.Drain(now) == nil
+	})
 }
 
 // Deliver implements overlay.Out.

@@ -19,6 +19,7 @@ const stopWithin = time.Second
 // an *[UndeliveredError]. A node that does not run is stopped already: nil.
 //
 // Called from a handler, Stop does not wait for handlers; no further one runs.
+// If somebody else is stopping the node already, Stop waits for that.
 func (n *Node) Stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
 	defer cancel()
@@ -56,19 +57,23 @@ func (e *UndeliveredError) Unwrap() error { return e.Err }
 func (n *Node) Shutdown(ctx context.Context) error {
 	n.mu.Lock()
 	d := n.driver
-	n.driver = nil
-	n.stopped = n.stopped || d != nil
-	n.mu.Unlock()
 	if d == nil {
-		return nil
+		ending := n.ending
+		n.mu.Unlock()
+		return n.awaitEnd(ctx, ending)
 	}
+	ended := make(chan struct{})
+	defer close(ended)
+	n.driver, n.ending, n.stopped = nil, ended, true
+	n.mu.Unlock()
 	unsent := d.stop(ctx)
 	unhandled := 0
 	err := n.events.Drain(ctx)
-	if inside := isInside(err); err != nil && !inside {
-		unhandled = n.events.Stats().Queued
-	} else if inside {
+	switch {
+	case isInside(err): // the caller is the handler that is left
 		err = nil
+	case err != nil:
+		unhandled = n.events.Stats().Queued
 	}
 	n.events.Close()
 	n.log.info("stopped", nil)
@@ -79,6 +84,19 @@ func (n *Node) Shutdown(ctx context.Context) error {
 		return &UndeliveredError{Bytes: unsent, Events: unhandled, Err: err}
 	}
 	return nil
+}
+
+// awaitEnd waits for a Shutdown that somebody else has called.
+func (n *Node) awaitEnd(ctx context.Context, ending <-chan struct{}) error {
+	if ending == nil || emitter.Inside() {
+		return nil
+	}
+	select {
+	case <-ending:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // stop ends a life, and returns how many bytes of the outboxes were not sent.
@@ -96,14 +114,6 @@ func (d *driver) stop(ctx context.Context) (unsent int) {
 		}
 		d.machine.Leave(now, d)
 	})
-	var peers []*Peer // those whose handlers still have something to do
-	for _, l := range open {
-		d.mu.Lock()
-		if l.peer != nil {
-			peers = append(peers, l.peer)
-		}
-		d.mu.Unlock()
-	}
 	flushed := make(chan struct{})
 	// Owned by stop; ends when the writers have, which closing ensures below.
 	go func() {
@@ -132,6 +142,8 @@ func (d *driver) stop(ctx context.Context) (unsent int) {
 	for token := range d.calls { // order does not matter: each call waits for its own
 		d.answer(token, result{err: ErrStopped})
 	}
+	peers := d.peers
+	d.peers = nil
 	d.mu.Unlock()
 	for _, p := range peers {
 		if err := p.events.Drain(ctx); err != nil && !isInside(err) {

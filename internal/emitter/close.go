@@ -166,6 +166,10 @@ var (
 	tickFrame = reflect.TypeFor[Emitter]().PkgPath() + ".(*Emitter).tick"
 )
 
+// Inside reports whether the caller is a handler or a hook of some emitter, and
+// must not wait for handlers.
+func Inside() bool { return insideHandler() }
+
 // insideHandler reports whether the calling goroutine is the handler goroutine
 // of some emitter, or one that is inside OnSlow. It reads the stack, which costs
 // microseconds and is paid by those who wait, so that a handler costs nothing.

@@ -67,7 +67,7 @@ func (t *Tree) miss(now time.Time, s *stream, holder ident.Link) {
 		return
 	}
 	s.repairing = true
-	s.tried = s.tried[:0]
+	s.tried, s.denied = s.tried[:0], s.denied[:0]
 	s.asked = 0
 	s.evicted = 0
 	s.askAt = now.Add(t.cfg.GraftDelay / 4) // it may be on its way on another link
@@ -91,11 +91,16 @@ func (t *Tree) repair(now time.Time, s *stream, out Out) {
 		t.complete(s)
 		return
 	}
-	if !now.Before(s.giveUpAt) {
-		t.giveUp(now, s, out)
+	if now.Before(s.askAt) {
 		return
 	}
-	if now.Before(s.askAt) {
+	switch late := now.Sub(s.giveUpAt); {
+	case len(t.links) == 0: // the next neighbour may have them
+		s.giveUpAt = now.Add(t.cfg.OrderWait)
+		s.askAt = s.giveUpAt
+		return
+	case late >= (patience-1)*t.cfg.OrderWait || late >= 0 && !t.isOwed(s):
+		t.giveUp(now, s, out)
 		return
 	}
 	missing := s.appendMissing(nil, s.next, s.high)
@@ -112,6 +117,11 @@ func (t *Tree) repair(now time.Time, s *stream, out Out) {
 	t.Stats.Grafts++
 	out.Send(l.id, &Graft{Ranges: missing, Eager: true, MaxAge: now.Sub(t.started)})
 	t.makeEager(now, l, out)
+}
+
+// isOwed reports whether some neighbour has not said yet that it has nothing.
+func (t *Tree) isOwed(s *stream) bool {
+	return slices.ContainsFunc(t.links, func(l *link) bool { return !slices.Contains(s.denied, l.id) })
 }
 
 // chooseHolder is whom to ask next: who last showed that it has later events,
@@ -256,6 +266,9 @@ func (t *Tree) onMiss(now time.Time, l *link, m *Miss, out Out) {
 		// wait for order ends it.
 		if m.Why == Evicted {
 			s.evicted = max(s.evicted, m.Range.To)
+		}
+		if !slices.Contains(s.denied, l.id) {
+			s.denied = append(s.denied, l.id)
 		}
 		s.asked, s.askAt = 0, now.Add(graftRetry/10)
 	}

@@ -26,6 +26,7 @@ type stream struct {
 	holder    ident.Link // who announced or had later events
 	asked     ident.Link // whom we asked last; 0: nobody
 	tried     []ident.Link
+	denied    []ident.Link // who answered, since the last progress, that they have nothing
 	askAt     time.Time // when to ask (again)
 	giveUpAt  time.Time
 	evicted   uint64 // below this number, some neighbour had the events once
@@ -120,6 +121,7 @@ func (s *stream) appendMissing(list []Range, from, to uint64) []Range {
 // progress puts giving up off.
 func (s *stream) progress(now time.Time, cfg Config) {
 	if s.repairing {
+		s.denied = s.denied[:0]
 		s.giveUpAt = now.Add(cfg.OrderWait)
 		s.askAt = now.Add(graftRetry)
 	}

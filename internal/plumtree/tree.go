@@ -63,7 +63,9 @@ type Config struct {
 	// before it is asked for. Zero means 100 ms.
 	GraftDelay time.Duration
 	// OrderWait is how long an event that came early waits, without any
-	// progress, for the missing ones. Zero means 5 s.
+	// progress, for missing ones that no neighbour has. Zero means 5 s. While a
+	// neighbour owes an answer, because its link is full or it is stalled, the
+	// wait is six times as long.
 	OrderWait time.Duration
 }
 
@@ -77,6 +79,8 @@ const (
 	// graftRetry is the wait for a pull to bring something before another
 	// neighbour is asked. A guess: some round trips.
 	graftRetry = 500 * time.Millisecond
+	// patience is how many times OrderWait a neighbour may owe an answer.
+	patience = 6
 	// serveBytes goes out on one link at a time in answer to pulls, and after
 	// servePause the next, so that an outbox says in between if it is too much.
 	serveBytes = 256 << 10
@@ -291,7 +295,6 @@ func (t *Tree) Deadline() (at time.Time, ok bool) {
 	sooner(t.serveAt)
 	for _, s := range t.repairs {
 		sooner(s.askAt)
-		sooner(s.giveUpAt)
 	}
 	if oldest := t.history.oldest(); oldest != nil {
 		sooner(oldest.Born.Add(t.cfg.HistoryAge + time.Second))
