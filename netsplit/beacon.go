@@ -10,10 +10,10 @@ import (
 
 func (w *Watch) silence() time.Duration { return missed*w.cfg.Interval + slack }
 
-// isFresh: in a whole component every beacon is heard once an interval.
-func (w *Watch) isFresh(now time.Time, b *beacon) bool {
-	return now.Sub(b.heard) <= w.cfg.Interval*3/2+slack/2
-}
+// freshness: in a whole component every beacon is heard once an interval.
+func (w *Watch) freshness() time.Duration { return w.cfg.Interval*3/2 + slack/2 }
+
+func (w *Watch) isFresh(now time.Time, b *beacon) bool { return now.Sub(b.heard) <= w.freshness() }
 
 func (w *Watch) own() *Beacon {
 	return &Beacon{Origin: w.cfg.Self, Count: w.count, Addr: w.cfg.Addr}

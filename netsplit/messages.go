@@ -26,7 +26,7 @@ type Sighting struct {
 // Probe asks another node which beacons it hears. It is the first message on a
 // link that was dialled for that.
 type Probe struct {
-	Known    []Sighting    // lowest id first
+	Known    []Sighting    // beacons that are not silent, lowest id first
 	Settled  time.Duration // for how long the asker's component has had its name
 	Isolated bool          // the asker has no neighbours
 }

@@ -289,9 +289,7 @@ func (w *Watch) sightings(now time.Time) (list []Sighting) {
 			add(Sighting{ID: w.cfg.Self.ID})
 			own = false
 		}
-		if w.isFresh(now, b) {
-			add(Sighting{b.Origin.ID, now.Sub(b.heard)})
-		}
+		add(Sighting{b.Origin.ID, now.Sub(b.heard)})
 	}
 	if own {
 		add(Sighting{ID: w.cfg.Self.ID})
@@ -349,20 +347,26 @@ const (
 	isSplit
 )
 
-// compare: two nodes that hear one beacon alike are in one component. Two that
-// hear none at all cannot tell.
+// compare: two nodes that both hear one beacon now are in one component. It is
+// too early to tell if one of them may just be about to lose it, or if neither
+// hears any.
 func (w *Watch) compare(mine, theirs *Probe) verdict {
 	if mine.Isolated || theirs.Isolated {
 		return isSplit // somebody without neighbours is always taken in
 	}
+	common := false
 	for _, a := range mine.Known {
 		for _, b := range theirs.Known {
-			if a.ID == b.ID {
+			if a.ID != b.ID {
+				continue
+			}
+			if max(a.Age, b.Age) <= w.freshness() {
 				return isSame
 			}
+			common = true
 		}
 	}
-	if len(mine.Known)+len(theirs.Known) == 0 {
+	if common || len(mine.Known)+len(theirs.Known) == 0 {
 		return isUnclear
 	}
 	return isSplit

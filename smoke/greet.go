@@ -44,11 +44,15 @@ func (d *driver) accept() {
 			continue
 		}
 		d.mu.Lock()
-		busy := d.greeting >= maxGreeting || !d.isOpen()
-		if !busy {
+		open, busy := d.isOpen(), d.greeting >= maxGreeting
+		if open && !busy {
 			d.greeting++
 		}
 		d.mu.Unlock()
+		if !open {
+			conn.Close()
+			return
+		}
 		if busy {
 			d.log.warn("too many connections that say nothing; one more was closed", fields{"from": conn.RemoteAddr().String()})
 			conn.Close()

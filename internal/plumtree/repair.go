@@ -115,8 +115,18 @@ func (t *Tree) repair(now time.Time, s *stream, out Out) {
 	}
 	s.asked = l.id
 	t.Stats.Grafts++
-	out.Send(l.id, &Graft{Ranges: missing, Eager: true, MaxAge: now.Sub(t.started)})
+	out.Send(l.id, &Graft{Ranges: missing, Eager: true, MaxAge: t.maxAge(now, s)})
 	t.makeEager(now, l, out)
+}
+
+// maxAge is how old events may be that we ask for. Of an origin that is new to
+// us we want those emitted while we were alive. Of one that we have heard, all
+// that came later, however long the question takes.
+func (t *Tree) maxAge(now time.Time, s *stream) time.Duration {
+	if s.next > 1 {
+		return maxAge
+	}
+	return now.Sub(t.started)
 }
 
 // isOwed reports whether some neighbour has not said yet that it has nothing.

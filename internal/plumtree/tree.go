@@ -85,8 +85,11 @@ const (
 	// servePause the next, so that an outbox says in between if it is too much.
 	serveBytes = 256 << 10
 	servePause = 5 * time.Millisecond
-	// bornSlack widens the life of an asker by the time that its question takes.
-	bornSlack = 500 * time.Millisecond
+	// bornSlack widens the life of an asker by the time that its question may
+	// take on a busy machine: rather an event too many than one too few.
+	bornSlack = 2 * time.Second
+	// maxAge asks for events of any age. The wire carries no longer time.
+	maxAge = 24 * time.Hour
 	// maxTold is how many origins a new neighbour is told of, the latest ones.
 	maxTold = 1024
 )
