@@ -108,11 +108,22 @@ func (p *Proxy) Close() error {
 	return nil
 }
 
-// open waits until nothing cuts the way, or ctx ends.
-func (p *Proxy) open(ctx context.Context, from, to string) error {
+// way is a direction: between a side and an address, or back.
+type way struct {
+	side, addr string
+	back       bool
+}
+
+// open waits until nothing cuts the way, or ctx ends. Where the address lies is
+// looked up each time: it may be placed after it was first dialled.
+func (p *Proxy) open(ctx context.Context, w way) error {
 	for {
 		p.mu.Lock()
-		cut, changed := p.cuts[[2]string{from, to}], p.changed
+		pair := [2]string{w.side, p.sides[w.addr]}
+		if w.back {
+			pair[0], pair[1] = pair[1], pair[0]
+		}
+		cut, changed := p.cuts[pair], p.changed
 		p.mu.Unlock()
 		if !cut {
 			return ctx.Err()
@@ -123,12 +134,6 @@ func (p *Proxy) open(ctx context.Context, from, to string) error {
 			return ctx.Err()
 		}
 	}
-}
-
-func (p *Proxy) side(addr string) string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.sides[addr]
 }
 
 // accept takes connections in until the listener is closed.
@@ -152,12 +157,12 @@ func (p *Proxy) serve(near net.Conn) {
 	defer unhook()
 
 	reader := bufio.NewReaderSize(near, maxRequest)
-	from, addr, err := readRequest(reader)
+	side, addr, err := readRequest(reader)
 	if err != nil {
 		return // not one of our dialers, or it gave up
 	}
-	to := p.side(addr)
-	if p.open(ctx, from, to) != nil {
+	there, back := way{side, addr, false}, way{side, addr, true}
+	if p.open(ctx, there) != nil {
 		return
 	}
 	dialer := net.Dialer{Timeout: patience}
@@ -168,7 +173,7 @@ func (p *Proxy) serve(near net.Conn) {
 	}
 	defer far.Close()
 	defer context.AfterFunc(ctx, func() { far.Close() })()
-	if p.open(ctx, to, from) != nil {
+	if p.open(ctx, back) != nil {
 		return
 	}
 	if _, err := fmt.Fprintf(near, "ok\n"); err != nil {
@@ -176,18 +181,18 @@ func (p *Proxy) serve(near net.Conn) {
 	}
 
 	var both sync.WaitGroup // ends when either direction broke or both have ended
-	both.Go(func() { p.relay(ctx, cancel, far, reader, from, to) })
-	both.Go(func() { p.relay(ctx, cancel, near, far, to, from) })
+	both.Go(func() { p.relay(ctx, cancel, far, reader, there) })
+	both.Go(func() { p.relay(ctx, cancel, near, far, back) })
 	both.Wait()
 }
 
 // relay copies one direction, waits at a cut, and passes the end of the stream
 // on. An error breaks the whole connection, as it would without the proxy.
-func (p *Proxy) relay(ctx context.Context, breakOff func(), dst net.Conn, src io.Reader, from, to string) {
+func (p *Proxy) relay(ctx context.Context, breakOff func(), dst net.Conn, src io.Reader, w way) {
 	buffer := make([]byte, chunk)
 	for {
 		n, err := src.Read(buffer)
-		if p.open(ctx, from, to) != nil {
+		if p.open(ctx, w) != nil {
 			return
 		}
 		if n > 0 {

@@ -112,6 +112,31 @@ func TestACutHoldsBackUntilItHeals(t *testing.T) {
 	}
 }
 
+func TestAnAddressMayBePlacedAfterItWasDialled(t *testing.T) {
+	w := newWorld(t)
+	w.proxy.Place(w.echo, "left")
+	conn := w.dial("left")
+	w.proxy.Cut("left", "right")
+	w.say(conn, "same side")
+	w.hear(conn, "same side")
+	w.proxy.Place(w.echo, "right")
+	w.say(conn, "during")
+	heard := make(chan string)
+	go func() { // ends with the line, for which the test waits
+		line, _ := bufio.NewReader(conn).ReadString('\n')
+		heard <- line
+	}()
+	select {
+	case line := <-heard:
+		t.Fatalf("heard %q through the cut", line)
+	default:
+	}
+	w.proxy.Heal()
+	if line := <-heard; line != "during\n" {
+		t.Fatalf("after the cut heard %q", line)
+	}
+}
+
 func TestADialThroughACutWaitsForTheCaller(t *testing.T) {
 	w := newWorld(t)
 	w.proxy.Cut("left", "right")
