@@ -163,6 +163,7 @@ func TestTheStory(t *testing.T) {
 	}
 	for name, proxy := range map[string]bool{"relay": true, "network": false} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // it waits more than it works
 			var out bytes.Buffer
 			story, err := tell(t.Context(), proxy, false, &screen{out: &out})
 			if err != nil {
