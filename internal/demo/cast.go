@@ -148,8 +148,8 @@ func (c *cast) say(topic string, n int, every time.Duration, speakers, audience 
 
 // told counts those of the actors that reported a kind since the phase began,
 // and says when the first one did.
-func (c *cast) told(kind reportKind) (count int, first time.Time) {
-	for _, a := range c.actors {
+func told(actors []*actor, kind reportKind) (count int, first time.Time) {
+	for _, a := range actors {
 		if at, told := a.first[kind]; told {
 			count++
 			if first.IsZero() || at.Before(first) {

@@ -129,7 +129,7 @@ func TestAMeasureTellsWhatFellShort(t *testing.T) {
 func TestTheTable(t *testing.T) {
 	var out bytes.Buffer
 	s := &screen{out: &out}
-	story := told{Cut: "real", Nodes: 12}
+	story := story{Cut: "real", Nodes: 12}
 	s.title(story)
 	good := measure{Phase: "form", Seconds: 0.5, Alive: 12, Parts: 1, Fewest: 3, Most: 5, Said: 12, Heard: 132}
 	good.note("one component: 0.40 s")

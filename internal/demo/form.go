@@ -37,9 +37,7 @@ func form(ctx context.Context, c *cast, m *measure) error {
 	}
 	var whole time.Duration
 	_, ok = c.until(ctx, formLimit, func() bool {
-		if whole == 0 && isWhole(c.actors) {
-			whole = time.Since(begin)
-		}
+		setOnce(&whole, begin, isWhole(c.actors))
 		return whole > 0 && c.ledger.isHeard(c.actors)
 	})
 	m.within("everybody linked, and heard by everybody", time.Since(begin), ok)

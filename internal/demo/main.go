@@ -74,7 +74,7 @@ func newScreen(asJSON bool) *screen {
 
 // tell goes through the phases. An error means that the story could not be
 // told; what fell short in it stands in what was told.
-func tell(ctx context.Context, proxy, verbose bool, screen *screen) (told told, err error) {
+func tell(ctx context.Context, proxy, verbose bool, screen *screen) (told story, err error) {
 	rig, err := newRig(proxy)
 	if err != nil {
 		return told, err

@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// told is the whole story in figures.
-type told struct {
+// story is the whole story in figures.
+type story struct {
 	Cut        string    `json:"cut"` // how the network is cut
 	Nodes      int       `json:"nodes"`
 	Phases     []measure `json:"phases"`
 	Shortfalls []string  `json:"shortfalls"` // empty when all is well
 }
 
-func (t *told) add(m measure) {
+func (t *story) add(m measure) {
 	t.Phases = append(t.Phases, m)
 	for _, short := range m.short {
 		t.Shortfalls = append(t.Shortfalls, m.Phase+": "+short)
@@ -87,7 +87,7 @@ func (s *screen) printf(format string, args ...any) {
 	}
 }
 
-func (s *screen) title(t told) {
+func (s *screen) title(t story) {
 	s.printf("%d processes on one machine; the cut is %s\n\n", t.Nodes, t.Cut)
 	s.printf("%-13s %8s  %5s %5s %6s  %5s %6s %7s %7s\n",
 		"phase", "took", "alive", "parts", "links", "said", "heard", "missing", "doubled")
@@ -122,7 +122,7 @@ func (s *screen) row(m measure) {
 	}
 }
 
-func (s *screen) end(t told) {
+func (s *screen) end(t story) {
 	if len(t.Shortfalls) == 0 {
 		s.printf("\nall is well\n")
 		return
