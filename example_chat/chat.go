@@ -77,6 +77,7 @@ func newChat(options smoke.Options, name string, view view) *chat {
 	node.OnConnect(c.onConnect)
 	node.OnDisconnect(c.onDisconnect)
 	node.OnSeedLost(c.onSeedLost)
+	node.OnSeedBack(c.onSeedBack)
 	node.OnNetsplit(c.onNetsplit)
 	node.OnHeal(c.onHeal)
 	node.OnGap(c.onGap)
@@ -181,7 +182,17 @@ func (c *chat) onDisconnect() {
 }
 
 func (c *chat) onSeedLost(lost smoke.SeedLost) {
-	c.view.show(note("seed-lost", "seed "+lost.Addr+" does not answer: it stopped, or the network is cut; still trying"))
+	why := "it stopped, or the network is cut"
+	for _, known := range []error{smoke.ErrNotSmokesignal, smoke.ErrOtherNetwork, smoke.ErrOtherVersion} {
+		if errors.Is(lost.Err, known) {
+			why = known.Error()
+		}
+	}
+	c.view.show(note("seed-lost", "seed "+lost.Addr+" does not answer: "+why+"; still trying"))
+}
+
+func (c *chat) onSeedBack(back smoke.SeedBack) {
+	c.view.show(note("seed-back", "seed "+back.Addr+" answers again"))
 }
 
 func (c *chat) onNetsplit(smoke.Netsplit) {
@@ -193,10 +204,17 @@ func (c *chat) onHeal(smoke.Heal) {
 }
 
 func (c *chat) onGap(gap smoke.Gap) {
-	c.mu.Lock()
-	label := c.people.label(gap.Origin)
-	c.mu.Unlock()
-	c.view.show(note("gap", "something that "+label+" said was missed, and could not be had any more"))
+	who := "others"
+	if !gap.Origin.IsZero() {
+		c.mu.Lock()
+		who = c.people.label(gap.Origin)
+		c.mu.Unlock()
+	}
+	why := "they can't be had any more"
+	if gap.Slow {
+		why = "this program was too slow for them"
+	}
+	c.view.show(note("gap", fmt.Sprintf("messages of %s missed: %d; %s", who, gap.Events, why)))
 }
 
 // say sends a line to everybody.

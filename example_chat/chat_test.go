@@ -155,14 +155,22 @@ func TestALargeRoomDoesNotAnswerNewcomers(t *testing.T) {
 
 func TestNotes(t *testing.T) {
 	c, b := newTestChat(t)
+	c.onSay(from(0x2222_0000), utterance{"ann", "hi"})
+	b.want("here\t22220000\tann", "say\t22220000\tann\thi")
+	c.onSeedLost(smoke.SeedLost{Addr: "10.0.0.1:1"})
+	c.onSeedLost(smoke.SeedLost{Addr: "10.0.0.1:1", Err: &smoke.DialError{Addr: "10.0.0.1:1", Err: smoke.ErrNotSmokesignal}})
+	c.onSeedBack(smoke.SeedBack{Addr: "10.0.0.1:1"})
 	c.onNetsplit(smoke.Netsplit{})
 	c.onHeal(smoke.Heal{})
-	c.onGap(smoke.Gap{})
-	for i, about := range []string{"split", "healed", "gap"} {
-		if got := b.shown()[i]; !strings.HasPrefix(got, "note\t"+about+"\t") {
-			t.Errorf("line %d is %q, want a note of %s", i, got, about)
-		}
-	}
+	c.onGap(smoke.Gap{Origin: id(0x2222_0000), From: 3, To: 5, Events: 2})
+	c.onGap(smoke.Gap{Slow: true, Events: 9})
+	b.want("note\tseed-lost\tseed 10.0.0.1:1 does not answer: it stopped, or the network is cut; still trying",
+		"note\tseed-lost\tseed 10.0.0.1:1 does not answer: what listens there is no smokesignal node; still trying",
+		"note\tseed-back\tseed 10.0.0.1:1 answers again",
+		"note\tsplit\tthe network was split: another part of it was found, joining it",
+		"note\thealed\tthe split is healed: everybody hears everybody again",
+		"note\tgap\tmessages of ann missed: 2; they can't be had any more",
+		"note\tgap\tmessages of others missed: 9; this program was too slow for them")
 }
 
 func TestOverlongTextIsNotSent(t *testing.T) {

@@ -152,11 +152,15 @@ func dropEOF(err error) error {
 	return err
 }
 
-// logger sends the library's warnings to the same screen, so that they do not
-// tear the prompt.
+// logger sends what the library logs to the same screen, so that it does not
+// tear the prompt. A person is told of seeds and splits in the chat's own words
+// and needs no warnings besides; a program gets them.
 func (s *screen) logger() *logrus.Logger {
 	logger := logrus.New()
 	logger.SetLevel(logrus.WarnLevel)
+	if s.interactive {
+		logger.SetLevel(logrus.ErrorLevel)
+	}
 	logger.SetFormatter(&logrus.TextFormatter{DisableColors: true, DisableTimestamp: true})
 	logger.SetOutput(logWriter{s})
 	return logger

@@ -8,7 +8,7 @@ import (
 
 const (
 	killLimit   = 15 * time.Second
-	returnLimit = 15 * time.Second
+	returnLimit = 20 * time.Second
 )
 
 // killSeed kills the seed while the others talk, and waits until all they said
@@ -36,15 +36,15 @@ func killSeed(ctx context.Context, c *cast, m *measure) error {
 }
 
 // returnSeed starts the seed again at its address, and waits until it is one of
-// them: everybody hears it, and it hears everybody. Its only seed is itself: it
-// knows nobody, and must be found.
+// them: everybody hears it, it hears everybody, and all have the links they
+// want. Its only seed is itself: it knows nobody, and must be found.
 func returnSeed(ctx context.Context, c *cast, m *measure) error {
 	c.newPhase()
+	begin := time.Now()
 	if err := c.enter(seedSeat); err != nil {
 		return err
 	}
-	begin := time.Now()
-	if _, ok := c.until(ctx, returnLimit, func() bool { return c.isEverybodyUp() && isWhole(c.alive()) }); !ok {
+	if _, ok := c.until(ctx, returnLimit, func() bool { return c.isEverybodyUp() && parts(c.alive()) == 1 }); !ok {
 		m.within("the seed linked again", time.Since(begin), ok)
 		m.count(c)
 		return nil
@@ -53,8 +53,15 @@ func returnSeed(ctx context.Context, c *cast, m *measure) error {
 	if err := c.say("seed back", 1, 0, c.alive(), c.alive()); err != nil {
 		return err
 	}
-	_, ok := c.until(ctx, returnLimit, func() bool { return c.ledger.isHeard(c.alive()) })
-	m.within("the seed hears and is heard", time.Since(begin), ok)
+	var heard time.Duration
+	_, ok := c.until(ctx, returnLimit, func() bool {
+		setOnce(&heard, begin, c.ledger.isHeard(c.alive()))
+		return heard > 0 && isWhole(c.alive())
+	})
+	m.within("the seed hears and is heard, and all have their links", time.Since(begin), ok)
+	if heard > 0 {
+		m.note("the seed hears and is heard: %.2f s", heard.Seconds())
+	}
 	m.count(c)
 	return nil
 }
