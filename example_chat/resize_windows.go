@@ -2,17 +2,19 @@ package main
 
 import (
 	"os"
-
-	"golang.org/x/sys/windows"
+	"syscall"
 )
+
+var setConsoleMode = syscall.NewLazyDLL("kernel32.dll").NewProc("SetConsoleMode")
 
 // prepareConsole asks the console to obey escape sequences. One that is too old
 // for it says no, and shows them; there is nothing better to do about it.
 func prepareConsole(out *os.File) {
-	console := windows.Handle(out.Fd())
+	const obeyEscapes = 0x0004 // ENABLE_VIRTUAL_TERMINAL_PROCESSING
+	console := syscall.Handle(out.Fd())
 	var mode uint32
-	if windows.GetConsoleMode(console, &mode) == nil {
-		_ = windows.SetConsoleMode(console, mode|windows.ENABLE_VIRTUAL_TERMINAL_PROCESSING)
+	if syscall.GetConsoleMode(console, &mode) == nil {
+		_, _, _ = setConsoleMode.Call(uintptr(console), uintptr(mode|obeyEscapes))
 	}
 }
 
