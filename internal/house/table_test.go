@@ -79,8 +79,8 @@ var houseTable = []row{
 	{pkg: "discovery", floor: 3, why: "seeds are text in and addresses out"},
 	{pkg: "discovery/dns", floor: 3, may: []string{"discovery"}, why: "one way to look up"},
 	{pkg: "internal/emitter", floor: 3, may: []string{"internal/ident"}, why: "runs handlers; an event has an origin"},
-	{pkg: "internal/netlab", floor: 3, planned: true, why: "a test rig of namespaces, which knows nothing of nodes"},
-	{pkg: "internal/cutproxy", floor: 3, planned: true, why: "a test rig of sockets, which knows nothing of nodes"},
+	{pkg: "internal/netlab", floor: 3, why: "a test rig of namespaces, which knows nothing of nodes"},
+	{pkg: "internal/cutproxy", floor: 3, why: "a test rig of sockets, which knows nothing of nodes"},
 
 	{
 		pkg: "smoke", floor: 4,
@@ -98,7 +98,7 @@ var houseTable = []row{
 	{pkg: "dashboard", floor: 5, may: []string{"smoke"}, planned: true, why: "shows what any program can ask a node"},
 	{pkg: "metrics", floor: 5, may: []string{"smoke", "github.com/prometheus/client_golang"}, planned: true, why: "tells Prometheus what any program can ask a node"},
 	{pkg: "cmd/smoke", floor: 5, may: []string{"smoke", "internal/sim", "internal/overlay", logrus}, planned: true, why: "a user of the face, and the way to run the simulator"},
-	{pkg: "example_chat", floor: 5, may: []string{"smoke", logrus, term}, tests: []string{"internal/netlab"}, planned: true, why: "what a program that uses us has to import, and no more"},
-	{pkg: "internal/demo", floor: 5, may: []string{"smoke", "internal/netlab", "internal/cutproxy", logrus, term}, planned: true, why: "tells the story with real processes"},
+	{pkg: "example_chat", floor: 5, may: []string{"smoke", logrus, term}, tests: []string{"internal/netlab"}, why: "what a program that uses us has to import, and no more"},
+	{pkg: "internal/demo", floor: 5, may: []string{"smoke", "internal/netlab", "internal/cutproxy", logrus, term}, why: "tells the story with real processes"},
 	{pkg: "internal/house", floor: 5, why: "reads the house, and is in nobody's way"},
 }

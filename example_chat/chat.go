@@ -1,0 +1,307 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/smoke"
+)
+
+// The events of the chat. "say" carries what was said; the others tell who is
+// there: "join" by somebody who comes in, "here" in answer to it, "name" after
+// /name, "leave" on the way out.
+type (
+	utterance struct{ Name, Text string }
+	presence  struct{ Name string }
+)
+
+const (
+	// roomSize is up to how many people a newcomer is answered with "here".
+	// In a larger room the answers would outnumber what is said, and a newcomer
+	// learns a name when it is used.
+	roomSize = 50
+	// answerWithin spreads the answers to a newcomer, and lets one answer do
+	// for all who come in meanwhile.
+	answerWithin = time.Second
+	// farewell bounds how long leaving may take.
+	farewell = 3 * time.Second
+	// countWithin bounds how long counting the network may take.
+	countWithin = 5 * time.Second
+)
+
+// view is where the chat is shown. Its methods may be called from any goroutine.
+type view interface {
+	show(line)
+	setName(name string)
+}
+
+// chat is one person's place in the chat. The node calls its on… methods, the
+// input its commands, each from a goroutine of its own.
+type chat struct {
+	node      *smoke.Node
+	seeds     []string
+	view      view
+	connected chan struct{} // closed when the node has its first link
+
+	mu     sync.Mutex // guards what follows; not held while showing or emitting
+	name   string
+	people *roster
+	answer *time.Timer // set while an answer to newcomers is under way
+	left   bool
+}
+
+// newChat makes a node and listens to it. The node is not started yet.
+func newChat(options smoke.Options, name string, view view) *chat {
+	node := smoke.CreateNode(options)
+	c := &chat{
+		node:      node,
+		seeds:     options.Seeds,
+		view:      view,
+		connected: make(chan struct{}),
+		name:      name,
+		people:    newRoster(node.ID(), name),
+	}
+	b := node.Broadcast()
+	smoke.On(b, "say", c.onSay)
+	smoke.On(b, "join", c.onJoin)
+	smoke.On(b, "here", c.onPresence)
+	smoke.On(b, "name", c.onPresence)
+	smoke.On(b, "leave", c.onLeave)
+
+	node.OnConnect(c.onConnect)
+	node.OnDisconnect(c.onDisconnect)
+	node.OnSeedLost(c.onSeedLost)
+	node.OnSeedBack(c.onSeedBack)
+	node.OnNetsplit(c.onNetsplit)
+	node.OnHeal(c.onHeal)
+	node.OnGap(c.onGap)
+	return c
+}
+
+// start starts the node and says what is going on.
+func (c *chat) start() error {
+	if err := c.node.Start(); err != nil {
+		return err
+	}
+	c.view.setName(c.name)
+	c.view.show(self(c.node.ID(), c.name, c.node.Addr()))
+	c.view.show(note("alone", "nobody else yet: "+c.looking()))
+	return nil
+}
+
+// looking says for whom the chat is looking.
+func (c *chat) looking() string {
+	others := make([]string, 0, len(c.seeds))
+	for _, seed := range c.seeds {
+		if seed != c.node.Addr() && seed != c.node.Advertised() {
+			others = append(others, seed)
+		}
+	}
+	if len(others) == 0 {
+		return "others can join with -seed " + c.node.Advertised()
+	}
+	return "looking for " + strings.Join(others, ", ")
+}
+
+// meet notes that somebody was heard, and shows a new face or a new name.
+func (c *chat) meet(id smoke.ID, name, verb string) (label string) {
+	c.mu.Lock()
+	before := c.people.label(id)
+	change := c.people.heard(id, cleanName(name), time.Now())
+	label = c.people.label(id)
+	c.mu.Unlock()
+	switch change {
+	case isNew:
+		c.view.show(came(verb, id, label))
+	case isRenamed:
+		c.view.show(renamed(id, before, label))
+	}
+	return label
+}
+
+func (c *chat) onSay(e smoke.Event, said utterance) {
+	label := c.meet(e.Origin, said.Name, "here")
+	c.view.show(says(e.Origin, label, cleanText(said.Text)))
+}
+
+func (c *chat) onPresence(e smoke.Event, p presence) { c.meet(e.Origin, p.Name, "here") }
+
+func (c *chat) onJoin(e smoke.Event, p presence) {
+	c.meet(e.Origin, p.Name, "join")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.answer == nil && !c.left && c.people.len() < roomSize {
+		c.answer = time.AfterFunc(rand.N(answerWithin), c.sayHere)
+	}
+}
+
+// sayHere tells newcomers who is there.
+func (c *chat) sayHere() {
+	c.mu.Lock()
+	c.answer = nil
+	left := c.left
+	c.mu.Unlock()
+	if !left {
+		c.emitPresence("here")
+	}
+}
+
+func (c *chat) onLeave(e smoke.Event, p presence) {
+	c.mu.Lock()
+	label := c.people.label(e.Origin)
+	known := c.people.remove(e.Origin)
+	c.mu.Unlock()
+	if known {
+		c.view.show(went(e.Origin, label))
+	}
+}
+
+func (c *chat) onConnect() {
+	select {
+	case <-c.connected:
+	default:
+		close(c.connected)
+	}
+	c.view.show(note("connected", "connected: what you write is heard"))
+	c.emitPresence("join")
+}
+
+func (c *chat) onDisconnect() {
+	c.mu.Lock()
+	left := c.left
+	c.mu.Unlock()
+	if !left {
+		c.view.show(note("alone", "alone again: "+c.looking()))
+	}
+}
+
+func (c *chat) onSeedLost(lost smoke.SeedLost) {
+	why := "it stopped, or the network is cut"
+	for _, known := range []error{smoke.ErrNotSmokesignal, smoke.ErrOtherNetwork, smoke.ErrOtherVersion} {
+		if errors.Is(lost.Err, known) {
+			why = known.Error()
+		}
+	}
+	c.view.show(note("seed-lost", "seed "+lost.Addr+" does not answer: "+why+"; still trying"))
+}
+
+func (c *chat) onSeedBack(back smoke.SeedBack) {
+	c.view.show(note("seed-back", "seed "+back.Addr+" answers again"))
+}
+
+func (c *chat) onNetsplit(smoke.Netsplit) {
+	c.view.show(note("split", "the network was split: another part of it was found, joining it"))
+}
+
+func (c *chat) onHeal(smoke.Heal) {
+	c.view.show(note("healed", "the split is healed: everybody hears everybody again"))
+}
+
+func (c *chat) onGap(gap smoke.Gap) {
+	who := "others"
+	if !gap.Origin.IsZero() {
+		c.mu.Lock()
+		who = c.people.label(gap.Origin)
+		c.mu.Unlock()
+	}
+	why := "they can't be had any more"
+	if gap.Slow {
+		why = "this program was too slow for them"
+	}
+	c.view.show(note("gap", fmt.Sprintf("messages of %s missed: %d; %s", who, gap.Events, why)))
+}
+
+// say sends a line to everybody.
+func (c *chat) say(text string) {
+	if len(text) > maxText {
+		c.view.show(note("error", fmt.Sprintf("too long: %d bytes, at most %d can be sent", len(text), maxText)))
+		return
+	}
+	c.emit("say", utterance{c.ownName(), text})
+}
+
+func (c *chat) emitPresence(event string) { c.emit(event, presence{c.ownName()}) }
+
+func (c *chat) emit(event string, what any) {
+	if err := c.node.Broadcast().Emit(event, what); err != nil {
+		c.view.show(note("error", "not sent: "+err.Error()))
+	}
+}
+
+func (c *chat) ownName() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.name
+}
+
+// rename changes the own name.
+func (c *chat) rename(name string) {
+	name, err := checkName(name)
+	if err != nil {
+		c.view.show(note("error", err.Error()))
+		return
+	}
+	c.mu.Lock()
+	c.name = name
+	c.people.self = name
+	c.mu.Unlock()
+	c.view.setName(name)
+	c.view.show(note("name", "you are now called "+name))
+	c.emitPresence("name")
+}
+
+// listPeers shows the direct links.
+func (c *chat) listPeers() {
+	for peer := range c.node.Peers().All() {
+		c.mu.Lock()
+		label := c.people.label(peer.ID())
+		c.mu.Unlock()
+		c.view.show(linked(peer.ID(), peer.Addr(), label))
+	}
+	n := c.node.Peers().Len()
+	c.view.show(note("peers", "direct links: "+strconv.Itoa(n)))
+}
+
+// listNodes shows who was heard, and counts the network.
+func (c *chat) listNodes(ctx context.Context) {
+	c.mu.Lock()
+	everybody := c.people.all()
+	c.mu.Unlock()
+	now := time.Now()
+	for _, p := range everybody {
+		c.view.show(known(p, now))
+	}
+	ctx, cancel := context.WithTimeout(ctx, countWithin)
+	defer cancel()
+	n, err := c.node.Count(ctx)
+	if err != nil {
+		c.view.show(note("error", "can't count the network: "+err.Error()))
+		return
+	}
+	c.view.show(counted(n))
+}
+
+// leave says good-bye and stops the node.
+func (c *chat) leave() error {
+	c.mu.Lock()
+	c.left = true
+	if c.answer != nil {
+		c.answer.Stop()
+	}
+	c.mu.Unlock()
+	c.emitPresence("leave")
+	ctx, cancel := context.WithTimeout(context.Background(), farewell)
+	defer cancel()
+	if err := c.node.Shutdown(ctx); err != nil {
+		return fmt.Errorf("leave the chat: %w", err)
+	}
+	return nil
+}
+
+var errNobody = errors.New("nobody to talk to: no other node was found")

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/smoke"
+)
+
+// line is one thing to show: in words for a person, as fields for a program.
+// Neither holds a control character: names and texts were cleaned when they
+// came in.
+type line struct {
+	kind   string   // the first field, for a program
+	fields []string // those after it
+	words  string   // for a person, after who
+	who    string   // the speaker, set apart by colour; may be empty
+	whoID  smoke.ID // chooses that colour
+	style  style
+}
+
+// style is how words look on a terminal that has colours.
+type style int
+
+const (
+	plain style = iota
+	dim         // about the chat
+	loud        // something is wrong
+)
+
+// String is the line as a program reads it: fields apart by tabs, the kind first.
+func (l line) String() string {
+	return strings.Join(append([]string{l.kind}, l.fields...), "\t")
+}
+
+func self(id smoke.ID, name, addr string) line {
+	return line{kind: "self", fields: []string{id.Short(), name, addr}, words: "you are " + name + " at " + addr + "; /help shows the commands", style: dim}
+}
+
+func says(id smoke.ID, label, text string) line {
+	return line{kind: "say", fields: []string{id.Short(), label, text}, who: label, whoID: id, words: ": " + text}
+}
+
+func came(verb string, id smoke.ID, label string) line {
+	words := " is here"
+	if verb == "join" {
+		words = " joined"
+	}
+	return line{kind: verb, fields: []string{id.Short(), label}, who: label, whoID: id, words: words, style: dim}
+}
+
+func went(id smoke.ID, label string) line {
+	return line{kind: "leave", fields: []string{id.Short(), label}, who: label, whoID: id, words: " left", style: dim}
+}
+
+func renamed(id smoke.ID, before, label string) line {
+	return line{kind: "name", fields: []string{id.Short(), label, before}, who: before, whoID: id, words: " is now called " + label, style: dim}
+}
+
+func linked(id smoke.ID, addr, label string) line {
+	addr = cleanText(addr) // told by the peer
+	return line{kind: "peer", fields: []string{id.Short(), addr, label}, who: label, whoID: id, words: "  " + addr, style: dim}
+}
+
+func known(p person, now time.Time) line {
+	ago := now.Sub(p.heard).Round(time.Second)
+	words := fmt.Sprintf("  heard %v ago", ago)
+	if ago <= 0 {
+		words = "  heard just now"
+	}
+	seconds := strconv.Itoa(int(ago / time.Second))
+	return line{kind: "node", fields: []string{p.id.Short(), p.label, seconds}, who: p.label, whoID: p.id, words: words, style: dim}
+}
+
+func counted(nodes int) line {
+	n := strconv.Itoa(nodes)
+	return line{kind: "count", fields: []string{n}, words: "nodes in the network: " + n, style: dim}
+}
+
+// note is a line about the chat itself.
+func note(about, words string) line {
+	words = cleanText(words) // an error may quote what others sent
+	style := dim
+	switch about {
+	case "error", "seed-lost", "split", "gap", "log":
+		style = loud
+	}
+	return line{kind: "note", fields: []string{about, words}, words: words, style: style}
+}

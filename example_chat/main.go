@@ -1,0 +1,117 @@
+// Example_chat is a chat without a server: every terminal that runs it is a
+// node of one Smokesignal network. It is meant to be used, and to be read: what
+// it does with the library stands in chat.go.
+//
+//	go run ./example_chat                          # the first one, and each one after it
+//	go run ./example_chat -address 192.168.2.17 -seed 192.168.2.100:8495
+//	echo deployed | go run ./example_chat -name ci # say one thing and go
+//
+// README.md beside this file describes the commands and what it prints when its
+// output is read by a program.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/smoke"
+)
+
+func main() {
+	err := mainErr(os.Args[1:])
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, errUsage):
+		os.Exit(2) // flag has said why
+	default:
+		fmt.Fprintln(os.Stderr, "chat:", err)
+		os.Exit(1)
+	}
+}
+
+// settings is what the command line and the environment ask for.
+type settings struct {
+	name string
+	stay bool
+	wait time.Duration
+	home int // the port where chats meet when nobody names one
+	node smoke.Options
+}
+
+var errUsage = errors.New("wrong usage")
+
+// parse reads the environment, and over it the command line.
+func parse(args []string, complaints io.Writer) (settings, error) {
+	options, err := smoke.FromEnv()
+	if err != nil {
+		return settings{}, err
+	}
+	s := settings{node: options, home: homePort}
+	flags := flag.NewFlagSet("example_chat", flag.ContinueOnError)
+	flags.SetOutput(complaints)
+	flags.StringVar(&s.name, "name", defaultName(), "what the others call you")
+	flags.StringVar(&s.node.Address, "address", options.Address, "the address of this machine (default 127.0.0.1)")
+	flags.IntVar(&s.node.Port, "port", options.Port, "the port to listen on (default: 8495, or a free one when that is taken or there is a -seed)")
+	flags.StringVar(&s.node.Network, "network", options.Network, "the chat to join; chats of different names do not meet (default chat)")
+	flags.BoolVar(&s.stay, "stay", false, "when input is not a terminal: go on listening after its end")
+	flags.DurationVar(&s.wait, "wait", 10*time.Second, "when input is not a terminal: how long to look for others before giving up")
+	fromFlags := false
+	flags.Func("seed", "host:port of somebody who is in the chat; may be repeated", func(seed string) error {
+		if !fromFlags {
+			s.node.Seeds, fromFlags = nil, true
+		}
+		s.node.Seeds = append(s.node.Seeds, seed)
+		return nil
+	})
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return settings{}, err
+		}
+		return settings{}, errUsage
+	}
+	if flags.NArg() > 0 {
+		fmt.Fprintf(complaints, "example_chat takes no argument %q\n", flags.Arg(0))
+		flags.Usage()
+		return settings{}, errUsage
+	}
+	if s.name, err = checkName(s.name); err != nil {
+		return settings{}, fmt.Errorf("-name: %w", err)
+	}
+	if s.node.Network == "" {
+		s.node.Network = "chat"
+	}
+	return s, nil
+}
+
+func mainErr(args []string) error {
+	s, err := parse(args, os.Stderr)
+	if err != nil {
+		return err
+	}
+	ctx, quit := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer quit()
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+
+	screen, err := openScreen(os.Stdin, os.Stdout, fail)
+	if err != nil {
+		return err
+	}
+	defer screen.close()
+	s.node.Logger = screen.logger()
+	c, err := enter(s, screen)
+	if err != nil {
+		return err
+	}
+	if screen.interactive {
+		return c.run(ctx, screen.readLine)
+	}
+	return c.runScript(ctx, screen.readLine, s.wait, s.stay)
+}

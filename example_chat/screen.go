@@ -1,0 +1,174 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/sirupsen/logrus"
+	"golang.org/x/term"
+)
+
+// screen is where the chat is shown and typed: a terminal in raw mode, on which
+// lines come in above the prompt, or plain lines for a program. Its methods may
+// be called from any goroutine, readLine from one at a time.
+type screen struct {
+	interactive bool
+	colours     bool
+	restore     func() // gives the terminal back as it was
+
+	terminal *term.Terminal // when interactive
+	input    *bufio.Reader  // when not
+	fail     context.CancelCauseFunc
+
+	mu  sync.Mutex // guards out: one line at a time
+	out io.Writer
+}
+
+var errScreen = errors.New("the output takes nothing any more")
+
+// openScreen takes a terminal when input and output are one, and plain lines
+// otherwise. An output that takes nothing any more is told to fail.
+func openScreen(in, out *os.File, fail context.CancelCauseFunc) (*screen, error) {
+	if !term.IsTerminal(int(in.Fd())) || !term.IsTerminal(int(out.Fd())) || os.Getenv("TERM") == "dumb" {
+		return plainScreen(in, out, fail), nil
+	}
+	before, err := term.MakeRaw(int(in.Fd()))
+	if err != nil {
+		return nil, fmt.Errorf("prepare the terminal: %w", err)
+	}
+	prepareConsole(out)
+	s := terminalScreen(struct {
+		io.Reader
+		io.Writer
+	}{in, out}, os.Getenv("NO_COLOR") == "", fail)
+	resize := func() {
+		if width, height, err := term.GetSize(int(out.Fd())); err == nil {
+			s.terminal.SetSize(width, height) // its error is out's, which show meets too
+		}
+	}
+	resize()
+	unwatch := watchSize(resize)
+	s.restore = func() {
+		unwatch()
+		term.Restore(int(in.Fd()), before) // on the way out: nobody left to tell
+		fmt.Fprintln(out)                  // the prompt stays above the shell's
+	}
+	return s, nil
+}
+
+func terminalScreen(rw io.ReadWriter, colours bool, fail context.CancelCauseFunc) *screen {
+	terminal := term.NewTerminal(rw, "> ")
+	return &screen{interactive: true, colours: colours, terminal: terminal, out: terminal, fail: fail, restore: func() {}}
+}
+
+func plainScreen(in io.Reader, out io.Writer, fail context.CancelCauseFunc) *screen {
+	return &screen{input: bufio.NewReaderSize(in, 16*maxText), out: out, fail: fail, restore: func() {}}
+}
+
+func (s *screen) close() { s.restore() }
+
+// show prints one line. The chat goes on without a screen that takes nothing
+// any more for as long as it needs to leave.
+func (s *screen) show(l line) {
+	text := l.String()
+	if s.interactive {
+		text = s.words(l)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, err := io.WriteString(s.out, text+"\n"); err != nil {
+		s.fail(fmt.Errorf("%w: %w", errScreen, err))
+	}
+}
+
+const (
+	reset  = "\x1b[0m"
+	grey   = "\x1b[2m"
+	yellow = "\x1b[33m"
+	bold   = "\x1b[1m"
+)
+
+// words is the line as a person reads it.
+func (s *screen) words(l line) string {
+	mark := ""
+	if l.style != plain {
+		mark = "* "
+	}
+	if !s.colours {
+		return mark + l.who + l.words
+	}
+	look := map[style]string{plain: "", dim: grey, loud: yellow}[l.style]
+	text := look + mark
+	if l.who != "" {
+		// Six colours that are readable on dark and light; the id chooses, so
+		// that a person keeps theirs under any name and on any screen.
+		text += fmt.Sprintf("\x1b[%dm%s%s%s", 31+l.whoID[0]%6, l.who, reset, look)
+	}
+	return text + l.words + reset
+}
+
+// setName shows the own name before what is typed.
+func (s *screen) setName(name string) {
+	if !s.interactive {
+		return
+	}
+	prompt := name + "> "
+	if s.colours {
+		prompt = bold + name + reset + "> "
+	}
+	s.terminal.SetPrompt(prompt)
+}
+
+// readLine reads what is typed, or what a program writes, up to the end of a
+// line. An overlong line is told of and left out.
+func (s *screen) readLine() (string, error) {
+	if s.interactive {
+		return s.terminal.ReadLine()
+	}
+	text, err := s.input.ReadSlice('\n')
+	if errors.Is(err, bufio.ErrBufferFull) {
+		for errors.Is(err, bufio.ErrBufferFull) {
+			_, err = s.input.ReadSlice('\n')
+		}
+		s.show(note("error", fmt.Sprintf("too long: a line of more than %d bytes was left out", 16*maxText)))
+		return "", dropEOF(err)
+	}
+	if errors.Is(err, io.EOF) && len(text) > 0 {
+		return string(text), nil // the last line has no end; the next read says EOF again
+	}
+	return string(text), err
+}
+
+func dropEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// logger sends what the library logs to the same screen, so that it does not
+// tear the prompt. A person is told of seeds and splits in the chat's own words
+// and needs no warnings besides; a program gets them.
+func (s *screen) logger() *logrus.Logger {
+	logger := logrus.New()
+	logger.SetLevel(logrus.WarnLevel)
+	if s.interactive {
+		logger.SetLevel(logrus.ErrorLevel)
+	}
+	logger.SetFormatter(&logrus.TextFormatter{DisableColors: true, DisableTimestamp: true})
+	logger.SetOutput(logWriter{s})
+	return logger
+}
+
+type logWriter struct{ *screen }
+
+func (w logWriter) Write(text []byte) (int, error) {
+	w.show(note("log", strings.TrimSpace(string(text))))
+	return len(text), nil
+}

@@ -1,0 +1,114 @@
+// Demo tells the whole story of Smokesignal, unattended, on one screen: twelve
+// processes find each other through one seed, talk, lose the seed, get it back,
+// are cut in two halves, are joined again, and leave. Each phase is measured;
+// the program ends with 1 if anything fell short, and says what.
+//
+//	go run ./internal/demo          # or: make demo
+//	go run ./internal/demo -json    # the same for a program
+//
+// The processes are real ones, and with root on Linux so is the network between
+// the halves: two network namespaces, and a router that drops what passes
+// between them (package netlab). Elsewhere the halves talk through a relay that
+// falls silent (package cutproxy). The first line says which.
+//
+// One goroutine tells the story and owns all that is known; each process has
+// one more, which reads what the process reports.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/term"
+)
+
+const (
+	perSide  = 6 // nodes in each half
+	minLinks = 3 // smoke's default of MinPeers
+	maxLinks = 5 // smoke's default of MaxPeers
+)
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == nodeMode {
+		os.Exit(beNode(os.Args[2:]))
+	}
+	asJSON := flag.Bool("json", false, "print the measurements as JSON")
+	proxy := flag.Bool("proxy", false, "cut with a relay even where a real network can be made")
+	verbose := flag.Bool("v", false, "show what the nodes log")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+
+	told, err := tell(ctx, *proxy, *verbose, newScreen(*asJSON))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+	if *asJSON {
+		encoder := json.NewEncoder(os.Stdout)
+		encoder.SetIndent("", "  ")
+		if err := encoder.Encode(told); err != nil {
+			fmt.Fprintln(os.Stderr, "demo: print the measurements:", err)
+			os.Exit(1)
+		}
+	}
+	if len(told.Shortfalls) > 0 {
+		os.Exit(1)
+	}
+}
+
+// newScreen shows the table unless JSON is asked for, and progress only on a
+// terminal.
+func newScreen(asJSON bool) *screen {
+	if asJSON {
+		return &screen{}
+	}
+	return &screen{out: os.Stdout, live: term.IsTerminal(int(os.Stdout.Fd()))}
+}
+
+// tell goes through the phases. An error means that the story could not be
+// told; what fell short in it stands in what was told.
+func tell(ctx context.Context, proxy, verbose bool, screen *screen) (told story, err error) {
+	rig, err := newRig(proxy)
+	if err != nil {
+		return told, err
+	}
+	company := newCast(rig, screen, verbose)
+	defer func() { err = errors.Join(err, company.killAll(), rig.close()) }()
+
+	told.Cut, told.Nodes = rig.kind(), 2*perSide
+	screen.title(told)
+	for _, phase := range []struct {
+		name string
+		run  func(context.Context, *cast, *measure) error
+	}{
+		{"form", form},
+		{"talk", talk},
+		{"seed killed", killSeed},
+		{"seed back", returnSeed},
+		{"cut in two", cutInTwo},
+		{"joined again", joinAgain},
+		{"stop", stopAll},
+	} {
+		m := &measure{Phase: phase.name}
+		screen.begin(phase.name)
+		err := phase.run(ctx, company, m)
+		if ctx.Err() != nil {
+			return told, errors.New("interrupted")
+		}
+		if err != nil {
+			return told, fmt.Errorf("%s: %w", phase.name, err)
+		}
+		company.settle(m)
+		told.add(*m)
+		screen.row(*m)
+	}
+	screen.end(told)
+	return told, nil
+}
