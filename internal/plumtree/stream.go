@@ -27,7 +27,7 @@ type stream struct {
 	asked     ident.Link // whom we asked last; 0: nobody
 	tried     []ident.Link
 	denied    []ident.Link // who answered, since the last progress, that they have nothing
-	askAt     time.Time // when to ask (again)
+	askAt     time.Time    // when to ask (again)
 	giveUpAt  time.Time
 	evicted   uint64 // below this number, some neighbour had the events once
 }
