@@ -82,7 +82,7 @@ func tell(ctx context.Context, proxy, verbose bool, screen *screen) (told story,
 	company := newCast(rig, screen, verbose)
 	defer func() { err = errors.Join(err, company.killAll(), rig.close()) }()
 
-	told.Cut, told.Nodes = rig.kind(), 2*perSide
+	told = story{Cut: rig.kind(), Nodes: 2 * perSide, Shortfalls: []string{}}
 	screen.title(told)
 	for _, phase := range []struct {
 		name string
