@@ -351,6 +351,10 @@ func (m *Membership) onReply(now time.Time, l *link, r *NeighborReply, out Out) 
 			l.protected = now.Add(protectedFor)
 		}
 		m.activate(now, l, out)
+		if l.degree < m.cfg.MinPeers {
+			// It may have nobody else, as a seed that has come back.
+			m.offer(l, replySample, 0, out)
+		}
 		return
 	}
 	if fresh > 0 && len(m.active) > 0 {

@@ -167,12 +167,19 @@ func (m *Membership) shuffle(now time.Time, out Out) {
 	m.fresh = 0
 	m.shuffleAt = now.Add(retry.Blur(m.shuffleIn, m.cfg.Rand))
 	if to := m.step(nil, Contact{}); to != nil {
-		own := []Contact{m.cfg.Self}
-		if !to.Local && ident.IsLoopback(m.cfg.Self.Addr) || m.cfg.Self.Addr == "" {
-			own = nil
-		}
-		sample := append(own, m.sample(shuffleActive+shufflePassive, to)...)
-		out.Send(to.Link, &Shuffle{Sample: sample, TTL: activeWalk})
+		m.offer(to, shuffleActive+shufflePassive, activeWalk, out)
+	}
+}
+
+// offer sends ourselves and n more contacts on a walk that begins with a
+// neighbour.
+func (m *Membership) offer(to *link, n int, ttl uint8, out Out) {
+	var sample []Contact
+	if self := m.cfg.Self; self.Addr != "" && (to.Local || !ident.IsLoopback(self.Addr)) {
+		sample = append(sample, self)
+	}
+	if sample = append(sample, m.sample(n, to)...); len(sample) > 0 {
+		out.Send(to.Link, &Shuffle{Sample: sample, TTL: ttl})
 	}
 }
 

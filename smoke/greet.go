@@ -93,11 +93,24 @@ func (d *driver) dial(wish overlay.Dial) {
 	} else {
 		err = dialError(wish.Addr, err)
 	}
-	var refused *DialError
-	if errors.As(err, &refused) && (errors.Is(err, ErrOtherNetwork) || errors.Is(err, ErrOtherVersion) || errors.Is(err, ErrNotSmokesignal)) {
-		d.log.about(wish.Addr).warn("the node at this address is not one of ours", fields{"addr": wish.Addr, "error": err})
-	}
+	d.complain(wish, err)
 	d.step(func(now time.Time) { d.machine.DialFailed(now, wish, err, d) })
+}
+
+// complain logs what a person should know of a dial that failed: what listens
+// there is no peer for us, or it leaves the node without anybody.
+func (d *driver) complain(wish overlay.Dial, err error) {
+	log := d.log.about(wish.Addr)
+	f := fields{"addr": wish.Addr, "error": err}
+	switch {
+	case d.ctx.Err() != nil:
+	case errors.Is(err, ErrOtherNetwork), errors.Is(err, ErrOtherVersion), errors.Is(err, ErrNotSmokesignal):
+		log.warn("what listens at this address is no node of this network", f)
+	case d.node.peers.Len() == 0:
+		log.warn("nobody answers at this address, and there are no neighbours; still looking", f)
+	default:
+		log.debug("dial failed", f)
+	}
 }
 
 func (d *driver) dialTimeout() time.Duration { return max(d.opts.PingTimeout/2, 100*time.Millisecond) }
@@ -230,7 +243,7 @@ func (l *link) hearHello() (hello *wire.Hello, rest []byte, err error) {
 		buf = buf[:len(buf)+n]
 		if n == 0 && err != nil {
 			if transport.IsTimeout(err) {
-				return nil, nil, fmt.Errorf("%w: no HELLO within %v", ErrTimeout, greetWithin)
+				return nil, nil, fmt.Errorf("%w: it took the connection, and said no HELLO within %v", ErrNotSmokesignal, greetWithin)
 			}
 			return nil, nil, fmt.Errorf("wait for HELLO: %w", err)
 		}

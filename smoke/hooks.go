@@ -92,7 +92,9 @@ func (n *Node) OnConnect(fn func()) (off func()) { return n.hooks.connect.on(pla
 func (n *Node) OnDisconnect(fn func()) (off func()) { return n.hooks.disconnect.on(plain(fn)) }
 
 // OnNetsplit registers a hook for the discovery of another part of the network.
-// It runs once for every netsplit, on every node of both parts.
+// It runs once for every netsplit, on every node of both parts. Parts that were
+// apart for less than some ten seconds, so that no beacon was missed, or that
+// are themselves younger than that, become one without it.
 func (n *Node) OnNetsplit(fn func(Netsplit)) (off func()) { return n.hooks.netsplit.on(fn) }
 
 // OnHeal registers a hook for the end of a netsplit. It runs once for every

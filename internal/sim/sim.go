@@ -97,6 +97,7 @@ func (n *Net) Start(node *Node) {
 	cfg.Rand = rand.New(rand.NewPCG(n.Rand.Uint64(), n.Rand.Uint64()))
 	node.ID = id
 	node.Alive, node.paused = true, false
+	node.wake = time.Time{}
 	node.born = n.now
 	node.Machine = overlay.New(n.now, cfg)
 	node.Machine.Start(n.now, node)
