@@ -5,6 +5,7 @@
 //
 //	go run ./internal/demo          # or: make demo
 //	go run ./internal/demo -json    # the same for a program
+//	go run ./internal/demo -half 30 -min 4 -rate 20
 //
 // The processes are real ones, and with root on Linux so is the network between
 // the halves: two network namespaces, and a router that drops what passes
@@ -24,14 +25,18 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"golang.org/x/term"
 )
 
-const (
-	perSide  = 6 // nodes in each half
-	minLinks = 3 // smoke's default of MinPeers
-	maxLinks = 5 // smoke's default of MaxPeers
+// The size of the story: set once, by the command line, before it begins.
+var (
+	perSide  = 6                // nodes in each half
+	minLinks = 3                // smoke's default of MinPeers
+	maxLinks = 5                // smoke's default of MaxPeers
+	apartFor = 22 * time.Second // see cutInTwo
+	rate     = 0                // messages a second, by all together, while the halves are apart
 )
 
 func main() {
@@ -41,7 +46,16 @@ func main() {
 	asJSON := flag.Bool("json", false, "print the measurements as JSON")
 	proxy := flag.Bool("proxy", false, "cut with a relay even where a real network can be made")
 	verbose := flag.Bool("v", false, "show what the nodes log")
+	flag.IntVar(&perSide, "half", perSide, "nodes in each half, 2 to 100")
+	flag.IntVar(&minLinks, "min", minLinks, "MinPeers of each node")
+	flag.IntVar(&maxLinks, "max", maxLinks, "MaxPeers of each node")
+	flag.DurationVar(&apartFor, "apart", apartFor, "how long the halves are apart at least")
+	flag.IntVar(&rate, "rate", rate, "messages a second while the halves are apart, beside the ten that each node says at the beginning and the end")
 	flag.Parse()
+	if perSide < 2 || perSide > 100 || minLinks < 1 || maxLinks < minLinks || rate < 0 {
+		fmt.Fprintln(os.Stderr, "demo: want 2 ≤ -half ≤ 100, 1 ≤ -min ≤ -max, 0 ≤ -rate")
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 

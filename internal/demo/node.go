@@ -126,6 +126,8 @@ func nodeOptions(args []string) (smoke.Options, error) {
 	flags.StringVar(&options.Address, "address", "", "")
 	flags.IntVar(&options.Port, "port", 0, "")
 	flags.StringVar(&seed, "seed", "", "")
+	flags.IntVar(&options.MinPeers, "min", 0, "")
+	flags.IntVar(&options.MaxPeers, "max", 0, "")
 	flags.StringVar(&cut.Proxy, "proxy", "", "")
 	flags.StringVar(&cut.Side, "side", "", "")
 	if err := flags.Parse(args); err != nil {

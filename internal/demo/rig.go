@@ -123,5 +123,6 @@ func (r proxyRig) close() error { return r.proxy.Close() }
 
 func nodeArgs(address string, port int, seed string, seedPort int) []string {
 	return []string{nodeMode, "-address", address, "-port", strconv.Itoa(port),
-		"-seed", net.JoinHostPort(seed, strconv.Itoa(seedPort))}
+		"-seed", net.JoinHostPort(seed, strconv.Itoa(seedPort)),
+		"-min", strconv.Itoa(minLinks), "-max", strconv.Itoa(maxLinks)}
 }

@@ -10,14 +10,13 @@ import (
 const (
 	cutLimit  = 30 * time.Second // a seed counts as lost after some ten seconds of silence
 	joinLimit = 20 * time.Second
-	// apartFor is how long the halves are apart at least. Two halves of a moment
-	// ago merge without ceremony; only those that have settled tell of a split.
-	apartFor = 22 * time.Second
 )
 
 // cutInTwo pulls the cable between the halves while everybody talks, and waits
 // until no link leads across, each half is whole and has heard all that was said
-// in it, and the half without the seed was told that it is lost.
+// in it, and the half without the seed was told that it is lost. They stay apart
+// for apartFor at least: two halves of a moment ago merge without ceremony, only
+// those that have settled tell of a split.
 func cutInTwo(ctx context.Context, c *cast, m *measure) error {
 	c.newPhase()
 	lefts, rights := c.on(left), c.on(right)
@@ -31,15 +30,23 @@ func cutInTwo(ctx context.Context, c *cast, m *measure) error {
 		return err
 	}
 	var first, last, halves, noticed time.Duration
-	_, ok := c.until(ctx, cutLimit, func() bool {
+	steady, problem := false, error(nil)
+	_, ok := c.until(ctx, cutLimit+apartFor, func() bool {
+		if halves > 0 && !steady {
+			steady = true
+			problem = c.sayOn(begin, lefts, rights)
+		}
 		links := across()
 		setOnce(&first, begin, links < before)
 		setOnce(&last, begin, links == 0)
 		setOnce(&halves, begin, links == 0 && isWhole(lefts) && isWhole(rights) && c.ledger.isHeard(c.alive()))
 		lost, _ := told(rights, isSeedLost)
 		setOnce(&noticed, begin, halves > 0 && lost > 0)
-		return noticed > 0 && time.Since(begin) > apartFor
+		return noticed > 0 && time.Since(begin) > apartFor && (rate == 0 || c.ledger.isHeard(c.alive()))
 	})
+	if problem != nil {
+		return problem
+	}
 	if noticed == 0 {
 		noticed = time.Since(begin)
 	}
@@ -67,6 +74,22 @@ func cutInTwo(ctx context.Context, c *cast, m *measure) error {
 func (c *cast) sayApart(topic string, every time.Duration, halves ...[]*actor) error {
 	for _, half := range halves {
 		if err := c.say(topic, 10, every, half, half); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sayOn has everybody talk at the given rate for as long as the halves are apart.
+func (c *cast) sayOn(begin time.Time, halves ...[]*actor) error {
+	left := apartFor - time.Since(begin)
+	speakers := len(c.alive())
+	if rate == 0 || left <= 0 {
+		return nil
+	}
+	every := time.Duration(speakers) * time.Second / time.Duration(rate)
+	for _, half := range halves {
+		if err := c.say("steady", max(int(left/every), 1), every, half, half); err != nil {
 			return err
 		}
 	}
