@@ -43,6 +43,7 @@ func (w *Watch) onBeacon(now time.Time, link ident.Link, msg *Beacon, out Out) {
 	if from == nil || msg.Origin.ID == w.cfg.Self.ID {
 		return
 	}
+	msg = w.passOn(msg, from.local) // its address may mean nothing here
 	at, found := slices.BinarySearchFunc(w.known, msg.Origin.ID, func(b *beacon, id ident.ID) int {
 		return b.Origin.ID.Compare(id)
 	})
@@ -50,12 +51,12 @@ func (w *Watch) onBeacon(now time.Time, link ident.Link, msg *Beacon, out Out) {
 	case found && !isNews(&w.known[at].Beacon, msg):
 		return
 	case found:
-		w.known[at].Beacon = *w.passOn(msg, from.local)
+		w.known[at].Beacon = *msg
 		w.known[at].heard = now
 	case len(w.known) >= maxKnown && at == len(w.known):
 		return // higher than all that we keep: not needed for a name
 	default:
-		b := &beacon{Beacon: *w.passOn(msg, from.local), heard: now, first: now}
+		b := &beacon{Beacon: *msg, heard: now, first: now}
 		w.known = slices.Insert(w.known, at, b)
 		w.known = w.known[:min(len(w.known), maxKnown)]
 	}
@@ -77,11 +78,11 @@ func isNews(old, msg *Beacon) bool {
 }
 
 // listen notices beacons that fell silent. Their addresses become targets.
-func (w *Watch) listen(now time.Time, out Out) {
+func (w *Watch) listen(now time.Time) {
 	w.known = slices.DeleteFunc(w.known, func(b *beacon) bool {
 		silent := now.Sub(b.heard) >= w.silence()
 		if silent {
-			w.lost(now, b.Addr, b.Origin.ID)
+			w.lost(now, b.Addr)
 		}
 		return silent
 	})

@@ -14,12 +14,11 @@ var errNoAnswer = errors.New("it accepted the connection and did not answer the 
 // target is an address that may lead to another component.
 type target struct {
 	addr     string
-	seed     bool     // from the list of seeds: probed for as long as we live
-	id       ident.ID // whose beacon fell silent; zero for a seed never heard
-	silent   bool     // its beacon was heard and fell silent
-	lost     bool     // SeedLost was told
-	busy     bool     // a dial or probe is under way
-	attempts int      // in a row without an answer
+	seed     bool // from the list of seeds: probed for as long as we live
+	silent   bool // its beacon was heard and fell silent
+	lost     bool // SeedLost was told
+	busy     bool // a dial or probe is under way
+	attempts int  // in a row without an answer
 	next     time.Time
 }
 
@@ -100,7 +99,7 @@ func (w *Watch) target(addr string) *target {
 }
 
 // lost makes a target of a beacon that fell silent.
-func (w *Watch) lost(now time.Time, addr string, id ident.ID) {
+func (w *Watch) lost(now time.Time, addr string) {
 	if addr == "" || w.self[addr] {
 		return
 	}
@@ -110,7 +109,7 @@ func (w *Watch) lost(now time.Time, addr string, id ident.ID) {
 		t = &target{addr: addr}
 		w.targets = append(w.targets, t)
 	}
-	t.silent, t.id, t.attempts = true, id, 0
+	t.silent, t.attempts = true, 0
 	t.next = now.Add(w.spread())
 }
 
@@ -187,6 +186,12 @@ func (w *Watch) probe(now time.Time, out Out) {
 		}
 		return late
 	})
+	busy := 0
+	for _, t := range w.targets {
+		if t.busy {
+			busy++
+		}
+	}
 	for _, t := range w.targets {
 		if t.busy || now.Before(t.next) {
 			continue
@@ -199,8 +204,11 @@ func (w *Watch) probe(now time.Time, out Out) {
 			t.next = now.Add(w.calm())
 		case !w.beaconing && !t.silent && w.hearsAny(now):
 			t.next = now.Add(w.calm()) // the beaconing nodes see to it
+		case busy >= maxProbes:
+			t.next = now.Add(retry.Blur(time.Second, w.cfg.Rand))
 		default:
 			t.busy = true
+			busy++
 			out.Dial(t.addr)
 		}
 	}

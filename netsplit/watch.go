@@ -89,6 +89,7 @@ const (
 	settled   = 10 * time.Second // younger components merge without ceremony
 	reresolve = 30 * time.Second // gap between look-ups of a seed name
 	answerIn  = 3 * time.Second  // wait for the answer to a probe
+	maxProbes = 8                // under way at one time; a seed name may stand for thousands of addresses
 )
 
 // Watch is the machine. It may not be used by two goroutines at once.
@@ -233,7 +234,7 @@ func (w *Watch) Handle(now time.Time, link ident.Link, msg Message, out Out) {
 
 // Advance does what is due.
 func (w *Watch) Advance(now time.Time, out Out) {
-	w.listen(now, out)
+	w.listen(now)
 	w.consider(now, out)
 	if w.beaconing && !now.Before(w.beaconAt) {
 		w.beaconAt = now.Add(w.cfg.Interval)
