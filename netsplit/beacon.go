@@ -8,6 +8,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/retry"
 )
 
+func (w *Watch) isOff() bool { return w.cfg.Interval < 0 }
+
 func (w *Watch) silence() time.Duration { return missed*w.cfg.Interval + slack }
 
 // isFresh: in a whole component every beacon is heard once an interval.
@@ -40,7 +42,7 @@ func (w *Watch) flood(except ident.Link, b *Beacon, out Out) {
 // onBeacon notes a beacon that is news, and passes it on.
 func (w *Watch) onBeacon(now time.Time, link ident.Link, msg *Beacon, out Out) {
 	from := w.neighbor(link)
-	if from == nil || msg.Origin.ID == w.cfg.Self.ID {
+	if from == nil || msg.Origin.ID == w.cfg.Self.ID || w.isOff() {
 		return
 	}
 	msg = w.passOn(msg, from.local) // its address may mean nothing here
@@ -114,7 +116,7 @@ func (w *Watch) consider(now time.Time, out Out) {
 	}
 	was := w.beaconing
 	switch {
-	case len(w.neighbors) == 0:
+	case len(w.neighbors) == 0 || w.isOff():
 		w.beaconing = false
 	case w.isSeed && w.beaconing:
 		w.beaconing = lasting < quietWith

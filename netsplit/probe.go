@@ -186,6 +186,9 @@ func (w *Watch) probe(now time.Time, out Out) {
 		}
 		return late
 	})
+	if w.isOff() {
+		return
+	}
 	busy := 0
 	for _, t := range w.targets {
 		if t.busy {

@@ -75,6 +75,7 @@ type Config struct {
 
 	// Interval is the gap between beacons. Zero means 3 s, so that three missed
 	// ones show within ten seconds, at some 35 bytes a second for each node.
+	// Negative turns beacons and probes off: this node then only answers.
 	Interval time.Duration
 }
 
@@ -259,7 +260,7 @@ func (w *Watch) Deadline() (at time.Time, ok bool) {
 	}
 	if w.beaconing {
 		sooner(w.beaconAt)
-	} else {
+	} else if !w.isOff() {
 		sooner(w.volunteer)
 	}
 	for _, o := range w.others {
@@ -269,7 +270,7 @@ func (w *Watch) Deadline() (at time.Time, ok bool) {
 		sooner(p.expires)
 	}
 	for _, t := range w.targets {
-		if !t.busy {
+		if !t.busy && !w.isOff() {
 			sooner(t.next)
 		}
 	}
