@@ -12,10 +12,10 @@ func (w *Watch) isOff() bool { return w.cfg.Interval < 0 }
 
 func (w *Watch) silence() time.Duration { return missed*w.cfg.Interval + slack }
 
-// isFresh: in a whole component every beacon is heard once an interval.
-func (w *Watch) isFresh(now time.Time, b *beacon) bool {
-	return now.Sub(b.heard) <= w.cfg.Interval*3/2+slack/2
-}
+// freshFor: in a whole component every beacon is heard once an interval.
+func (w *Watch) freshFor() time.Duration { return w.cfg.Interval*3/2 + slack/2 }
+
+func (w *Watch) isFresh(now time.Time, b *beacon) bool { return now.Sub(b.heard) <= w.freshFor() }
 
 func (w *Watch) own() *Beacon {
 	return &Beacon{Origin: w.cfg.Self, Count: w.count, Addr: w.cfg.Addr}

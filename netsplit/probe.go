@@ -300,9 +300,7 @@ func (w *Watch) sightings(now time.Time) (list []Sighting) {
 			add(Sighting{ID: w.cfg.Self.ID})
 			own = false
 		}
-		if w.isFresh(now, b) {
-			add(Sighting{b.Origin.ID, now.Sub(b.heard)})
-		}
+		add(Sighting{b.Origin.ID, now.Sub(b.heard)})
 	}
 	if own {
 		add(Sighting{ID: w.cfg.Self.ID})
@@ -366,32 +364,40 @@ func (w *Watch) compare(mine, theirs *Probe) verdict {
 	if mine.Isolated || theirs.Isolated {
 		return isSplit // somebody without neighbours is always taken in
 	}
-	for _, a := range mine.Known {
-		for _, b := range theirs.Known {
-			if a.ID == b.ID {
-				return isSame
-			}
-		}
-	}
-	if len(mine.Known)+len(theirs.Known) == 0 {
+	ours, others := w.fresh(mine.Known), w.fresh(theirs.Known)
+	switch {
+	case haveCommon(ours, others):
+		return isSame
+	case len(ours)+len(others) == 0:
 		return isUnclear
 	}
 	return isSplit
 }
 
-// proven tells our component, unless one of the two is still forming.
-func (w *Watch) proven(now time.Time, mine, theirs *Probe, out Out) {
-	if mine.Isolated || theirs.Isolated || mine.Settled < settled || theirs.Settled < settled {
-		return
-	}
-	w.found(now, 0, w.Component(), lowest(theirs.Known), out)
+// fresh are the beacons that are heard, and not only remembered.
+func (w *Watch) fresh(list []Sighting) []Sighting {
+	return slices.DeleteFunc(slices.Clone(list), func(s Sighting) bool { return s.Age > w.freshFor() })
 }
 
-func lowest(list []Sighting) ident.ID {
-	if len(list) == 0 {
-		return ident.ID{}
+func haveCommon(a, b []Sighting) bool {
+	return slices.ContainsFunc(a, func(x Sighting) bool {
+		return slices.ContainsFunc(b, func(y Sighting) bool { return x.ID == y.ID })
+	})
+}
+
+// proven tells our component: unless one of the two is still forming, or both
+// remember one beacon. Then they were one a moment ago: a piece that broke off,
+// for instance when links died all around, is joined without ceremony.
+func (w *Watch) proven(now time.Time, mine, theirs *Probe, out Out) {
+	if mine.Isolated || theirs.Isolated || mine.Settled < settled || theirs.Settled < settled ||
+		haveCommon(mine.Known, theirs.Known) {
+		return
 	}
-	return list[0].ID
+	var name ident.ID
+	if fresh := w.fresh(theirs.Known); len(fresh) > 0 {
+		name = fresh[0].ID
+	}
+	w.found(now, 0, w.Component(), name, out)
 }
 
 // found notes another component, tells the program of the first one, and floods
