@@ -16,6 +16,7 @@ type Node struct {
 	Index   int
 	Addr    string
 	ID      ident.ID
+	Epoch   uint64
 	Alive   bool
 	Machine *overlay.Machine
 
@@ -32,7 +33,6 @@ type Node struct {
 
 	net    *Net
 	seeds  []string
-	born   time.Time
 	silent bool // crashed without a reset
 	last   ident.Link
 	links  map[ident.Link]*half // look-ups only
@@ -67,6 +67,9 @@ func (node *Node) Do(f func(m *overlay.Machine, now time.Time, out overlay.Out))
 
 // Peers are the nodes at the other end of this node's active view.
 func (node *Node) Peers() (list []*Node) {
+	if !node.Alive {
+		return nil
+	}
 	for c := range node.Machine.Neighbors {
 		if h := node.links[c.Link]; h != nil {
 			list = append(list, h.peer.node)
@@ -120,7 +123,7 @@ func (n *Net) connect(from, to *Node, d overlay.Dial, lag time.Duration) {
 	a.peer, b.peer = b, a
 	conn := func(h *half) peerlist.Conn {
 		p := h.peer.node
-		return peerlist.Conn{Link: h.id, Peer: ident.Origin{ID: p.ID, Epoch: uint64(p.born.UnixMilli())}, Addr: p.Addr}
+		return peerlist.Conn{Link: h.id, Peer: ident.Origin{ID: p.ID, Epoch: p.Epoch}, Addr: p.Addr}
 	}
 	a.peer.after(0, func(m *overlay.Machine) { m.LinkUp(n.now, conn(b), nil, to) })
 	a.after(2*lag, func(m *overlay.Machine) {

@@ -46,6 +46,7 @@ type Net struct {
 	addrs map[string]*Node   // look-ups only
 	ids   map[ident.ID]*Node // look-ups only
 	sides []int              // per node; nodes on different sides of a cut do not hear each other
+	pairs map[[2]int]bool    // nodes that do not hear each other whatever their sides; look-ups only
 	hash  uint64
 	Steps uint64
 }
@@ -66,6 +67,7 @@ func New(cfg Config) *Net {
 		start: start,
 		addrs: make(map[string]*Node),
 		ids:   make(map[ident.ID]*Node),
+		pairs: make(map[[2]int]bool),
 		hash:  14695981039346656037, // the basis of FNV-1a
 	}
 }
@@ -100,10 +102,9 @@ func (n *Net) Start(node *Node) {
 	cfg.Addr = node.Addr
 	cfg.Seeds = node.seeds
 	cfg.Rand = rand.New(rand.NewPCG(n.Rand.Uint64(), n.Rand.Uint64()))
-	node.ID = id
+	node.ID, node.Epoch = id, cfg.Self.Epoch
 	n.ids[id] = node
 	node.Alive = true
-	node.born = n.now
 	node.wake = time.Time{} // of an earlier life
 	node.Machine = overlay.New(n.now, cfg)
 	node.Machine.Start(n.now, node)
@@ -117,9 +118,16 @@ func (n *Net) Cut(side func(i int) int) {
 	}
 }
 
+// CutPair parts two nodes: they hear nothing of each other, all others do.
+func (n *Net) CutPair(a, b *Node) {
+	n.pairs[[2]int{a.Index, b.Index}] = true
+	n.pairs[[2]int{b.Index, a.Index}] = true
+}
+
 // Heal ends all cuts. What was under way arrives.
 func (n *Net) Heal() {
 	n.Cut(func(int) int { return 0 })
+	clear(n.pairs)
 	for _, node := range n.Nodes {
 		for _, id := range node.order {
 			if h := node.links[id]; h != nil {
@@ -129,7 +137,9 @@ func (n *Net) Heal() {
 	}
 }
 
-func (n *Net) isCut(a, b *Node) bool { return n.sides[a.Index] != n.sides[b.Index] }
+func (n *Net) isCut(a, b *Node) bool {
+	return n.sides[a.Index] != n.sides[b.Index] || n.pairs[[2]int{a.Index, b.Index}]
+}
 
 // Leave ends a node in good manners.
 func (n *Net) Leave(node *Node) {
