@@ -8,12 +8,14 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/retry"
 )
 
+func (w *Watch) isOff() bool { return w.cfg.Interval < 0 }
+
 func (w *Watch) silence() time.Duration { return missed*w.cfg.Interval + slack }
 
-// freshness: in a whole component every beacon is heard once an interval.
-func (w *Watch) freshness() time.Duration { return w.cfg.Interval*3/2 + slack/2 }
+// freshFor: in a whole component every beacon is heard once an interval.
+func (w *Watch) freshFor() time.Duration { return w.cfg.Interval*3/2 + slack/2 }
 
-func (w *Watch) isFresh(now time.Time, b *beacon) bool { return now.Sub(b.heard) <= w.freshness() }
+func (w *Watch) isFresh(now time.Time, b *beacon) bool { return now.Sub(b.heard) <= w.freshFor() }
 
 func (w *Watch) own() *Beacon {
 	return &Beacon{Origin: w.cfg.Self, Count: w.count, Addr: w.cfg.Addr}
@@ -40,9 +42,10 @@ func (w *Watch) flood(except ident.Link, b *Beacon, out Out) {
 // onBeacon notes a beacon that is news, and passes it on.
 func (w *Watch) onBeacon(now time.Time, link ident.Link, msg *Beacon, out Out) {
 	from := w.neighbor(link)
-	if from == nil || msg.Origin.ID == w.cfg.Self.ID {
+	if from == nil || msg.Origin.ID == w.cfg.Self.ID || w.isOff() {
 		return
 	}
+	msg = w.passOn(msg, from.local) // its address may mean nothing here
 	at, found := slices.BinarySearchFunc(w.known, msg.Origin.ID, func(b *beacon, id ident.ID) int {
 		return b.Origin.ID.Compare(id)
 	})
@@ -50,12 +53,12 @@ func (w *Watch) onBeacon(now time.Time, link ident.Link, msg *Beacon, out Out) {
 	case found && !isNews(&w.known[at].Beacon, msg):
 		return
 	case found:
-		w.known[at].Beacon = *w.passOn(msg, from.local)
+		w.known[at].Beacon = *msg
 		w.known[at].heard = now
 	case len(w.known) >= maxKnown && at == len(w.known):
 		return // higher than all that we keep: not needed for a name
 	default:
-		b := &beacon{Beacon: *w.passOn(msg, from.local), heard: now, first: now}
+		b := &beacon{Beacon: *msg, heard: now, first: now}
 		w.known = slices.Insert(w.known, at, b)
 		w.known = w.known[:min(len(w.known), maxKnown)]
 	}
@@ -77,11 +80,11 @@ func isNews(old, msg *Beacon) bool {
 }
 
 // listen notices beacons that fell silent. Their addresses become targets.
-func (w *Watch) listen(now time.Time, out Out) {
+func (w *Watch) listen(now time.Time) {
 	w.known = slices.DeleteFunc(w.known, func(b *beacon) bool {
 		silent := now.Sub(b.heard) >= w.silence()
 		if silent {
-			w.lost(now, b.Addr, b.Origin.ID)
+			w.lost(now, b.Addr)
 		}
 		return silent
 	})
@@ -113,7 +116,7 @@ func (w *Watch) consider(now time.Time, out Out) {
 	}
 	was := w.beaconing
 	switch {
-	case len(w.neighbors) == 0:
+	case len(w.neighbors) == 0 || w.isOff():
 		w.beaconing = false
 	case w.isSeed && w.beaconing:
 		w.beaconing = lasting < quietWith

@@ -17,7 +17,9 @@ type Beacon struct {
 	Addr   string // where the beaconing node can be dialled; may be empty
 }
 
-// Sighting is one beacon as a node knows it.
+// Sighting is one beacon as a node knows it. One that was not heard for longer
+// than beacons are apart is a memory: the two nodes that share it were in one
+// component a moment ago, and need not be now.
 type Sighting struct {
 	ID  ident.ID
 	Age time.Duration // since it was last heard

@@ -14,12 +14,11 @@ var errNoAnswer = errors.New("it accepted the connection and did not answer the 
 // target is an address that may lead to another component.
 type target struct {
 	addr     string
-	seed     bool     // from the list of seeds: probed for as long as we live
-	id       ident.ID // whose beacon fell silent; zero for a seed never heard
-	silent   bool     // its beacon was heard and fell silent
-	lost     bool     // SeedLost was told
-	busy     bool     // a dial or probe is under way
-	attempts int      // in a row without an answer
+	seed     bool // from the list of seeds: probed for as long as we live
+	silent   bool // its beacon was heard and fell silent
+	lost     bool // SeedLost was told
+	busy     bool // a dial or probe is under way
+	attempts int  // in a row without an answer
 	next     time.Time
 }
 
@@ -100,7 +99,7 @@ func (w *Watch) target(addr string) *target {
 }
 
 // lost makes a target of a beacon that fell silent.
-func (w *Watch) lost(now time.Time, addr string, id ident.ID) {
+func (w *Watch) lost(now time.Time, addr string) {
 	if addr == "" || w.self[addr] {
 		return
 	}
@@ -110,7 +109,7 @@ func (w *Watch) lost(now time.Time, addr string, id ident.ID) {
 		t = &target{addr: addr}
 		w.targets = append(w.targets, t)
 	}
-	t.silent, t.id, t.attempts = true, id, 0
+	t.silent, t.attempts = true, 0
 	t.next = now.Add(w.spread())
 }
 
@@ -187,6 +186,15 @@ func (w *Watch) probe(now time.Time, out Out) {
 		}
 		return late
 	})
+	if w.isOff() {
+		return
+	}
+	busy := 0
+	for _, t := range w.targets {
+		if t.busy {
+			busy++
+		}
+	}
 	for _, t := range w.targets {
 		if t.busy || now.Before(t.next) {
 			continue
@@ -199,8 +207,11 @@ func (w *Watch) probe(now time.Time, out Out) {
 			t.next = now.Add(w.calm())
 		case !w.beaconing && !t.silent && w.hearsAny(now):
 			t.next = now.Add(w.calm()) // the beaconing nodes see to it
+		case busy >= maxProbes:
+			t.next = now.Add(retry.Blur(time.Second, w.cfg.Rand))
 		default:
 			t.busy = true
+			busy++
 			out.Dial(t.addr)
 		}
 	}
@@ -347,44 +358,46 @@ const (
 	isSplit
 )
 
-// compare: two nodes that both hear one beacon now are in one component. It is
-// too early to tell if one of them may just be about to lose it, or if neither
-// hears any.
+// compare: two nodes that hear one beacon alike are in one component. Two that
+// hear none at all cannot tell.
 func (w *Watch) compare(mine, theirs *Probe) verdict {
 	if mine.Isolated || theirs.Isolated {
 		return isSplit // somebody without neighbours is always taken in
 	}
-	common := false
-	for _, a := range mine.Known {
-		for _, b := range theirs.Known {
-			if a.ID != b.ID {
-				continue
-			}
-			if max(a.Age, b.Age) <= w.freshness() {
-				return isSame
-			}
-			common = true
-		}
-	}
-	if common || len(mine.Known)+len(theirs.Known) == 0 {
+	ours, others := w.fresh(mine.Known), w.fresh(theirs.Known)
+	switch {
+	case haveCommon(ours, others):
+		return isSame
+	case len(ours)+len(others) == 0:
 		return isUnclear
 	}
 	return isSplit
 }
 
-// proven tells our component, unless one of the two is still forming.
-func (w *Watch) proven(now time.Time, mine, theirs *Probe, out Out) {
-	if mine.Isolated || theirs.Isolated || mine.Settled < settled || theirs.Settled < settled {
-		return
-	}
-	w.found(now, 0, w.Component(), lowest(theirs.Known), out)
+// fresh are the beacons that are heard, and not only remembered.
+func (w *Watch) fresh(list []Sighting) []Sighting {
+	return slices.DeleteFunc(slices.Clone(list), func(s Sighting) bool { return s.Age > w.freshFor() })
 }
 
-func lowest(list []Sighting) ident.ID {
-	if len(list) == 0 {
-		return ident.ID{}
+func haveCommon(a, b []Sighting) bool {
+	return slices.ContainsFunc(a, func(x Sighting) bool {
+		return slices.ContainsFunc(b, func(y Sighting) bool { return x.ID == y.ID })
+	})
+}
+
+// proven tells our component: unless one of the two is still forming, or both
+// remember one beacon. Then they were one a moment ago: a piece that broke off,
+// for instance when links died all around, is joined without ceremony.
+func (w *Watch) proven(now time.Time, mine, theirs *Probe, out Out) {
+	if mine.Isolated || theirs.Isolated || mine.Settled < settled || theirs.Settled < settled ||
+		haveCommon(mine.Known, theirs.Known) {
+		return
 	}
-	return list[0].ID
+	var name ident.ID
+	if fresh := w.fresh(theirs.Known); len(fresh) > 0 {
+		name = fresh[0].ID
+	}
+	w.found(now, 0, w.Component(), name, out)
 }
 
 // found notes another component, tells the program of the first one, and floods

@@ -75,6 +75,7 @@ type Config struct {
 
 	// Interval is the gap between beacons. Zero means 3 s, so that three missed
 	// ones show within ten seconds, at some 35 bytes a second for each node.
+	// Negative turns beacons and probes off: this node then only answers.
 	Interval time.Duration
 }
 
@@ -89,6 +90,7 @@ const (
 	settled   = 10 * time.Second // younger components merge without ceremony
 	reresolve = 30 * time.Second // gap between look-ups of a seed name
 	answerIn  = 3 * time.Second  // wait for the answer to a probe
+	maxProbes = 8                // under way at one time; a seed name may stand for thousands of addresses
 )
 
 // Watch is the machine. It may not be used by two goroutines at once.
@@ -233,7 +235,7 @@ func (w *Watch) Handle(now time.Time, link ident.Link, msg Message, out Out) {
 
 // Advance does what is due.
 func (w *Watch) Advance(now time.Time, out Out) {
-	w.listen(now, out)
+	w.listen(now)
 	w.consider(now, out)
 	if w.beaconing && !now.Before(w.beaconAt) {
 		w.beaconAt = now.Add(w.cfg.Interval)
@@ -258,7 +260,7 @@ func (w *Watch) Deadline() (at time.Time, ok bool) {
 	}
 	if w.beaconing {
 		sooner(w.beaconAt)
-	} else {
+	} else if !w.isOff() {
 		sooner(w.volunteer)
 	}
 	for _, o := range w.others {
@@ -268,7 +270,7 @@ func (w *Watch) Deadline() (at time.Time, ok bool) {
 		sooner(p.expires)
 	}
 	for _, t := range w.targets {
-		if !t.busy {
+		if !t.busy && !w.isOff() {
 			sooner(t.next)
 		}
 	}

@@ -134,6 +134,12 @@ func (b *book) rest(now time.Time, addr string, d time.Duration) {
 	}
 }
 
+// mayDial reports whether the address does not rest.
+func (b *book) mayDial(now time.Time, addr string) bool {
+	e, ok := b.byAddr[addr]
+	return !ok || !e.next.After(now)
+}
+
 // pick chooses at random among the best-ranked addresses that may be dialled
 // now and that skip does not refuse.
 func (b *book) pick(now time.Time, rng *rand.Rand, skip func(Contact) bool) (Contact, bool) {

@@ -19,8 +19,8 @@ type Config struct {
 	PingTimeout  time.Duration // a link silent for PingInterval+PingTimeout is dead
 
 	BookSize        int           // entries in the passive view
-	ShuffleInterval time.Duration // shortest gap between shuffles; negative turns them off
-	RotateInterval  time.Duration // mean gap between rotations; negative turns them off
+	ShuffleInterval time.Duration // longest first gap between shuffles, the shortest is half of it; negative turns them off
+	RotateInterval  time.Duration // shortest gap between rotations, the longest is twice that; negative turns them off
 }
 
 const (

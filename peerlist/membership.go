@@ -171,9 +171,13 @@ func (m *Membership) Handle(now time.Time, id ident.Link, msg Message, out Out) 
 	case *Disconnect:
 		m.onDisconnect(now, l, msg, out)
 	case *ForwardJoin:
-		m.onForwardJoin(now, l, msg, out)
+		if m.isNeighbor(l) { // walks lead through active views only
+			m.onForwardJoin(now, l, msg, out)
+		}
 	case *Shuffle:
-		m.onShuffle(now, l, msg, out)
+		if m.isNeighbor(l) {
+			m.onShuffle(now, l, msg, out)
+		}
 	case *Ping:
 		l.degree = int(msg.Degree)
 		out.Send(id, &Pong{Degree: m.degree(), Sent: msg.Sent})
@@ -200,9 +204,9 @@ func (m *Membership) LinkDown(now time.Time, id ident.Link, why Reason, out Out)
 	if m.remove(l) {
 		out.Down(id, why)
 		// It was alive a moment ago: worth another try, but not at once.
-		m.book.rest(now, l.Addr, retry.Blur(time.Second, m.cfg.Rand))
+		m.book.rest(now, l.reach(), retry.Blur(time.Second, m.cfg.Rand))
 	} else if l.Dialled != "" {
-		m.book.failed(now, l.Addr, m.cfg.Rand)
+		m.book.failed(now, l.reach(), m.cfg.Rand)
 		m.answer(l.tokens, ErrRefused, out)
 	}
 	m.fill(now, out)
@@ -304,6 +308,8 @@ func (m *Membership) neighbor(peer ident.ID) *link {
 	return nil
 }
 
+func (m *Membership) isNeighbor(l *link) bool { return slices.Contains(m.active, l) }
+
 func (m *Membership) request(peer ident.ID) *link {
 	for _, l := range m.waiting {
 		if l.asked && l.Peer.ID == peer {
@@ -349,7 +355,7 @@ func (m *Membership) letGo(now time.Time, l *link, why Reason, try []Contact, ou
 	out.Send(l.Link, &Disconnect{Reason: why, Try: try})
 	out.Close(l.Link, why)
 	out.Down(l.Link, why)
-	m.book.rest(now, l.Addr, retry.Blur(4*time.Second, m.cfg.Rand))
+	m.book.rest(now, l.reach(), retry.Blur(4*time.Second, m.cfg.Rand))
 }
 
 // sample draws contacts to tell the peer on link to: first nodes that look for

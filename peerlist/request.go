@@ -65,7 +65,7 @@ func (m *Membership) Remove(now time.Time, peer ident.ID, out Out) bool {
 	}
 	m.removed[peer] = now.Add(removedFor)
 	m.letGo(now, l, ReasonRemoved, m.sample(leaveSample, l), out)
-	m.book.rest(now, l.Addr, removedFor)
+	m.book.rest(now, l.reach(), removedFor)
 	m.fill(now, out)
 	return true
 }
@@ -80,6 +80,14 @@ func (m *Membership) at(addr string) *link {
 }
 
 func (l *link) isAt(addr string) bool { return l.Addr == addr || l.Dialled == addr }
+
+// reach is the address under which the book knows the peer.
+func (l *link) reach() string {
+	if l.Addr == "" {
+		return l.Dialled
+	}
+	return l.Addr
+}
 
 func (m *Membership) answer(tokens []uint64, err error, out Out) {
 	for _, t := range tokens {
@@ -152,6 +160,10 @@ func (m *Membership) LinkUp(now time.Time, c Conn, out Out) {
 // Adopt takes over a link that was dialled as a probe and has shown another
 // component: it is asked to become a bridge.
 func (m *Membership) Adopt(now time.Time, c Conn, out Out) {
+	if m.leaving {
+		out.Close(c.Link, ReasonLeave)
+		return
+	}
 	l := &link{Conn: c, heard: now, expires: now.Add(requestTimeout), purpose: toBridge}
 	m.note(now, l)
 	m.ask(now, l, out)
@@ -186,7 +198,7 @@ func (m *Membership) ask(now time.Time, l *link, out Out) {
 		out.Close(l.Link, ReasonDuplicate)
 		return
 	case banned && l.purpose != toAdd && now.Before(until):
-		m.book.rest(now, l.Addr, until.Sub(now))
+		m.book.rest(now, l.reach(), until.Sub(now))
 		out.Close(l.Link, ReasonRemoved)
 		return
 	case l.purpose == toBridge && !m.hasRoom():
@@ -246,7 +258,7 @@ func (m *Membership) isSeed(addr string) bool {
 // way when the peer gave it up.
 func (m *Membership) onRequest(now time.Time, l *link, prio Priority, join bool, out Out) {
 	peer := l.Peer.ID
-	if l.asked || slices.Contains(m.active, l) {
+	if l.asked || m.isNeighbor(l) {
 		return // a repeated request changes nothing
 	}
 	newcomer := Contact{peer, l.Addr}
@@ -366,18 +378,18 @@ func (m *Membership) onReply(now time.Time, l *link, r *NeighborReply, out Out) 
 		for _, t := range l.tokens {
 			m.adds = append(m.adds, add{t, l.Peer.ID, now.Add(requestTimeout)})
 		}
-		m.book.rest(now, l.Addr, time.Second)
+		m.book.rest(now, l.reach(), time.Second)
 		return
 	case ReasonFull:
 		m.answer(l.tokens, ErrPeer, out)
 	case ReasonRemoved:
 		m.removed[l.Peer.ID] = now.Add(removedFor)
-		m.book.rest(now, l.Addr, removedFor)
+		m.book.rest(now, l.reach(), removedFor)
 		m.answer(l.tokens, ErrRefused, out)
 	default:
 		m.answer(l.tokens, ErrRefused, out)
 	}
-	m.book.rest(now, l.Addr, afterRefusal.Delay(0, m.cfg.Rand))
+	m.book.rest(now, l.reach(), afterRefusal.Delay(0, m.cfg.Rand))
 }
 
 // makeRoom lets a well-connected neighbour go and offers it the newcomer, so
@@ -411,14 +423,18 @@ func (m *Membership) onDisconnect(now time.Time, l *link, d *Disconnect, out Out
 		out.Down(l.Link, d.Reason)
 	}
 	m.answer(l.tokens, ErrRefused, out)
+	if !wasNeighbor { // what a stranger offers is not followed
+		m.book.rest(now, l.reach(), afterRefusal.Delay(0, m.cfg.Rand))
+		return
+	}
 	switch d.Reason {
 	case ReasonLeave:
-		m.book.failed(now, l.Addr, m.cfg.Rand)
+		m.book.failed(now, l.reach(), m.cfg.Rand)
 	case ReasonRemoved:
 		m.removed[l.Peer.ID] = now.Add(removedFor)
-		m.book.rest(now, l.Addr, removedFor)
+		m.book.rest(now, l.reach(), removedFor)
 	default:
-		m.book.rest(now, l.Addr, retry.Blur(4*time.Second, m.cfg.Rand))
+		m.book.rest(now, l.reach(), retry.Blur(4*time.Second, m.cfg.Rand))
 	}
 	m.learn(l, d.Try)
 	if d.Reason == ReasonMakeRoom || d.Reason == ReasonLeave {
@@ -461,7 +477,7 @@ func (m *Membership) expire(now time.Time, out Out) {
 		m.drop(l, ReasonSilent, out)
 		m.answer(l.tokens, ErrTimeout, out)
 		if l.Dialled != "" {
-			m.book.failed(now, l.Addr, m.cfg.Rand)
+			m.book.failed(now, l.reach(), m.cfg.Rand)
 		}
 	}
 	m.adds = slices.DeleteFunc(m.adds, func(a add) bool {

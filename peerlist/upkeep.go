@@ -77,7 +77,7 @@ func (m *Membership) keepAlive(now time.Time, out Out) {
 			i--
 			out.Close(l.Link, ReasonSilent)
 			out.Down(l.Link, ReasonSilent)
-			m.book.failed(now, l.Addr, m.cfg.Rand)
+			m.book.failed(now, l.reach(), m.cfg.Rand)
 			continue
 		}
 		if l.Dialled != "" && !now.Before(l.pingAt) {
@@ -121,8 +121,9 @@ func (m *Membership) onForwardJoin(now time.Time, from *link, f *ForwardJoin, ou
 	next := m.step(from, c)
 	if f.TTL == 0 || next == nil {
 		m.book.learn(c, m.cfg.Rand)
-		// One place stays free for those who have nobody.
-		if m.canDial(c) && len(m.active)+m.requests()+len(m.dials) < m.cfg.MaxPeers-1 {
+		// One place stays free for those who have nobody. An address that has
+		// just failed rests: else any neighbour could have it dialled for ever.
+		if m.book.mayDial(now, c.Addr) && m.canDial(c) && len(m.active)+m.requests()+len(m.dials) < m.cfg.MaxPeers-1 {
 			m.dial(c.Addr, toAnswer, out)
 		}
 		return
@@ -195,7 +196,9 @@ func (m *Membership) onShuffle(now time.Time, from *link, s *Shuffle, out Out) {
 					}
 				}
 			}
-			out.Send(next.Link, &Shuffle{Sample: sample, TTL: min(s.TTL, activeWalk) - 1})
+			if len(sample) > 0 {
+				out.Send(next.Link, &Shuffle{Sample: sample, TTL: min(s.TTL, activeWalk) - 1})
+			}
 			return
 		}
 	}

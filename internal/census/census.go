@@ -69,14 +69,18 @@ func (c *Census) LinkDown(id ident.Link, out Out) {
 // Start begins a count. The result comes by Out.Counted, with the token.
 func (c *Census) Start(now time.Time, token uint64, out Out) {
 	c.last++
-	q := c.begin(c.self, c.last, 0, now.Add(answerIn))
+	q := c.begin(c.self, c.last, 0, now.Add(answerIn), out)
 	q.token = token
 	c.ask(q, out)
 }
 
-func (c *Census) begin(o ident.ID, number uint64, parent ident.Link, expires time.Time) *query {
+func (c *Census) begin(o ident.ID, number uint64, parent ident.Link, expires time.Time, out Out) *query {
 	if len(c.queries) >= maxQueries {
-		c.queries = c.queries[1:]
+		// The oldest ends early. Nobody's count is left without an answer.
+		if q := c.queries[0]; !q.done {
+			c.reply(q, false, out)
+		}
+		c.queries = slices.Delete(c.queries, 0, 1)
 	}
 	q := &query{origin: o, number: number, parent: parent, nodes: 1, expires: expires}
 	c.queries = append(c.queries, q)
@@ -142,7 +146,7 @@ func (c *Census) Handle(now time.Time, id ident.Link, msg Message, out Out) {
 		case q == nil:
 			// Shorter than the counting node's own wait, so that what was
 			// gathered here still arrives in time.
-			c.ask(c.begin(m.Origin, m.Query, id, now.Add(answerIn-perHop)), out)
+			c.ask(c.begin(m.Origin, m.Query, id, now.Add(answerIn-perHop), out), out)
 		case slices.Contains(q.waiting, id):
 			c.answered(q, id, 0, out)
 		case id != q.parent:

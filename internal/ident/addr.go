@@ -10,7 +10,11 @@ import (
 // to a peer on another machine, nor believed from one.
 func IsLoopback(addr string) bool {
 	if ap, err := netip.ParseAddrPort(addr); err == nil {
-		return ap.Addr().Unmap().IsLoopback() || ap.Addr().IsUnspecified()
+		ip := ap.Addr().Unmap()
+		return ip.IsLoopback() || ip.IsUnspecified()
 	}
-	return strings.HasPrefix(addr, "localhost:")
+	host := addr[:max(strings.LastIndexByte(addr, ':'), 0)]
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	// A port alone is this machine's; the names are those of RFC 6761, section 6.3.
+	return host == "" || host == "localhost" || strings.HasSuffix(host, ".localhost")
 }

@@ -20,6 +20,11 @@ type entry struct {
 }
 
 const (
+	// eventCost is what an event takes beside its body: the struct, its entry
+	// in the log and its place in the stream. Without it, a million events of a
+	// few bytes would take a hundred times the bound.
+	eventCost = 128
+
 	slab  = 64       // events allocated at once
 	chunk = 32 << 10 // bytes of bodies allocated at once
 )
@@ -63,15 +68,15 @@ func (h *history) pop() entry {
 	h.log[0] = entry{}
 	h.log = h.log[1:]
 	h.first++
-	h.bytes -= len(x.event.Body)
+	h.bytes -= len(x.event.Body) + eventCost
 	return x
 }
 
 // store adds an event and lets go of the oldest ones beyond the bound.
 func (t *Tree) store(now time.Time, s *stream, e *Event) {
 	t.history.log = append(t.history.log, entry{s, e})
-	t.history.bytes += len(e.Body)
-	for t.history.bytes > max(t.cfg.HistoryBytes, 0) && len(t.history.log) > 1 {
+	t.history.bytes += len(e.Body) + eventCost
+	for t.history.bytes > t.cfg.HistoryBytes && len(t.history.log) > 1 {
 		t.evict()
 	}
 }
@@ -90,7 +95,35 @@ func (t *Tree) expireHistory(now time.Time) {
 func (t *Tree) evict() {
 	x := t.history.pop()
 	if s := x.stream; s.at(x.event.Seq) == x.event {
+		t.places -= len(s.events)
 		s.drop(x.event.Seq)
+		t.places += len(s.events)
 		s.forgets(x.event.Born)
 	}
+}
+
+func (t *Tree) put(s *stream, e *Event) {
+	t.places += s.growth(e.Seq)
+	s.put(e)
+}
+
+// hasPlaces reports whether an event can be put in. If there are too many empty
+// places, only the next event of an origin can, and at the price of those that
+// are held already: they come again.
+func (t *Tree) hasPlaces(now time.Time, s *stream, seq uint64) bool {
+	if t.places+s.growth(seq) <= len(t.history.log)+maxEmpty {
+		return true
+	}
+	if seq != s.next {
+		return false
+	}
+	t.release(s)
+	s.forgets(now)
+	return true
+}
+
+// release lets go of all events of a stream. The history's log skips them.
+func (t *Tree) release(s *stream) {
+	t.places -= len(s.events)
+	s.events = nil
 }

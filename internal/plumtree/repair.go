@@ -11,6 +11,9 @@ import (
 func (t *Tree) announce(now time.Time, l *link, out Out) {
 	from := max(l.position, t.history.first)
 	l.position = t.history.end()
+	if t.cfg.LazyDelay < 0 {
+		return
+	}
 	var ranges []Range
 	for _, x := range t.history.log[from-t.history.first:] {
 		seq := x.event.Seq
@@ -45,7 +48,7 @@ func (t *Tree) onIHave(now time.Time, l *link, m *IHave, out Out) {
 		if m.Sync {
 			r.From = s.next // whatever is before what it holds, it may have had
 		}
-		if len(s.appendMissing(nil, r.From, r.To)) == 0 && r.To <= s.next+window {
+		if !s.misses(r.From, r.To) {
 			continue
 		}
 		fresh := !s.repairing
@@ -147,8 +150,12 @@ func (t *Tree) chooseHolder(s *stream) *link {
 			return l
 		}
 	}
-	s.tried = s.tried[:0]
+	s.tried = append(s.tried[:0], s.holder) // the next round
 	return t.link(s.holder)
+}
+
+func (t *Tree) hasUntried(s *stream) bool {
+	return slices.ContainsFunc(t.links, func(l *link) bool { return !slices.Contains(s.tried, l.id) })
 }
 
 // giveUp goes on without the first run of missing events, and says so: if later
@@ -202,11 +209,12 @@ func (t *Tree) serve(now time.Time, l *link, out Out) {
 			if miss != nil {
 				out.Send(l.id, miss)
 				r.From = miss.Range.To
+				room -= serveCost
 				continue
 			}
 			out.Push(l.id, e, now.Sub(e.Born))
 			r.From++
-			room -= len(e.Body) + 32
+			room -= len(e.Body) + serveCost
 		}
 		if r.From < r.To {
 			t.serveAt = now.Add(servePause)
@@ -247,10 +255,13 @@ func (t *Tree) find(r request) (*Event, *Miss) {
 			miss.Why = Evicted
 		}
 		*to = max(*to, s.base) // nothing is held below base
-		for *to < s.next && s.at(*to) == nil {
+		end := s.base + uint64(len(s.events))
+		for *to < end && s.at(*to) == nil {
 			*to++
 		}
-		*to = min(*to, s.next)
+		if *to >= end || *to > s.next { // nor at or above end
+			*to = s.next
+		}
 	}
 	return nil, miss
 }
@@ -275,12 +286,20 @@ func (t *Tree) onMiss(now time.Time, l *link, m *Miss, out Out) {
 		// Another neighbour may have them. When all were asked in vain, the
 		// wait for order ends it.
 		if m.Why == Evicted {
-			s.evicted = max(s.evicted, m.Range.To)
+			s.evicted = max(s.evicted, min(m.Range.To, s.high))
 		}
 		if !slices.Contains(s.denied, l.id) {
 			s.denied = append(s.denied, l.id)
 		}
 		s.asked, s.askAt = 0, now.Add(graftRetry/10)
+		if !t.hasUntried(s) {
+			if s.firstHeld() == 0 && s.evicted <= s.next {
+				// It was announced, and not even who announced it has it.
+				t.giveUp(now, s, out)
+				return
+			}
+			s.askAt = now.Add(graftRetry)
+		}
 	}
 	t.repair(now, s, out)
 }

@@ -56,6 +56,17 @@ func (s *stream) put(e *Event) {
 	s.events[e.Seq-s.base] = e
 }
 
+// growth is how many places more put takes for that number.
+func (s *stream) growth(seq uint64) int {
+	switch {
+	case len(s.events) == 0:
+		return 1
+	case seq < s.base:
+		return int(s.base - s.next)
+	}
+	return max(0, int(seq-s.base)+1-len(s.events))
+}
+
 // drop lets go of an event and of the empty places before the first one held.
 func (s *stream) drop(seq uint64) {
 	if s.at(seq) == nil {
@@ -91,6 +102,16 @@ func (s *stream) appendHeld(list []Range) []Range {
 		list = append(list, Range{s.origin, from, s.base + uint64(i)})
 	}
 	return list
+}
+
+// misses reports whether an event in [from, to) was not received.
+func (s *stream) misses(from, to uint64) bool {
+	for seq := max(from, s.next); seq < to; seq++ {
+		if s.at(seq) == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // appendMissing appends the runs in [from, to) that were not received.
@@ -154,12 +175,7 @@ func (t *Tree) forgetStream() {
 	}
 	s := t.order[victim]
 	t.complete(s)
-	for i, e := range s.events {
-		if e != nil {
-			s.events[i] = nil // the history's log skips what its stream let go of
-		}
-	}
-	s.events = nil
+	t.release(s)
 	delete(t.streams, s.origin)
 	t.order = append(t.order[:victim], t.order[victim+1:]...)
 }

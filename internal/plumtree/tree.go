@@ -51,13 +51,15 @@ type Config struct {
 	Self ident.Origin
 	Rand *rand.Rand
 
-	// HistoryBytes bounds the bodies kept; zero means 16 MiB. HistoryAge bounds
-	// their age; zero means 5 min. Negative keeps no more than order needs.
+	// HistoryBytes bounds the events kept, by their bodies and 128 bytes for
+	// each; zero means 16 MiB. HistoryAge bounds their age; zero means 5 min.
+	// Negative keeps little more than order needs: 1 MiB, twice OrderWait.
 	HistoryBytes int
 	HistoryAge   time.Duration
 
 	// LazyDelay is the gap between announcements on lazy links. Zero means
-	// 100 ms.
+	// 100 ms; negative turns announcements off, so that only an event that comes
+	// early shows what is missing.
 	LazyDelay time.Duration
 	// GraftDelay is how long an announced event may take to come by itself
 	// before it is asked for. Zero means 100 ms.
@@ -67,11 +69,18 @@ type Config struct {
 	// neighbour owes an answer, because its link is full or it is stalled, the
 	// wait is six times as long.
 	OrderWait time.Duration
+
+	// NoSync leaves out what a link begins with: telling each other what one
+	// holds. For measurements: what a split held up is lost then.
+	NoSync bool
 }
 
 const (
 	// window is how far past the next event of an origin others are taken in.
 	window = 8192
+	// maxEmpty bounds the places without an event in all streams: 8 bytes each,
+	// so that two events far apart are no way to take memory.
+	maxEmpty = 1 << 20
 	// maxStreams bounds the origins that are remembered.
 	maxStreams = 16384
 	// maxRanges is how many ranges go into one frame.
@@ -84,6 +93,7 @@ const (
 	// serveBytes goes out on one link at a time in answer to pulls, and after
 	// servePause the next, so that an outbox says in between if it is too much.
 	serveBytes = 256 << 10
+	serveCost  = 32 // of a frame, its body aside
 	servePause = 5 * time.Millisecond
 	// bornSlack widens the life of an asker by the time that its question may
 	// take on a busy machine: rather an event too many than one too few.
@@ -126,6 +136,7 @@ type Tree struct {
 	own     *stream
 	alone   uint64 // own events from here on were emitted with no neighbour
 	history history
+	places  int // of all streams, with an event or without
 
 	announceAt time.Time // next announcements on lazy links; zero: none pending
 	serveAt    time.Time // next turn of serving pulls; zero: none pending
@@ -164,7 +175,7 @@ func NewTree(now time.Time, cfg Config) *Tree {
 func (t *Tree) Emit(now time.Time, body []byte, out Out) uint64 {
 	e := t.history.event()
 	*e = Event{Origin: t.cfg.Self, Seq: t.own.next, Born: now, Body: body}
-	t.own.put(e)
+	t.put(t.own, e)
 	t.own.next++
 	t.own.high = t.own.next
 	t.store(now, t.own, e)
@@ -184,9 +195,12 @@ func (t *Tree) LinkUp(now time.Time, id ident.Link, out Out) {
 		}
 	}
 	t.links = append(t.links, &link{id: id, eager: true, position: t.history.end()})
+	if t.cfg.NoSync {
+		return
+	}
 	t.expireHistory(now)
-	var ranges []Range
-	for _, s := range t.order[max(0, len(t.order)-maxTold):] {
+	ranges := t.own.appendHeld(nil)
+	for _, s := range t.order[max(1, len(t.order)-maxTold):] { // the first one is our own
 		ranges = s.appendHeld(ranges)
 	}
 	for chunk := range slices.Chunk(ranges, maxRanges) {
@@ -334,7 +348,7 @@ func (t *Tree) spread(now time.Time, e *Event, from ident.Link, out Out) {
 		case l.id == from:
 		case l.pushes():
 			out.Push(l.id, e, age)
-		case t.announceAt.IsZero():
+		case t.announceAt.IsZero() && t.cfg.LazyDelay > 0:
 			t.announceAt = now.Add(t.cfg.LazyDelay)
 		}
 	}
@@ -379,15 +393,15 @@ func (t *Tree) onGossip(now time.Time, l *link, g *Gossip, out Out) {
 		return
 	}
 	s.high = max(s.high, g.Seq+1)
-	if g.Seq-s.next >= window {
+	if g.Seq-s.next >= window || !t.hasPlaces(now, s, g.Seq) {
 		// Too far ahead to keep. It comes again when what is before it has.
 		t.Stats.Dropped++
 		t.miss(now, s, l.id)
 		return
 	}
 	e := t.history.event()
-	*e = Event{Origin: g.Origin, Seq: g.Seq, Round: g.Round, Born: now.Add(-g.Age), Body: t.history.copy(g.Body)}
-	s.put(e)
+	*e = Event{Origin: g.Origin, Seq: g.Seq, Round: g.Round, Born: now.Add(-max(g.Age, 0)), Body: t.history.copy(g.Body)}
+	t.put(s, e)
 	s.heard = now
 	t.store(now, s, e)
 	t.spread(now, e, l.id, out)

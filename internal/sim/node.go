@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/ident"
@@ -15,6 +16,7 @@ type Node struct {
 	Index   int
 	Addr    string
 	ID      ident.ID
+	Epoch   uint64
 	Alive   bool
 	Machine *overlay.Machine
 
@@ -31,13 +33,12 @@ type Node struct {
 
 	net    *Net
 	seeds  []string
-	born   time.Time
 	silent bool // crashed without a reset
-	paused bool
 	last   ident.Link
 	links  map[ident.Link]*half // look-ups only
 	order  []ident.Link         // of links that came up, some gone
 	wake   time.Time
+	spins  int
 }
 
 // half is one end of a link.
@@ -66,6 +67,9 @@ func (node *Node) Do(f func(m *overlay.Machine, now time.Time, out overlay.Out))
 
 // Peers are the nodes at the other end of this node's active view.
 func (node *Node) Peers() (list []*Node) {
+	if !node.Alive {
+		return nil
+	}
 	for c := range node.Machine.Neighbors {
 		if h := node.links[c.Link]; h != nil {
 			list = append(list, h.peer.node)
@@ -87,6 +91,12 @@ func (node *Node) later(d time.Duration, do func(m *overlay.Machine)) {
 // Dial implements overlay.Out.
 func (node *Node) Dial(d overlay.Dial) {
 	n := node.net
+	n.note(node, "dials", 0, func() string {
+		if d.Probe {
+			return n.listener(d.Addr) + " to probe it"
+		}
+		return n.listener(d.Addr)
+	})
 	to := n.addrs[d.Addr]
 	lag := n.cfg.Delay + time.Duration(n.Rand.Int64N(int64(n.cfg.Delay)+1))
 	fail := func(after time.Duration, err error) {
@@ -113,7 +123,7 @@ func (n *Net) connect(from, to *Node, d overlay.Dial, lag time.Duration) {
 	a.peer, b.peer = b, a
 	conn := func(h *half) peerlist.Conn {
 		p := h.peer.node
-		return peerlist.Conn{Link: h.id, Peer: ident.Origin{ID: p.ID, Epoch: uint64(p.born.UnixMilli())}, Addr: p.Addr}
+		return peerlist.Conn{Link: h.id, Peer: ident.Origin{ID: p.ID, Epoch: p.Epoch}, Addr: p.Addr}
 	}
 	a.peer.after(0, func(m *overlay.Machine) { m.LinkUp(n.now, conn(b), nil, to) })
 	a.after(2*lag, func(m *overlay.Machine) {
@@ -180,6 +190,9 @@ func (h *half) end(n *Net) {
 func (node *Node) Send(to ident.Link, msg any) {
 	if h := node.links[to]; h != nil && h.open {
 		p := h.peer
+		node.net.note(node, "->", uint64(to), func() string {
+			return fmt.Sprintf("n%d %s", p.node.Index, node.net.describe(msg))
+		})
 		p.after(h.lag, func(m *overlay.Machine) { m.Handle(node.net.now, p.id, msg, p.node) })
 	}
 }
@@ -190,8 +203,11 @@ func (node *Node) Push(to ident.Link, e *plumtree.Event, age time.Duration) {
 }
 
 // Close implements overlay.Out.
-func (node *Node) Close(id ident.Link, _ peerlist.Reason) {
+func (node *Node) Close(id ident.Link, why peerlist.Reason) {
 	if h := node.links[id]; h != nil {
+		node.net.note(node, "closes", uint64(id), func() string {
+			return fmt.Sprintf("link to n%d (%s)", h.peer.node.Index, why)
+		})
 		h.end(node.net)
 		delete(node.links, id)
 	}
@@ -203,15 +219,24 @@ func (node *Node) Resolve(seed string) {
 }
 
 // PeerUp implements overlay.Out.
-func (node *Node) PeerUp(peerlist.Conn) { node.Ups++ }
+func (node *Node) PeerUp(c peerlist.Conn) {
+	node.net.note(node, "gains", uint64(c.Link), func() string { return node.net.name(c.Peer.ID) })
+	node.Ups++
+}
 
 // PeerDown implements overlay.Out.
-func (node *Node) PeerDown(_ peerlist.Conn, why peerlist.Reason) {
+func (node *Node) PeerDown(c peerlist.Conn, why peerlist.Reason) {
+	node.net.note(node, "loses", uint64(c.Link), func() string {
+		return fmt.Sprintf("%s (%s)", node.net.name(c.Peer.ID), why)
+	})
 	node.Downs = append(node.Downs, why)
 }
 
 // Deliver implements overlay.Out.
 func (node *Node) Deliver(e *plumtree.Event) {
+	node.net.note(node, "delivers", e.Seq, func() string {
+		return fmt.Sprintf("%s event %d", node.net.name(e.Origin.ID), e.Seq)
+	})
 	if node.OnDeliver != nil {
 		node.OnDeliver(e)
 		return
@@ -220,10 +245,16 @@ func (node *Node) Deliver(e *plumtree.Event) {
 }
 
 // Gap implements overlay.Out.
-func (node *Node) Gap(missing plumtree.Range) { node.Gaps = append(node.Gaps, missing) }
+func (node *Node) Gap(missing plumtree.Range) {
+	node.net.note(node, "misses", missing.From, func() string { return node.net.ranges([]plumtree.Range{missing})[1:] })
+	node.Gaps = append(node.Gaps, missing)
+}
 
 // Notify implements overlay.Out.
-func (node *Node) Notify(n netsplit.Notice) { node.Notices = append(node.Notices, n) }
+func (node *Node) Notify(n netsplit.Notice) {
+	node.net.note(node, "says", 0, func() string { return node.net.notice(n) })
+	node.Notices = append(node.Notices, n)
+}
 
 // Added implements overlay.Out.
 func (node *Node) Added(token uint64, err error) {

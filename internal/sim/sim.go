@@ -31,6 +31,7 @@ type Config struct {
 	Delay       time.Duration // one way; a link draws its own between this and twice this. Zero means 1 ms
 	DialTimeout time.Duration // zero means 1.5 s
 	Overlay     overlay.Config
+	Trace       func(line string) // takes a line for each thing that a node does; may be nil
 }
 
 // Net is the network and all its nodes. One goroutine may use it.
@@ -42,8 +43,11 @@ type Net struct {
 	queue events
 	count uint64 // entries put into the queue, ever
 	Nodes []*Node
-	addrs map[string]*Node // look-ups only
-	sides []int            // per node; nodes on different sides of a cut do not hear each other
+	addrs map[string]*Node   // look-ups only
+	ids   map[ident.ID]*Node // look-ups only
+	sides []int              // per node; nodes on different sides of a cut do not hear each other
+	pairs map[[2]int]bool    // nodes that do not hear each other whatever their sides; look-ups only
+	hash  uint64
 	Steps uint64
 }
 
@@ -62,6 +66,9 @@ func New(cfg Config) *Net {
 		now:   start,
 		start: start,
 		addrs: make(map[string]*Node),
+		ids:   make(map[ident.ID]*Node),
+		pairs: make(map[[2]int]bool),
+		hash:  14695981039346656037, // the basis of FNV-1a
 	}
 }
 
@@ -95,10 +102,10 @@ func (n *Net) Start(node *Node) {
 	cfg.Addr = node.Addr
 	cfg.Seeds = node.seeds
 	cfg.Rand = rand.New(rand.NewPCG(n.Rand.Uint64(), n.Rand.Uint64()))
-	node.ID = id
-	node.Alive, node.paused = true, false
-	node.wake = time.Time{}
-	node.born = n.now
+	node.ID, node.Epoch = id, cfg.Self.Epoch
+	n.ids[id] = node
+	node.Alive = true
+	node.wake = time.Time{} // of an earlier life
 	node.Machine = overlay.New(n.now, cfg)
 	node.Machine.Start(n.now, node)
 	n.after(node)
@@ -111,9 +118,16 @@ func (n *Net) Cut(side func(i int) int) {
 	}
 }
 
+// CutPair parts two nodes: they hear nothing of each other, all others do.
+func (n *Net) CutPair(a, b *Node) {
+	n.pairs[[2]int{a.Index, b.Index}] = true
+	n.pairs[[2]int{b.Index, a.Index}] = true
+}
+
 // Heal ends all cuts. What was under way arrives.
 func (n *Net) Heal() {
 	n.Cut(func(int) int { return 0 })
+	clear(n.pairs)
 	for _, node := range n.Nodes {
 		for _, id := range node.order {
 			if h := node.links[id]; h != nil {
@@ -123,7 +137,15 @@ func (n *Net) Heal() {
 	}
 }
 
-func (n *Net) isCut(a, b *Node) bool { return n.sides[a.Index] != n.sides[b.Index] }
+func (n *Net) isCut(a, b *Node) bool {
+	return n.sides[a.Index] != n.sides[b.Index] || n.pairs[[2]int{a.Index, b.Index}]
+}
+
+// Leave ends a node in good manners.
+func (n *Net) Leave(node *Node) {
+	node.Machine.Leave(n.now, node)
+	n.Crash(node, true)
+}
 
 // Crash ends a node without a word. With reset its peers notice at once, as
 // when a process dies and its machine lives on; without, they hear nothing.
@@ -170,6 +192,9 @@ func (n *Net) at(t time.Time, do func()) {
 	heap.Push(&n.queue, event{t, n.count, do})
 }
 
+// maxSpins is how often in a row a machine may be due at once after Advance.
+const maxSpins = 1000
+
 // after re-arms the node's deadline.
 func (n *Net) after(node *Node) {
 	at, ok := node.Machine.Deadline()
@@ -182,12 +207,19 @@ func (n *Net) after(node *Node) {
 	node.wake = at
 	machine := node.Machine
 	n.at(at, func() {
-		if node.Machine != machine || !node.wake.Equal(at) || node.paused {
+		if node.Machine != machine || !node.wake.Equal(at) {
 			return
 		}
 		node.wake = time.Time{}
 		if due, ok := machine.Deadline(); ok && !due.After(n.now) {
 			machine.Advance(n.now, node)
+		}
+		if due, ok := machine.Deadline(); ok && !due.After(n.now) {
+			if node.spins++; node.spins > maxSpins {
+				panic(fmt.Sprintf("sim: seed %d: node %d wants Advance at %v again and again", n.cfg.Seed, node.Index, n.Now()))
+			}
+		} else {
+			node.spins = 0
 		}
 		n.after(node)
 	})

@@ -1,0 +1,101 @@
+package sim_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/overlay"
+	"github.com/smokesignal-go/smokesignal/internal/sim"
+)
+
+// Each of these stories runs twice: as things are, and with the mechanism off
+// that it is about. It must go wrong then, or nobody knows what it proves.
+func ablate(t *testing.T, cfg overlay.Config, off func(cfg *overlay.Config), story func(w *world) (good bool)) {
+	t.Helper()
+	run := func(cfg overlay.Config) bool { return story(newWorld(t, sim.Config{Seed: 1, Overlay: cfg})) }
+	if !run(cfg) {
+		t.Error("with the mechanism on, it went wrong")
+	}
+	off(&cfg)
+	if run(cfg) {
+		t.Error("with the mechanism off, it went well all the same")
+	}
+}
+
+// The last event before a silence is lost on the tree: only an announcement can
+// tell.
+func TestWithoutAnnouncementsALostEventStaysLost(t *testing.T) {
+	ablate(t, overlay.Config{}, func(cfg *overlay.Config) { cfg.Tree.LazyDelay = -1 }, func(w *world) bool {
+		for range 3 {
+			w.join(sim.Addr(0))
+		}
+		w.wantSettled(10 * time.Second)
+		w.emit(w.Nodes[0]) // the duplicates prune the third link
+		w.Run(5 * time.Second)
+		w.CutPair(w.Nodes[0], w.Nodes[2])
+		w.emit(w.Nodes[0])
+		w.Run(time.Second)
+		return w.heard[w.Nodes[2]][w.origin(w.Nodes[0])].last == 2
+	})
+}
+
+// What was said during a split is told when the halves meet again.
+func TestWithoutSyncASplitLosesEvents(t *testing.T) {
+	ablate(t, overlay.Config{}, func(cfg *overlay.Config) { cfg.Tree.NoSync = true }, func(w *world) bool {
+		w.form(40, 2)
+		w.Run(15 * time.Second)
+		w.halves()
+		w.Run(10 * time.Second) // until every link across is gone
+		speaker := w.Nodes[4]
+		w.emit(speaker)
+		w.Run(5 * time.Second)
+		w.Heal()
+		w.wantWhole(20 * time.Second)
+		w.Run(10 * time.Second)
+		for _, node := range w.Living() {
+			if tale := w.heard[node][w.origin(speaker)]; node != speaker && (tale == nil || tale.last != 1) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// Two halves in which everybody is content have no reason to look for the other.
+// (Rotation would bring them together sooner or later, so it is off.)
+func TestWithoutProbesASplitLasts(t *testing.T) {
+	var cfg overlay.Config
+	cfg.Membership.RotateInterval = -1
+	ablate(t, cfg, func(cfg *overlay.Config) { cfg.Watch.Interval = -1 }, func(w *world) bool {
+		w.form(60, 2)
+		w.Run(30 * time.Second)
+		w.halves()
+		w.Run(2 * time.Minute)
+		w.Heal()
+		return w.RunUntil(20*time.Second, func() bool { return len(w.Components()) == 1 })
+	})
+}
+
+// One bridge joins the halves, and rotation makes them one.
+func TestWithoutRotationHalvesStayFarApart(t *testing.T) {
+	ablate(t, overlay.Config{}, func(cfg *overlay.Config) { cfg.Membership.RotateInterval = -1 }, func(w *world) bool {
+		w.form(60, 2)
+		w.Run(30 * time.Second)
+		w.halves()
+		w.Run(30 * time.Second)
+		w.Heal()
+		w.wantWhole(20 * time.Second)
+		w.Run(10 * time.Minute)
+		across, links := 0, 0
+		for _, node := range w.Living() {
+			for _, p := range node.Peers() {
+				links++
+				if node.Index%2 != p.Index%2 {
+					across++
+				}
+			}
+		}
+		w.t.Logf("%d of %d links lead across", across/2, links/2)
+		return across > links/4
+	})
+}

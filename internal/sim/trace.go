@@ -1,0 +1,154 @@
+package sim
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/census"
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+	"github.com/smokesignal-go/smokesignal/netsplit"
+	"github.com/smokesignal-go/smokesignal/peerlist"
+)
+
+// note records that a node did something. It goes into the hash always, and
+// into the trace as a line if somebody wants it; what is shown is not evaluated
+// otherwise. The number tells like actions apart: a link, or a sequence number.
+func (n *Net) note(node *Node, verb string, number uint64, show func() string) {
+	n.mix(uint64(n.now.UnixNano()))
+	n.mix(uint64(node.Index))
+	for i := range len(verb) {
+		n.mix(uint64(verb[i]))
+	}
+	n.mix(number)
+	if n.cfg.Trace != nil {
+		n.cfg.Trace(strings.TrimRight(fmt.Sprintf("%9.3fs  n%d %s %s", n.Now().Seconds(), node.Index, verb, show()), " "))
+	}
+}
+
+// mix is a step of FNV-1a, by words.
+func (n *Net) mix(x uint64) { n.hash = (n.hash ^ x) * 1099511628211 }
+
+// Hash sums up all that was done so far: which node did what, when, on which
+// link. Two runs from one seed have the same one.
+func (n *Net) Hash() uint64 { return n.hash }
+
+// name is the node with that ID, as the trace calls it.
+func (n *Net) name(id ident.ID) string {
+	if id.IsZero() {
+		return "nobody"
+	}
+	if node, ok := n.ids[id]; ok {
+		return fmt.Sprintf("n%d", node.Index)
+	}
+	return id.Short()
+}
+
+// listener names the node that listens on an address.
+func (n *Net) listener(addr string) string {
+	if node, ok := n.addrs[addr]; ok {
+		return fmt.Sprintf("n%d", node.Index)
+	}
+	return addr
+}
+
+func (n *Net) ranges(list []plumtree.Range) string {
+	var b strings.Builder
+	for _, r := range list {
+		fmt.Fprintf(&b, " %s[%d,%d)", n.name(r.Origin.ID), r.From, r.To)
+	}
+	return b.String()
+}
+
+func (n *Net) contacts(list []peerlist.Contact) string {
+	var b strings.Builder
+	for _, c := range list {
+		fmt.Fprintf(&b, " %s", n.listener(c.Addr))
+	}
+	return b.String()
+}
+
+func (n *Net) sightings(isolated bool, known []netsplit.Sighting) string {
+	if isolated {
+		return "isolated"
+	}
+	if len(known) == 0 {
+		return "hears nobody"
+	}
+	text := "hears"
+	for _, s := range known {
+		text += " " + n.name(s.ID)
+	}
+	return text
+}
+
+// describe gives a message in words that a person can follow.
+func (n *Net) describe(msg any) string {
+	switch m := msg.(type) {
+	case *peerlist.Join:
+		if m.AsSeed {
+			return fmt.Sprintf("JOIN %s, as a seed", priority(m.Priority))
+		}
+		return fmt.Sprintf("JOIN %s", priority(m.Priority))
+	case *peerlist.ForwardJoin:
+		return fmt.Sprintf("FORWARDJOIN %s ttl %d", n.listener(m.Newcomer.Addr), m.TTL)
+	case *peerlist.Neighbor:
+		return fmt.Sprintf("NEIGHBOR %s", priority(m.Priority))
+	case *peerlist.NeighborReply:
+		if m.Accepted {
+			return fmt.Sprintf("NEIGHBORREPLY accepted, sample%s", n.contacts(m.Sample))
+		}
+		return fmt.Sprintf("NEIGHBORREPLY refused (%s), sample%s", m.Reason, n.contacts(m.Sample))
+	case *peerlist.Disconnect:
+		return fmt.Sprintf("DISCONNECT (%s), try%s", m.Reason, n.contacts(m.Try))
+	case *peerlist.Shuffle:
+		return fmt.Sprintf("SHUFFLE ttl %d%s", m.TTL, n.contacts(m.Sample))
+	case *peerlist.Ping:
+		return "PING"
+	case *peerlist.Pong:
+		return "PONG"
+	case *netsplit.Beacon:
+		return fmt.Sprintf("BEACON %s count %d", n.name(m.Origin.ID), m.Count)
+	case *netsplit.Probe:
+		return "PROBE " + n.sightings(m.Isolated, m.Known)
+	case *netsplit.ProbeReply:
+		return "PROBEREPLY " + n.sightings(m.Isolated, m.Known)
+	case *netsplit.Split:
+		return fmt.Sprintf("SPLIT %s from %s", n.name(m.Ours), n.name(m.Other))
+	case *plumtree.Gossip:
+		return fmt.Sprintf("GOSSIP %s event %d round %d", n.name(m.Origin.ID), m.Seq, m.Round)
+	case *plumtree.IHave:
+		if m.Sync {
+			return "IHAVE sync" + n.ranges(m.Ranges)
+		}
+		return "IHAVE" + n.ranges(m.Ranges)
+	case *plumtree.Graft:
+		return "GRAFT" + n.ranges(m.Ranges)
+	case *plumtree.Prune:
+		return "PRUNE"
+	case *plumtree.Miss:
+		return fmt.Sprintf("MISS%s %s", n.ranges([]plumtree.Range{m.Range}), m.Why)
+	case *census.Count:
+		return fmt.Sprintf("COUNT %d of %s", m.Query, n.name(m.Origin))
+	case *census.CountReply:
+		return fmt.Sprintf("COUNTREPLY %d of %s: %d", m.Query, n.name(m.Origin), m.Nodes)
+	}
+	return fmt.Sprintf("%T", msg)
+}
+
+func priority(p peerlist.Priority) string { return [...]string{"low", "high", "bridge"}[min(p, 2)] }
+
+func (n *Net) notice(notice netsplit.Notice) string {
+	switch x := notice.(type) {
+	case netsplit.Found:
+		return fmt.Sprintf("netsplit found: %s and %s", n.name(x.Ours), n.name(x.Other))
+	case netsplit.Healed:
+		return fmt.Sprintf("netsplit healed after %v", x.For.Round(time.Millisecond))
+	case netsplit.SeedLost:
+		return fmt.Sprintf("seed lost: %s: %v", n.listener(x.Addr), x.Err)
+	case netsplit.SeedBack:
+		return fmt.Sprintf("seed back: %s", n.listener(x.Addr))
+	}
+	return fmt.Sprintf("%T", notice)
+}

@@ -1,0 +1,274 @@
+package sim_test
+
+import (
+	"flag"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/overlay"
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+	"github.com/smokesignal-go/smokesignal/internal/sim"
+	"github.com/smokesignal-go/smokesignal/netsplit"
+	"github.com/smokesignal-go/smokesignal/peerlist"
+)
+
+// world is a network with a notebook: what was emitted, and who heard what. A
+// duplicate or a pair in the wrong order ends the test where it happens.
+type world struct {
+	*sim.Net
+	t        *testing.T
+	seed     uint64
+	min, max int
+	emitted  map[*sim.Node]uint64 // by the life that runs; the last number
+	heard    map[*sim.Node]map[ident.Origin]*tale
+	told     int // netsplits that everybody was told of
+}
+
+// tale is what one node heard of one origin.
+type tale struct {
+	first, last uint64
+	holes       uint64 // numbers skipped after the first
+}
+
+func newWorld(t *testing.T, cfg sim.Config) *world {
+	t.Helper()
+	w := &world{
+		Net: sim.New(cfg), t: t, seed: cfg.Seed, min: 3, max: 5,
+		emitted: make(map[*sim.Node]uint64),
+		heard:   make(map[*sim.Node]map[ident.Origin]*tale),
+	}
+	if m := cfg.Overlay.Membership; m.MinPeers > 0 {
+		w.min, w.max = m.MinPeers, m.MaxPeers
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("seed %d, at %v", w.seed, w.Now())
+		}
+	})
+	return w
+}
+
+func (w *world) fatalf(format string, args ...any) {
+	w.t.Helper()
+	w.t.Fatalf("seed %d, at %v: %s", w.seed, w.Now(), fmt.Sprintf(format, args...))
+}
+
+// begin starts a node that has no life at the moment.
+func (w *world) begin(node *sim.Node) {
+	w.emitted[node] = 0
+	heard := make(map[ident.Origin]*tale)
+	w.heard[node] = heard
+	node.Delivered, node.Gaps, node.Notices, node.Downs, node.Ups = nil, nil, nil, nil, 0
+	node.OnDeliver = func(e *plumtree.Event) {
+		told, ok := heard[e.Origin]
+		switch {
+		case e.Origin.ID == node.ID:
+			w.fatalf("node %d hears its own event %d", node.Index, e.Seq)
+		case !ok:
+			heard[e.Origin] = &tale{first: e.Seq, last: e.Seq}
+		case e.Seq <= told.last:
+			w.fatalf("node %d hears event %d of %s after %d", node.Index, e.Seq, e.Origin, told.last)
+		default:
+			told.holes += e.Seq - told.last - 1
+			told.last = e.Seq
+		}
+	}
+	w.Start(node)
+}
+
+// form starts n nodes at one instant; the first ones are the seeds.
+func (w *world) form(n, seeds int) {
+	w.t.Helper()
+	var addrs []string
+	for i := range seeds {
+		addrs = append(addrs, sim.Addr(i))
+	}
+	for range n {
+		w.begin(w.Add(addrs...))
+	}
+	w.wantSettled(20 * time.Second)
+}
+
+// join starts one more node, and returns it.
+func (w *world) join(seeds ...string) *sim.Node {
+	node := w.Add(seeds...)
+	w.begin(node)
+	return node
+}
+
+func (w *world) emit(node *sim.Node) {
+	w.emitted[node] = node.Emit(fmt.Appendf(nil, "\x01xevent of node %d at %v", node.Index, w.Now()))
+}
+
+// talk lets nodes drawn at random emit, one every gap, for a while.
+func (w *world) talk(d, gap time.Duration) {
+	for range int(d / gap) {
+		living := w.Living()
+		w.emit(living[w.Rand.IntN(len(living))])
+		w.Run(gap)
+	}
+}
+
+// halves cuts the network in two, by even and odd.
+func (w *world) halves() { w.Cut(func(i int) int { return i % 2 }) }
+
+// crash ends a share of the nodes that spare does not protect.
+func (w *world) crash(share float64, reset bool, spare ...*sim.Node) {
+	living := slices.DeleteFunc(w.Living(), func(n *sim.Node) bool { return slices.Contains(spare, n) })
+	w.Rand.Shuffle(len(living), func(i, j int) { living[i], living[j] = living[j], living[i] })
+	for _, node := range living[:int(share*float64(len(living)))] {
+		w.Crash(node, reset)
+	}
+}
+
+// wantWhole waits until all that live are one component.
+func (w *world) wantWhole(within time.Duration) time.Duration {
+	w.t.Helper()
+	from := w.Now()
+	if !w.RunUntil(within, func() bool { return len(w.Components()) == 1 }) {
+		groups := w.Components()
+		w.fatalf("%d components, the largest has %d of %d nodes", len(groups), len(groups[0]), len(w.Living()))
+	}
+	return w.Now() - from
+}
+
+// wantSettled waits until the living are one component and each has enough
+// neighbours, and not too many.
+func (w *world) wantSettled(within time.Duration) {
+	w.t.Helper()
+	enough := min(w.min, len(w.Living())-1)
+	if !w.RunUntil(within, func() bool {
+		for _, node := range w.Living() {
+			if d := node.Machine.Degree(); d < enough || d > w.max {
+				return false
+			}
+		}
+		return len(w.Components()) == 1 && w.disagreement() == ""
+	}) {
+		var few []string
+		for _, node := range w.Living() {
+			if d := node.Machine.Degree(); d < enough || d > w.max {
+				few = append(few, fmt.Sprintf("n%d has %d", node.Index, d))
+			}
+		}
+		w.fatalf("not settled: %d components; %v; %s", len(w.Components()), few, w.disagreement())
+	}
+}
+
+// disagreement is a link that one end counts and the other does not.
+func (w *world) disagreement() string {
+	for _, node := range w.Living() {
+		seen := map[*sim.Node]bool{}
+		for _, p := range node.Peers() {
+			if seen[p] || p == node {
+				return fmt.Sprintf("n%d counts n%d twice, or itself", node.Index, p.Index)
+			}
+			seen[p] = true
+			if !slices.Contains(p.Peers(), node) {
+				return fmt.Sprintf("n%d counts n%d, and not the other way round", node.Index, p.Index)
+			}
+		}
+	}
+	return ""
+}
+
+// mark remembers how far all origins are, and what was heard of them.
+func (w *world) mark() (m mark) {
+	m.emitted = make(map[ident.Origin]uint64)
+	m.holes = make(map[*sim.Node]map[ident.Origin]uint64)
+	for _, node := range w.Living() {
+		m.emitted[w.origin(node)] = w.emitted[node]
+		holes := make(map[ident.Origin]uint64)
+		for o, tale := range w.heard[node] {
+			holes[o] = tale.holes
+		}
+		m.holes[node] = holes
+	}
+	return m
+}
+
+type mark struct {
+	emitted map[ident.Origin]uint64
+	holes   map[*sim.Node]map[ident.Origin]uint64
+}
+
+func (w *world) origin(node *sim.Node) ident.Origin {
+	return ident.Origin{ID: node.ID, Epoch: node.Epoch}
+}
+
+// wantAllSince gives the events that were emitted since the mark, by nodes that
+// live, some time to reach everybody that lived at the mark and lives now.
+func (w *world) wantAllSince(m mark, within time.Duration) {
+	w.t.Helper()
+	missing := func() string {
+		for _, from := range w.Living() {
+			o := w.origin(from)
+			start, ok := m.emitted[o]
+			if !ok || w.emitted[from] == start {
+				continue
+			}
+			for _, to := range w.Living() {
+				before, ok := m.holes[to]
+				if !ok || to == from {
+					continue
+				}
+				tale := w.heard[to][o]
+				switch {
+				case tale == nil:
+					return fmt.Sprintf("n%d heard nothing of n%d", to.Index, from.Index)
+				case tale.last != w.emitted[from]:
+					return fmt.Sprintf("n%d heard events of n%d up to %d of %d", to.Index, from.Index, tale.last, w.emitted[from])
+				case tale.holes != before[o] || tale.first > start+1:
+					return fmt.Sprintf("n%d heard events of n%d from %d on, and %d are missing since", to.Index, from.Index, tale.first, tale.holes-before[o])
+				}
+			}
+		}
+		return ""
+	}
+	if !w.RunUntil(within, func() bool { return missing() == "" }) {
+		w.fatalf("%s", missing())
+	}
+}
+
+// gaps is how many events the living were told that they will not get.
+func (w *world) gaps() (n uint64) {
+	for _, node := range w.Living() {
+		for _, g := range node.Gaps {
+			n += g.To - g.From
+		}
+	}
+	return n
+}
+
+// notices counts the notices of one kind at a node.
+func notices[N netsplit.Notice](node *sim.Node) (n int) {
+	for _, x := range node.Notices {
+		if _, ok := x.(N); ok {
+			n++
+		}
+	}
+	return n
+}
+
+// forget clears what was noticed so far.
+func (w *world) forget() {
+	for _, node := range w.Nodes {
+		node.Notices, node.Downs, node.Ups, node.Gaps = nil, nil, 0, nil
+	}
+}
+
+func bounds(minPeers, maxPeers int) overlay.Config {
+	return overlay.Config{Membership: peerlist.Config{MinPeers: minPeers, MaxPeers: maxPeers}}
+}
+
+var moreSeeds = flag.Uint64("seeds", 0, "run each story with so many seeds, instead of its own number")
+
+// seeds runs a story with some seeds.
+func seeds(t *testing.T, n uint64, story func(t *testing.T, seed uint64)) {
+	for seed := range max(n, *moreSeeds) {
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) { story(t, seed) })
+	}
+}
