@@ -237,7 +237,12 @@ func (m *Membership) ask(now time.Time, l *link, out Out) {
 // place of a link between two full nodes (which costs neither of them one)
 // still leaves us within our own bound.
 func (m *Membership) insistence() Priority {
-	if m.rounds >= patience && (len(m.active) == 0 || len(m.active)+2 <= m.cfg.MaxPeers) {
+	switch {
+	case m.rounds < patience:
+		return Low
+	case len(m.active) == 0:
+		return High
+	case len(m.active)+2 <= m.cfg.MaxPeers && m.rounds >= patience+2:
 		return High
 	}
 	return Low
@@ -356,7 +361,7 @@ func (m *Membership) onReply(now time.Time, l *link, r *NeighborReply, out Out) 
 		return
 	}
 	l.degree = int(r.Degree)
-	fresh := m.learn(l, r.Sample)
+	m.learn(l, r.Sample)
 	if r.Accepted {
 		switch l.purpose {
 		case toBridge, toAdd:
@@ -368,9 +373,6 @@ func (m *Membership) onReply(now time.Time, l *link, r *NeighborReply, out Out) 
 			m.offer(l, replySample, 0, out)
 		}
 		return
-	}
-	if fresh > 0 && len(m.active) > 0 {
-		m.rounds = 0
 	}
 	m.drop(l, r.Reason, out)
 	switch r.Reason {

@@ -11,8 +11,9 @@ import (
 var betweenRounds = retry.Policy{Min: 100 * time.Millisecond, Max: 5 * time.Second}
 
 // fill looks for neighbours while there are fewer than MinPeers. A round ends
-// when nobody is left to ask; then it waits, asks the seeds for fresh contacts,
-// and after a few rounds in vain it insists (see insistence).
+// when nobody is left to ask (the last dials to dead addresses are not waited
+// for); then it waits, asks the seeds for fresh contacts, and after a few rounds
+// in vain it insists (see insistence).
 func (m *Membership) fill(now time.Time, out Out) {
 	if m.leaving || len(m.active) >= m.cfg.MinPeers {
 		m.roundAt = time.Time{}
@@ -48,7 +49,8 @@ func (m *Membership) fill(now time.Time, out Out) {
 		m.dial(c.Addr, toFill, out)
 		underWay++
 	}
-	if underWay == 0 && m.roundAt.IsZero() && len(m.seeds)+len(m.book.entries) > 0 {
+	over := underWay == 0 || m.failures >= 2 && underWay < want
+	if over && m.roundAt.IsZero() && len(m.seeds)+len(m.book.entries) > 0 {
 		m.roundAt = now.Add(betweenRounds.Delay(m.rounds, m.cfg.Rand))
 		if at, ok := m.book.soonest(now, skip); ok && at.Before(m.roundAt) && m.rounds >= patience {
 			m.roundAt = at

@@ -126,7 +126,7 @@ func (t *Tree) repair(now time.Time, s *stream, out Out) {
 // us we want those emitted while we were alive. Of one that we have heard, all
 // that came later, however long the question takes.
 func (t *Tree) maxAge(now time.Time, s *stream) time.Duration {
-	if s.next > 1 {
+	if s.delivered {
 		return maxAge
 	}
 	return now.Sub(t.started)

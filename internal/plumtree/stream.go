@@ -19,7 +19,9 @@ type stream struct {
 	base   uint64
 	events []*Event  // [0] is number base; nil where not held
 	heard  time.Time // last new event
-	forgot time.Time // no event below next that is not held was born later
+
+	delivered bool      // some event was: what follows was emitted while we were alive
+	forgot    time.Time // no event below next that is not held was born later
 
 	// Repair, while events in [next, high) are missing.
 	repairing bool

@@ -424,6 +424,7 @@ func (t *Tree) deliver(now time.Time, s *stream, out Out) {
 			break
 		}
 		s.next++
+		s.delivered = true
 		t.Stats.Delivered++
 		out.Deliver(e)
 	}
