@@ -33,7 +33,8 @@ type Probe struct {
 	Isolated bool          // the asker has no neighbours
 }
 
-// ProbeReply answers a Probe with what the answering node hears.
+// ProbeReply answers a Probe with what the answering node hears. It is also sent,
+// unasked, on every link that becomes a neighbour, by both ends.
 type ProbeReply struct {
 	Known    []Sighting
 	Settled  time.Duration

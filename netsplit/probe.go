@@ -330,11 +330,14 @@ func (w *Watch) onProbe(now time.Time, link ident.Link, p *Probe, out Out) {
 
 // onProbeReply compares what the two ends hear.
 func (w *Watch) onProbeReply(now time.Time, link ident.Link, r *ProbeReply, out Out) {
+	mine, theirs := w.question(now), (*Probe)(r)
 	p := w.takeProbe(link)
-	if p == nil {
+	if p == nil { // unasked, from a new neighbour
+		if w.neighbor(link) != nil && w.compare(mine, theirs) == isSplit {
+			w.proven(now, mine, theirs, out)
+		}
 		return
 	}
-	mine, theirs := w.question(now), (*Probe)(r)
 	w.answered(now, p.target, out)
 	switch w.compare(mine, theirs) {
 	case isSame:

@@ -192,8 +192,13 @@ func (w *Watch) Component() ident.ID {
 	return name
 }
 
-// NeighborUp takes a new neighbour; it is told all beacons that are fresh.
+// NeighborUp takes a new neighbour. It is told what we hear, so that a link that
+// came about by itself, without a probe, shows a netsplit too; and all beacons
+// that are fresh.
 func (w *Watch) NeighborUp(now time.Time, link ident.Link, peer ident.ID, advertised, dialled string, local bool, out Out) {
+	if !w.isOff() {
+		out.Send(link, (*ProbeReply)(w.question(now)))
+	}
 	w.neighbors = append(w.neighbors, neighbor{link, peer, [2]string{advertised, dialled}, local})
 	for _, b := range w.known {
 		if w.isFresh(now, b) {

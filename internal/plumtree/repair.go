@@ -191,7 +191,7 @@ func (t *Tree) onGraft(now time.Time, l *link, g *Graft, out Out) {
 	if g.Eager {
 		t.makeEager(now, l, out)
 	}
-	bornAfter := now.Add(-max(g.MaxAge, 0) - bornSlack)
+	bornAfter := now.Add(-max(g.MaxAge, 0))
 	for _, r := range g.Ranges {
 		if r.To > r.From && len(l.serve) < 2*maxRanges {
 			l.serve = append(l.serve, request{r, bornAfter})
@@ -232,14 +232,15 @@ func (t *Tree) find(r request) (*Event, *Miss) {
 		return nil, &Miss{r.Range, Unknown}
 	}
 	e := s.at(r.From)
-	if e != nil && !e.Born.Before(r.bornAfter) {
+	since := r.bornAfter.Add(-bornSlack)
+	if e != nil && !e.Born.Before(since) {
 		return e, nil
 	}
 	miss := &Miss{Range{r.Origin, r.From, r.From + 1}, Old}
 	to := &miss.Range.To
 	switch {
 	case e != nil:
-		for x := s.at(*to); x != nil && x.Born.Before(r.bornAfter); x = s.at(*to) {
+		for x := s.at(*to); x != nil && x.Born.Before(since); x = s.at(*to) {
 			*to++
 		}
 	case r.From >= s.next:
@@ -251,8 +252,11 @@ func (t *Tree) find(r request) (*Event, *Miss) {
 			*to = max(*to, r.To)
 		}
 	default:
-		if !s.forgot.Before(r.bornAfter) {
+		switch {
+		case !s.forgot.Before(r.bornAfter):
 			miss.Why = Evicted
+		case s.older && t.started.After(r.bornAfter):
+			miss.Why = Unknown // older than we are, and perhaps not than the asker
 		}
 		*to = max(*to, s.base) // nothing is held below base
 		end := s.base + uint64(len(s.events))
@@ -275,7 +279,7 @@ func (t *Tree) onMiss(now time.Time, l *link, m *Miss, out Out) {
 	switch m.Why {
 	case Old:
 		if m.Range.From <= s.next && m.Range.To > s.next {
-			s.forgets(t.started)
+			s.older = true
 			to := min(m.Range.To, s.high)
 			if held := s.firstHeld(); held > 0 {
 				to = min(to, held)

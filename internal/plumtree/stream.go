@@ -20,6 +20,7 @@ type stream struct {
 	events []*Event  // [0] is number base; nil where not held
 	heard  time.Time // last new event
 
+	older     bool      // some below next were skipped because they are older than we are
 	delivered bool      // some event was: what follows was emitted while we were alive
 	forgot    time.Time // no event below next that is not held was born later
 
