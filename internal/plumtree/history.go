@@ -103,7 +103,7 @@ func (t *Tree) evict() {
 }
 
 func (t *Tree) put(s *stream, e *Event) {
-	t.places += s.growth(e.Seq)
+	t.places += int(s.growth(e.Seq))
 	s.put(e)
 }
 
@@ -111,7 +111,7 @@ func (t *Tree) put(s *stream, e *Event) {
 // places, only the next event of an origin can, and at the price of those that
 // are held already: they come again.
 func (t *Tree) hasPlaces(now time.Time, s *stream, seq uint64) bool {
-	if t.places+s.growth(seq) <= len(t.history.log)+maxEmpty {
+	if room := len(t.history.log) + maxEmpty - t.places; room > 0 && s.growth(seq) <= uint64(room) {
 		return true
 	}
 	if seq != s.next {

@@ -60,14 +60,17 @@ func (s *stream) put(e *Event) {
 }
 
 // growth is how many places more put takes for that number.
-func (s *stream) growth(seq uint64) int {
+func (s *stream) growth(seq uint64) uint64 {
+	n := uint64(len(s.events))
 	switch {
-	case len(s.events) == 0:
+	case n == 0:
 		return 1
 	case seq < s.base:
-		return int(s.base - s.next)
+		return s.base - s.next
+	case seq-s.base < n:
+		return 0
 	}
-	return max(0, int(seq-s.base)+1-len(s.events))
+	return seq - s.base + 1 - n
 }
 
 // drop lets go of an event and of the empty places before the first one held.

@@ -1,0 +1,345 @@
+package plumtree
+
+import (
+	"encoding/binary"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+)
+
+const most = math.MaxInt64 // the highest number a frame can carry
+
+func TestHistoryIsBoundedInBytes(t *testing.T) {
+	const bound = 1 << 20
+	b := newBench(t, Config{HistoryBytes: bound})
+	b.up(1)
+	a := origin(1)
+	for _, size := range []int{1, 300, 50_000} { // tiny ones cost, too
+		for range 3 * bound / (size + eventCost) {
+			b.get(1, &Gossip{Origin: a, Seq: b.stream(b.now, a).next, Body: make([]byte, size)})
+			if b.history.bytes > bound {
+				t.Fatalf("%d bytes are kept", b.history.bytes)
+			}
+		}
+		if n := len(b.history.log); n*(size+eventCost) < bound/2 {
+			t.Errorf("only %d events of %d bytes are kept", n, size)
+		}
+		b.delivered = nil
+	}
+}
+
+func TestHistoryIsBoundedInAge(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1)
+	b.gossip(1, origin(1), 1, 2, 3)
+	b.Emit(b.now, []byte("\x01a"), b)
+	b.get(1, &Gossip{Origin: origin(2), Seq: 1, Age: 24 * time.Hour}) // what is too old goes at once
+	b.pass(5*time.Minute - time.Second)
+	if n := len(b.history.log); n != 5 {
+		t.Errorf("%d events after almost five minutes", n)
+	}
+	b.pass(3 * time.Second)
+	if n := len(b.history.log); n != 0 || b.history.bytes != 0 || b.places != 0 {
+		t.Errorf("%d events, %d bytes, %d places after five minutes", n, b.history.bytes, b.places)
+	}
+	if at, ok := b.Deadline(); ok {
+		t.Errorf("an idle tree wants Advance at %v", at)
+	}
+}
+
+// A number that is far ahead is not believed: it costs nothing, and what comes
+// after it in truth is heard as before.
+func TestFarAheadNumbersSilenceNobody(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1, 2)
+	a := origin(1)
+	b.gossip(1, a, 1)
+	b.gossip(2, a, most, 1<<40, 1+window+1)
+	if b.places > 1 || b.Stats.Dropped != 3 {
+		t.Errorf("%d places, %d dropped", b.places, b.Stats.Dropped)
+	}
+	b.pass(time.Minute)
+	b.gossip(1, a, 2, 3)
+	b.wantDelivered(a, 1, 2, 3)
+	b.wantGaps()
+	if len(b.repairs) > 0 {
+		t.Error("it is still looked for")
+	}
+}
+
+// Two events far apart, from each of many origins, are no way to take memory.
+func TestScatteredNumbersTakeNoMemory(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1)
+	genuine := origin(1)
+	for n := range uint64(4000) {
+		var o ident.Origin
+		binary.BigEndian.PutUint64(o.ID[:], n+1)
+		b.gossip(1, o, window, 2)
+		if b.places > len(b.history.log)+maxEmpty {
+			t.Fatalf("%d places for %d events", b.places, len(b.history.log))
+		}
+	}
+	b.gossip(1, genuine, 3, 1, 2, 3)
+	b.wantDelivered(genuine, 1, 2, 3)
+	sum := 0
+	for _, s := range b.order {
+		sum += len(s.events)
+	}
+	if sum != b.places {
+		t.Errorf("%d places are counted, there are %d", b.places, sum)
+	}
+}
+
+func TestLyingAnnouncementsAdvanceNothing(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1, 2, 3)
+	a := origin(1)
+	b.gossip(1, a, 1)
+	b.sent = nil
+	b.get(2, &IHave{Ranges: []Range{{a, 2, most}, {a, 9, 3}, {a, 0, 5}, {origin(0), 1, 900}}})
+	b.pass(150 * time.Millisecond)
+	b.want(b.take(2), graft(Range{a, 2, 2 + window}))
+	// The liar has nothing, and nobody else does.
+	asked := 1
+	for _, l := range []ident.Link{2, 1, 3} {
+		b.get(l, &Miss{Range{a, 2, most}, Unknown})
+		b.pass(60 * time.Millisecond)
+	}
+	for _, s := range b.sent {
+		if _, ok := s.msg.(*Graft); ok {
+			asked++
+		}
+	}
+	if asked != 3 {
+		t.Errorf("one lie had %d neighbours asked", asked)
+	}
+	if len(b.repairs) > 0 {
+		t.Error("it is still looked for")
+	}
+	b.pass(time.Minute)
+	b.gossip(1, a, 2)
+	b.wantDelivered(a, 1, 2)
+	b.wantGaps()
+}
+
+func TestALieNobodyAnswersIsForgotten(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1, 2)
+	a := origin(1)
+	b.get(2, &IHave{Ranges: []Range{{a, 1, most}}})
+	b.pass(time.Minute)
+	if n := len(b.sent); n > 30 {
+		t.Errorf("one lie made %d frames", n)
+	}
+	if len(b.repairs) > 0 {
+		t.Error("it is still looked for")
+	}
+	b.wantGaps()
+}
+
+// A range names 2^63 events in a few bytes: nobody walks it.
+func TestHugeRangesAreAnsweredAtOnce(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1, 2)
+	a, c := origin(1), origin(2)
+	// An origin whose numbers jump: its past is a hole of 2^62 events.
+	b.get(1, &IHave{Sync: true, Ranges: []Range{{a, 1, 1 << 62}}})
+	b.get(1, &Miss{Range{a, 1, 1 << 62}, Old})
+	b.gossip(1, c, 1, 3)
+	b.sent = nil
+	b.get(2, &Graft{Ranges: []Range{{a, 1, most}, {c, 1, most}, {origin(3), 1, most}}, MaxAge: time.Hour})
+	got := b.take(2)
+	b.want(got,
+		&Miss{Range{a, 1, 1 << 62}, Evicted}, &Miss{Range{a, 1 << 62, most}, Unknown},
+		event(c, 1), &Miss{Range{c, 2, 3}, Unknown}, event(c, 3), &Miss{Range{c, 4, most}, Unknown},
+		&Miss{Range{origin(3), 1, most}, Unknown})
+}
+
+// Pulls of a peer that asks for holes are served in turns like all others.
+func TestHolesAreServedInTurns(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1)
+	a := origin(1)
+	for seq := uint64(1); seq < window; seq += 2 {
+		b.gossip(1, a, seq)
+	}
+	b.up(2)
+	list := make([]Range, 2*maxRanges)
+	for i := range list {
+		list[i] = Range{a, 1, window}
+	}
+	b.get(2, &Graft{Ranges: list, MaxAge: time.Hour})
+	if n := len(b.take(2)); n > serveBytes/serveCost+1 {
+		t.Errorf("%d frames went out at once", n)
+	}
+	b.get(2, &Graft{Ranges: list, MaxAge: time.Hour})
+	if n := len(b.link(2).serve); n > 2*maxRanges {
+		t.Errorf("%d pulls are kept", n)
+	}
+}
+
+// The origins that were silent longest are forgotten first; our own never is.
+func TestManyOriginsAreForgotten(t *testing.T) {
+	b := newBench(t, Config{HistoryBytes: 1 << 20})
+	b.up(1)
+	talker := origin(1)
+	seq := uint64(0)
+	for n := range uint64(maxStreams + 5000) {
+		var o ident.Origin
+		binary.BigEndian.PutUint64(o.ID[8:], n+1)
+		b.gossip(1, o, 1)
+		if n%50 == 0 {
+			seq++
+			b.gossip(1, talker, seq)
+		}
+		b.pass(time.Millisecond)
+		b.delivered, b.sent = b.delivered[:0], nil
+	}
+	if len(b.streams) != maxStreams || len(b.order) != maxStreams {
+		t.Errorf("%d origins are remembered", len(b.streams))
+	}
+	if b.streams[b.cfg.Self] != b.own || b.order[0] != b.own {
+		t.Error("our own numbers were forgotten")
+	}
+	if s, ok := b.streams[talker]; !ok || s.next != seq+1 {
+		t.Error("an origin that speaks all the time was forgotten")
+	}
+	b.gossip(1, talker, seq)
+	b.wantDelivered(talker)
+}
+
+// Whatever comes from links in whatever order, nothing panics, nobody hears a
+// duplicate or a pair in the wrong order, and the bounds hold.
+func FuzzTree(f *testing.F) {
+	for seed := range uint64(8) {
+		f.Add(seed, uint16(500))
+	}
+	f.Fuzz(func(t *testing.T, seed uint64, steps uint16) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		b := newBench(t, Config{HistoryBytes: 32 << 10, HistoryAge: 20 * time.Second})
+		last := make(map[ident.Origin]uint64)
+		number := func() uint64 {
+			switch rng.IntN(8) {
+			case 0:
+				return rng.Uint64()
+			case 1:
+				return uint64(rng.IntN(3 * window))
+			case 2:
+				return most - uint64(rng.IntN(2))
+			}
+			return uint64(rng.IntN(40))
+		}
+		who := func() ident.Origin { return origin(byte(rng.IntN(5))) }
+		span := func() time.Duration { return time.Duration(rng.Int64N(int64(time.Minute))) - time.Second }
+		ranges := func() (list []Range) {
+			for range rng.IntN(6) {
+				list = append(list, Range{who(), number(), number()})
+			}
+			return list
+		}
+		for range steps {
+			l := ident.Link(rng.IntN(4))
+			switch rng.IntN(12) {
+			case 0:
+				if b.link(l) == nil {
+					b.LinkUp(b.now, l, b)
+				}
+			case 1:
+				if rng.IntN(4) == 0 {
+					b.LinkDown(b.now, l, b)
+				}
+			case 2:
+				b.Congested(l)
+			case 3:
+				b.Drained(b.now, l, b)
+			case 4:
+				b.pass(time.Duration(rng.Int64N(int64(2 * time.Second))))
+			case 5:
+				b.Emit(b.now, make([]byte, rng.IntN(2000)), b)
+			case 6:
+				b.get(l, &IHave{ranges(), rng.IntN(2) == 0})
+			case 7:
+				b.get(l, &Graft{ranges(), rng.IntN(2) == 0, span()})
+			case 8:
+				b.get(l, &Prune{})
+			case 9:
+				b.get(l, &Miss{Range{who(), number(), number()}, Why(rng.IntN(4))})
+			default:
+				b.get(l, &Gossip{Origin: who(), Seq: number(), Round: 1, Age: max(0, span()), Body: make([]byte, rng.IntN(2000))})
+			}
+			for _, e := range b.delivered {
+				if e.Origin == b.cfg.Self || e.Seq <= last[e.Origin] {
+					t.Fatalf("seed %d: event %d of %v after %d", seed, e.Seq, e.Origin, last[e.Origin])
+				}
+				last[e.Origin] = e.Seq
+			}
+			b.delivered, b.sent, b.gaps = nil, nil, nil
+			if b.history.bytes > b.cfg.HistoryBytes && len(b.history.log) > 1 {
+				t.Fatalf("seed %d: %d bytes are kept", seed, b.history.bytes)
+			}
+			places := 0
+			for _, s := range b.order {
+				places += len(s.events)
+			}
+			if places != b.places || places > len(b.history.log)+maxEmpty {
+				t.Fatalf("seed %d: %d places, %d counted", seed, places, b.places)
+			}
+		}
+	})
+}
+
+// discard is an Out that keeps nothing.
+type discard struct{}
+
+func (discard) Push(ident.Link, *Event, time.Duration) {}
+func (discard) Send(ident.Link, Message)               {}
+func (discard) Deliver(*Event)                         {}
+func (discard) Gap(Range)                              {}
+
+// A relay takes memory for what it keeps, and for little else.
+func TestRelayingAllocatesNextToNothing(t *testing.T) {
+	tree := NewTree(birth, Config{Self: origin(0), Rand: rand.New(rand.NewPCG(1, 1)), HistoryBytes: 4 << 20})
+	for l := range ident.Link(5) {
+		tree.LinkUp(birth, l+1, discard{})
+	}
+	g := &Gossip{Origin: origin(1), Round: 1, Body: make([]byte, 128)}
+	now := birth
+	relay := func() {
+		g.Seq++
+		now = now.Add(10 * time.Microsecond)
+		tree.Handle(now, 1, g, discard{})
+		if at, ok := tree.Deadline(); ok && !at.After(now) {
+			tree.Advance(now, discard{})
+		}
+	}
+	for range 50_000 { // until the history is full
+		relay()
+	}
+	// AllocsPerRun gives whole numbers, so each of its runs is many of ours.
+	if n := testing.AllocsPerRun(1, func() {
+		for range 20_000 {
+			relay()
+		}
+	}); n/20_000 >= 0.1 {
+		t.Errorf("%.3f allocations for each event", n/20_000)
+	}
+}
+
+func BenchmarkRelay(b *testing.B) {
+	tree := NewTree(birth, Config{Self: origin(0), Rand: rand.New(rand.NewPCG(1, 1))})
+	for l := range ident.Link(5) {
+		tree.LinkUp(birth, l+1, discard{})
+	}
+	g := &Gossip{Origin: origin(1), Round: 1, Body: make([]byte, 128)}
+	now := birth
+	b.ReportAllocs()
+	for b.Loop() {
+		g.Seq++
+		now = now.Add(10 * time.Microsecond)
+		tree.Handle(now, 1, g, discard{})
+	}
+}

@@ -1,0 +1,175 @@
+package plumtree
+
+import (
+	"testing"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+)
+
+// Two trees that meet after a split tell each other what they hold, and pull
+// what they miss.
+func TestLinkBeginsWithWhatOneHolds(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1)
+	a, c := origin(1), origin(2)
+	b.gossip(1, a, 1, 2, 3)
+	b.gossip(1, c, 1, 3)
+	b.Emit(b.now, []byte("\x01a"), b)
+	b.take(2)
+	b.LinkUp(b.now, 2, b)
+	b.want(b.take(2), &IHave{Sync: true, Ranges: []Range{
+		{origin(0), 1, 2}, {a, 1, 4}, {c, 1, 2}, {c, 3, 4},
+	}})
+	b.pass(time.Hour) // when all is forgotten, it still tells how far each has come
+	b.sent = nil
+	b.LinkUp(b.now, 3, b)
+	b.want(b.take(3), &IHave{Sync: true, Ranges: []Range{{origin(0), 2, 2}, {a, 4, 4}, {c, 4, 4}}})
+}
+
+func TestOwnEventsAreToldHoweverManyOriginsThereAre(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1)
+	b.Emit(b.now, []byte("\x01a"), b)
+	for n := range 2 * maxTold {
+		b.gossip(1, ident.Origin{ID: ident.ID{1, byte(n >> 8), byte(n)}, Epoch: 1}, 1)
+	}
+	b.sent = nil
+	b.LinkUp(b.now, 2, b)
+	told, own := 0, false
+	for _, m := range b.take(2) {
+		told += len(m.(*IHave).Ranges)
+		for _, r := range m.(*IHave).Ranges {
+			own = own || r.Origin == origin(0)
+		}
+	}
+	if told != maxTold+1 || !own {
+		t.Errorf("%d origins were told, our own among them: %v", told, own)
+	}
+}
+
+func TestSyncPullsAtOnceWhatWasMissed(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1)
+	a := origin(1)
+	b.gossip(1, a, 1)
+	b.up(2)
+	b.get(2, &IHave{Sync: true, Ranges: []Range{{a, 1, 4}}})
+	b.want(b.take(2), graft(Range{a, 2, 4}))
+	b.gossip(2, a, 2, 3)
+	b.wantDelivered(a, 1, 2, 3)
+}
+
+// Who was not alive then has not missed anything.
+func TestWhatIsOlderThanTheAskerIsNotServed(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1)
+	a := origin(1)
+	b.gossip(1, a, 1, 2)
+	b.pass(10 * time.Second)
+	b.gossip(1, a, 3)
+	b.up(2)
+	b.get(2, &Graft{Ranges: []Range{{a, 1, 4}}, MaxAge: 5 * time.Second})
+	b.want(b.take(2), &Miss{Range{a, 1, 3}, Old}, event(a, 3))
+}
+
+func TestAYoungNodeSkipsWhatIsOlder(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1)
+	a := origin(1)
+	b.get(1, &IHave{Sync: true, Ranges: []Range{{a, 900, 1000}}})
+	b.want(b.take(1), graft(Range{a, 1, 1000}))
+	b.get(1, &Miss{Range{a, 1, 998}, Old})
+	b.want(b.take(1), graft(Range{a, 998, 1000}))
+	b.gossip(1, a, 998, 999)
+	b.wantDelivered(a, 998, 999)
+	b.wantGaps() // nothing is lost
+}
+
+func TestWhatAllHaveForgottenIsAGap(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1)
+	a := origin(1)
+	b.gossip(1, a, 1)
+	b.get(1, &IHave{Sync: true, Ranges: []Range{{a, 50, 50}}}) // it has come to 50, and holds nothing
+	b.want(b.take(1), graft(Range{a, 2, 50}))
+	b.get(1, &Miss{Range{a, 2, 50}, Evicted})
+	b.pass(4900 * time.Millisecond)
+	b.wantGaps()
+	b.pass(200 * time.Millisecond)
+	b.wantGaps(Range{a, 2, 50})
+	b.gossip(1, a, 50)
+	b.wantDelivered(a, 1, 50)
+}
+
+func TestEvictedEventsAreServedAsEvicted(t *testing.T) {
+	b := newBench(t, Config{HistoryAge: 10 * time.Second})
+	b.up(1)
+	a := origin(1)
+	b.gossip(1, a, 1, 2)
+	b.pass(8 * time.Second)
+	b.gossip(1, a, 3)
+	b.pass(4 * time.Second)
+	b.up(2)
+	b.get(2, &Graft{Ranges: []Range{{a, 1, 6}}, MaxAge: time.Hour})
+	b.want(b.take(2), &Miss{Range{a, 1, 3}, Evicted}, event(a, 3), &Miss{Range{a, 4, 6}, Unknown})
+	b.get(2, &Graft{Ranges: []Range{{origin(9), 1, 6}}, MaxAge: time.Hour})
+	b.want(b.take(2), &Miss{Range{origin(9), 1, 6}, Unknown})
+}
+
+// What a node said to itself alone is not older than whoever comes first.
+func TestWhatWasEmittedAloneGoesToTheFirstPeer(t *testing.T) {
+	b := newBench(t, Config{})
+	b.pass(time.Minute)
+	b.Emit(b.now, []byte("\x01a"), b)
+	b.pass(time.Minute)
+	b.LinkUp(b.now, 1, b)
+	b.want(b.take(1), &IHave{Sync: true, Ranges: []Range{{origin(0), 1, 2}}})
+	b.get(1, &Graft{Ranges: []Range{{origin(0), 1, 2}}, MaxAge: time.Second}) // it is a second old
+	b.want(b.take(1), event(origin(0), 1))
+	b.pass(time.Minute)
+	b.up(2)
+	b.get(2, &Graft{Ranges: []Range{{origin(0), 1, 2}}, MaxAge: time.Second}) // the second one comes too late
+	b.want(b.take(2), &Miss{Range{origin(0), 1, 2}, Old})
+}
+
+func TestCongestedLinkGetsRangesAndCatchesUp(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1, 2)
+	a := origin(1)
+	b.gossip(1, a, 1)
+	b.take(2)
+	b.Congested(2)
+	b.gossip(1, a, 2, 3, 4)
+	b.want(b.take(2))
+	b.pass(200 * time.Millisecond)
+	b.want(b.take(2), &IHave{Ranges: []Range{{a, 2, 5}}})
+	b.get(2, &Graft{Ranges: []Range{{a, 2, 5}}, Eager: true, MaxAge: time.Hour})
+	b.want(b.take(2)) // pulls wait, too
+	b.gossip(1, a, 5)
+	b.Drained(b.now, 2, b)
+	b.want(b.take(2), &IHave{Ranges: []Range{{a, 5, 6}}}, event(a, 2), event(a, 3), event(a, 4))
+	b.gossip(1, a, 6)
+	b.want(b.take(2), event(a, 6))
+}
+
+// A long pull is served in turns, so that the outbox can say that it is full.
+func TestLongPullIsServedInTurns(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1)
+	a := origin(1)
+	const size, n = 64 << 10, 16
+	for seq := uint64(1); seq <= n; seq++ {
+		b.get(1, &Gossip{Origin: a, Seq: seq, Body: make([]byte, size)})
+	}
+	b.up(2)
+	b.get(2, &Graft{Ranges: []Range{{a, 1, n + 1}}, MaxAge: time.Hour})
+	first := len(b.take(2))
+	if first > serveBytes/size+1 {
+		t.Errorf("%d events of %d bytes went out at once", first, size)
+	}
+	b.pass(time.Second)
+	if rest := len(b.take(2)); first+rest != n {
+		t.Errorf("%d and %d events, want %d", first, rest, n)
+	}
+}
