@@ -106,7 +106,7 @@ func TestLyingAnnouncementsAdvanceNothing(t *testing.T) {
 	// The liar has nothing, and nobody else does.
 	asked := 1
 	for _, l := range []ident.Link{2, 1, 3} {
-		b.get(l, &Miss{Range{a, 2, most}, Unknown})
+		b.get(l, unknown(a, 2, most))
 		b.pass(60 * time.Millisecond)
 	}
 	for _, s := range b.sent {
@@ -148,15 +148,15 @@ func TestHugeRangesAreAnsweredAtOnce(t *testing.T) {
 	a, c := origin(1), origin(2)
 	// An origin whose numbers jump: its past is a hole of 2^62 events.
 	b.get(1, &IHave{Sync: true, Ranges: []Range{{a, 1, 1 << 62}}})
-	b.get(1, &Miss{Range{a, 1, 1 << 62}, Old})
+	b.get(1, &Miss{Range{a, 1, 1 << 62}, Gone, time.Minute})
 	b.gossip(1, c, 1, 3)
 	b.sent = nil
 	b.get(2, &Graft{Ranges: []Range{{a, 1, most}, {c, 1, most}, {origin(3), 1, most}}, MaxAge: time.Hour})
 	got := b.take(2)
 	b.want(got,
-		&Miss{Range{a, 1, 1 << 62}, Evicted}, &Miss{Range{a, 1 << 62, most}, Unknown},
-		event(c, 1), &Miss{Range{c, 2, 3}, Unknown}, event(c, 3), &Miss{Range{c, 4, most}, Unknown},
-		&Miss{Range{origin(3), 1, most}, Unknown})
+		&Miss{Range{a, 1, 1 << 62}, Gone, time.Minute}, unknown(a, 1<<62, most),
+		event(c, 1), unknown(c, 2, 3), event(c, 3), unknown(c, 4, most),
+		unknown(origin(3), 1, most))
 }
 
 // Pulls of a peer that asks for holes are served in turns like all others.
@@ -267,7 +267,7 @@ func FuzzTree(f *testing.F) {
 			case 8:
 				b.get(l, &Prune{})
 			case 9:
-				b.get(l, &Miss{Range{who(), number(), number()}, Why(rng.IntN(4))})
+				b.get(l, &Miss{Range{who(), number(), number()}, Why(rng.IntN(4)), span()})
 			default:
 				b.get(l, &Gossip{Origin: who(), Seq: number(), Round: 1, Age: max(0, span()), Body: make([]byte, rng.IntN(2000))})
 			}

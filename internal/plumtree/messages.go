@@ -16,7 +16,7 @@ type Gossip struct {
 	Seq    uint64        // counts this origin's events from 1
 	Round  uint8         // hops so far: 1 when it comes from the origin itself
 	Age    time.Duration // since it was emitted, as far as the hops could tell
-	Body   []byte        // name and payload, see [Body]; opaque to relays
+	Body   []byte        // name and payload; opaque to relays
 }
 
 // Range is a run of events of one origin: From, From+1, … up to but not
@@ -47,6 +47,7 @@ type Prune struct{}
 type Miss struct {
 	Range Range
 	Why   Why
+	Age   time.Duration // of the youngest of them, with Gone: who was born later has lost nothing
 }
 
 // Why tells the ways in which a range can be missing.
@@ -55,16 +56,15 @@ type Why uint8
 const (
 	// Unknown: the sender has not had these events itself (yet).
 	Unknown Why = iota
-	// Old: emitted before the asker was alive; nothing is lost.
-	Old
-	// Evicted: the sender had them, and its history let go of them.
-	Evicted
+	// Gone: the sender's history let go of them, or they are older than the
+	// asker wants them, or than the sender is.
+	Gone
 	whys
 )
 
 // String gives the word.
 func (w Why) String() string {
-	words := [whys]string{"unknown", "old", "evicted"}
+	words := [whys]string{"unknown", "gone"}
 	if w < whys {
 		return words[w]
 	}

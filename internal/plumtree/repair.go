@@ -71,8 +71,7 @@ func (t *Tree) miss(now time.Time, s *stream, holder ident.Link) {
 	}
 	s.repairing = true
 	s.tried, s.denied = s.tried[:0], s.denied[:0]
-	s.asked = 0
-	s.evicted = 0
+	s.asked, s.evicted, s.rounds = 0, 0, 0
 	s.askAt = now.Add(t.cfg.GraftDelay / 4) // it may be on its way on another link
 	s.giveUpAt = now.Add(t.cfg.OrderWait)
 	t.repairs = append(t.repairs, s)
@@ -111,8 +110,12 @@ func (t *Tree) repair(now time.Time, s *stream, out Out) {
 		t.deliver(now, s, out)
 		return
 	}
-	s.askAt = now.Add(graftRetry)
 	l := t.chooseHolder(s)
+	// Each round of all neighbours takes twice as long as the one before.
+	s.askAt = now.Add(graftRetry << min(s.rounds, 4))
+	if s.giveUpAt.After(now) && s.giveUpAt.Before(s.askAt) {
+		s.askAt = s.giveUpAt
+	}
 	if l == nil {
 		return
 	}
@@ -151,6 +154,7 @@ func (t *Tree) chooseHolder(s *stream) *link {
 		}
 	}
 	s.tried = append(s.tried[:0], s.holder) // the next round
+	s.rounds++
 	return t.link(s.holder)
 }
 
@@ -205,7 +209,7 @@ func (t *Tree) serve(now time.Time, l *link, out Out) {
 	for room := serveBytes; len(l.serve) > 0 && !l.congested; {
 		r := &l.serve[0]
 		for r.From < r.To && room > 0 {
-			e, miss := t.find(*r)
+			e, miss := t.find(now, *r)
 			if miss != nil {
 				out.Send(l.id, miss)
 				r.From = miss.Range.To
@@ -226,25 +230,27 @@ func (t *Tree) serve(now time.Time, l *link, out Out) {
 
 // find is the first event of a request, or why a run of them does not come. The
 // run may go beyond the request, to say at once how far it is in vain.
-func (t *Tree) find(r request) (*Event, *Miss) {
+func (t *Tree) find(now time.Time, r request) (*Event, *Miss) {
 	s, ok := t.streams[r.Origin]
 	if !ok {
-		return nil, &Miss{r.Range, Unknown}
+		return nil, &Miss{Range: r.Range}
 	}
 	e := s.at(r.From)
 	since := r.bornAfter.Add(-bornSlack)
 	if e != nil && !e.Born.Before(since) {
 		return e, nil
 	}
-	miss := &Miss{Range{r.Origin, r.From, r.From + 1}, Old}
+	miss := &Miss{Range: Range{r.Origin, r.From, r.From + 1}}
 	to := &miss.Range.To
 	switch {
 	case e != nil:
+		youngest := e.Born
 		for x := s.at(*to); x != nil && x.Born.Before(since); x = s.at(*to) {
+			youngest = later(youngest, x.Born)
 			*to++
 		}
+		miss.Why, miss.Age = Gone, now.Sub(youngest)
 	case r.From >= s.next:
-		miss.Why = Unknown
 		for *to < r.To && *to < s.end() && s.at(*to) == nil {
 			*to++
 		}
@@ -252,12 +258,7 @@ func (t *Tree) find(r request) (*Event, *Miss) {
 			*to = max(*to, r.To)
 		}
 	default:
-		switch {
-		case !s.forgot.Before(r.bornAfter):
-			miss.Why = Evicted
-		case s.older && t.started.After(r.bornAfter):
-			miss.Why = Unknown // older than we are, and perhaps not than the asker
-		}
+		miss.Why, miss.Age = Gone, min(now.Sub(s.forgot), maxAge)
 		*to = max(*to, s.base) // nothing is held below base
 		end := s.base + uint64(len(s.events))
 		for *to < end && s.at(*to) == nil {
@@ -276,36 +277,45 @@ func (t *Tree) onMiss(now time.Time, l *link, m *Miss, out Out) {
 	if !ok || s == t.own || !s.repairing || s.asked != l.id {
 		return
 	}
-	switch m.Why {
-	case Old:
+	born := now.Add(-m.Age)
+	if m.Why == Gone && !s.delivered && (!born.After(t.started) || m.Age >= maxAge) {
+		// Older than we are: nothing is lost.
 		if m.Range.From <= s.next && m.Range.To > s.next {
-			s.older = true
+			s.forgets(born)
 			to := min(m.Range.To, s.high)
 			if held := s.firstHeld(); held > 0 {
 				to = min(to, held)
 			}
 			t.skip(now, s, to, out)
 		}
-	case Evicted, Unknown:
-		// Another neighbour may have them. When all were asked in vain, the
-		// wait for order ends it.
-		if m.Why == Evicted {
-			s.evicted = max(s.evicted, min(m.Range.To, s.high))
+		t.repair(now, s, out)
+		return
+	}
+	// Another neighbour may have them. When all were asked in vain, the wait
+	// for order ends it.
+	if m.Why == Gone {
+		s.evicted = max(s.evicted, min(m.Range.To, s.high))
+	}
+	if !slices.Contains(s.denied, l.id) {
+		s.denied = append(s.denied, l.id)
+	}
+	s.asked, s.askAt = 0, now.Add(graftRetry/10)
+	if !t.hasUntried(s) {
+		if s.firstHeld() == 0 && s.evicted <= s.next {
+			// It was announced, and not even who announced it has it.
+			t.giveUp(now, s, out)
+			return
 		}
-		if !slices.Contains(s.denied, l.id) {
-			s.denied = append(s.denied, l.id)
-		}
-		s.asked, s.askAt = 0, now.Add(graftRetry/10)
-		if !t.hasUntried(s) {
-			if s.firstHeld() == 0 && s.evicted <= s.next {
-				// It was announced, and not even who announced it has it.
-				t.giveUp(now, s, out)
-				return
-			}
-			s.askAt = now.Add(graftRetry)
-		}
+		s.askAt = now.Add(graftRetry)
 	}
 	t.repair(now, s, out)
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // firstHeld is the first number from next on that is held, or 0.

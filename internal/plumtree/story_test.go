@@ -134,6 +134,8 @@ func (b *bench) wantGaps(gaps ...Range) {
 
 func event(o ident.Origin, seq uint64) *Gossip { return &Gossip{Origin: o, Seq: seq} }
 
+func unknown(o ident.Origin, from, to uint64) *Miss { return &Miss{Range: Range{o, from, to}} }
+
 func graft(ranges ...Range) *Graft { return &Graft{Ranges: ranges, Eager: true} }
 
 func TestEventTravelsOnEagerLinksAndIsAnnouncedOnLazyOnes(t *testing.T) {
@@ -251,19 +253,39 @@ func TestGapIsToldAfterTheWaitAndOnlyThen(t *testing.T) {
 	b.up(1)
 	a := origin(1)
 	b.gossip(1, a, 1, 3, 6)
-	b.pass(5*time.Second - time.Millisecond)
+	b.pass(time.Second)
+	b.get(1, unknown(a, 2, 3))
+	b.pass(4*time.Second - time.Millisecond)
 	b.wantDelivered(a, 1)
 	b.wantGaps()
 	b.pass(2 * time.Millisecond)
 	b.wantGaps(Range{a, 2, 3})
 	b.wantDelivered(a, 1, 3)
-	b.pass(5 * time.Second)
+	b.pass(time.Second)
+	b.get(1, unknown(a, 4, 6))
+	b.pass(4 * time.Second)
 	b.wantGaps(Range{a, 2, 3}, Range{a, 4, 6})
 	b.wantDelivered(a, 1, 3, 6)
 	b.gossip(1, a, 2, 4) // too late
 	b.wantDelivered(a, 1, 3, 6)
 	b.pass(time.Minute)
 	b.wantGaps(Range{a, 2, 3}, Range{a, 4, 6})
+}
+
+// A neighbour that is stalled may have them: it is waited for longer.
+func TestANeighbourThatOwesAnAnswerIsWaitedFor(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1, 2)
+	a := origin(1)
+	b.gossip(1, a, 1, 3)
+	b.pass(time.Second)
+	b.get(1, unknown(a, 2, 3)) // and 2 says nothing
+	b.pass(28 * time.Second)
+	b.wantDelivered(a, 1)
+	b.wantGaps()
+	b.pass(2 * time.Second)
+	b.wantGaps(Range{a, 2, 3})
+	b.wantDelivered(a, 1, 3)
 }
 
 func TestProgressPutsTheGapOff(t *testing.T) {

@@ -20,7 +20,6 @@ type stream struct {
 	events []*Event  // [0] is number base; nil where not held
 	heard  time.Time // last new event
 
-	older     bool      // some below next were skipped because they are older than we are
 	delivered bool      // some event was: what follows was emitted while we were alive
 	forgot    time.Time // no event below next that is not held was born later
 
@@ -30,6 +29,7 @@ type stream struct {
 	asked     ident.Link // whom we asked last; 0: nobody
 	tried     []ident.Link
 	denied    []ident.Link // who answered, since the last progress, that they have nothing
+	rounds    int          // of asking all neighbours, since the last progress
 	askAt     time.Time    // when to ask (again)
 	giveUpAt  time.Time
 	evicted   uint64 // below this number, some neighbour had the events once
@@ -148,7 +148,7 @@ func (s *stream) appendMissing(list []Range, from, to uint64) []Range {
 // progress puts giving up off.
 func (s *stream) progress(now time.Time, cfg Config) {
 	if s.repairing {
-		s.denied = s.denied[:0]
+		s.denied, s.rounds = s.denied[:0], 0
 		s.giveUpAt = now.Add(cfg.OrderWait)
 		s.askAt = now.Add(graftRetry)
 	}

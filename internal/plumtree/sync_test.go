@@ -70,7 +70,7 @@ func TestWhatIsOlderThanTheAskerIsNotServed(t *testing.T) {
 	b.gossip(1, a, 3)
 	b.up(2)
 	b.get(2, &Graft{Ranges: []Range{{a, 1, 4}}, MaxAge: 5 * time.Second})
-	b.want(b.take(2), &Miss{Range{a, 1, 3}, Old}, event(a, 3))
+	b.want(b.take(2), &Miss{Range{a, 1, 3}, Gone, 10 * time.Second}, event(a, 3))
 }
 
 func TestAYoungNodeSkipsWhatIsOlder(t *testing.T) {
@@ -79,7 +79,7 @@ func TestAYoungNodeSkipsWhatIsOlder(t *testing.T) {
 	a := origin(1)
 	b.get(1, &IHave{Sync: true, Ranges: []Range{{a, 900, 1000}}})
 	b.want(b.take(1), graft(Range{a, 1, 1000}))
-	b.get(1, &Miss{Range{a, 1, 998}, Old})
+	b.get(1, &Miss{Range{a, 1, 998}, Gone, time.Minute})
 	b.want(b.take(1), graft(Range{a, 998, 1000}))
 	b.gossip(1, a, 998, 999)
 	b.wantDelivered(a, 998, 999)
@@ -93,7 +93,7 @@ func TestWhatAllHaveForgottenIsAGap(t *testing.T) {
 	b.gossip(1, a, 1)
 	b.get(1, &IHave{Sync: true, Ranges: []Range{{a, 50, 50}}}) // it has come to 50, and holds nothing
 	b.want(b.take(1), graft(Range{a, 2, 50}))
-	b.get(1, &Miss{Range{a, 2, 50}, Evicted})
+	b.get(1, &Miss{Range{a, 2, 50}, Gone, time.Minute})
 	b.pass(4900 * time.Millisecond)
 	b.wantGaps()
 	b.pass(200 * time.Millisecond)
@@ -102,7 +102,7 @@ func TestWhatAllHaveForgottenIsAGap(t *testing.T) {
 	b.wantDelivered(a, 1, 50)
 }
 
-func TestEvictedEventsAreServedAsEvicted(t *testing.T) {
+func TestWhatTheHistoryLetGoIsServedAsGone(t *testing.T) {
 	b := newBench(t, Config{HistoryAge: 10 * time.Second})
 	b.up(1)
 	a := origin(1)
@@ -112,9 +112,9 @@ func TestEvictedEventsAreServedAsEvicted(t *testing.T) {
 	b.pass(4 * time.Second)
 	b.up(2)
 	b.get(2, &Graft{Ranges: []Range{{a, 1, 6}}, MaxAge: time.Hour})
-	b.want(b.take(2), &Miss{Range{a, 1, 3}, Evicted}, event(a, 3), &Miss{Range{a, 4, 6}, Unknown})
+	b.want(b.take(2), &Miss{Range{a, 1, 3}, Gone, 12 * time.Second}, event(a, 3), unknown(a, 4, 6))
 	b.get(2, &Graft{Ranges: []Range{{origin(9), 1, 6}}, MaxAge: time.Hour})
-	b.want(b.take(2), &Miss{Range{origin(9), 1, 6}, Unknown})
+	b.want(b.take(2), unknown(origin(9), 1, 6))
 }
 
 // What a node said to itself alone is not older than whoever comes first.
@@ -130,7 +130,7 @@ func TestWhatWasEmittedAloneGoesToTheFirstPeer(t *testing.T) {
 	b.pass(time.Minute)
 	b.up(2)
 	b.get(2, &Graft{Ranges: []Range{{origin(0), 1, 2}}, MaxAge: time.Second}) // the second one comes too late
-	b.want(b.take(2), &Miss{Range{origin(0), 1, 2}, Old})
+	b.want(b.take(2), &Miss{Range{origin(0), 1, 2}, Gone, 2 * time.Minute})
 }
 
 func TestCongestedLinkGetsRangesAndCatchesUp(t *testing.T) {

@@ -22,10 +22,11 @@ func (w *writer) broadcast(table *sentOrigins, m plumtree.Message) {
 		w.kind(KindPrune)
 	case *plumtree.Miss:
 		w.kind(KindMiss)
-		if m.Why > plumtree.Evicted {
+		if m.Why > plumtree.Gone {
 			w.fail("why", "is not one of the protocol", ErrMalformed)
 		}
 		w.byte(byte(m.Why))
+		w.age(m.Age)
 		w.checkRange(m.Range)
 		w.eventRange(table, m.Range)
 	default:
@@ -42,7 +43,7 @@ func (d *Decoder) readBroadcast(kind Kind, r *reader) any {
 	case KindPrune:
 		return &plumtree.Prune{}
 	case KindMiss:
-		return &plumtree.Miss{Why: r.why(), Range: d.readRange(r)}
+		return &plumtree.Miss{Why: r.why(), Age: r.age("age"), Range: d.readRange(r)}
 	}
 	return nil
 }
@@ -51,7 +52,7 @@ func (d *Decoder) readBroadcast(kind Kind, r *reader) any {
 // is all that is certain.
 func (r *reader) why() plumtree.Why {
 	why := plumtree.Why(r.byte("why"))
-	if why > plumtree.Evicted {
+	if why > plumtree.Gone {
 		return plumtree.Unknown
 	}
 	return why

@@ -286,7 +286,7 @@ func TestNumbersOfAPeerAreClampedOrRefused(t *testing.T) {
 		"age of an event": {frame(KindGossip, cat(origin, 1, 0, huge, body("n", ""))...),
 			&plumtree.Gossip{Origin: life(1, 1), Seq: 1, Round: 1, Age: MaxAge, Body: body("n", "")}},
 		"age asked for": {frame(KindGraft, cat(0, huge, 0)...), &plumtree.Graft{MaxAge: MaxAge}},
-		"why":           {frame(KindMiss, cat(9, origin, 1, 1)...), &plumtree.Miss{Range: plumtree.Range{Origin: life(1, 1), From: 1, To: 2}}},
+		"why":           {frame(KindMiss, cat(9, 0, origin, 1, 1)...), &plumtree.Miss{Range: plumtree.Range{Origin: life(1, 1), From: 1, To: 2}}},
 		"range after the last event": {frame(KindIHave, cat(1, 1, origin, uint64(MaxSeq)+1, 0)...),
 			&plumtree.IHave{Sync: true, Ranges: []plumtree.Range{{Origin: life(1, 1), From: MaxSeq + 1, To: MaxSeq + 1}}}},
 		"age of a sighting": {frame(KindProbe, cat(0, huge, 1, id, huge)...), &netsplit.Probe{Settled: MaxAge, Known: []netsplit.Sighting{{ID: node(1), Age: MaxAge}}}},

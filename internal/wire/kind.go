@@ -46,7 +46,7 @@ const (
 	KindIHave  Kind = 0x31 // flags (1: sync), list of ranges
 	KindGraft  Kind = 0x32 // flags (1: eager), max age ms, list of ranges
 	KindPrune  Kind = 0x33 // nothing
-	KindMiss   Kind = 0x34 // why, range
+	KindMiss   Kind = 0x34 // why, age ms, range
 )
 
 // Census, package census.
