@@ -31,6 +31,7 @@ type driver struct {
 	listener  net.Listener
 	hello     string // the address in our HELLO; ":port" if peers see it better than we do
 
+	born    time.Time
 	ctx     context.Context // ends with this life
 	cancel  context.CancelFunc
 	running sync.WaitGroup // every goroutine of this life
@@ -40,7 +41,7 @@ type driver struct {
 	links      map[ident.Link]*link
 	peers      []*Peer // neighbours, and those gone whose handlers are still busy
 	lastLink   ident.Link
-	greeting   int // connections that have not said HELLO yet
+	newcomers  []newcomer // oldest first
 	advertised string
 	stopping   bool
 

@@ -22,6 +22,11 @@ const (
 	greetWithin = 3 * time.Second // from connection to HELLO; a peer that trickles is not waited for
 	lookWithin  = 5 * time.Second // one look-up of a seed
 	maxGreeting = 64              // connections accepted that have not said HELLO yet
+	// graceGreeting is what each of them has at least, when there are more.
+	graceGreeting = 200 * time.Millisecond
+	// quietFor is how long a node may be without neighbours before its log says
+	// that nobody answers: in a network that starts, that passes by itself.
+	quietFor = 3 * time.Second
 )
 
 // accept takes connections until the listener is closed.
@@ -43,26 +48,13 @@ func (d *driver) accept() {
 			}
 			continue
 		}
-		d.mu.Lock()
-		open, busy := d.isOpen(), d.greeting >= maxGreeting
-		if open && !busy {
-			d.greeting++
-		}
-		d.mu.Unlock()
-		if !open {
+		if !d.admit(conn) {
 			conn.Close()
 			return
 		}
-		if busy {
-			d.log.warn("too many connections that say nothing; one more was closed", fields{"from": conn.RemoteAddr().String()})
-			conn.Close()
-			continue
-		}
 		d.spawn(func() {
 			l, rest, hello, err := d.greet(conn, false)
-			d.mu.Lock()
-			d.greeting--
-			d.mu.Unlock()
+			d.admitted(conn)
 			if err != nil {
 				conn.Close()
 				if d.ctx.Err() == nil {
@@ -74,6 +66,54 @@ func (d *driver) accept() {
 			d.up(l, rest, hello, nil)
 		})
 	}
+}
+
+// newcomer is a connection that was accepted and has not said HELLO yet.
+type newcomer struct {
+	conn  net.Conn
+	since time.Time
+}
+
+// admit takes a connection among the newcomers, and reports false if the life is
+// over. When there are too many, the oldest one that had its chance makes room:
+// who means well is done in a few round trips, who says nothing is not.
+func (d *driver) admit(conn net.Conn) bool {
+	for {
+		d.mu.Lock()
+		if !d.isOpen() {
+			d.mu.Unlock()
+			return false
+		}
+		now := time.Now()
+		if len(d.newcomers) < maxGreeting {
+			d.newcomers = append(d.newcomers, newcomer{conn, now})
+			d.mu.Unlock()
+			return true
+		}
+		oldest := d.newcomers[0]
+		left := graceGreeting - now.Sub(oldest.since)
+		if left <= 0 {
+			d.newcomers = d.newcomers[1:]
+		}
+		d.mu.Unlock()
+		if left <= 0 {
+			d.log.warn("too many connections that say nothing; the oldest was closed", fields{"from": oldest.conn.RemoteAddr().String()})
+			oldest.conn.Close()
+			continue
+		}
+		select {
+		case <-time.After(min(left, graceGreeting/8)): // one may have left by itself
+		case <-d.ctx.Done():
+			return false
+		}
+	}
+}
+
+// admitted takes a connection out of the newcomers.
+func (d *driver) admitted(conn net.Conn) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.newcomers = slices.DeleteFunc(d.newcomers, func(n newcomer) bool { return n.conn == conn })
 }
 
 // dial carries a wish out. Every wish is answered once.
@@ -106,7 +146,7 @@ func (d *driver) complain(wish overlay.Dial, err error) {
 	case d.ctx.Err() != nil:
 	case errors.Is(err, ErrOtherNetwork), errors.Is(err, ErrOtherVersion), errors.Is(err, ErrNotSmokesignal):
 		log.warn("what listens at this address is no node of this network", f)
-	case d.node.peers.Len() == 0:
+	case d.node.peers.Len() == 0 && time.Since(d.born) > quietFor:
 		log.warn("nobody answers at this address, and there are no neighbours; still looking", f)
 	default:
 		log.debug("dial failed", f)

@@ -160,6 +160,7 @@ func (n *Node) newDriver() (*driver, error) {
 		resolver:  o.Resolver,
 		log:       n.log,
 		self:      ident.Origin{ID: n.id, Epoch: newEpoch()},
+		born:      time.Now(),
 		links:     make(map[ident.Link]*link),
 		names:     make(map[string]string),
 		calls:     make(map[uint64]chan<- result),
