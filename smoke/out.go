@@ -56,6 +56,7 @@ func (d *driver) PeerUp(c peerlist.Conn) {
 	if l == nil {
 		return
 	}
+	d.flushBatch()
 	if p, ok := d.node.peers.Get(c.Peer.ID); ok {
 		p.link.Store(l) // a better link to the same peer
 		l.peer = p
@@ -81,6 +82,7 @@ func (d *driver) PeerDown(c peerlist.Conn, why peerlist.Reason) {
 	if !ok || p.link.Load().id != c.Link {
 		return // another link has taken its place
 	}
+	d.flushBatch()
 	d.afterwards(func() {
 		d.log.debug("neighbour down", fields{"peer": c.Peer.ID.Short(), "addr": c.Addr, "why": why.String()})
 	})
