@@ -13,8 +13,11 @@ func IsLoopback(addr string) bool {
 		ip := ap.Addr().Unmap()
 		return ip.IsLoopback() || ip.IsUnspecified()
 	}
-	host := addr[:max(strings.LastIndexByte(addr, ':'), 0)]
-	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	end := strings.LastIndexByte(addr, ':')
+	if end < 0 {
+		return false // no address at all
+	}
+	host := strings.TrimSuffix(strings.ToLower(addr[:end]), ".")
 	// A port alone is this machine's; the names are those of RFC 6761, section 6.3.
 	return host == "" || host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
