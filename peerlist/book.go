@@ -110,7 +110,7 @@ func (b *book) works(c Contact, rng *rand.Rand) {
 	}
 	b.learn(c, rng)
 	if e, ok := b.byAddr[c.Addr]; ok {
-		e.ID, e.worked, e.fails = c.ID, true, 0
+		e.ID, e.worked, e.fails, e.next = c.ID, true, 0, time.Time{}
 	}
 }
 

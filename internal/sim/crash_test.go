@@ -105,7 +105,9 @@ func TestSeedsDieAndComeBack(t *testing.T) {
 		}
 		m = w.mark()
 		w.talk(2*time.Second, 50*time.Millisecond)
-		w.wantAllSince(m, 5*time.Second)
+		// The newcomer is older than the seeds that it met: it has to wait to be
+		// sure that nobody has what was said before.
+		w.wantAllSince(m, 10*time.Second)
 	})
 }
 

@@ -33,6 +33,7 @@ func TestShortSplitHealsAndLosesNothing(t *testing.T) {
 		if n := w.gaps(); n != 0 {
 			t.Errorf("%d events were given up", n)
 		}
+		w.wantSeedsBack(30 * time.Second)
 		w.wantFoundAndHealedOnce()
 		if w.told == 0 {
 			t.Error("no program was told of the netsplit")
@@ -54,11 +55,20 @@ func (w *world) wantFoundAndHealedOnce() {
 		if found != told || healed != told {
 			w.fatalf("node %d was told of %d netsplits found and %d healed, node 0 of %d: %v", node.Index, found, healed, told, node.Notices)
 		}
+	}
+	w.told += told
+}
+
+// wantSeedsBack checks that no program still believes that a seed is lost, a
+// while after the last one came back.
+func (w *world) wantSeedsBack(within time.Duration) {
+	w.t.Helper()
+	w.Run(within)
+	for _, node := range w.Living() {
 		if lost, back := notices[netsplit.SeedLost](node), notices[netsplit.SeedBack](node); lost != back {
 			w.fatalf("node %d was told of %d seeds lost and %d back", node.Index, lost, back)
 		}
 	}
-	w.told += told
 }
 
 // A split that outlasts the history loses events; each node is told of each one.
@@ -79,7 +89,7 @@ func longSplit(t *testing.T, seed uint64) {
 	w.talk(10*time.Minute, 500*time.Millisecond)
 	w.Heal()
 	w.wantWhole(10 * time.Second)
-	w.Run(20 * time.Second)
+	w.wantSeedsBack(30 * time.Second)
 	w.wantFoundAndHealedOnce()
 
 	after := w.mark()
