@@ -288,6 +288,20 @@ func TestANeighbourThatOwesAnAnswerIsWaitedFor(t *testing.T) {
 	b.wantDelivered(a, 1, 3)
 }
 
+// Nothing is given up while there is nobody to ask.
+func TestNoGapWithoutNeighbours(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1)
+	a := origin(1)
+	b.gossip(1, a, 1, 3)
+	b.LinkDown(b.now, 1, b)
+	b.pass(4 * time.Minute)
+	b.wantGaps()
+	b.up(2)
+	b.gossip(2, a, 2)
+	b.wantDelivered(a, 1, 2, 3)
+}
+
 func TestProgressPutsTheGapOff(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1)
