@@ -1,0 +1,399 @@
+package netsplit
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+)
+
+func TestSilenceIsProbedAndToldOnce(t *testing.T) {
+	b := newBench(t, addr(1), addr(2))
+	b.neighbors(1, 2)
+	b.hear(20*time.Second, 1, 1, 2)
+	b.NeighborDown(1)
+	if len(b.dials) > 0 {
+		t.Fatalf("with nothing wrong it dials %v", b.dials)
+	}
+	b.hear(12*time.Second, 2, 2) // node 1 is silent
+	b.awaitDial(1, 12*time.Second)
+	for range 20 {
+		b.fails()
+		b.hear(30*time.Second, 2, 2)
+	}
+	if lost := notices[SeedLost](b); len(lost) != 1 || lost[0].Addr != addr(1) || !errors.Is(lost[0].Err, errNobody) {
+		t.Fatalf("told %v", b.told)
+	}
+	b.beacon(2, 1) // by another way
+	if back := notices[SeedBack](b); len(back) != 1 || back[0].Addr != addr(1) {
+		t.Errorf("told %v", b.told)
+	}
+	b.fails()
+	b.hear(5*time.Minute, 2, 1, 2)
+	if len(b.dials) > 0 || len(b.told) != 2 {
+		t.Errorf("with nothing wrong any more it dials %v, told %v", b.dials, b.told)
+	}
+}
+
+func TestSeedThatAnswersAgainIsBack(t *testing.T) {
+	b := newBench(t, addr(1))
+	b.neighbors(2)
+	b.hear(time.Second, 2, 2)
+	b.pass(12 * time.Second)
+	b.awaitDial(1, 30*time.Second)
+	b.fails()
+	b.awaitDial(1, time.Minute)
+	l := b.reaches(1)
+	b.get(int(l), &ProbeReply{Known: b.question(b.now).Known, Settled: long})
+	if len(notices[SeedLost](b)) != 1 || len(notices[SeedBack](b)) != 1 || len(notices[Found](b)) != 0 {
+		t.Errorf("told %v", b.told)
+	}
+	if !slices.Equal(b.closed, []ident.Link{l}) {
+		t.Errorf("closed %v", b.closed)
+	}
+}
+
+// split makes a node that has been in a component for a while and probes a seed.
+func split(t *testing.T) (b *bench, probe ident.Link) {
+	b = newBench(t, addr(1), addr(self))
+	b.neighbors(2, 3)
+	b.hear(20*time.Second, 2, 200)
+	b.fails()
+	b.told, b.sent = nil, nil
+	for range 40 {
+		b.hear(3*time.Second, 2, 200)
+		if len(b.dials) > 0 {
+			break
+		}
+	}
+	b.sent = nil
+	probe = b.reaches(1)
+	if q := sentTo[*Probe](b, probe); len(q) != 1 || q[0].Known[0].ID != nodeID(self) || q[0].Settled < settled || q[0].Isolated {
+		t.Fatalf("it asks %+v", q)
+	}
+	return b, probe
+}
+
+func TestAnotherComponentIsASplit(t *testing.T) {
+	b, probe := split(t)
+	b.get(int(probe), &ProbeReply{Known: hears(1, 5), Settled: long})
+	if !slices.Equal(b.bridges, []ident.Link{probe}) || len(b.closed) > 0 {
+		t.Errorf("bridges %v, closed %v", b.bridges, b.closed)
+	}
+	if found := notices[Found](b); len(found) != 1 || found[0] != (Found{nodeID(self), nodeID(1)}) {
+		t.Fatalf("told %v", b.told)
+	}
+	for _, l := range []ident.Link{2, 3} {
+		if s := sentTo[*Split](b, l); len(s) != 1 || *s[0] != (Split{nodeID(self), nodeID(1)}) {
+			t.Errorf("neighbour %d was told %v", l, s)
+		}
+	}
+	b.get(2, &Split{nodeID(self), nodeID(1)}) // comes round
+	b.get(3, &Split{nodeID(200), nodeID(1)})
+	b.pass(2 * time.Second)
+	b.beacon(2, 5) // of the other side, but not what names it
+	if len(notices[Healed](b)) > 0 {
+		t.Error("healed too early")
+	}
+	b.beacon(2, 1)
+	if healed := notices[Healed](b); len(healed) != 1 || healed[0].For != 2*time.Second {
+		t.Fatalf("told %v", b.told)
+	}
+	b.get(2, &Split{nodeID(self), nodeID(1)}) // a straggler
+	b.hear(5*time.Minute, 2, 1, 5, 200)
+	if len(notices[Found](b)) != 1 || len(notices[Healed](b)) != 1 {
+		t.Errorf("told %v", b.told)
+	}
+}
+
+func TestOneWhoIsAskedConcludesTheSame(t *testing.T) {
+	b, _ := split(t)
+	b.get(777, &Probe{Known: hears(1, 5), Settled: long})
+	if r := sentTo[*ProbeReply](b, 777); len(r) != 1 || len(r[0].Known) == 0 {
+		t.Errorf("answers %+v", r)
+	}
+	if found := notices[Found](b); len(found) != 1 || found[0] != (Found{nodeID(self), nodeID(1)}) {
+		t.Errorf("told %v", b.told)
+	}
+	if len(b.bridges) > 0 {
+		t.Error("who was asked builds the bridge")
+	}
+}
+
+func TestWhoIsToldOfASplitTellsOn(t *testing.T) {
+	b := newBench(t)
+	b.neighbors(2, 3, 4)
+	b.hear(6*time.Second, 2, 7)
+	b.sent = nil
+	b.get(99, &Split{nodeID(7), nodeID(1)}) // a stranger is not believed
+	b.get(3, &Split{nodeID(7), nodeID(1)})
+	b.get(4, &Split{nodeID(7), nodeID(1)})
+	for l, want := range map[ident.Link]int{2: 1, 3: 0, 4: 1} {
+		if s := sentTo[*Split](b, l); len(s) != want {
+			t.Errorf("link %d was told %v", l, s)
+		}
+	}
+	if len(notices[Found](b)) != 1 {
+		t.Errorf("told %v", b.told)
+	}
+	// Nothing is ever heard of it: that cannot last.
+	b.hear(2*time.Minute, 2, 7)
+	if len(notices[Healed](b)) != 1 {
+		t.Errorf("told %v", b.told)
+	}
+}
+
+// A link over a split that came about by itself proves it as a probe does.
+func TestNewNeighborOfAnotherComponentIsASplit(t *testing.T) {
+	b, _ := split(t)
+	b.NeighborUp(b.now, 5, nodeID(5), addr(5), "", false, b)
+	if r := sentTo[*ProbeReply](b, 5); len(r) != 1 || r[0].Isolated || len(r[0].Known) == 0 {
+		t.Fatalf("it is told %+v", r)
+	}
+	b.get(66, &ProbeReply{Known: hears(1), Settled: long}) // of a stranger, who was not asked
+	if len(b.told) > 0 {
+		t.Errorf("told %v", b.told)
+	}
+	b.get(5, &ProbeReply{Known: hears(1), Settled: long})
+	if len(notices[Found](b)) != 1 || len(b.bridges)+len(b.closed) > 0 {
+		t.Errorf("told %v, bridges %v, closed %v", b.told, b.bridges, b.closed)
+	}
+	b.beacon(5, 1)
+	if len(notices[Healed](b)) != 1 {
+		t.Errorf("told %v", b.told)
+	}
+}
+
+// Three parts are one netsplit: found once, and over when the last one is in.
+func TestSplitInThree(t *testing.T) {
+	b, probe := split(t)
+	b.get(int(probe), &ProbeReply{Known: hears(1), Settled: long})
+	b.get(2, &Split{nodeID(self), nodeID(9)})
+	b.beacon(2, 9)
+	if len(notices[Healed](b)) > 0 {
+		t.Error("healed too early")
+	}
+	b.beacon(2, 1)
+	if len(notices[Found](b)) != 1 || len(notices[Healed](b)) != 1 {
+		t.Errorf("told %v", b.told)
+	}
+}
+
+func TestWhatIsNoSplit(t *testing.T) {
+	for name, step := range map[string]struct {
+		reply  ProbeReply
+		bridge bool
+	}{
+		"hears the same":              {ProbeReply{Known: hears(3, self), Settled: long}, false},
+		"is young":                    {ProbeReply{Known: hears(1), Settled: time.Second}, true},
+		"has nobody":                  {ProbeReply{Isolated: true}, true},
+		"has nobody and says more":    {ProbeReply{Isolated: true, Known: hears(1), Settled: long}, true},
+		"broke off a moment ago":      {ProbeReply{Known: []Sighting{{nodeID(5), 0}, {nodeID(200), 8 * time.Second}}, Settled: long}, true},
+		"remembers us and hears none": {ProbeReply{Known: []Sighting{{nodeID(self), 8 * time.Second}}, Settled: long}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, probe := split(t)
+			b.get(int(probe), &step.reply)
+			if got := len(b.bridges) == 1; got != step.bridge || len(b.closed) == len(b.bridges) {
+				t.Errorf("bridges %v, closed %v", b.bridges, b.closed)
+			}
+			if len(notices[Found](b)) > 0 {
+				t.Errorf("told %v", b.told)
+			}
+		})
+	}
+}
+
+// Who hears nobody cannot tell, nor can we.
+func TestTwoThatHearNobodyTryAgainSoon(t *testing.T) {
+	b := newBench(t, addr(1))
+	b.neighbors(2)
+	b.volunteer = b.now.Add(time.Hour) // or it might hear itself
+	b.awaitDial(1, 10*time.Second)
+	l := b.reaches(1)
+	b.get(int(l), &ProbeReply{Settled: long})
+	if !slices.Equal(b.closed, []ident.Link{l}) || len(b.bridges) > 0 {
+		t.Errorf("bridges %v, closed %v", b.bridges, b.closed)
+	}
+	b.awaitDial(1, 5*time.Second)
+}
+
+func TestASeedThatIsDownIsNoSplit(t *testing.T) {
+	b := newBench(t, addr(1), addr(self))
+	b.neighbors(2)
+	for range 100 {
+		b.hear(30*time.Second, 2, 200)
+		b.fails()
+	}
+	if len(notices[Found](b)) > 0 || len(notices[SeedLost](b)) != 1 {
+		t.Errorf("told %v", b.told)
+	}
+}
+
+func TestProbeThatGetsNoAnswer(t *testing.T) {
+	b, probe := split(t)
+	b.pass(answerIn)
+	if !slices.Equal(b.closed, []ident.Link{probe}) || len(b.told) > 0 { // that it is lost was told before
+		t.Errorf("closed %v, told %v", b.closed, b.told)
+	}
+	b.get(int(probe), &ProbeReply{Known: hears(1), Settled: long}) // too late
+	if len(b.bridges) > 0 || len(notices[Found](b)) > 0 {
+		t.Errorf("bridges %v, told %v", b.bridges, b.told)
+	}
+	b.awaitDial(1, 10*time.Second)
+	probe = b.reaches(1)
+	b.LinkDown(b.now, probe, errNobody, b)
+	b.awaitDial(1, 10*time.Second)
+	if len(b.probes) > 0 || len(b.told) > 0 {
+		t.Errorf("probes %v, told %v", b.probes, b.told)
+	}
+}
+
+func TestProbingSlowsDownAndNeverStops(t *testing.T) {
+	dials := func(beaconing bool) (first, day int) {
+		b := newBench(t, addr(1))
+		b.neighbors(2)
+		if beaconing {
+			b.CalledSeed()
+		}
+		count := func(d time.Duration) (n int) {
+			for end := b.now.Add(d); b.now.Before(end); {
+				b.hear(time.Minute, 2, 200)
+				b.beaconing = beaconing
+				b.each(0, func() {})
+				n += b.fails()
+			}
+			return n
+		}
+		if !beaconing { // the others leave it to the beaconing nodes, unless it was heard
+			b.beacon(2, 1)
+			b.pass(20 * time.Second)
+			b.fails()
+		}
+		first = count(10 * time.Minute)
+		count(23 * time.Hour)
+		return first, count(time.Hour)
+	}
+	if first, last := dials(false); first < 2 || last < 3 || last > 20 {
+		t.Errorf("others: %d probes in the first ten minutes, %d in the last hour of a day", first, last)
+	}
+	if first, last := dials(true); first < 9 || last < 50 {
+		t.Errorf("beaconing nodes: %d probes in the first ten minutes, %d in the last hour of a day", first, last)
+	}
+}
+
+func TestManyAddressesAreNotProbedAllAtOnce(t *testing.T) {
+	b := newBench(t, "dns://chat")
+	b.neighbors(2)
+	b.CalledSeed()
+	var all []string
+	for n := range 100 {
+		all = append(all, addr(n+10))
+	}
+	b.Resolved(b.now, "dns://chat", all, nil, b)
+	for range 600 {
+		b.pass(100 * time.Millisecond)
+		if len(b.dials) > maxProbes {
+			t.Fatalf("%d probes at one time", len(b.dials))
+		}
+		if b.now.Sub(birth)%time.Second == 0 {
+			b.fails()
+		}
+	}
+	if lost := notices[SeedLost](b); len(lost) != len(all) {
+		t.Errorf("after a minute %d of %d were tried", len(lost), len(all))
+	}
+}
+
+// A node with nobody leaves the dialling to its membership, which joins anyway.
+func TestIsolatedNodeDoesNotProbe(t *testing.T) {
+	b := newBench(t, addr(1))
+	b.pass(time.Hour)
+	if len(b.dials) > 0 || len(b.told) > 0 {
+		t.Errorf("dials %v, told %v", b.dials, b.told)
+	}
+	if !slices.Equal(b.seeds, []string{addr(1)}) {
+		t.Errorf("membership was given %v", b.seeds)
+	}
+}
+
+func TestProbeThatFindsANeighborOrItself(t *testing.T) {
+	b := newBench(t, addr(1), addr(self))
+	b.neighbors(2)
+	b.pass(3 * time.Second)
+	b.awaitDial(1, 10*time.Second)
+	b.dials = nil
+	b.LinkUp(b.now, 900, nodeID(2), addr(1), b) // an address of our neighbour's
+	if !slices.Equal(b.closed, []ident.Link{900}) {
+		t.Errorf("closed %v", b.closed)
+	}
+	for range 100 {
+		b.pass(time.Second)
+		if len(b.dials) > 0 {
+			break
+		}
+	}
+	b.dials = nil
+	b.LinkUp(b.now, 901, nodeID(self), addr(1), b)
+	if !slices.Equal(b.closed, []ident.Link{900, 901}) || len(b.seeds) != 0 {
+		t.Errorf("closed %v, seeds %v", b.closed, b.seeds)
+	}
+	b.pass(time.Hour)
+	if len(b.dials) > 0 {
+		t.Errorf("it dials %v", b.dials)
+	}
+}
+
+func TestNamesThatFailToResolveKeepTheirAddresses(t *testing.T) {
+	b := newBench(t, "dns://chat", addr(1), addr(1))
+	if !slices.Equal(b.lookups, []string{"dns://chat"}) || !slices.Equal(b.seeds, []string{addr(1)}) {
+		t.Fatalf("looks up %v, seeds %v", b.lookups, b.seeds)
+	}
+	b.lookups = nil
+	b.Resolved(b.now, "dns://chat", nil, errNobody, b)
+	b.pass(1500 * time.Millisecond)
+	if len(b.lookups) != 1 {
+		t.Fatal("it does not try again soon")
+	}
+	b.Resolved(b.now, "dns://chat", []string{addr(5), addr(6), addr(self)}, nil, b)
+	if !slices.Equal(b.seeds, []string{addr(1), addr(5), addr(6)}) && !slices.Equal(b.seeds, []string{addr(5), addr(6), addr(1)}) {
+		t.Errorf("seeds %v", b.seeds)
+	}
+	if !b.isSeed {
+		t.Error("it is in its own list of seeds and does not know it")
+	}
+	for _, failure := range []error{errNobody, nil} { // nothing found is a failure, too
+		b.lookups = nil
+		b.pass(time.Minute)
+		if len(b.lookups) != 1 {
+			t.Fatalf("looks up %v", b.lookups)
+		}
+		b.Resolved(b.now, "dns://chat", nil, failure, b)
+		if len(b.seeds) != 3 {
+			t.Errorf("a look-up failed, and the seeds are %v", b.seeds)
+		}
+	}
+	b.pass(time.Minute)
+	b.Resolved(b.now, "dns://chat", []string{addr(6)}, nil, b)
+	b.Resolved(b.now, "dns://what", []string{addr(9)}, nil, b) // not asked for
+	if len(b.seeds) != 2 || slices.Contains(b.seeds, addr(5)) {
+		t.Errorf("an address that is gone stays: %v", b.seeds)
+	}
+}
+
+func TestTurnedOffItOnlyAnswers(t *testing.T) {
+	b := newBench(t, addr(self), addr(1))
+	b.cfg.Interval = -1
+	b.neighbors(2)
+	b.beacon(2, 7)
+	b.pass(time.Hour)
+	if b.IsBeaconing() || len(b.dials)+len(b.sent) > 0 {
+		t.Errorf("dials %v, sent %v", b.dials, b.sent)
+	}
+	b.get(9, &Probe{Known: hears(7), Settled: long})
+	if len(sentTo[*ProbeReply](b, 9)) != 1 {
+		t.Error("it does not answer")
+	}
+}
