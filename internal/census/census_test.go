@@ -1,0 +1,266 @@
+package census
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+)
+
+var birth = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// world is some nodes and the links between them. A link has one number, which
+// is the same at both ends.
+type world struct {
+	t     *testing.T
+	rng   *rand.Rand
+	now   time.Time
+	nodes []*node
+	ends  [][2]int // by link - 1
+	queue []frame
+}
+
+type frame struct {
+	to   int
+	link ident.Link
+	msg  Message
+}
+
+// node is one census, and its Out.
+type node struct {
+	*Census
+	w        *world
+	index    int
+	dead     bool // takes no frame in
+	counted  map[uint64]uint64
+	complete map[uint64]bool
+}
+
+func newWorld(t *testing.T, n int, seed uint64) *world {
+	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 1)), now: birth}
+	for i := range n {
+		w.nodes = append(w.nodes, &node{
+			Census: New(ident.Origin{ID: ident.ID{byte(i >> 8), byte(i)}, Epoch: 7}), w: w, index: i,
+			counted: map[uint64]uint64{}, complete: map[uint64]bool{},
+		})
+	}
+	return w
+}
+
+func (w *world) link(a, b int) ident.Link {
+	w.ends = append(w.ends, [2]int{a, b})
+	id := ident.Link(len(w.ends))
+	w.nodes[a].LinkUp(id)
+	w.nodes[b].LinkUp(id)
+	return id
+}
+
+func (n *node) Send(l ident.Link, m Message) {
+	ends := n.w.ends[l-1]
+	to := ends[0]
+	if to == n.index {
+		to = ends[1]
+	}
+	n.w.queue = append(n.w.queue, frame{to, l, m})
+}
+
+func (n *node) Counted(token, nodes uint64, complete bool) {
+	if _, twice := n.counted[token]; twice {
+		n.w.t.Fatalf("count %d of node %d ends twice", token, n.index)
+	}
+	n.counted[token], n.complete[token] = nodes, complete
+}
+
+// settle delivers what is under way, links against each other in any order.
+func (w *world) settle() {
+	for len(w.queue) > 0 {
+		at := w.rng.IntN(len(w.queue))
+		f := w.queue[at]
+		// One link keeps its order in each direction.
+		at = slices.IndexFunc(w.queue, func(x frame) bool { return x.link == f.link && x.to == f.to })
+		f = w.queue[at]
+		w.queue = slices.Delete(w.queue, at, at+1)
+		if n := w.nodes[f.to]; !n.dead {
+			n.Handle(w.now, f.link, f.msg, n)
+		}
+	}
+}
+
+func (w *world) pass(d time.Duration) {
+	for end := w.now.Add(d); w.now.Before(end); {
+		w.now = w.now.Add(10 * time.Millisecond)
+		for _, n := range w.nodes {
+			if at, ok := n.Deadline(); ok && !at.After(w.now) && !n.dead {
+				n.Advance(w.now, n)
+			}
+		}
+		w.settle()
+	}
+}
+
+func (w *world) want(n int, token, nodes uint64, complete bool) {
+	w.t.Helper()
+	got, ok := w.nodes[n].counted[token]
+	if !ok || got != nodes || w.nodes[n].complete[token] != complete {
+		w.t.Fatalf("node %d counted %d, complete %v, ended %v; want %d, %v", n, got, w.nodes[n].complete[token], ok, nodes, complete)
+	}
+}
+
+func (w *world) start(n int, token uint64) { w.nodes[n].Census.Start(w.now, token, w.nodes[n]) }
+
+func line(w *world) {
+	for i := range w.nodes[1:] {
+		w.link(i, i+1)
+	}
+}
+
+func TestCountIsExact(t *testing.T) {
+	for name, shape := range map[string]func(w *world){
+		"alone": func(*world) {},
+		"line":  line,
+		"ring": func(w *world) {
+			line(w)
+			w.link(len(w.nodes)-1, 0)
+		},
+		"full mesh": func(w *world) {
+			for a := range w.nodes {
+				for b := range a {
+					w.link(a, b)
+				}
+			}
+		},
+		"random": func(w *world) {
+			line(w)
+			for range 3 * len(w.nodes) {
+				if a, b := w.rng.IntN(len(w.nodes)), w.rng.IntN(len(w.nodes)); a != b {
+					w.link(a, b)
+				}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for seed := range uint64(20) {
+				n := 12
+				if name == "alone" {
+					n = 1
+				}
+				w := newWorld(t, n, seed)
+				shape(w)
+				for token := range uint64(3) {
+					from := w.rng.IntN(n)
+					w.start(from, token)
+					w.settle()
+					w.want(from, token, uint64(n), true)
+				}
+				// Everybody at once.
+				for i := range w.nodes {
+					w.start(i, 9)
+				}
+				w.settle()
+				for i := range w.nodes {
+					w.want(i, 9, uint64(n), true)
+				}
+				w.pass(10 * time.Second)
+				for i, x := range w.nodes {
+					if len(x.queries) > 0 {
+						t.Fatalf("seed %d: node %d remembers %d counts", seed, i, len(x.queries))
+					}
+					if _, ok := x.Deadline(); ok {
+						t.Fatalf("seed %d: an idle census wants Advance", seed)
+					}
+				}
+			}
+		})
+	}
+}
+
+// A neighbour that died and was not noticed costs the wait, and is not counted.
+func TestDeadNeighborIsWaitedForInVain(t *testing.T) {
+	w := newWorld(t, 6, 1)
+	for i := 1; i < 6; i++ {
+		w.link(0, i)
+	}
+	w.nodes[3].dead = true
+	w.start(0, 1)
+	w.settle()
+	w.pass(answerIn - 20*time.Millisecond)
+	if len(w.nodes[0].counted) > 0 {
+		t.Fatal("it did not wait")
+	}
+	w.pass(20 * time.Millisecond)
+	w.want(0, 1, 5, false)
+}
+
+func TestLinkThatEndsIsNotWaitedFor(t *testing.T) {
+	w := newWorld(t, 4, 1)
+	var last ident.Link
+	for i := 1; i < 4; i++ {
+		last = w.link(0, i)
+	}
+	w.nodes[3].dead = true
+	w.start(0, 1)
+	w.settle()
+	w.nodes[0].LinkDown(last, w.nodes[0])
+	w.want(0, 1, 3, true)
+}
+
+// A node further away that waits in vain answers in time for its neighbour to
+// pass on what it has.
+func TestLateAnswerFromAfarStillCounts(t *testing.T) {
+	w := newWorld(t, 4, 1) // 0 - 1 - 2, and 3 behind 1, dead
+	w.link(0, 1)
+	w.link(1, 2)
+	w.link(1, 3)
+	w.nodes[3].dead = true
+	w.start(0, 1)
+	w.settle()
+	w.pass(answerIn)
+	if got := w.nodes[0].counted[1]; got != 3 {
+		t.Errorf("counted %d of the three that live", got)
+	}
+}
+
+// However many counts pass through, few are remembered, and nobody who counts
+// is left without an answer.
+func TestCountsThatPassThroughAreBounded(t *testing.T) {
+	w := newWorld(t, 3, 1)
+	w.link(0, 1)
+	w.link(1, 2)
+	w.nodes[2].dead = true
+	w.start(1, 1) // waits for node 2
+	for n := range uint64(1000) {
+		w.nodes[1].Handle(w.now, 1, &Count{Query: n, Origin: ident.ID{9}}, w.nodes[1])
+		if len(w.nodes[1].queries) > maxQueries {
+			t.Fatalf("%d counts are remembered", len(w.nodes[1].queries))
+		}
+	}
+	if _, ok := w.nodes[1].counted[1]; !ok || w.nodes[1].complete[1] {
+		t.Errorf("our own count: %v, complete %v", ok, w.nodes[1].complete[1])
+	}
+}
+
+func TestLiesAndStrangers(t *testing.T) {
+	w := newWorld(t, 2, 1)
+	l := w.link(0, 1)
+	n := w.nodes[0]
+	n.Handle(w.now, 99, &Count{Query: 1, Origin: ident.ID{9}}, n) // on no link of ours
+	n.Handle(w.now, l, &CountReply{Query: 1, Origin: ident.ID{9}, Nodes: 5}, n)
+	n.Handle(w.now, l, &Count{Query: 3, Origin: n.self}, n) // of an earlier life
+	if len(n.queries) > 0 {
+		t.Errorf("%d counts began", len(n.queries))
+	}
+	w.queue = nil
+	w.nodes[1].dead = true
+	w.start(0, 1)
+	w.queue = nil
+	n.Handle(w.now, l, &CountReply{Query: n.last, Origin: n.self, Nodes: 1<<64 - 1}, n)
+	if got := n.counted[1]; got > maxNodes {
+		t.Errorf("counted %d", got)
+	}
+	n.Handle(w.now, l, &CountReply{Query: n.last, Origin: n.self, Nodes: 7}, n) // once more
+	if len(n.counted) != 1 {
+		t.Error("a count ended twice")
+	}
+}
