@@ -120,7 +120,9 @@ func (c *Census) reply(q *query, complete bool, out Out) {
 		out.Counted(q.token, q.nodes, complete)
 		return
 	}
-	out.Send(q.parent, &CountReply{q.number, q.origin, q.nodes})
+	if slices.Contains(c.links, q.parent) { // else nobody waits for it
+		out.Send(q.parent, &CountReply{q.number, q.origin, q.nodes})
+	}
 }
 
 func (c *Census) find(o ident.ID, number uint64) *query {

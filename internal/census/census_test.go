@@ -206,6 +206,20 @@ func TestLinkThatEndsIsNotWaitedFor(t *testing.T) {
 	w.want(0, 1, 3, true)
 }
 
+func TestNobodyAnswersALinkThatEnded(t *testing.T) {
+	w := newWorld(t, 3, 1) // 0 - 1 - 2
+	first, last := w.link(0, 1), w.link(1, 2)
+	w.nodes[2].dead = true
+	w.start(0, 1)
+	w.settle()
+	middle := w.nodes[1]
+	middle.LinkDown(first, middle)
+	middle.LinkDown(last, middle)
+	if len(w.queue) > 0 {
+		t.Errorf("sent %+v", w.queue)
+	}
+}
+
 // A node further away that waits in vain answers in time for its neighbour to
 // pass on what it has.
 func TestLateAnswerFromAfarStillCounts(t *testing.T) {
