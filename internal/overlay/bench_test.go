@@ -1,0 +1,197 @@
+package overlay
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+	"github.com/smokesignal-go/smokesignal/netsplit"
+	"github.com/smokesignal-go/smokesignal/peerlist"
+)
+
+var (
+	birth     = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	errNobody = errors.New("nobody is there")
+	errAgain  = errors.New("Advance is wanted again and again")
+)
+
+const self = 128
+
+func nodeID(n int) ident.ID { return ident.ID{byte(n), 0xee} }
+
+func addr(n int) string { return fmt.Sprintf("10.0.0.%d:1", n) }
+
+// bench is one machine and the record of what it wanted. The test is its world.
+// It checks that the actions make sense.
+type bench struct {
+	t *testing.T
+	*Machine
+	now    time.Time
+	last   ident.Link
+	open   map[ident.Link]bool // links that came up and did not end
+	up     map[ident.Link]bool // neighbours
+	dials  []Dial
+	sent   []sent
+	heard  map[ident.Origin]uint64
+	seeds  []string
+	told   []netsplit.Notice
+	added  int
+	counts int
+}
+
+type sent struct {
+	to  ident.Link
+	msg any
+}
+
+func newBench(t *testing.T, seed uint64, cfg Config) *bench {
+	cfg.Self = ident.Origin{ID: nodeID(self), Epoch: 1}
+	cfg.Addr = addr(self)
+	cfg.Rand = rand.New(rand.NewPCG(seed, 1))
+	b := &bench{
+		t: t, now: birth, Machine: New(birth, cfg),
+		open: map[ident.Link]bool{}, up: map[ident.Link]bool{}, heard: map[ident.Origin]uint64{},
+	}
+	b.Start(b.now, b)
+	return b
+}
+
+func (b *bench) Send(to ident.Link, m any) {
+	if !b.open[to] {
+		b.t.Fatalf("%T is sent on link %d, which is not open", m, to)
+	}
+	b.sent = append(b.sent, sent{to, m})
+}
+func (b *bench) Push(to ident.Link, e *plumtree.Event, age time.Duration) {
+	if !b.up[to] || age < 0 {
+		b.t.Fatalf("an event of age %v is pushed on link %d; a neighbour: %v", age, to, b.up[to])
+	}
+	b.sent = append(b.sent, sent{to, e})
+}
+func (b *bench) Dial(d Dial) { b.dials = append(b.dials, d) }
+func (b *bench) Close(l ident.Link, _ peerlist.Reason) {
+	if !b.open[l] {
+		b.t.Fatalf("link %d is closed and was not open", l)
+	}
+	delete(b.open, l)
+}
+func (b *bench) Resolve(seed string) { b.seeds = append(b.seeds, seed) }
+func (b *bench) PeerUp(c peerlist.Conn) {
+	if b.up[c.Link] || !b.open[c.Link] {
+		b.t.Fatalf("link %d is a neighbour twice, or not open", c.Link)
+	}
+	b.up[c.Link] = true
+}
+func (b *bench) PeerDown(c peerlist.Conn, _ peerlist.Reason) {
+	if !b.up[c.Link] {
+		b.t.Fatalf("link %d was no neighbour", c.Link)
+	}
+	delete(b.up, c.Link)
+}
+func (b *bench) Deliver(e *plumtree.Event) {
+	if e.Seq <= b.heard[e.Origin] || e.Origin == b.self {
+		b.t.Fatalf("event %d of %v after %d", e.Seq, e.Origin, b.heard[e.Origin])
+	}
+	b.heard[e.Origin] = e.Seq
+}
+func (b *bench) Gap(plumtree.Range)           {}
+func (b *bench) Notify(n netsplit.Notice)     { b.told = append(b.told, n) }
+func (b *bench) Added(uint64, error)          { b.added++ }
+func (b *bench) Counted(uint64, uint64, bool) { b.counts++ }
+
+func (b *bench) get(l ident.Link, m any) { b.Handle(b.now, l, m, b) }
+
+// linkUp brings a link up: accepted, or the answer to a dial.
+func (b *bench) linkUp(c peerlist.Conn, d *Dial) ident.Link {
+	b.last++
+	c.Link = b.last
+	if d != nil {
+		c.Dialled = d.Addr
+	}
+	b.open[c.Link] = true
+	b.LinkUp(b.now, c, d, b)
+	return c.Link
+}
+
+// joins makes a neighbour of a node that calls.
+func (b *bench) joins(n int) ident.Link {
+	b.t.Helper()
+	l := b.linkUp(peerlist.Conn{Peer: ident.Origin{ID: nodeID(n), Epoch: 1}, Addr: addr(n)}, nil)
+	b.get(l, &peerlist.Join{})
+	if !b.up[l] {
+		b.t.Fatalf("node %d was not accepted", n)
+	}
+	return l
+}
+
+// ends takes a link away.
+func (b *bench) ends(l ident.Link) {
+	if b.open[l] {
+		delete(b.open, l)
+		b.LinkDown(b.now, l, peerlist.ReasonNone, errNobody, b)
+	}
+}
+
+func (b *bench) pass(d time.Duration) {
+	b.t.Helper()
+	end := b.now.Add(d)
+	for range 100_000 {
+		at, ok := b.Deadline()
+		if !ok || at.After(end) {
+			b.now = end
+			return
+		}
+		if at.After(b.now) {
+			b.now = at
+		}
+		b.Advance(b.now, b)
+	}
+	b.t.Fatal(errAgain)
+}
+
+// dialled takes the dial of a node's address off the record.
+func (b *bench) dialled(n int, probe bool) *Dial {
+	for i, d := range b.dials {
+		if d.Addr == addr(n) && d.Probe == probe {
+			b.dials = append(b.dials[:i], b.dials[i+1:]...)
+			return &d
+		}
+	}
+	return nil
+}
+
+// awaitDial lets time pass, with all neighbours alive, until an address is
+// dialled; other dials fail.
+func (b *bench) awaitDial(n int, probe bool, within time.Duration) *Dial {
+	b.t.Helper()
+	for end := b.now.Add(within); b.now.Before(end); b.pass(100 * time.Millisecond) {
+		if d := b.dialled(n, probe); d != nil {
+			return d
+		}
+		dials := b.dials
+		b.dials = nil
+		for _, d := range dials {
+			b.DialFailed(b.now, d, errNobody, b)
+		}
+		for l := range b.last {
+			if b.up[l+1] {
+				b.get(l+1, &peerlist.Pong{})
+			}
+		}
+	}
+	b.t.Fatalf("node %d was not dialled within %v", n, within)
+	return nil
+}
+
+func wasSent[M any](b *bench, l ident.Link) (found M, ok bool) {
+	for _, s := range b.sent {
+		if m, is := s.msg.(M); is && s.to == l {
+			return m, true
+		}
+	}
+	return found, false
+}

@@ -1,0 +1,163 @@
+package overlay
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/census"
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+	"github.com/smokesignal-go/smokesignal/netsplit"
+	"github.com/smokesignal-go/smokesignal/peerlist"
+)
+
+// Whatever comes, the machine does not panic, does nothing that makes no sense
+// (bench checks that), and keeps its bounds.
+func FuzzMachine(f *testing.F) {
+	for seed := range uint64(8) {
+		f.Add(seed, uint16(600))
+	}
+	f.Fuzz(func(t *testing.T, seed uint64, steps uint16) {
+		rng := rand.New(rand.NewPCG(seed, 4))
+		b := newBench(t, seed, Config{
+			Seeds:      []string{addr(1), addr(2), "dns://chat"},
+			Membership: peerlist.Config{BookSize: 30},
+			Tree:       plumtree.Config{HistoryBytes: 64 << 10},
+		})
+		calls := uint64(0)
+		for range steps {
+			link := ident.Link(1 + rng.IntN(int(b.last)+1))
+			conn := peerlist.Conn{
+				Peer: ident.Origin{ID: nodeID(rng.IntN(20)), Epoch: rng.Uint64N(3)}, Addr: addr(rng.IntN(20)), Local: rng.IntN(4) == 0,
+			}
+			switch rng.IntN(20) {
+			case 0, 1:
+				b.linkUp(conn, nil)
+			case 2, 3, 4:
+				if len(b.dials) == 0 {
+					break
+				}
+				d := b.dials[0]
+				b.dials = b.dials[1:]
+				switch rng.IntN(4) {
+				case 0:
+					b.DialFailed(b.now, d, errNobody, b)
+				case 1:
+					conn.Peer = b.self
+					b.linkUp(conn, &d)
+				default:
+					b.linkUp(conn, &d)
+				}
+			case 5:
+				b.ends(link)
+			case 6:
+				b.pass(time.Duration(rng.Int64N(int64(4 * time.Second))))
+			case 7:
+				b.Emit(b.now, make([]byte, rng.IntN(100)), b)
+			case 8:
+				calls++
+				b.Add(b.now, addr(rng.IntN(20)), calls, b)
+			case 9:
+				b.Remove(b.now, nodeID(rng.IntN(20)), b)
+			case 10:
+				b.Resolved(b.now, "dns://chat", []string{addr(rng.IntN(20)), addr(rng.IntN(20))}, nil, b)
+			case 11:
+				if b.open[link] {
+					b.Congested(link)
+				}
+			case 12:
+				if b.open[link] {
+					b.Drained(b.now, link, b)
+				}
+			case 13:
+				b.Count(b.now, calls, b)
+			default:
+				b.get(link, message(rng))
+			}
+			if len(b.conns) != len(b.open) || b.Degree() != len(b.up) || b.Degree() > 5 || b.BookLen() > 30 {
+				t.Fatalf("seed %d: %d links, %d of them open; %d neighbours, %d of them up; %d in the book",
+					seed, len(b.conns), len(b.open), b.Degree(), len(b.up), b.BookLen())
+			}
+			b.sent = b.sent[:0]
+		}
+		b.Leave(b.now, b)
+		if b.added != int(calls) || len(b.up) > 0 {
+			t.Fatalf("seed %d: %d of %d adds answered, %d neighbours after leaving", seed, b.added, calls, len(b.up))
+		}
+	})
+}
+
+// message makes up a frame.
+func message(rng *rand.Rand) any {
+	id := func() ident.ID { return nodeID(rng.IntN(20)) }
+	origin := func() ident.Origin { return ident.Origin{ID: id(), Epoch: rng.Uint64N(2)} }
+	number := func() uint64 {
+		if rng.IntN(4) == 0 {
+			return rng.Uint64() >> rng.IntN(64)
+		}
+		return rng.Uint64N(30)
+	}
+	byte8 := func() uint8 { return uint8(rng.IntN(256)) }
+	coin := func() bool { return rng.IntN(2) == 0 }
+	span := func() time.Duration { return time.Duration(rng.Int64N(int64(time.Minute))) }
+	contacts := func() (list []peerlist.Contact) {
+		for range rng.IntN(6) {
+			list = append(list, peerlist.Contact{ID: id(), Addr: addr(rng.IntN(60))})
+		}
+		return list
+	}
+	known := func() (list []netsplit.Sighting) {
+		for range rng.IntN(6) {
+			list = append(list, netsplit.Sighting{ID: id(), Age: span() / 4})
+		}
+		return list
+	}
+	ranges := func() (list []plumtree.Range) {
+		for range rng.IntN(4) {
+			list = append(list, plumtree.Range{Origin: origin(), From: number(), To: number()})
+		}
+		return list
+	}
+	switch rng.IntN(24) {
+	case 0, 1:
+		return &peerlist.Join{Priority: peerlist.Priority(rng.IntN(4)), AsSeed: coin()}
+	case 2:
+		return &peerlist.Neighbor{Priority: peerlist.Priority(rng.IntN(4))}
+	case 3, 4:
+		return &peerlist.NeighborReply{Accepted: coin(), Reason: peerlist.Reason(byte8()), Degree: byte8(), Sample: contacts()}
+	case 5:
+		return &peerlist.ForwardJoin{Newcomer: peerlist.Contact{ID: id(), Addr: addr(rng.IntN(60))}, TTL: byte8()}
+	case 6:
+		return &peerlist.Disconnect{Reason: peerlist.Reason(byte8()), Try: contacts()}
+	case 7:
+		return &peerlist.Shuffle{Sample: contacts(), TTL: byte8()}
+	case 8:
+		return &peerlist.Ping{Degree: byte8(), Sent: span()}
+	case 9:
+		return &peerlist.Pong{Degree: byte8(), Sent: span()}
+	case 10, 11:
+		return &netsplit.Beacon{Origin: origin(), Count: number(), Addr: addr(rng.IntN(30))}
+	case 12:
+		return &netsplit.Probe{Known: known(), Settled: span(), Isolated: coin()}
+	case 13:
+		return &netsplit.ProbeReply{Known: known(), Settled: span(), Isolated: coin()}
+	case 14:
+		return &netsplit.Split{Ours: id(), Other: id()}
+	case 15:
+		return &plumtree.IHave{Ranges: ranges(), Sync: coin()}
+	case 16:
+		return &plumtree.Graft{Ranges: ranges(), Eager: coin(), MaxAge: span()}
+	case 17:
+		return &plumtree.Prune{}
+	case 18:
+		return &plumtree.Miss{Range: plumtree.Range{Origin: origin(), From: number(), To: number()}, Why: plumtree.Why(rng.IntN(4))}
+	case 19:
+		return &census.Count{Query: number(), Origin: id()}
+	case 20:
+		return &census.CountReply{Query: number(), Origin: id(), Nodes: rng.Uint64()}
+	case 21:
+		return "no frame at all"
+	}
+	return &plumtree.Gossip{Origin: origin(), Seq: number(), Round: byte8(), Age: span(), Body: make([]byte, rng.IntN(300))}
+}

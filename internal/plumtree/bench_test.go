@@ -1,0 +1,139 @@
+package plumtree
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+)
+
+var birth = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// bench is one tree and the record of what it wanted. The test is its world.
+type bench struct {
+	t *testing.T
+	*Tree
+	now       time.Time
+	sent      []sent
+	delivered []*Event
+	gaps      []Range
+}
+
+type sent struct {
+	to  ident.Link
+	msg Message
+}
+
+func newBench(t *testing.T, cfg Config) *bench {
+	cfg.Self = origin(0)
+	cfg.Rand = rand.New(rand.NewPCG(1, 1))
+	return &bench{t: t, Tree: NewTree(birth, cfg), now: birth}
+}
+
+func origin(n byte) ident.Origin { return ident.Origin{ID: ident.ID{n, 0xee}, Epoch: 1} }
+
+func (b *bench) Push(to ident.Link, e *Event, age time.Duration) {
+	b.sent = append(b.sent, sent{to, &Gossip{Origin: e.Origin, Seq: e.Seq, Round: e.Round + 1, Age: age, Body: e.Body}})
+}
+func (b *bench) Send(to ident.Link, m Message) { b.sent = append(b.sent, sent{to, m}) }
+func (b *bench) Deliver(e *Event)              { b.delivered = append(b.delivered, e) }
+func (b *bench) Gap(missing Range)             { b.gaps = append(b.gaps, missing) }
+
+// up brings links up and forgets what they began with.
+func (b *bench) up(links ...ident.Link) {
+	for _, l := range links {
+		b.LinkUp(b.now, l, b)
+	}
+	b.sent = nil
+}
+
+func (b *bench) get(l ident.Link, m Message) { b.Handle(b.now, l, m, b) }
+
+// gossip brings events of an origin on a link.
+func (b *bench) gossip(l ident.Link, o ident.Origin, seqs ...uint64) {
+	for _, seq := range seqs {
+		b.get(l, &Gossip{Origin: o, Seq: seq, Round: 1, Body: fmt.Appendf(nil, "\x01e%d", seq)})
+	}
+}
+
+// pass lets time pass, and Advance be called when it is wanted.
+func (b *bench) pass(d time.Duration) {
+	end := b.now.Add(d)
+	for range 100_000 {
+		at, ok := b.Deadline()
+		if !ok || at.After(end) {
+			b.now = end
+			return
+		}
+		if at.After(b.now) {
+			b.now = at
+		}
+		b.Advance(b.now, b)
+	}
+	b.t.Fatal("Advance is wanted again and again")
+}
+
+// take gives what was sent on a link so far, and forgets it.
+func (b *bench) take(l ident.Link) (list []Message) {
+	b.sent = slices.DeleteFunc(b.sent, func(s sent) bool {
+		if s.to == l {
+			list = append(list, s.msg)
+		}
+		return s.to == l
+	})
+	return list
+}
+
+// want compares messages with what is wanted; Gossip by origin and number.
+func (b *bench) want(got []Message, want ...Message) {
+	b.t.Helper()
+	if a, c := words(got), words(want); !slices.Equal(a, c) {
+		b.t.Fatalf("at %v: sent %q, want %q", b.now.Sub(birth), a, c)
+	}
+}
+
+func words(list []Message) (words []string) {
+	for _, m := range list {
+		switch m := m.(type) {
+		case *Gossip:
+			words = append(words, fmt.Sprintf("GOSSIP %s#%d", m.Origin, m.Seq))
+		case *Miss:
+			words = append(words, fmt.Sprintf("MISS %v %s", m.Range, m.Why))
+		case *Graft:
+			words = append(words, fmt.Sprintf("GRAFT %v eager %v", m.Ranges, m.Eager))
+		default:
+			words = append(words, fmt.Sprintf("%T%+v", m, reflect.ValueOf(m).Elem()))
+		}
+	}
+	return words
+}
+
+func (b *bench) wantDelivered(o ident.Origin, seqs ...uint64) {
+	b.t.Helper()
+	var got []uint64
+	for _, e := range b.delivered {
+		if e.Origin == o {
+			got = append(got, e.Seq)
+		}
+	}
+	if !slices.Equal(got, seqs) {
+		b.t.Fatalf("at %v: delivered %v, want %v", b.now.Sub(birth), got, seqs)
+	}
+}
+
+func (b *bench) wantGaps(gaps ...Range) {
+	b.t.Helper()
+	if !slices.Equal(b.gaps, gaps) {
+		b.t.Fatalf("at %v: gaps %v, want %v", b.now.Sub(birth), b.gaps, gaps)
+	}
+}
+
+func event(o ident.Origin, seq uint64) *Gossip { return &Gossip{Origin: o, Seq: seq} }
+
+func unknown(o ident.Origin, from, to uint64) *Miss { return &Miss{Range: Range{o, from, to}} }
+
+func graft(ranges ...Range) *Graft { return &Graft{Ranges: ranges, Eager: true} }

@@ -1,0 +1,61 @@
+package plumtree
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+)
+
+// discard is an Out that keeps nothing.
+type discard struct{}
+
+func (discard) Push(ident.Link, *Event, time.Duration) {}
+func (discard) Send(ident.Link, Message)               {}
+func (discard) Deliver(*Event)                         {}
+func (discard) Gap(Range)                              {}
+
+// A relay takes memory for what it keeps, and for little else.
+func TestRelayingAllocatesNextToNothing(t *testing.T) {
+	tree := NewTree(birth, Config{Self: origin(0), Rand: rand.New(rand.NewPCG(1, 1)), HistoryBytes: 4 << 20})
+	for l := range ident.Link(5) {
+		tree.LinkUp(birth, l+1, discard{})
+	}
+	g := &Gossip{Origin: origin(1), Round: 1, Body: make([]byte, 128)}
+	now := birth
+	relay := func() {
+		g.Seq++
+		now = now.Add(10 * time.Microsecond)
+		tree.Handle(now, 1, g, discard{})
+		if at, ok := tree.Deadline(); ok && !at.After(now) {
+			tree.Advance(now, discard{})
+		}
+	}
+	for range 50_000 { // until the history is full
+		relay()
+	}
+	// AllocsPerRun gives whole numbers, so each of its runs is many of ours.
+	if n := testing.AllocsPerRun(1, func() {
+		for range 20_000 {
+			relay()
+		}
+	}); n/20_000 >= 0.1 {
+		t.Errorf("%.3f allocations for each event", n/20_000)
+	}
+}
+
+func BenchmarkRelay(b *testing.B) {
+	tree := NewTree(birth, Config{Self: origin(0), Rand: rand.New(rand.NewPCG(1, 1))})
+	for l := range ident.Link(5) {
+		tree.LinkUp(birth, l+1, discard{})
+	}
+	g := &Gossip{Origin: origin(1), Round: 1, Body: make([]byte, 128)}
+	now := birth
+	b.ReportAllocs()
+	for b.Loop() {
+		g.Seq++
+		now = now.Add(10 * time.Microsecond)
+		tree.Handle(now, 1, g, discard{})
+	}
+}
