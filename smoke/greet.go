@@ -136,6 +136,7 @@ func (d *driver) up(l *link, rest []byte, hello *wire.Hello, wish *overlay.Dial)
 		d.lastLink++
 		l.id = d.lastLink
 		d.links[l.id] = l
+		d.conns[l] = struct{}{}
 		c := peerlist.Conn{
 			Link:  l.id,
 			Peer:  ident.Origin{ID: hello.ID, Epoch: hello.Epoch},

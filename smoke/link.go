@@ -44,6 +44,7 @@ type link struct {
 
 	wakeup  chan struct{} // of size 1: the outbox is not empty, or closing is set
 	written chan struct{} // closed when the writer has ended
+	ended   chan struct{} // closed when the reader has, after the writer
 
 	mu        sync.Mutex // guards all below; taken inside driver.mu, never the other way round
 	enc       wire.Encoder
@@ -56,7 +57,8 @@ type link struct {
 }
 
 func newLink(d *driver, conn net.Conn, addr string) *link {
-	return &link{d: d, conn: conn, addr: addr, wakeup: make(chan struct{}, 1), written: make(chan struct{})}
+	return &link{d: d, conn: conn, addr: addr, wakeup: make(chan struct{}, 1),
+		written: make(chan struct{}), ended: make(chan struct{})}
 }
 
 // put appends a control frame to the outbox. The caller holds driver.mu.
@@ -281,7 +283,10 @@ func (l *link) run(rest []byte) {
 	l.closing = true
 	l.mu.Unlock()
 	l.wake() // the writer sees that the connection is closed
+	<-l.written
+	defer close(l.ended)
 	l.d.step(func(now time.Time) {
+		delete(l.d.conns, l)
 		if l.d.links[l.id] != l {
 			return // the machine has closed it
 		}

@@ -161,6 +161,7 @@ func (n *Node) newDriver() (*driver, error) {
 		log:       n.log,
 		self:      ident.Origin{ID: n.id, Epoch: newEpoch()},
 		links:     make(map[ident.Link]*link),
+		conns:     make(map[*link]struct{}),
 		names:     make(map[string]string),
 		calls:     make(map[uint64]chan<- result),
 	}

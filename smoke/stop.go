@@ -109,17 +109,18 @@ func (d *driver) stop(ctx context.Context) (unsent int) {
 
 	var open []*link
 	d.step(func(now time.Time) {
-		for _, l := range d.links {
+		for l := range d.conns { // order does not matter: all are waited for
 			open = append(open, l)
 		}
 		d.machine.Leave(now, d)
 	})
 	flushed := make(chan struct{})
-	// Owned by stop; ends when the writers have, which closing ensures below.
+	// Owned by stop; ends when the links have, which closing ensures below. Here
+	// a link ends when the peer has hung up: it has taken all in then. To close
+	// before that could destroy what is on its way.
 	go func() {
-		// A writer also ends when its peer hangs up; then nobody is left to send to.
 		for _, l := range open {
-			<-l.written
+			<-l.ended
 		}
 		close(flushed)
 	}()
