@@ -149,17 +149,16 @@ func (l *link) write() {
 		if cap(buf) <= readSmall || cap(buf) <= 2*outboxFull && len(buf) > cap(buf)/4 {
 			l.spare = buf[:0] // in use; an idle link gives a large one back
 		}
-		drained := l.full && len(l.out) < outboxFull/2
-		if drained {
-			l.full = false
-		}
+		full := l.full
 		closing = l.closing && len(l.out) == 0
 		more := len(l.out) > 0
 		l.mu.Unlock()
-		if drained {
+		if full {
 			l.d.step(func(now time.Time) {
-				l.d.relieve(l)
-				l.d.machine.Drained(now, l.id, l.d)
+				if l.drained() {
+					l.d.relieve(l)
+					l.d.machine.Drained(now, l.id, l.d)
+				}
 			})
 		}
 		if closing {
@@ -170,6 +169,18 @@ func (l *link) write() {
 			l.wake()
 		}
 	}
+}
+
+// drained reports whether a full outbox has room again, and notes that. The
+// caller holds driver.mu, so that nothing is put in before all know.
+func (l *link) drained() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.out) >= outboxFull/2 {
+		return false
+	}
+	l.full = false
+	return true
 }
 
 // writeAll writes a buffer. It gives up when nothing moves for slowAfter.
