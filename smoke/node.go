@@ -38,12 +38,13 @@ type Node struct {
 	peers     *Peerlist
 	hooks     hooks
 
-	mu       sync.Mutex    // guards all below; never held while a handler runs or a link is waited for
-	refused  []error       // registrations that failed before Start
-	driver   *driver       // the present life; nil before Start and after Stop
-	ending   chan struct{} // closed when the last life has ended; nil before the first Stop
-	stopped  bool          // there was a life, and there is none
-	lastAddr string        // of the last listener
+	mu       sync.Mutex       // guards all below; never held while a handler runs or a link is waited for
+	refused  []error          // registrations that failed before Start
+	driver   *driver          // the present life; nil before Start and after Stop
+	ending   chan struct{}    // closed when the last life has ended; nil before the first Stop
+	stopped  bool             // there was a life, and there is none
+	lastAddr string           // of the last listener
+	heard    []plumtree.Range // in the last life
 }
 
 // CreateNode makes a node, which does nothing before [Node.Start]. Register
@@ -150,7 +151,8 @@ func (n *Node) Start() error {
 	return nil
 }
 
-// newDriver binds the address and makes a life that has not begun.
+// newDriver binds the address and makes a life that has not begun. The caller
+// holds mu.
 func (n *Node) newDriver() (*driver, error) {
 	o := n.opts
 	d := &driver{
@@ -191,7 +193,7 @@ func (n *Node) newDriver() (*driver, error) {
 			MinPeers: o.MinPeers, MaxPeers: maxPeers(o),
 			PingInterval: o.PingInterval, PingTimeout: o.PingTimeout,
 		},
-		Tree: plumtree.Config{HistoryBytes: o.History.Bytes, HistoryAge: o.History.Age},
+		Tree: plumtree.Config{HistoryBytes: o.History.Bytes, HistoryAge: o.History.Age, Heard: n.heard},
 	})
 	return d, nil
 }

@@ -141,6 +141,7 @@ func (d *driver) stop(ctx context.Context) *UndeliveredError {
 	d.running.Wait()
 	<-flushed
 	d.mu.Lock()
+	heard := d.machine.Heard()
 	d.machine = nil
 	d.timer.Stop()
 	for token := range d.calls { // order does not matter: each call waits for its own
@@ -149,6 +150,9 @@ func (d *driver) stop(ctx context.Context) *UndeliveredError {
 	peers := d.peers
 	d.peers = nil
 	d.mu.Unlock()
+	d.node.mu.Lock()
+	d.node.heard = heard
+	d.node.mu.Unlock()
 	for _, p := range peers {
 		left.await(ctx, p.events)
 	}
