@@ -316,7 +316,7 @@ func (n *Node) AddPeer(ctx context.Context, addr string) error {
 	if err != nil {
 		return err
 	}
-	addrs, err := d.resolver.Lookup(ctx, addr)
+	addrs, err := d.resolve(ctx, addr)
 	if len(addrs) == 0 {
 		return &DialError{Addr: addr, Err: err}
 	}
