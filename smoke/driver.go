@@ -39,7 +39,8 @@ type driver struct {
 	mu         sync.Mutex // guards all below; never held across I/O or a handler
 	machine    *overlay.Machine
 	links      map[ident.Link]*link
-	peers      []*Peer // neighbours, and those gone whose handlers are still busy
+	conns      map[*link]struct{} // links, and those let go whose connections have not ended
+	peers      []*Peer            // neighbours, and those gone whose handlers are still busy
 	lastLink   ident.Link
 	newcomers  []newcomer // oldest first
 	advertised string

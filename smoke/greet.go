@@ -11,6 +11,7 @@ import (
 
 	"github.com/jpillora/backoff"
 
+	"github.com/smokesignal-go/smokesignal/discovery"
 	"github.com/smokesignal-go/smokesignal/internal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
@@ -176,6 +177,7 @@ func (d *driver) up(l *link, rest []byte, hello *wire.Hello, wish *overlay.Dial)
 		d.lastLink++
 		l.id = d.lastLink
 		d.links[l.id] = l
+		d.conns[l] = struct{}{}
 		c := peerlist.Conn{
 			Link:  l.id,
 			Peer:  ident.Origin{ID: hello.ID, Epoch: hello.Epoch},
@@ -294,7 +296,7 @@ func (l *link) hearHello() (hello *wire.Hello, rest []byte, err error) {
 func (d *driver) lookUp(seed string) {
 	ctx, cancel := context.WithTimeout(d.ctx, lookWithin)
 	defer cancel()
-	addrs, err := d.resolver.Lookup(ctx, seed)
+	addrs, err := d.resolve(ctx, seed)
 	if d.ctx.Err() != nil {
 		return
 	}
@@ -305,6 +307,16 @@ func (d *driver) lookUp(seed string) {
 		err = nil // some of them are good
 	}
 	d.step(func(now time.Time) { d.machine.Resolved(now, seed, addrs, err, d) })
+}
+
+// resolve asks the resolver, which may be the program's own: one that finds
+// nothing and says nothing must not pass for success.
+func (d *driver) resolve(ctx context.Context, seed string) ([]string, error) {
+	addrs, err := d.resolver.Lookup(ctx, seed)
+	if len(addrs) == 0 && err == nil {
+		err = &discovery.LookupError{Seed: seed, Err: discovery.ErrEmpty}
+	}
+	return addrs, err
 }
 
 // seenAs takes the news at which address a peer sees us, where we listen on all

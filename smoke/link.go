@@ -44,6 +44,7 @@ type link struct {
 
 	wakeup  chan struct{} // of size 1: the outbox is not empty, or closing is set
 	written chan struct{} // closed when the writer has ended
+	ended   chan struct{} // closed when the reader has, after the writer
 
 	mu        sync.Mutex // guards all below; taken inside driver.mu, never the other way round
 	enc       wire.Encoder
@@ -56,7 +57,8 @@ type link struct {
 }
 
 func newLink(d *driver, conn net.Conn, addr string) *link {
-	return &link{d: d, conn: conn, addr: addr, wakeup: make(chan struct{}, 1), written: make(chan struct{})}
+	return &link{d: d, conn: conn, addr: addr, wakeup: make(chan struct{}, 1),
+		written: make(chan struct{}), ended: make(chan struct{})}
 }
 
 // put appends a control frame to the outbox. The caller holds driver.mu.
@@ -147,17 +149,16 @@ func (l *link) write() {
 		if cap(buf) <= readSmall || cap(buf) <= 2*outboxFull && len(buf) > cap(buf)/4 {
 			l.spare = buf[:0] // in use; an idle link gives a large one back
 		}
-		drained := l.full && len(l.out) < outboxFull/2
-		if drained {
-			l.full = false
-		}
+		full := l.full
 		closing = l.closing && len(l.out) == 0
 		more := len(l.out) > 0
 		l.mu.Unlock()
-		if drained {
+		if full {
 			l.d.step(func(now time.Time) {
-				l.d.relieve(l)
-				l.d.machine.Drained(now, l.id, l.d)
+				if l.drained() {
+					l.d.relieve(l)
+					l.d.machine.Drained(now, l.id, l.d)
+				}
 			})
 		}
 		if closing {
@@ -168,6 +169,18 @@ func (l *link) write() {
 			l.wake()
 		}
 	}
+}
+
+// drained reports whether a full outbox has room again, and notes that. The
+// caller holds driver.mu, so that nothing is put in before all know.
+func (l *link) drained() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.out) >= outboxFull/2 {
+		return false
+	}
+	l.full = false
+	return true
 }
 
 // writeAll writes a buffer. It gives up when nothing moves for slowAfter.
@@ -281,7 +294,10 @@ func (l *link) run(rest []byte) {
 	l.closing = true
 	l.mu.Unlock()
 	l.wake() // the writer sees that the connection is closed
+	<-l.written
+	defer close(l.ended)
 	l.d.step(func(now time.Time) {
+		delete(l.d.conns, l)
 		if l.d.links[l.id] != l {
 			return // the machine has closed it
 		}

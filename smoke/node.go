@@ -38,12 +38,13 @@ type Node struct {
 	peers     *Peerlist
 	hooks     hooks
 
-	mu       sync.Mutex    // guards all below; never held while a handler runs or a link is waited for
-	refused  []error       // registrations that failed before Start
-	driver   *driver       // the present life; nil before Start and after Stop
-	ending   chan struct{} // closed when the last life has ended; nil before the first Stop
-	stopped  bool          // there was a life, and there is none
-	lastAddr string        // of the last listener
+	mu       sync.Mutex       // guards all below; never held while a handler runs or a link is waited for
+	refused  []error          // registrations that failed before Start
+	driver   *driver          // the present life; nil before Start and after Stop
+	ending   chan struct{}    // closed when the last life has ended; nil before the first Stop
+	stopped  bool             // there was a life, and there is none
+	lastAddr string           // of the last listener
+	heard    []plumtree.Range // in the last life
 }
 
 // CreateNode makes a node, which does nothing before [Node.Start]. Register
@@ -150,7 +151,8 @@ func (n *Node) Start() error {
 	return nil
 }
 
-// newDriver binds the address and makes a life that has not begun.
+// newDriver binds the address and makes a life that has not begun. The caller
+// holds mu.
 func (n *Node) newDriver() (*driver, error) {
 	o := n.opts
 	d := &driver{
@@ -162,6 +164,7 @@ func (n *Node) newDriver() (*driver, error) {
 		self:      ident.Origin{ID: n.id, Epoch: newEpoch()},
 		born:      time.Now(),
 		links:     make(map[ident.Link]*link),
+		conns:     make(map[*link]struct{}),
 		names:     make(map[string]string),
 		calls:     make(map[uint64]chan<- result),
 	}
@@ -191,7 +194,7 @@ func (n *Node) newDriver() (*driver, error) {
 			MinPeers: o.MinPeers, MaxPeers: maxPeers(o),
 			PingInterval: o.PingInterval, PingTimeout: o.PingTimeout,
 		},
-		Tree: plumtree.Config{HistoryBytes: o.History.Bytes, HistoryAge: o.History.Age},
+		Tree: plumtree.Config{HistoryBytes: o.History.Bytes, HistoryAge: o.History.Age, Heard: n.heard},
 	})
 	return d, nil
 }
@@ -314,7 +317,7 @@ func (n *Node) AddPeer(ctx context.Context, addr string) error {
 	if err != nil {
 		return err
 	}
-	addrs, err := d.resolver.Lookup(ctx, addr)
+	addrs, err := d.resolve(ctx, addr)
 	if len(addrs) == 0 {
 		return &DialError{Addr: addr, Err: err}
 	}

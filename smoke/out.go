@@ -103,11 +103,20 @@ func (d *driver) forgetIdlePeers() {
 	})
 }
 
-// Deliver implements overlay.Out.
-func (d *driver) Deliver(e *plumtree.Event) { d.deliver(e) }
+// Deliver implements overlay.Out. What an earlier life of this node emitted
+// comes back from others, who pass it on to those that missed it; the node does
+// not hear it.
+func (d *driver) Deliver(e *plumtree.Event) {
+	if e.Origin.ID != d.self.ID {
+		d.deliver(e)
+	}
+}
 
 // Gap implements overlay.Out.
 func (d *driver) Gap(missing plumtree.Range) {
+	if missing.Origin.ID == d.self.ID {
+		return // it would not have been heard either
+	}
 	d.flushBatch()
 	d.afterwards(func() {
 		d.log.warn("events are missing and can't be had any more", fields{

@@ -15,8 +15,9 @@ const stopWithin = time.Second
 // Stop ends the node: it says goodbye to its neighbours, sends what is in the
 // outboxes, lets the handlers finish what they have, closes all links and the
 // listener, and returns when every goroutine of the node has ended. It waits a
-// second at most for outboxes and handlers; what was left then is in the error,
-// an *[UndeliveredError]. A node that does not run is stopped already: nil.
+// second at most for neighbours and handlers; what was left then is in the
+// error, an *[UndeliveredError]. A handler that runs even then can't be ended: it
+// is the last one. A node that does not run is stopped already: nil.
 //
 // Called from a handler, Stop does not wait for handlers; no further one runs.
 // If somebody else is stopping the node already, Stop waits for that.
@@ -41,7 +42,7 @@ func (n *Node) Run(ctx context.Context) error {
 // UndeliveredError says what Stop or Shutdown did not wait for any longer.
 type UndeliveredError struct {
 	Bytes  int   // left in the outboxes of links
-	Events int   // left in the queue of the handlers, hooks among them
+	Events int   // left for the handlers, hooks and those that run among them
 	Err    error // why the wait ended
 }
 
@@ -66,24 +67,24 @@ func (n *Node) Shutdown(ctx context.Context) error {
 	defer close(ended)
 	n.driver, n.ending, n.stopped = nil, ended, true
 	n.mu.Unlock()
-	unsent := d.stop(ctx)
-	unhandled := 0
-	err := n.events.Drain(ctx)
-	switch {
-	case isInside(err): // the caller is the handler that is left
-		err = nil
-	case err != nil:
-		unhandled = n.events.Stats().Queued
-	}
-	n.events.Close()
+	left := d.stop(ctx)
+	left.await(ctx, n.events)
 	n.log.info("stopped", nil)
-	if unsent > 0 || err != nil {
-		if err == nil {
-			err = ctx.Err()
-		}
-		return &UndeliveredError{Bytes: unsent, Events: unhandled, Err: err}
+	if left.Bytes > 0 || left.Events > 0 {
+		left.Err = ctx.Err()
+		return left
 	}
 	return nil
+}
+
+// await lets the handlers of an emitter finish, and closes it.
+func (e *UndeliveredError) await(ctx context.Context, events *emitter.Emitter) {
+	var drain *emitter.DrainError
+	if err := events.Drain(ctx); errors.As(err, &drain) && !errors.Is(err, emitter.ErrInside) {
+		e.Events += drain.Left
+	}
+	// Now there is nothing to wait for, or the waiting has failed already.
+	_ = events.CloseContext(ctx)
 }
 
 // awaitEnd waits for a Shutdown that somebody else has called.
@@ -95,12 +96,14 @@ func (n *Node) awaitEnd(ctx context.Context, ending <-chan struct{}) error {
 	case <-ending:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return fmt.Errorf("stop the node: wait for who else stops it: %w", ctx.Err())
 	}
 }
 
-// stop ends a life, and returns how many bytes of the outboxes were not sent.
-func (d *driver) stop(ctx context.Context) (unsent int) {
+// stop ends a life, and returns what was left of it, the node's own handlers
+// aside.
+func (d *driver) stop(ctx context.Context) *UndeliveredError {
+	left := &UndeliveredError{}
 	d.mu.Lock()
 	d.stopping = true // no more emits and links
 	d.mu.Unlock()
@@ -109,17 +112,18 @@ func (d *driver) stop(ctx context.Context) (unsent int) {
 
 	var open []*link
 	d.step(func(now time.Time) {
-		for _, l := range d.links {
+		for l := range d.conns { // order does not matter: all are waited for
 			open = append(open, l)
 		}
 		d.machine.Leave(now, d)
 	})
 	flushed := make(chan struct{})
-	// Owned by stop; ends when the writers have, which closing ensures below.
+	// Owned by stop; ends when the links have, which closing ensures below. Here
+	// a link ends when the peer has hung up: it has taken all in then. To close
+	// before that could destroy what is on its way.
 	go func() {
-		// A writer also ends when its peer hangs up; then nobody is left to send to.
 		for _, l := range open {
-			<-l.written
+			<-l.ended
 		}
 		close(flushed)
 	}()
@@ -127,7 +131,7 @@ func (d *driver) stop(ctx context.Context) (unsent int) {
 	case <-flushed:
 	case <-ctx.Done():
 		for _, l := range open {
-			unsent += l.unsent()
+			left.Bytes += l.unsent()
 		}
 	}
 	d.cancel() // ends dials, look-ups and greetings
@@ -137,6 +141,7 @@ func (d *driver) stop(ctx context.Context) (unsent int) {
 	d.running.Wait()
 	<-flushed
 	d.mu.Lock()
+	heard := d.machine.Heard()
 	d.machine = nil
 	d.timer.Stop()
 	for token := range d.calls { // order does not matter: each call waits for its own
@@ -145,13 +150,13 @@ func (d *driver) stop(ctx context.Context) (unsent int) {
 	peers := d.peers
 	d.peers = nil
 	d.mu.Unlock()
+	d.node.mu.Lock()
+	d.node.heard = heard
+	d.node.mu.Unlock()
 	for _, p := range peers {
-		if err := p.events.Drain(ctx); err != nil && !isInside(err) {
-			d.log.warn("handlers of a peer were not waited for", fields{"peer": p.id.Short(), "error": err})
-		}
-		p.events.Close()
+		left.await(ctx, p.events)
 	}
-	return unsent
+	return left
 }
 
 // awaitRoom waits until no outbox is full: events behind a full one were only
@@ -177,5 +182,3 @@ func (d *driver) awaitRoom(ctx context.Context) {
 		}
 	}
 }
-
-func isInside(err error) bool { return errors.Is(err, emitter.ErrInside) }

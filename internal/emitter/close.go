@@ -57,6 +57,15 @@ func (e *Emitter) Drain(ctx context.Context) error {
 //
 // A second Close does no harm, and waits like the first.
 func (e *Emitter) Close() {
+	// The only error that there can be is ErrInside, and then not to wait is
+	// what Close has promised.
+	_ = e.CloseContext(context.Background())
+}
+
+// CloseContext is Close with an end to its waiting. Where ctx ends before the
+// handler that runs, its error is returned, and that handler is the last one.
+// From inside a handler it returns [ErrInside].
+func (e *Emitter) CloseContext(ctx context.Context) error {
 	e.mu.Lock()
 	if !e.closed.Load() {
 		e.closed.Store(true)
@@ -67,9 +76,7 @@ func (e *Emitter) Close() {
 		e.wake()
 	}
 	e.mu.Unlock()
-	// The only error that there can be is ErrInside, and then not to wait is
-	// what Close has promised.
-	_ = e.Wait(context.Background())
+	return e.Wait(ctx)
 }
 
 // Wait waits until the emitter is closed and its last handler has returned, or

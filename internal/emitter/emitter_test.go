@@ -387,6 +387,27 @@ func TestCloseDiscardsTheRestAndNothingRunsAfterIt(t *testing.T) {
 	})
 }
 
+func TestCloseContextLeavesAHandlerThatDoesNotReturn(t *testing.T) {
+	story(t, Config{}, func(t *testing.T, e *Emitter) {
+		var d diary
+		leave := make(chan struct{})
+		e.On("stuck", func(Event) error { <-leave; d.add("returned"); return nil })
+		e.On("next", d.hand("next"))
+		e.PushBatch([]Event{event("stuck", 1), event("next", 2)})
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := e.CloseContext(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("close: %v", err)
+		}
+		close(leave)
+		if err := e.CloseContext(t.Context()); err != nil {
+			t.Errorf("close when it has returned: %v", err)
+		}
+		d.want(t, "returned")
+	})
+}
+
 func TestCloseOfAHeldEmitterFindsWhatWaits(t *testing.T) {
 	story(t, Config{}, func(t *testing.T, e *Emitter) {
 		e.Once("a", func(Event) error { e.Hold(); return nil })

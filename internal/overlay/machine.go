@@ -276,6 +276,10 @@ func (m *Machine) IsBeaconing() bool { return m.watch.IsBeaconing() }
 // Eager iterates over the links on which events are pushed.
 func (m *Machine) Eager(yield func(ident.Link) bool) { m.tree.Eager(yield) }
 
+// Heard gives the events that were delivered, for the Tree.Heard of the next
+// life of this node in the same process.
+func (m *Machine) Heard() []plumtree.Range { return m.tree.Heard() }
+
 // Stats counts what the broadcast did.
 func (m *Machine) Stats() plumtree.Stats { return m.tree.Stats }
 

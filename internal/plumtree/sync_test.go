@@ -173,3 +173,23 @@ func TestLongPullIsServedInTurns(t *testing.T) {
 		t.Errorf("%d and %d events, want %d", first, rest, n)
 	}
 }
+
+// A node that starts again in one process takes over what it has heard: the
+// events of the last moment before its start are as good as its own to others,
+// and would come twice.
+func TestALaterLifeDoesNotHearAgain(t *testing.T) {
+	first := newBench(t, Config{})
+	first.up(1)
+	a := origin(1)
+	first.gossip(1, a, 1, 2, 3)
+	first.Emit(first.now, []byte("\x01a"), first)
+
+	b := newBench(t, Config{Heard: first.Heard()})
+	b.up(2)
+	b.get(2, &IHave{Sync: true, Ranges: []Range{{a, 1, 5}}})
+	b.want(b.take(2), graft(Range{a, 4, 5}))
+	b.gossip(2, a, 2, 4)
+	b.wantDelivered(a, 4)
+	b.get(2, &Graft{Ranges: []Range{{a, 1, 4}}, MaxAge: time.Minute})
+	b.want(b.take(2), &Prune{}, &Miss{Range{a, 1, 4}, Gone, 0})
+}

@@ -70,6 +70,10 @@ type Config struct {
 	// wait is six times as long.
 	OrderWait time.Duration
 
+	// Heard is what [Tree.Heard] gave at the end of an earlier life of this
+	// node: it is not delivered again.
+	Heard []Range
+
 	// NoSync leaves out what a link begins with: telling each other what one
 	// holds. For measurements: what a split held up is lost then.
 	NoSync bool
@@ -167,7 +171,24 @@ func NewTree(now time.Time, cfg Config) *Tree {
 	t := &Tree{cfg: cfg.withDefaults(), started: now, streams: make(map[ident.Origin]*stream)}
 	t.own = t.stream(now, t.cfg.Self)
 	t.alone = t.own.next
+	for _, r := range t.cfg.Heard {
+		s := t.stream(now, r.Origin)
+		s.next, s.high = r.To, r.To
+		s.forgets(now) // it was born before, and is not held
+	}
 	return t
+}
+
+// Heard gives for each origin the events that were delivered, or given up. Events
+// of this node are among them.
+func (t *Tree) Heard() []Range {
+	var list []Range
+	for _, s := range t.order {
+		if s.next > 1 {
+			list = append(list, Range{s.origin, 1, s.next})
+		}
+	}
+	return list
 }
 
 // Emit broadcasts an event of this node and returns its number. The body must

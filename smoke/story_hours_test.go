@@ -1,0 +1,147 @@
+package smoke_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/smoke"
+	"github.com/smokesignal-go/smokesignal/transport"
+	"github.com/smokesignal-go/smokesignal/transport/mem"
+)
+
+// What must not go on for ever is looked at for an hour: in virtual time, on a
+// network in memory.
+
+// dialled counts the dials of all nodes.
+type dialled struct {
+	transport.Transport
+	count *atomic.Int64
+}
+
+// Dial implements transport.Transport.
+func (d dialled) Dial(ctx context.Context, addr string) (net.Conn, error) {
+	d.count.Add(1)
+	return d.Transport.Dial(ctx, addr)
+}
+
+// hosts starts n nodes, each on a host of its own.
+func (s *story) hosts(network *mem.Network, dials *atomic.Int64, n int, seeds ...string) (cast []*actor, ips []string) {
+	for i := range n {
+		ip := fmt.Sprintf("10.0.0.%d", i+1)
+		ips = append(ips, ip)
+		cast = append(cast, s.start(smoke.Options{
+			Address: ip, Port: 8495, Seeds: seeds,
+			Transport: dialled{network.Host(ip), dials},
+		}))
+	}
+	return cast, ips
+}
+
+// SM11 again. To the original, each turn of ten seconds is another netsplit, and
+// another flood, while a seed is down. In an hour ours say once that it is lost,
+// and nothing else; somebody looks for it every few seconds, and nobody spins.
+func TestASeedIsDeadForAnHour(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := tell(t)
+		var dials atomic.Int64
+		network := mem.New()
+		cast, ips := s.hosts(network, &dials, 6, "10.0.0.1:8495")
+		s.wantOverlay(cast, 3)
+		time.Sleep(time.Minute)
+		network.Kill(ips[0])
+		living := cast[1:]
+		time.Sleep(time.Minute)
+		before := dials.Load()
+		time.Sleep(time.Hour)
+		t.Logf("%d dials in an hour", dials.Load()-before)
+		if n := dials.Load() - before; n > 3600 {
+			t.Errorf("%d dials in an hour", n)
+		}
+		lost := 0
+		for _, a := range living {
+			lost += a.times("seed lost")
+			if n := a.times("seed lost"); n > 1 {
+				t.Errorf("%s lost the seed %d times", a.ID().Short(), n)
+			}
+		}
+		if lost == 0 {
+			t.Error("nobody misses the seed")
+		}
+		s.wantNever(living, "netsplit", "heal", "disconnect", "gap")
+		each(living, func(a *actor) { a.speak(5) })
+		s.wantHeard(living, living)
+	})
+}
+
+// SM10 again. Two islands that were one, and were parted for an hour, become one
+// within seconds, and then they are quiet: no netsplit any more, and no dials but
+// those of the slow rotation.
+func TestHealedIslandsAreQuiet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := tell(t)
+		var dials atomic.Int64
+		network := mem.New()
+		cast, ips := s.hosts(network, &dials, 12, "10.0.0.1:8495", "10.0.0.12:8495")
+		s.wantOverlay(cast, 3)
+		time.Sleep(time.Minute)
+		network.Cut(ips[:6], ips[6:])
+		time.Sleep(time.Hour)
+		each(cast, func(a *actor) { a.speak(5) })
+		s.wantHeard(cast[:6], cast[:6])
+		s.wantHeard(cast[6:], cast[6:])
+		network.Heal()
+		start := time.Now()
+		s.wantHeard(cast, cast)
+		s.eventuallyAll(cast, func(a *actor) error {
+			if a.times("netsplit") != 1 || a.times("heal") != 1 {
+				return fmt.Errorf("saw %d netsplits and %d ends", a.times("netsplit"), a.times("heal"))
+			}
+			return nil
+		})
+		t.Logf("one network within %v", time.Since(start))
+		time.Sleep(time.Minute)
+		before := dials.Load()
+		time.Sleep(time.Hour)
+		t.Logf("%d dials in the hour after", dials.Load()-before)
+		if n := dials.Load() - before; n > 12*60 {
+			t.Errorf("%d dials in the hour after", n)
+		}
+		for _, a := range cast {
+			if a.times("netsplit") != 1 || a.times("heal") != 1 {
+				t.Errorf("%s saw %d netsplits and %d ends", a.ID().Short(), a.times("netsplit"), a.times("heal"))
+			}
+		}
+		s.wantNever(cast, "disconnect", "gap")
+	})
+}
+
+// Nobody is at the address of the only seed, and then somebody is: a node that
+// was alone for an hour has hardly dialled, and is in within seconds.
+func TestANodeIsAloneForAnHour(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := tell(t)
+		var dials atomic.Int64
+		network := mem.New()
+		alone := s.start(smoke.Options{
+			Address: "10.0.0.1", Port: 8495, Seeds: []string{"10.0.0.2:8495"},
+			Transport: dialled{network.Host("10.0.0.1"), &dials},
+		})
+		network.Host("10.0.0.2") // a host that refuses
+		time.Sleep(time.Hour)
+		t.Logf("%d dials in an hour", dials.Load())
+		if n := dials.Load(); n > 3600 {
+			t.Errorf("%d dials in an hour", n)
+		}
+		alone.wantLogged("nobody answers", "10.0.0.2:8495")
+		seed := s.start(smoke.Options{Address: "10.0.0.2", Port: 8495, Transport: network.Host("10.0.0.2")})
+		start := time.Now()
+		alone.peer(seed)
+		t.Logf("in within %v", time.Since(start))
+		s.wantNever([]*actor{alone}, "netsplit", "seed lost")
+	})
+}

@@ -1,0 +1,329 @@
+package smoke_test
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/smoke"
+)
+
+// SM2. The original can't take a free port. Ours takes one, says which, and
+// tells it to others.
+func TestAFreePortIsTakenAndTold(t *testing.T) {
+	s := tell(t)
+	ann := s.start(smoke.Options{})
+	host, port, err := net.SplitHostPort(ann.Addr())
+	if err != nil || host != "127.0.0.1" || port == "0" {
+		t.Fatalf("listens on %q: %v", ann.Addr(), err)
+	}
+	if ann.Advertised() != ann.Addr() {
+		t.Errorf("listens on %s and tells %s", ann.Addr(), ann.Advertised())
+	}
+	bob := s.start(smoke.Options{Seeds: []string{ann.Addr()}})
+	if got := ann.peer(bob).Addr(); got != bob.Addr() {
+		t.Errorf("bob listens on %s, and ann knows him at %q", bob.Addr(), got)
+	}
+	if got := bob.peer(ann).Addr(); got != ann.Addr() {
+		t.Errorf("ann listens on %s, and bob knows her at %q", ann.Addr(), got)
+	}
+}
+
+// SM3. A node and its seed meet, and each of them says so once.
+func TestANodeMeetsItsSeed(t *testing.T) {
+	s := tell(t)
+	ann := s.start(smoke.Options{})
+	start := time.Now()
+	bob := s.start(smoke.Options{Seeds: []string{ann.Addr()}})
+	both := []*actor{ann, bob}
+	s.eventuallyAll(both, func(a *actor) error {
+		if a.times("connect") == 0 {
+			return errors.New("has not connected")
+		}
+		return nil
+	})
+	t.Logf("met within %v", time.Since(start))
+	s.wantOverlay(both, 1)
+	s.end()
+	for _, a := range both {
+		if a.times("connect") != 1 || a.times("disconnect") != 1 || a.times("add") != 1 || a.times("remove") != 1 {
+			t.Errorf("from start to stop %s saw %v", a.ID().Short(), a.saw)
+		}
+	}
+}
+
+// SM4. The original looks for others again at its next turn, 10 s later. Ours
+// says once that it is alone, and is back as soon as its seed is.
+func TestANodeThatLostEverybodyComesBack(t *testing.T) {
+	s := tellWithCables(t)
+	ann := s.start(smoke.Options{})
+	addr := ann.Addr()
+	bob := s.start(smoke.Options{Seeds: []string{addr}})
+	bob.peer(ann)
+	if err := s.cables.kill(ann.plug); err != nil {
+		t.Fatal(err)
+	}
+	s.eventually("bob is alone", func() bool { return bob.times("disconnect") == 1 })
+	start := time.Now()
+	ann2 := s.start(smoke.Options{Port: portOf(t, addr)})
+	bob.peer(ann2)
+	t.Logf("back within %v", time.Since(start))
+	s.eventually("bob says so", func() bool { return bob.times("connect") == 2 })
+	if n := bob.times("disconnect"); n != 1 {
+		t.Errorf("bob was alone %d times", n)
+	}
+}
+
+// SM5. Of 16 nodes started in one instant, the original connects all, and 15 of
+// them lose a link again on the way. Ours connects them and none loses any.
+func TestSixteenNodesStartInOneInstant(t *testing.T) {
+	s := tell(t)
+	port := freePort(t)
+	o := smoke.Options{Seeds: []string{fmt.Sprintf("127.0.0.1:%d", port)}}
+	cast := []*actor{s.create(smoke.Options{Port: port})}
+	for range 15 {
+		cast = append(cast, s.create(o))
+	}
+	start := time.Now()
+	each(cast, func(a *actor) {
+		if err := a.Start(); err != nil {
+			t.Errorf("start: %v", err)
+		}
+	})
+	s.wantOverlay(cast, 3)
+	t.Logf("one overlay within %v", time.Since(start))
+	each(cast, func(a *actor) { a.speak(10) })
+	s.wantHeard(cast, cast)
+	s.wantNever(cast, "remove", "disconnect", "gap")
+	for _, a := range cast {
+		if a.most > 5 || a.times("connect") != 1 {
+			t.Errorf("%s had up to %d neighbours, and connected %d times", a.ID().Short(), a.most, a.times("connect"))
+		}
+	}
+}
+
+// SM6. The original locks a seventh node out of six that are all full, for
+// ever. Ours let it in, and none of them has a link more than it may.
+func TestANewcomerGetsIntoAFullNetwork(t *testing.T) {
+	s := tell(t)
+	first := s.start(smoke.Options{MinPeers: 5, MaxPeers: 5})
+	full := append(s.startAtOnce(5, smoke.Options{MinPeers: 5, MaxPeers: 5, Seeds: []string{first.Addr()}}), first)
+	s.wantOverlay(full, 5)
+
+	start := time.Now()
+	newcomer := s.start(smoke.Options{Seeds: []string{first.Addr()}})
+	s.eventually("the newcomer has a neighbour", func() bool { return newcomer.Peers().Len() > 0 })
+	t.Logf("in within %v", time.Since(start))
+	all := append(full, newcomer)
+	s.wantOverlay(all, 1)
+	newcomer.speak(5)
+	full[0].speak(5)
+	s.wantHeard(all, all)
+	for _, a := range all {
+		if a.most > 5 {
+			t.Errorf("%s had %d neighbours", a.ID().Short(), a.most)
+		}
+	}
+}
+
+// SM12. The original never recognises a seed that was written as a name, and
+// cries netsplit for ever. Ours take a name, the addresses behind it and the
+// node there for the same.
+func TestASeedMayBeAName(t *testing.T) {
+	s := tell(t)
+	phonebook := &phonebook{}
+	ann := s.start(smoke.Options{Seeds: []string{"dns://chat.test:1"}, Resolver: phonebook})
+	phonebook.write("dns://chat.test:1", ann.Addr())
+	byAddress := s.start(smoke.Options{Seeds: []string{ann.Addr()}})
+	byName := s.start(smoke.Options{Seeds: []string{"dns://chat.test:1"}, Resolver: phonebook})
+	byLocalhost := s.start(smoke.Options{Seeds: []string{fmt.Sprintf("localhost:%d", portOf(t, ann.Addr()))}})
+	cast := []*actor{ann, byAddress, byName, byLocalhost}
+	s.wantOverlay(cast, 3)
+	ann.speak(3)
+	s.wantHeard(cast, cast)
+	s.wantNever(cast, "netsplit", "disconnect", "seed lost")
+}
+
+// SM14, M4 in short. Two originals that dial each other at once destroy both
+// links, 20 times of 20. Ours keep one, the same at both ends, and are never
+// without; both calls of AddPeer succeed. A thousand times.
+func TestTwoNodesAddEachOtherAtOnce(t *testing.T) {
+	rounds := 1000
+	if testing.Short() || raced {
+		rounds = 100
+	}
+	for round := range rounds {
+		if t.Failed() {
+			t.Fatalf("in round %d", round)
+		}
+		addEachOther(t)
+	}
+}
+
+func addEachOther(t *testing.T) {
+	s := &story{T: t, cables: newCables()}
+	defer s.end()
+	ann, bob := s.start(smoke.Options{}), s.start(smoke.Options{})
+	both := []*actor{ann, bob}
+	var ready, done sync.WaitGroup
+	ready.Add(2)
+	for i, a := range both {
+		done.Go(func() {
+			ready.Done()
+			ready.Wait()
+			if err := a.AddPeer(t.Context(), both[1-i].Addr()); err != nil {
+				t.Errorf("add: %v", err)
+			}
+		})
+	}
+	done.Wait()
+	for i, a := range both {
+		if !a.Peers().Has(both[1-i].ID()) {
+			// AddPeer has returned at both ends, and with it the link is theirs.
+			t.Errorf("%s has added the other and has it not", a.ID().Short())
+		}
+	}
+	s.eventually("one connection is left, and both ends have it", func() bool {
+		dialled, accepted := s.cables.open()
+		return len(dialled) == 1 && len(accepted) == 1 && dialled[0] == accepted[0] && agree(ann, bob, dialled[0])
+	})
+	s.end() // the end of the story lets go of the one link that there was
+	for _, a := range both {
+		if a.times("add") != 1 || a.times("remove") != 1 || a.times("connect") != 1 || a.times("disconnect") != 1 {
+			t.Errorf("from start to stop %s saw %v", a.ID().Short(), a.saw)
+		}
+	}
+}
+
+// agree reports whether the neighbours of both are at the ends of one connection.
+func agree(ann, bob *actor, conn [2]string) bool {
+	p, atAnn := ann.Peers().Get(bob.ID())
+	q, atBob := bob.Peers().Get(ann.ID())
+	if !atAnn || !atBob {
+		return false
+	}
+	far := [2]string{p.RemoteAddr(), q.RemoteAddr()}
+	return far == conn || far == [2]string{conn[1], conn[0]}
+}
+
+// SM16. The original adds itself as a peer, and then removes it. Ours says what
+// it met, at whatever address, and there is no peer and no event.
+func TestANodeDoesNotMeetItself(t *testing.T) {
+	s := tell(t)
+	// It listens on all addresses, and so is met at one that it does not tell.
+	ann := s.start(smoke.Options{Listen: "0.0.0.0"})
+	for _, addr := range []string{
+		ann.Advertised(),
+		fmt.Sprintf("127.0.0.1:%d", portOf(t, ann.Addr())),
+		fmt.Sprintf("localhost:%d", portOf(t, ann.Addr())), // known by now
+	} {
+		err := ann.AddPeer(t.Context(), addr)
+		var dial *smoke.DialError
+		if !errors.As(err, &dial) || !errors.Is(err, smoke.ErrSelf) || dial.Addr == "" {
+			t.Errorf("add %s: %v", addr, err)
+		}
+	}
+	s.end()
+	s.wantNever([]*actor{ann}, "add", "remove", "connect", "disconnect")
+}
+
+// A node that stands in its own list of seeds waits for others, and they come.
+func TestANodeMayBeItsOwnSeed(t *testing.T) {
+	s := tell(t)
+	port := freePort(t)
+	self := fmt.Sprintf("127.0.0.1:%d", port)
+	ann := s.start(smoke.Options{Port: port, Seeds: []string{self}})
+	bob := s.start(smoke.Options{Seeds: []string{self}})
+	bob.peer(ann)
+	s.wantOverlay([]*actor{ann, bob}, 1)
+	if n := ann.Peers().Len(); n != 1 {
+		t.Errorf("ann has %d neighbours", n)
+	}
+}
+
+// SM17. In the original the address of a peer is always undefined. Ours knows
+// both: where the node can be dialled, and the other end of the link.
+func TestAPeerHasAddresses(t *testing.T) {
+	s := tell(t)
+	ann, bob := s.start(smoke.Options{}), s.start(smoke.Options{})
+	bob.add(ann)
+	p := bob.peer(ann)
+	if p.Addr() != ann.Addr() || p.RemoteAddr() != ann.Addr() ||
+		p.RemoteHost() != "127.0.0.1" || p.RemotePort() != portOf(t, ann.Addr()) {
+		t.Errorf("ann listens on %s; bob, who dialled: %s, %s, %s, %d", ann.Addr(), p.Addr(), p.RemoteAddr(), p.RemoteHost(), p.RemotePort())
+	}
+	p = ann.peer(bob)
+	if p.Addr() != bob.Addr() || p.RemoteHost() != "127.0.0.1" || p.RemotePort() == 0 || p.RemotePort() == portOf(t, bob.Addr()) {
+		t.Errorf("bob listens on %s; ann, who was dialled: %s, %s, %d", bob.Addr(), p.Addr(), p.RemoteHost(), p.RemotePort())
+	}
+}
+
+// SM18. Users of the original asked how many nodes there are. Any node of ours
+// can tell.
+func TestAnyNodeCountsThemAll(t *testing.T) {
+	s := tell(t)
+	seed := s.start(smoke.Options{})
+	if n, err := seed.Count(t.Context()); n != 1 || err != nil {
+		t.Errorf("alone: %d, %v", n, err)
+	}
+	cast := append(s.startAtOnce(19, smoke.Options{Seeds: []string{seed.Addr()}}), seed)
+	s.wantOverlay(cast, 3)
+	each(cast, func(a *actor) { // at once, too
+		s.eventually("the count is whole", func() bool {
+			n, err := a.Count(t.Context())
+			if err != nil && !errors.Is(err, smoke.ErrIncomplete) {
+				t.Errorf("count: %v", err)
+			}
+			return n == 20 && err == nil
+		})
+	})
+}
+
+// A hundred nodes know one seed, and all that each of them says reaches the 99
+// others.
+func TestAHundredNodesKnowOneSeed(t *testing.T) {
+	s := tell(t)
+	seed := s.start(smoke.Options{})
+	start := time.Now()
+	cast := append(s.startAtOnce(99, smoke.Options{Seeds: []string{seed.Addr()}}), seed)
+	s.wantOverlay(cast, 3)
+	t.Logf("one overlay within %v", time.Since(start))
+	start = time.Now()
+	each(cast, func(a *actor) { a.speak(10) })
+	s.wantHeard(cast, cast)
+	t.Logf("all 99 000 words heard within %v", time.Since(start))
+	s.wantNever(cast, "disconnect", "gap", "netsplit")
+	for _, a := range cast {
+		if a.most > 5 {
+			t.Errorf("%s had %d neighbours", a.ID().Short(), a.most)
+		}
+	}
+	if n, err := seed.Count(t.Context()); n != 100 || err != nil {
+		t.Errorf("counted %d: %v", n, err)
+	}
+}
+
+// portOf gives the port of an address.
+func portOf(t testing.TB, addr string) int {
+	t.Helper()
+	at, err := net.ResolveTCPAddr("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at.Port
+}
+
+// freePort finds a port that is free now, for a story that must know it before
+// the node is there.
+func freePort(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return portOf(t, l.Addr().String())
+}

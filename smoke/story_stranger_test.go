@@ -1,0 +1,127 @@
+package smoke_test
+
+import (
+	"errors"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/wire"
+	"github.com/smokesignal-go/smokesignal/peerlist"
+)
+
+// stranger speaks the protocol by hand, so that it can break it.
+type stranger struct {
+	t    testing.TB
+	conn net.Conn
+	enc  wire.Encoder
+	dec  wire.Decoder
+	buf  []byte
+}
+
+// someID is a node id that no node of a story has.
+var someID = ident.ID{0xee, 1}
+
+// visit dials a node.
+func visit(t testing.TB, addr string) *stranger {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return receive(t, conn)
+}
+
+// receive is the stranger at this end of a connection.
+func receive(t testing.TB, conn net.Conn) *stranger {
+	t.Cleanup(func() { conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(soon)); err != nil {
+		t.Fatal(err)
+	}
+	return &stranger{t: t, conn: conn}
+}
+
+// say sends a message.
+func (s *stranger) say(m any) {
+	s.t.Helper()
+	frame, err := s.enc.Append(nil, m)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.mumble(frame)
+}
+
+// mumble sends bytes.
+func (s *stranger) mumble(b []byte) {
+	s.t.Helper()
+	if _, err := s.conn.Write(b); err != nil {
+		s.t.Fatalf("send: %v", err)
+	}
+}
+
+// next gives the next message, nil when the node has hung up.
+func (s *stranger) next() any {
+	s.t.Helper()
+	for {
+		m, n, err := s.dec.Next(s.buf)
+		if err != nil {
+			s.t.Fatalf("the node sent what is no frame: %v", err)
+		}
+		if n > 0 {
+			s.buf = s.buf[n:]
+			return m
+		}
+		more := make([]byte, 4096)
+		got, err := s.conn.Read(more)
+		s.buf = append(s.buf, more[:got]...)
+		if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+			s.t.Fatalf("the node neither answers nor hangs up: %v", err)
+		}
+		if got == 0 && err != nil {
+			if len(s.buf) > 0 && errors.Is(err, io.EOF) {
+				s.t.Fatalf("the node hung up in the middle of a frame")
+			}
+			return nil
+		}
+	}
+}
+
+// untilHungUp reads until the node has closed the connection, and gives what
+// came before.
+func (s *stranger) untilHungUp() (heard []any) {
+	s.t.Helper()
+	for m := s.next(); m != nil; m = s.next() {
+		heard = append(heard, m)
+	}
+	return heard
+}
+
+// hello is a greeting as a node of the network without a name gives it.
+func hello() *wire.Hello {
+	return &wire.Hello{Major: wire.Major, Minor: wire.Minor, ID: someID, Epoch: 1}
+}
+
+// befriend greets a node and becomes its neighbour. It gives the greeting of
+// the node.
+func (s *stranger) befriend() *wire.Hello {
+	s.t.Helper()
+	s.say(hello())
+	theirs, ok := s.next().(*wire.Hello)
+	if !ok {
+		s.t.Fatal("the node does not greet")
+	}
+	s.say(&peerlist.Neighbor{})
+	for {
+		switch m := s.next().(type) {
+		case *peerlist.NeighborReply:
+			if !m.Accepted {
+				s.t.Fatalf("the node refuses: %v", m.Reason)
+			}
+			return theirs
+		case nil:
+			s.t.Fatal("the node hung up")
+		}
+	}
+}
