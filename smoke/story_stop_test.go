@@ -306,3 +306,39 @@ func TestStartDuringStop(t *testing.T) {
 		s.eventually("ann hears", func() bool { return ann.from(bob.ID()).last == bob.spoken })
 	}
 }
+
+// What a node says just before it leaves arrives in one piece with its goodbye.
+// It is heard first, and then the hooks tell that the node is gone.
+func TestLastWordsAreHeardBeforeTheGoodbye(t *testing.T) {
+	s := tell(t)
+	ann := s.create(smoke.Options{})
+	order := make(chan string, 4)
+	ann.Broadcast().On("word", func(text string) { order <- text })
+	ann.Peers().OnRemove(func(*smoke.Peer) { order <- "removed" })
+	ann.OnDisconnect(func() { order <- "disconnected" })
+	if err := ann.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		bob := s.start(smoke.Options{})
+		if err := bob.AddPeer(t.Context(), ann.Addr()); err != nil {
+			t.Fatal(err)
+		}
+		if err := bob.Broadcast().Emit("word", "farewell"); err != nil {
+			t.Fatal(err)
+		}
+		if err := bob.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"farewell", "removed", "disconnected"} {
+			select {
+			case got := <-order:
+				if got != want {
+					t.Fatalf("%s before %s", got, want)
+				}
+			case <-time.After(soon):
+				t.Fatalf("no %s", want)
+			}
+		}
+	}
+}
