@@ -52,6 +52,10 @@ const (
 	// living one after a few dial timeouts.
 	maxDials = 8
 
+	// maxWaiting bounds the accepted links that have not asked for anything yet.
+	// Many more than that greet each other at once in a network that starts.
+	maxWaiting = 256
+
 	// removedFor is how long a peer that the program removed is neither dialled
 	// nor accepted. A guess: long enough to be noticed, short enough to forget.
 	removedFor = time.Minute

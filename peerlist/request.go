@@ -148,6 +148,7 @@ func (m *Membership) LinkUp(now time.Time, c Conn, out Out) {
 		m.answer(l.tokens, ErrSelf, out)
 		out.Close(c.Link, ReasonSelf)
 	case d == nil:
+		m.limitWaiting(out)
 		m.waiting = append(m.waiting, l)
 		return
 	default:
@@ -155,6 +156,23 @@ func (m *Membership) LinkUp(now time.Time, c Conn, out Out) {
 		m.ask(now, l, out)
 	}
 	m.fill(now, out)
+}
+
+// limitWaiting makes room for one more link that was accepted and asks for
+// nothing yet: the oldest goes.
+func (m *Membership) limitWaiting(out Out) {
+	n := 0
+	var oldest *link
+	for _, l := range m.waiting {
+		if l.Dialled == "" {
+			if n++; oldest == nil {
+				oldest = l
+			}
+		}
+	}
+	if n >= maxWaiting {
+		m.drop(oldest, ReasonUnwanted, out)
+	}
 }
 
 // Adopt takes over a link that was dialled as a probe and has shown another
@@ -171,16 +189,17 @@ func (m *Membership) Adopt(now time.Time, c Conn, out Out) {
 
 // note puts a peer that we reached into the book.
 func (m *Membership) note(now time.Time, l *link) {
+	// What we dialled has worked. What the peer tells may not, behind a mapped
+	// port for instance; but it is where it will be after a restart elsewhere.
+	if l.Dialled != l.Addr && l.Dialled != "" {
+		m.book.works(Contact{l.Peer.ID, l.Dialled}, m.cfg.Rand)
+		if l.Addr != "" && !m.self[l.Addr] {
+			m.book.learn(Contact{l.Peer.ID, l.Addr}, m.cfg.Rand)
+		}
+		return
+	}
 	if l.Addr != "" && !m.self[l.Addr] {
 		m.book.works(Contact{l.Peer.ID, l.Addr}, m.cfg.Rand)
-	}
-	if l.Dialled != l.Addr {
-		// The name we dialled is no better than the address the peer gave us.
-		if l.Addr != "" {
-			m.book.forget(l.Dialled)
-		} else {
-			m.book.works(Contact{l.Peer.ID, l.Dialled}, m.cfg.Rand)
-		}
 	}
 }
 

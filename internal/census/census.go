@@ -26,8 +26,9 @@ type Out interface {
 }
 
 const (
-	answerIn   = 4 * time.Second // wait of the node that counts
-	perHop     = 100 * time.Millisecond
+	answerIn   = 4 * time.Second        // wait of the node that counts
+	perHop     = 200 * time.Millisecond // by which each node waits less than who asked it, so that its answer still arrives
+	leastWait  = 100 * time.Millisecond
 	maxQueries = 64      // counts that pass through a node at one time
 	maxNodes   = 1 << 40 // more than that is a lie
 )
@@ -48,6 +49,7 @@ type query struct {
 	waiting []ident.Link
 	nodes   uint64
 	expires time.Time
+	partial bool // some answer was
 	done    bool // answered; kept so that late questions are recognised
 }
 
@@ -62,7 +64,10 @@ func (c *Census) LinkUp(id ident.Link) { c.links = append(c.links, id) }
 func (c *Census) LinkDown(id ident.Link, out Out) {
 	c.links = slices.DeleteFunc(c.links, func(l ident.Link) bool { return l == id })
 	for _, q := range c.queries {
-		c.answered(q, id, 0, out)
+		if slices.Contains(q.waiting, id) {
+			q.partial = true
+			c.answered(q, id, 0, out)
+		}
 	}
 }
 
@@ -71,7 +76,7 @@ func (c *Census) Start(now time.Time, token uint64, out Out) {
 	c.last++
 	q := c.begin(c.self, c.last, 0, now.Add(answerIn), out)
 	q.token = token
-	c.ask(q, out)
+	c.ask(q, answerIn, out)
 }
 
 func (c *Census) begin(o ident.ID, number uint64, parent ident.Link, expires time.Time, out Out) *query {
@@ -87,11 +92,11 @@ func (c *Census) begin(o ident.ID, number uint64, parent ident.Link, expires tim
 	return q
 }
 
-func (c *Census) ask(q *query, out Out) {
+func (c *Census) ask(q *query, wait time.Duration, out Out) {
 	for _, l := range c.links {
 		if l != q.parent {
 			q.waiting = append(q.waiting, l)
-			out.Send(l, &Count{Query: q.number, Origin: q.origin})
+			out.Send(l, &Count{Query: q.number, Origin: q.origin, Wait: wait})
 		}
 	}
 	c.finish(q, out)
@@ -111,7 +116,7 @@ func (c *Census) finish(q *query, out Out) {
 	if q.done || len(q.waiting) > 0 {
 		return
 	}
-	c.reply(q, true, out)
+	c.reply(q, !q.partial, out)
 }
 
 func (c *Census) reply(q *query, complete bool, out Out) {
@@ -121,7 +126,7 @@ func (c *Census) reply(q *query, complete bool, out Out) {
 		return
 	}
 	if slices.Contains(c.links, q.parent) { // else nobody waits for it
-		out.Send(q.parent, &CountReply{q.number, q.origin, q.nodes})
+		out.Send(q.parent, &CountReply{Query: q.number, Origin: q.origin, Partial: !complete, Nodes: q.nodes})
 	}
 }
 
@@ -144,18 +149,18 @@ func (c *Census) Handle(now time.Time, id ident.Link, msg Message, out Out) {
 		q := c.find(m.Origin, m.Query)
 		switch {
 		case q == nil && m.Origin == c.self: // from before: nobody waits for it
-			out.Send(id, &CountReply{m.Query, m.Origin, 0})
+			out.Send(id, &CountReply{Query: m.Query, Origin: m.Origin})
 		case q == nil:
-			// Shorter than the counting node's own wait, so that what was
-			// gathered here still arrives in time.
-			c.ask(c.begin(m.Origin, m.Query, id, now.Add(answerIn-perHop), out), out)
+			wait := min(max(m.Wait-perHop, leastWait), answerIn)
+			c.ask(c.begin(m.Origin, m.Query, id, now.Add(wait), out), wait, out)
 		case slices.Contains(q.waiting, id):
 			c.answered(q, id, 0, out)
 		case id != q.parent:
-			out.Send(id, &CountReply{m.Query, m.Origin, 0})
+			out.Send(id, &CountReply{Query: m.Query, Origin: m.Origin})
 		}
 	case *CountReply:
 		if q := c.find(m.Origin, m.Query); q != nil {
+			q.partial = q.partial || m.Partial
 			c.answered(q, id, m.Nodes, out)
 		}
 	}

@@ -1,6 +1,10 @@
 package census
 
-import "github.com/smokesignal-go/smokesignal/internal/ident"
+import (
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+)
 
 // Message is one frame of the census protocol.
 type Message interface{ census() }
@@ -8,15 +12,17 @@ type Message interface{ census() }
 // Count asks for the number of nodes. It is flooded: the first copy of a
 // (Query, Origin) makes its sender the parent, later copies count nothing.
 type Count struct {
-	Query  uint64   // the asker's number for this count
-	Origin ident.ID // the node that asks
+	Query  uint64        // the asker's number for this count
+	Origin ident.ID      // the node that asks
+	Wait   time.Duration // how long the sender waits for the answer
 }
 
 // CountReply answers a Count, to the neighbour that it came from.
 type CountReply struct {
-	Query  uint64
-	Origin ident.ID
-	Nodes  uint64 // the sender and all who answered to it; zero from a node already counted
+	Query   uint64
+	Origin  ident.ID
+	Partial bool   // somebody behind the sender did not answer in time
+	Nodes   uint64 // the sender and all who answered to it; zero from a node already counted
 }
 
 func (*Count) census()      {}

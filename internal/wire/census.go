@@ -8,10 +8,12 @@ func (w *writer) census(m census.Message) {
 		w.kind(KindCount)
 		w.uint64(m.Query)
 		w.knownID("origin", m.Origin)
+		w.age(m.Wait)
 	case *census.CountReply:
 		w.kind(KindCountReply)
 		w.uint64(m.Query)
 		w.knownID("origin", m.Origin)
+		w.flag(m.Partial)
 		w.uvarint(min(m.Nodes, MaxNodes))
 	default:
 		w.fail("type", "is not one of census", ErrUnknownMessage)
@@ -21,10 +23,10 @@ func (w *writer) census(m census.Message) {
 func (r *reader) census(kind Kind) any {
 	switch kind {
 	case KindCount:
-		return &census.Count{Query: r.uint64("query"), Origin: r.knownID("origin")}
+		return &census.Count{Query: r.uint64("query"), Origin: r.knownID("origin"), Wait: r.age("wait")}
 	case KindCountReply:
 		return &census.CountReply{
-			Query: r.uint64("query"), Origin: r.knownID("origin"), Nodes: min(r.uvarint("nodes"), MaxNodes),
+			Query: r.uint64("query"), Origin: r.knownID("origin"), Partial: r.flag("flags"), Nodes: min(r.uvarint("nodes"), MaxNodes),
 		}
 	}
 	return nil

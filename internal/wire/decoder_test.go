@@ -290,7 +290,7 @@ func TestNumbersOfAPeerAreClampedOrRefused(t *testing.T) {
 		"range after the last event": {frame(KindIHave, cat(1, 1, origin, uint64(MaxSeq)+1, 0)...),
 			&plumtree.IHave{Sync: true, Ranges: []plumtree.Range{{Origin: life(1, 1), From: MaxSeq + 1, To: MaxSeq + 1}}}},
 		"age of a sighting": {frame(KindProbe, cat(0, huge, 1, id, huge)...), &netsplit.Probe{Settled: MaxAge, Known: []netsplit.Sighting{{ID: node(1), Age: MaxAge}}}},
-		"nodes":             {frame(KindCountReply, cat(0, 0, 0, 0, 0, 0, 0, 1, id, huge)...), &census.CountReply{Query: 1, Origin: node(1), Nodes: MaxNodes}},
+		"nodes":             {frame(KindCountReply, cat(0, 0, 0, 0, 0, 0, 0, 1, id, 0, huge)...), &census.CountReply{Query: 1, Origin: node(1), Nodes: MaxNodes}},
 	} {
 		t.Run(name, func(t *testing.T) { wantMessage(t, opened(t), c.frame, c.want) })
 	}

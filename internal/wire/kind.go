@@ -51,8 +51,8 @@ const (
 
 // Census, package census.
 const (
-	KindCount      Kind = 0x40 // query 8, origin id 16
-	KindCountReply Kind = 0x41 // query 8, origin id 16, nodes uvarint
+	KindCount      Kind = 0x40 // query 8, origin id 16, wait ms
+	KindCountReply Kind = 0x41 // query 8, origin id 16, flags (1: partial), nodes uvarint
 )
 
 var kindNames = map[Kind]string{
