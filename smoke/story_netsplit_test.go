@@ -15,66 +15,80 @@ import (
 // Every node says once that they met and once that they are one, and all hear
 // what was said on the other island meanwhile.
 func TestTwoIslandsBecomeOne(t *testing.T) {
-	for what, o := range map[string]smoke.Options{
-		"that look for neighbours": {MinPeers: 4},
-		"that are full":            {MinPeers: 3, MaxPeers: 3},
-	} {
-		t.Run(what, func(t *testing.T) {
-			t.Parallel() // most of it is waiting
-			meet(tellWithCables(t), o)
-		})
-	}
+	t.Parallel() // most of it is waiting
+	looking := settle(tellWithCables(t), smoke.Options{MinPeers: 4})
+	full := settle(tellWithCables(t), smoke.Options{MinPeers: 3, MaxPeers: 3})
+	// A network younger than ten seconds is taken to be still forming, so let
+	// that time pass, and some more for the first beacon.
+	apart := time.NewTimer(12 * time.Second)
+	looking.talk()
+	full.talk()
+	<-apart.C
+	looking.meet("nodes that look for neighbours")
+	full.meet("full nodes")
 }
 
-func meet(s *story, o smoke.Options) {
+// islands are two networks of four nodes, between which there is no cable.
+type islands struct {
+	*story
+	all, west, east []*actor
+}
+
+func settle(s *story, o smoke.Options) *islands {
+	s.Helper()
 	book := &phonebook{}
 	o.Seeds, o.Resolver = []string{"dns://chat.test:1"}, book
-	var cast []*actor
+	i := &islands{story: s}
 	for range 8 {
-		cast = append(cast, s.create(o))
+		i.all = append(i.all, s.create(o))
 	}
-	west, east := cast[:4], cast[4:]
+	i.west, i.east = i.all[:4], i.all[4:]
 	isEast := make(map[*plug]bool)
-	for _, a := range east {
+	for _, a := range i.east {
 		isEast[a.plug] = true
 	}
 	s.cables.cut(func(a, b *plug) bool { return isEast[a] != isEast[b] })
-	each(cast, func(a *actor) {
+	each(i.all, func(a *actor) {
 		if err := a.Start(); err != nil {
 			s.Error(err)
 		}
 	})
-	book.write("dns://chat.test:1", west[0].Addr(), east[0].Addr())
-	s.wantOverlay(west, 3)
-	s.wantOverlay(east, 3)
+	book.write("dns://chat.test:1", i.west[0].Addr(), i.east[0].Addr())
+	s.wantOverlay(i.west, 3)
+	s.wantOverlay(i.east, 3)
+	return i
+}
 
-	// A network younger than ten seconds is taken to be still forming, so let
-	// that time pass, and some more for the first beacon.
-	apart := time.NewTimer(12 * time.Second)
-	each(cast, func(a *actor) { a.speak(20) })
-	s.wantHeard(west, west)
-	s.wantHeard(east, east)
-	<-apart.C
-	s.wantNever(cast, "netsplit", "disconnect")
+// talk has everybody speak, and be heard on their own island.
+func (i *islands) talk() {
+	i.Helper()
+	each(i.all, func(a *actor) { a.speak(20) })
+	i.wantHeard(i.west, i.west)
+	i.wantHeard(i.east, i.east)
+}
 
-	s.cables.mend()
+// meet lays the cable.
+func (i *islands) meet(whose string) {
+	i.Helper()
+	i.wantNever(i.all, "netsplit", "disconnect")
+	i.cables.mend()
 	start := time.Now()
-	s.eventuallyAll(cast, func(a *actor) error {
+	i.eventuallyAll(i.all, func(a *actor) error {
 		if a.times("heal") == 0 {
 			return fmt.Errorf("saw %d netsplits and no end", a.times("netsplit"))
 		}
 		return nil
 	})
-	s.Logf("one network within %v", time.Since(start))
-	s.wantOverlay(cast, 1)
-	s.wantHeard(cast, cast)
-	each(cast, func(a *actor) { a.speak(5) })
-	s.wantHeard(cast, cast)
-	s.end()
-	s.wantNever(cast, "gap")
-	for _, a := range cast {
+	i.Logf("one network of %s within %v", whose, time.Since(start))
+	i.wantOverlay(i.all, 1)
+	i.wantHeard(i.all, i.all)
+	each(i.all, func(a *actor) { a.speak(5) })
+	i.wantHeard(i.all, i.all)
+	i.end()
+	i.wantNever(i.all, "gap")
+	for _, a := range i.all {
 		if a.times("netsplit") != 1 || a.times("heal") != 1 {
-			s.Errorf("%s saw %d netsplits and %d ends", a.ID().Short(), a.times("netsplit"), a.times("heal"))
+			i.Errorf("%s saw %d netsplits and %d ends", a.ID().Short(), a.times("netsplit"), a.times("heal"))
 		}
 	}
 }
