@@ -3,6 +3,7 @@ package smoke_test
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"sync"
 	"testing"
@@ -59,7 +60,7 @@ func TestANodeMeetsItsSeed(t *testing.T) {
 // says once that it is alone, and is back as soon as its seed is.
 func TestANodeThatLostEverybodyComesBack(t *testing.T) {
 	s := tellWithCables(t)
-	ann := s.start(smoke.Options{})
+	ann := s.start(smoke.Options{Port: freePort(t)})
 	addr := ann.Addr()
 	bob := s.start(smoke.Options{Seeds: []string{addr}})
 	bob.peer(ann)
@@ -320,10 +321,15 @@ func portOf(t testing.TB, addr string) int {
 // the node is there.
 func freePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		// Below the ports that the system hands out by itself, so that it stays
+		// free while nobody listens there.
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(10000)))
+		if err == nil {
+			defer l.Close()
+			return portOf(t, l.Addr().String())
+		}
 	}
-	defer l.Close()
-	return portOf(t, l.Addr().String())
+	t.Fatal("no port is free")
+	return 0
 }

@@ -99,7 +99,7 @@ func (i *islands) meet(whose string) {
 func TestADeadSeedIsNoNetsplit(t *testing.T) {
 	t.Parallel() // most of it is waiting
 	s := tellWithCables(t)
-	seed := s.start(smoke.Options{})
+	seed := s.start(smoke.Options{Port: freePort(t)})
 	cast := s.startAtOnce(5, smoke.Options{Seeds: []string{seed.Addr()}})
 	s.wantOverlay(append(cast, seed), 3)
 	if err := s.cables.kill(seed.plug); err != nil {

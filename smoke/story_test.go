@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -76,6 +77,11 @@ func (s *story) create(o smoke.Options) *actor {
 	if s.cables != nil {
 		a.plug = s.cables.plug()
 		o.Transport = a.plug
+		if o.Network == "" {
+			// The address of a node that was killed may soon be that of a node
+			// of another story, or of another process that runs this test.
+			o.Network = fmt.Sprintf("%.40s %d", s.Name(), os.Getpid())
+		}
 	}
 	a.Node = smoke.CreateNode(o)
 	a.OnConnect(func() { a.note("connect") })
