@@ -18,9 +18,9 @@ type Heal struct {
 	After time.Duration // since the Netsplit
 }
 
-// SeedLost says that a seed was not heard for some ten seconds and does not
-// answer: it is down, or a cut lies between. The two can't be told apart before
-// something crosses the cut.
+// SeedLost says that a seed does not answer: it was not heard for some ten
+// seconds, or never. It is down, or a cut lies between; the two can't be told
+// apart before something crosses the cut.
 type SeedLost struct {
 	Addr string
 	Err  error
