@@ -98,7 +98,7 @@ const (
 	defaultPingInterval = 2 * time.Second // with the timeout, a dead peer shows within 5 s
 	defaultPingTimeout  = 3 * time.Second // design, section 6
 	shortestPing        = time.Millisecond
-	defaultHistoryBytes = 16 << 20        // a guess: 5 min of 400 events/s of 128 bytes
+	defaultHistoryBytes = 16 << 20        // a guess: 5 min of 200 events/s of 128 bytes
 	defaultHistoryAge   = 5 * time.Minute // a guess: longer than switches and machines take to start again
 	defaultMaxPayload   = 1 << 20
 	maxNetwork          = 64
