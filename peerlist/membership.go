@@ -189,9 +189,10 @@ func (m *Membership) Handle(now time.Time, id ident.Link, msg Message, out Out) 
 }
 
 // Heard notes that something came on a link, if only another protocol's frame.
-func (m *Membership) Heard(now time.Time, id ident.Link) {
-	if l := m.find(id); l != nil {
-		l.heard = now
+// It may be told late, as long as it is told before Advance.
+func (m *Membership) Heard(at time.Time, id ident.Link) {
+	if l := m.find(id); l != nil && at.After(l.heard) {
+		l.heard = at
 	}
 }
 
