@@ -233,8 +233,8 @@ func (m *Membership) Deadline() (at time.Time, ok bool) {
 		sooner(m.deadAt(l))
 		sooner(l.pingAt)
 	}
-	for _, l := range m.waiting {
-		sooner(l.expires)
+	if len(m.waiting) > 0 {
+		sooner(m.waiting[0].expires) // all wait equally long, and the first came first
 	}
 	for _, a := range m.adds {
 		sooner(a.expires)

@@ -18,6 +18,7 @@ package overlay
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/census"
@@ -77,7 +78,7 @@ type Machine struct {
 	watch   *netsplit.Watch
 	tree    *plumtree.Tree
 	census  *census.Census
-	conns   map[ident.Link]*conn // look-ups only
+	conns   []ref // all links, oldest first
 
 	// When each part is due, as it last said. A part is asked again only when
 	// something has happened to it: most frames concern one part of four.
@@ -87,6 +88,13 @@ type Machine struct {
 	// The call under way: what the adapters below write to.
 	now time.Time
 	out Out
+}
+
+// ref finds a conn without a look at each: a look at a few numbers in a row is
+// quicker than a map.
+type ref struct {
+	id   ident.Link
+	conn *conn
 }
 
 type conn struct {
@@ -124,7 +132,6 @@ func New(now time.Time, cfg Config) *Machine {
 		watch:   netsplit.NewWatch(cfg.Watch),
 		tree:    plumtree.NewTree(now, cfg.Tree),
 		census:  census.New(cfg.Self),
-		conns:   make(map[ident.Link]*conn),
 	}
 }
 
@@ -138,8 +145,8 @@ func (m *Machine) Start(now time.Time, out Out) {
 // Handle takes a frame that came on a link. It keeps nothing of a Gossip's
 // memory; every other message is the machine's from here on.
 func (m *Machine) Handle(now time.Time, id ident.Link, msg any, out Out) {
-	c, ok := m.conns[id]
-	if !ok {
+	c := m.conn(id)
+	if c == nil {
 		return // closed by us meanwhile
 	}
 	c.heard = now
@@ -168,7 +175,7 @@ func (m *Machine) Handle(now time.Time, id ident.Link, msg any, out Out) {
 func (m *Machine) LinkUp(now time.Time, c peerlist.Conn, d *Dial, out Out) {
 	m.begin(now, forMembers|forWatch, out)
 	probe := d != nil && d.Probe
-	m.conns[c.Link] = &conn{Conn: c, probe: probe}
+	m.conns = append(m.conns, ref{c.Link, &conn{Conn: c, probe: probe}})
 	if c.Peer.ID == m.self.ID && d != nil {
 		m.watch.MetSelf(now, d.Addr, (*watchOut)(m))
 	}
@@ -191,8 +198,8 @@ func (m *Machine) DialFailed(now time.Time, d Dial, err error, out Out) {
 
 // LinkDown takes the end of a link that the machine did not close.
 func (m *Machine) LinkDown(now time.Time, id ident.Link, why peerlist.Reason, err error, out Out) {
-	c, ok := m.conns[id]
-	if !ok {
+	c := m.conn(id)
+	if c == nil {
 		return
 	}
 	m.begin(now, forMembers|forWatch, out)
@@ -201,7 +208,7 @@ func (m *Machine) LinkDown(now time.Time, id ident.Link, why peerlist.Reason, er
 	} else {
 		m.members.LinkDown(now, id, why, (*membersOut)(m))
 	}
-	delete(m.conns, id)
+	m.forget(id)
 }
 
 // Resolved takes the outcome of a look-up.
@@ -261,8 +268,8 @@ func (m *Machine) Drained(now time.Time, id ident.Link, out Out) {
 func (m *Machine) Advance(now time.Time, out Out) {
 	m.begin(now, 0, out)
 	if m.isDue(0) {
-		for id, c := range m.conns { // order does not matter: each notes a time of its own
-			m.members.Heard(c.heard, id)
+		for _, r := range m.conns {
+			m.members.Heard(r.conn.heard, r.id)
 		}
 		m.members.Advance(now, (*membersOut)(m))
 		m.touch(forMembers)
@@ -316,6 +323,19 @@ func (m *Machine) ask() {
 		m.due[3].at, m.due[3].ok = m.census.Deadline()
 	}
 	m.stale = 0
+}
+
+func (m *Machine) conn(id ident.Link) *conn {
+	for i := range m.conns {
+		if m.conns[i].id == id {
+			return m.conns[i].conn
+		}
+	}
+	return nil
+}
+
+func (m *Machine) forget(id ident.Link) {
+	m.conns = slices.DeleteFunc(m.conns, func(r ref) bool { return r.id == id })
 }
 
 func (m *Machine) touch(p parts) { m.stale |= p }

@@ -24,7 +24,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/ident"
 )
 
-// Out takes what a [Tree] wants done. Its methods only note it down.
+// Out takes what a [Tree] wants done. Its methods only note it down. A message
+// may go to several links, so nobody changes it.
 type Out interface {
 	// Push sends an event: as one more hop, round and age counted on.
 	Push(to ident.Link, e *Event, age time.Duration)
@@ -134,7 +135,7 @@ func (c Config) withDefaults() Config {
 type Tree struct {
 	cfg     Config
 	started time.Time
-	links   []*link
+	links   []link
 	streams map[ident.Origin]*stream // look-ups only
 	order   []*stream                // the same, oldest first
 	own     *stream
@@ -215,7 +216,7 @@ func (t *Tree) LinkUp(now time.Time, id ident.Link, out Out) {
 			}
 		}
 	}
-	t.links = append(t.links, &link{id: id, eager: true, position: t.history.end()})
+	t.links = append(t.links, link{id: id, eager: true, position: t.history.end()})
 	if t.cfg.NoSync {
 		return
 	}
@@ -232,7 +233,7 @@ func (t *Tree) LinkUp(now time.Time, id ident.Link, out Out) {
 // LinkDown takes the end of a neighbour. If events were to come from it, all
 // others are asked to push until duplicates show which of them need not.
 func (t *Tree) LinkDown(now time.Time, id ident.Link, out Out) {
-	at := slices.IndexFunc(t.links, func(l *link) bool { return l.id == id })
+	at := slices.IndexFunc(t.links, func(l link) bool { return l.id == id })
 	if at < 0 {
 		return
 	}
@@ -242,9 +243,9 @@ func (t *Tree) LinkDown(now time.Time, id ident.Link, out Out) {
 		t.alone = t.own.next
 	}
 	if gone.eager {
-		for _, l := range t.links {
-			if !l.eager {
-				t.makeEager(now, l, out)
+		for i := range t.links {
+			if l := &t.links[i]; !l.eager {
+				t.makeEager(l, out)
 				t.Stats.Grafts++
 				out.Send(l.id, &Graft{Eager: true})
 			}
@@ -275,7 +276,7 @@ func (t *Tree) Congested(id ident.Link) {
 func (t *Tree) Drained(now time.Time, id ident.Link, out Out) {
 	if l := t.link(id); l != nil {
 		l.congested = false
-		t.announce(now, l, out)
+		t.announce(l, out)
 		t.serve(now, l, out)
 	}
 }
@@ -304,20 +305,16 @@ func (t *Tree) Handle(now time.Time, id ident.Link, msg Message, out Out) {
 func (t *Tree) Advance(now time.Time, out Out) {
 	if !t.announceAt.IsZero() && !now.Before(t.announceAt) {
 		t.announceAt = time.Time{}
-		for _, l := range t.links {
-			if !l.pushes() {
-				t.announce(now, l, out)
-			}
-		}
+		t.announceAll(out)
 	}
 	if !t.serveAt.IsZero() && !now.Before(t.serveAt) {
 		t.serveAt = time.Time{}
-		for _, l := range t.links {
-			t.serve(now, l, out)
+		for i := range t.links {
+			t.serve(now, &t.links[i], out)
 		}
 	}
 	for _, s := range slices.Clone(t.repairs) {
-		t.repair(now, s, out)
+		t.pull(now, s, out)
 	}
 	t.expireHistory(now)
 }
@@ -350,9 +347,9 @@ func (t *Tree) Eager(yield func(ident.Link) bool) {
 }
 
 func (t *Tree) link(id ident.Link) *link {
-	for _, l := range t.links {
-		if l.id == id {
-			return l
+	for i := range t.links {
+		if t.links[i].id == id {
+			return &t.links[i]
 		}
 	}
 	return nil
@@ -364,8 +361,8 @@ func (l *link) pushes() bool { return l.eager && !l.congested }
 // next announcement.
 func (t *Tree) spread(now time.Time, e *Event, from ident.Link, out Out) {
 	age := now.Sub(e.Born)
-	for _, l := range t.links {
-		switch {
+	for i := range t.links {
+		switch l := &t.links[i]; {
 		case l.id == from:
 		case l.pushes():
 			out.Push(l.id, e, age)
@@ -377,9 +374,9 @@ func (t *Tree) spread(now time.Time, e *Event, from ident.Link, out Out) {
 
 // makeEager begins to push on a link. What was not announced on it yet is, so
 // that nothing falls between the two ways.
-func (t *Tree) makeEager(now time.Time, l *link, out Out) {
+func (t *Tree) makeEager(l *link, out Out) {
 	if !l.eager {
-		t.announce(now, l, out)
+		t.announce(l, out)
 		l.eager = true
 	}
 }
@@ -426,9 +423,9 @@ func (t *Tree) onGossip(now time.Time, l *link, g *Gossip, out Out) {
 	s.heard = now
 	t.store(now, s, e)
 	t.spread(now, e, l.id, out)
-	if !l.eager && !l.congested && s.asked != l.id {
+	if !l.eager && !l.congested && (s.repair == nil || s.asked != l.id) {
 		// The peer pushes, so it counts us as eager: be of one mind.
-		t.makeEager(now, l, out)
+		t.makeEager(l, out)
 	}
 	if g.Seq == s.next {
 		t.deliver(now, s, out)
