@@ -362,6 +362,9 @@ func (m *Machine) Eager(yield func(ident.Link) bool) { m.tree.Eager(yield) }
 // life of this node in the same process.
 func (m *Machine) Heard() []plumtree.Range { return m.tree.Heard() }
 
+// HistoryBytes is what the history holds, as its bound counts it.
+func (m *Machine) HistoryBytes() int { return m.tree.HistoryBytes() }
+
 // Stats counts what the broadcast did.
 func (m *Machine) Stats() plumtree.Stats { return m.tree.Stats }
 
