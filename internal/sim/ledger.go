@@ -71,9 +71,8 @@ func (l *Ledger) Begin(node *Node, same bool) {
 	}
 }
 
-// Emit broadcasts an event of about that many bytes. It returns its source and
-// number.
-func (l *Ledger) Emit(node *Node, size int) (src *Source, seq uint64) {
+// SourceOf is the source that the node's life is.
+func (l *Ledger) SourceOf(node *Node) *Source {
 	at := l.current[node.Index]
 	if at < 0 {
 		at = int32(len(l.Sources))
@@ -81,7 +80,19 @@ func (l *Ledger) Emit(node *Node, size int) (src *Source, seq uint64) {
 		l.Sources = append(l.Sources, &Source{Node: node, Origin: node.Origin()})
 		l.byID[node.Origin()] = at
 	}
-	src = l.Sources[at]
+	return l.Sources[at]
+}
+
+// Source is the source of an event that the ledger emitted.
+func (l *Ledger) Source(e *plumtree.Event) *Source {
+	return l.Sources[binary.LittleEndian.Uint32(e.Body[2:])]
+}
+
+// Emit broadcasts an event of about that many bytes. It returns its source and
+// number.
+func (l *Ledger) Emit(node *Node, size int) (src *Source, seq uint64) {
+	src = l.SourceOf(node)
+	at := l.current[node.Index]
 	body := make([]byte, max(size, 6))
 	copy(body, "\x01e") // the name of the event
 	binary.LittleEndian.PutUint32(body[2:], uint32(at))

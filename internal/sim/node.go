@@ -255,3 +255,13 @@ func (node *Node) Counted(token, nodes uint64, _ bool) {
 }
 
 func (node *Node) String() string { return fmt.Sprintf("n%d", node.Index) }
+
+// IsPeer reports whether the node counts a link to the other one.
+func (node *Node) IsPeer(other *Node) bool {
+	for _, l := range node.links {
+		if l.half.counted && l.half.peer.node == other {
+			return true
+		}
+	}
+	return false
+}
