@@ -11,20 +11,18 @@ import (
 // As a rule they have all been told equally much.
 func (t *Tree) announceAll(out Out) {
 	var news []Range
+	from := t.history.end() // what came since then is nothing
 	for i := range t.links {
 		l := &t.links[i]
 		if l.pushes() {
 			continue
 		}
-		if news == nil || i == 0 || l.position != t.links[i-1].position {
-			news = t.since(l.position)
+		if l.position != from {
+			from = l.position
+			news = t.since(from)
 		}
 		t.tell(l, news, out)
-	}
-	for i := range t.links {
-		if l := &t.links[i]; !l.pushes() {
-			l.position = t.history.end()
-		}
+		l.position = t.history.end()
 	}
 }
 
@@ -35,6 +33,9 @@ func (t *Tree) announce(l *link, out Out) {
 }
 
 func (t *Tree) tell(l *link, news []Range, out Out) {
+	if slices.ContainsFunc(news, l.knows) {
+		news = slices.DeleteFunc(slices.Clone(news), l.knows)
+	}
 	for len(news) > maxRanges {
 		out.Send(l.id, &IHave{Ranges: news[:maxRanges]})
 		news = news[maxRanges:]
@@ -42,6 +43,26 @@ func (t *Tree) tell(l *link, news []Range, out Out) {
 	if len(news) > 0 {
 		out.Send(l.id, &IHave{Ranges: news})
 	}
+}
+
+// knows reports whether the peer has announced all of a range itself. Of the two
+// ends of a lazy link mostly only the one that is nearer to an origin announces.
+func (l *link) knows(r Range) bool {
+	for i := range l.known {
+		if k := &l.known[i]; k.Origin == r.Origin && k.From <= r.From && r.To <= k.To {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *link) hears(r Range) {
+	if len(l.known) < maxKnown {
+		l.known = append(l.known, r)
+		return
+	}
+	l.known[l.oldest] = r
+	l.oldest = (l.oldest + 1) % maxKnown
 }
 
 // since is what came from a position in the history's log on.
@@ -76,6 +97,9 @@ func (t *Tree) onIHave(now time.Time, l *link, m *IHave, out Out) {
 		if r.To < r.From || r.From == 0 || r.Origin == t.cfg.Self {
 			continue
 		}
+		if !l.pushes() {
+			l.hears(r)
+		}
 		s := t.stream(now, r.Origin)
 		s.high = max(s.high, r.To)
 		if m.Sync {
@@ -91,7 +115,7 @@ func (t *Tree) onIHave(now time.Time, l *link, m *IHave, out Out) {
 			s.askAt = now
 			t.pull(now, s, out)
 		case fresh:
-			s.askAt = now.Add(t.cfg.GraftDelay)
+			s.askAt = now.Add(t.wait(now))
 		}
 	}
 }
@@ -104,7 +128,8 @@ func (t *Tree) miss(now time.Time, s *stream, holder ident.Link) {
 	}
 	s.repair = &repair{
 		holder:   holder,
-		askAt:    now.Add(t.cfg.GraftDelay / 4), // it may be on its way on another link
+		since:    now,
+		askAt:    now.Add(t.wait(now) / 4), // it may be on its way on another link
 		giveUpAt: now.Add(t.cfg.OrderWait),
 	}
 	t.repairs = append(t.repairs, s)
@@ -153,6 +178,7 @@ func (t *Tree) pull(now time.Time, s *stream, out Out) {
 		return
 	}
 	s.asked = l.id
+	t.late.asks(missing, s.since)
 	t.Stats.Grafts++
 	out.Send(l.id, &Graft{Ranges: missing, Eager: true, MaxAge: t.maxAge(now, s)})
 	t.makeEager(l, out)

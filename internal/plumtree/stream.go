@@ -34,6 +34,7 @@ type repair struct {
 	tried    []ident.Link // in this round
 	denied   []ident.Link // who answered, since the last progress, that they have nothing
 	rounds   int          // of asking all neighbours, since the last progress
+	since    time.Time    // the last progress, or when the first was missed
 	askAt    time.Time    // when to ask (again)
 	giveUpAt time.Time
 	evicted  uint64 // below this number, some neighbour had the events once
@@ -153,6 +154,7 @@ func (s *stream) appendMissing(list []Range, from, to uint64) []Range {
 func (s *stream) progress(now time.Time, cfg Config) {
 	if s.repair != nil {
 		s.denied, s.rounds = s.denied[:0], 0
+		s.since = now
 		s.giveUpAt = now.Add(cfg.OrderWait)
 		s.askAt = now.Add(graftRetry)
 	}

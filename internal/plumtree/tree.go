@@ -58,12 +58,13 @@ type Config struct {
 	HistoryBytes int
 	HistoryAge   time.Duration
 
-	// LazyDelay is the gap between announcements on lazy links. Zero means
-	// 100 ms; negative turns announcements off, so that only an event that comes
+	// LazyDelay is the shortest gap between announcements on lazy links; it
+	// grows with what GraftDelay learns. Zero means 100 ms; negative turns announcements off, so that only an event that comes
 	// early shows what is missing.
 	LazyDelay time.Duration
 	// GraftDelay is how long an announced event may take to come by itself
-	// before it is asked for. Zero means 100 ms.
+	// before it is asked for, at least: a tree whose links are slow learns to
+	// wait longer, up to half of OrderWait. Zero means 100 ms.
 	GraftDelay time.Duration
 	// OrderWait is how long an event that came early waits, without any
 	// progress, for missing ones that no neighbour has. Zero means 5 s. While a
@@ -90,6 +91,8 @@ const (
 	maxStreams = 16384
 	// maxRanges is how many ranges go into one frame.
 	maxRanges = 128
+	// maxKnown is how many announcements of a neighbour are remembered.
+	maxKnown = 32
 	// graftRetry is the wait for a pull to bring something before another
 	// neighbour is asked. A guess: some round trips.
 	graftRetry = 500 * time.Millisecond
@@ -146,6 +149,8 @@ type Tree struct {
 	announceAt time.Time // next announcements on lazy links; zero: none pending
 	serveAt    time.Time // next turn of serving pulls; zero: none pending
 	repairs    []*stream // streams with events missing
+	late       lateness
+	pace       pace
 	Stats      Stats
 }
 
@@ -160,6 +165,8 @@ type link struct {
 	congested bool      // its outbox is full: announce only
 	position  uint64    // in the history's log: announced up to here
 	serve     []request // pulls of the peer that are not served yet
+	known     []Range   // the latest that the peer announced: no need to tell it
+	oldest    int       // of known, once there are maxKnown
 }
 
 type request struct {
@@ -367,7 +374,7 @@ func (t *Tree) spread(now time.Time, e *Event, from ident.Link, out Out) {
 		case l.pushes():
 			out.Push(l.id, e, age)
 		case t.announceAt.IsZero() && t.cfg.LazyDelay > 0:
-			t.announceAt = now.Add(t.cfg.LazyDelay)
+			t.announceAt = now.Add(max(t.cfg.LazyDelay, t.wait(now)/2))
 		}
 	}
 }
@@ -388,10 +395,11 @@ func (t *Tree) makeLazy(l *link) {
 	l.eager = false
 }
 
-// prune makes a link lazy on which a duplicate came, at both ends.
-func (t *Tree) prune(l *link, out Out) {
+// prune makes a link lazy on which a duplicate came, at both ends, if that event
+// is one that shapes the tree.
+func (t *Tree) prune(l *link, g *Gossip, out Out) {
 	t.Stats.Duplicates++
-	if l.eager {
+	if l.eager && t.pace.shapes(g.Origin, g.Seq) {
 		t.makeLazy(l)
 		t.Stats.Prunes++
 		out.Send(l.id, &Prune{})
@@ -403,11 +411,12 @@ func (t *Tree) onGossip(now time.Time, l *link, g *Gossip, out Out) {
 	s := t.stream(now, g.Origin)
 	if s == t.own {
 		// Our own event comes back; or a forgery does, and is not believed.
-		t.prune(l, out)
+		t.prune(l, g, out)
 		return
 	}
 	if s.has(g.Seq) {
-		t.prune(l, out)
+		t.late.duplicate(now, g.Origin, g.Seq)
+		t.prune(l, g, out)
 		return
 	}
 	s.high = max(s.high, g.Seq+1)
@@ -421,11 +430,15 @@ func (t *Tree) onGossip(now time.Time, l *link, g *Gossip, out Out) {
 	*e = Event{Origin: g.Origin, Seq: g.Seq, Round: g.Round, Born: now.Add(-max(g.Age, 0)), Body: t.history.copy(g.Body)}
 	t.put(s, e)
 	s.heard = now
+	t.pace.count(now, 2*t.wait(now))
 	t.store(now, s, e)
 	t.spread(now, e, l.id, out)
 	if !l.eager && !l.congested && (s.repair == nil || s.asked != l.id) {
 		// The peer pushes, so it counts us as eager: be of one mind.
 		t.makeEager(l, out)
+	}
+	if s.repair != nil && s.asked == 0 && g.Seq == s.next {
+		t.late.learn(now, now.Sub(s.since))
 	}
 	if g.Seq == s.next {
 		t.deliver(now, s, out)
