@@ -61,7 +61,7 @@ type Membership struct {
 	failures  int       // dials that failed in a row
 	shuffleAt time.Time
 	shuffleIn time.Duration // grows while shuffles bring nothing new
-	fresh     int           // new contacts since the last shuffle
+	fresh     int           // new contacts since the last shuffle, for which there was room
 	rotateAt  time.Time
 	started   time.Time
 	due       time.Time // the deadline last given out
@@ -383,15 +383,15 @@ func (m *Membership) sample(n int, to *link) []Contact {
 	return m.book.sample(list, n-len(list), m.cfg.Rand, skip)
 }
 
-// learn takes contacts in that a peer told us, and reports how many were new.
-func (m *Membership) learn(from *link, list []Contact) (fresh int) {
+// learn takes contacts in that a peer told us. In a large overlay there are
+// always new ones; those for which others must go are no reason to hurry.
+func (m *Membership) learn(from *link, list []Contact) {
 	for _, c := range list {
-		if m.isUsable(c, from) && m.book.learn(c, m.cfg.Rand) {
-			fresh++
+		room := !m.book.isFull()
+		if m.isUsable(c, from) && m.book.learn(c, m.cfg.Rand) && room {
+			m.fresh++
 		}
 	}
-	m.fresh += fresh
-	return fresh
 }
 
 func (m *Membership) isUsable(c Contact, from *link) bool {
