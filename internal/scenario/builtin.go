@@ -20,6 +20,12 @@ var scenarios = []scenario{
 		func(*Spec) {},
 		func(Spec) string { return "form\nwant settled within 10s" }},
 
+	{"idle", "nobody emits, and nothing fails: what the overlay costs by itself", "for",
+		func(s *Spec) { zero(&s.For, 10*time.Minute) },
+		func(s Spec) string {
+			return lines("form", "want settled within 10s", fmt.Sprint("run ", s.For), "want traffic", "want settled within 0s")
+		}},
+
 	{"steady", "nodes emit, and nothing fails: redundancy, hops, delivery times", "rate, senders, for",
 		func(s *Spec) { zero(&s.Rate, 10); zero(&s.For, 40*time.Second) },
 		func(s Spec) string {
@@ -136,7 +142,7 @@ var scenarios = []scenario{
 	{"nat", "a share of the nodes can dial, and cannot be dialled", "fraction, rate, senders",
 		func(s *Spec) { zero(&s.Fraction, 0.5); zero(&s.Rate, 10) },
 		func(s Spec) string {
-			return lines(fmt.Sprint("hide ", s.Fraction), "form", "want settled within 1m", "run 15s",
+			return lines(fmt.Sprint("hide ", s.Fraction), "form", "want settled within 3m", "run 15s",
 				"talk "+s.talk(), "run 20s", "quiet", "want delivered within 10s", "want lossless")
 		}},
 

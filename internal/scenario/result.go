@@ -9,21 +9,39 @@ import (
 )
 
 // Number is a measured value; infinite where something never happened, and not
-// a number where there is none. JSON has neither: both are null there.
+// a number where there is none. JSON has neither: "never" and null there.
 type Number float64
 
 // MarshalJSON implements json.Marshaler.
 func (n Number) MarshalJSON() ([]byte, error) {
-	if f := float64(n); !math.IsNaN(f) && !math.IsInf(f, 0) {
+	switch f := float64(n); {
+	case math.IsNaN(f):
+		return []byte("null"), nil
+	case math.IsInf(f, 0):
+		return []byte(`"never"`), nil
+	default:
 		return json.Marshal(f)
 	}
-	return []byte("null"), nil
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (n *Number) UnmarshalJSON(text []byte) error {
+	switch string(text) {
+	case "null":
+		*n = None
+		return nil
+	case `"never"`:
+		*n = Never
+		return nil
+	}
+	return json.Unmarshal(text, (*float64)(n))
 }
 
 // Never is how long something took that did not happen.
 var Never = Number(math.Inf(1))
 
-var none = Number(math.NaN())
+// None is a number that is not there, such as a pass mark where there is none.
+var None = Number(math.NaN())
 
 // Figure is one thing that was measured.
 type Figure struct {

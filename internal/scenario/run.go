@@ -35,9 +35,10 @@ type run struct {
 	talkers []*sim.Node
 
 	mark     *sim.Mark // the last talk
-	sent     sim.Sent  // at the mark
-	told     uint64    // deliveries at the mark
-	downs    int       // links that ended since the last talk
+	marked   time.Duration
+	sent     sim.Sent // at the mark
+	told     uint64   // deliveries at the mark
+	downs    int      // links that ended since the last talk
 	stalled  map[*sim.Node]bool
 	lost     int // links between healthy nodes that ended since the last stall
 	oneway   [][2]*sim.Node
@@ -223,7 +224,7 @@ func (r *run) awake() (list []*sim.Node) {
 }
 
 func (r *run) setMark() {
-	r.mark, r.sent, r.told = r.ledger.Mark(), r.net.Sent, r.ledger.Delivered
+	r.mark, r.sent, r.told, r.marked = r.ledger.Mark(), r.net.Sent, r.ledger.Delivered, r.net.Now()
 	r.ledger.Latency, r.downs = sim.Histogram{}, 0
 }
 

@@ -56,6 +56,7 @@ var wants = []struct{ name, does string }{
 	{"downs", "NUMBER: links that ended, a node, since the last talk"},
 	{"hops", "NUMBER: hops of the delivery that took most, since the last talk"},
 	{"last", "within DURATION: the last delivery of the slowest event, since the last talk"},
+	{"traffic", "frames that a node sends in a second since the last talk or form, and with wire=true bytes"},
 	{"main", "SHARE: of the living nodes in the largest component, at the worst moment since the last form"},
 	{"coverage", "SHARE: of the pairs of a node and an event that were delivered, since the last talk"},
 }
@@ -201,7 +202,7 @@ func (st step) isWellFormedWant() bool {
 		return len(w) == 1 || within
 	case "last":
 		return within
-	case "lossless", "kept", "no-netsplit", "told-once":
+	case "lossless", "traffic", "kept", "no-netsplit", "told-once":
 		return len(w) == 1
 	case "rmr", "hops", "downs":
 		_, err := strconv.ParseFloat(w[len(w)-1], 64)

@@ -33,6 +33,7 @@ type Spec struct {
 	Loss    float64 // share of frames that need a retransmission
 	Wire    bool    // every frame crosses its link as bytes
 
+	// What follows heeds the scenario; zero is what the scenario has by itself.
 	Fraction float64       // of the nodes that something happens to
 	Silent   bool          // crashes without a reset
 	Seedless bool          // the seeds are among those that crash
@@ -109,19 +110,19 @@ func (s Spec) Validate() (errs []error) {
 	if _, err := s.latency(); err != nil {
 		errs = append(errs, err)
 	}
-	if s.Loss < 0 || s.Loss > 0.5 {
+	if !(s.Loss >= 0 && s.Loss <= 0.5) { // nor NaN
 		bad("loss", s.Loss, "0 to 0.5")
 	}
-	if s.Fraction < 0 || s.Fraction > 1 {
+	if !(s.Fraction >= 0 && s.Fraction <= 1) {
 		bad("fraction", s.Fraction, "0 to 1")
 	}
-	if s.Parts < 0 || s.Parts > s.Nodes {
+	if s.Parts < 0 || s.Parts == 1 || s.Parts > s.Nodes {
 		bad("parts", s.Parts, "2 to the number of nodes, %d", s.Nodes)
 	}
 	if s.For < 0 {
 		bad("for", s.For, "a duration, not negative")
 	}
-	if s.Rate < 0 || s.Rate > 1e6 {
+	if !(s.Rate >= 0 && s.Rate <= 1e6) {
 		bad("rate", s.Rate, "0 to 1000000 a second")
 	}
 	if s.Senders < 0 || s.Senders > s.Nodes {

@@ -72,6 +72,12 @@ func (r *run) want(w []string) {
 		r.atMost("hops of the last delivery", float64(most), number(w[1]), "", "")
 	case "last":
 		r.slowest(mark)
+	case "traffic":
+		of := (r.net.Now() - r.marked).Seconds() * float64(len(r.net.Living()))
+		r.tell("frames a node and second", float64(r.net.Sent.All()-r.sent.All())/of, "")
+		if r.Wire {
+			r.tell("bytes a node and second", float64(r.net.Sent.Bytes-r.sent.Bytes)/of, "")
+		}
 	case "main":
 		r.least("least share in one component", 100*r.mainPart, 100*share(w[1]), "%", r.parts())
 	case "coverage":
@@ -98,7 +104,7 @@ func (r *run) parts() string {
 // wait lets time pass until something is so.
 func (r *run) wait(name string, mark time.Duration, done func() bool, example func() string) {
 	from := r.net.Now()
-	f := Figure{Name: name, Is: Never, Unit: "s", Mark: none}
+	f := Figure{Name: name, Is: Never, Unit: "s", Mark: None}
 	limit := 2 * time.Minute
 	if mark >= 0 {
 		f.Mark = Number(mark.Seconds())
@@ -137,7 +143,7 @@ func (r *run) slowest(mark time.Duration) {
 }
 
 func (r *run) tell(name string, is float64, unit string) {
-	r.result.add(Figure{Name: name, Is: Number(is), Unit: unit, Mark: none, Good: true})
+	r.result.add(Figure{Name: name, Is: Number(is), Unit: unit, Mark: None, Good: true})
 }
 
 func (r *run) atMost(name string, is, mark float64, unit, example string) {
