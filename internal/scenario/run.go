@@ -193,9 +193,10 @@ func (r *run) talk(rate float64, senders int) {
 	r.net.After(gap, again)
 }
 
-// drawSpeaker is the node that emits next; nil if nobody can.
+// drawSpeaker is the node that emits next, one that has joined; nil if there is
+// none.
 func (r *run) drawSpeaker() *sim.Node {
-	can := func(node *sim.Node) bool { return node.Alive && !node.IsStalled() }
+	can := func(node *sim.Node) bool { return node.Alive && !node.IsStalled() && node.Joined <= r.net.Now() }
 	if n := len(r.talkers); n > 0 {
 		for range n {
 			r.speaker++

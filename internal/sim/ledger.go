@@ -45,7 +45,7 @@ type Emitted struct {
 // heard is what one node had of one source.
 type heard struct {
 	next   uint32 // the event to be delivered next; 0: none was yet
-	missed uint32 // told as gaps, since the first delivery or gap
+	missed uint32 // told as gaps, of those emitted since the node joined
 }
 
 // NewLedger makes the ledger of a network. Nodes are to be started by [Ledger.Begin].
@@ -152,7 +152,11 @@ func (l *Ledger) gap(node *Node, r plumtree.Range) {
 		l.net.Fail(fmt.Errorf("node %d is told of a gap [%d,%d) of n%d after event %d", node.Index, r.From, r.To, l.Sources[at].Node.Index, h.next-1))
 	}
 	h.next = uint32(r.To)
-	h.missed += uint32(r.To - r.From)
+	for seq := r.From; seq < r.To; seq++ {
+		if l.Sources[at].Events[seq-1].At >= node.Joined {
+			h.missed++
+		}
+	}
 	l.Missed += r.To - r.From
 }
 
@@ -197,7 +201,7 @@ func (l *Ledger) Events(m *Mark, f func(src *Source, seq uint64, e *Emitted)) {
 }
 
 // Shortfall is what the living nodes lack of the events that living nodes
-// emitted since a mark, where the node in question lived when they were.
+// emitted since a mark, where the node in question had joined when they were.
 type Shortfall struct {
 	Lacking  int    // pairs of a node and an event that is neither here nor told as lost
 	Told     int    // pairs of a node and an event that was told as lost
@@ -217,8 +221,8 @@ func (l *Ledger) Shortfall(m *Mark) (s Shortfall) {
 				continue
 			}
 			first := from
-			for first <= to && src.Events[first-1].At < node.Born {
-				first++ // it was not born
+			for first <= to && src.Events[first-1].At < node.Joined {
+				first++ // it was not there
 			}
 			if first > to {
 				continue
@@ -253,7 +257,7 @@ func (l *Ledger) IsShort(m *Mark) bool {
 		born := src.Events[to-1].At
 		for i := range l.net.Nodes {
 			node := l.net.Nodes[i]
-			if !node.Alive || node == src.Node || node.Born > born {
+			if !node.Alive || node == src.Node || node.Joined > born {
 				continue
 			}
 			if list := l.heard[i]; at >= len(list) || uint64(list[at].next) <= to {

@@ -19,6 +19,7 @@ type Node struct {
 	Epoch   uint64
 	Alive   bool
 	Born    time.Duration // when this life began
+	Joined  time.Duration // when it had its first neighbour; later than ever before that
 	Hidden  bool          // behind a NAT: it can dial, and cannot be dialled
 	Machine *overlay.Machine
 
@@ -172,6 +173,7 @@ func (node *Node) PeerUp(c peerlist.Conn) {
 		n.tell(node, "gains %s", n.name(c.Peer.ID))
 	}
 	node.Ups++
+	node.Joined = min(node.Joined, n.Now())
 	if h := node.link(c.Link); h != nil {
 		h.counted = true
 		n.changed = true

@@ -166,7 +166,7 @@ func (n *Net) Restart(node *Node) {
 	n.ids[node.ID] = node
 	node.life++
 	node.Alive, node.silent = true, false
-	node.Born = n.Now()
+	node.Born, node.Joined = n.Now(), never
 	node.wake = never
 	node.Machine = overlay.New(n.now, cfg)
 	node.Machine.Start(n.now, node)
