@@ -33,9 +33,7 @@ func (t *Tree) announce(l *link, out Out) {
 }
 
 func (t *Tree) tell(l *link, news []Range, out Out) {
-	if slices.ContainsFunc(news, l.knows) {
-		news = slices.DeleteFunc(slices.Clone(news), l.knows)
-	}
+	news = l.unknown(news)
 	for len(news) > maxRanges {
 		out.Send(l.id, &IHave{Ranges: news[:maxRanges]})
 		news = news[maxRanges:]
@@ -45,18 +43,43 @@ func (t *Tree) tell(l *link, news []Range, out Out) {
 	}
 }
 
-// knows reports whether the peer has announced all of a range itself. Of the two
-// ends of a lazy link mostly only the one that is nearer to an origin announces.
-func (l *link) knows(r Range) bool {
-	for i := range l.known {
-		if k := &l.known[i]; k.Origin == r.Origin && k.From <= r.From && r.To <= k.To {
-			return true
+// unknown is the part of the news that the peer has not announced itself. Of the
+// two ends of a lazy link mostly only the one nearer to an origin announces.
+func (l *link) unknown(news []Range) []Range {
+	shared := true // the slice is other links' too
+	for i := len(news) - 1; i >= 0; i-- {
+		k := l.hasTold(news[i].Origin, news[i].From)
+		if k == nil {
+			continue
+		}
+		if shared {
+			news, shared = slices.Clone(news), false
+		}
+		if k.To >= news[i].To {
+			news = slices.Delete(news, i, i+1)
+		} else {
+			news[i].From = k.To
 		}
 	}
-	return false
+	return news
 }
 
+// hasTold finds the announcements of the peer that cover an event or end at it.
+func (l *link) hasTold(o ident.Origin, seq uint64) *Range {
+	for i := range l.known {
+		if k := &l.known[i]; k.From <= seq && seq <= k.To && k.Origin == o {
+			return k
+		}
+	}
+	return nil
+}
+
+// hears remembers an announcement.
 func (l *link) hears(r Range) {
+	if k := l.hasTold(r.Origin, r.From); k != nil {
+		k.To = max(k.To, r.To)
+		return
+	}
 	if len(l.known) < maxKnown {
 		l.known = append(l.known, r)
 		return

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/retry"
 )
 
 // Out takes what a [Tree] wants done. Its methods only note it down. A message
@@ -58,8 +59,10 @@ type Config struct {
 	HistoryBytes int
 	HistoryAge   time.Duration
 
-	// LazyDelay is the shortest gap between announcements on lazy links; it
-	// grows with what GraftDelay learns. Zero means 100 ms; negative turns announcements off, so that only an event that comes
+	// LazyDelay is how long after an event the announcements on lazy links go
+	// out: between half of it and the whole, so that of the two ends of a link
+	// one is first and the other need not. It grows with what GraftDelay
+	// learns. Zero means 100 ms; negative turns announcements off, so that only an event that comes
 	// early shows what is missing.
 	LazyDelay time.Duration
 	// GraftDelay is how long an announced event may take to come by itself
@@ -374,7 +377,7 @@ func (t *Tree) spread(now time.Time, e *Event, from ident.Link, out Out) {
 		case l.pushes():
 			out.Push(l.id, e, age)
 		case t.announceAt.IsZero() && t.cfg.LazyDelay > 0:
-			t.announceAt = now.Add(max(t.cfg.LazyDelay, t.wait(now)/2))
+			t.announceAt = now.Add(retry.Blur(max(t.cfg.LazyDelay, t.wait(now)/2), t.cfg.Rand))
 		}
 	}
 }
