@@ -1,6 +1,7 @@
 package peerlist
 
 import (
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -19,10 +20,10 @@ type book struct {
 
 type entry struct {
 	Contact
-	at     int       // index in entries
-	worked bool      // a link to it has come up at least once
-	fails  int       // dials that failed since it last worked
 	next   time.Time // not to be dialled before
+	at     int32     // index in entries
+	fails  uint16    // dials that failed since it last worked
+	worked bool      // a link to it has come up at least once
 }
 
 // An address that never worked is dropped after so many failures.
@@ -37,6 +38,9 @@ func newBook(size int) *book {
 	return &book{size: size, byAddr: make(map[string]*entry)}
 }
 
+// isFull reports whether a new address takes the place of another one.
+func (b *book) isFull() bool { return len(b.entries) >= b.size }
+
 // learn notes a contact and reports whether it was new.
 func (b *book) learn(c Contact, rng *rand.Rand) bool {
 	if e, ok := b.byAddr[c.Addr]; ok {
@@ -45,10 +49,10 @@ func (b *book) learn(c Contact, rng *rand.Rand) bool {
 		}
 		return false
 	}
-	if len(b.entries) >= b.size && !b.makeRoom(rng) {
+	if b.isFull() && !b.makeRoom(rng) {
 		return false
 	}
-	e := &entry{Contact: c, at: len(b.entries)}
+	e := &entry{Contact: c, at: int32(len(b.entries))}
 	b.entries = append(b.entries, e)
 	b.byAddr[c.Addr] = e
 	return true
@@ -120,8 +124,11 @@ func (b *book) failed(now time.Time, addr string, rng *rand.Rand) {
 	if !ok {
 		return
 	}
-	e.next = now.Add(afterFailure.Delay(e.fails, rng))
-	if e.fails++; e.fails >= forgetAfter && !e.worked {
+	e.next = now.Add(afterFailure.Delay(int(e.fails), rng))
+	if e.fails < math.MaxUint16 {
+		e.fails++
+	}
+	if e.fails >= forgetAfter && !e.worked {
 		b.drop(e)
 	}
 }

@@ -61,7 +61,7 @@ type Membership struct {
 	failures  int       // dials that failed in a row
 	shuffleAt time.Time
 	shuffleIn time.Duration // grows while shuffles bring nothing new
-	fresh     int           // new contacts since the last shuffle
+	fresh     int           // new contacts since the last shuffle, for which there was room
 	rotateAt  time.Time
 	started   time.Time
 	due       time.Time // the deadline last given out
@@ -189,9 +189,10 @@ func (m *Membership) Handle(now time.Time, id ident.Link, msg Message, out Out) 
 }
 
 // Heard notes that something came on a link, if only another protocol's frame.
-func (m *Membership) Heard(now time.Time, id ident.Link) {
-	if l := m.find(id); l != nil {
-		l.heard = now
+// It may be told late, as long as it is told before Advance.
+func (m *Membership) Heard(at time.Time, id ident.Link) {
+	if l := m.find(id); l != nil && at.After(l.heard) {
+		l.heard = at
 	}
 }
 
@@ -232,8 +233,8 @@ func (m *Membership) Deadline() (at time.Time, ok bool) {
 		sooner(m.deadAt(l))
 		sooner(l.pingAt)
 	}
-	for _, l := range m.waiting {
-		sooner(l.expires)
+	if len(m.waiting) > 0 {
+		sooner(m.waiting[0].expires) // all wait equally long, and the first came first
 	}
 	for _, a := range m.adds {
 		sooner(a.expires)
@@ -382,15 +383,15 @@ func (m *Membership) sample(n int, to *link) []Contact {
 	return m.book.sample(list, n-len(list), m.cfg.Rand, skip)
 }
 
-// learn takes contacts in that a peer told us, and reports how many were new.
-func (m *Membership) learn(from *link, list []Contact) (fresh int) {
+// learn takes contacts in that a peer told us. In a large overlay there are
+// always new ones; those for which others must go are no reason to hurry.
+func (m *Membership) learn(from *link, list []Contact) {
 	for _, c := range list {
-		if m.isUsable(c, from) && m.book.learn(c, m.cfg.Rand) {
-			fresh++
+		room := !m.book.isFull()
+		if m.isUsable(c, from) && m.book.learn(c, m.cfg.Rand) && room {
+			m.fresh++
 		}
 	}
-	m.fresh += fresh
-	return fresh
 }
 
 func (m *Membership) isUsable(c Contact, from *link) bool {

@@ -190,7 +190,7 @@ func (m *Membership) onShuffle(now time.Time, from *link, s *Shuffle, out Out) {
 	if s.TTL > 0 && len(s.Sample) > 0 {
 		if next := m.step(from, s.Sample[0]); next != nil {
 			sample := s.Sample
-			if !next.Local {
+			if from.Local && !next.Local { // one that came from elsewhere has none such
 				sample = nil
 				for _, c := range s.Sample {
 					if !ident.IsLoopback(c.Addr) {

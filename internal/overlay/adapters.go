@@ -27,16 +27,16 @@ func (o *membersOut) Added(token uint64, err error)            { o.out.Added(tok
 
 func (o *membersOut) Close(id ident.Link, why peerlist.Reason) {
 	o.out.Close(id, why)
-	if !o.conns[id].neighbor { // else Down follows, which needs it
-		delete(o.conns, id)
+	if c := (*Machine)(o).conn(id); c != nil && !c.neighbor { // else Down follows, which needs it
+		(*Machine)(o).forget(id)
 	}
 }
 
 func (o *membersOut) Up(id ident.Link) {
 	m := (*Machine)(o)
-	c := o.conns[id]
+	c := m.conn(id)
 	c.neighbor = true
-	o.conns[id] = c
+	m.touch(forWatch | forTree | forCensus)
 	o.out.PeerUp(c.Conn)
 	o.tree.LinkUp(o.now, id, (*treeOut)(m))
 	o.watch.NeighborUp(o.now, id, c.Peer.ID, c.Addr, c.Dialled, c.Local, (*watchOut)(m))
@@ -45,8 +45,9 @@ func (o *membersOut) Up(id ident.Link) {
 
 func (o *membersOut) Down(id ident.Link, why peerlist.Reason) {
 	m := (*Machine)(o)
-	c := o.conns[id]
-	delete(o.conns, id)
+	c := m.conn(id)
+	m.forget(id)
+	m.touch(forWatch | forTree | forCensus)
 	o.tree.LinkDown(o.now, id, (*treeOut)(m))
 	o.watch.NeighborDown(id)
 	o.census.LinkDown(id, (*censusOut)(m))
@@ -60,17 +61,18 @@ func (o *watchOut) Notify(n netsplit.Notice)                 { o.out.Notify(n) }
 
 func (o *watchOut) Close(id ident.Link) {
 	o.out.Close(id, peerlist.ReasonProbed)
-	delete(o.conns, id)
+	(*Machine)(o).forget(id)
 }
 
 func (o *watchOut) Bridge(id ident.Link) {
-	c := o.conns[id]
+	c := (*Machine)(o).conn(id)
 	c.probe = false
-	o.conns[id] = c
+	(*Machine)(o).touch(forMembers)
 	o.members.Adopt(o.now, c.Conn, (*membersOut)(o))
 }
 
 func (o *watchOut) SetSeeds(addrs []string) {
+	(*Machine)(o).touch(forMembers)
 	o.members.SetSeeds(o.now, addrs, (*membersOut)(o))
 }
 

@@ -18,6 +18,7 @@ package overlay
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/census"
@@ -77,17 +78,46 @@ type Machine struct {
 	watch   *netsplit.Watch
 	tree    *plumtree.Tree
 	census  *census.Census
-	conns   map[ident.Link]conn // look-ups only
+	conns   []ref // all links, oldest first
+
+	// When each part is due, as it last said. A part is asked again only when
+	// something has happened to it: most frames concern one part of four.
+	due   [4]deadline
+	stale parts
 
 	// The call under way: what the adapters below write to.
 	now time.Time
 	out Out
 }
 
+// ref finds a conn without a look at each: a look at a few numbers in a row is
+// quicker than a map.
+type ref struct {
+	id   ident.Link
+	conn *conn
+}
+
 type conn struct {
 	peerlist.Conn
 	probe    bool // belongs to netsplit
 	neighbor bool
+	heard    time.Time // a frame that was not for members, which learns of it when it is due
+}
+
+// parts is a set of them.
+type parts uint8
+
+const (
+	forMembers parts = 1 << iota
+	forWatch
+	forTree
+	forCensus
+	forAll parts = 1<<iota - 1
+)
+
+type deadline struct {
+	at time.Time
+	ok bool
 }
 
 // New makes the machine of one node, born at now. It does nothing before Start.
@@ -102,13 +132,12 @@ func New(now time.Time, cfg Config) *Machine {
 		watch:   netsplit.NewWatch(cfg.Watch),
 		tree:    plumtree.NewTree(now, cfg.Tree),
 		census:  census.New(cfg.Self),
-		conns:   make(map[ident.Link]conn),
 	}
 }
 
 // Start begins to look for the overlay.
 func (m *Machine) Start(now time.Time, out Out) {
-	m.begin(now, out)
+	m.begin(now, forAll, out)
 	m.members.Start(now, (*membersOut)(m))
 	m.watch.Start(now, (*watchOut)(m))
 }
@@ -116,27 +145,27 @@ func (m *Machine) Start(now time.Time, out Out) {
 // Handle takes a frame that came on a link. It keeps nothing of a Gossip's
 // memory; every other message is the machine's from here on.
 func (m *Machine) Handle(now time.Time, id ident.Link, msg any, out Out) {
-	c, ok := m.conns[id]
-	if !ok {
+	c := m.conn(id)
+	if c == nil {
 		return // closed by us meanwhile
 	}
-	m.begin(now, out)
-	if c.neighbor {
-		m.members.Heard(now, id)
-	}
+	c.heard = now
 	switch msg := msg.(type) {
 	case plumtree.Message:
+		m.begin(now, forTree, out)
 		m.tree.Handle(now, id, msg, (*treeOut)(m))
 	case netsplit.Message:
+		m.begin(now, forWatch, out)
 		m.watch.Handle(now, id, msg, (*watchOut)(m))
 	case census.Message:
+		m.begin(now, forCensus, out)
 		m.census.Handle(now, id, msg, (*censusOut)(m))
-	case *peerlist.Join:
-		if msg.AsSeed {
+	case peerlist.Message:
+		m.begin(now, forMembers, out)
+		if join, ok := msg.(*peerlist.Join); ok && join.AsSeed {
+			m.touch(forWatch)
 			m.watch.CalledSeed()
 		}
-		m.members.Handle(now, id, msg, (*membersOut)(m))
-	case peerlist.Message:
 		m.members.Handle(now, id, msg, (*membersOut)(m))
 	}
 }
@@ -144,9 +173,9 @@ func (m *Machine) Handle(now time.Time, id ident.Link, msg any, out Out) {
 // LinkUp takes a link on which greetings were exchanged. d is the wish that it
 // answers; nil for a link that was accepted.
 func (m *Machine) LinkUp(now time.Time, c peerlist.Conn, d *Dial, out Out) {
-	m.begin(now, out)
+	m.begin(now, forMembers|forWatch, out)
 	probe := d != nil && d.Probe
-	m.conns[c.Link] = conn{Conn: c, probe: probe}
+	m.conns = append(m.conns, ref{c.Link, &conn{Conn: c, probe: probe}})
 	if c.Peer.ID == m.self.ID && d != nil {
 		m.watch.MetSelf(now, d.Addr, (*watchOut)(m))
 	}
@@ -159,7 +188,7 @@ func (m *Machine) LinkUp(now time.Time, c peerlist.Conn, d *Dial, out Out) {
 
 // DialFailed takes the news that a wish to dial came to nothing.
 func (m *Machine) DialFailed(now time.Time, d Dial, err error, out Out) {
-	m.begin(now, out)
+	m.begin(now, forMembers|forWatch, out)
 	if d.Probe {
 		m.watch.DialFailed(now, d.Addr, err, (*watchOut)(m))
 		return
@@ -169,60 +198,60 @@ func (m *Machine) DialFailed(now time.Time, d Dial, err error, out Out) {
 
 // LinkDown takes the end of a link that the machine did not close.
 func (m *Machine) LinkDown(now time.Time, id ident.Link, why peerlist.Reason, err error, out Out) {
-	c, ok := m.conns[id]
-	if !ok {
+	c := m.conn(id)
+	if c == nil {
 		return
 	}
-	m.begin(now, out)
+	m.begin(now, forMembers|forWatch, out)
 	if c.probe {
 		m.watch.LinkDown(now, id, err, (*watchOut)(m))
 	} else {
 		m.members.LinkDown(now, id, why, (*membersOut)(m))
 	}
-	delete(m.conns, id)
+	m.forget(id)
 }
 
 // Resolved takes the outcome of a look-up.
 func (m *Machine) Resolved(now time.Time, seed string, addrs []string, err error, out Out) {
-	m.begin(now, out)
+	m.begin(now, forWatch, out)
 	m.watch.Resolved(now, seed, addrs, err, (*watchOut)(m))
 }
 
 // Emit broadcasts an event and returns its number. The body must not be changed
 // afterwards.
 func (m *Machine) Emit(now time.Time, body []byte, out Out) uint64 {
-	m.begin(now, out)
+	m.begin(now, forTree, out)
 	return m.tree.Emit(now, body, (*treeOut)(m))
 }
 
 // Add makes a neighbour of the node at addr; the answer is Out.Added.
 func (m *Machine) Add(now time.Time, addr string, token uint64, out Out) {
-	m.begin(now, out)
+	m.begin(now, forMembers, out)
 	m.members.Add(now, addr, token, (*membersOut)(m))
 }
 
 // Remove lets a neighbour go, and reports whether there was such a one.
 func (m *Machine) Remove(now time.Time, peer ident.ID, out Out) bool {
-	m.begin(now, out)
+	m.begin(now, forMembers, out)
 	return m.members.Remove(now, peer, (*membersOut)(m))
 }
 
 // Count counts the nodes of the overlay; the answer is Out.Counted.
 func (m *Machine) Count(now time.Time, token uint64, out Out) {
-	m.begin(now, out)
+	m.begin(now, forCensus, out)
 	m.census.Start(now, token, (*censusOut)(m))
 }
 
 // SetSelf changes the address that this node tells others.
 func (m *Machine) SetSelf(now time.Time, addr string, out Out) {
-	m.begin(now, out)
+	m.begin(now, forMembers|forWatch, out)
 	m.members.SetSelf(addr)
 	m.watch.SetSelf(now, addr, (*watchOut)(m))
 }
 
 // Leave says goodbye to the neighbours and closes all links.
 func (m *Machine) Leave(now time.Time, out Out) {
-	m.begin(now, out)
+	m.begin(now, forAll, out)
 	m.members.Leave(now, (*membersOut)(m))
 }
 
@@ -231,32 +260,85 @@ func (m *Machine) Congested(id ident.Link) { m.tree.Congested(id) }
 
 // Drained says that the outbox of a link has room again.
 func (m *Machine) Drained(now time.Time, id ident.Link, out Out) {
-	m.begin(now, out)
+	m.begin(now, forTree, out)
 	m.tree.Drained(now, id, (*treeOut)(m))
 }
 
 // Advance does what is due.
 func (m *Machine) Advance(now time.Time, out Out) {
-	m.begin(now, out)
-	m.members.Advance(now, (*membersOut)(m))
-	m.watch.Advance(now, (*watchOut)(m))
-	m.tree.Advance(now, (*treeOut)(m))
-	m.census.Advance(now, (*censusOut)(m))
+	m.begin(now, 0, out)
+	if m.isDue(0) {
+		for _, r := range m.conns {
+			m.members.Heard(r.conn.heard, r.id)
+		}
+		m.members.Advance(now, (*membersOut)(m))
+		m.touch(forMembers)
+	}
+	if m.isDue(1) {
+		m.watch.Advance(now, (*watchOut)(m))
+		m.touch(forWatch)
+	}
+	if m.isDue(2) {
+		m.tree.Advance(now, (*treeOut)(m))
+		m.touch(forTree)
+	}
+	if m.isDue(3) {
+		m.census.Advance(now, (*censusOut)(m))
+		m.touch(forCensus)
+	}
 }
 
-// Deadline is when Advance is wanted next; not ok while nothing is due ever.
+// Deadline is when Advance is wanted next; not ok while nothing is due ever. It
+// may be earlier than what there is to do, and is never later.
 func (m *Machine) Deadline() (at time.Time, ok bool) {
-	sooner := func(t time.Time, due bool) {
-		if due && (!ok || t.Before(at)) {
-			at, ok = t, true
+	m.ask()
+	for i := range m.due {
+		if d := &m.due[i]; d.ok && (!ok || d.at.Before(at)) {
+			at, ok = d.at, true
 		}
 	}
-	sooner(m.members.Deadline())
-	sooner(m.watch.Deadline())
-	sooner(m.tree.Deadline())
-	sooner(m.census.Deadline())
 	return at, ok
 }
+
+func (m *Machine) isDue(part int) bool {
+	m.ask()
+	return m.due[part].ok && !m.due[part].at.After(m.now)
+}
+
+// ask brings the deadlines up to date.
+func (m *Machine) ask() {
+	if m.stale == 0 {
+		return
+	}
+	if m.stale&forMembers != 0 {
+		m.due[0].at, m.due[0].ok = m.members.Deadline()
+	}
+	if m.stale&forWatch != 0 {
+		m.due[1].at, m.due[1].ok = m.watch.Deadline()
+	}
+	if m.stale&forTree != 0 {
+		m.due[2].at, m.due[2].ok = m.tree.Deadline()
+	}
+	if m.stale&forCensus != 0 {
+		m.due[3].at, m.due[3].ok = m.census.Deadline()
+	}
+	m.stale = 0
+}
+
+func (m *Machine) conn(id ident.Link) *conn {
+	for i := range m.conns {
+		if m.conns[i].id == id {
+			return m.conns[i].conn
+		}
+	}
+	return nil
+}
+
+func (m *Machine) forget(id ident.Link) {
+	m.conns = slices.DeleteFunc(m.conns, func(r ref) bool { return r.id == id })
+}
+
+func (m *Machine) touch(p parts) { m.stale |= p }
 
 // Degree is the number of neighbours.
 func (m *Machine) Degree() int { return m.members.Degree() }
@@ -280,7 +362,13 @@ func (m *Machine) Eager(yield func(ident.Link) bool) { m.tree.Eager(yield) }
 // life of this node in the same process.
 func (m *Machine) Heard() []plumtree.Range { return m.tree.Heard() }
 
+// HistoryBytes is what the history holds, as its bound counts it.
+func (m *Machine) HistoryBytes() int { return m.tree.HistoryBytes() }
+
 // Stats counts what the broadcast did.
 func (m *Machine) Stats() plumtree.Stats { return m.tree.Stats }
 
-func (m *Machine) begin(now time.Time, out Out) { m.now, m.out = now, out }
+func (m *Machine) begin(now time.Time, touched parts, out Out) {
+	m.now, m.out = now, out
+	m.touch(touched)
+}

@@ -56,6 +56,10 @@ func (h *history) copy(body []byte) []byte {
 // end is the position after the newest entry.
 func (h *history) end() uint64 { return h.first + uint64(len(h.log)) }
 
+// HistoryBytes is what the history holds: the bodies, and 128 bytes for each
+// event.
+func (t *Tree) HistoryBytes() int { return t.history.bytes }
+
 func (h *history) oldest() *Event {
 	if len(h.log) == 0 {
 		return nil

@@ -7,14 +7,93 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/ident"
 )
 
-// announce tells a lazy neighbour what came since the last announcement.
-func (t *Tree) announce(now time.Time, l *link, out Out) {
-	from := max(l.position, t.history.first)
+// announceAll tells all lazy neighbours what came since the last announcement.
+// As a rule they have all been told equally much.
+func (t *Tree) announceAll(out Out) {
+	var news []Range
+	from := t.history.end() // what came since then is nothing
+	for i := range t.links {
+		l := &t.links[i]
+		if l.pushes() {
+			continue
+		}
+		if l.position != from {
+			from = l.position
+			news = t.since(from)
+		}
+		t.tell(l, news, out)
+		l.position = t.history.end()
+	}
+}
+
+// announce tells one lazy neighbour.
+func (t *Tree) announce(l *link, out Out) {
+	t.tell(l, t.since(l.position), out)
 	l.position = t.history.end()
-	if t.cfg.LazyDelay < 0 {
+}
+
+func (t *Tree) tell(l *link, news []Range, out Out) {
+	news = l.unknown(news)
+	for len(news) > maxRanges {
+		out.Send(l.id, &IHave{Ranges: news[:maxRanges]})
+		news = news[maxRanges:]
+	}
+	if len(news) > 0 {
+		out.Send(l.id, &IHave{Ranges: news})
+	}
+}
+
+// unknown is the part of the news that the peer has not announced itself. Of the
+// two ends of a lazy link mostly only the one nearer to an origin announces.
+func (l *link) unknown(news []Range) []Range {
+	shared := true // the slice is other links' too
+	for i := len(news) - 1; i >= 0; i-- {
+		k := l.hasTold(news[i].Origin, news[i].From)
+		if k == nil {
+			continue
+		}
+		if shared {
+			news, shared = slices.Clone(news), false
+		}
+		if k.To >= news[i].To {
+			news = slices.Delete(news, i, i+1)
+		} else {
+			news[i].From = k.To
+		}
+	}
+	return news
+}
+
+// hasTold finds the announcements of the peer that cover an event or end at it.
+func (l *link) hasTold(o ident.Origin, seq uint64) *Range {
+	for i := range l.known {
+		if k := &l.known[i]; k.From <= seq && seq <= k.To && k.Origin == o {
+			return k
+		}
+	}
+	return nil
+}
+
+// hears remembers an announcement.
+func (l *link) hears(r Range) {
+	if k := l.hasTold(r.Origin, r.From); k != nil {
+		k.To = max(k.To, r.To)
 		return
 	}
-	var ranges []Range
+	if len(l.known) < maxKnown {
+		l.known = append(l.known, r)
+		return
+	}
+	l.known[l.oldest] = r
+	l.oldest = (l.oldest + 1) % maxKnown
+}
+
+// since is what came from a position in the history's log on.
+func (t *Tree) since(position uint64) (ranges []Range) {
+	if t.cfg.LazyDelay < 0 {
+		return nil
+	}
+	from := max(position, t.history.first)
 	for _, x := range t.history.log[from-t.history.first:] {
 		seq := x.event.Seq
 		// Runs of one origin lie close together; look a few back, not at all.
@@ -31,9 +110,7 @@ func (t *Tree) announce(now time.Time, l *link, out Out) {
 			ranges = append(ranges, Range{x.event.Origin, seq, seq + 1})
 		}
 	}
-	for part := range slices.Chunk(ranges, maxRanges) {
-		out.Send(l.id, &IHave{Ranges: part})
-	}
+	return ranges
 }
 
 // onIHave looks for what we miss. An announcement on a fresh link is pulled at
@@ -43,6 +120,9 @@ func (t *Tree) onIHave(now time.Time, l *link, m *IHave, out Out) {
 		if r.To < r.From || r.From == 0 || r.Origin == t.cfg.Self {
 			continue
 		}
+		if !l.pushes() {
+			l.hears(r)
+		}
 		s := t.stream(now, r.Origin)
 		s.high = max(s.high, r.To)
 		if m.Sync {
@@ -51,42 +131,43 @@ func (t *Tree) onIHave(now time.Time, l *link, m *IHave, out Out) {
 		if !s.misses(r.From, r.To) {
 			continue
 		}
-		fresh := !s.repairing
+		fresh := s.repair == nil
 		t.miss(now, s, l.id)
 		switch {
 		case m.Sync && s.asked == 0:
 			s.askAt = now
-			t.repair(now, s, out)
+			t.pull(now, s, out)
 		case fresh:
-			s.askAt = now.Add(t.cfg.GraftDelay)
+			s.askAt = now.Add(t.wait(now))
 		}
 	}
 }
 
 // miss begins the repair of a stream, with holder as the first to ask.
 func (t *Tree) miss(now time.Time, s *stream, holder ident.Link) {
-	s.holder = holder
-	if s.repairing {
+	if s.repair != nil {
+		s.holder = holder
 		return
 	}
-	s.repairing = true
-	s.tried, s.denied = s.tried[:0], s.denied[:0]
-	s.asked, s.evicted, s.rounds = 0, 0, 0
-	s.askAt = now.Add(t.cfg.GraftDelay / 4) // it may be on its way on another link
-	s.giveUpAt = now.Add(t.cfg.OrderWait)
+	s.repair = &repair{
+		holder:   holder,
+		since:    now,
+		askAt:    now.Add(t.wait(now) / 4), // it may be on its way on another link
+		giveUpAt: now.Add(t.cfg.OrderWait),
+	}
 	t.repairs = append(t.repairs, s)
 }
 
 func (t *Tree) complete(s *stream) {
-	if s.repairing {
-		s.repairing = false
+	if s.repair != nil {
+		s.repair = nil
 		t.repairs = slices.DeleteFunc(t.repairs, func(x *stream) bool { return x == s })
 	}
 }
 
-// repair asks a neighbour for what a stream misses, or gives it up.
-func (t *Tree) repair(now time.Time, s *stream, out Out) {
-	if !s.repairing {
+// pull asks a neighbour for what a stream misses, or gives it up.
+func (t *Tree) pull(now time.Time, s *stream, out Out) {
+	if s.repair == nil {
 		return
 	}
 	if s.next >= s.high {
@@ -120,9 +201,10 @@ func (t *Tree) repair(now time.Time, s *stream, out Out) {
 		return
 	}
 	s.asked = l.id
+	t.late.asks(missing, s.since)
 	t.Stats.Grafts++
 	out.Send(l.id, &Graft{Ranges: missing, Eager: true, MaxAge: t.maxAge(now, s)})
-	t.makeEager(now, l, out)
+	t.makeEager(l, out)
 }
 
 // maxAge is how old events may be that we ask for. Of an origin that is new to
@@ -137,7 +219,7 @@ func (t *Tree) maxAge(now time.Time, s *stream) time.Duration {
 
 // isOwed reports whether some neighbour has not said yet that it has nothing.
 func (t *Tree) isOwed(s *stream) bool {
-	return slices.ContainsFunc(t.links, func(l *link) bool { return !slices.Contains(s.denied, l.id) })
+	return slices.ContainsFunc(t.links, func(l link) bool { return !slices.Contains(s.denied, l.id) })
 }
 
 // chooseHolder is whom to ask next: who last showed that it has later events,
@@ -147,8 +229,8 @@ func (t *Tree) chooseHolder(s *stream) *link {
 		s.tried = append(s.tried, l.id)
 		return l
 	}
-	for _, l := range t.links {
-		if !slices.Contains(s.tried, l.id) {
+	for i := range t.links {
+		if l := &t.links[i]; !slices.Contains(s.tried, l.id) {
 			s.tried = append(s.tried, l.id)
 			return l
 		}
@@ -159,7 +241,7 @@ func (t *Tree) chooseHolder(s *stream) *link {
 }
 
 func (t *Tree) hasUntried(s *stream) bool {
-	return slices.ContainsFunc(t.links, func(l *link) bool { return !slices.Contains(s.tried, l.id) })
+	return slices.ContainsFunc(t.links, func(l link) bool { return !slices.Contains(s.tried, l.id) })
 }
 
 // giveUp goes on without the first run of missing events, and says so: if later
@@ -187,13 +269,15 @@ func (t *Tree) skip(now time.Time, s *stream, to uint64, out Out) {
 	s.high = max(s.high, to)
 	s.tried = s.tried[:0]
 	t.deliver(now, s, out)
-	s.askAt = now
+	if s.repair != nil {
+		s.askAt = now
+	}
 }
 
 // onGraft serves what the peer misses, and pushes to it from now on.
 func (t *Tree) onGraft(now time.Time, l *link, g *Graft, out Out) {
 	if g.Eager {
-		t.makeEager(now, l, out)
+		t.makeEager(l, out)
 	}
 	bornAfter := now.Add(-max(g.MaxAge, 0))
 	for _, r := range g.Ranges {
@@ -274,7 +358,7 @@ func (t *Tree) find(now time.Time, r request) (*Event, *Miss) {
 // onMiss takes the news that some events do not come from this neighbour.
 func (t *Tree) onMiss(now time.Time, l *link, m *Miss, out Out) {
 	s, ok := t.streams[m.Range.Origin]
-	if !ok || s == t.own || !s.repairing || s.asked != l.id {
+	if !ok || s == t.own || s.repair == nil || s.asked != l.id {
 		return
 	}
 	born := now.Add(-m.Age)
@@ -288,7 +372,7 @@ func (t *Tree) onMiss(now time.Time, l *link, m *Miss, out Out) {
 			}
 			t.skip(now, s, to, out)
 		}
-		t.repair(now, s, out)
+		t.pull(now, s, out)
 		return
 	}
 	// Another neighbour may have them. When all were asked in vain, the wait
@@ -308,7 +392,7 @@ func (t *Tree) onMiss(now time.Time, l *link, m *Miss, out Out) {
 		}
 		s.askAt = now.Add(graftRetry)
 	}
-	t.repair(now, s, out)
+	t.pull(now, s, out)
 }
 
 func later(a, b time.Time) time.Time {

@@ -23,16 +23,21 @@ type stream struct {
 	delivered bool      // some event was: what follows was emitted while we were alive
 	forgot    time.Time // no event below next that is not held was born later
 
-	// Repair, while events in [next, high) are missing.
-	repairing bool
-	holder    ident.Link // who announced or had later events
-	asked     ident.Link // whom we asked last; 0: nobody
-	tried     []ident.Link
-	denied    []ident.Link // who answered, since the last progress, that they have nothing
-	rounds    int          // of asking all neighbours, since the last progress
-	askAt     time.Time    // when to ask (again)
-	giveUpAt  time.Time
-	evicted   uint64 // below this number, some neighbour had the events once
+	*repair // while events in [next, high) are missing
+}
+
+// repair is how the missing events of a stream are looked for. Most streams miss
+// nothing most of the time, so it is apart from them.
+type repair struct {
+	holder   ident.Link   // who announced or had later events
+	asked    ident.Link   // whom we asked last; 0: nobody
+	tried    []ident.Link // in this round
+	denied   []ident.Link // who answered, since the last progress, that they have nothing
+	rounds   int          // of asking all neighbours, since the last progress
+	since    time.Time    // the last progress, or when the first was missed
+	askAt    time.Time    // when to ask (again)
+	giveUpAt time.Time
+	evicted  uint64 // below this number, some neighbour had the events once
 }
 
 func (s *stream) at(seq uint64) *Event {
@@ -147,8 +152,9 @@ func (s *stream) appendMissing(list []Range, from, to uint64) []Range {
 
 // progress puts giving up off.
 func (s *stream) progress(now time.Time, cfg Config) {
-	if s.repairing {
+	if s.repair != nil {
 		s.denied, s.rounds = s.denied[:0], 0
+		s.since = now
 		s.giveUpAt = now.Add(cfg.OrderWait)
 		s.askAt = now.Add(graftRetry)
 	}

@@ -22,9 +22,11 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/retry"
 )
 
-// Out takes what a [Tree] wants done. Its methods only note it down.
+// Out takes what a [Tree] wants done. Its methods only note it down. A message
+// may go to several links, so nobody changes it.
 type Out interface {
 	// Push sends an event: as one more hop, round and age counted on.
 	Push(to ident.Link, e *Event, age time.Duration)
@@ -57,12 +59,15 @@ type Config struct {
 	HistoryBytes int
 	HistoryAge   time.Duration
 
-	// LazyDelay is the gap between announcements on lazy links. Zero means
-	// 100 ms; negative turns announcements off, so that only an event that comes
+	// LazyDelay is how long after an event the announcements on lazy links go
+	// out: between half of it and the whole, so that of the two ends of a link
+	// one is first and the other need not. It grows with what GraftDelay
+	// learns. Zero means 100 ms; negative turns announcements off, so that only an event that comes
 	// early shows what is missing.
 	LazyDelay time.Duration
 	// GraftDelay is how long an announced event may take to come by itself
-	// before it is asked for. Zero means 100 ms.
+	// before it is asked for, at least: a tree whose links are slow learns to
+	// wait longer, up to half of OrderWait. Zero means 100 ms.
 	GraftDelay time.Duration
 	// OrderWait is how long an event that came early waits, without any
 	// progress, for missing ones that no neighbour has. Zero means 5 s. While a
@@ -89,6 +94,8 @@ const (
 	maxStreams = 16384
 	// maxRanges is how many ranges go into one frame.
 	maxRanges = 128
+	// maxKnown is how many announcements of a neighbour are remembered.
+	maxKnown = 32
 	// graftRetry is the wait for a pull to bring something before another
 	// neighbour is asked. A guess: some round trips.
 	graftRetry = 500 * time.Millisecond
@@ -134,7 +141,7 @@ func (c Config) withDefaults() Config {
 type Tree struct {
 	cfg     Config
 	started time.Time
-	links   []*link
+	links   []link
 	streams map[ident.Origin]*stream // look-ups only
 	order   []*stream                // the same, oldest first
 	own     *stream
@@ -145,6 +152,8 @@ type Tree struct {
 	announceAt time.Time // next announcements on lazy links; zero: none pending
 	serveAt    time.Time // next turn of serving pulls; zero: none pending
 	repairs    []*stream // streams with events missing
+	late       lateness
+	pace       pace
 	Stats      Stats
 }
 
@@ -159,6 +168,8 @@ type link struct {
 	congested bool      // its outbox is full: announce only
 	position  uint64    // in the history's log: announced up to here
 	serve     []request // pulls of the peer that are not served yet
+	known     []Range   // the latest that the peer announced: no need to tell it
+	oldest    int       // of known, once there are maxKnown
 }
 
 type request struct {
@@ -215,7 +226,7 @@ func (t *Tree) LinkUp(now time.Time, id ident.Link, out Out) {
 			}
 		}
 	}
-	t.links = append(t.links, &link{id: id, eager: true, position: t.history.end()})
+	t.links = append(t.links, link{id: id, eager: true, position: t.history.end()})
 	if t.cfg.NoSync {
 		return
 	}
@@ -232,7 +243,7 @@ func (t *Tree) LinkUp(now time.Time, id ident.Link, out Out) {
 // LinkDown takes the end of a neighbour. If events were to come from it, all
 // others are asked to push until duplicates show which of them need not.
 func (t *Tree) LinkDown(now time.Time, id ident.Link, out Out) {
-	at := slices.IndexFunc(t.links, func(l *link) bool { return l.id == id })
+	at := slices.IndexFunc(t.links, func(l link) bool { return l.id == id })
 	if at < 0 {
 		return
 	}
@@ -242,9 +253,9 @@ func (t *Tree) LinkDown(now time.Time, id ident.Link, out Out) {
 		t.alone = t.own.next
 	}
 	if gone.eager {
-		for _, l := range t.links {
-			if !l.eager {
-				t.makeEager(now, l, out)
+		for i := range t.links {
+			if l := &t.links[i]; !l.eager {
+				t.makeEager(l, out)
 				t.Stats.Grafts++
 				out.Send(l.id, &Graft{Eager: true})
 			}
@@ -275,7 +286,7 @@ func (t *Tree) Congested(id ident.Link) {
 func (t *Tree) Drained(now time.Time, id ident.Link, out Out) {
 	if l := t.link(id); l != nil {
 		l.congested = false
-		t.announce(now, l, out)
+		t.announce(l, out)
 		t.serve(now, l, out)
 	}
 }
@@ -304,20 +315,16 @@ func (t *Tree) Handle(now time.Time, id ident.Link, msg Message, out Out) {
 func (t *Tree) Advance(now time.Time, out Out) {
 	if !t.announceAt.IsZero() && !now.Before(t.announceAt) {
 		t.announceAt = time.Time{}
-		for _, l := range t.links {
-			if !l.pushes() {
-				t.announce(now, l, out)
-			}
-		}
+		t.announceAll(out)
 	}
 	if !t.serveAt.IsZero() && !now.Before(t.serveAt) {
 		t.serveAt = time.Time{}
-		for _, l := range t.links {
-			t.serve(now, l, out)
+		for i := range t.links {
+			t.serve(now, &t.links[i], out)
 		}
 	}
 	for _, s := range slices.Clone(t.repairs) {
-		t.repair(now, s, out)
+		t.pull(now, s, out)
 	}
 	t.expireHistory(now)
 }
@@ -350,9 +357,9 @@ func (t *Tree) Eager(yield func(ident.Link) bool) {
 }
 
 func (t *Tree) link(id ident.Link) *link {
-	for _, l := range t.links {
-		if l.id == id {
-			return l
+	for i := range t.links {
+		if t.links[i].id == id {
+			return &t.links[i]
 		}
 	}
 	return nil
@@ -364,22 +371,22 @@ func (l *link) pushes() bool { return l.eager && !l.congested }
 // next announcement.
 func (t *Tree) spread(now time.Time, e *Event, from ident.Link, out Out) {
 	age := now.Sub(e.Born)
-	for _, l := range t.links {
-		switch {
+	for i := range t.links {
+		switch l := &t.links[i]; {
 		case l.id == from:
 		case l.pushes():
 			out.Push(l.id, e, age)
 		case t.announceAt.IsZero() && t.cfg.LazyDelay > 0:
-			t.announceAt = now.Add(t.cfg.LazyDelay)
+			t.announceAt = now.Add(retry.Blur(max(t.cfg.LazyDelay, t.wait(now)/2), t.cfg.Rand))
 		}
 	}
 }
 
 // makeEager begins to push on a link. What was not announced on it yet is, so
 // that nothing falls between the two ways.
-func (t *Tree) makeEager(now time.Time, l *link, out Out) {
+func (t *Tree) makeEager(l *link, out Out) {
 	if !l.eager {
-		t.announce(now, l, out)
+		t.announce(l, out)
 		l.eager = true
 	}
 }
@@ -391,10 +398,11 @@ func (t *Tree) makeLazy(l *link) {
 	l.eager = false
 }
 
-// prune makes a link lazy on which a duplicate came, at both ends.
-func (t *Tree) prune(l *link, out Out) {
+// prune makes a link lazy on which a duplicate came, at both ends, if that event
+// is one that shapes the tree.
+func (t *Tree) prune(l *link, g *Gossip, out Out) {
 	t.Stats.Duplicates++
-	if l.eager {
+	if l.eager && t.pace.shapes(g.Origin, g.Seq) {
 		t.makeLazy(l)
 		t.Stats.Prunes++
 		out.Send(l.id, &Prune{})
@@ -406,11 +414,12 @@ func (t *Tree) onGossip(now time.Time, l *link, g *Gossip, out Out) {
 	s := t.stream(now, g.Origin)
 	if s == t.own {
 		// Our own event comes back; or a forgery does, and is not believed.
-		t.prune(l, out)
+		t.prune(l, g, out)
 		return
 	}
 	if s.has(g.Seq) {
-		t.prune(l, out)
+		t.late.duplicate(now, g.Origin, g.Seq)
+		t.prune(l, g, out)
 		return
 	}
 	s.high = max(s.high, g.Seq+1)
@@ -424,11 +433,15 @@ func (t *Tree) onGossip(now time.Time, l *link, g *Gossip, out Out) {
 	*e = Event{Origin: g.Origin, Seq: g.Seq, Round: g.Round, Born: now.Add(-max(g.Age, 0)), Body: t.history.copy(g.Body)}
 	t.put(s, e)
 	s.heard = now
+	t.pace.count(now, 2*t.wait(now))
 	t.store(now, s, e)
 	t.spread(now, e, l.id, out)
-	if !l.eager && !l.congested && s.asked != l.id {
+	if !l.eager && !l.congested && (s.repair == nil || s.asked != l.id) {
 		// The peer pushes, so it counts us as eager: be of one mind.
-		t.makeEager(now, l, out)
+		t.makeEager(l, out)
+	}
+	if s.repair != nil && s.asked == 0 && g.Seq == s.next {
+		t.late.learn(now, now.Sub(s.since))
 	}
 	if g.Seq == s.next {
 		t.deliver(now, s, out)

@@ -1,39 +1,91 @@
 package sim
 
-// Components groups the living nodes by who can reach whom over links that both
-// ends count as theirs. The largest group comes first.
-func (n *Net) Components() [][]*Node {
-	seen := make([]bool, len(n.Nodes))
-	var groups [][]*Node
-	for _, node := range n.Nodes {
-		if !node.Alive || seen[node.Index] {
-			continue
-		}
-		seen[node.Index] = true
-		group := []*Node{node}
-		for i := 0; i < len(group); i++ {
-			for _, p := range group[i].Peers() {
-				if p.Alive && !seen[p.Index] && p.counts(group[i]) && !n.isCut(p, group[i]) {
-					seen[p.Index] = true
-					group = append(group, p)
-				}
-			}
-		}
-		groups = append(groups, group)
-		if last := len(groups) - 1; len(groups[last]) > len(groups[0]) {
-			groups[0], groups[last] = groups[last], groups[0]
-		}
-	}
-	return groups
+import "slices"
+
+// finder groups nodes. It looks again only when some link has changed.
+type finder struct {
+	changed bool
+	sides   bool // how the cuts were when it last looked
+	parent  []int32
+	parts   int
+	largest int
 }
 
-func (node *Node) counts(peer *Node) bool {
-	for _, p := range node.Peers() {
-		if p == peer {
-			return true
+// find is the representative of a node's group.
+func (f *finder) find(i int32) int32 {
+	for f.parent[i] != i {
+		f.parent[i] = f.parent[f.parent[i]]
+		i = f.parent[i]
+	}
+	return i
+}
+
+// Parts is the number of components among the living nodes, and the size of the
+// largest: nodes that reach each other over links which both ends count as
+// theirs, and which no cut keeps from carrying anything.
+func (n *Net) Parts() (parts, largest int) {
+	n.look()
+	return n.parts, n.largest
+}
+
+func (n *Net) look() {
+	f := &n.finder
+	if !f.changed && !n.parted && !f.sides && len(f.parent) == len(n.Nodes) {
+		return
+	}
+	f.changed, f.sides = false, n.parted
+	f.parent = f.parent[:0]
+	for i := range n.Nodes {
+		f.parent = append(f.parent, int32(i))
+	}
+	living := 0
+	joined := 0
+	for _, node := range n.Nodes {
+		if !node.Alive {
+			continue
+		}
+		living++
+		for _, l := range node.links {
+			h, p := l.half, l.half.peer
+			if p.node.Index <= node.Index || !h.counted || !p.counted || n.isCut(node, p.node) || n.isCut(p.node, node) {
+				continue
+			}
+			if a, b := f.find(int32(node.Index)), f.find(int32(p.node.Index)); a != b {
+				f.parent[a] = b
+				joined++
+			}
 		}
 	}
-	return false
+	f.parts, f.largest = living-joined, 0
+	sizes := make([]int, len(n.Nodes))
+	for _, node := range n.Nodes {
+		if node.Alive {
+			root := f.find(int32(node.Index))
+			sizes[root]++
+			f.largest = max(f.largest, sizes[root])
+		}
+	}
+}
+
+// Components groups the living nodes as Parts does. The largest group comes
+// first.
+func (n *Net) Components() [][]*Node {
+	n.look()
+	at := make(map[int32]int)
+	var groups [][]*Node
+	for _, node := range n.Nodes {
+		if !node.Alive {
+			continue
+		}
+		root := n.find(int32(node.Index))
+		if _, ok := at[root]; !ok {
+			at[root] = len(groups)
+			groups = append(groups, nil)
+		}
+		groups[at[root]] = append(groups[at[root]], node)
+	}
+	slices.SortStableFunc(groups, func(a, b []*Node) int { return len(b) - len(a) })
+	return groups
 }
 
 // Living are the nodes that run.

@@ -18,6 +18,9 @@ type Node struct {
 	ID      ident.ID
 	Epoch   uint64
 	Alive   bool
+	Born    time.Duration // when this life began
+	Joined  time.Duration // when it had its first neighbour; later than ever before that
+	Hidden  bool          // behind a NAT: it can dial, and cannot be dialled
 	Machine *overlay.Machine
 
 	Delivered []*plumtree.Event
@@ -29,40 +32,50 @@ type Node struct {
 	Counts    map[uint64]uint64 // of Count, by token
 
 	// Observers, for scenarios that keep their own books. May be nil.
-	OnDeliver func(*plumtree.Event)
+	OnDeliver func(*plumtree.Event) // instead of Delivered
+	OnGap     func(plumtree.Range)
+	OnUp      func(peer *Node)
+	OnDown    func(peer *Node, why peerlist.Reason)
+	OnNotice  func(netsplit.Notice)
 
-	net    *Net
-	seeds  []string
-	silent bool // crashed without a reset
-	last   ident.Link
-	links  map[ident.Link]*half // look-ups only
-	order  []ident.Link         // of links that came up, some gone
-	wake   time.Time
-	spins  int
+	net     *Net
+	seeds   []string
+	life    int  // counts Starts
+	silent  bool // crashed without a reset
+	stalled bool
+	backlog []event // while stalled
+	last    ident.Link
+	links   []ref // ends of links that are open, oldest first
+	wake    int64 // when Advance is to be called; never if not at all
+	spins   int
 }
 
-// half is one end of a link.
-type half struct {
-	node *Node
+// ref finds the end of a link by its number, without a look at each.
+type ref struct {
 	id   ident.Link
-	peer *half
-	lag  time.Duration
-	open bool
-	last time.Time // of the last thing under way to the peer: order is kept
-	held []func()  // waits behind a cut
+	half *half
+}
+
+func (node *Node) link(id ident.Link) *half {
+	for i := range node.links {
+		if node.links[i].id == id {
+			return node.links[i].half
+		}
+	}
+	return nil
 }
 
 // Emit broadcasts a body from this node.
 func (node *Node) Emit(body []byte) uint64 {
 	seq := node.Machine.Emit(node.net.now, body, node)
-	node.net.after(node)
+	node.net.rearm(node)
 	return seq
 }
 
 // Do calls the machine for something that the program wants.
 func (node *Node) Do(f func(m *overlay.Machine, now time.Time, out overlay.Out)) {
 	f(node.Machine, node.net.now, node)
-	node.net.after(node)
+	node.net.rearm(node)
 }
 
 // Peers are the nodes at the other end of this node's active view.
@@ -71,146 +84,80 @@ func (node *Node) Peers() (list []*Node) {
 		return nil
 	}
 	for c := range node.Machine.Neighbors {
-		if h := node.links[c.Link]; h != nil {
+		if h := node.link(c.Link); h != nil {
 			list = append(list, h.peer.node)
 		}
 	}
 	return list
 }
 
-func (node *Node) later(d time.Duration, do func(m *overlay.Machine)) {
-	machine := node.Machine
-	node.net.at(node.net.now.Add(d), func() {
-		if node.Machine == machine && machine != nil {
-			do(machine)
-			node.net.after(node)
-		}
-	})
-}
+// Origin names this life of the node.
+func (node *Node) Origin() ident.Origin { return ident.Origin{ID: node.ID, Epoch: node.Epoch} }
 
-// Dial implements overlay.Out.
-func (node *Node) Dial(d overlay.Dial) {
-	n := node.net
-	n.note(node, "dials", 0, func() string {
-		if d.Probe {
-			return n.listener(d.Addr) + " to probe it"
-		}
-		return n.listener(d.Addr)
-	})
-	to := n.addrs[d.Addr]
-	lag := n.cfg.Delay + time.Duration(n.Rand.Int64N(int64(n.cfg.Delay)+1))
-	fail := func(after time.Duration, err error) {
-		node.later(after, func(m *overlay.Machine) { m.DialFailed(n.now, d, err, node) })
-	}
-	machine := node.Machine
-	n.at(n.now.Add(lag), func() {
-		switch {
-		case node.Machine != machine:
-		case to == nil || n.isCut(node, to) || !to.Alive && to.silent:
-			fail(n.cfg.DialTimeout-lag, ErrTimeout)
-		case !to.Alive:
-			fail(lag, ErrRefused)
-		default:
-			n.connect(node, to, d, lag)
-		}
-	})
-}
-
-// connect brings a link up: a TCP handshake and the exchange of greetings.
-func (n *Net) connect(from, to *Node, d overlay.Dial, lag time.Duration) {
-	a := from.half(lag)
-	b := to.half(lag)
-	a.peer, b.peer = b, a
-	conn := func(h *half) peerlist.Conn {
-		p := h.peer.node
-		return peerlist.Conn{Link: h.id, Peer: ident.Origin{ID: p.ID, Epoch: p.Epoch}, Addr: p.Addr}
-	}
-	a.peer.after(0, func(m *overlay.Machine) { m.LinkUp(n.now, conn(b), nil, to) })
-	a.after(2*lag, func(m *overlay.Machine) {
-		c := conn(a)
-		c.Dialled = d.Addr
-		m.LinkUp(n.now, c, &d, from)
-	})
-}
-
-func (node *Node) half(lag time.Duration) *half {
-	node.last++
-	h := &half{node: node, id: node.last, lag: lag, open: true}
-	node.links[h.id] = h
-	node.order = append(node.order, h.id)
-	return h
-}
-
-// after does something at this end of the link, not before what is under way.
-func (h *half) after(d time.Duration, do func(m *overlay.Machine)) {
-	n, machine := h.node.net, h.node.Machine
-	at := n.now.Add(d)
-	if at.Before(h.last) {
-		at = h.last
-	}
-	h.last = at
-	deliver := func() {
-		if h.open && h.node.Machine == machine && machine != nil {
-			do(machine)
-			n.after(h.node)
-		}
-	}
-	n.at(at, func() {
-		if n.isCut(h.node, h.peer.node) || len(h.held) > 0 {
-			h.held = append(h.held, deliver)
-			return
-		}
-		deliver()
-	})
-}
-
-// release lets go what waited behind a cut, in order.
-func (h *half) release(n *Net) {
-	for _, do := range h.held {
-		n.at(n.now.Add(h.lag), do)
-		if h.last.Before(n.now.Add(h.lag)) {
-			h.last = n.now.Add(h.lag)
-		}
-	}
-	h.held = nil
-}
-
-// end closes the link from this end; the other end hears of it.
-func (h *half) end(n *Net) {
-	h.open = false
-	p := h.peer
-	p.after(h.lag, func(m *overlay.Machine) {
-		p.open = false
-		delete(p.node.links, p.id)
-		m.LinkDown(n.now, p.id, peerlist.ReasonNone, ErrRefused, p.node)
-	})
-}
+// IsStalled reports whether the node's processor stands still.
+func (node *Node) IsStalled() bool { return node.stalled }
 
 // Send implements overlay.Out.
 func (node *Node) Send(to ident.Link, msg any) {
-	if h := node.links[to]; h != nil && h.open {
-		p := h.peer
-		node.net.note(node, "->", uint64(to), func() string {
-			return fmt.Sprintf("n%d %s", p.node.Index, node.net.describe(msg))
-		})
-		p.after(h.lag, func(m *overlay.Machine) { m.Handle(node.net.now, p.id, msg, p.node) })
+	h := node.link(to)
+	if h == nil {
+		return
 	}
+	n := node.net
+	n.Sent.count(msg)
+	n.mark(node, verbSend, uint64(to))
+	if n.cfg.Trace != nil {
+		n.tell(node, "-> n%d %s", h.peer.node.Index, n.describe(msg))
+	}
+	h.send(msg)
 }
 
 // Push implements overlay.Out.
 func (node *Node) Push(to ident.Link, e *plumtree.Event, age time.Duration) {
-	node.Send(to, &plumtree.Gossip{Origin: e.Origin, Seq: e.Seq, Round: min(e.Round, 254) + 1, Age: age, Body: e.Body})
+	g := node.net.gossip()
+	*g = plumtree.Gossip{Origin: e.Origin, Seq: e.Seq, Round: min(e.Round, 254) + 1, Age: age, Body: e.Body}
+	node.Send(to, g)
+}
+
+// gossip takes a frame that is not under way any more.
+func (n *Net) gossip() *plumtree.Gossip {
+	if last := len(n.idle) - 1; last >= 0 {
+		g := n.idle[last]
+		n.idle = n.idle[:last]
+		return g
+	}
+	return new(plumtree.Gossip)
+}
+
+func (s *Sent) count(msg any) {
+	switch msg.(type) {
+	case *plumtree.Gossip:
+		s.Pushes++
+	case *plumtree.IHave:
+		s.Announced++
+	case plumtree.Message:
+		s.Repair++
+	case *netsplit.Beacon:
+		s.Beacons++
+	case *peerlist.Ping, *peerlist.Pong:
+		s.Pings++
+	default:
+		s.Other++
+	}
 }
 
 // Close implements overlay.Out.
 func (node *Node) Close(id ident.Link, why peerlist.Reason) {
-	if h := node.links[id]; h != nil {
-		node.net.note(node, "closes", uint64(id), func() string {
-			return fmt.Sprintf("link to n%d (%s)", h.peer.node.Index, why)
-		})
-		h.end(node.net)
-		delete(node.links, id)
+	h := node.link(id)
+	if h == nil {
+		return
 	}
+	n := node.net
+	n.mark(node, verbClose, uint64(id))
+	if n.cfg.Trace != nil {
+		n.tell(node, "closes link to n%d (%s)", h.peer.node.Index, why)
+	}
+	h.close()
 }
 
 // Resolve implements overlay.Out: names are addresses here.
@@ -220,23 +167,46 @@ func (node *Node) Resolve(seed string) {
 
 // PeerUp implements overlay.Out.
 func (node *Node) PeerUp(c peerlist.Conn) {
-	node.net.note(node, "gains", uint64(c.Link), func() string { return node.net.name(c.Peer.ID) })
+	n := node.net
+	n.mark(node, verbGain, uint64(c.Link))
+	if n.cfg.Trace != nil {
+		n.tell(node, "gains %s", n.name(c.Peer.ID))
+	}
 	node.Ups++
+	node.Joined = min(node.Joined, n.Now())
+	if h := node.link(c.Link); h != nil {
+		h.counted = true
+		n.changed = true
+		if node.OnUp != nil {
+			node.OnUp(h.peer.node)
+		}
+	}
 }
 
 // PeerDown implements overlay.Out.
 func (node *Node) PeerDown(c peerlist.Conn, why peerlist.Reason) {
-	node.net.note(node, "loses", uint64(c.Link), func() string {
-		return fmt.Sprintf("%s (%s)", node.net.name(c.Peer.ID), why)
-	})
+	n := node.net
+	n.mark(node, verbLose, uint64(c.Link))
+	if n.cfg.Trace != nil {
+		n.tell(node, "loses %s (%s)", n.name(c.Peer.ID), why)
+	}
 	node.Downs = append(node.Downs, why)
+	n.changed = true
+	if h := node.link(c.Link); h != nil {
+		h.counted = false
+	}
+	if node.OnDown != nil {
+		node.OnDown(n.ids[c.Peer.ID], why)
+	}
 }
 
 // Deliver implements overlay.Out.
 func (node *Node) Deliver(e *plumtree.Event) {
-	node.net.note(node, "delivers", e.Seq, func() string {
-		return fmt.Sprintf("%s event %d", node.net.name(e.Origin.ID), e.Seq)
-	})
+	n := node.net
+	n.mark(node, verbDeliver, e.Seq)
+	if n.cfg.Trace != nil {
+		n.tell(node, "delivers %s event %d", n.name(e.Origin.ID), e.Seq)
+	}
 	if node.OnDeliver != nil {
 		node.OnDeliver(e)
 		return
@@ -246,14 +216,28 @@ func (node *Node) Deliver(e *plumtree.Event) {
 
 // Gap implements overlay.Out.
 func (node *Node) Gap(missing plumtree.Range) {
-	node.net.note(node, "misses", missing.From, func() string { return node.net.ranges([]plumtree.Range{missing})[1:] })
+	n := node.net
+	n.mark(node, verbMiss, missing.From)
+	if n.cfg.Trace != nil {
+		n.tell(node, "misses%s", n.ranges([]plumtree.Range{missing}))
+	}
 	node.Gaps = append(node.Gaps, missing)
+	if node.OnGap != nil {
+		node.OnGap(missing)
+	}
 }
 
 // Notify implements overlay.Out.
-func (node *Node) Notify(n netsplit.Notice) {
-	node.net.note(node, "says", 0, func() string { return node.net.notice(n) })
-	node.Notices = append(node.Notices, n)
+func (node *Node) Notify(notice netsplit.Notice) {
+	n := node.net
+	n.mark(node, verbSay, 0)
+	if n.cfg.Trace != nil {
+		n.tell(node, "says %s", n.notice(notice))
+	}
+	node.Notices = append(node.Notices, notice)
+	if node.OnNotice != nil {
+		node.OnNotice(notice)
+	}
 }
 
 // Added implements overlay.Out.
@@ -270,4 +254,16 @@ func (node *Node) Counted(token, nodes uint64, _ bool) {
 		node.Counts = make(map[uint64]uint64)
 	}
 	node.Counts[token] = nodes
+}
+
+func (node *Node) String() string { return fmt.Sprintf("n%d", node.Index) }
+
+// IsPeer reports whether the node counts a link to the other one.
+func (node *Node) IsPeer(other *Node) bool {
+	for _, l := range node.links {
+		if l.half.counted && l.half.peer.node == other {
+			return true
+		}
+	}
+	return false
 }

@@ -2,13 +2,16 @@
 //
 // The machines are the ones that drive TCP, frame for frame; only what lies
 // below them is simulated: links with a delay, dials that are refused or time
-// out, cuts behind which bytes wait, nodes that crash with or without a reset.
+// out, losses that cost a retransmission, cuts behind which bytes wait, nodes
+// that crash with or without a reset, that stall, or that nobody can dial.
+//
 // There is no goroutine and no clock. One seed gives one run: what happens next
-// is the earliest entry of one heap, ordered by time and then by number.
+// is the earliest entry of one heap, ordered by time and then by number. What is
+// not simulated is bandwidth: a link carries any number of frames at once, so
+// no outbox is ever full.
 package sim
 
 import (
-	"container/heap"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -17,6 +20,7 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/internal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 )
 
 // What a dial can come to.
@@ -27,28 +31,59 @@ var (
 
 // Config sets a [Net] up. Fields left zero take the defaults.
 type Config struct {
-	Seed        uint64
-	Delay       time.Duration // one way; a link draws its own between this and twice this. Zero means 1 ms
-	DialTimeout time.Duration // zero means 1.5 s
-	Overlay     overlay.Config
-	Trace       func(line string) // takes a line for each thing that a node does; may be nil
+	Seed    uint64
+	Delay   time.Duration // one way; a link draws its own between this and twice this. Zero means 1 ms
+	Latency Latency       // draws the delay of a link instead; may be nil
+	Loss    float64       // share of the frames that are lost once and sent again; see [Net.lost]
+
+	DialTimeout  time.Duration // until nobody answers; zero means 1.5 s, as the driver of package smoke has it
+	GreetTimeout time.Duration // until a peer says nothing; zero means 3 s, as the driver has it
+
+	Wire    bool                       // every frame crosses its link as bytes
+	Overlay overlay.Config             // of every node
+	Tune    func(i int) overlay.Config // of the i-th node instead; may be nil
+
+	Trace func(line string) // takes a line for each thing that a node does; may be nil
 }
 
 // Net is the network and all its nodes. One goroutine may use it.
 type Net struct {
-	cfg   Config
-	Rand  *rand.Rand
-	now   time.Time
-	start time.Time
-	queue events
-	count uint64 // entries put into the queue, ever
-	Nodes []*Node
-	addrs map[string]*Node   // look-ups only
-	ids   map[ident.ID]*Node // look-ups only
-	sides []int              // per node; nodes on different sides of a cut do not hear each other
-	pairs map[[2]int]bool    // nodes that do not hear each other whatever their sides; look-ups only
-	hash  uint64
+	cfg     Config
+	latency Latency
+	Rand    *rand.Rand
+	t       int64 // virtual nanoseconds since start
+	now     time.Time
+	start   time.Time
+	queue   queue
+	Nodes   []*Node
+	addrs   map[string]*Node   // look-ups only
+	ids     map[ident.ID]*Node // look-ups only
+	parted  bool               // some cut is on
+	sides   []int              // per node; nodes on different sides of a cut do not hear each other
+	pairs   map[[2]int]bool    // the second does not hear the first whatever their sides; look-ups only
+	broken  error              // see Fail
+	hash    uint64
+	idle    []*plumtree.Gossip // to be used again
+
 	Steps uint64
+	Sent  Sent
+	finder
+}
+
+// Sent counts frames by what they are for.
+type Sent struct {
+	Pushes    uint64 // events
+	Announced uint64 // IHAVE
+	Repair    uint64 // GRAFT, PRUNE, MISS
+	Beacons   uint64
+	Pings     uint64 // and pongs
+	Other     uint64 // membership, probes, counts
+	Bytes     uint64 // of all frames, with [Config.Wire]
+}
+
+// All is the number of frames.
+func (s Sent) All() uint64 {
+	return s.Pushes + s.Announced + s.Repair + s.Beacons + s.Pings + s.Other
 }
 
 // New makes an empty network.
@@ -59,31 +94,48 @@ func New(cfg Config) *Net {
 	if cfg.DialTimeout == 0 {
 		cfg.DialTimeout = 1500 * time.Millisecond
 	}
+	if cfg.GreetTimeout == 0 {
+		cfg.GreetTimeout = 3 * time.Second
+	}
+	if cfg.Latency == nil {
+		cfg.Latency = Uniform(cfg.Delay, 2*cfg.Delay)
+	}
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	return &Net{
-		cfg:   cfg,
-		Rand:  rand.New(rand.NewPCG(cfg.Seed, 0x5340)),
-		now:   start,
-		start: start,
-		addrs: make(map[string]*Node),
-		ids:   make(map[ident.ID]*Node),
-		pairs: make(map[[2]int]bool),
-		hash:  14695981039346656037, // the basis of FNV-1a
+		cfg:     cfg,
+		latency: cfg.Latency,
+		Rand:    rand.New(rand.NewPCG(cfg.Seed, 0x5340)),
+		now:     start,
+		start:   start,
+		addrs:   make(map[string]*Node),
+		ids:     make(map[ident.ID]*Node),
+		pairs:   make(map[[2]int]bool),
+		hash:    14695981039346656037, // the basis of FNV-1a
 	}
 }
 
 // Now is the virtual time since the network was made.
-func (n *Net) Now() time.Duration { return n.now.Sub(n.start) }
+func (n *Net) Now() time.Duration { return time.Duration(n.t) }
+
+// Fail ends the run: whatever runs the network returns, and goes on returning.
+// The first reason counts.
+func (n *Net) Fail(err error) {
+	if n.broken == nil {
+		n.broken = fmt.Errorf("at %v: %w", n.Now(), err)
+	}
+}
+
+// Err is why the run failed.
+func (n *Net) Err() error { return n.broken }
 
 // Add makes a node that knows the given seeds, and does not start it. Its
 // address is its number: "10.0.0.1:1", "10.0.0.2:1" and so on.
 func (n *Net) Add(seeds ...string) *Node {
 	i := len(n.Nodes)
-	addr := Addr(i)
-	node := &Node{net: n, Index: i, Addr: addr, seeds: seeds, links: make(map[ident.Link]*half)}
+	node := &Node{net: n, Index: i, Addr: Addr(i), seeds: seeds}
 	n.Nodes = append(n.Nodes, node)
 	n.sides = append(n.sides, 0)
-	n.addrs[addr] = node
+	n.addrs[node.Addr] = node
 	return node
 }
 
@@ -92,74 +144,40 @@ func Addr(i int) string {
 	return fmt.Sprintf("10.%d.%d.%d:1", (i+1)>>16&255, (i+1)>>8&255, (i+1)&255)
 }
 
-// Start gives the node a machine and lets it go, in a new life if it had one.
+// Start gives the node a machine and lets it go, in a new life if it had one,
+// and as somebody else.
 func (n *Net) Start(node *Node) {
+	binary.BigEndian.PutUint64(node.ID[:], n.Rand.Uint64())
+	binary.BigEndian.PutUint64(node.ID[8:], n.Rand.Uint64())
+	n.Restart(node)
+}
+
+// Restart is Start of a node that keeps its ID, as one with a key does.
+func (n *Net) Restart(node *Node) {
 	cfg := n.cfg.Overlay
-	var id ident.ID
-	binary.BigEndian.PutUint64(id[:], n.Rand.Uint64())
-	binary.BigEndian.PutUint64(id[8:], n.Rand.Uint64())
-	cfg.Self = ident.Origin{ID: id, Epoch: uint64(n.now.UnixMilli())}
+	if n.cfg.Tune != nil {
+		cfg = n.cfg.Tune(node.Index)
+	}
+	node.Epoch = max(uint64(n.now.UnixMilli()), node.Epoch+1)
+	cfg.Self = ident.Origin{ID: node.ID, Epoch: node.Epoch}
 	cfg.Addr = node.Addr
 	cfg.Seeds = node.seeds
 	cfg.Rand = rand.New(rand.NewPCG(n.Rand.Uint64(), n.Rand.Uint64()))
-	node.ID, node.Epoch = id, cfg.Self.Epoch
-	n.ids[id] = node
-	node.Alive = true
-	node.wake = time.Time{} // of an earlier life
+	n.ids[node.ID] = node
+	node.life++
+	node.Alive, node.silent = true, false
+	node.Born, node.Joined = n.Now(), never
+	node.wake = never
 	node.Machine = overlay.New(n.now, cfg)
 	node.Machine.Start(n.now, node)
-	n.after(node)
+	n.rearm(node)
 }
 
-// Cut parts the network: nodes of different sides hear nothing of each other.
-func (n *Net) Cut(side func(i int) int) {
-	for i := range n.sides {
-		n.sides[i] = side(i)
-	}
-}
-
-// CutPair parts two nodes: they hear nothing of each other, all others do.
-func (n *Net) CutPair(a, b *Node) {
-	n.pairs[[2]int{a.Index, b.Index}] = true
-	n.pairs[[2]int{b.Index, a.Index}] = true
-}
-
-// Heal ends all cuts. What was under way arrives.
-func (n *Net) Heal() {
-	n.Cut(func(int) int { return 0 })
-	clear(n.pairs)
-	for _, node := range n.Nodes {
-		for _, id := range node.order {
-			if h := node.links[id]; h != nil {
-				h.release(n)
-			}
-		}
-	}
-}
-
-func (n *Net) isCut(a, b *Node) bool {
-	return n.sides[a.Index] != n.sides[b.Index] || n.pairs[[2]int{a.Index, b.Index}]
-}
-
-// Leave ends a node in good manners.
-func (n *Net) Leave(node *Node) {
-	node.Machine.Leave(n.now, node)
-	n.Crash(node, true)
-}
-
-// Crash ends a node without a word. With reset its peers notice at once, as
-// when a process dies and its machine lives on; without, they hear nothing.
-func (n *Net) Crash(node *Node, reset bool) {
-	node.Alive = false
-	node.Machine = nil
-	node.silent = !reset
-	for _, id := range node.order {
-		if h := node.links[id]; h != nil && reset {
-			h.end(n)
-		}
-		delete(node.links, id)
-	}
-	node.order = nil
+// Move gives a node that is down another address.
+func (n *Net) Move(node *Node, addr string) {
+	delete(n.addrs, node.Addr)
+	node.Addr = addr
+	n.addrs[addr] = node
 }
 
 // Run lets the given virtual time pass.
@@ -168,83 +186,74 @@ func (n *Net) Run(d time.Duration) { n.RunUntil(d, nil) }
 // RunUntil lets virtual time pass until done, at most d. It reports whether done
 // said so; it is asked after every step of 10 ms.
 func (n *Net) RunUntil(d time.Duration, done func() bool) bool {
-	end := n.now.Add(d)
-	check := n.now
-	for n.queue.Len() > 0 && !n.queue[0].at.After(end) {
-		if done != nil && !n.queue[0].at.Before(check) {
+	end := n.t + int64(d)
+	check := n.t
+	for n.broken == nil {
+		at, ok := n.queue.next()
+		if !ok || at > end {
+			break
+		}
+		if done != nil && at >= check {
 			if done() {
 				return true
 			}
-			check = n.queue[0].at.Add(10 * time.Millisecond)
+			check = at + int64(10*time.Millisecond)
 		}
-		e := heap.Pop(&n.queue).(event)
-		n.now = e.at
+		n.set(at)
 		n.Steps++
-		e.do()
+		n.happen(n.queue.pop())
 	}
-	n.now = end
+	if n.broken != nil {
+		return false
+	}
+	n.set(end)
 	return done != nil && done()
 }
 
-// at puts something into the queue.
-func (n *Net) at(t time.Time, do func()) {
-	n.count++
-	heap.Push(&n.queue, event{t, n.count, do})
+func (n *Net) set(t int64) {
+	n.t = t
+	n.now = n.start.Add(time.Duration(t))
 }
 
-// maxSpins is how often in a row a machine may be due at once after Advance.
-const maxSpins = 1000
+// After does something to the network after a while.
+func (n *Net) After(d time.Duration, do func()) {
+	n.queue.put(n.t+int64(d), event{do: do})
+}
 
-// after re-arms the node's deadline.
-func (n *Net) after(node *Node) {
-	at, ok := node.Machine.Deadline()
-	if !ok || !node.wake.IsZero() && !at.Before(node.wake) {
+const (
+	// maxSpins is how often in a row a machine may be due at once after Advance.
+	maxSpins = 1000
+	never    = 1<<63 - 1
+)
+
+// rearm sees to it that the machine is woken at its deadline. A deadline that
+// has moved to a later time finds the earlier wake, which does nothing.
+func (n *Net) rearm(node *Node) {
+	due, ok := node.Machine.Deadline()
+	if !ok {
 		return
 	}
-	if at.Before(n.now) {
-		at = n.now
+	if at := max(int64(due.Sub(n.start)), n.t); at < node.wake {
+		node.wake = at
+		n.queue.put(at, event{what: wake, node: node})
 	}
-	node.wake = at
-	machine := node.Machine
-	n.at(at, func() {
-		if node.Machine != machine || !node.wake.Equal(at) {
+}
+
+func (n *Net) wake(node *Node) {
+	if !node.Alive || node.wake > n.t {
+		return // of an earlier life, or earlier than what came to be wanted
+	}
+	node.wake = never
+	if due, ok := node.Machine.Deadline(); ok && !due.After(n.now) {
+		node.Machine.Advance(n.now, node)
+	}
+	if due, ok := node.Machine.Deadline(); ok && !due.After(n.now) {
+		if node.spins++; node.spins > maxSpins {
+			n.Fail(fmt.Errorf("node %d wants Advance again and again", node.Index))
 			return
 		}
-		node.wake = time.Time{}
-		if due, ok := machine.Deadline(); ok && !due.After(n.now) {
-			machine.Advance(n.now, node)
-		}
-		if due, ok := machine.Deadline(); ok && !due.After(n.now) {
-			if node.spins++; node.spins > maxSpins {
-				panic(fmt.Sprintf("sim: seed %d: node %d wants Advance at %v again and again", n.cfg.Seed, node.Index, n.Now()))
-			}
-		} else {
-			node.spins = 0
-		}
-		n.after(node)
-	})
-}
-
-type event struct {
-	at     time.Time
-	number uint64
-	do     func()
-}
-
-type events []event
-
-func (q events) Len() int { return len(q) }
-func (q events) Less(i, j int) bool {
-	if !q[i].at.Equal(q[j].at) {
-		return q[i].at.Before(q[j].at)
+	} else {
+		node.spins = 0
 	}
-	return q[i].number < q[j].number
-}
-func (q events) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q *events) Push(x any)   { *q = append(*q, x.(event)) }
-func (q *events) Pop() any {
-	last := (*q)[len(*q)-1]
-	(*q)[len(*q)-1] = event{}
-	*q = (*q)[:len(*q)-1]
-	return last
+	n.rearm(node)
 }

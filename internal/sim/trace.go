@@ -12,19 +12,31 @@ import (
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// note records that a node did something. It goes into the hash always, and
-// into the trace as a line if somebody wants it; what is shown is not evaluated
-// otherwise. The number tells like actions apart: a link, or a sequence number.
-func (n *Net) note(node *Node, verb string, number uint64, show func() string) {
-	n.mix(uint64(n.now.UnixNano()))
-	n.mix(uint64(node.Index))
-	for i := range len(verb) {
-		n.mix(uint64(verb[i]))
-	}
+// verb is what a node does, for the hash.
+type verb uint64
+
+const (
+	verbDial verb = iota
+	verbSend
+	verbClose
+	verbGain
+	verbLose
+	verbDeliver
+	verbMiss
+	verbSay
+)
+
+// mark puts into the hash that a node did something. The number tells like
+// actions apart: a link, or a sequence number.
+func (n *Net) mark(node *Node, v verb, number uint64) {
+	n.mix(uint64(n.t))
+	n.mix(uint64(node.Index)<<8 | uint64(v))
 	n.mix(number)
-	if n.cfg.Trace != nil {
-		n.cfg.Trace(strings.TrimRight(fmt.Sprintf("%9.3fs  n%d %s %s", n.Now().Seconds(), node.Index, verb, show()), " "))
-	}
+}
+
+// tell puts the same into the trace, in words, if somebody wants it.
+func (n *Net) tell(node *Node, format string, args ...any) {
+	n.cfg.Trace(fmt.Sprintf("%9.3fs  n%d %s", n.Now().Seconds(), node.Index, strings.TrimRight(fmt.Sprintf(format, args...), " ")))
 }
 
 // mix is a step of FNV-1a, by words.

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/smokesignal-go/smokesignal/internal/scenario"
+)
+
+// listed finds the commands of a page: those that stand in backticks.
+var listed = regexp.MustCompile("`(smoke sim [^`]+)`")
+
+func proofCommand() *cobra.Command {
+	only := ""
+	cmd := &cobra.Command{
+		Use:   "proof PAGE",
+		Short: "run all the measurements that a page lists",
+		Long:  "Run every `smoke sim …` that stands in backticks on the page (docs/proof.md), one after\nanother, and print what each measured.",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if err := cobra.ExactArgs(1)(cmd, args); err != nil {
+				return usageError{err}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return prove(cmd, args[0], only) },
+	}
+	cmd.Flags().StringVar(&only, "only", "", "leave out commands that do not contain this text")
+	return cmd
+}
+
+// prove runs what the page lists. A measurement that fails does not keep the
+// others from being made.
+func prove(cmd *cobra.Command, page, only string) error {
+	text, err := os.ReadFile(page)
+	if err != nil {
+		return &scenario.InputError{Field: "PAGE", Value: page, Allowed: fmt.Sprintf("a file that can be read (%v)", err)}
+	}
+	var commands []string
+	for _, match := range listed.FindAllStringSubmatch(string(text), -1) {
+		if !slices.Contains(commands, match[1]) && strings.Contains(match[1], only) {
+			commands = append(commands, match[1])
+		}
+	}
+	if len(commands) == 0 {
+		return &scenario.InputError{Field: "PAGE", Value: page, Allowed: "a page with `smoke sim …` in backticks"}
+	}
+	failed := 0
+	for i, command := range commands {
+		fmt.Fprintf(cmd.OutOrStdout(), "\n[%d of %d] %s\n", i+1, len(commands), command)
+		var out bytes.Buffer
+		args := append(strings.Fields(command)[1:], "--json")
+		code := run(args, &out, cmd.ErrOrStderr())
+		if code == 2 {
+			return fmt.Errorf("%s lists a command that is wrong: %s", page, command)
+		}
+		var r report
+		if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+			return fmt.Errorf("read what %q printed: %w", command, err)
+		}
+		if err := printTable(cmd.OutOrStdout(), &r); err != nil {
+			return err
+		}
+		if code != 0 {
+			failed++
+		}
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "\n%d of %d as they should be\n", len(commands)-failed, len(commands))
+	if failed > 0 {
+		return errFailed
+	}
+	return nil
+}

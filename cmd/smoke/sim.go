@@ -1,0 +1,233 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/smokesignal-go/smokesignal/internal/scenario"
+)
+
+// simulation is one call of smoke sim.
+type simulation struct {
+	spec   scenario.Spec
+	file   string
+	runs   int
+	asJSON bool
+	plot   string
+	script bool
+	speed  float64 // pass mark; 0: none
+	memory int     // pass mark in MiB; 0: none
+}
+
+// report is what it prints with --json.
+type report struct {
+	Command string             `json:"command"` // that gives the same again
+	Good    bool               `json:"good"`
+	Summary []scenario.Summary `json:"summary"`
+	Runs    []*scenario.Result `json:"runs"`
+	Replay  []string           `json:"replay,omitempty"` // one for each run that was not good
+	Real    float64            `json:"realSeconds"`
+	Memory  float64            `json:"memoryMiB"`
+}
+
+func simCommand() *cobra.Command {
+	s := &simulation{spec: scenario.Defaults()}
+	cmd := &cobra.Command{
+		Use:   "sim",
+		Short: "run failures on a simulated network and measure what comes of them",
+		Long: "Run a scenario, or a script of your own, on a simulated network of the same machines that\n" +
+			"run on TCP. One seed gives one run.\n\nScenarios:\n" + scenario.Describe() +
+			"\nLines of a script:\n" + scenario.Help(),
+		Example: "  smoke sim --scenario crash --nodes 10000 --seed 7 --fraction 0.9 --silent\n" +
+			"  smoke sim --scenario split --parts 4 --for 10m --runs 20 --json\n" +
+			"  smoke sim --file my.script --plot out.svg",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			r, err := s.run(cmd)
+			if err != nil || r == nil {
+				return err
+			}
+			if err := s.print(cmd, r); err != nil {
+				return err
+			}
+			if !r.Good {
+				return errFailed
+			}
+			return nil
+		},
+	}
+	s.flags(cmd.Flags())
+	return cmd
+}
+
+func (s *simulation) flags(f *pflag.FlagSet) {
+	f.SortFlags = false
+	p := &s.spec
+	f.StringVar(&p.Scenario, "scenario", p.Scenario, "what happens: "+strings.Join(scenario.Names(), ", "))
+	f.StringVar(&s.file, "file", "", "a script instead of a scenario")
+	f.IntVar(&p.Nodes, "nodes", p.Nodes, "nodes at the start")
+	f.IntVar(&p.Seeds, "seeds", p.Seeds, "so many of them are in everybody's list of seeds")
+	f.Uint64Var(&p.Seed, "seed", p.Seed, "of all that is random")
+	f.IntVar(&s.runs, "runs", 1, "runs, each with the next seed")
+	f.IntVar(&p.MinPeers, "min-peers", p.MinPeers, "smoke.Options.MinPeers")
+	f.IntVar(&p.MaxPeers, "max-peers", p.MaxPeers, "smoke.Options.MaxPeers")
+	f.StringVar(&p.Latency, "latency", p.Latency, `one way, drawn for each link: "5ms", "1ms-2ms" or "world"`)
+	f.Float64Var(&p.Loss, "loss", p.Loss, "share of frames that need a retransmission, 0 to 0.5")
+	f.BoolVar(&p.Wire, "wire", p.Wire, "every frame crosses its link as bytes")
+	f.Float64Var(&p.Fraction, "fraction", 0, "of the nodes that something happens to, 0 to 1")
+	f.BoolVar(&p.Silent, "silent", false, "crashes without a reset: peers hear nothing")
+	f.BoolVar(&p.Seedless, "seedless", false, "the seeds are among those that crash")
+	f.IntVar(&p.Parts, "parts", 0, "of a split")
+	f.DurationVar(&p.For, "for", 0, "how long it lasts")
+	f.Float64Var(&p.Rate, "rate", 0, "events, joins or operations a second")
+	f.IntVar(&p.Senders, "senders", 0, "nodes that emit; 0: all, at random")
+	f.IntVar(&p.Payload, "payload", p.Payload, "bytes of an event")
+	f.IntVar(&p.Rounds, "rounds", 0, "of what is done again and again")
+	f.BoolVar(&s.asJSON, "json", false, "print JSON")
+	f.StringVar(&s.plot, "plot", "", "draw the first run into this SVG file")
+	f.BoolVar(&s.script, "script", false, "print the scenario as a script, and run nothing")
+	f.Float64Var(&s.speed, "speed", 0, "pass mark: virtual seconds a second")
+	f.IntVar(&s.memory, "memory", 0, "pass mark: MiB of memory")
+}
+
+// run does all the runs. Without an error and a report, there was nothing to run.
+func (s *simulation) run(cmd *cobra.Command) (*report, error) {
+	if err := s.read(); err != nil {
+		return nil, err
+	}
+	if s.runs < 1 || s.runs > 10_000 {
+		return nil, &scenario.InputError{Field: "runs", Value: fmt.Sprint(s.runs), Allowed: "1 to 10000"}
+	}
+	if s.script {
+		text, err := scenario.Script(s.spec)
+		if err == nil {
+			fmt.Fprint(cmd.OutOrStdout(), text)
+		}
+		return nil, err
+	}
+	if s.memory > 0 {
+		debug.SetMemoryLimit(int64(s.memory) << 20 * 9 / 10)
+	}
+	bar := newBar(cmd.ErrOrStderr(), s.runs)
+	defer bar.clear()
+	r := &report{Command: s.command(cmd, s.spec.Seed, s.runs), Good: true}
+	for i := range s.runs {
+		spec := s.spec
+		spec.Seed += uint64(i)
+		spec.Progress = bar.progress(i)
+		start := time.Now()
+		result, err := scenario.Run(spec)
+		if err != nil {
+			return nil, err
+		}
+		real := time.Since(start).Seconds()
+		r.Real += real
+		result.Figures = append(result.Figures, s.cost(result, real)...)
+		if !result.IsGood() {
+			r.Good = false
+			r.Replay = append(r.Replay, s.command(cmd, spec.Seed, 1))
+		}
+		if i > 0 || s.plot == "" {
+			result.Samples = nil // they are many
+		}
+		r.Runs = append(r.Runs, result)
+		runtime.GC() // the next run begins with nothing
+	}
+	r.Summary = scenario.Summarize(r.Runs)
+	r.Memory = memory()
+	return r, s.draw(r)
+}
+
+// read takes the script from its file.
+func (s *simulation) read() error {
+	if s.file == "" {
+		return nil
+	}
+	if s.spec.Scenario != "" {
+		return &scenario.InputError{Field: "file", Value: s.file, Allowed: "a file or a scenario, not both"}
+	}
+	text, err := os.ReadFile(s.file)
+	if err != nil {
+		return &scenario.InputError{Field: "file", Value: s.file, Allowed: fmt.Sprintf("a file that can be read (%v)", err)}
+	}
+	if len(strings.TrimSpace(string(text))) == 0 {
+		return &scenario.InputError{Field: "file", Value: s.file, Allowed: "a script; this file is empty"}
+	}
+	s.spec.File, s.spec.Script = s.file, string(text)
+	return nil
+}
+
+func (s *simulation) draw(r *report) error {
+	if s.plot == "" {
+		return nil
+	}
+	if err := drawPlot(s.plot, r.Runs[0]); err != nil {
+		return fmt.Errorf("draw %s: %w", s.plot, err)
+	}
+	return nil
+}
+
+// cost is what a run took of this machine.
+func (s *simulation) cost(result *scenario.Result, real float64) []scenario.Figure {
+	speed := scenario.Figure{Name: "virtual seconds a second", Is: scenario.Number(result.Virtual / real), More: true, Good: true, Mark: scenario.None}
+	if s.speed > 0 {
+		speed.Mark, speed.Good = scenario.Number(s.speed), result.Virtual/real >= s.speed
+	}
+	mib := memory()
+	memory := scenario.Figure{Name: "memory", Is: scenario.Number(mib), Unit: "MiB", Good: true, Mark: scenario.None}
+	if s.memory > 0 {
+		memory.Mark, memory.Good = scenario.Number(s.memory), mib <= float64(s.memory)
+	}
+	return []scenario.Figure{speed, memory}
+}
+
+// memory is what the Go runtime has taken from the system so far, in MiB.
+func memory() float64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.Sys-m.HeapReleased) / (1 << 20)
+}
+
+// command is what has to be typed to get the same again.
+func (s *simulation) command(cmd *cobra.Command, seed uint64, runs int) string {
+	words := []string{"smoke sim"}
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		switch {
+		case f.Name == "seed", f.Name == "runs", f.Name == "json", f.Name == "plot":
+		case f.Value.Type() == "bool" && f.Value.String() == "true":
+			words = append(words, "--"+f.Name)
+		default:
+			words = append(words, "--"+f.Name+" "+quote(f.Value.String()))
+		}
+	})
+	words = append(words, fmt.Sprintf("--seed %d", seed))
+	if runs > 1 {
+		words = append(words, fmt.Sprintf("--runs %d", runs))
+	}
+	return strings.Join(words, " ")
+}
+
+// quote makes one word of a value, for a shell.
+func quote(s string) string {
+	if s != "" && !strings.ContainsAny(s, " \t\n'\"\\$`*?[]{}()<>|&;~#!") {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+func (s *simulation) print(cmd *cobra.Command, r *report) error {
+	if s.asJSON {
+		enc := json.NewEncoder(cmd.OutOrStdout())
+		enc.SetIndent("", "  ")
+		return enc.Encode(r)
+	}
+	return printTable(cmd.OutOrStdout(), r)
+}

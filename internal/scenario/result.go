@@ -1,0 +1,147 @@
+package scenario
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+)
+
+// Number is a measured value; infinite where something never happened, and not
+// a number where there is none. JSON has neither: "never" and null there.
+type Number float64
+
+// MarshalJSON implements json.Marshaler.
+func (n Number) MarshalJSON() ([]byte, error) {
+	switch f := float64(n); {
+	case math.IsNaN(f):
+		return []byte("null"), nil
+	case math.IsInf(f, 0):
+		return []byte(`"never"`), nil
+	default:
+		return json.Marshal(f)
+	}
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (n *Number) UnmarshalJSON(text []byte) error {
+	switch string(text) {
+	case "null":
+		*n = None
+		return nil
+	case `"never"`:
+		*n = Never
+		return nil
+	}
+	return json.Unmarshal(text, (*float64)(n))
+}
+
+// Never is how long something took that did not happen.
+var Never = Number(math.Inf(1))
+
+// None is a number that is not there, such as a pass mark where there is none.
+var None = Number(math.NaN())
+
+// Figure is one thing that was measured.
+type Figure struct {
+	Name string `json:"name"` // unique within a result
+	Is   Number `json:"is"`
+	Unit string `json:"unit,omitempty"` // "s" for durations, "%"
+	Mark Number `json:"mark"`           // the pass mark, if there is one
+	More bool   `json:"more,omitempty"` // more is better: the mark is the least
+	Good bool   `json:"good"`           // on the right side of the mark
+	Note string `json:"note,omitempty"` // an example of what went wrong
+}
+
+// Format writes a number with as many digits as mean something.
+func Format(n Number, unit string) string {
+	x := float64(n)
+	switch {
+	case math.IsNaN(x):
+		return ""
+	case math.IsInf(x, 0):
+		return "never"
+	case unit == "s" && x == 0:
+		return "0 s"
+	case unit == "s" && x < 1:
+		return fmt.Sprintf("%.0f ms", 1000*x)
+	case unit == "s" && x < 120:
+		return fmt.Sprintf("%.2f s", x)
+	case unit == "s":
+		return time.Duration(x * float64(time.Second)).Round(time.Second).String()
+	case unit == "%":
+		return fmt.Sprintf("%.6g %%", x)
+	case math.Abs(x) >= 1000:
+		return fmt.Sprintf("%.0f", x)
+	}
+	return fmt.Sprintf("%.4g", x)
+}
+
+// Sample is the state of the network at one moment, for a plot.
+type Sample struct {
+	At         float64 `json:"at"` // virtual seconds
+	Nodes      int     `json:"nodes"`
+	Components int     `json:"components"`
+	Emitted    float64 `json:"emitted"`    // events a second
+	Delivered  float64 `json:"delivered"`  // events a second and living node
+	Redundancy float64 `json:"redundancy"` // copies of an event beyond the first
+	Frames     float64 `json:"frames"`     // a second and living node
+}
+
+// Result is what came of one run.
+type Result struct {
+	Seed    uint64   `json:"seed"`
+	Figures []Figure `json:"figures"`
+	Broken  string   `json:"broken,omitempty"` // the promise that was broken
+	Hash    string   `json:"hash"`             // of all that happened
+	Steps   uint64   `json:"steps"`
+	Virtual float64  `json:"virtualSeconds"`
+	Samples []Sample `json:"samples,omitempty"`
+}
+
+// IsGood reports whether no promise was broken and no mark missed.
+func (r *Result) IsGood() bool {
+	return r.Broken == "" && !slices.ContainsFunc(r.Figures, func(f Figure) bool { return !f.Good })
+}
+
+// add notes a figure under a name that no other one has.
+func (r *Result) add(f Figure) {
+	name := f.Name
+	for n := 2; slices.ContainsFunc(r.Figures, func(x Figure) bool { return x.Name == f.Name }); n++ {
+		f.Name = fmt.Sprintf("%s (%d)", name, n)
+	}
+	r.Figures = append(r.Figures, f)
+}
+
+// Summary is one figure over several runs. Its Figure is that of the worst run.
+type Summary struct {
+	Figure
+	Median Number `json:"median"`
+	Runs   int    `json:"runs"`
+}
+
+// Summarize puts the figures of several runs of one spec together.
+func Summarize(results []*Result) (list []Summary) {
+	values := make(map[string][]Number)
+	for _, r := range results {
+		for _, f := range r.Figures {
+			values[f.Name] = append(values[f.Name], f.Is)
+			at := slices.IndexFunc(list, func(s Summary) bool { return s.Name == f.Name })
+			if at < 0 {
+				list = append(list, Summary{Figure: f})
+				continue
+			}
+			if s := &list[at]; f.More && f.Is < s.Is || !f.More && f.Is > s.Is || s.Good && !f.Good {
+				s.Figure = f
+			}
+		}
+	}
+	for i := range list {
+		all := values[list[i].Name]
+		slices.Sort(all)
+		list[i].Runs = len(all)
+		list[i].Median = (all[(len(all)-1)/2] + all[len(all)/2]) / 2
+	}
+	return list
+}

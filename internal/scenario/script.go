@@ -1,0 +1,254 @@
+package scenario
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// step is one line of a script, understood.
+type step struct {
+	line  int
+	text  string
+	verb  string
+	words []string // without the verb
+	body  []step   // of repeat
+}
+
+// verbs are what a line may begin with, each with how it is written and what it
+// does. The last line of the file is as good as any to add one.
+var verbs = []struct{ name, usage, does string }{
+	{"set", "set NAME=VALUE ...", "change the network, before form: nodes, seeds, min-peers, max-peers, payload, latency, loss, wire"},
+	{"hide", "hide SHARE", "before form: so many nodes, the seeds apart, can dial and cannot be dialled"},
+	{"form", "form", "start all nodes at one instant"},
+	{"run", "run DURATION", "let time pass"},
+	{"talk", "talk RATE/s [from N]", "from now on nodes emit: all at random, or N of them"},
+	{"quiet", "quiet", "nobody emits any more"},
+	{"cut", "cut K [seeds]", "part the network into K random pieces; seeds: all seeds in the first"},
+	{"oneway", "oneway N", "of N links between neighbours, one direction carries nothing any more"},
+	{"heal", "heal", "end all cuts"},
+	{"crash", "crash SHARE|seeds [silent] [spare seeds]", "nodes end without a word; silent: without a reset"},
+	{"restart", "restart [same] [moved]", "start all that crashed; same: under their old id; moved: at another address"},
+	{"join", "join N", "start N more nodes"},
+	{"churn", "churn RATE/s | churn off", "so many nodes a second come, and so many go, half of them without a word"},
+	{"stall", "stall SHARE FROM-TO", "processors stand still, each for a time in that range"},
+	{"repeat", "repeat N ... end", "do the lines between again and again"},
+	{"want", "want WHAT [within DURATION]", "measure, and hold it against a pass mark"},
+	{"dial", "dial ROUNDS", "pairs of nodes that dial each other at once, apart from the network"},
+	{"glomers", "glomers RATE/s DURATION [partitions]", "operations, half of them reads, and the checker of the Gossip Glomers broadcast"},
+}
+
+// wants are what a want line may measure.
+var wants = []struct{ name, does string }{
+	{"whole", "all living nodes are one component"},
+	{"settled", "whole, each within its bounds, and both ends agree on every link"},
+	{"reached", "an event emitted now by each of 20 nodes reaches every node"},
+	{"joined", "every node that joined or restarted last has a neighbour"},
+	{"delivered", "all that living nodes emitted since the last talk reached all that lived then"},
+	{"lossless", "and no node was told that it lost some of it"},
+	{"dropped", "no link that is cut one way is counted by either end"},
+	{"kept", "no link ended since the last stall between two nodes that were not stalled"},
+	{"no-netsplit", "no program was told of a netsplit since the last fault"},
+	{"told-once", "each program was told of the netsplit once that it is there and once that it is over; or none"},
+	{"rmr", "NUMBER: copies of an event beyond the first, a node, since the last talk"},
+	{"downs", "NUMBER: links that ended, a node, since the last talk"},
+	{"hops", "NUMBER: hops of the delivery that took most, since the last talk"},
+	{"last", "within DURATION: the last delivery of the slowest event, since the last talk"},
+	{"traffic", "frames that a node sends in a second since the last talk or form, and with wire=true bytes"},
+	{"main", "SHARE: of the living nodes in the largest component, at the worst moment since the last form"},
+	{"coverage", "SHARE: of the pairs of a node and an event that were delivered, since the last talk"},
+}
+
+// Help lists the lines of a script.
+func Help() string {
+	var b strings.Builder
+	for _, v := range verbs {
+		fmt.Fprintf(&b, "  %-44s %s\n", v.usage, v.does)
+	}
+	b.WriteString("what can be wanted:\n")
+	for _, w := range wants {
+		fmt.Fprintf(&b, "  %-44s %s\n", w.name, w.does)
+	}
+	return b.String()
+}
+
+// parse reads a script: a step a line, empty lines and what follows a # left
+// out. Settings go to the spec.
+func (s *Spec) parse() ([]step, error) {
+	name := s.File
+	if name == "" {
+		name = "script"
+	}
+	lines := strings.Split(s.Script, "\n")
+	steps, rest, err := s.block(name, lines, 0)
+	if err == nil && rest < len(lines) {
+		err = &InputError{fmt.Sprintf("%s, line %d", name, rest+1), "end", "end belongs to repeat"}
+	}
+	return steps, err
+}
+
+func (s *Spec) block(name string, lines []string, at int) (steps []step, rest int, err error) {
+	for ; at < len(lines); at++ {
+		text, _, _ := strings.Cut(lines[at], "#")
+		words := strings.Fields(text)
+		if len(words) == 0 {
+			continue
+		}
+		where := fmt.Sprintf("%s, line %d", name, at+1)
+		st := step{line: at + 1, text: strings.Join(words, " "), verb: words[0], words: words[1:]}
+		if st.verb == "end" {
+			return steps, at, nil
+		}
+		v := slices.IndexFunc(verbs, func(v struct{ name, usage, does string }) bool { return v.name == st.verb })
+		if v < 0 {
+			var names []string
+			for _, v := range verbs {
+				names = append(names, v.name)
+			}
+			return nil, 0, &InputError{where, st.verb, strings.Join(names, ", ")}
+		}
+		if st.verb == "set" {
+			for _, pair := range st.words {
+				key, value, _ := strings.Cut(pair, "=")
+				if err := s.set(key, value); err != nil {
+					return nil, 0, fmt.Errorf("%s: %w", where, err)
+				}
+			}
+			continue
+		}
+		if !st.isWellFormed() {
+			allowed := verbs[v].usage
+			if st.verb == "want" {
+				var names []string
+				for _, w := range wants {
+					names = append(names, w.name)
+				}
+				allowed += "; WHAT is one of " + strings.Join(names, ", ")
+			}
+			return nil, 0, &InputError{where, st.text, allowed}
+		}
+		if st.verb == "repeat" {
+			body, end, err := s.block(name, lines, at+1)
+			if err != nil {
+				return nil, 0, err
+			}
+			if end == len(lines) {
+				return nil, 0, &InputError{where, st.text, verbs[v].usage}
+			}
+			st.body, at = body, end
+		}
+		steps = append(steps, st)
+	}
+	return steps, at, nil
+}
+
+// isWellFormed reports whether the words of a step can be understood.
+func (st step) isWellFormed() bool {
+	w := st.words
+	arg := func(i int) string {
+		if i < len(w) {
+			return w[i]
+		}
+		return ""
+	}
+	only := func(from int, allowed ...string) bool {
+		for _, word := range w[min(from, len(w)):] {
+			if !slices.Contains(allowed, word) {
+				return false
+			}
+		}
+		return true
+	}
+	switch st.verb {
+	case "form", "quiet", "heal":
+		return len(w) == 0
+	case "run":
+		return len(w) == 1 && isDuration(arg(0))
+	case "hide":
+		return len(w) == 1 && isShare(arg(0))
+	case "talk":
+		return (len(w) == 1 || len(w) == 3 && arg(1) == "from" && isCount(arg(2))) && isRate(arg(0))
+	case "cut":
+		return len(w) >= 1 && isCount(arg(0)) && count(arg(0)) >= 2 && only(1, "seeds")
+	case "oneway", "join", "repeat", "dial":
+		return len(w) == 1 && isCount(arg(0))
+	case "crash":
+		return len(w) >= 1 && (arg(0) == "seeds" || isShare(arg(0))) && only(1, "silent", "spare", "seeds")
+	case "restart":
+		return only(0, "same", "moved")
+	case "churn":
+		return len(w) == 1 && (arg(0) == "off" || isRate(arg(0)))
+	case "stall":
+		low, high, ok := strings.Cut(arg(1), "-")
+		return len(w) == 2 && ok && isShare(arg(0)) && isDuration(low) && isDuration(high) && duration(low) <= duration(high)
+	case "glomers":
+		return len(w) >= 2 && isRate(arg(0)) && isDuration(arg(1)) && only(2, "partitions")
+	case "want":
+		return st.isWellFormedWant()
+	}
+	return false
+}
+
+func (st step) isWellFormedWant() bool {
+	w := st.words
+	if len(w) == 0 {
+		return false
+	}
+	within := len(w) == 3 && w[1] == "within" && isDuration(w[2])
+	switch w[0] {
+	case "whole", "settled", "reached", "joined", "delivered", "dropped":
+		return len(w) == 1 || within
+	case "last":
+		return within
+	case "lossless", "traffic", "kept", "no-netsplit", "told-once":
+		return len(w) == 1
+	case "rmr", "hops", "downs":
+		_, err := strconv.ParseFloat(w[len(w)-1], 64)
+		return len(w) == 2 && err == nil
+	case "main", "coverage":
+		return len(w) == 2 && isShare(w[1])
+	}
+	return false
+}
+
+func isDuration(word string) bool {
+	d, err := time.ParseDuration(word)
+	return err == nil && d >= 0
+}
+
+func duration(word string) time.Duration {
+	d, _ := time.ParseDuration(word) // isWellFormed has seen to it
+	return d
+}
+
+func isShare(word string) bool {
+	f, err := strconv.ParseFloat(word, 64)
+	return err == nil && f >= 0 && f <= 1
+}
+
+func share(word string) float64 {
+	f, _ := strconv.ParseFloat(word, 64)
+	return f
+}
+
+func isCount(word string) bool {
+	n, err := strconv.Atoi(word)
+	return err == nil && n >= 0
+}
+
+func count(word string) int {
+	n, _ := strconv.Atoi(word)
+	return n
+}
+
+func isRate(word string) bool {
+	f, err := strconv.ParseFloat(strings.TrimSuffix(word, "/s"), 64)
+	return err == nil && strings.HasSuffix(word, "/s") && f > 0 && f <= 1e6
+}
+
+func rate(word string) float64 {
+	f, _ := strconv.ParseFloat(strings.TrimSuffix(word, "/s"), 64)
+	return f
+}

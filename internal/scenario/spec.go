@@ -1,0 +1,174 @@
+// Package scenario does things to a simulated network and measures what comes of
+// it: the failures that Smokesignal must survive, as scripts of a few lines.
+//
+// A [Spec] says how large the network is and what is done to it, by the name of
+// a scenario or by a script; [Run] runs it and returns a [Result] with figures,
+// of which some have a pass mark. The invariants of sim.Ledger are checked all
+// the time. One Spec gives one Result, down to the hash of all that happened.
+package scenario
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/sim"
+)
+
+// Spec says what to run. [Defaults] has a start.
+type Spec struct {
+	Scenario string // a name of [Names], or "" for a Script
+	Script   string // lines; see [Parse]
+	File     string // where Script came from, for messages
+
+	Nodes    int    // at the start
+	Seeds    int    // so many of them are in everybody's list of seeds
+	Seed     uint64 // of all that is random
+	MinPeers int
+	MaxPeers int
+
+	Latency string  // one way: "5ms", "1ms-2ms", or "world"
+	Loss    float64 // share of frames that need a retransmission
+	Wire    bool    // every frame crosses its link as bytes
+
+	// What follows heeds the scenario; zero is what the scenario has by itself.
+	Fraction float64       // of the nodes that something happens to
+	Silent   bool          // crashes without a reset
+	Seedless bool          // the seeds are among those that crash
+	Parts    int           // of a split
+	For      time.Duration // how long it lasts
+	Rate     float64       // events (or joins and leaves, or operations) a second
+	Senders  int           // nodes that emit; 0: all in turn, at random
+	Payload  int           // bytes of an event, its name included
+	Rounds   int           // of what is done again and again
+
+	Progress func(now, of time.Duration) `json:"-"` // called now and then; may be nil
+}
+
+// InputError says which field of a Spec (or which line of a script) is wrong,
+// and what would be right.
+type InputError struct {
+	Field   string // as the command line calls it
+	Value   string
+	Allowed string
+}
+
+// Error gives all of it.
+func (e *InputError) Error() string {
+	return fmt.Sprintf("%s: %q is not allowed; allowed: %s", e.Field, e.Value, e.Allowed)
+}
+
+// Defaults is a small network to begin with. The bounds on neighbours are those
+// of package smoke.
+func Defaults() Spec {
+	return Spec{Nodes: 100, Seeds: 3, Seed: 1, MinPeers: 3, MaxPeers: 5, Latency: "1ms-2ms", Payload: 16}
+}
+
+// latency reads the Latency field.
+func (s Spec) latency() (sim.Latency, error) {
+	bad := &InputError{"latency", s.Latency, `a duration ("5ms"), a range ("1ms-2ms"), or "world"`}
+	if s.Latency == "world" {
+		return sim.Regions(sim.World()), nil
+	}
+	low, high, isRange := strings.Cut(s.Latency, "-")
+	a, err := time.ParseDuration(low)
+	if err != nil || a <= 0 {
+		return nil, bad
+	}
+	if !isRange {
+		return sim.Constant(a), nil
+	}
+	b, err := time.ParseDuration(high)
+	if err != nil || b < a {
+		return nil, bad
+	}
+	return sim.Uniform(a, b), nil
+}
+
+// maxNodes is how many addresses the simulator has.
+const maxNodes = 1_000_000
+
+// Validate reports what is wrong with a Spec, as *InputErrors.
+func (s Spec) Validate() (errs []error) {
+	bad := func(field string, value any, format string, args ...any) {
+		errs = append(errs, &InputError{field, fmt.Sprint(value), fmt.Sprintf(format, args...)})
+	}
+	if s.Nodes < 1 || s.Nodes > maxNodes {
+		bad("nodes", s.Nodes, "1 to %d", maxNodes)
+	}
+	if s.Seeds < 0 || s.Seeds > s.Nodes {
+		bad("seeds", s.Seeds, "0 to the number of nodes, %d", s.Nodes)
+	}
+	if s.MinPeers < 1 {
+		bad("min-peers", s.MinPeers, "1 or more")
+	}
+	if s.MaxPeers < s.MinPeers {
+		bad("max-peers", s.MaxPeers, "min-peers, %d, or more", s.MinPeers)
+	}
+	if _, err := s.latency(); err != nil {
+		errs = append(errs, err)
+	}
+	if !(s.Loss >= 0 && s.Loss <= 0.5) { // nor NaN
+		bad("loss", s.Loss, "0 to 0.5")
+	}
+	if !(s.Fraction >= 0 && s.Fraction <= 1) {
+		bad("fraction", s.Fraction, "0 to 1")
+	}
+	if s.Parts < 0 || s.Parts == 1 || s.Parts > s.Nodes {
+		bad("parts", s.Parts, "2 to the number of nodes, %d", s.Nodes)
+	}
+	if s.For < 0 {
+		bad("for", s.For, "a duration, not negative")
+	}
+	if !(s.Rate >= 0 && s.Rate <= 1e6) {
+		bad("rate", s.Rate, "0 to 1000000 a second")
+	}
+	if s.Senders < 0 || s.Senders > s.Nodes {
+		bad("senders", s.Senders, "0 (all) to the number of nodes, %d", s.Nodes)
+	}
+	if s.Payload < 6 || s.Payload > 1<<20 {
+		bad("payload", s.Payload, "6 to %d bytes", 1<<20)
+	}
+	if s.Rounds < 0 {
+		bad("rounds", s.Rounds, "0 or more")
+	}
+	if s.Scenario != "" && !slices.Contains(Names(), s.Scenario) {
+		bad("scenario", s.Scenario, "%s", strings.Join(Names(), ", "))
+	}
+	if s.Scenario == "" && s.Script == "" {
+		bad("scenario", "", "%s; or a file", strings.Join(Names(), ", "))
+	}
+	return errs
+}
+
+// set takes a setting of a script: the fields by their names on the command line.
+func (s *Spec) set(name, value string) (err error) {
+	integer := func(to *int) { *to, err = strconv.Atoi(value) }
+	float := func(to *float64) { *to, err = strconv.ParseFloat(value, 64) }
+	switch name {
+	case "nodes":
+		integer(&s.Nodes)
+	case "seeds":
+		integer(&s.Seeds)
+	case "min-peers":
+		integer(&s.MinPeers)
+	case "max-peers":
+		integer(&s.MaxPeers)
+	case "payload":
+		integer(&s.Payload)
+	case "latency":
+		s.Latency = value
+	case "loss":
+		float(&s.Loss)
+	case "wire":
+		s.Wire, err = strconv.ParseBool(value)
+	default:
+		return &InputError{"setting", name, "nodes, seeds, min-peers, max-peers, payload, latency, loss, wire"}
+	}
+	if err != nil {
+		return &InputError{name, value, "a number (wire: true or false)"}
+	}
+	return nil
+}

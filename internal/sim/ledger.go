@@ -1,0 +1,269 @@
+package sim
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+)
+
+// Ledger notes what was emitted and who heard it, and holds every node to its
+// promises while the network runs: an event is delivered once, not to the node
+// that emitted it, in the order of its origin, and what is skipped was told as
+// a gap before. A promise that is broken fails the network.
+//
+// It is cheap enough to be always on: some bytes for each node and origin.
+type Ledger struct {
+	net     *Net
+	Sources []*Source
+	byID    map[ident.Origin]int32 // look-ups only
+	current []int32                // per node: the source of its life, or -1
+	heard   [][]heard              // per node, per source
+
+	Delivered uint64 // deliveries
+	Missed    uint64 // events told as gaps
+	Latency   Histogram
+}
+
+// Source is one life of a node that emitted something.
+type Source struct {
+	Node   *Node
+	Origin ident.Origin
+	Events []Emitted // event 1 first
+}
+
+// Emitted is what became of one event.
+type Emitted struct {
+	At   time.Duration // virtual time of Emit
+	Last time.Duration // of the last delivery so far
+	Got  int           // deliveries
+	Hops uint8         // of the delivery that took most
+}
+
+// heard is what one node had of one source.
+type heard struct {
+	next   uint32 // the event to be delivered next; 0: none was yet
+	missed uint32 // told as gaps, of those emitted since the node joined
+}
+
+// NewLedger makes the ledger of a network. Nodes are to be started by [Ledger.Begin].
+func NewLedger(n *Net) *Ledger {
+	return &Ledger{net: n, byID: make(map[ident.Origin]int32)}
+}
+
+// Begin starts a node that has no life at the moment; as the one that it was, if
+// same says so.
+func (l *Ledger) Begin(node *Node, same bool) {
+	for len(l.heard) <= node.Index {
+		l.heard = append(l.heard, nil)
+		l.current = append(l.current, -1)
+	}
+	l.heard[node.Index], l.current[node.Index] = l.heard[node.Index][:0], -1
+	node.Delivered, node.Gaps, node.Notices, node.Downs, node.Ups = nil, nil, nil, nil, 0
+	node.OnDeliver = func(e *plumtree.Event) { l.deliver(node, e) }
+	node.OnGap = func(r plumtree.Range) { l.gap(node, r) }
+	if same {
+		l.net.Restart(node)
+	} else {
+		l.net.Start(node)
+	}
+}
+
+// SourceOf is the source that the node's life is.
+func (l *Ledger) SourceOf(node *Node) *Source {
+	at := l.current[node.Index]
+	if at < 0 {
+		at = int32(len(l.Sources))
+		l.current[node.Index] = at
+		l.Sources = append(l.Sources, &Source{Node: node, Origin: node.Origin()})
+		l.byID[node.Origin()] = at
+	}
+	return l.Sources[at]
+}
+
+// Source is the source of an event that the ledger emitted.
+func (l *Ledger) Source(e *plumtree.Event) *Source {
+	return l.Sources[binary.LittleEndian.Uint32(e.Body[2:])]
+}
+
+// Emit broadcasts an event of about that many bytes. It returns its source and
+// number.
+func (l *Ledger) Emit(node *Node, size int) (src *Source, seq uint64) {
+	src = l.SourceOf(node)
+	at := l.current[node.Index]
+	body := make([]byte, max(size, 6))
+	copy(body, "\x01e") // the name of the event
+	binary.LittleEndian.PutUint32(body[2:], uint32(at))
+	src.Events = append(src.Events, Emitted{At: l.net.Now(), Last: l.net.Now()})
+	if seq = node.Emit(body); seq != uint64(len(src.Events)) {
+		l.net.Fail(fmt.Errorf("node %d gives the number %d to its event %d", node.Index, seq, len(src.Events)))
+	}
+	return src, seq
+}
+
+func (l *Ledger) of(node *Node, source int32) *heard {
+	list := l.heard[node.Index]
+	for len(list) <= int(source) {
+		list = append(list, heard{})
+	}
+	l.heard[node.Index] = list
+	return &list[source]
+}
+
+func (l *Ledger) deliver(node *Node, e *plumtree.Event) {
+	at := int32(binary.LittleEndian.Uint32(e.Body[2:]))
+	src := l.Sources[at]
+	h := l.of(node, at)
+	switch {
+	case src.Origin != e.Origin:
+		l.net.Fail(fmt.Errorf("node %d delivers event %d of %s, which is by %s", node.Index, e.Seq, e.Origin, src.Origin))
+	case e.Origin == node.Origin():
+		l.net.Fail(fmt.Errorf("node %d delivers its own event %d", node.Index, e.Seq))
+	case h.next != 0 && e.Seq < uint64(h.next):
+		l.net.Fail(fmt.Errorf("node %d delivers event %d of n%d after event %d", node.Index, e.Seq, src.Node.Index, h.next-1))
+	case h.next != 0 && e.Seq > uint64(h.next):
+		l.net.Fail(fmt.Errorf("node %d delivers event %d of n%d after event %d, and nobody told of the gap", node.Index, e.Seq, src.Node.Index, h.next-1))
+	case h.next == 0 && e.Seq > 1 && src.Events[e.Seq-2].At > node.Born+slackOfBirth:
+		l.net.Fail(fmt.Errorf("node %d begins with event %d of n%d, though it lived when the one before was emitted, and nobody told of the gap", node.Index, e.Seq, src.Node.Index))
+	}
+	h.next = uint32(e.Seq) + 1
+	ev := &src.Events[e.Seq-1]
+	ev.Last = l.net.Now()
+	ev.Got++
+	ev.Hops = max(ev.Hops, e.Round)
+	l.Delivered++
+	l.Latency.Add(ev.Last - ev.At)
+}
+
+// slackOfBirth: how old an event is, is known to some milliseconds a hop. What
+// was emitted about when a node was born may count as emitted before.
+const slackOfBirth = 2 * time.Second
+
+func (l *Ledger) gap(node *Node, r plumtree.Range) {
+	at, ok := l.byID[r.Origin]
+	if !ok || r.To > uint64(len(l.Sources[at].Events))+1 {
+		l.net.Fail(fmt.Errorf("node %d is told of a gap [%d,%d) of %s, which emitted no such events", node.Index, r.From, r.To, r.Origin))
+		return
+	}
+	h := l.of(node, at)
+	if h.next != 0 && uint64(h.next) != r.From {
+		l.net.Fail(fmt.Errorf("node %d is told of a gap [%d,%d) of n%d after event %d", node.Index, r.From, r.To, l.Sources[at].Node.Index, h.next-1))
+	}
+	h.next = uint32(r.To)
+	for seq := r.From; seq < r.To; seq++ {
+		if l.Sources[at].Events[seq-1].At >= node.Joined {
+			h.missed++
+		}
+	}
+	l.Missed += r.To - r.From
+}
+
+// Mark is a moment from which on deliveries are looked at.
+type Mark struct {
+	at     time.Duration
+	events []int // of each source
+	missed map[[2]int32]uint32
+}
+
+// Mark remembers this moment.
+func (l *Ledger) Mark() *Mark {
+	m := &Mark{at: l.net.Now(), missed: make(map[[2]int32]uint32)}
+	for _, src := range l.Sources {
+		m.events = append(m.events, len(src.Events))
+	}
+	for i, list := range l.heard {
+		for at, h := range list {
+			if h.missed > 0 {
+				m.missed[[2]int32{int32(i), int32(at)}] = h.missed
+			}
+		}
+	}
+	return m
+}
+
+// since is the number of the first event of a source after the mark.
+func (m *Mark) since(source int) uint64 {
+	if source < len(m.events) {
+		return uint64(m.events[source]) + 1
+	}
+	return 1
+}
+
+// Events calls f with each event emitted since the mark.
+func (l *Ledger) Events(m *Mark, f func(src *Source, seq uint64, e *Emitted)) {
+	for at, src := range l.Sources {
+		for seq := m.since(at); seq <= uint64(len(src.Events)); seq++ {
+			f(src, seq, &src.Events[seq-1])
+		}
+	}
+}
+
+// Shortfall is what the living nodes lack of the events that living nodes
+// emitted since a mark, where the node in question had joined when they were.
+type Shortfall struct {
+	Lacking  int    // pairs of a node and an event that is neither here nor told as lost
+	Told     int    // pairs of a node and an event that was told as lost
+	Expected int    // all pairs
+	Example  string // one of those that lack
+}
+
+// Shortfall compares what was emitted with what was heard.
+func (l *Ledger) Shortfall(m *Mark) (s Shortfall) {
+	for at, src := range l.Sources {
+		from, to := m.since(at), uint64(len(src.Events))
+		if from > to || !src.Node.Alive || src.Node.Origin() != src.Origin {
+			continue
+		}
+		for _, node := range l.net.Nodes {
+			if !node.Alive || node == src.Node {
+				continue
+			}
+			first := from
+			for first <= to && src.Events[first-1].At < node.Joined {
+				first++ // it was not there
+			}
+			if first > to {
+				continue
+			}
+			want := int(to - first + 1)
+			s.Expected += want
+			h := heard{}
+			if list := l.heard[node.Index]; at < len(list) {
+				h = list[at]
+			}
+			if have := uint64(max(h.next, 1)); have <= to {
+				lacks := int(to - max(have, first) + 1)
+				if s.Lacking == 0 {
+					s.Example = fmt.Sprintf("n%d lacks %d events of n%d, from %d on", node.Index, lacks, src.Node.Index, max(have, first))
+				}
+				s.Lacking += lacks
+			}
+			s.Told += min(int(h.missed-m.missed[[2]int32{int32(node.Index), int32(at)}]), want)
+		}
+	}
+	return s
+}
+
+// IsShort reports whether any node lacks an event, which is quicker to find out
+// than how many do.
+func (l *Ledger) IsShort(m *Mark) bool {
+	for at, src := range l.Sources {
+		from, to := m.since(at), uint64(len(src.Events))
+		if from > to || !src.Node.Alive || src.Node.Origin() != src.Origin {
+			continue
+		}
+		born := src.Events[to-1].At
+		for i := range l.net.Nodes {
+			node := l.net.Nodes[i]
+			if !node.Alive || node == src.Node || node.Joined > born {
+				continue
+			}
+			if list := l.heard[i]; at >= len(list) || uint64(list[at].next) <= to {
+				return true
+			}
+		}
+	}
+	return false
+}

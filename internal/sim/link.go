@@ -1,0 +1,293 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/overlay"
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+	"github.com/smokesignal-go/smokesignal/internal/wire"
+	"github.com/smokesignal-go/smokesignal/peerlist"
+)
+
+// half is one end of a connection. It becomes a link of the node's machine when
+// the other end's greeting has come.
+type half struct {
+	node    *Node
+	peer    *half
+	id      ident.Link
+	lag     int64 // one way
+	wish    *wish // what made this end dial; nil at the end that was dialled
+	open    bool  // neither did this end close it, nor did it hear of the end
+	greeted bool  // the machine has it
+	counted bool  // the machine counts it as a neighbour
+	ended   bool  // the other end was told that this one is gone
+	last    int64 // when the last thing under way to here arrives: order is kept
+	held    []event
+	since   int64 // when the first of held came
+	resume  int64 // when the first of what was held comes again: nothing overtakes it
+	codec   *codec
+}
+
+// codec turns frames into bytes and back, where that is wanted.
+type codec struct {
+	wire.Encoder
+	wire.Decoder
+}
+
+// wish is a dial under way. It is answered once.
+type wish struct {
+	overlay.Dial
+	life     int
+	answered bool
+}
+
+// Dial implements overlay.Out: a TCP handshake, then the greetings, of which the
+// dialler's is the first.
+func (node *Node) Dial(d overlay.Dial) {
+	n := node.net
+	n.mark(node, verbDial, 0)
+	if n.cfg.Trace != nil {
+		why := ""
+		if d.Probe {
+			why = " to probe it"
+		}
+		n.tell(node, "dials %s%s", n.listener(d.Addr), why)
+	}
+	to := n.addrs[d.Addr]
+	at := node.Index
+	if to != nil {
+		at = to.Index
+	}
+	lag := int64(n.latency(n.Rand, node.Index, at))
+	w := &wish{Dial: d, life: node.life}
+	n.queue.put(n.t+lag, event{do: func() {
+		switch {
+		case node.life != w.life || !node.Alive:
+		case to == nil || to.Hidden || !to.Alive && to.silent || n.isCut(node, to) || n.isCut(to, node):
+			node.answer(w, int64(n.cfg.DialTimeout)-lag, ErrTimeout)
+		case !to.Alive:
+			node.answer(w, lag, ErrRefused)
+		default:
+			n.connect(node, to, w, lag)
+		}
+	}})
+}
+
+// answer tells the machine, after a while, that a dial came to nothing; unless
+// it has its answer by then.
+func (node *Node) answer(w *wish, after int64, err error) {
+	n := node.net
+	n.queue.put(n.t+max(after, 0), event{node: node, do: func() {
+		if w.answered || node.life != w.life || !node.Alive {
+			return
+		}
+		w.answered = true
+		node.Machine.DialFailed(n.now, w.Dial, err, node)
+		n.rearm(node)
+	}})
+}
+
+// connect makes a connection whose first packet has arrived. The dialler hears
+// of it a lag from now, and its greeting arrives after one more.
+func (n *Net) connect(from, to *Node, w *wish, lag int64) {
+	a, b := from.half(lag), to.half(lag)
+	a.peer, b.peer = b, a
+	a.wish = w
+	if n.cfg.Wire {
+		a.codec, b.codec = new(codec), new(codec)
+	}
+	b.put(2*lag, event{what: hello, msg: a.greeting()})
+	n.queue.put(n.t+lag+int64(n.cfg.GreetTimeout), event{node: from, do: func() {
+		if a.open && !a.greeted {
+			a.close()
+			from.answer(w, 0, ErrTimeout)
+		}
+	}})
+}
+
+func (node *Node) half(lag int64) *half {
+	node.last++
+	h := &half{node: node, id: node.last, lag: lag, open: true}
+	node.links = append(node.links, ref{h.id, h})
+	return h
+}
+
+// greeting is the HELLO that this end sends.
+func (h *half) greeting() any {
+	m := &wire.Hello{
+		Major: wire.Major, Minor: wire.Minor,
+		ID: h.node.ID, Epoch: h.node.Epoch, Addr: h.node.Addr, Seen: h.peer.node.Addr,
+	}
+	if h.codec == nil {
+		return m
+	}
+	return h.encode(m)
+}
+
+// send puts a frame under way to the other end.
+func (h *half) send(msg any) {
+	if h.codec != nil {
+		frame := h.encode(msg)
+		if g, ok := msg.(*plumtree.Gossip); ok {
+			h.node.net.reuse(g)
+		}
+		if frame == nil {
+			return
+		}
+		msg = frame
+	}
+	h.peer.put(h.lag, event{what: frame, msg: msg})
+}
+
+func (h *half) encode(msg any) any {
+	n := h.node.net
+	b, err := h.codec.Append(nil, msg)
+	if err != nil {
+		n.Fail(fmt.Errorf("node %d sends what nobody can: %w", h.node.Index, err))
+		return nil
+	}
+	n.Sent.Bytes += uint64(len(b))
+	return b
+}
+
+// put lets something happen at this end, not before what is under way.
+func (h *half) put(after int64, e event) {
+	n := h.node.net
+	h.last = max(n.t+after+n.lost(h.lag), h.last)
+	e.half, e.node = h, h.node
+	n.queue.put(h.last, e)
+}
+
+// arrive is what happens at this end now.
+func (h *half) arrive(e event) {
+	n := h.node.net
+	if len(h.held) > 0 || n.parted && n.isCut(h.peer.node, h.node) {
+		if len(h.held) == 0 {
+			h.since = n.t
+		}
+		h.held = append(h.held, e)
+		return
+	}
+	if n.t < h.resume {
+		n.queue.put(h.last, e)
+		return
+	}
+	if !h.open {
+		h.refuse(e)
+		return
+	}
+	msg := e.msg
+	if h.codec != nil && e.what != end {
+		if msg = h.decode(msg.([]byte)); msg == nil {
+			return
+		}
+	}
+	switch e.what {
+	case frame:
+		h.node.Machine.Handle(n.now, h.id, msg, h.node)
+		if g, ok := msg.(*plumtree.Gossip); ok && h.codec == nil {
+			n.reuse(g)
+		}
+	case hello:
+		h.meet(msg.(*wire.Hello))
+	case end:
+		h.hearEnd()
+	}
+	n.rearm(h.node)
+}
+
+func (h *half) decode(frame []byte) any {
+	n := h.node.net
+	msg, size, err := h.codec.Next(frame)
+	if err != nil || msg == nil || size != len(frame) {
+		n.Fail(fmt.Errorf("node %d cannot read a frame of %d bytes of node %d: %v, %v", h.node.Index, len(frame), h.peer.node.Index, msg, err))
+		return nil
+	}
+	return msg
+}
+
+func (n *Net) reuse(g *plumtree.Gossip) {
+	g.Body = nil
+	n.idle = append(n.idle, g)
+}
+
+// meet takes the other end's greeting: both know who the other one is.
+func (h *half) meet(m *wire.Hello) {
+	n := h.node.net
+	h.greeted = true
+	c := peerlist.Conn{Link: h.id, Peer: ident.Origin{ID: m.ID, Epoch: m.Epoch}, Addr: m.Addr}
+	if h.wish == nil {
+		h.peer.put(h.lag, event{what: hello, msg: h.greeting()})
+		h.node.Machine.LinkUp(n.now, c, nil, h.node)
+		return
+	}
+	h.wish.answered = true
+	c.Dialled = h.wish.Addr
+	h.node.Machine.LinkUp(n.now, c, &h.wish.Dial, h.node)
+}
+
+// refuse is what a host does with a packet for a connection that it does not
+// have: it resets it. A host that is down does nothing.
+func (h *half) refuse(e event) {
+	if g, ok := e.msg.(*plumtree.Gossip); ok {
+		h.node.net.reuse(g)
+	}
+	if !h.ended && e.what != end && (h.node.Alive || !h.node.silent) {
+		h.tellEnd()
+	}
+}
+
+// close ends the connection from this end.
+func (h *half) close() {
+	h.forget()
+	h.tellEnd()
+}
+
+func (h *half) tellEnd() {
+	h.ended = true
+	h.peer.put(h.lag, event{what: end})
+}
+
+// forget takes the connection out of the node's table.
+func (h *half) forget() {
+	h.open, h.counted = false, false
+	h.node.net.changed = true
+	for i := range h.node.links {
+		if h.node.links[i].half == h {
+			h.node.links = append(h.node.links[:i], h.node.links[i+1:]...)
+			return
+		}
+	}
+}
+
+// hearEnd: the other end closed the connection, or reset it.
+func (h *half) hearEnd() {
+	n := h.node.net
+	h.ended = true
+	switch {
+	case h.greeted:
+		h.node.Machine.LinkDown(n.now, h.id, peerlist.ReasonNone, ErrRefused, h.node)
+	case h.wish != nil:
+		h.node.answer(h.wish, 0, ErrRefused)
+	}
+	h.forget()
+}
+
+// release lets go what waited behind a cut, in order: when TCP sends it again,
+// which it tries at gaps that double, so that after a cut it may take as long
+// again as the cut took.
+func (h *half) release(n *Net) {
+	if len(h.held) == 0 {
+		return
+	}
+	late := n.Rand.Int64N(min(n.t-h.since, int64(30*time.Second)) + 1)
+	held := h.held
+	h.held = nil
+	h.last = max(n.t+h.lag+late, h.last+1)
+	h.resume = h.last
+	for _, e := range held {
+		n.queue.put(h.last, e)
+	}
+}
