@@ -71,6 +71,11 @@ const (
 	// patience is how many fruitless rounds a node asks without insisting. In
 	// a network that forms, room turns up within one or two of them.
 	patience = 3
+
+	// maxRefusals ends a round, even if there are others to ask. Where links are
+	// slow or the book is full, the first ones may be asked again before the last
+	// one has refused, and the round would never end. A guess: two samples' worth.
+	maxRefusals = 2 * replySample
 )
 
 func (c Config) withDefaults() Config {

@@ -58,6 +58,7 @@ type Membership struct {
 
 	rounds    int       // fruitless rounds of asking since something new turned up
 	roundAt   time.Time // when the next round begins; zero: none is due
+	refusals  int       // by full peers, in this round
 	failures  int       // dials that failed in a row
 	shuffleAt time.Time
 	shuffleIn time.Duration // grows while shuffles bring nothing new

@@ -362,7 +362,7 @@ func (m *Membership) activate(now time.Time, l *link, out Out) {
 		l.pingAt = now.Add(retry.Blur(m.cfg.PingInterval, m.cfg.Rand))
 	}
 	m.active = append(m.active, l)
-	m.rounds, m.roundAt, m.failures = 0, time.Time{}, 0
+	m.rounds, m.refusals, m.roundAt, m.failures = 0, 0, time.Time{}, 0
 	out.Up(l.Link)
 	m.answer(l.tokens, nil, out)
 	l.tokens = nil
@@ -402,6 +402,7 @@ func (m *Membership) onReply(now time.Time, l *link, r *NeighborReply, out Out) 
 		m.book.rest(now, l.reach(), time.Second)
 		return
 	case ReasonFull:
+		m.refusals++
 		m.answer(l.tokens, ErrPeer, out)
 	case ReasonRemoved:
 		m.removed[l.Peer.ID] = now.Add(removedFor)

@@ -12,8 +12,8 @@ var betweenRounds = retry.Policy{Min: 100 * time.Millisecond, Max: 5 * time.Seco
 
 // fill looks for neighbours while there are fewer than MinPeers. A round ends
 // when nobody is left to ask (the last dials to dead addresses are not waited
-// for); then it waits, asks the seeds for fresh contacts, and after a few rounds
-// in vain it insists (see insistence).
+// for) or when enough have refused; then it waits, asks the seeds for fresh
+// contacts, and after a few rounds in vain it insists (see insistence).
 func (m *Membership) fill(now time.Time, out Out) {
 	if m.leaving || len(m.active) >= m.cfg.MinPeers {
 		m.roundAt = time.Time{}
@@ -21,7 +21,7 @@ func (m *Membership) fill(now time.Time, out Out) {
 	}
 	if !m.roundAt.IsZero() && !now.Before(m.roundAt) {
 		m.roundAt = time.Time{}
-		m.rounds++
+		m.rounds, m.refusals = m.rounds+1, 0
 		for i := range m.seeds {
 			m.seeds[i].tried = false
 		}
@@ -49,7 +49,7 @@ func (m *Membership) fill(now time.Time, out Out) {
 		m.dial(c.Addr, toFill, out)
 		underWay++
 	}
-	over := underWay == 0 || m.failures >= 2 && underWay < want
+	over := underWay == 0 || m.failures >= 2 && underWay < want || m.refusals >= maxRefusals
 	if over && m.roundAt.IsZero() && len(m.seeds)+len(m.book.entries) > 0 {
 		m.roundAt = now.Add(betweenRounds.Delay(m.rounds, m.cfg.Rand))
 		if at, ok := m.book.soonest(now, skip); ok && at.Before(m.roundAt) && m.rounds >= patience {
