@@ -86,7 +86,7 @@ func (n *Net) Stall(node *Node, d time.Duration) {
 		backlog := node.backlog
 		node.backlog = nil
 		for _, e := range backlog {
-			n.happen(e)
+			n.handle(e)
 		}
 	})
 }

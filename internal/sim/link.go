@@ -26,7 +26,7 @@ type half struct {
 	last    int64 // when the last thing under way to here arrives: order is kept
 	held    []event
 	since   int64 // when the first of held came
-	resume  int64 // when the first of what was held comes again: nothing overtakes it
+	resume  int64 // when what was held comes again
 	codec   *codec
 }
 
@@ -160,20 +160,23 @@ func (h *half) put(after int64, e event) {
 	n.queue.put(h.last, e)
 }
 
+// holds keeps what a cut holds up, and what comes behind it; it reports whether
+// it did.
+func (h *half) holds(e event) bool {
+	n := h.node.net
+	if len(h.held) == 0 {
+		if !n.isCut(h.peer.node, h.node) {
+			return false
+		}
+		h.since = n.t
+	}
+	h.held = append(h.held, e)
+	return true
+}
+
 // arrive is what happens at this end now.
 func (h *half) arrive(e event) {
 	n := h.node.net
-	if len(h.held) > 0 || n.parted && n.isCut(h.peer.node, h.node) {
-		if len(h.held) == 0 {
-			h.since = n.t
-		}
-		h.held = append(h.held, e)
-		return
-	}
-	if n.t < h.resume {
-		n.queue.put(h.last, e)
-		return
-	}
 	if !h.open {
 		h.refuse(e)
 		return
@@ -252,7 +255,7 @@ func (h *half) tellEnd() {
 
 // forget takes the connection out of the node's table.
 func (h *half) forget() {
-	h.open, h.counted = false, false
+	h.open, h.counted, h.held = false, false, nil
 	h.node.net.changed = true
 	for i := range h.node.links {
 		if h.node.links[i].half == h {
@@ -277,17 +280,22 @@ func (h *half) hearEnd() {
 
 // release lets go what waited behind a cut, in order: when TCP sends it again,
 // which it tries at gaps that double, so that after a cut it may take as long
-// again as the cut took.
+// again as the cut took. What arrives before that waits behind it.
 func (h *half) release(n *Net) {
-	if len(h.held) == 0 {
+	if len(h.held) == 0 || h.resume > n.t {
 		return
 	}
 	late := n.Rand.Int64N(min(n.t-h.since, int64(30*time.Second)) + 1)
-	held := h.held
-	h.held = nil
 	h.last = max(n.t+h.lag+late, h.last+1)
 	h.resume = h.last
-	for _, e := range held {
-		n.queue.put(h.last, e)
-	}
+	n.queue.put(h.resume, event{do: func() {
+		if n.isCut(h.peer.node, h.node) {
+			return // again; the next Heal sees to it
+		}
+		held := h.held
+		h.held = nil
+		for _, e := range held {
+			n.handle(e)
+		}
+	}})
 }

@@ -108,8 +108,15 @@ func (q *queue) pop() event {
 	return e
 }
 
-// happen does what an event says, unless its node is stalled: then it waits.
+// happen takes an event whose time has come, unless a cut holds it up.
 func (n *Net) happen(e event) {
+	if e.half == nil || !e.half.holds(e) {
+		n.handle(e)
+	}
+}
+
+// handle does what an event says, unless its node is stalled: then it waits.
+func (n *Net) handle(e event) {
 	if e.node != nil && e.node.stalled {
 		e.node.backlog = append(e.node.backlog, e)
 		return
