@@ -133,6 +133,7 @@ func (t *Tree) onIHave(now time.Time, l *link, m *IHave, out Out) {
 		}
 		fresh := s.repair == nil
 		t.miss(now, s, l.id)
+		s.mayAsk(l.id) // if it said before that it has nothing, now it has
 		switch {
 		case m.Sync && s.asked == 0:
 			s.askAt = now
@@ -156,6 +157,13 @@ func (t *Tree) miss(now time.Time, s *stream, holder ident.Link) {
 		giveUpAt: now.Add(t.cfg.OrderWait),
 	}
 	t.repairs = append(t.repairs, s)
+}
+
+// mayAsk lets a neighbour be asked that was asked before.
+func (s *stream) mayAsk(id ident.Link) {
+	same := func(x ident.Link) bool { return x == id }
+	s.tried = slices.DeleteFunc(s.tried, same)
+	s.denied = slices.DeleteFunc(s.denied, same)
 }
 
 func (t *Tree) complete(s *stream) {
@@ -385,7 +393,7 @@ func (t *Tree) onMiss(now time.Time, l *link, m *Miss, out Out) {
 	}
 	s.asked, s.askAt = 0, now.Add(graftRetry/10)
 	if !t.hasUntried(s) {
-		if s.firstHeld() == 0 && s.evicted <= s.next {
+		if s.firstHeld() == 0 && s.evicted <= s.next && !t.isOwed(s) {
 			// It was announced, and not even who announced it has it.
 			t.giveUp(now, s, out)
 			return

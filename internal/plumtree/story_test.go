@@ -245,3 +245,30 @@ func TestEachEventIsPushedOrAnnouncedOnEachLink(t *testing.T) {
 		}
 	}
 }
+
+// Whoever announces an event has it, whatever it was asked for before, and
+// whatever it said then.
+func TestWhoAnnouncesIsAskedAgain(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1, 2)
+	a := origin(1)
+	b.get(1, &IHave{Ranges: []Range{{a, 1, 2}}})
+	b.pass(150 * time.Millisecond)
+	b.want(b.take(1), graft(Range{a, 1, 2}))
+	b.get(1, &IHave{Ranges: []Range{{a, 2, 3}}})
+	b.gossip(1, a, 1)
+	b.want(b.take(2), event(a, 1))
+	b.pass(graftRetry)
+	b.want(b.take(1), graft(Range{a, 2, 3}))
+	b.want(b.take(2))
+
+	b.get(1, &Miss{Range: Range{a, 2, 3}, Why: Unknown})
+	b.pass(graftRetry / 10)
+	b.want(b.take(2), graft(Range{a, 2, 3}))
+	b.get(1, &IHave{Ranges: []Range{{a, 2, 3}}}) // now it does have it
+	b.get(2, &Miss{Range: Range{a, 2, 3}, Why: Unknown})
+	b.pass(graftRetry)
+	b.want(b.take(1), graft(Range{a, 2, 3}))
+	b.gossip(1, a, 2)
+	b.wantDelivered(a, 1, 2)
+}

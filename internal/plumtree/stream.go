@@ -153,7 +153,7 @@ func (s *stream) appendMissing(list []Range, from, to uint64) []Range {
 // progress puts giving up off.
 func (s *stream) progress(now time.Time, cfg Config) {
 	if s.repair != nil {
-		s.denied, s.rounds = s.denied[:0], 0
+		s.tried, s.denied, s.rounds = s.tried[:0], s.denied[:0], 0
 		s.since = now
 		s.giveUpAt = now.Add(cfg.OrderWait)
 		s.askAt = now.Add(graftRetry)
