@@ -14,6 +14,7 @@ import (
 // that a node still knows the other side after a day-long split.
 type book struct {
 	size    int
+	noRanks bool              // an address that fails once goes
 	entries []*entry          // in no meaningful order, but a repeatable one
 	byAddr  map[string]*entry // look-ups only
 }
@@ -128,7 +129,7 @@ func (b *book) failed(now time.Time, addr string, rng *rand.Rand) {
 	if e.fails < math.MaxUint16 {
 		e.fails++
 	}
-	if e.fails >= forgetAfter && !e.worked {
+	if b.noRanks || e.fails >= forgetAfter && !e.worked {
 		b.drop(e)
 	}
 }

@@ -21,6 +21,14 @@ type Config struct {
 	BookSize        int           // entries in the passive view
 	ShuffleInterval time.Duration // longest first gap between shuffles, the shortest is half of it; negative turns them off
 	RotateInterval  time.Duration // shortest gap between rotations, the longest is twice that; negative turns them off
+
+	// NoRanks erases an address when a dial of it fails, as HyParView does,
+	// instead of lowering its rank. For measurements: whoever was cut off for a
+	// while knows nobody any more.
+	NoRanks bool
+	// NoInsistence leaves out asking with high priority. For measurements: where
+	// all are full, a newcomer stays alone.
+	NoInsistence bool
 }
 
 const (

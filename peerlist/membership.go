@@ -113,9 +113,11 @@ type seed struct {
 // NewMembership makes the machine of one node. It does nothing before Start.
 func NewMembership(cfg Config) *Membership {
 	cfg = cfg.withDefaults()
+	book := newBook(cfg.BookSize)
+	book.noRanks = cfg.NoRanks
 	return &Membership{
 		cfg:     cfg,
-		book:    newBook(cfg.BookSize),
+		book:    book,
 		self:    map[string]bool{cfg.Self.Addr: true},
 		removed: make(map[ident.ID]time.Time),
 	}

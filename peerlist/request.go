@@ -257,7 +257,7 @@ func (m *Membership) ask(now time.Time, l *link, out Out) {
 // still leaves us within our own bound.
 func (m *Membership) insistence() Priority {
 	switch {
-	case m.rounds < patience:
+	case m.rounds < patience || m.cfg.NoInsistence:
 		return Low
 	case len(m.active) == 0:
 		return High

@@ -190,6 +190,9 @@ func (t *Tree) pull(now time.Time, s *stream, out Out) {
 		s.giveUpAt = now.Add(t.cfg.OrderWait)
 		s.askAt = s.giveUpAt
 		return
+	case t.cfg.NoWait && s.firstHeld() > 0:
+		t.giveUp(now, s, out)
+		return
 	case late >= (patience-1)*t.cfg.OrderWait || late >= 0 && !t.isOwed(s):
 		t.giveUp(now, s, out)
 		return

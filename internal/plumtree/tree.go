@@ -82,6 +82,9 @@ type Config struct {
 	// NoSync leaves out what a link begins with: telling each other what one
 	// holds. For measurements: what a split held up is lost then.
 	NoSync bool
+	// NoWait gives an event up that is missing when it should be asked for, if
+	// one after it is here. For measurements: what was merely late is lost then.
+	NoWait bool
 }
 
 const (

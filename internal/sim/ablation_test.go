@@ -99,3 +99,58 @@ func TestWithoutRotationHalvesStayFarApart(t *testing.T) {
 		return across > links/4
 	})
 }
+
+// A node is cut off until nobody answers any more at any address that it knows,
+// and the seed it joined through is gone for good.
+func TestWithoutRanksWhoWasCutOffKnowsNobody(t *testing.T) {
+	ablate(t, overlay.Config{}, func(cfg *overlay.Config) { cfg.Membership.NoRanks = true }, func(w *world) bool {
+		w.form(30, 1)
+		w.Run(30 * time.Second)
+		w.Leave(w.Nodes[0])
+		w.Cut(func(i int) int {
+			if i == 1 {
+				return 1
+			}
+			return 0
+		})
+		w.Run(5 * time.Minute)
+		w.Heal()
+		return w.RunUntil(2*time.Minute, func() bool { return len(w.Components()) == 1 })
+	})
+}
+
+// Everybody is full, so nobody has a place for the newcomer unless it insists.
+func TestWithoutInsistenceANewcomerStaysAlone(t *testing.T) {
+	ablate(t, bounds(4, 4), func(cfg *overlay.Config) { cfg.Membership.NoInsistence = true }, func(w *world) bool {
+		w.min = 3 // where the last two who have room are neighbours already
+		w.form(21, 1)
+		w.Run(time.Minute)
+		for _, node := range w.Living() {
+			if d := node.Machine.Degree(); d < 4 {
+				w.fatalf("n%d has room", node.Index)
+			}
+		}
+		newcomer := w.join(sim.Addr(0))
+		w.Run(time.Minute)
+		return newcomer.Machine.Degree() > 0
+	})
+}
+
+// A link carries nothing any more. Until the repair has caught up with somebody
+// who speaks fast, events come in another order.
+func TestWithoutWaitingWhatIsLateIsLost(t *testing.T) {
+	ablate(t, overlay.Config{}, func(cfg *overlay.Config) { cfg.Tree.NoWait = true }, func(w *world) bool {
+		w.form(30, 1)
+		w.Run(10 * time.Second)
+		speaker := w.Nodes[0]
+		for i := range 2000 {
+			if i == 1000 {
+				w.CutPair(speaker, speaker.Peers()[0])
+			}
+			w.emit(speaker)
+			w.Run(5 * time.Millisecond)
+		}
+		w.Run(10 * time.Second)
+		return w.gaps() == 0
+	})
+}
