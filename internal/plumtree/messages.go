@@ -29,7 +29,10 @@ type Range struct {
 // IHave announces events that the sender holds and did not push.
 type IHave struct {
 	Ranges []Range
-	Sync   bool // sent when a link comes up: all that the sender's history holds
+	// Sync: all that the sender's history holds, when a link comes up. An empty
+	// range says how far an origin has come of which nothing is held; it is also
+	// sent when the origin's last events are given up.
+	Sync bool
 }
 
 // Graft asks for events and, with Eager, for the link to be eager from now on.

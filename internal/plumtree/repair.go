@@ -24,6 +24,29 @@ func (t *Tree) announceAll(out Out) {
 		t.tell(l, news, out)
 		l.position = t.history.end()
 	}
+	for chunk := range slices.Chunk(t.skipped, maxRanges) {
+		var ranges []Range
+		for _, s := range chunk {
+			ranges = append(ranges, Range{s.origin, s.next, s.next})
+		}
+		for i := range t.links {
+			out.Send(t.links[i].id, &IHave{Ranges: ranges, Sync: true})
+		}
+	}
+	t.skipped = nil
+}
+
+// tellSkipped lets the neighbours know how far an origin has come when we go on
+// without its last events. They may never have heard of these, and nothing that
+// comes later shows them: each has to find out for itself what it has lost.
+func (t *Tree) tellSkipped(now time.Time, s *stream) {
+	if t.cfg.NoSync || t.cfg.LazyDelay < 0 || slices.Contains(t.skipped, s) {
+		return
+	}
+	t.skipped = append(t.skipped, s)
+	if t.announceAt.IsZero() {
+		t.announceAt = now.Add(t.cfg.LazyDelay)
+	}
 }
 
 // announce tells one lazy neighbour.
@@ -276,6 +299,9 @@ func (t *Tree) giveUp(now time.Time, s *stream, out Out) {
 
 // skip moves past events that will not come.
 func (t *Tree) skip(now time.Time, s *stream, to uint64, out Out) {
+	if s.firstHeld() == 0 {
+		t.tellSkipped(now, s)
+	}
 	s.next = to
 	s.high = max(s.high, to)
 	s.tried = s.tried[:0]

@@ -272,3 +272,24 @@ func TestWhoAnnouncesIsAskedAgain(t *testing.T) {
 	b.gossip(1, a, 2)
 	b.wantDelivered(a, 1, 2)
 }
+
+// Who gives up the last events of an origin lets its neighbours know of them:
+// nothing that comes later shows that they are missing.
+func TestWhoGivesUpTheLastEventsTellsOn(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1, 2)
+	a := origin(1)
+	b.gossip(1, a, 1)
+	b.get(1, &IHave{Sync: true, Ranges: []Range{{a, 4, 4}}}) // it has come to 4, and holds nothing
+	b.get(1, &Miss{Range{a, 2, 4}, Gone, time.Minute})
+	b.pass(graftRetry / 10)
+	b.get(2, &Miss{Range{a, 2, 4}, Unknown, 0})
+	b.pass(4900 * time.Millisecond)
+	b.wantGaps()
+	b.sent = nil
+	b.pass(time.Second)
+	b.wantGaps(Range{a, 2, 4})
+	for _, l := range []ident.Link{1, 2} {
+		b.want(b.take(l), &IHave{Sync: true, Ranges: []Range{{a, 4, 4}}})
+	}
+}

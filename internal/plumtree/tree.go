@@ -155,6 +155,7 @@ type Tree struct {
 	announceAt time.Time // next announcements on lazy links; zero: none pending
 	serveAt    time.Time // next turn of serving pulls; zero: none pending
 	repairs    []*stream // streams with events missing
+	skipped    []*stream // whose last events are given up; the neighbours are told next time
 	late       lateness
 	pace       pace
 	Stats      Stats
