@@ -23,6 +23,9 @@ const (
 	logrus  = "github.com/sirupsen/logrus"        // the log
 	term    = "golang.org/x/term"                 // a prompt that incoming lines do not tear
 	rate    = "golang.org/x/time/rate"            // limits on what a peer may ask
+	cobra   = "github.com/spf13/cobra"            // the command, its flags and completions
+	pflag   = "github.com/spf13/pflag"            // cobra's own flags
+	plot    = "gonum.org/v1/plot"                 // the pictures of a run
 )
 
 // anyTest is what every test may import.
@@ -72,6 +75,11 @@ var houseTable = []row{
 		may: []string{"internal/ident", "internal/retry", "peerlist", "netsplit", "internal/plumtree", "internal/census", "internal/overlay", "internal/wire"},
 		why: "runs the machines as they are; may weigh frames by their bytes",
 	},
+	{
+		pkg: "internal/scenario", floor: 4,
+		may: []string{"internal/ident", "peerlist", "netsplit", "internal/plumtree", "internal/overlay", "internal/sim"},
+		why: "what befalls a simulated network, and what it is held against",
+	},
 	{pkg: "transport", floor: 3, why: "two methods in the shape of package net"},
 	{pkg: "transport/tcp", floor: 3, may: []string{"transport"}, tests: []string{"transport/transporttest"}, why: "one way to have a transport"},
 	{pkg: "transport/mem", floor: 3, may: []string{"transport"}, tests: []string{"transport/transporttest"}, why: "one way to have a transport"},
@@ -97,7 +105,7 @@ var houseTable = []row{
 	{pkg: "smoketest", floor: 5, may: []string{"smoke", "transport", "transport/mem"}, planned: true, why: "a user's tests run real nodes on a network in memory"},
 	{pkg: "dashboard", floor: 5, may: []string{"smoke"}, planned: true, why: "shows what any program can ask a node"},
 	{pkg: "metrics", floor: 5, may: []string{"smoke", "github.com/prometheus/client_golang"}, planned: true, why: "tells Prometheus what any program can ask a node"},
-	{pkg: "cmd/smoke", floor: 5, may: []string{"smoke", "internal/sim", "internal/overlay", logrus}, planned: true, why: "a user of the face, and the way to run the simulator"},
+	{pkg: "cmd/smoke", floor: 5, may: []string{"smoke", "internal/scenario", "internal/sim", logrus, term, cobra, pflag, plot}, why: "a user of the face, and the way to run the simulator"},
 	{pkg: "example_chat", floor: 5, may: []string{"smoke", logrus, term}, tests: []string{"internal/netlab"}, why: "what a program that uses us has to import, and no more"},
 	{pkg: "internal/demo", floor: 5, may: []string{"smoke", "internal/netlab", "internal/cutproxy", logrus, term}, why: "tells the story with real processes"},
 	{pkg: "internal/house", floor: 5, why: "reads the house, and is in nobody's way"},
