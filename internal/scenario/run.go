@@ -23,7 +23,6 @@ type run struct {
 	ledger *sim.Ledger
 	result *Result
 	end    time.Duration // when the script is over, as far as can be told
-	shown  time.Duration // when Progress was last called
 
 	seeds   []string
 	hidden  float64
