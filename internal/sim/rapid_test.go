@@ -79,9 +79,9 @@ func drawTime(t *rapid.T, most time.Duration) time.Duration {
 // broken to any program. A schedule that fails is shrunk and printed; save it in
 // testdata/schedules, where TestSchedulesThatOnceFailed finds it.
 //
-// The flag -rapid.checks=N tries N schedules instead of 300.
+// The flag -rapid.checks=N tries N schedules instead of 200.
 func TestAnyScheduleEndsWell(t *testing.T) {
-	checks(t, 300)
+	checks(t, 200)
 	rapid.Check(t, func(t *rapid.T) {
 		s := schedules.Draw(t, "schedule")
 		if err := s.run(nil, nil); err != nil {
