@@ -168,12 +168,16 @@ type Stats struct {
 
 type link struct {
 	id        ident.Link
-	eager     bool      // we push events on it
-	congested bool      // its outbox is full: announce only
-	position  uint64    // in the history's log: announced up to here
-	serve     []request // pulls of the peer that are not served yet
-	known     []Range   // the latest that the peer announced: no need to tell it
-	oldest    int       // of known, once there are maxKnown
+	position  uint64 // in the history's log: announced up to here
+	eager     bool   // we push events on it
+	congested bool   // its outbox is full: announce only
+	*dealings        // apart: every event goes through all links, and needs none of it
+}
+
+type dealings struct {
+	serve  []request // pulls of the peer that are not served yet
+	known  []Range   // the latest that the peer announced: no need to tell it
+	oldest int       // of known, once there are maxKnown
 }
 
 type request struct {
@@ -230,7 +234,7 @@ func (t *Tree) LinkUp(now time.Time, id ident.Link, out Out) {
 			}
 		}
 	}
-	t.links = append(t.links, link{id: id, eager: true, position: t.history.end()})
+	t.links = append(t.links, link{id: id, eager: true, position: t.history.end(), dealings: new(dealings)})
 	if t.cfg.NoSync {
 		return
 	}

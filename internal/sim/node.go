@@ -45,8 +45,8 @@ type Node struct {
 	stalled bool
 	backlog []event // while stalled
 	last    ident.Link
-	links   []ref // ends of links that are open, oldest first
-	wake    int64 // when Advance is to be called; never if not at all
+	links   []ref   // ends of links that are open, oldest first
+	wakes   []int64 // when it is going to be woken, the earliest last
 	spins   int
 }
 

@@ -167,7 +167,7 @@ func (n *Net) Restart(node *Node) {
 	node.life++
 	node.Alive, node.silent = true, false
 	node.Born, node.Joined = n.Now(), never
-	node.wake = never
+	node.wakes = node.wakes[:0]
 	node.Machine = overlay.New(n.now, cfg)
 	node.Machine.Start(n.now, node)
 	n.rearm(node)
@@ -226,24 +226,28 @@ const (
 	never    = 1<<63 - 1
 )
 
-// rearm sees to it that the machine is woken at its deadline. A deadline that
-// has moved to a later time finds the earlier wake, which does nothing.
+// rearm sees to it that the machine is woken at its deadline, or before: where
+// a wake is under way that comes earlier, it asks again then.
 func (n *Net) rearm(node *Node) {
 	due, ok := node.Machine.Deadline()
 	if !ok {
 		return
 	}
-	if at := max(int64(due.Sub(n.start)), n.t); at < node.wake {
-		node.wake = at
+	at := max(int64(due.Sub(n.start)), n.t)
+	if last := len(node.wakes) - 1; last < 0 || at < node.wakes[last] {
+		node.wakes = append(node.wakes, at)
 		n.queue.put(at, event{what: wake, node: node})
 	}
 }
 
 func (n *Net) wake(node *Node) {
-	if !node.Alive || node.wake > n.t {
-		return // of an earlier life, or earlier than what came to be wanted
+	before := len(node.wakes)
+	for last := before - 1; last >= 0 && node.wakes[last] <= n.t; last-- {
+		node.wakes = node.wakes[:last] // more than one only after a stall
 	}
-	node.wake = never
+	if !node.Alive || len(node.wakes) == before {
+		return // of an earlier life, or done with the one before
+	}
 	if due, ok := node.Machine.Deadline(); ok && !due.After(n.now) {
 		node.Machine.Advance(n.now, node)
 	}
