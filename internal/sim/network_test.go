@@ -25,7 +25,7 @@ func pair(w *world) (a, b *sim.Node) {
 }
 
 // dials lets a node dial an address, and says what it was told, and when.
-func dials(w *world, from *sim.Node, addr string) (err error, after time.Duration) {
+func dials(w *world, from *sim.Node, addr string) (after time.Duration, err error) {
 	w.t.Helper()
 	start := w.Now()
 	from.Do(func(m *overlay.Machine, now time.Time, out overlay.Out) { m.Add(now, addr, 7, out) })
@@ -34,24 +34,24 @@ func dials(w *world, from *sim.Node, addr string) (err error, after time.Duratio
 	}
 	err = from.Answers[7]
 	delete(from.Answers, 7)
-	return err, w.Now() - start
+	return w.Now() - start, err
 }
 
 func TestDelaysOfADialAreThoseOfTCP(t *testing.T) {
 	w := newWorld(t, sim.Config{Seed: 1, Latency: sim.Constant(100 * time.Millisecond)})
 	a, b := w.join(), w.join()
 	// Handshake, greetings, request and answer: three round trips.
-	if err, after := dials(w, a, b.Addr); err != nil || after < 600*time.Millisecond || after > 620*time.Millisecond {
+	if after, err := dials(w, a, b.Addr); err != nil || after < 600*time.Millisecond || after > 620*time.Millisecond {
 		t.Errorf("a dial over links of 100 ms: %v after %v", err, after)
 	}
 	w.Crash(b, true)
 	w.Run(time.Second)
-	if err, after := dials(w, a, b.Addr); !errors.Is(err, sim.ErrRefused) || after > 220*time.Millisecond {
+	if after, err := dials(w, a, b.Addr); !errors.Is(err, sim.ErrRefused) || after > 220*time.Millisecond {
 		t.Errorf("a dial to a host without a listener: %v after %v", err, after)
 	}
 	w.begin(b)
 	w.Crash(b, false)
-	if err, after := dials(w, a, b.Addr); !errors.Is(err, sim.ErrTimeout) || after < 1500*time.Millisecond || after > 1520*time.Millisecond {
+	if after, err := dials(w, a, b.Addr); !errors.Is(err, sim.ErrTimeout) || after < 1500*time.Millisecond || after > 1520*time.Millisecond {
 		t.Errorf("a dial to a host that is gone: %v after %v", err, after)
 	}
 }
@@ -70,7 +70,7 @@ func TestOneWayCut(t *testing.T) {
 	}
 	// A connection needs both directions, whoever begins.
 	for _, try := range []struct{ from, to *sim.Node }{{b, c}, {c, b}} {
-		if err, _ := dials(w, try.from, try.to.Addr); !errors.Is(err, sim.ErrTimeout) {
+		if _, err := dials(w, try.from, try.to.Addr); !errors.Is(err, sim.ErrTimeout) {
 			t.Errorf("node %d dials node %d: %v", try.from.Index, try.to.Index, err)
 		}
 	}
@@ -86,10 +86,10 @@ func TestHiddenNodeDialsAndIsNotDialled(t *testing.T) {
 	a, b := w.join(), w.Add()
 	b.Hidden = true
 	w.begin(b)
-	if err, _ := dials(w, a, b.Addr); !errors.Is(err, sim.ErrTimeout) {
+	if _, err := dials(w, a, b.Addr); !errors.Is(err, sim.ErrTimeout) {
 		t.Errorf("a hidden node is dialled: %v", err)
 	}
-	if err, _ := dials(w, b, a.Addr); err != nil {
+	if _, err := dials(w, b, a.Addr); err != nil {
 		t.Errorf("a hidden node dials: %v", err)
 	}
 }
@@ -119,7 +119,7 @@ func TestStalledNodeDoesNotGreet(t *testing.T) {
 	w := newWorld(t, sim.Config{Seed: 1})
 	a, b := w.join(), w.join()
 	w.Stall(b, time.Minute)
-	if err, after := dials(w, a, b.Addr); !errors.Is(err, sim.ErrTimeout) || after < 3*time.Second || after > 3100*time.Millisecond {
+	if after, err := dials(w, a, b.Addr); !errors.Is(err, sim.ErrTimeout) || after < 3*time.Second || after > 3100*time.Millisecond {
 		t.Errorf("%v after %v", err, after)
 	}
 }
@@ -151,7 +151,7 @@ func TestReturnedHostResetsOldLinks(t *testing.T) {
 	w.Crash(b, true)
 	w.Move(b, "10.200.0.1:1")
 	w.Restart(b)
-	if err, _ := dials(w, a, "10.200.0.1:1"); err != nil {
+	if _, err := dials(w, a, "10.200.0.1:1"); err != nil {
 		t.Errorf("at its new address: %v", err)
 	}
 }
