@@ -216,7 +216,7 @@ func (t *Tree) pull(now time.Time, s *stream, out Out) {
 	case t.cfg.NoWait && s.firstHeld() > 0:
 		t.giveUp(now, s, out)
 		return
-	case late >= (patience-1)*t.cfg.OrderWait || late >= 0 && !t.isOwed(s):
+	case late >= (patience-1)*t.cfg.OrderWait || late >= 0 && s.evicted > s.next && !t.isOwed(s):
 		t.giveUp(now, s, out)
 		return
 	}

@@ -125,7 +125,7 @@ func TestGapIsToldAfterTheWaitAndOnlyThen(t *testing.T) {
 	a := origin(1)
 	b.gossip(1, a, 1, 3, 6)
 	b.pass(time.Second)
-	b.get(1, unknown(a, 2, 3))
+	b.get(1, &Miss{Range{a, 2, 3}, Gone, 0})
 	b.pass(4*time.Second - time.Millisecond)
 	b.wantDelivered(a, 1)
 	b.wantGaps()
@@ -133,7 +133,7 @@ func TestGapIsToldAfterTheWaitAndOnlyThen(t *testing.T) {
 	b.wantGaps(Range{a, 2, 3})
 	b.wantDelivered(a, 1, 3)
 	b.pass(time.Second)
-	b.get(1, unknown(a, 4, 6))
+	b.get(1, &Miss{Range{a, 4, 6}, Gone, 0})
 	b.pass(4 * time.Second)
 	b.wantGaps(Range{a, 2, 3}, Range{a, 4, 6})
 	b.wantDelivered(a, 1, 3, 6)
@@ -141,6 +141,24 @@ func TestGapIsToldAfterTheWaitAndOnlyThen(t *testing.T) {
 	b.wantDelivered(a, 1, 3, 6)
 	b.pass(time.Minute)
 	b.wantGaps(Range{a, 2, 3}, Range{a, 4, 6})
+}
+
+// What no neighbour has ever had is not lost yet: it may be on the far side of a
+// cut. It is waited for six times as long.
+func TestWhatNobodyHereHadIsWaitedFor(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1, 2)
+	a := origin(1)
+	b.gossip(1, a, 1, 3)
+	for range 29 {
+		b.pass(time.Second)
+		b.get(1, unknown(a, 2, 3))
+		b.get(2, unknown(a, 2, 3))
+	}
+	b.wantGaps()
+	b.pass(9 * time.Second) // until it would have asked again
+	b.wantGaps(Range{a, 2, 3})
+	b.wantDelivered(a, 1, 3)
 }
 
 // A neighbour that is stalled may have them: it is waited for longer.

@@ -70,9 +70,10 @@ type Config struct {
 	// wait longer, up to half of OrderWait. Zero means 100 ms.
 	GraftDelay time.Duration
 	// OrderWait is how long an event that came early waits, without any
-	// progress, for missing ones that no neighbour has. Zero means 5 s. While a
-	// neighbour owes an answer, because its link is full or it is stalled, the
-	// wait is six times as long.
+	// progress, for missing ones that all neighbours have let go of. Zero means
+	// 5 s. While a neighbour owes an answer, because its link is full or it is
+	// stalled, and while none has ever had them, because a cut lies between,
+	// the wait is six times as long.
 	OrderWait time.Duration
 
 	// Heard is what [Tree.Heard] gave at the end of an earlier life of this
@@ -102,7 +103,7 @@ const (
 	// graftRetry is the wait for a pull to bring something before another
 	// neighbour is asked. A guess: some round trips.
 	graftRetry = 500 * time.Millisecond
-	// patience is how many times OrderWait a neighbour may owe an answer.
+	// patience is how many times OrderWait is waited for what may yet be had.
 	patience = 6
 	// serveBytes goes out on one link at a time in answer to pulls, and after
 	// servePause the next, so that an outbox says in between if it is too much.
