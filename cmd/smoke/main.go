@@ -36,6 +36,8 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 		Short:         "the command of Smokesignal",
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Args:          argsOf(cobra.NoArgs),
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetArgs(args)
 	root.SetOut(stdout)
@@ -55,8 +57,15 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 		return 2
 	}
 	fmt.Fprintf(stderr, "smoke: %v\n", err)
-	if len(args) > 0 && args[0] != "sim" && args[0] != "proof" {
-		return 2 // an unknown command
-	}
 	return 1
+}
+
+// argsOf makes a usageError of what is wrong with arguments.
+func argsOf(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usageError{err}
+		}
+		return nil
+	}
 }

@@ -23,13 +23,8 @@ func proofCommand() *cobra.Command {
 		Use:   "proof PAGE",
 		Short: "run all the measurements that a page lists",
 		Long:  "Run every `smoke sim …` that stands in backticks on the page (docs/proof.md), one after\nanother, and print what each measured.",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if err := cobra.ExactArgs(1)(cmd, args); err != nil {
-				return usageError{err}
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, args []string) error { return prove(cmd, args[0], only) },
+		Args:  argsOf(cobra.ExactArgs(1)),
+		RunE:  func(cmd *cobra.Command, args []string) error { return prove(cmd, args[0], only) },
 	}
 	cmd.Flags().StringVar(&only, "only", "", "leave out commands that do not contain this text")
 	return cmd

@@ -49,7 +49,7 @@ func simCommand() *cobra.Command {
 		Example: "  smoke sim --scenario crash --nodes 10000 --seed 7 --fraction 0.9 --silent\n" +
 			"  smoke sim --scenario split --parts 4 --for 10m --runs 20 --json\n" +
 			"  smoke sim --file my.script --plot out.svg",
-		Args: cobra.NoArgs,
+		Args: argsOf(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r, err := s.run(cmd)
 			if err != nil || r == nil {

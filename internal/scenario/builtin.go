@@ -142,7 +142,7 @@ var scenarios = []scenario{
 	{"nat", "a share of the nodes can dial, and cannot be dialled", "fraction, rate, senders",
 		func(s *Spec) { zero(&s.Fraction, 0.5); zero(&s.Rate, 10) },
 		func(s Spec) string {
-			return lines(fmt.Sprint("hide ", s.Fraction), "form", "want settled within 3m", "run 15s",
+			return lines(fmt.Sprint("hide ", s.Fraction), "form", "want settled within 5m", "run 15s",
 				"talk "+s.talk(), "run 20s", "quiet", "want delivered within 10s", "want lossless")
 		}},
 

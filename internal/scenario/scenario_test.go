@@ -38,7 +38,6 @@ func small(name string) Spec {
 // mayMiss are the marks that a network of this size cannot meet.
 var mayMiss = map[string][]string{
 	"churn": {"least share in one component"}, // one node of 60 that is between two links is too many
-	"nat":   {"settled", "settled (2)"},       // see docs/proof.md
 }
 
 func TestScenarios(t *testing.T) {
