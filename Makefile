@@ -10,7 +10,7 @@ SYSTEMS  := linux/amd64 linux/arm64 darwin/arm64 windows/amd64
 # Packages that start goroutines: their tests look for leaked ones.
 CONCURRENT = $(shell grep -rl --include='*_test.go' 'goleak\.Verify' . | xargs -n 1 dirname | sort -u)
 
-.PHONY: help run demo test race lint fmt fuzz
+.PHONY: help run demo test race proof lint fmt fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,11 @@ test: ## vet, all tests, and those with goroutines again under the race detector
 
 race: ## all tests under the race detector
 	$(GO) test -race -timeout $(TIMEOUT) ./...
+
+proof: ## run all measurements of docs/proof.md: an hour or two
+	@mkdir -p bin
+	$(GO) build -o bin/smoke ./cmd/smoke
+	@bin/smoke proof docs/proof.md
 
 fmt: ## format all Go files
 	gofmt -w .

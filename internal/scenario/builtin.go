@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -203,7 +204,7 @@ func (s Spec) script() string {
 // Script is what a Spec does, as the lines of a script.
 func Script(s Spec) (string, error) {
 	if errs := s.Validate(); len(errs) > 0 {
-		return "", errs[0]
+		return "", errors.Join(errs...)
 	}
 	if s.Scenario != "" {
 		return s.script(), nil

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -45,11 +46,11 @@ type run struct {
 	watching bool    // mainPart
 }
 
-// Run runs a spec. The error is an *InputError (or several, joined by the
-// caller's Validate); what goes wrong in the network is in the Result.
+// Run runs a spec. The error wraps one *InputError or several; what goes wrong
+// in the network is in the Result.
 func Run(spec Spec) (*Result, error) {
 	if errs := spec.Validate(); len(errs) > 0 {
-		return nil, errs[0]
+		return nil, errors.Join(errs...)
 	}
 	if spec.Scenario != "" {
 		spec.Script = spec.script()
@@ -59,7 +60,7 @@ func Run(spec Spec) (*Result, error) {
 		return nil, err
 	}
 	if errs := spec.Validate(); len(errs) > 0 { // settings of the script
-		return nil, errs[0]
+		return nil, errors.Join(errs...)
 	}
 	latency, err := spec.latency()
 	if err != nil {

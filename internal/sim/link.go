@@ -13,21 +13,28 @@ import (
 
 // half is one end of a connection. It becomes a link of the node's machine when
 // the other end's greeting has come.
+//
+// What every frame needs comes first, in one line of the cache.
 type half struct {
 	node    *Node
 	peer    *half
 	id      ident.Link
 	lag     int64 // one way
-	wish    *wish // what made this end dial; nil at the end that was dialled
+	last    int64 // when the last thing under way to here arrives: order is kept
+	codec   *codec
+	held    *held // what waits behind a cut; nil as a rule
 	open    bool  // neither did this end close it, nor did it hear of the end
 	greeted bool  // the machine has it
 	counted bool  // the machine counts it as a neighbour
 	ended   bool  // the other end was told that this one is gone
-	last    int64 // when the last thing under way to here arrives: order is kept
-	held    []event
-	since   int64 // when the first of held came
-	resume  int64 // when what was held comes again
-	codec   *codec
+	wish    *wish // what made this end dial; nil at the end that was dialled
+}
+
+// held is what a cut holds up, and what comes behind it.
+type held struct {
+	events []event
+	since  int64 // when the first of them came
+	resume int64 // when they come again
 }
 
 // codec turns frames into bytes and back, where that is wanted.
@@ -164,13 +171,13 @@ func (h *half) put(after int64, e event) {
 // it did.
 func (h *half) holds(e event) bool {
 	n := h.node.net
-	if len(h.held) == 0 {
-		if !n.isCut(h.peer.node, h.node) {
+	if h.held == nil {
+		if !n.parted || !n.isCut(h.peer.node, h.node) {
 			return false
 		}
-		h.since = n.t
+		h.held = &held{since: n.t}
 	}
-	h.held = append(h.held, e)
+	h.held.events = append(h.held.events, e)
 	return true
 }
 
@@ -282,19 +289,19 @@ func (h *half) hearEnd() {
 // which it tries at gaps that double, so that after a cut it may take as long
 // again as the cut took. What arrives before that waits behind it.
 func (h *half) release(n *Net) {
-	if len(h.held) == 0 || h.resume > n.t {
+	held := h.held
+	if held == nil || held.resume > n.t {
 		return
 	}
-	late := n.Rand.Int64N(min(n.t-h.since, int64(30*time.Second)) + 1)
+	late := n.Rand.Int64N(min(n.t-held.since, int64(30*time.Second)) + 1)
 	h.last = max(n.t+h.lag+late, h.last+1)
-	h.resume = h.last
-	n.queue.put(h.resume, event{do: func() {
-		if n.isCut(h.peer.node, h.node) {
+	held.resume = h.last
+	n.queue.put(held.resume, event{do: func() {
+		if h.held != held || n.isCut(h.peer.node, h.node) {
 			return // again; the next Heal sees to it
 		}
-		held := h.held
 		h.held = nil
-		for _, e := range held {
+		for _, e := range held.events {
 			n.handle(e)
 		}
 	}})

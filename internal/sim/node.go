@@ -12,41 +12,44 @@ import (
 )
 
 // Node is one machine, and the record of what it did. It is the machine's Out.
+//
+// What every step needs comes first, in two lines of the cache.
 type Node struct {
-	Index   int
-	Addr    string
-	ID      ident.ID
-	Epoch   uint64
-	Alive   bool
-	Born    time.Duration // when this life began
-	Joined  time.Duration // when it had its first neighbour; later than ever before that
-	Hidden  bool          // behind a NAT: it can dial, and cannot be dialled
-	Machine *overlay.Machine
+	Machine   *overlay.Machine
+	net       *Net
+	links     []ref   // ends of links that are open, oldest first
+	wakes     []int64 // when it is going to be woken, the earliest last
+	Index     int
+	Alive     bool
+	stalled   bool
+	Hidden    bool                  // behind a NAT: it can dial, and cannot be dialled
+	silent    bool                  // crashed without a reset
+	Ups       int                   // neighbours that came, ever
+	OnDeliver func(*plumtree.Event) // instead of Delivered; may be nil, as the other observers
+
+	Addr   string
+	ID     ident.ID
+	Epoch  uint64
+	Born   time.Duration // when this life began
+	Joined time.Duration // when it had its first neighbour; later than ever before that
 
 	Delivered []*plumtree.Event
 	Gaps      []plumtree.Range
 	Notices   []netsplit.Notice
-	Ups       int // neighbours that came, ever
 	Downs     []peerlist.Reason
 	Answers   map[uint64]error  // of Add, by token
 	Counts    map[uint64]uint64 // of Count, by token
 
-	// Observers, for scenarios that keep their own books. May be nil.
-	OnDeliver func(*plumtree.Event) // instead of Delivered
-	OnGap     func(plumtree.Range)
-	OnUp      func(peer *Node)
-	OnDown    func(peer *Node, why peerlist.Reason)
-	OnNotice  func(netsplit.Notice)
+	// Observers, for scenarios that keep their own books.
+	OnGap    func(plumtree.Range)
+	OnUp     func(peer *Node)
+	OnDown   func(peer *Node, why peerlist.Reason)
+	OnNotice func(netsplit.Notice)
 
-	net     *Net
 	seeds   []string
-	life    int  // counts Starts
-	silent  bool // crashed without a reset
-	stalled bool
+	life    int     // counts Starts
 	backlog []event // while stalled
 	last    ident.Link
-	links   []ref   // ends of links that are open, oldest first
-	wakes   []int64 // when it is going to be woken, the earliest last
 	spins   int
 }
 

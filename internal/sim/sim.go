@@ -39,9 +39,8 @@ type Config struct {
 	DialTimeout  time.Duration // until nobody answers; zero means 1.5 s, as the driver of package smoke has it
 	GreetTimeout time.Duration // until a peer says nothing; zero means 3 s, as the driver has it
 
-	Wire    bool                       // every frame crosses its link as bytes
-	Overlay overlay.Config             // of every node
-	Tune    func(i int) overlay.Config // of the i-th node instead; may be nil
+	Wire    bool           // every frame crosses its link as bytes
+	Overlay overlay.Config // of every node
 
 	Trace func(line string) // takes a line for each thing that a node does; may be nil
 }
@@ -155,9 +154,6 @@ func (n *Net) Start(node *Node) {
 // Restart is Start of a node that keeps its ID, as one with a key does.
 func (n *Net) Restart(node *Node) {
 	cfg := n.cfg.Overlay
-	if n.cfg.Tune != nil {
-		cfg = n.cfg.Tune(node.Index)
-	}
 	node.Epoch = max(uint64(n.now.UnixMilli()), node.Epoch+1)
 	cfg.Self = ident.Origin{ID: node.ID, Epoch: node.Epoch}
 	cfg.Addr = node.Addr
