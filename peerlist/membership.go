@@ -64,6 +64,7 @@ type Membership struct {
 	shuffleIn time.Duration // grows while shuffles bring nothing new
 	fresh     int           // new contacts since the last shuffle, for which there was room
 	rotateAt  time.Time
+	rotateIn  time.Duration // grows to its bound
 	started   time.Time
 	due       time.Time // the deadline last given out
 	leaving   bool
@@ -131,7 +132,8 @@ func (m *Membership) Start(now time.Time, out Out) {
 		m.shuffleAt = now.Add(retry.Blur(m.shuffleIn, m.cfg.Rand))
 	}
 	if m.cfg.RotateInterval > 0 {
-		m.rotateAt = now.Add(retry.Blur(2*m.cfg.RotateInterval, m.cfg.Rand))
+		m.rotateIn = m.cfg.RotateInterval / firstRotation
+		m.rotateAt = now.Add(retry.Blur(2*m.rotateIn, m.cfg.Rand))
 	}
 	m.fill(now, out)
 }

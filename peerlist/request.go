@@ -414,19 +414,11 @@ func (m *Membership) onReply(now time.Time, l *link, r *NeighborReply, out Out) 
 	m.book.rest(now, l.reach(), afterRefusal.Delay(0, m.cfg.Rand))
 }
 
-// makeRoom lets a well-connected neighbour go and offers it the newcomer, so
+// makeRoom lets a neighbour go that is needed least and offers it the newcomer, so
 // that the newcomer is spliced into the link between two full nodes and none of
 // the three ends with fewer links than before.
 func (m *Membership) makeRoom(now time.Time, newcomer *link, out Out) {
-	var victim *link
-	for _, l := range m.active {
-		if now.Before(l.protected) {
-			continue
-		}
-		if victim == nil || l.degree > victim.degree {
-			victim = l
-		}
-	}
+	victim := m.leastNeeded(now, 0)
 	if victim == nil {
 		return
 	}

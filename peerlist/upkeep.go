@@ -209,12 +209,15 @@ func (m *Membership) onShuffle(now time.Time, from *link, s *Shuffle, out Out) {
 
 // rotate swaps one link for a random one from the book, slowly, so that an
 // overlay in which everybody is content keeps mixing: two halves that were
-// healed by one bridge grow together.
+// healed by one bridge grow together. It begins quickly: who joins together knows
+// the same few nodes and links up with them, and ways through such clusters are
+// twice as long as through a network that is mixed.
 func (m *Membership) rotate(now time.Time, out Out) {
 	if m.rotateAt.IsZero() || now.Before(m.rotateAt) {
 		return
 	}
-	m.rotateAt = now.Add(retry.Blur(2*m.cfg.RotateInterval, m.cfg.Rand))
+	m.rotateIn = min(2*m.rotateIn, m.cfg.RotateInterval)
+	m.rotateAt = now.Add(retry.Blur(2*m.rotateIn, m.cfg.Rand))
 	if len(m.active) < m.cfg.MinPeers || m.cfg.MaxPeers == m.cfg.MinPeers || len(m.dials) > 0 {
 		return
 	}
@@ -223,19 +226,31 @@ func (m *Membership) rotate(now time.Time, out Out) {
 	}
 }
 
-// freeForRotation lets the neighbour go that needs us least, if our own bounds
-// demand a free place for the one that rotation brings.
+// freeForRotation lets the neighbour go that is needed least, for the one that
+// rotation brings, if both can spare it. Links in use stay: what they carry
+// would come late.
 func (m *Membership) freeForRotation(now time.Time, out Out) {
-	if m.hasRoom() || len(m.active) <= m.cfg.MinPeers {
+	if len(m.active) <= m.cfg.MinPeers {
 		return
 	}
-	var victim *link
-	for _, l := range m.active {
-		if l.degree > m.cfg.MinPeers && !now.Before(l.protected) && (victim == nil || l.degree > victim.degree) {
-			victim = l
-		}
-	}
-	if victim != nil {
+	victim := m.leastNeeded(now, m.cfg.MinPeers+1)
+	if victim != nil && !m.cfg.IsInUse(now, victim.Link) {
 		m.letGo(now, victim, ReasonRotate, nil, out)
 	}
+}
+
+// leastNeeded is the neighbour to let go where one must: one whose link is not
+// in use, of these the one with most neighbours, and at least so many.
+func (m *Membership) leastNeeded(now time.Time, degree int) (victim *link) {
+	used := false
+	for _, l := range m.active {
+		if l.degree < degree || now.Before(l.protected) {
+			continue
+		}
+		use := m.cfg.IsInUse(now, l.Link)
+		if victim == nil || used && !use || used == use && l.degree > victim.degree {
+			victim, used = l, use
+		}
+	}
+	return victim
 }

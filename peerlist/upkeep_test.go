@@ -144,7 +144,7 @@ func TestRotationSwapsOneLink(t *testing.T) {
 	b.get(links[1], &Ping{Degree: 3})
 	b.learn(b.find(links[0]), []Contact{contact(9)})
 	for range 60 {
-		b.pass(2 * time.Second)
+		b.pass(time.Second)
 		for _, l := range links {
 			b.Heard(b.now, l)
 		}
@@ -152,7 +152,7 @@ func TestRotationSwapsOneLink(t *testing.T) {
 			break
 		}
 	}
-	if gap := b.now.Sub(birth); gap < time.Minute || gap > 2*time.Minute {
+	if gap := b.now.Sub(birth); gap > 5*time.Second {
 		t.Errorf("the first rotation after %v", gap)
 	}
 	l := b.reaches(9)
@@ -162,6 +162,55 @@ func TestRotationSwapsOneLink(t *testing.T) {
 	b.get(l, &NeighborReply{Accepted: true})
 	if b.Degree() != 5 || !b.up[l] {
 		t.Errorf("degree %d", b.Degree())
+	}
+}
+
+// Quickly at first, then about once a minute.
+func TestRotationSlowsDown(t *testing.T) {
+	b := newBench(t, Config{ShuffleInterval: -1})
+	l := b.neighbors(1, 2, 3, 4)[0]
+	var at []time.Duration
+	for range 600 {
+		b.learn(b.find(l), []Contact{contact(9)})
+		b.pass(time.Second)
+		for c := range b.Neighbors {
+			b.Heard(b.now, c.Link)
+		}
+		if len(b.dials) > 0 {
+			at = append(at, b.now.Sub(birth))
+			b.refuses()
+			b.book.forget(addr(9))
+		}
+	}
+	if len(at) < 10 || at[3] > time.Minute || at[len(at)-1]-at[len(at)-2] < time.Minute {
+		t.Errorf("rotations at %v", at)
+	}
+}
+
+// What travels on the tree is not held up by a rotation.
+func TestRotationSparesLinksInUse(t *testing.T) {
+	inUse := map[ident.Link]bool{}
+	b := newBench(t, Config{ShuffleInterval: -1, IsInUse: func(_ time.Time, l ident.Link) bool { return inUse[l] }})
+	links := b.neighbors(1, 2, 3, 4, 5)
+	for _, l := range links {
+		b.get(l, &Ping{Degree: 5})
+		inUse[l] = true
+	}
+	rotate := func(n int) {
+		b.learn(b.find(links[0]), []Contact{contact(n)})
+		b.rotateAt = b.now
+		b.Advance(b.now, b)
+		b.reaches(n)
+	}
+	rotate(9)
+	if b.Degree() != 5 {
+		t.Errorf("all links are in use, and one went: degree %d", b.Degree())
+	}
+	b.book.forget(addr(9))
+	inUse[links[2]] = false
+	rotate(8)
+	if _, ok := sentTo[*Disconnect](b, links[2]); !ok || b.Degree() != 4 {
+		t.Errorf("the link that is not in use stayed: degree %d", b.Degree())
 	}
 }
 

@@ -126,11 +126,13 @@ func New(now time.Time, cfg Config) *Machine {
 	cfg.Watch.Self, cfg.Watch.Addr, cfg.Watch.Seeds = cfg.Self, cfg.Addr, cfg.Seeds
 	cfg.Tree.Self = cfg.Self
 	cfg.Membership.Rand, cfg.Watch.Rand, cfg.Tree.Rand = cfg.Rand, cfg.Rand, cfg.Rand
+	tree := plumtree.NewTree(now, cfg.Tree)
+	cfg.Membership.IsInUse = tree.IsInUse
 	return &Machine{
 		self:    cfg.Self,
 		members: peerlist.NewMembership(cfg.Membership),
 		watch:   netsplit.NewWatch(cfg.Watch),
-		tree:    plumtree.NewTree(now, cfg.Tree),
+		tree:    tree,
 		census:  census.New(cfg.Self),
 	}
 }

@@ -59,7 +59,7 @@ func FuzzTree(f *testing.F) {
 			case 6:
 				b.get(l, &IHave{ranges(), rng.IntN(2) == 0})
 			case 7:
-				b.get(l, &Graft{ranges(), rng.IntN(2) == 0, span()})
+				b.get(l, &Graft{ranges(), rng.IntN(2) == 0, rng.IntN(4) == 0, span()})
 			case 8:
 				b.get(l, &Prune{})
 			case 9:

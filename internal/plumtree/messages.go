@@ -40,7 +40,17 @@ type IHave struct {
 type Graft struct {
 	Ranges []Range
 	Eager  bool
+	Parent bool          // the link is the asker's way to the root
 	MaxAge time.Duration // do not send events older than this: the asker was not alive
+}
+
+// Pulse shows the tree: it floods from a root, and where it comes first is the
+// way to the root.
+type Pulse struct {
+	Root  ident.Origin
+	Rank  uint8  // the higher one wins where there are two roots
+	Hops  uint8  // so far: 1 when it comes from the root itself
+	Count uint64 // rises with each pulse of a root
 }
 
 // Prune asks the neighbour to announce instead of push.
@@ -79,3 +89,4 @@ func (*IHave) broadcast()  {}
 func (*Graft) broadcast()  {}
 func (*Prune) broadcast()  {}
 func (*Miss) broadcast()   {}
+func (*Pulse) broadcast()  {}

@@ -36,6 +36,15 @@ func (t *Tree) announceAll(out Out) {
 	t.skipped = nil
 }
 
+// disturb has announcements made soon again: events are missed, here or by a
+// neighbour, or may be.
+func (t *Tree) disturb(now time.Time) {
+	t.calm = 0
+	if soon := now.Add(t.cfg.LazyDelay); t.announceAt.After(soon) {
+		t.announceAt = soon
+	}
+}
+
 // tellSkipped lets the neighbours know how far an origin has come when we go on
 // without its last events. They may never have heard of these, and nothing that
 // comes later shows them: each has to find out for itself what it has lost.
@@ -220,6 +229,7 @@ func (t *Tree) pull(now time.Time, s *stream, out Out) {
 		t.giveUp(now, s, out)
 		return
 	}
+	t.disturb(now)
 	missing := s.appendMissing(nil, s.next, s.high)
 	if len(missing) == 0 {
 		t.deliver(now, s, out)
@@ -315,6 +325,12 @@ func (t *Tree) skip(now time.Time, s *stream, to uint64, out Out) {
 func (t *Tree) onGraft(now time.Time, l *link, g *Graft, out Out) {
 	if g.Eager {
 		t.makeEager(l, out)
+	}
+	if g.Parent {
+		t.adopt(l, out)
+	}
+	if len(g.Ranges) > 0 {
+		t.disturb(now)
 	}
 	bornAfter := now.Add(-max(g.MaxAge, 0))
 	for _, r := range g.Ranges {

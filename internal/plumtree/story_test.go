@@ -41,7 +41,7 @@ func TestDuplicatePrunes(t *testing.T) {
 }
 
 func TestOwnEventThatComesBackIsADuplicate(t *testing.T) {
-	b := newBench(t, Config{})
+	b := newBench(t, Config{NoPulses: true})
 	b.up(1)
 	b.Emit(b.now, []byte("\x01a"), b)
 	b.take(1)

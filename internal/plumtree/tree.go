@@ -46,6 +46,8 @@ type Event struct {
 	Round  uint8     // hops that it made to get here; 0 at its origin
 	Born   time.Time // when it was emitted, in this node's time
 	Body   []byte    // name and payload
+
+	via ident.Link // on which it came first; 0 at its origin
 }
 
 // Config sets a [Tree] up. Fields left zero take the defaults.
@@ -83,12 +85,19 @@ type Config struct {
 	// NoSync leaves out what a link begins with: telling each other what one
 	// holds. For measurements: what a split held up is lost then.
 	NoSync bool
+	// NoPulses leaves the shape of the tree to duplicates, as Plumtree does. For
+	// measurements: where many origins emit, its ways are long, and events come
+	// twice.
+	NoPulses bool
 	// NoWait gives an event up that is missing when it should be asked for, if
 	// one after it is here. For measurements: what was merely late is lost then.
 	NoWait bool
 }
 
 const (
+	// While nobody misses anything, the gap between announcements doubles so many
+	// times.
+	maxCalm = 3
 	// window is how far past the next event of an origin others are taken in.
 	window = 8192
 	// maxEmpty bounds the places without an event in all streams: 8 bytes each,
@@ -154,11 +163,12 @@ type Tree struct {
 	places  int // of all streams, with an event or without
 
 	announceAt time.Time // next announcements on lazy links; zero: none pending
+	calm       uint8     // how many announcements there were since events were missed, here or next door; at most maxCalm
 	serveAt    time.Time // next turn of serving pulls; zero: none pending
 	repairs    []*stream // streams with events missing
 	skipped    []*stream // whose last events are given up; the neighbours are told next time
 	late       lateness
-	pace       pace
+	pulse      pulse
 	Stats      Stats
 }
 
@@ -172,6 +182,7 @@ type link struct {
 	position  uint64 // in the history's log: announced up to here
 	eager     bool   // we push events on it
 	congested bool   // its outbox is full: announce only
+	role      role   // in the tree
 	*dealings        // apart: every event goes through all links, and needs none of it
 }
 
@@ -179,6 +190,10 @@ type dealings struct {
 	serve  []request // pulls of the peer that are not served yet
 	known  []Range   // the latest that the peer announced: no need to tell it
 	oldest int       // of known, once there are maxKnown
+
+	isNew   bool  // it came up since the last pulse
+	crossed int   // the how manieth to bring the last pulse again; 0: it did not
+	hops    uint8 // that the pulse had made by then
 }
 
 type request struct {
@@ -216,6 +231,7 @@ func (t *Tree) Heard() []Range {
 func (t *Tree) Emit(now time.Time, body []byte, out Out) uint64 {
 	e := t.history.event()
 	*e = Event{Origin: t.cfg.Self, Seq: t.own.next, Born: now, Body: body}
+	t.lead(now, out)
 	t.put(t.own, e)
 	t.own.next++
 	t.own.high = t.own.next
@@ -235,7 +251,7 @@ func (t *Tree) LinkUp(now time.Time, id ident.Link, out Out) {
 			}
 		}
 	}
-	t.links = append(t.links, link{id: id, eager: true, position: t.history.end(), dealings: new(dealings)})
+	t.links = append(t.links, link{id: id, eager: true, position: t.history.end(), dealings: &dealings{isNew: true}})
 	if t.cfg.NoSync {
 		return
 	}
@@ -249,26 +265,23 @@ func (t *Tree) LinkUp(now time.Time, id ident.Link, out Out) {
 	}
 }
 
-// LinkDown takes the end of a neighbour. If events were to come from it, all
-// others are asked to push until duplicates show which of them need not.
+// LinkDown takes the end of a neighbour. If it led to the root of the tree,
+// another way is found.
 func (t *Tree) LinkDown(now time.Time, id ident.Link, out Out) {
 	at := slices.IndexFunc(t.links, func(l link) bool { return l.id == id })
 	if at < 0 {
 		return
 	}
 	gone := t.links[at]
+	t.disturb(now)
 	t.links = slices.Delete(t.links, at, at+1)
 	if len(t.links) == 0 {
 		t.alone = t.own.next
 	}
-	if gone.eager {
-		for i := range t.links {
-			if l := &t.links[i]; !l.eager {
-				t.makeEager(l, out)
-				t.Stats.Grafts++
-				out.Send(l.id, &Graft{Eager: true})
-			}
-		}
+	// A child finds another way itself. Where roles are not known, any link
+	// may have been the one that events came on.
+	if gone.id == t.pulse.parent || gone.eager && gone.role == stray && t.pulse.parent == 0 && t.pulse.root != t.cfg.Self {
+		t.loseParent(out)
 	}
 	for _, s := range t.repairs {
 		if s.asked == id {
@@ -315,6 +328,12 @@ func (t *Tree) Handle(now time.Time, id ident.Link, msg Message, out Out) {
 		t.onGraft(now, l, msg, out)
 	case *Prune:
 		t.makeLazy(l)
+		l.role = stray
+		if l.id == t.pulse.parent {
+			t.loseParent(out)
+		}
+	case *Pulse:
+		t.onPulse(now, l, msg, out)
 	case *Miss:
 		t.onMiss(now, l, msg, out)
 	}
@@ -325,6 +344,7 @@ func (t *Tree) Advance(now time.Time, out Out) {
 	if !t.announceAt.IsZero() && !now.Before(t.announceAt) {
 		t.announceAt = time.Time{}
 		t.announceAll(out)
+		t.calm = min(t.calm+1, maxCalm)
 	}
 	if !t.serveAt.IsZero() && !now.Before(t.serveAt) {
 		t.serveAt = time.Time{}
@@ -332,6 +352,7 @@ func (t *Tree) Advance(now time.Time, out Out) {
 			t.serve(now, &t.links[i], out)
 		}
 	}
+	t.advancePulse(now, out)
 	for _, s := range slices.Clone(t.repairs) {
 		t.pull(now, s, out)
 	}
@@ -347,6 +368,8 @@ func (t *Tree) Deadline() (at time.Time, ok bool) {
 	}
 	sooner(t.announceAt)
 	sooner(t.serveAt)
+	sooner(t.pulse.settleAt)
+	sooner(t.pulse.nextAt)
 	for _, s := range t.repairs {
 		sooner(s.askAt)
 	}
@@ -363,6 +386,12 @@ func (t *Tree) Eager(yield func(ident.Link) bool) {
 			return
 		}
 	}
+}
+
+// IsInUse reports whether a link is part of the tree on which events travel now.
+func (t *Tree) IsInUse(now time.Time, id ident.Link) bool {
+	l := t.link(id)
+	return l != nil && l.role != stray && now.Sub(t.pulse.at) < pulseLasts
 }
 
 func (t *Tree) link(id ident.Link) *link {
@@ -386,7 +415,7 @@ func (t *Tree) spread(now time.Time, e *Event, from ident.Link, out Out) {
 		case l.pushes():
 			out.Push(l.id, e, age)
 		case t.announceAt.IsZero() && t.cfg.LazyDelay > 0:
-			t.announceAt = now.Add(retry.Blur(max(t.cfg.LazyDelay, t.wait(now)/2), t.cfg.Rand))
+			t.announceAt = now.Add(retry.Blur(max(t.cfg.LazyDelay<<t.calm, t.wait(now)/2), t.cfg.Rand))
 		}
 	}
 }
@@ -407,11 +436,20 @@ func (t *Tree) makeLazy(l *link) {
 	l.eager = false
 }
 
-// prune makes a link lazy on which a duplicate came, at both ends, if that event
-// is one that shapes the tree.
-func (t *Tree) prune(l *link, g *Gossip, out Out) {
+// prune makes a link lazy, at both ends, because an event came twice: the one
+// that it came on again, or else the one that it came on first, whichever is not
+// known to be part of the tree. It knows better soon after a pulse.
+func (t *Tree) prune(l *link, e *Event, out Out) {
 	t.Stats.Duplicates++
-	if l.eager && t.pace.shapes(g.Origin, g.Seq) {
+	if !t.pulse.settleAt.IsZero() {
+		return
+	}
+	if l.role != stray && e != nil {
+		if l = t.link(e.via); l == nil {
+			return
+		}
+	}
+	if l.eager && l.role == stray {
 		t.makeLazy(l)
 		t.Stats.Prunes++
 		out.Send(l.id, &Prune{})
@@ -423,12 +461,12 @@ func (t *Tree) onGossip(now time.Time, l *link, g *Gossip, out Out) {
 	s := t.stream(now, g.Origin)
 	if s == t.own {
 		// Our own event comes back; or a forgery does, and is not believed.
-		t.prune(l, g, out)
+		t.prune(l, s.at(g.Seq), out)
 		return
 	}
 	if s.has(g.Seq) {
 		t.late.duplicate(now, g.Origin, g.Seq)
-		t.prune(l, g, out)
+		t.prune(l, s.at(g.Seq), out)
 		return
 	}
 	s.high = max(s.high, g.Seq+1)
@@ -439,14 +477,15 @@ func (t *Tree) onGossip(now time.Time, l *link, g *Gossip, out Out) {
 		return
 	}
 	e := t.history.event()
-	*e = Event{Origin: g.Origin, Seq: g.Seq, Round: g.Round, Born: now.Add(-max(g.Age, 0)), Body: t.history.copy(g.Body)}
+	*e = Event{Origin: g.Origin, Seq: g.Seq, Round: g.Round, Born: now.Add(-max(g.Age, 0)), Body: t.history.copy(g.Body), via: l.id}
 	t.put(s, e)
 	s.heard = now
-	t.pace.count(now, 2*t.wait(now))
+	t.seeEvents(now, out)
 	t.store(now, s, e)
 	t.spread(now, e, l.id, out)
-	if !l.eager && !l.congested && (s.repair == nil || s.asked != l.id) {
-		// The peer pushes, so it counts us as eager: be of one mind.
+	if !l.eager && !l.congested && l.crossed == 0 && (s.repair == nil || s.asked != l.id) {
+		// The peer pushes, so it counts us as eager: be of one mind. Unless a
+		// pulse has just shown both that the link is lazy.
 		t.makeEager(l, out)
 	}
 	if s.repair != nil && s.asked == 0 && g.Seq == s.next {

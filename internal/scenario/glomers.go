@@ -115,6 +115,6 @@ func (c *checker) read(now time.Duration, node int) {
 func difference(a, b sim.Sent) sim.Sent {
 	return sim.Sent{
 		Pushes: a.Pushes - b.Pushes, Announced: a.Announced - b.Announced, Repair: a.Repair - b.Repair,
-		Beacons: a.Beacons - b.Beacons, Pings: a.Pings - b.Pings, Other: a.Other - b.Other,
+		Pulses: a.Pulses - b.Pulses, Beacons: a.Beacons - b.Beacons, Pings: a.Pings - b.Pings, Other: a.Other - b.Other,
 	}
 }

@@ -226,7 +226,7 @@ func (r *run) awake() (list []*sim.Node) {
 
 func (r *run) setMark() {
 	r.mark, r.sent, r.told, r.marked = r.ledger.Mark(), r.net.Sent, r.ledger.Delivered, r.net.Now()
-	r.ledger.Latency, r.downs = sim.Histogram{}, 0
+	r.ledger.Latency, r.ledger.Hops, r.downs = sim.Histogram{}, [256]uint64{}, 0
 }
 
 // faultNow forgets what programs were told before.

@@ -69,6 +69,8 @@ func (r *run) want(w []string) {
 	case "hops":
 		most := 0
 		r.ledger.Events(r.mark, func(_ *sim.Source, _ uint64, e *sim.Emitted) { most = max(most, int(e.Hops)) })
+		r.tell("hops, median", float64(quantile(r.ledger.Hops[:], 0.5)), "")
+		r.tell("hops, 99.9 %", float64(quantile(r.ledger.Hops[:], 0.999)), "")
 		r.atMost("hops of the last delivery", float64(most), number(w[1]), "", "")
 	case "last":
 		r.slowest(mark)
@@ -88,6 +90,20 @@ func (r *run) want(w []string) {
 		}
 		r.least("coverage", is, 100*share(w[1]), "%", s.Example)
 	}
+}
+
+// quantile is the class that a share of all counted do not exceed.
+func quantile(classes []uint64, share float64) int {
+	all, sum := uint64(0), uint64(0)
+	for _, n := range classes {
+		all += n
+	}
+	for i, n := range classes {
+		if sum += n; float64(sum) >= share*float64(all) {
+			return i
+		}
+	}
+	return len(classes)
 }
 
 func number(word string) float64 {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/internal/sim"
 )
 
@@ -101,9 +102,12 @@ func TestWithoutRotationHalvesStayFarApart(t *testing.T) {
 }
 
 // A node is cut off until nobody answers any more at any address that it knows,
-// and the seed it joined through is gone for good.
+// and the seed it joined through is gone for good. (By rotation the others would
+// come upon it some day, so it is off.)
 func TestWithoutRanksWhoWasCutOffKnowsNobody(t *testing.T) {
-	ablate(t, overlay.Config{}, func(cfg *overlay.Config) { cfg.Membership.NoRanks = true }, func(w *world) bool {
+	var cfg overlay.Config
+	cfg.Membership.RotateInterval = -1
+	ablate(t, cfg, func(cfg *overlay.Config) { cfg.Membership.NoRanks = true }, func(w *world) bool {
 		w.form(30, 1)
 		w.Run(30 * time.Second)
 		w.Leave(w.Nodes[0])
@@ -152,5 +156,34 @@ func TestWithoutWaitingWhatIsLateIsLost(t *testing.T) {
 		}
 		w.Run(10 * time.Second)
 		return w.gaps() == 0
+	})
+}
+
+// Many nodes emit in turn. Where only duplicates shape the tree, each cuts it
+// where it happens to be, and its ways grow long.
+func TestWithoutPulsesTheWaysAreLong(t *testing.T) {
+	ablate(t, overlay.Config{}, func(cfg *overlay.Config) { cfg.Tree.NoPulses = true }, func(w *world) bool {
+		w.form(300, 3)
+		w.Run(10 * time.Second)
+		emit := func(n int) {
+			for range n {
+				w.emit(w.Nodes[w.Rand.IntN(len(w.Nodes))])
+				w.Run(100 * time.Millisecond)
+			}
+		}
+		emit(300) // the tree is made
+		most, events := uint8(0), 100
+		before := w.Sent.Pushes
+		for _, node := range w.Nodes {
+			deliver := node.OnDeliver
+			node.OnDeliver = func(e *plumtree.Event) {
+				most = max(most, e.Round)
+				deliver(e)
+			}
+		}
+		emit(events)
+		copies := float64(w.Sent.Pushes-before) / float64(events*(len(w.Nodes)-1))
+		w.t.Logf("%d hops at most, %.3f copies", most, copies)
+		return most <= 14 && copies < 1.02
 	})
 }

@@ -25,6 +25,7 @@ type Ledger struct {
 	Delivered uint64 // deliveries
 	Missed    uint64 // events told as gaps
 	Latency   Histogram
+	Hops      [256]uint64 // deliveries, by how many hops the event made
 }
 
 // Source is one life of a node that emitted something.
@@ -135,6 +136,7 @@ func (l *Ledger) deliver(node *Node, e *plumtree.Event) {
 	ev.Hops = max(ev.Hops, e.Round)
 	l.Delivered++
 	l.Latency.Add(ev.Last - ev.At)
+	l.Hops[e.Round]++
 }
 
 // slackOfBirth: how old an event is, is known to some milliseconds a hop. What

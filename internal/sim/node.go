@@ -138,6 +138,8 @@ func (s *Sent) count(msg any) {
 		s.Pushes++
 	case *plumtree.IHave:
 		s.Announced++
+	case *plumtree.Pulse:
+		s.Pulses++
 	case plumtree.Message:
 		s.Repair++
 	case *netsplit.Beacon:

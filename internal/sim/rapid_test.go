@@ -122,7 +122,8 @@ func TestSchedulesNoticeWhatIsTurnedOff(t *testing.T) {
 		{"announcements", func(cfg *overlay.Config) { cfg.Tree.LazyDelay = -1 }},
 		{"sync", func(cfg *overlay.Config) { cfg.Tree.NoSync = true }},
 		{"waiting", func(cfg *overlay.Config) { cfg.Tree.NoWait = true }},
-		{"probes", func(cfg *overlay.Config) { cfg.Watch.Interval = -1 }},
+		// Rotation would bring the parts together, sooner or later.
+		{"probes", func(cfg *overlay.Config) { cfg.Watch.Interval, cfg.Membership.RotateInterval = -1, -1 }},
 		{"insistence", func(cfg *overlay.Config) { cfg.Membership.NoInsistence = true }},
 	} {
 		t.Run(repair.name, func(t *testing.T) {

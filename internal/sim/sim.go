@@ -74,6 +74,7 @@ type Sent struct {
 	Pushes    uint64 // events
 	Announced uint64 // IHAVE
 	Repair    uint64 // GRAFT, PRUNE, MISS
+	Pulses    uint64
 	Beacons   uint64
 	Pings     uint64 // and pongs
 	Other     uint64 // membership, probes, counts
@@ -82,7 +83,7 @@ type Sent struct {
 
 // All is the number of frames.
 func (s Sent) All() uint64 {
-	return s.Pushes + s.Announced + s.Repair + s.Beacons + s.Pings + s.Other
+	return s.Pushes + s.Announced + s.Repair + s.Pulses + s.Beacons + s.Pings + s.Other
 }
 
 // New makes an empty network.

@@ -137,6 +137,8 @@ func (n *Net) describe(msg any) string {
 		return "IHAVE" + n.ranges(m.Ranges)
 	case *plumtree.Graft:
 		return "GRAFT" + n.ranges(m.Ranges)
+	case *plumtree.Pulse:
+		return fmt.Sprintf("PULSE %s count %d hops %d", n.name(m.Root.ID), m.Count, m.Hops)
 	case *plumtree.Prune:
 		return "PRUNE"
 	case *plumtree.Miss:

@@ -11,11 +11,11 @@ func (w *writer) broadcast(table *sentOrigins, m plumtree.Message) {
 	switch m := m.(type) {
 	case *plumtree.IHave:
 		w.kind(KindIHave)
-		w.flag(m.Sync)
+		w.flags(m.Sync)
 		w.ranges(table, m.Ranges)
 	case *plumtree.Graft:
 		w.kind(KindGraft)
-		w.flag(m.Eager)
+		w.flags(m.Eager, m.Parent)
 		w.age(m.MaxAge)
 		w.ranges(table, m.Ranges)
 	case *plumtree.Prune:
@@ -29,6 +29,12 @@ func (w *writer) broadcast(table *sentOrigins, m plumtree.Message) {
 		w.age(m.Age)
 		w.checkRange(m.Range)
 		w.eventRange(table, m.Range)
+	case *plumtree.Pulse:
+		w.kind(KindPulse)
+		w.origin("root", m.Root)
+		w.byte(m.Rank)
+		w.byte(m.Hops)
+		w.seq("count", m.Count, 0)
 	default:
 		w.fail("type", "is not one of broadcast", ErrUnknownMessage)
 	}
@@ -39,11 +45,14 @@ func (d *Decoder) readBroadcast(kind Kind, r *reader) any {
 	case KindIHave:
 		return &plumtree.IHave{Sync: r.flag("flags"), Ranges: d.readRanges(r)}
 	case KindGraft:
-		return &plumtree.Graft{Eager: r.flag("flags"), MaxAge: r.age("max age"), Ranges: d.readRanges(r)}
+		flags := r.byte("flags")
+		return &plumtree.Graft{Eager: flags&1 != 0, Parent: flags&2 != 0, MaxAge: r.age("max age"), Ranges: d.readRanges(r)}
 	case KindPrune:
 		return &plumtree.Prune{}
 	case KindMiss:
 		return &plumtree.Miss{Why: r.why(), Age: r.age("age"), Range: d.readRange(r)}
+	case KindPulse:
+		return &plumtree.Pulse{Root: r.origin("root"), Rank: r.byte("rank"), Hops: r.byte("hops"), Count: r.seq("count", 0)}
 	}
 	return nil
 }

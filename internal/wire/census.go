@@ -13,7 +13,7 @@ func (w *writer) census(m census.Message) {
 		w.kind(KindCountReply)
 		w.uint64(m.Query)
 		w.knownID("origin", m.Origin)
-		w.flag(m.Partial)
+		w.flags(m.Partial)
 		w.uvarint(min(m.Nodes, MaxNodes))
 	default:
 		w.fail("type", "is not one of census", ErrUnknownMessage)

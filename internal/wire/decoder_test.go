@@ -193,7 +193,7 @@ func TestWantIsTheLongestFrameAtMost(t *testing.T) {
 
 func TestUnknownKindsAreSkippedAndCounted(t *testing.T) {
 	d := opened(t)
-	for i, kind := range []Kind{0x00, 0x04, 0x0f, 0x18, 0x24, 0x35, 0x42, 0xff} {
+	for i, kind := range []Kind{0x00, 0x04, 0x0f, 0x18, 0x24, 0x36, 0x42, 0xff} {
 		f := frame(kind, 1, 2, 3)
 		if m, n, err := d.Next(f); m != nil || n != len(f) || err != nil {
 			t.Fatalf("Next of %v = %v, %d, %v", kind, m, n, err)

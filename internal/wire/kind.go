@@ -44,9 +44,10 @@ const (
 const (
 	KindGossip Kind = 0x30 // origin, seq uvarint, round, age ms, event body to the end of the frame
 	KindIHave  Kind = 0x31 // flags (1: sync), list of ranges
-	KindGraft  Kind = 0x32 // flags (1: eager), max age ms, list of ranges
+	KindGraft  Kind = 0x32 // flags (1: eager, 2: parent), max age ms, list of ranges
 	KindPrune  Kind = 0x33 // nothing
 	KindMiss   Kind = 0x34 // why, age ms, range
+	KindPulse  Kind = 0x35 // root id 16, root epoch 8, rank, hops, count uvarint
 )
 
 // Census, package census.
@@ -61,7 +62,7 @@ var kindNames = map[Kind]string{
 	KindNeighborReply: "NEIGHBORREPLY", KindDisconnect: "DISCONNECT", KindShuffle: "SHUFFLE",
 	KindPing: "PING", KindPong: "PONG",
 	KindBeacon: "BEACON", KindProbe: "PROBE", KindProbeReply: "PROBEREPLY", KindSplit: "SPLIT",
-	KindGossip: "GOSSIP", KindIHave: "IHAVE", KindGraft: "GRAFT", KindPrune: "PRUNE", KindMiss: "MISS",
+	KindGossip: "GOSSIP", KindIHave: "IHAVE", KindGraft: "GRAFT", KindPrune: "PRUNE", KindMiss: "MISS", KindPulse: "PULSE",
 	KindCount: "COUNT", KindCountReply: "COUNTREPLY",
 }
 

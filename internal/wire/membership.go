@@ -13,7 +13,7 @@ func (w *writer) membership(m peerlist.Message) {
 	case *peerlist.Join:
 		w.kind(KindJoin)
 		w.priority(m.Priority)
-		w.flag(m.AsSeed)
+		w.flags(m.AsSeed)
 	case *peerlist.ForwardJoin:
 		w.kind(KindForwardJoin)
 		w.byte(min(m.TTL, MaxTTL))
@@ -23,7 +23,7 @@ func (w *writer) membership(m peerlist.Message) {
 		w.priority(m.Priority)
 	case *peerlist.NeighborReply:
 		w.kind(KindNeighborReply)
-		w.flag(m.Accepted)
+		w.flags(m.Accepted)
 		w.byte(byte(m.Reason))
 		w.byte(m.Degree)
 		w.contacts("sample", m.Sample)

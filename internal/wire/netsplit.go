@@ -51,7 +51,7 @@ const minSighting = ident.Size + 1
 // A question and its answer look alike.
 
 func (w *writer) probe(isolated bool, settled time.Duration, known []netsplit.Sighting) {
-	w.flag(isolated)
+	w.flags(isolated)
 	w.age(settled)
 	w.count("known", len(known), MaxSightings)
 	for _, s := range known {

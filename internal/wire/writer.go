@@ -63,12 +63,15 @@ func (w *writer) count(field string, n, limit int) {
 	w.uvarint(uint64(n))
 }
 
-func (w *writer) flag(set bool) {
-	if set {
-		w.byte(1)
-		return
+// flags writes bits, the lowest first.
+func (w *writer) flags(set ...bool) {
+	var bits byte
+	for i, s := range set {
+		if s {
+			bits |= 1 << i
+		}
 	}
-	w.byte(0)
+	w.byte(bits)
 }
 
 // appendAge writes a duration in whole milliseconds, clamped to 0 … MaxAge.

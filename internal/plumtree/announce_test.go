@@ -100,32 +100,3 @@ func TestWaitBeforeAGraftIsLearned(t *testing.T) {
 		t.Errorf("long after it waits %v", w)
 	}
 }
-
-// However many events there are, about one in a period shapes the tree, and all
-// nodes mean the same one.
-func TestFewEventsShapeTheTreeWhereManyCome(t *testing.T) {
-	const period = 400 * time.Millisecond
-	for _, rate := range []int{1, 10, 100, 10_000} {
-		var a, b pace
-		shaping, both := 0, 0
-		now := birth
-		for i := range 20 * rate { // for 20 seconds
-			o, seq := origin(byte(i)), uint64(i/256+1)
-			a.count(now, period)
-			b.count(now.Add(7*time.Millisecond), period) // it is later there
-			if a.shapes(o, seq) {
-				shaping++
-				if b.shapes(o, seq) {
-					both++
-				}
-			}
-			now = now.Add(time.Second / time.Duration(rate))
-		}
-		if most := min(20*rate, 200); shaping > most || shaping < min(20*rate, 10) {
-			t.Errorf("of %d events a second, %d shape the tree in 20 s", rate, shaping)
-		}
-		if both < shaping*8/10 {
-			t.Errorf("of %d events, another node means %d too", shaping, both)
-		}
-	}
-}

@@ -1,0 +1,259 @@
+package plumtree
+
+import (
+	"bytes"
+	"math/bits"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+)
+
+// pulse is what shapes the tree. In Plumtree the duplicates do: the way of the
+// first event is a tree, and where one origin emits, it stays one of short ways.
+// With many origins the duplicates of events under way at once cut each circle
+// in several places, and each repair is cut where the next origin happens to be;
+// what is left is a tree of long ways, grafted and pruned for ever.
+//
+// So while there are events, one node, the root, sends a pulse now and then,
+// which floods over all links. The link on which it comes first is the shortest
+// way to the root: its other end is this node's parent. A node sends the pulse on
+// to everybody but its parent, so a link on which it comes again is one of which
+// neither end is the other's parent: both know, without a word, that it is no
+// part of the tree. All other links are.
+//
+// The root is whoever emits when there is none, until somebody is much better
+// for it: emits more, or has more neighbours.
+// Where two are, the one of higher rank wins, then the lower origin. It is no
+// authority: without one, the tree is what it was last, mended by grafts and
+// pruned by duplicates.
+type pulse struct {
+	root   ident.Origin
+	rank   uint8
+	count  uint64
+	hops   uint8      // that it made to get here; 0 at the root
+	at     time.Time  // when it came; zero: none ever did
+	parent ident.Link // on which it came; 0 at the root, and where it is lost
+
+	settleAt time.Time // when it has come on all links; zero: it has
+	nextAt   time.Time // when the root sends the next one; zero: when there are events
+	isWanted bool      // there were events since
+	emitted  uint64    // events of this node since
+	crossed  int       // links on which it came again
+	taken    int       // pulses taken lately; see allows
+}
+
+// role is what a link is in the tree, as the last pulse showed.
+type role uint8
+
+const (
+	stray  role = iota // none, or not known yet
+	parent             // it leads to the root
+	child              // it leads away
+)
+
+const (
+	// pulseEvery is the gap between the pulses of a root. A guess: five links of
+	// 10 000 nodes have changed in the meantime, and it costs about one small
+	// frame a node and second.
+	pulseEvery = 5 * time.Second
+	// A root that is silent for so long has gone, or nobody emits.
+	pulseLasts = 3 * pulseEvery
+	// Who takes the root's place is better by so many powers of two.
+	rankLead = 3
+	// maxTaken bounds the pulses taken in quick succession; one more is allowed
+	// every pulseEvery/maxTaken. Where n nodes take the lead at once, each of them
+	// hears of a better one about ln n times.
+	maxTaken = 16
+)
+
+// beats reports whether a pulse takes the place of the last one.
+func (p *pulse) isBeatenBy(now time.Time, m *Pulse) bool {
+	switch {
+	case p.at.IsZero():
+		return true
+	case m.Root == p.root:
+		return m.Count > p.count
+	case now.Sub(p.at) >= pulseLasts || m.Rank != p.rank:
+		return now.Sub(p.at) >= pulseLasts || m.Rank > p.rank
+	}
+	if c := bytes.Compare(m.Root.ID[:], p.root.ID[:]); c != 0 {
+		return c < 0
+	}
+	return m.Root.Epoch < p.root.Epoch
+}
+
+// allows bounds how many pulses are sent on, however many come.
+func (p *pulse) allows(now time.Time) bool {
+	p.taken = max(p.taken-int(now.Sub(p.at)/(pulseEvery/maxTaken)), 0)
+	if p.taken >= maxTaken {
+		return false
+	}
+	p.taken++
+	return true
+}
+
+// ownRank is how good a root this node is, in powers of two: how much it has
+// emitted since the last pulse, times how many neighbours it has. The ways from
+// the root are the shortest ones, and those between others lead by the root.
+// A handful of events is chance.
+func (t *Tree) ownRank() uint8 {
+	return uint8(bits.Len64(t.pulse.emitted/4) + bits.Len(uint(len(t.links))))
+}
+
+// onPulse takes a pulse.
+func (t *Tree) onPulse(now time.Time, l *link, m *Pulse, out Out) {
+	p := &t.pulse
+	switch {
+	case m.Root == p.root && m.Count == p.count && !p.at.IsZero():
+		if l.id != p.parent {
+			t.cross(l, m.Hops)
+		}
+		return
+	case m.Root == t.cfg.Self || !p.isBeatenBy(now, m) || !p.allows(now):
+		return
+	}
+	t.startPulse(now, l.id, m, out)
+	if !l.eager {
+		t.Stats.Grafts++
+		out.Send(l.id, &Graft{Eager: true, Parent: true})
+		t.makeEager(l, out)
+	}
+	if own := t.ownRank(); own >= m.Rank+rankLead {
+		t.beat(now, out)
+	}
+	p.emitted = 0
+}
+
+// beat sends a pulse of our own.
+func (t *Tree) beat(now time.Time, out Out) {
+	p := &t.pulse
+	m := &Pulse{Root: t.cfg.Self, Rank: t.ownRank(), Count: p.count + 1}
+	if p.root != t.cfg.Self {
+		m.Count = uint64(max(now.Sub(t.started), 0)) + 1 // more than in an earlier reign
+	}
+	t.startPulse(now, 0, m, out)
+	p.nextAt = now.Add(pulseEvery)
+	p.emitted = 0
+}
+
+// startPulse takes over what a pulse says and sends it on.
+func (t *Tree) startPulse(now time.Time, from ident.Link, m *Pulse, out Out) {
+	p := &t.pulse
+	p.root, p.rank, p.count, p.hops, p.at, p.parent = m.Root, m.Rank, m.Count, m.Hops, now, from
+	p.settleAt = now.Add(max(t.cfg.LazyDelay, t.wait(now)))
+	p.nextAt, p.isWanted, p.crossed = time.Time{}, false, 0
+	next := *m
+	next.Hops = min(m.Hops, 254) + 1
+	for i := range t.links {
+		l := &t.links[i]
+		l.isNew, l.crossed = false, 0
+		if l.id != from {
+			out.Send(l.id, &next)
+		}
+	}
+}
+
+// cross notes that the pulse came again: neither end of the link is the other's
+// parent.
+func (t *Tree) cross(l *link, hops uint8) {
+	p := &t.pulse
+	if p.crossed++; l.crossed == 0 {
+		l.crossed, l.hops = p.crossed, hops
+	}
+	if p.settleAt.IsZero() { // where links are slow
+		l.role = stray
+		t.makeLazy(l)
+	}
+}
+
+// settle gives the links their roles. Till then events go the old way and the
+// new one: none is late, and few come twice.
+func (t *Tree) settle() {
+	p := &t.pulse
+	p.settleAt = time.Time{}
+	for i := range t.links {
+		switch l := &t.links[i]; {
+		case l.id == p.parent:
+			l.role = parent
+		case l.crossed > 0:
+			l.role = stray
+			t.makeLazy(l)
+		case l.isNew:
+			l.role = stray
+		default:
+			l.role = child
+		}
+	}
+}
+
+// seeEvents lets the root go on: there are events.
+func (t *Tree) seeEvents(now time.Time, out Out) {
+	p := &t.pulse
+	p.isWanted = true
+	if p.root == t.cfg.Self && p.nextAt.IsZero() && now.Sub(p.at) >= pulseEvery && !t.cfg.NoPulses {
+		t.beat(now, out)
+	}
+}
+
+// lead makes this node, which emits, the root if there is none.
+func (t *Tree) lead(now time.Time, out Out) {
+	p := &t.pulse
+	p.emitted++
+	t.seeEvents(now, out)
+	if len(t.links) > 0 && !t.cfg.NoPulses && (p.at.IsZero() || now.Sub(p.at) >= pulseLasts) {
+		t.beat(now, out)
+	}
+}
+
+// advancePulse does what is due.
+func (t *Tree) advancePulse(now time.Time, out Out) {
+	p := &t.pulse
+	if !p.settleAt.IsZero() && !now.Before(p.settleAt) {
+		t.settle()
+	}
+	if !p.nextAt.IsZero() && !now.Before(p.nextAt) {
+		p.nextAt = time.Time{}
+		if p.isWanted {
+			t.beat(now, out)
+		}
+	}
+}
+
+// loseParent finds another way to the root: by the neighbour that had the last
+// pulse first, of those that were nearer to the root than we were. No other one
+// is certain not to have it through us; if there is none, all are asked to push
+// until duplicates show which of them need not.
+func (t *Tree) loseParent(out Out) {
+	p := &t.pulse
+	p.parent = 0
+	var next *link
+	for i := range t.links {
+		if l := &t.links[i]; l.crossed > 0 && l.hops <= p.hops && (next == nil || l.crossed < next.crossed) {
+			next = l
+		}
+	}
+	if next != nil {
+		p.parent, next.role, next.crossed = next.id, parent, 0
+		t.makeEager(next, out)
+		t.Stats.Grafts++
+		out.Send(next.id, &Graft{Eager: true, Parent: true})
+		return
+	}
+	for i := range t.links {
+		if l := &t.links[i]; !l.eager {
+			t.makeEager(l, out)
+			t.Stats.Grafts++
+			out.Send(l.id, &Graft{Eager: true})
+		}
+	}
+}
+
+// adopt takes a neighbour as a child. If it is our parent, it has lost its own
+// way, and we need another.
+func (t *Tree) adopt(l *link, out Out) {
+	wasParent := l.id == t.pulse.parent
+	l.role, l.crossed = child, 0
+	if wasParent {
+		t.loseParent(out)
+	}
+}

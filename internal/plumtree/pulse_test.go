@@ -1,0 +1,271 @@
+package plumtree
+
+import (
+	"testing"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+)
+
+// pulse is one of the n-th origin.
+func pulseOf(n byte, count uint64, hops uint8) *Pulse {
+	return &Pulse{Root: origin(n), Rank: 9, Hops: hops, Count: count}
+}
+
+func (b *bench) pulses(l ident.Link) (list []*Pulse) {
+	for _, m := range b.take(l) {
+		if p, ok := m.(*Pulse); ok {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+func (b *bench) wantRoles(want map[ident.Link]role) {
+	b.t.Helper()
+	for id, r := range want {
+		if l := b.link(id); l.role != r || l.eager != (r != stray) {
+			b.t.Errorf("link %d: role %d, eager %v, want role %d", id, l.role, l.eager, r)
+		}
+	}
+}
+
+// It comes first on link 2, again on 3, and never on 1 and 4: their nodes have
+// it from us.
+func TestPulseShowsTheTree(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1, 2, 3, 4)
+	b.get(2, pulseOf(7, 1, 3))
+	for _, l := range []ident.Link{1, 3, 4} {
+		if got := b.pulses(l); len(got) != 1 || *got[0] != *pulseOf(7, 1, 4) {
+			t.Errorf("on link %d it went on as %+v", l, got)
+		}
+	}
+	b.get(3, pulseOf(7, 1, 5))
+	if got := b.pulses(2); len(got) > 0 {
+		t.Errorf("it went back to where it came from: %+v", got)
+	}
+	if l := b.link(3); !l.eager {
+		t.Error("what is under way on a link that leaves the tree is cut off")
+	}
+	b.pass(time.Second)
+	b.wantRoles(map[ident.Link]role{1: child, 2: parent, 3: stray, 4: child})
+	if sent := b.take(3); len(sent) > 0 {
+		t.Errorf("both ends know, and yet %v was said", words(sent))
+	}
+
+	// The next one comes on the other link first.
+	b.get(3, pulseOf(7, 2, 2))
+	b.want(b.take(3), &Graft{Eager: true, Parent: true})
+	b.get(2, pulseOf(7, 2, 4))
+	b.pass(time.Second)
+	b.wantRoles(map[ident.Link]role{1: child, 2: stray, 3: parent, 4: child})
+}
+
+// Where links are slow, a pulse comes again after all seemed to be known.
+func TestPulseThatComesAgainLate(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1, 2)
+	b.get(1, pulseOf(7, 1, 1))
+	b.pass(time.Second)
+	b.wantRoles(map[ident.Link]role{1: parent, 2: child})
+	b.get(2, pulseOf(7, 1, 2))
+	b.wantRoles(map[ident.Link]role{1: parent, 2: stray})
+}
+
+// A new link may come up while a pulse is under way: what it is shows later.
+func TestNewLinkIsNoPartOfTheTreeYet(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1, 2)
+	b.get(1, pulseOf(7, 1, 1))
+	b.up(3)
+	b.pass(time.Second)
+	if l := b.link(3); l.role != stray || !l.eager {
+		t.Errorf("role %d, eager %v", l.role, l.eager)
+	}
+	b.gossip(1, origin(1), 1)
+	b.take(3)
+	b.gossip(3, origin(1), 1)
+	b.want(b.take(3), &Prune{})
+}
+
+// A duplicate says that there is a circle. It is cut where the tree does not
+// need the link: where the event came again, or where it came first.
+func TestDuplicatePrunesWhatIsNoPartOfTheTree(t *testing.T) {
+	for _, first := range []ident.Link{1, 3} {
+		b := newBench(t, Config{})
+		b.up(1, 2)
+		b.get(1, pulseOf(7, 1, 1))
+		b.pass(time.Second)
+		b.up(3)
+		b.take(3)
+		b.gossip(first, origin(1), 1)
+		b.gossip(4-first, origin(1), 1)
+		b.wantRoles(map[ident.Link]role{1: parent, 2: child, 3: stray})
+		var prunes int
+		for _, m := range b.take(3) {
+			if _, ok := m.(*Prune); ok {
+				prunes++
+			}
+		}
+		if prunes != 1 {
+			t.Errorf("first on link %d: %d times pruned", first, prunes)
+		}
+	}
+}
+
+// There was none, so whoever emits is the root, and goes on while there are
+// events, whoever emits them.
+func TestWhoEmitsIsTheRootWhereThereIsNone(t *testing.T) {
+	b := newBench(t, Config{})
+	b.Emit(b.now, []byte("\x01a"), b) // to nobody
+	b.up(1, 2)
+	b.take(1)
+	b.Emit(b.now, []byte("\x01a"), b)
+	first := b.pulses(1)
+	if len(first) != 1 || first[0].Root != origin(0) || first[0].Hops != 1 {
+		t.Fatalf("sent %+v", first)
+	}
+	b.get(1, &Pulse{Root: origin(0), Rank: first[0].Rank, Hops: 3, Count: first[0].Count}) // comes back
+	b.pass(time.Second)
+	b.wantRoles(map[ident.Link]role{1: stray, 2: child})
+	b.pass(pulseEvery)
+	if got := b.pulses(1); len(got) > 0 {
+		t.Errorf("nobody emits, and the root sends %+v", got)
+	}
+	b.gossip(2, origin(1), 1)
+	if got := b.pulses(1); len(got) != 1 || got[0].Count <= first[0].Count {
+		t.Errorf("there is an event again, and the root sends %+v", got)
+	}
+	b.gossip(2, origin(1), 2)
+	b.pass(pulseEvery - time.Millisecond)
+	if got := b.pulses(1); len(got) > 0 {
+		t.Errorf("too soon: %+v", got)
+	}
+	b.pass(time.Millisecond)
+	if got := b.pulses(1); len(got) != 1 {
+		t.Errorf("after %v there are %d", pulseEvery, len(got))
+	}
+}
+
+func TestOneRootWins(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1, 2)
+	b.get(1, pulseOf(7, 1, 1))
+	b.get(2, pulseOf(9, 1, 1)) // the higher one
+	b.get(1, pulseOf(7, 1, 1)) // again
+	if b.pulse.root != origin(7) || b.pulse.parent != 1 {
+		t.Errorf("the root is %v", b.pulse.root)
+	}
+	b.get(2, pulseOf(5, 1, 1))
+	if b.pulse.root != origin(5) || b.pulse.parent != 2 {
+		t.Errorf("the root is %v", b.pulse.root)
+	}
+	b.get(1, &Pulse{Root: origin(9), Rank: 10, Hops: 1, Count: 1})
+	if b.pulse.root != origin(9) {
+		t.Errorf("the root is %v, and another has a higher rank", b.pulse.root)
+	}
+	b.pass(pulseLasts)
+	b.get(1, pulseOf(7, 2, 1))
+	if b.pulse.root != origin(7) {
+		t.Errorf("the root is %v, which is silent", b.pulse.root)
+	}
+}
+
+// The events of one node come in short ways if it is the root.
+func TestWhoEmitsMuchMoreBecomesTheRoot(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1, 2)
+	b.get(1, &Pulse{Root: origin(7), Rank: 3, Hops: 1, Count: 1})
+	for range 50 {
+		b.Emit(b.now, []byte("\x01a"), b)
+	}
+	b.pass(pulseEvery)
+	b.take(2)
+	b.get(1, &Pulse{Root: origin(7), Rank: 3, Hops: 1, Count: 2})
+	got := b.pulses(2)
+	if len(got) != 2 || got[1].Root != origin(0) || got[1].Rank != 6 {
+		t.Fatalf("it sent %+v", got)
+	}
+	b.get(1, &Pulse{Root: origin(7), Rank: 3, Hops: 1, Count: 3})
+	if b.pulse.root != origin(0) {
+		t.Error("it gave way to one of lower rank")
+	}
+}
+
+func TestLostParentIsReplacedByWhoIsNearerToTheRoot(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1, 2, 3, 4, 5)
+	b.get(1, pulseOf(7, 1, 3))
+	b.get(2, pulseOf(7, 1, 4)) // as far from the root as we: it may have it through us tomorrow
+	b.get(3, pulseOf(7, 1, 3))
+	b.get(4, pulseOf(7, 1, 2)) // nearer still, and later
+	b.pass(time.Second)
+	for l := range ident.Link(6) {
+		b.take(l)
+	}
+	b.Tree.LinkDown(b.now, 1, b)
+	b.want(b.take(3), &Graft{Eager: true, Parent: true})
+	for _, l := range []ident.Link{2, 4, 5} {
+		b.want(b.take(l))
+	}
+	// The next one is lost by its own word: it asks us.
+	b.get(3, &Graft{Eager: true, Parent: true})
+	b.want(b.take(4), &Graft{Eager: true, Parent: true})
+	b.wantRoles(map[ident.Link]role{2: stray, 3: child, 4: parent, 5: child})
+	// And then nobody is certain: all are asked.
+	b.Tree.LinkDown(b.now, 4, b)
+	b.want(b.take(2), &Graft{Eager: true})
+	b.Tree.LinkDown(b.now, 5, b) // a child finds another way itself
+	b.want(b.take(2))
+}
+
+// However many pulses somebody makes up, few are passed on.
+func TestPulsesAreBounded(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1, 2)
+	for n := range uint64(1000) {
+		b.get(1, pulseOf(7, n+1, 1))
+	}
+	if got := b.pulses(2); len(got) != maxTaken {
+		t.Errorf("%d of 1000 were passed on", len(got))
+	}
+	b.pass(pulseEvery)
+	b.get(1, pulseOf(7, 2000, 1))
+	if got := b.pulses(2); len(got) != 1 {
+		t.Errorf("then %d of 1", len(got))
+	}
+}
+
+// While nobody misses anything, announcements are rare; and soon again when
+// somebody does.
+func TestAnnouncementsAreRareWhileAllIsWell(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1, 2, 3)
+	b.get(2, &Prune{})
+	seq := uint64(0)
+	count := func() (n int) {
+		b.take(2)
+		for range 100 {
+			seq++
+			b.gossip(1, origin(1), seq)
+			b.pass(10 * time.Millisecond)
+		}
+		for _, m := range b.take(2) {
+			if _, ok := m.(*IHave); ok {
+				n++
+			}
+		}
+		return n
+	}
+	hasty := count()
+	calm := count()
+	if hasty <= calm || calm > 2 {
+		t.Errorf("%d in the first second, %d in the next", hasty, calm)
+	}
+	b.Tree.LinkDown(b.now, 3, b)
+	b.get(2, &Prune{})
+	if again := count(); again <= calm {
+		t.Errorf("%d in the second after a link was lost", again)
+	}
+}
