@@ -57,6 +57,10 @@ const (
 	replySample = 16 // contacts in a NEIGHBOR reply: a few hundred bytes
 	leaveSample = 4  // contacts offered to a neighbour that is let go
 
+	// rarePings: where both ends hear from each other anyway, only every fifth
+	// ping is sent, for the round trip time and the degree that it tells.
+	rarePings = 5
+
 	// requestTimeout bounds the wait for a request on a link that was accepted
 	// and for the answer on one that was dialled. A guess: many round trips.
 	requestTimeout = 3 * time.Second

@@ -77,7 +77,9 @@ type link struct {
 	tokens    []uint64  // manual adds that this link answers
 	expires   time.Time // for a waiting link: the request or answer must be here by then
 	heard     time.Time
+	said      time.Time // by another protocol
 	pingAt    time.Time // only for links that we dialled
+	pinged    time.Time
 	rtt       time.Duration
 	degree    int       // the peer's, as it last said
 	protected time.Time // does not make room before then
@@ -198,6 +200,14 @@ func (m *Membership) Handle(now time.Time, id ident.Link, msg Message, out Out) 
 func (m *Membership) Heard(at time.Time, id ident.Link) {
 	if l := m.find(id); l != nil && at.After(l.heard) {
 		l.heard = at
+	}
+}
+
+// Said notes that another protocol's frame was sent on a link: where both ends
+// hear from each other anyway, pings are rare. It may be told late too.
+func (m *Membership) Said(at time.Time, id ident.Link) {
+	if l := m.find(id); l != nil && at.After(l.said) {
+		l.said = at
 	}
 }
 

@@ -62,6 +62,15 @@ func (m *Membership) deadAt(l *link) time.Time {
 	return l.heard.Add(m.cfg.PingInterval + m.cfg.PingTimeout)
 }
 
+// silentAt is when one of the two ends will have been silent for a PingInterval.
+func (m *Membership) silentAt(l *link) time.Time {
+	since := l.heard
+	if l.said.Before(since) {
+		since = l.said
+	}
+	return since.Add(m.cfg.PingInterval)
+}
+
 // keepAlive pings on the links that we dialled and ends those that are silent.
 func (m *Membership) keepAlive(now time.Time, out Out) {
 	if !m.due.IsZero() && now.Sub(m.due) > lateAfter {
@@ -83,7 +92,11 @@ func (m *Membership) keepAlive(now time.Time, out Out) {
 			continue
 		}
 		if l.Dialled != "" && !now.Before(l.pingAt) {
-			l.pingAt = now.Add(m.cfg.PingInterval)
+			if silent := m.silentAt(l); now.Before(silent) && now.Sub(l.pinged) < rarePings*m.cfg.PingInterval {
+				l.pingAt = silent
+				continue
+			}
+			l.pingAt, l.pinged = now.Add(m.cfg.PingInterval), now
 			out.Send(l.Link, &Ping{Degree: m.degree(), Sent: now.Sub(m.started)})
 		}
 	}

@@ -350,3 +350,35 @@ func TestLateWakeUpBlamesNobody(t *testing.T) {
 		t.Errorf("%d neighbours; those that are gone must not stay either", b.Degree())
 	}
 }
+
+// Where events go both ways a ping tells nothing that they do not; a ping every
+// ten seconds is left.
+func TestBusyLinksAreRarelyPinged(t *testing.T) {
+	for _, busy := range []struct {
+		heard, said bool
+		least, most int
+	}{{true, true, 5, 7}, {true, false, 28, 31}} {
+		b := newBench(t, Config{ShuffleInterval: -1, RotateInterval: -1, MinPeers: 1})
+		b.Add(b.now, addr(1), 1, b)
+		l := b.reaches(1)
+		b.get(l, &NeighborReply{Accepted: true})
+		pings := 0
+		for range 600 {
+			b.pass(100 * time.Millisecond)
+			if busy.heard {
+				b.Heard(b.now, l)
+			}
+			if busy.said {
+				b.Said(b.now, l)
+			}
+			for _, m := range b.take(l) {
+				if _, ok := m.(*Ping); ok {
+					pings++
+				}
+			}
+		}
+		if pings < busy.least || pings > busy.most {
+			t.Errorf("%d pings in a minute, %+v", pings, busy)
+		}
+	}
+}

@@ -76,10 +76,16 @@ func (o *watchOut) SetSeeds(addrs []string) {
 	o.members.SetSeeds(o.now, addrs, (*membersOut)(o))
 }
 
-func (o *treeOut) Push(to ident.Link, e *plumtree.Event, age time.Duration) { o.out.Push(to, e, age) }
-func (o *treeOut) Send(to ident.Link, msg plumtree.Message)                 { o.out.Send(to, msg) }
-func (o *treeOut) Deliver(e *plumtree.Event)                                { o.out.Deliver(e) }
-func (o *treeOut) Gap(missing plumtree.Range)                               { o.out.Gap(missing) }
+func (o *treeOut) Push(to ident.Link, e *plumtree.Event, age time.Duration) {
+	if c := (*Machine)(o).conn(to); c != nil {
+		c.said = o.now
+	}
+	o.out.Push(to, e, age)
+}
+
+func (o *treeOut) Send(to ident.Link, msg plumtree.Message) { o.out.Send(to, msg) }
+func (o *treeOut) Deliver(e *plumtree.Event)                { o.out.Deliver(e) }
+func (o *treeOut) Gap(missing plumtree.Range)               { o.out.Gap(missing) }
 
 func (o *censusOut) Send(to ident.Link, msg census.Message) { o.out.Send(to, msg) }
 func (o *censusOut) Counted(token, nodes uint64, complete bool) {

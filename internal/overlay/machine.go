@@ -102,6 +102,7 @@ type conn struct {
 	probe    bool // belongs to netsplit
 	neighbor bool
 	heard    time.Time // a frame that was not for members, which learns of it when it is due
+	said     time.Time // an event was pushed; likewise
 }
 
 // parts is a set of them.
@@ -272,6 +273,7 @@ func (m *Machine) Advance(now time.Time, out Out) {
 	if m.isDue(0) {
 		for _, r := range m.conns {
 			m.members.Heard(r.conn.heard, r.id)
+			m.members.Said(r.conn.said, r.id)
 		}
 		m.members.Advance(now, (*membersOut)(m))
 		m.touch(forMembers)

@@ -124,6 +124,18 @@ func (t *Tree) onPulse(now time.Time, l *link, m *Pulse, out Out) {
 	p.emitted = 0
 }
 
+// showTree tells a new neighbour of the last pulse. If it has had the same, the
+// link is no part of the tree; if it has had none, or that of a lesser root, it
+// finds the way here.
+func (t *Tree) showTree(now time.Time, id ident.Link, out Out) {
+	p := &t.pulse
+	if p.at.IsZero() || now.Sub(p.at) >= pulseLasts || p.parent == 0 && p.root != t.cfg.Self {
+		return
+	}
+	t.link(id).eager = false
+	out.Send(id, &Pulse{Root: p.root, Rank: p.rank, Hops: min(p.hops, 254) + 1, Count: p.count})
+}
+
 // beat sends a pulse of our own.
 func (t *Tree) beat(now time.Time, out Out) {
 	p := &t.pulse
@@ -146,7 +158,7 @@ func (t *Tree) startPulse(now time.Time, from ident.Link, m *Pulse, out Out) {
 	next.Hops = min(m.Hops, 254) + 1
 	for i := range t.links {
 		l := &t.links[i]
-		l.isNew, l.crossed = false, 0
+		l.isNew, l.isPruned, l.crossed = false, false, 0
 		if l.id != from {
 			out.Send(l.id, &next)
 		}
@@ -178,8 +190,7 @@ func (t *Tree) settle() {
 		case l.crossed > 0:
 			l.role = stray
 			t.makeLazy(l)
-		case l.isNew:
-			l.role = stray
+		case l.isNew: // it told us, or nobody knows
 		default:
 			l.role = child
 		}

@@ -73,20 +73,28 @@ func TestPulseThatComesAgainLate(t *testing.T) {
 	b.wantRoles(map[ident.Link]role{1: parent, 2: stray})
 }
 
-// A new link may come up while a pulse is under way: what it is shows later.
-func TestNewLinkIsNoPartOfTheTreeYet(t *testing.T) {
+// A new neighbour is shown the last pulse. If it has had it, the tree does
+// without the link; if not, it finds its way here.
+func TestNewLinkIsNoPartOfATreeThatDoesWithoutIt(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
 	b.get(1, pulseOf(7, 1, 1))
-	b.up(3)
-	b.pass(time.Second)
-	if l := b.link(3); l.role != stray || !l.eager {
-		t.Errorf("role %d, eager %v", l.role, l.eager)
+	for _, l := range []ident.Link{3, 4} {
+		b.Tree.LinkUp(b.now, l, b)
+		if got := b.pulses(l); len(got) != 1 || *got[0] != *pulseOf(7, 1, 2) {
+			t.Errorf("link %d was shown %+v", l, got)
+		}
 	}
-	b.gossip(1, origin(1), 1)
-	b.take(3)
-	b.gossip(3, origin(1), 1)
-	b.want(b.take(3), &Prune{})
+	b.get(3, pulseOf(7, 1, 4))
+	b.get(4, &Graft{Eager: true, Parent: true})
+	b.pass(time.Second)
+	b.wantRoles(map[ident.Link]role{1: parent, 2: child, 3: stray, 4: child})
+
+	b.pass(pulseLasts) // nobody emits any more: the tree may have changed
+	b.Tree.LinkUp(b.now, 5, b)
+	if l := b.link(5); !l.eager || len(b.pulses(5)) > 0 {
+		t.Error("a new link is lazy, and nobody knows a way")
+	}
 }
 
 // A duplicate says that there is a circle. It is cut where the tree does not

@@ -10,7 +10,7 @@ import (
 // Two trees that meet after a split tell each other what they hold, and pull
 // what they miss.
 func TestLinkBeginsWithWhatOneHolds(t *testing.T) {
-	b := newBench(t, Config{})
+	b := newBench(t, Config{NoPulses: true})
 	b.up(1)
 	a, c := origin(1), origin(2)
 	b.gossip(1, a, 1, 2, 3)
@@ -28,7 +28,7 @@ func TestLinkBeginsWithWhatOneHolds(t *testing.T) {
 }
 
 func TestOwnEventsAreToldHoweverManyOriginsThereAre(t *testing.T) {
-	b := newBench(t, Config{})
+	b := newBench(t, Config{NoPulses: true})
 	b.up(1)
 	b.Emit(b.now, []byte("\x01a"), b)
 	for n := range 2 * maxTold {

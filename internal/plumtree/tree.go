@@ -97,7 +97,7 @@ type Config struct {
 const (
 	// While nobody misses anything, the gap between announcements doubles so many
 	// times.
-	maxCalm = 3
+	maxCalm = 4
 	// window is how far past the next event of an origin others are taken in.
 	window = 8192
 	// maxEmpty bounds the places without an event in all streams: 8 bytes each,
@@ -191,9 +191,10 @@ type dealings struct {
 	known  []Range   // the latest that the peer announced: no need to tell it
 	oldest int       // of known, once there are maxKnown
 
-	isNew   bool  // it came up since the last pulse
-	crossed int   // the how manieth to bring the last pulse again; 0: it did not
-	hops    uint8 // that the pulse had made by then
+	isNew    bool  // it came up since the last pulse
+	isPruned bool  // the peer was told so, since it was eager
+	crossed  int   // the how manieth to bring the last pulse again; 0: it did not
+	hops     uint8 // that the pulse had made by then
 }
 
 type request struct {
@@ -240,7 +241,8 @@ func (t *Tree) Emit(now time.Time, body []byte, out Out) uint64 {
 	return e.Seq
 }
 
-// LinkUp takes a new neighbour. Its link is eager, and it is told what we hold.
+// LinkUp takes a new neighbour. Its link is eager, unless there is a tree that
+// does without it, and it is told what we hold.
 func (t *Tree) LinkUp(now time.Time, id ident.Link, out Out) {
 	if len(t.links) == 0 {
 		// What was emitted while nobody was there leaves the node only now: for
@@ -252,6 +254,7 @@ func (t *Tree) LinkUp(now time.Time, id ident.Link, out Out) {
 		}
 	}
 	t.links = append(t.links, link{id: id, eager: true, position: t.history.end(), dealings: &dealings{isNew: true}})
+	t.showTree(now, id, out)
 	if t.cfg.NoSync {
 		return
 	}
@@ -425,7 +428,7 @@ func (t *Tree) spread(now time.Time, e *Event, from ident.Link, out Out) {
 func (t *Tree) makeEager(l *link, out Out) {
 	if !l.eager {
 		t.announce(l, out)
-		l.eager = true
+		l.eager, l.isPruned = true, false
 	}
 }
 
@@ -449,8 +452,9 @@ func (t *Tree) prune(l *link, e *Event, out Out) {
 			return
 		}
 	}
-	if l.eager && l.role == stray {
+	if l.role == stray && !l.isPruned {
 		t.makeLazy(l)
+		l.isPruned = true
 		t.Stats.Prunes++
 		out.Send(l.id, &Prune{})
 	}

@@ -28,16 +28,16 @@ var scenarios = []scenario{
 		}},
 
 	{"steady", "nodes emit, and nothing fails: redundancy, hops, delivery times", "rate, senders, for",
-		func(s *Spec) { zero(&s.Rate, 10); zero(&s.For, 40*time.Second) },
+		func(s *Spec) { zero(&s.Rate, 10); zero(&s.For, 30*time.Second) },
 		func(s Spec) string {
 			rmr := "0.2" // with rotating senders; iroh-gossip's own gate at 100 nodes
 			if s.Senders == 1 {
 				rmr = "0.02"
 			}
 			return lines(
-				"form", "want settled within 10s", "run 10s",
-				"talk "+s.talk(), "run 5s # the tree is made by what travels on it",
-				"talk "+s.talk(), fmt.Sprint("run ", s.For), "quiet",
+				"form", "want settled within 10s", "run 20s # it mixes",
+				"talk "+s.talk(), "run 10s # whoever emits most becomes the root of the tree",
+				"mark", fmt.Sprint("run ", s.For), "quiet",
 				"want delivered within 10s", "want lossless",
 				"want rmr "+rmr, "want hops 10", "want last within 1s",
 			)
@@ -167,7 +167,8 @@ var scenarios = []scenario{
 			if s.Parts > 0 {
 				kind = " partitions"
 			}
-			return lines("form", "want settled within 20s", "run 20s",
+			return lines("form", "want settled within 20s",
+				fmt.Sprintf("talk %g/s # as it is going to be", s.Rate/2), "run 20s", "quiet",
 				fmt.Sprintf("glomers %g/s %v%s", s.Rate, s.For, kind))
 		}},
 }

@@ -31,14 +31,19 @@ type value struct {
 // seconds and in two random halves for the next ten, and so on.
 func (r *run) glomers(rate float64, d time.Duration, partitions bool) {
 	c := &checker{has: make([]map[int]bool, len(r.net.Nodes))}
-	numbers := make(map[*sim.Source][]int) // the values that a source's events carry
+	type event struct {
+		src *sim.Source
+		seq uint64
+	}
+	numbers := make(map[event]int) // the value that an event carries; others are not the workload's
 	for i, node := range r.net.Nodes {
 		c.has[i] = make(map[int]bool)
 		ledger := node.OnDeliver
 		node.OnDeliver = func(e *plumtree.Event) {
 			ledger(e)
-			src := r.ledger.Source(e)
-			c.has[i][numbers[src][e.Seq-1]] = true
+			if number, ok := numbers[event{r.ledger.Source(e), e.Seq}]; ok {
+				c.has[i][number] = true
+			}
 		}
 	}
 	r.setMark()
@@ -49,9 +54,8 @@ func (r *run) glomers(rate float64, d time.Duration, partitions bool) {
 			number := len(c.values)
 			c.values = append(c.values, value{acked: r.net.Now()})
 			c.has[node.Index][number] = true
-			src := r.ledger.SourceOf(node)
-			numbers[src] = append(numbers[src], number)
-			r.ledger.Emit(node, r.Payload)
+			src, seq := r.ledger.Emit(node, r.Payload) // comes to others later
+			numbers[event{src, seq}] = number
 			return
 		}
 		c.read(r.net.Now(), node.Index)

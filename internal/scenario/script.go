@@ -25,6 +25,7 @@ var verbs = []struct{ name, usage, does string }{
 	{"form", "form", "start all nodes at one instant"},
 	{"run", "run DURATION", "let time pass"},
 	{"talk", "talk RATE/s [from N]", "from now on nodes emit: all at random, or N of them"},
+	{"mark", "mark", "measure from here on, as from the last talk"},
 	{"quiet", "quiet", "nobody emits any more"},
 	{"cut", "cut K [seeds]", "part the network into K random pieces; seeds: all seeds in the first"},
 	{"oneway", "oneway N", "of N links between neighbours, one direction carries nothing any more"},
@@ -162,7 +163,7 @@ func (st step) isWellFormed() bool {
 		return true
 	}
 	switch st.verb {
-	case "form", "quiet", "heal":
+	case "form", "quiet", "heal", "mark":
 		return len(w) == 0
 	case "run":
 		return len(w) == 1 && isDuration(arg(0))

@@ -29,6 +29,8 @@ func (r *run) do(steps []step) {
 				senders = count(w[2])
 			}
 			r.talk(rate(w[0]), senders)
+		case "mark":
+			r.setMark()
 		case "quiet":
 			r.talking++
 		case "cut":
