@@ -430,8 +430,9 @@ func (w *Watch) found(now time.Time, from ident.Link, ours, name ident.ID, out O
 			out.Send(n.link, &Split{Ours: ours, Other: name})
 		}
 	}
-	if len(w.others) == 1 {
-		w.splitAt = now
+	w.healAt = time.Time{}
+	if !w.told {
+		w.told, w.splitAt = true, now
 		out.Notify(Found{ours, name})
 	}
 }
@@ -448,7 +449,17 @@ func (w *Watch) settleOthers(now time.Time, done func(other) bool, out Out) {
 	before := len(w.others)
 	w.others = slices.DeleteFunc(w.others, done)
 	if before > 0 && len(w.others) == 0 {
-		out.Notify(Healed{For: now.Sub(w.splitAt)})
+		w.healAt = now.Add(healedFor)
+	}
+}
+
+// heal tells the program that the netsplit is over, once no other component has
+// shown up for a while: where there were many, they come one after another.
+func (w *Watch) heal(now time.Time, out Out) {
+	if !w.healAt.IsZero() && !now.Before(w.healAt) {
+		over := w.healAt.Add(-healedFor)
+		w.told, w.healAt = false, time.Time{}
+		out.Notify(Healed{For: over.Sub(w.splitAt)})
 	}
 }
 

@@ -98,6 +98,11 @@ func TestAnotherComponentIsASplit(t *testing.T) {
 		t.Error("healed too early")
 	}
 	b.beacon(2, 1)
+	b.pass(healedFor - time.Millisecond)
+	if len(notices[Healed](b)) > 0 {
+		t.Error("another component may show up yet")
+	}
+	b.pass(time.Millisecond)
 	if healed := notices[Healed](b); len(healed) != 1 || healed[0].For != 2*time.Second {
 		t.Fatalf("told %v", b.told)
 	}
@@ -161,6 +166,7 @@ func TestNewNeighborOfAnotherComponentIsASplit(t *testing.T) {
 		t.Errorf("told %v, bridges %v, closed %v", b.told, b.bridges, b.closed)
 	}
 	b.beacon(5, 1)
+	b.pass(healedFor)
 	if len(notices[Healed](b)) != 1 {
 		t.Errorf("told %v", b.told)
 	}
@@ -176,7 +182,23 @@ func TestSplitInThree(t *testing.T) {
 		t.Error("healed too early")
 	}
 	b.beacon(2, 1)
+	b.pass(healedFor)
 	if len(notices[Found](b)) != 1 || len(notices[Healed](b)) != 1 {
+		t.Errorf("told %v", b.told)
+	}
+}
+
+// Of many parts some merge before the next one is found.
+func TestPartsThatMergeOneAfterAnotherAreOneNetsplit(t *testing.T) {
+	b, probe := split(t)
+	b.get(int(probe), &ProbeReply{Known: hears(1), Settled: long})
+	b.beacon(2, 1)
+	b.pass(time.Second)
+	b.get(2, &Split{nodeID(self), nodeID(9)})
+	b.pass(time.Second)
+	b.beacon(2, 9)
+	b.pass(healedFor)
+	if found, healed := notices[Found](b), notices[Healed](b); len(found) != 1 || len(healed) != 1 || healed[0].For != 2*time.Second {
 		t.Errorf("told %v", b.told)
 	}
 }

@@ -44,7 +44,7 @@ type Found struct {
 	Ours, Other ident.ID // the lowest beacons of the two components; zero where none is heard
 }
 
-// Healed says that no other component is left.
+// Healed says that no other component is left, and none was for two seconds.
 type Healed struct {
 	For time.Duration // since Found
 }
@@ -87,6 +87,7 @@ const (
 	quietWith = 3                // lower beacons heard: enough others do the work
 	maxKnown  = 16               // beacons kept, the lowest ones
 	maxLost   = 8                // addresses of silent beacons probed, seeds aside
+	healedFor = 2 * time.Second  // without another component: the netsplit is over
 	settled   = 10 * time.Second // younger components merge without ceremony
 	reresolve = 30 * time.Second // gap between look-ups of a seed name
 	answerIn  = 3 * time.Second  // wait for the answer to a probe
@@ -110,7 +111,9 @@ type Watch struct {
 	volunteer time.Time // when to begin, if nobody else is heard by then
 	since     time.Time // in a component (neighbours, and a beacon heard) since
 	others    []other   // the components that the current netsplit is about
+	told      bool      // the program was told so, and not yet that it is over
 	splitAt   time.Time
+	healAt    time.Time // when it is told that it is over, unless another one shows up; zero: not yet
 }
 
 type neighbor struct {
@@ -248,6 +251,7 @@ func (w *Watch) Advance(now time.Time, out Out) {
 		w.flood(0, w.own(), out)
 	}
 	w.forgetOthers(now, out)
+	w.heal(now, out)
 	w.targets = slices.DeleteFunc(w.targets, func(t *target) bool { return !t.seed && !t.silent && !t.busy })
 	w.probe(now, out)
 	w.resolve(now, out)
@@ -271,6 +275,7 @@ func (w *Watch) Deadline() (at time.Time, ok bool) {
 	for _, o := range w.others {
 		sooner(o.until)
 	}
+	sooner(w.healAt)
 	for _, p := range w.probes {
 		sooner(p.expires)
 	}
