@@ -54,7 +54,7 @@ var (
 const (
 	routine   = 30 * time.Second // a seed that answered and was well
 	unnamed   = 6 * time.Second  // see other.name
-	unheardOf = time.Minute      // a component that is neither proven again nor heard
+	unheardOf = 15 * time.Second // a component that is neither proven again nor heard
 )
 
 // retarget brings the targets in line with the addresses of the seeds.

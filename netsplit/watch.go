@@ -44,7 +44,7 @@ type Found struct {
 	Ours, Other ident.ID // the lowest beacons of the two components; zero where none is heard
 }
 
-// Healed says that no other component is left, and none was for two seconds.
+// Healed says that no other component is left, and none was for four seconds.
 type Healed struct {
 	For time.Duration // since Found
 }
@@ -87,7 +87,7 @@ const (
 	quietWith = 3                // lower beacons heard: enough others do the work
 	maxKnown  = 16               // beacons kept, the lowest ones
 	maxLost   = 8                // addresses of silent beacons probed, seeds aside
-	healedFor = 2 * time.Second  // without another component: the netsplit is over
+	healedFor = 4 * time.Second  // without another component: the netsplit is over
 	settled   = 10 * time.Second // younger components merge without ceremony
 	reresolve = 30 * time.Second // gap between look-ups of a seed name
 	answerIn  = 3 * time.Second  // wait for the answer to a probe

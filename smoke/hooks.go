@@ -97,8 +97,9 @@ func (n *Node) OnDisconnect(fn func()) (off func()) { return n.hooks.disconnect.
 // are themselves younger than that, become one without it.
 func (n *Node) OnNetsplit(fn func(Netsplit)) (off func()) { return n.hooks.netsplit.on(fn) }
 
-// OnHeal registers a hook for the end of a netsplit. It runs once for every
-// OnNetsplit.
+// OnHeal registers a hook for the end of a netsplit: four seconds after the last
+// of the other parts was joined. It runs once for every OnNetsplit; a network
+// that falls into dozens of parts may count as two netsplits in a row.
 func (n *Node) OnHeal(fn func(Heal)) (off func()) { return n.hooks.heal.on(fn) }
 
 // OnGap registers a hook for events that will not be delivered. It runs where

@@ -62,7 +62,7 @@ var scenarios = []scenario{
 					list = append(list, "want lossless")
 				}
 			}
-			return lines(append(list, "want reached within 5s", "run 10s", "want told-once", "want settled within 1m")...)
+			return lines(append(list, "want reached within 5s", "run 20s", "want told-once", "want settled within 1m")...)
 		}},
 
 	{"crash", "a share of the nodes dies at one instant", "fraction, silent, seedless, rate, senders",

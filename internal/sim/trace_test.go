@@ -148,7 +148,7 @@ func TestTraceOfASplitThatHeals(t *testing.T) {
 	s.say("The cut heals.")
 	s.Heal()
 	s.wantWhole(10 * time.Second)
-	s.Run(3 * time.Second)
+	s.Run(6 * time.Second)
 	s.wantFoundAndHealedOnce()
 	if s.told != 1 {
 		t.Error("nobody was told of the netsplit")
