@@ -132,6 +132,15 @@ var scenarios = []scenario{
 				"want delivered within 20s", "want lossless", "want settled within 1m")
 		}},
 
+	{"suspend", "a share of the nodes stands still for minutes, as a laptop whose lid is closed", "fraction, for, rate, senders",
+		func(s *Spec) { zero(&s.Fraction, 0.1); zero(&s.For, 10*time.Minute); zero(&s.Rate, 1) },
+		func(s Spec) string {
+			return lines("form", "want settled within 10s", "run 15s", "talk "+s.talk(),
+				fmt.Sprintf("stall %g %v-%v", s.Fraction, s.For, s.For), fmt.Sprint("run ", s.For), "want whole within 10s",
+				"run 30s # what is older than the history is told as gaps",
+				"talk "+s.talk(), "run 20s", "quiet", "want delivered within 10s", "want lossless", "want settled within 1m", "want no-netsplit")
+		}},
+
 	{"oneway", "links carry nothing any more in one direction", "rounds (links), rate, senders",
 		func(s *Spec) { zero(&s.Rounds, 1+s.Nodes/20); zero(&s.Rate, 10) },
 		func(s Spec) string {
