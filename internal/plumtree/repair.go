@@ -301,7 +301,7 @@ func (t *Tree) giveUp(now time.Time, s *stream, out Out) {
 		t.complete(s)
 		return
 	}
-	s.forgets(now)
+	s.forgets(t.moment(now))
 	t.Stats.Gaps++
 	out.Gap(Range{s.origin, s.next, to})
 	t.skip(now, s, to, out)
@@ -368,8 +368,8 @@ func (t *Tree) serve(now time.Time, l *link, out Out) {
 // find is the first event of a request, or why a run of them does not come. The
 // run may go beyond the request, to say at once how far it is in vain.
 func (t *Tree) find(now time.Time, r request) (*Event, *Miss) {
-	s, ok := t.streams[r.Origin]
-	if !ok {
+	s := t.streams.find(r.Origin)
+	if s == nil {
 		return nil, &Miss{Range: r.Range}
 	}
 	e := s.at(r.From)
@@ -395,7 +395,7 @@ func (t *Tree) find(now time.Time, r request) (*Event, *Miss) {
 			*to = max(*to, r.To)
 		}
 	default:
-		miss.Why, miss.Age = Gone, min(now.Sub(s.forgot), maxAge)
+		miss.Why, miss.Age = Gone, min(time.Duration(t.moment(now)-s.forgot), maxAge)
 		*to = max(*to, s.base) // nothing is held below base
 		end := s.base + uint64(len(s.events))
 		for *to < end && s.at(*to) == nil {
@@ -410,15 +410,15 @@ func (t *Tree) find(now time.Time, r request) (*Event, *Miss) {
 
 // onMiss takes the news that some events do not come from this neighbour.
 func (t *Tree) onMiss(now time.Time, l *link, m *Miss, out Out) {
-	s, ok := t.streams[m.Range.Origin]
-	if !ok || s == t.own || s.repair == nil || s.asked != l.id {
+	s := t.streams.find(m.Range.Origin)
+	if s == nil || s == t.own || s.repair == nil || s.asked != l.id {
 		return
 	}
 	born := now.Add(-m.Age)
 	if m.Why == Gone && !s.delivered && (!born.After(t.started) || m.Age >= maxAge) {
 		// Older than we are: nothing is lost.
 		if m.Range.From <= s.next && m.Range.To > s.next {
-			s.forgets(born)
+			s.forgets(t.moment(born))
 			to := min(m.Range.To, s.high)
 			if held := s.firstHeld(); held > 0 {
 				to = min(to, held)
@@ -466,8 +466,4 @@ func (s *stream) firstHeld() uint64 {
 }
 
 // forgets notes that an event born at that time is not held (any more).
-func (s *stream) forgets(born time.Time) {
-	if born.After(s.forgot) {
-		s.forgot = born
-	}
-}
+func (s *stream) forgets(born moment) { s.forgot = max(s.forgot, born) }

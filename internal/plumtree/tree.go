@@ -155,8 +155,8 @@ type Tree struct {
 	cfg     Config
 	started time.Time
 	links   []link
-	streams map[ident.Origin]*stream // look-ups only
-	order   []*stream                // the same, oldest first
+	streams streams
+	order   []*stream // the same, oldest first
 	own     *stream
 	alone   uint64 // own events from here on were emitted with no neighbour
 	history history
@@ -204,13 +204,13 @@ type request struct {
 
 // NewTree makes the machine of one node, born at now.
 func NewTree(now time.Time, cfg Config) *Tree {
-	t := &Tree{cfg: cfg.withDefaults(), started: now, streams: make(map[ident.Origin]*stream)}
+	t := &Tree{cfg: cfg.withDefaults(), started: now, streams: newStreams()}
 	t.own = t.stream(now, t.cfg.Self)
 	t.alone = t.own.next
 	for _, r := range t.cfg.Heard {
 		s := t.stream(now, r.Origin)
 		s.next, s.high = r.To, r.To
-		s.forgets(now) // it was born before, and is not held
+		s.forgets(t.moment(now)) // it was born before, and is not held
 	}
 	return t
 }
@@ -483,7 +483,7 @@ func (t *Tree) onGossip(now time.Time, l *link, g *Gossip, out Out) {
 	e := t.history.event()
 	*e = Event{Origin: g.Origin, Seq: g.Seq, Round: g.Round, Born: now.Add(-max(g.Age, 0)), Body: t.history.copy(g.Body), via: l.id}
 	t.put(s, e)
-	s.heard = now
+	s.heard = t.moment(now)
 	t.seeEvents(now, out)
 	t.store(now, s, e)
 	t.spread(now, e, l.id, out)
