@@ -1,6 +1,7 @@
 package plumtree
 
 import (
+	"encoding/binary"
 	"slices"
 	"time"
 
@@ -98,7 +99,11 @@ func (l *link) unknown(news []Range) []Range {
 
 // hasTold finds the announcements of the peer that cover an event or end at it.
 func (l *link) hasTold(o ident.Origin, seq uint64) *Range {
-	for i := range l.known {
+	name := nameOf(o)
+	for i, n := range l.names[:len(l.known)] {
+		if n != name {
+			continue
+		}
 		if k := &l.known[i]; k.From <= seq && seq <= k.To && k.Origin == o {
 			return k
 		}
@@ -113,12 +118,16 @@ func (l *link) hears(r Range) {
 		return
 	}
 	if len(l.known) < maxKnown {
+		l.names[len(l.known)] = nameOf(r.Origin)
 		l.known = append(l.known, r)
 		return
 	}
-	l.known[l.oldest] = r
+	l.known[l.oldest], l.names[l.oldest] = r, nameOf(r.Origin)
 	l.oldest = (l.oldest + 1) % maxKnown
 }
+
+// nameOf is enough of an origin to tell most from each other.
+func nameOf(o ident.Origin) uint32 { return binary.LittleEndian.Uint32(o.ID[:]) }
 
 // since is what came from a position in the history's log on.
 func (t *Tree) since(position uint64) (ranges []Range) {

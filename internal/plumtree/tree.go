@@ -82,6 +82,10 @@ type Config struct {
 	// node: it is not delivered again.
 	Heard []Range
 
+	// KeepBodies says that nobody changes the body of a Gossip, nor uses its
+	// memory again: the tree keeps it as it is, and makes no copy.
+	KeepBodies bool
+
 	// NoSync leaves out what a link begins with: telling each other what one
 	// holds. For measurements: what a split held up is lost then.
 	NoSync bool
@@ -187,9 +191,10 @@ type link struct {
 }
 
 type dealings struct {
-	serve  []request // pulls of the peer that are not served yet
-	known  []Range   // the latest that the peer announced: no need to tell it
-	oldest int       // of known, once there are maxKnown
+	serve  []request        // pulls of the peer that are not served yet
+	known  []Range          // the latest that the peer announced: no need to tell it
+	oldest int              // of known, once there are maxKnown
+	names  [maxKnown]uint32 // of the origins in known: two lines of the cache to look through, not twenty
 
 	isNew    bool  // it came up since the last pulse
 	isPruned bool  // the peer was told so, since it was eager
@@ -480,8 +485,12 @@ func (t *Tree) onGossip(now time.Time, l *link, g *Gossip, out Out) {
 		t.miss(now, s, l.id)
 		return
 	}
+	body := g.Body
+	if !t.cfg.KeepBodies {
+		body = t.history.copy(body)
+	}
 	e := t.history.event()
-	*e = Event{Origin: g.Origin, Seq: g.Seq, Round: g.Round, Born: now.Add(-max(g.Age, 0)), Body: t.history.copy(g.Body), via: l.id}
+	*e = Event{Origin: g.Origin, Seq: g.Seq, Round: g.Round, Born: now.Add(-max(g.Age, 0)), Body: body, via: l.id}
 	t.put(s, e)
 	s.heard = t.moment(now)
 	t.seeEvents(now, out)

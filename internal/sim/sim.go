@@ -160,6 +160,7 @@ func (n *Net) Restart(node *Node) {
 	cfg.Addr = node.Addr
 	cfg.Seeds = node.seeds
 	cfg.Rand = rand.New(rand.NewPCG(n.Rand.Uint64(), n.Rand.Uint64()))
+	cfg.Tree.KeepBodies = !n.cfg.Wire // all nodes hold one
 	n.ids[node.ID] = node
 	node.life++
 	node.Alive, node.silent = true, false
