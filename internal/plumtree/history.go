@@ -25,7 +25,7 @@ const (
 	// few bytes would take a hundred times the bound.
 	eventCost = 128
 
-	slab       = 46       // events allocated at once: 4 KiB
+	slab       = 51       // events allocated at once: 4 KiB
 	firstChunk = 512      // bytes of bodies allocated at once, to begin with: most nodes hear little
 	chunk      = 32 << 10 // and at most
 )
@@ -52,6 +52,11 @@ func (h *history) copy(body []byte) []byte {
 	start := len(h.bodies)
 	h.bodies = append(h.bodies, body...)
 	return h.bodies[start:len(h.bodies):len(h.bodies)]
+}
+
+// age is how long ago an event was emitted.
+func (t *Tree) age(now time.Time, e *Event) time.Duration {
+	return time.Duration(t.moment(now) - e.born)
 }
 
 // end is the position after the newest entry.
@@ -90,7 +95,7 @@ func (t *Tree) store(now time.Time, s *stream, e *Event) {
 func (t *Tree) expireHistory(now time.Time) {
 	for {
 		e := t.history.oldest()
-		if e == nil || now.Sub(e.Born) <= t.cfg.HistoryAge {
+		if e == nil || t.age(now, e) <= t.cfg.HistoryAge {
 			return
 		}
 		t.evict()
@@ -103,7 +108,7 @@ func (t *Tree) evict() {
 		t.places -= len(s.events)
 		s.drop(x.event.Seq)
 		t.places += len(s.events)
-		s.forgets(t.moment(x.event.Born))
+		s.forgets(x.event.born)
 	}
 }
 

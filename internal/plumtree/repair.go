@@ -362,7 +362,7 @@ func (t *Tree) serve(now time.Time, l *link, out Out) {
 				room -= serveCost
 				continue
 			}
-			out.Push(l.id, e, now.Sub(e.Born))
+			out.Push(l.id, e, t.age(now, e))
 			r.From++
 			room -= len(e.Body) + serveCost
 		}
@@ -382,20 +382,20 @@ func (t *Tree) find(now time.Time, r request) (*Event, *Miss) {
 		return nil, &Miss{Range: r.Range}
 	}
 	e := s.at(r.From)
-	since := r.bornAfter.Add(-bornSlack)
-	if e != nil && !e.Born.Before(since) {
+	since := t.moment(r.bornAfter.Add(-bornSlack))
+	if e != nil && e.born >= since {
 		return e, nil
 	}
 	miss := &Miss{Range: Range{r.Origin, r.From, r.From + 1}}
 	to := &miss.Range.To
 	switch {
 	case e != nil:
-		youngest := e.Born
-		for x := s.at(*to); x != nil && x.Born.Before(since); x = s.at(*to) {
-			youngest = later(youngest, x.Born)
+		youngest := e.born
+		for x := s.at(*to); x != nil && x.born < since; x = s.at(*to) {
+			youngest = max(youngest, x.born)
 			*to++
 		}
-		miss.Why, miss.Age = Gone, now.Sub(youngest)
+		miss.Why, miss.Age = Gone, time.Duration(t.moment(now)-youngest)
 	case r.From >= s.next:
 		for *to < r.To && *to < s.end() && s.at(*to) == nil {
 			*to++
@@ -455,13 +455,6 @@ func (t *Tree) onMiss(now time.Time, l *link, m *Miss, out Out) {
 		s.askAt = now.Add(graftRetry)
 	}
 	t.pull(now, s, out)
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }
 
 // firstHeld is the first number from next on that is held, or 0.

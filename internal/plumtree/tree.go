@@ -43,11 +43,10 @@ type Out interface {
 type Event struct {
 	Origin ident.Origin
 	Seq    uint64
-	Round  uint8     // hops that it made to get here; 0 at its origin
-	Born   time.Time // when it was emitted, in this node's time
-	Body   []byte    // name and payload
-
-	via ident.Link // on which it came first; 0 at its origin
+	Round  uint8      // hops that it made to get here; 0 at its origin
+	Body   []byte     // name and payload
+	born   moment     // when it was emitted, in this node's time
+	via    ident.Link // on which it came first; 0 at its origin
 }
 
 // Config sets a [Tree] up. Fields left zero take the defaults.
@@ -236,7 +235,7 @@ func (t *Tree) Heard() []Range {
 // not be changed afterwards. This node does not deliver its own events.
 func (t *Tree) Emit(now time.Time, body []byte, out Out) uint64 {
 	e := t.history.event()
-	*e = Event{Origin: t.cfg.Self, Seq: t.own.next, Born: now, Body: body}
+	*e = Event{Origin: t.cfg.Self, Seq: t.own.next, born: t.moment(now), Body: body}
 	t.lead(now, out)
 	t.put(t.own, e)
 	t.own.next++
@@ -254,7 +253,7 @@ func (t *Tree) LinkUp(now time.Time, id ident.Link, out Out) {
 		// all others this is its beginning.
 		for seq := t.alone; seq < t.own.next; seq++ {
 			if e := t.own.at(seq); e != nil {
-				e.Born = now
+				e.born = t.moment(now)
 			}
 		}
 	}
@@ -382,7 +381,7 @@ func (t *Tree) Deadline() (at time.Time, ok bool) {
 		sooner(s.askAt)
 	}
 	if oldest := t.history.oldest(); oldest != nil {
-		sooner(oldest.Born.Add(t.cfg.HistoryAge + time.Second))
+		sooner(t.started.Add(time.Duration(oldest.born) + t.cfg.HistoryAge + time.Second))
 	}
 	return at, ok
 }
@@ -416,7 +415,7 @@ func (l *link) pushes() bool { return l.eager && !l.congested }
 // spread pushes a new event on the eager links and leaves the others to the
 // next announcement.
 func (t *Tree) spread(now time.Time, e *Event, from ident.Link, out Out) {
-	age := now.Sub(e.Born)
+	age := t.age(now, e)
 	for i := range t.links {
 		switch l := &t.links[i]; {
 		case l.id == from:
@@ -490,7 +489,7 @@ func (t *Tree) onGossip(now time.Time, l *link, g *Gossip, out Out) {
 		body = t.history.copy(body)
 	}
 	e := t.history.event()
-	*e = Event{Origin: g.Origin, Seq: g.Seq, Round: g.Round, Born: now.Add(-max(g.Age, 0)), Body: body, via: l.id}
+	*e = Event{Origin: g.Origin, Seq: g.Seq, Round: g.Round, born: max(t.moment(now)-moment(max(g.Age, 0)), longAgo), Body: body, via: l.id}
 	t.put(s, e)
 	s.heard = t.moment(now)
 	t.seeEvents(now, out)
