@@ -15,14 +15,9 @@ import (
 // Nothing depends on where in it a stream lies.
 type streams struct {
 	seed  maphash.Seed // so that nobody can choose names that meet in one place
-	slots []slot       // as many as a power of two
+	slots []*stream    // as many as a power of two; nil where free
 	used  int
 	slab  []stream // to take streams from
-}
-
-type slot struct {
-	hash   uint64
-	stream *stream // nil: free
 }
 
 // streamSlab is how many streams are allocated at once. They are freed together
@@ -30,19 +25,21 @@ type slot struct {
 const streamSlab = 16
 
 func newStreams() streams {
-	return streams{seed: maphash.MakeSeed(), slots: make([]slot, 8)}
+	return streams{seed: maphash.MakeSeed(), slots: make([]*stream, 8)}
 }
+
+// home is where the search for an origin begins.
+func (t *streams) home(o ident.Origin) uint64 {
+	return maphash.Comparable(t.seed, o) & t.mask()
+}
+
+func (t *streams) mask() uint64 { return uint64(len(t.slots) - 1) }
 
 // find is the stream of an origin, or nil.
 func (t *streams) find(o ident.Origin) *stream {
-	hash := maphash.Comparable(t.seed, o)
-	mask := uint64(len(t.slots) - 1)
-	for i := hash & mask; ; i = (i + 1) & mask {
-		switch s := &t.slots[i]; {
-		case s.stream == nil:
-			return nil
-		case s.hash == hash && s.stream.origin == o:
-			return s.stream
+	for i := t.home(o); ; i = (i + 1) & t.mask() {
+		if s := t.slots[i]; s == nil || s.origin == o {
+			return s
 		}
 	}
 }
@@ -51,9 +48,9 @@ func (t *streams) find(o ident.Origin) *stream {
 func (t *streams) add(s stream) *stream {
 	if 4*(t.used+1) > 3*len(t.slots) {
 		old := t.slots
-		t.slots = make([]slot, 2*len(old))
+		t.slots = make([]*stream, 2*len(old))
 		for _, x := range old {
-			if x.stream != nil {
+			if x != nil {
 				t.place(x)
 			}
 		}
@@ -64,33 +61,31 @@ func (t *streams) add(s stream) *stream {
 	added := &t.slab[0]
 	t.slab = t.slab[1:]
 	*added = s
-	t.place(slot{maphash.Comparable(t.seed, s.origin), added})
+	t.place(added)
 	t.used++
 	return added
 }
 
-func (t *streams) place(x slot) {
-	mask := uint64(len(t.slots) - 1)
-	i := x.hash & mask
-	for t.slots[i].stream != nil {
-		i = (i + 1) & mask
+func (t *streams) place(s *stream) {
+	i := t.home(s.origin)
+	for t.slots[i] != nil {
+		i = (i + 1) & t.mask()
 	}
-	t.slots[i] = x
+	t.slots[i] = s
 }
 
 // remove forgets a stream. Those behind it that were put off by it move up, so
 // that no place has to stay marked.
 func (t *streams) remove(s *stream) {
-	mask := uint64(len(t.slots) - 1)
-	i := maphash.Comparable(t.seed, s.origin) & mask
-	for t.slots[i].stream != s {
-		i = (i + 1) & mask
+	i := t.home(s.origin)
+	for t.slots[i] != s {
+		i = (i + 1) & t.mask()
 	}
-	t.slots[i] = slot{}
+	t.slots[i] = nil
 	t.used--
-	for i = (i + 1) & mask; t.slots[i].stream != nil; i = (i + 1) & mask {
+	for i = (i + 1) & t.mask(); t.slots[i] != nil; i = (i + 1) & t.mask() {
 		x := t.slots[i]
-		t.slots[i] = slot{}
+		t.slots[i] = nil
 		t.place(x)
 	}
 }
