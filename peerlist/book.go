@@ -14,17 +14,18 @@ import (
 // that a node still knows the other side after a day-long split.
 type book struct {
 	size    int
-	noRanks bool              // an address that fails once goes
-	entries []*entry          // in no meaningful order, but a repeatable one
-	byAddr  map[string]*entry // look-ups only
+	noRanks bool    // an address that fails once goes
+	entries []entry // in no meaningful order, but a repeatable one
+	byAddr  index
+	began   time.Time // what rests counts from here
 }
 
+// entry is small: a node has hundreds.
 type entry struct {
 	Contact
-	next   time.Time // not to be dialled before
-	at     int32     // index in entries
-	fails  uint16    // dials that failed since it last worked
-	worked bool      // a link to it has come up at least once
+	next   time.Duration // not to be dialled before, since the book began; a time.Time is three times as large
+	fails  uint16        // dials that failed since it last worked
+	worked bool          // a link to it has come up at least once
 }
 
 // An address that never worked is dropped after so many failures.
@@ -36,15 +37,32 @@ var (
 )
 
 func newBook(size int) *book {
-	return &book{size: size, byAddr: make(map[string]*entry)}
+	return &book{size: size}
+}
+
+// find is the entry of an address, or nil. It is good until the next one is
+// learned or dropped.
+func (b *book) find(addr string) *entry {
+	if at := b.byAddr.find(b.entries, addr); at >= 0 {
+		return &b.entries[at]
+	}
+	return nil
 }
 
 // isFull reports whether a new address takes the place of another one.
 func (b *book) isFull() bool { return len(b.entries) >= b.size }
 
+// clock is a time as the entries have it: never zero.
+func (b *book) clock(now time.Time) time.Duration {
+	if b.began.IsZero() {
+		b.began = now.Add(-1)
+	}
+	return now.Sub(b.began)
+}
+
 // learn notes a contact and reports whether it was new.
 func (b *book) learn(c Contact, rng *rand.Rand) bool {
-	if e, ok := b.byAddr[c.Addr]; ok {
+	if e := b.find(c.Addr); e != nil {
 		if !c.ID.IsZero() && !e.worked {
 			e.ID = c.ID
 		}
@@ -53,9 +71,8 @@ func (b *book) learn(c Contact, rng *rand.Rand) bool {
 	if b.isFull() && !b.makeRoom(rng) {
 		return false
 	}
-	e := &entry{Contact: c, at: int32(len(b.entries))}
-	b.entries = append(b.entries, e)
-	b.byAddr[c.Addr] = e
+	b.entries = append(b.entries, entry{Contact: c})
+	b.byAddr.add(b.entries)
 	return true
 }
 
@@ -63,24 +80,23 @@ func (b *book) learn(c Contact, rng *rand.Rand) bool {
 // that one which failed most often. With nothing but addresses that have
 // worked, the one that failed most goes; if none failed, nothing does.
 func (b *book) makeRoom(rng *rand.Rand) bool {
-	var worst *entry
-	ties := 0
-	for _, e := range b.entries {
-		switch {
+	worst, ties := -1, 0
+	for i := range b.entries {
+		switch e := &b.entries[i]; {
 		case e.worked && e.fails == 0:
 			continue
-		case worst == nil || worse(e, worst):
-			worst, ties = e, 1
-		case !worse(worst, e):
+		case worst < 0 || worse(e, &b.entries[worst]):
+			worst, ties = i, 1
+		case !worse(&b.entries[worst], e):
 			if ties++; rng.IntN(ties) == 0 {
-				worst = e
+				worst = i
 			}
 		}
 	}
-	if worst != nil {
+	if worst >= 0 {
 		b.drop(worst)
 	}
-	return worst != nil
+	return worst >= 0
 }
 
 func worse(a, b *entry) bool {
@@ -90,71 +106,74 @@ func worse(a, b *entry) bool {
 	return a.fails > b.fails
 }
 
-func (b *book) drop(e *entry) {
-	last := b.entries[len(b.entries)-1]
-	b.entries[e.at], last.at = last, e.at
-	b.entries = b.entries[:len(b.entries)-1]
-	delete(b.byAddr, e.Addr)
+// drop lets the last entry take the place of one.
+func (b *book) drop(at int) {
+	last := len(b.entries) - 1
+	b.byAddr.drop(b.entries, at)
+	b.entries[at] = b.entries[last]
+	b.entries[last] = entry{}
+	b.entries = b.entries[:last]
 }
 
 // forget erases an address, for instance our own.
 func (b *book) forget(addr string) {
-	if e, ok := b.byAddr[addr]; ok {
-		b.drop(e)
+	if at := b.byAddr.find(b.entries, addr); at >= 0 {
+		b.drop(at)
 	}
 }
 
 // works notes that a link to the contact came up. The node itself told its
 // address, so an older address under the same ID is stale and goes.
 func (b *book) works(c Contact, rng *rand.Rand) {
-	for _, e := range b.entries {
-		if e.ID == c.ID && e.Addr != c.Addr && !c.ID.IsZero() {
-			b.drop(e)
+	for i := range b.entries {
+		if e := &b.entries[i]; e.ID == c.ID && e.Addr != c.Addr && !c.ID.IsZero() {
+			b.drop(i)
 			break
 		}
 	}
 	b.learn(c, rng)
-	if e, ok := b.byAddr[c.Addr]; ok {
-		e.ID, e.worked, e.fails, e.next = c.ID, true, 0, time.Time{}
+	if e := b.find(c.Addr); e != nil {
+		e.ID, e.worked, e.fails, e.next = c.ID, true, 0, 0
 	}
 }
 
 // failed lowers the rank of an address that did not answer.
 func (b *book) failed(now time.Time, addr string, rng *rand.Rand) {
-	e, ok := b.byAddr[addr]
-	if !ok {
+	e := b.find(addr)
+	if e == nil {
 		return
 	}
-	e.next = now.Add(afterFailure.Delay(int(e.fails), rng))
+	e.next = b.clock(now) + afterFailure.Delay(int(e.fails), rng)
 	if e.fails < math.MaxUint16 {
 		e.fails++
 	}
 	if b.noRanks || e.fails >= forgetAfter && !e.worked {
-		b.drop(e)
+		b.forget(addr)
 	}
 }
 
 // rest keeps an address from being dialled for a while; it is alive, and its
 // rank stays.
 func (b *book) rest(now time.Time, addr string, d time.Duration) {
-	if e, ok := b.byAddr[addr]; ok && e.next.Before(now.Add(d)) {
-		e.next = now.Add(d)
+	if e, until := b.find(addr), b.clock(now)+d; e != nil && e.next < until {
+		e.next = until
 	}
 }
 
 // mayDial reports whether the address does not rest.
 func (b *book) mayDial(now time.Time, addr string) bool {
-	e, ok := b.byAddr[addr]
-	return !ok || !e.next.After(now)
+	e := b.find(addr)
+	return e == nil || e.next <= b.clock(now)
 }
 
 // pick chooses at random among the best-ranked addresses that may be dialled
 // now and that skip does not refuse.
 func (b *book) pick(now time.Time, rng *rand.Rand, skip func(Contact) bool) (Contact, bool) {
 	var best *entry
-	ties := 0
-	for _, e := range b.entries {
-		if e.next.After(now) || (best != nil && e.fails > best.fails) || skip(e.Contact) {
+	ties, clock := 0, b.clock(now)
+	for i := range b.entries {
+		e := &b.entries[i]
+		if e.next > clock || (best != nil && e.fails > best.fails) || skip(e.Contact) {
 			continue
 		}
 		if best == nil || e.fails < best.fails {
@@ -171,12 +190,13 @@ func (b *book) pick(now time.Time, rng *rand.Rand, skip func(Contact) bool) (Con
 
 // soonest is when the next resting address may be dialled again.
 func (b *book) soonest(now time.Time, skip func(Contact) bool) (at time.Time, ok bool) {
-	for _, e := range b.entries {
-		if e.next.After(now) && (!ok || e.next.Before(at)) && !skip(e.Contact) {
-			at, ok = e.next, true
+	clock, next := b.clock(now), time.Duration(0)
+	for i := range b.entries {
+		if e := &b.entries[i]; e.next > clock && (!ok || e.next < next) && !skip(e.Contact) {
+			next, ok = e.next, true
 		}
 	}
-	return at, ok
+	return b.began.Add(next), ok
 }
 
 // sample appends up to n contacts, chosen at random among those that have not
@@ -188,7 +208,7 @@ func (b *book) sample(list []Contact, n int, rng *rand.Rand, skip func(Contact) 
 	start := rng.IntN(len(b.entries))
 	step := coprime(len(b.entries), rng)
 	for i := 0; i < len(b.entries) && n > 0; i++ {
-		e := b.entries[(start+i*step)%len(b.entries)]
+		e := &b.entries[(start+i*step)%len(b.entries)]
 		if e.fails == 0 && !skip(e.Contact) && !has(list, e.Addr) {
 			list = append(list, e.Contact)
 			n--

@@ -22,7 +22,54 @@ func contact(n int) Contact { return Contact{nodeID(n), addr(n)} }
 
 func nobody(Contact) bool { return false }
 
-func (b *book) has(n int) bool { return b.byAddr[addr(n)] != nil }
+func (b *book) has(n int) bool { return b.find(addr(n)) != nil }
+
+// check: every entry is found under its address, and nothing else is.
+func (b *book) check(t *testing.T) {
+	t.Helper()
+	for i := range b.entries {
+		if at := b.byAddr.find(b.entries, b.entries[i].Addr); at != i {
+			t.Errorf("entry %d is found at %d", i, at)
+		}
+	}
+	if n := b.byAddr.len(); n != len(b.entries) {
+		t.Errorf("%d addresses, %d entries", n, len(b.entries))
+	}
+}
+
+func (x *index) len() (n int) {
+	for _, p := range x.slots {
+		n += int(min(p.at, 1))
+	}
+	return n
+}
+
+// TestAddressesAreFoundWhereverTheyMeet learns and forgets addresses that all
+// have one place in the index, and some that have their own.
+func TestAddressesAreFoundWhereverTheyMeet(t *testing.T) {
+	var names []string
+	for i := 0; len(names) < 100; i++ {
+		if a := fmt.Sprint(i); hashOf(a)&127 == 126 || i%300 == 0 {
+			names = append(names, a)
+		}
+	}
+	b, rng := newBook(80), newRand(1)
+	known := make(map[string]bool)
+	for range 3000 {
+		a := names[rng.IntN(len(names))]
+		if b.find(a) == nil == known[a] {
+			t.Fatalf("%s is known: %v", a, known[a])
+		}
+		if known[a] {
+			b.forget(a)
+			delete(known, a)
+		} else if len(known) < 80 {
+			b.learn(Contact{Addr: a}, rng)
+			known[a] = true
+		}
+		b.check(t)
+	}
+}
 
 func TestBookPicksTheBestRanked(t *testing.T) {
 	b, rng := newBook(10), newRand(1)
@@ -140,9 +187,7 @@ func TestRoomInTheBook(t *testing.T) {
 	if b.learn(contact(30), rng) {
 		t.Error("an address that works made room for hearsay")
 	}
-	if len(b.byAddr) != len(b.entries) {
-		t.Errorf("%d addresses, %d entries", len(b.byAddr), len(b.entries))
-	}
+	b.check(t)
 }
 
 // A node that came back at another address has told it itself.
@@ -157,7 +202,7 @@ func TestStaleAddressOfTheSameNodeIsReplaced(t *testing.T) {
 	// Hearsay replaces nothing.
 	b.learn(Contact{nodeID(2), addr(8)}, rng)
 	b.learn(Contact{nodeID(9), addr(7)}, rng)
-	if !b.has(2) || b.byAddr[addr(7)].ID != nodeID(1) {
+	if !b.has(2) || b.find(addr(7)).ID != nodeID(1) {
 		t.Error("hearsay replaced what the node itself had told")
 	}
 }

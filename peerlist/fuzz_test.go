@@ -127,8 +127,8 @@ func (b *bench) check(seed uint64) {
 		b.t.Fatalf("seed %d: %d neighbours, %d links up", seed, len(b.active), len(b.up))
 	case len(b.active)+b.requests() > b.cfg.MaxPeers:
 		b.t.Fatalf("seed %d: %d neighbours and %d requests, of %d", seed, len(b.active), b.requests(), b.cfg.MaxPeers)
-	case len(b.book.entries) > b.cfg.BookSize || len(b.book.entries) != len(b.book.byAddr):
-		b.t.Fatalf("seed %d: %d entries and %d addresses in the book", seed, len(b.book.entries), len(b.book.byAddr))
+	case len(b.book.entries) > b.cfg.BookSize || len(b.book.entries) != b.book.byAddr.len():
+		b.t.Fatalf("seed %d: %d entries and %d addresses in the book", seed, len(b.book.entries), b.book.byAddr.len())
 	case len(b.lookers) > 2*replySample:
 		b.t.Fatalf("seed %d: %d lookers", seed, len(b.lookers))
 	}

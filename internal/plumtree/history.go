@@ -25,8 +25,9 @@ const (
 	// few bytes would take a hundred times the bound.
 	eventCost = 128
 
-	slab  = 64       // events allocated at once
-	chunk = 32 << 10 // bytes of bodies allocated at once
+	slab       = 51       // events allocated at once: 4 KiB
+	firstChunk = 512      // bytes of bodies allocated at once, to begin with: most nodes hear little
+	chunk      = 32 << 10 // and at most
 )
 
 // event takes an event from the slab, so that relaying does not allocate one by
@@ -46,11 +47,16 @@ func (h *history) copy(body []byte) []byte {
 		return append([]byte(nil), body...)
 	}
 	if len(body) > cap(h.bodies)-len(h.bodies) {
-		h.bodies = make([]byte, 0, chunk)
+		h.bodies = make([]byte, 0, min(max(firstChunk, 2*cap(h.bodies), 8*len(body)), chunk))
 	}
 	start := len(h.bodies)
 	h.bodies = append(h.bodies, body...)
 	return h.bodies[start:len(h.bodies):len(h.bodies)]
+}
+
+// age is how long ago an event was emitted.
+func (t *Tree) age(now time.Time, e *Event) time.Duration {
+	return time.Duration(t.moment(now) - e.born)
 }
 
 // end is the position after the newest entry.
@@ -89,7 +95,7 @@ func (t *Tree) store(now time.Time, s *stream, e *Event) {
 func (t *Tree) expireHistory(now time.Time) {
 	for {
 		e := t.history.oldest()
-		if e == nil || now.Sub(e.Born) <= t.cfg.HistoryAge {
+		if e == nil || t.age(now, e) <= t.cfg.HistoryAge {
 			return
 		}
 		t.evict()
@@ -102,7 +108,7 @@ func (t *Tree) evict() {
 		t.places -= len(s.events)
 		s.drop(x.event.Seq)
 		t.places += len(s.events)
-		s.forgets(x.event.Born)
+		s.forgets(x.event.born)
 	}
 }
 
@@ -122,7 +128,7 @@ func (t *Tree) hasPlaces(now time.Time, s *stream, seq uint64) bool {
 		return false
 	}
 	t.release(s)
-	s.forgets(now)
+	s.forgets(t.moment(now))
 	return true
 }
 

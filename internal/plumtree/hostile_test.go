@@ -198,13 +198,13 @@ func TestManyOriginsAreForgotten(t *testing.T) {
 		b.pass(time.Millisecond)
 		b.delivered, b.sent = b.delivered[:0], nil
 	}
-	if len(b.streams) != maxStreams || len(b.order) != maxStreams {
-		t.Errorf("%d origins are remembered", len(b.streams))
+	if b.streams.used != maxStreams || len(b.order) != maxStreams {
+		t.Errorf("%d origins are remembered", b.streams.used)
 	}
-	if b.streams[b.cfg.Self] != b.own || b.order[0] != b.own {
+	if b.streams.find(b.cfg.Self) != b.own || b.order[0] != b.own {
 		t.Error("our own numbers were forgotten")
 	}
-	if s, ok := b.streams[talker]; !ok || s.next != seq+1 {
+	if s := b.streams.find(talker); s == nil || s.next != seq+1 {
 		t.Error("an origin that speaks all the time was forgotten")
 	}
 	b.gossip(1, talker, seq)

@@ -10,7 +10,8 @@ import (
 type Message interface{ broadcast() }
 
 // Gossip carries one event. The driver may reuse the struct and Body's memory
-// after Handle returns: the tree copies what it keeps.
+// after Handle returns, as long as Config.KeepBodies does not say otherwise: the
+// tree copies what it keeps.
 type Gossip struct {
 	Origin ident.Origin
 	Seq    uint64        // counts this origin's events from 1

@@ -1,6 +1,7 @@
 package plumtree
 
 import (
+	"encoding/binary"
 	"slices"
 	"time"
 
@@ -98,7 +99,11 @@ func (l *link) unknown(news []Range) []Range {
 
 // hasTold finds the announcements of the peer that cover an event or end at it.
 func (l *link) hasTold(o ident.Origin, seq uint64) *Range {
-	for i := range l.known {
+	name := nameOf(o)
+	for i, n := range l.names[:len(l.known)] {
+		if n != name {
+			continue
+		}
 		if k := &l.known[i]; k.From <= seq && seq <= k.To && k.Origin == o {
 			return k
 		}
@@ -113,12 +118,16 @@ func (l *link) hears(r Range) {
 		return
 	}
 	if len(l.known) < maxKnown {
+		l.names[len(l.known)] = nameOf(r.Origin)
 		l.known = append(l.known, r)
 		return
 	}
-	l.known[l.oldest] = r
+	l.known[l.oldest], l.names[l.oldest] = r, nameOf(r.Origin)
 	l.oldest = (l.oldest + 1) % maxKnown
 }
+
+// nameOf is enough of an origin to tell most from each other.
+func nameOf(o ident.Origin) uint32 { return binary.LittleEndian.Uint32(o.ID[:]) }
 
 // since is what came from a position in the history's log on.
 func (t *Tree) since(position uint64) (ranges []Range) {
@@ -301,7 +310,7 @@ func (t *Tree) giveUp(now time.Time, s *stream, out Out) {
 		t.complete(s)
 		return
 	}
-	s.forgets(now)
+	s.forgets(t.moment(now))
 	t.Stats.Gaps++
 	out.Gap(Range{s.origin, s.next, to})
 	t.skip(now, s, to, out)
@@ -353,7 +362,7 @@ func (t *Tree) serve(now time.Time, l *link, out Out) {
 				room -= serveCost
 				continue
 			}
-			out.Push(l.id, e, now.Sub(e.Born))
+			out.Push(l.id, e, t.age(now, e))
 			r.From++
 			room -= len(e.Body) + serveCost
 		}
@@ -368,25 +377,25 @@ func (t *Tree) serve(now time.Time, l *link, out Out) {
 // find is the first event of a request, or why a run of them does not come. The
 // run may go beyond the request, to say at once how far it is in vain.
 func (t *Tree) find(now time.Time, r request) (*Event, *Miss) {
-	s, ok := t.streams[r.Origin]
-	if !ok {
+	s := t.streams.find(r.Origin)
+	if s == nil {
 		return nil, &Miss{Range: r.Range}
 	}
 	e := s.at(r.From)
-	since := r.bornAfter.Add(-bornSlack)
-	if e != nil && !e.Born.Before(since) {
+	since := t.moment(r.bornAfter.Add(-bornSlack))
+	if e != nil && e.born >= since {
 		return e, nil
 	}
 	miss := &Miss{Range: Range{r.Origin, r.From, r.From + 1}}
 	to := &miss.Range.To
 	switch {
 	case e != nil:
-		youngest := e.Born
-		for x := s.at(*to); x != nil && x.Born.Before(since); x = s.at(*to) {
-			youngest = later(youngest, x.Born)
+		youngest := e.born
+		for x := s.at(*to); x != nil && x.born < since; x = s.at(*to) {
+			youngest = max(youngest, x.born)
 			*to++
 		}
-		miss.Why, miss.Age = Gone, now.Sub(youngest)
+		miss.Why, miss.Age = Gone, time.Duration(t.moment(now)-youngest)
 	case r.From >= s.next:
 		for *to < r.To && *to < s.end() && s.at(*to) == nil {
 			*to++
@@ -395,7 +404,7 @@ func (t *Tree) find(now time.Time, r request) (*Event, *Miss) {
 			*to = max(*to, r.To)
 		}
 	default:
-		miss.Why, miss.Age = Gone, min(now.Sub(s.forgot), maxAge)
+		miss.Why, miss.Age = Gone, min(time.Duration(t.moment(now)-s.forgot), maxAge)
 		*to = max(*to, s.base) // nothing is held below base
 		end := s.base + uint64(len(s.events))
 		for *to < end && s.at(*to) == nil {
@@ -410,15 +419,15 @@ func (t *Tree) find(now time.Time, r request) (*Event, *Miss) {
 
 // onMiss takes the news that some events do not come from this neighbour.
 func (t *Tree) onMiss(now time.Time, l *link, m *Miss, out Out) {
-	s, ok := t.streams[m.Range.Origin]
-	if !ok || s == t.own || s.repair == nil || s.asked != l.id {
+	s := t.streams.find(m.Range.Origin)
+	if s == nil || s == t.own || s.repair == nil || s.asked != l.id {
 		return
 	}
 	born := now.Add(-m.Age)
 	if m.Why == Gone && !s.delivered && (!born.After(t.started) || m.Age >= maxAge) {
 		// Older than we are: nothing is lost.
 		if m.Range.From <= s.next && m.Range.To > s.next {
-			s.forgets(born)
+			s.forgets(t.moment(born))
 			to := min(m.Range.To, s.high)
 			if held := s.firstHeld(); held > 0 {
 				to = min(to, held)
@@ -448,13 +457,6 @@ func (t *Tree) onMiss(now time.Time, l *link, m *Miss, out Out) {
 	t.pull(now, s, out)
 }
 
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}
-
 // firstHeld is the first number from next on that is held, or 0.
 func (s *stream) firstHeld() uint64 {
 	for seq := max(s.next, s.base); seq < s.end(); seq++ {
@@ -466,8 +468,4 @@ func (s *stream) firstHeld() uint64 {
 }
 
 // forgets notes that an event born at that time is not held (any more).
-func (s *stream) forgets(born time.Time) {
-	if born.After(s.forgot) {
-		s.forgot = born
-	}
-}
+func (s *stream) forgets(born moment) { s.forgot = max(s.forgot, born) }

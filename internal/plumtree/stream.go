@@ -1,6 +1,7 @@
 package plumtree
 
 import (
+	"math"
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/ident"
@@ -12,19 +13,30 @@ import (
 // held covers the numbers from base on. Below next every event was delivered
 // (or given up), whether held or not; from next on exactly the held ones were
 // received, and wait for those before them.
+//
+// There is one for each origin that a node has ever heard of, so its size counts.
 type stream struct {
 	origin ident.Origin
 	next   uint64 // the next event to deliver
 	high   uint64 // one past the highest number that is known to exist
 	base   uint64
 	events []*Event  // [0] is number base; nil where not held
-	heard  time.Time // last new event
+	one    [1]*Event // the room of events for as long as it is enough, as it mostly is
+	heard  moment    // last new event
 
-	delivered bool      // some event was: what follows was emitted while we were alive
-	forgot    time.Time // no event below next that is not held was born later
+	delivered bool   // some event was: what follows was emitted while we were alive
+	forgot    moment // no event below next that is not held was born later
 
 	*repair // while events in [next, high) are missing
 }
+
+// moment is a time, as the nanoseconds since the tree was made: a third of a
+// time.Time, and the collector of garbage does not look at it.
+type moment int64
+
+const longAgo moment = math.MinInt64 / 2
+
+func (t *Tree) moment(at time.Time) moment { return moment(at.Sub(t.started)) }
 
 // repair is how the missing events of a stream are looked for. Most streams miss
 // nothing most of the time, so it is apart from them.
@@ -52,6 +64,7 @@ func (s *stream) has(seq uint64) bool { return seq < s.next || s.at(seq) != nil 
 func (s *stream) put(e *Event) {
 	if len(s.events) == 0 {
 		s.base = e.Seq
+		s.events = s.one[:0]
 	}
 	if e.Seq < s.base { // earlier than all we hold, later than all we delivered
 		shift := s.base - s.next // down to next at once, lest we come here for each
@@ -164,14 +177,13 @@ func (s *stream) progress(now time.Time, cfg Config) {
 // taken to have begun with event 1; whoever is asked for what came before we
 // were alive says so.
 func (t *Tree) stream(now time.Time, o ident.Origin) *stream {
-	if s, ok := t.streams[o]; ok {
+	if s := t.streams.find(o); s != nil {
 		return s
 	}
 	if len(t.order) >= maxStreams {
 		t.forgetStream()
 	}
-	s := &stream{origin: o, next: 1, high: 1, heard: now}
-	t.streams[o] = s
+	s := t.streams.add(stream{origin: o, next: 1, high: 1, heard: t.moment(now), forgot: longAgo})
 	t.order = append(t.order, s)
 	return s
 }
@@ -181,13 +193,13 @@ func (t *Tree) stream(now time.Time, o ident.Origin) *stream {
 func (t *Tree) forgetStream() {
 	victim := 1
 	for i := 1; i < min(len(t.order), 64); i++ {
-		if t.order[i].heard.Before(t.order[victim].heard) {
+		if t.order[i].heard < t.order[victim].heard {
 			victim = i
 		}
 	}
 	s := t.order[victim]
 	t.complete(s)
 	t.release(s)
-	delete(t.streams, s.origin)
+	t.streams.remove(s)
 	t.order = append(t.order[:victim], t.order[victim+1:]...)
 }

@@ -43,11 +43,10 @@ type Out interface {
 type Event struct {
 	Origin ident.Origin
 	Seq    uint64
-	Round  uint8     // hops that it made to get here; 0 at its origin
-	Born   time.Time // when it was emitted, in this node's time
-	Body   []byte    // name and payload
-
-	via ident.Link // on which it came first; 0 at its origin
+	Round  uint8      // hops that it made to get here; 0 at its origin
+	Body   []byte     // name and payload
+	born   moment     // when it was emitted, in this node's time
+	via    ident.Link // on which it came first; 0 at its origin
 }
 
 // Config sets a [Tree] up. Fields left zero take the defaults.
@@ -81,6 +80,10 @@ type Config struct {
 	// Heard is what [Tree.Heard] gave at the end of an earlier life of this
 	// node: it is not delivered again.
 	Heard []Range
+
+	// KeepBodies says that nobody changes the body of a Gossip, nor uses its
+	// memory again: the tree keeps it as it is, and makes no copy.
+	KeepBodies bool
 
 	// NoSync leaves out what a link begins with: telling each other what one
 	// holds. For measurements: what a split held up is lost then.
@@ -155,8 +158,8 @@ type Tree struct {
 	cfg     Config
 	started time.Time
 	links   []link
-	streams map[ident.Origin]*stream // look-ups only
-	order   []*stream                // the same, oldest first
+	streams streams
+	order   []*stream // the same, oldest first
 	own     *stream
 	alone   uint64 // own events from here on were emitted with no neighbour
 	history history
@@ -187,9 +190,10 @@ type link struct {
 }
 
 type dealings struct {
-	serve  []request // pulls of the peer that are not served yet
-	known  []Range   // the latest that the peer announced: no need to tell it
-	oldest int       // of known, once there are maxKnown
+	serve  []request        // pulls of the peer that are not served yet
+	known  []Range          // the latest that the peer announced: no need to tell it
+	oldest int              // of known, once there are maxKnown
+	names  [maxKnown]uint32 // of the origins in known: two lines of the cache to look through, not twenty
 
 	isNew    bool  // it came up since the last pulse
 	isPruned bool  // the peer was told so, since it was eager
@@ -204,13 +208,13 @@ type request struct {
 
 // NewTree makes the machine of one node, born at now.
 func NewTree(now time.Time, cfg Config) *Tree {
-	t := &Tree{cfg: cfg.withDefaults(), started: now, streams: make(map[ident.Origin]*stream)}
+	t := &Tree{cfg: cfg.withDefaults(), started: now, streams: newStreams()}
 	t.own = t.stream(now, t.cfg.Self)
 	t.alone = t.own.next
 	for _, r := range t.cfg.Heard {
 		s := t.stream(now, r.Origin)
 		s.next, s.high = r.To, r.To
-		s.forgets(now) // it was born before, and is not held
+		s.forgets(t.moment(now)) // it was born before, and is not held
 	}
 	return t
 }
@@ -231,7 +235,7 @@ func (t *Tree) Heard() []Range {
 // not be changed afterwards. This node does not deliver its own events.
 func (t *Tree) Emit(now time.Time, body []byte, out Out) uint64 {
 	e := t.history.event()
-	*e = Event{Origin: t.cfg.Self, Seq: t.own.next, Born: now, Body: body}
+	*e = Event{Origin: t.cfg.Self, Seq: t.own.next, born: t.moment(now), Body: body}
 	t.lead(now, out)
 	t.put(t.own, e)
 	t.own.next++
@@ -249,7 +253,7 @@ func (t *Tree) LinkUp(now time.Time, id ident.Link, out Out) {
 		// all others this is its beginning.
 		for seq := t.alone; seq < t.own.next; seq++ {
 			if e := t.own.at(seq); e != nil {
-				e.Born = now
+				e.born = t.moment(now)
 			}
 		}
 	}
@@ -377,7 +381,7 @@ func (t *Tree) Deadline() (at time.Time, ok bool) {
 		sooner(s.askAt)
 	}
 	if oldest := t.history.oldest(); oldest != nil {
-		sooner(oldest.Born.Add(t.cfg.HistoryAge + time.Second))
+		sooner(t.started.Add(time.Duration(oldest.born) + t.cfg.HistoryAge + time.Second))
 	}
 	return at, ok
 }
@@ -411,7 +415,7 @@ func (l *link) pushes() bool { return l.eager && !l.congested }
 // spread pushes a new event on the eager links and leaves the others to the
 // next announcement.
 func (t *Tree) spread(now time.Time, e *Event, from ident.Link, out Out) {
-	age := now.Sub(e.Born)
+	age := t.age(now, e)
 	for i := range t.links {
 		switch l := &t.links[i]; {
 		case l.id == from:
@@ -480,10 +484,14 @@ func (t *Tree) onGossip(now time.Time, l *link, g *Gossip, out Out) {
 		t.miss(now, s, l.id)
 		return
 	}
+	body := g.Body
+	if !t.cfg.KeepBodies {
+		body = t.history.copy(body)
+	}
 	e := t.history.event()
-	*e = Event{Origin: g.Origin, Seq: g.Seq, Round: g.Round, Born: now.Add(-max(g.Age, 0)), Body: t.history.copy(g.Body), via: l.id}
+	*e = Event{Origin: g.Origin, Seq: g.Seq, Round: g.Round, born: max(t.moment(now)-moment(max(g.Age, 0)), longAgo), Body: body, via: l.id}
 	t.put(s, e)
-	s.heard = now
+	s.heard = t.moment(now)
 	t.seeEvents(now, out)
 	t.store(now, s, e)
 	t.spread(now, e, l.id, out)

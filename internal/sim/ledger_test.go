@@ -121,33 +121,6 @@ func TestShortfall(t *testing.T) {
 	}
 }
 
-func TestQueueIsOrderedByTimeAndThenByNumber(t *testing.T) {
-	n := New(Config{Seed: 3})
-	var q queue
-	at := make(map[*Node]int64)
-	first := make(map[*Node]int)
-	for i := range 5000 {
-		node := &Node{}
-		at[node], first[node] = int64(n.Rand.IntN(500)), i
-		q.put(at[node], event{node: node})
-		if i%3 == 0 {
-			q.pop()
-		}
-	}
-	var last *Node
-	for len(q.keys) > 0 {
-		due, _ := q.next()
-		node := q.pop().node
-		if at[node] != due {
-			t.Fatal("another event comes out than was announced")
-		}
-		if last != nil && (at[node] < at[last] || at[node] == at[last] && first[node] < first[last]) {
-			t.Fatalf("%d of %d comes after %d of %d", first[node], at[node], first[last], at[last])
-		}
-		last = node
-	}
-}
-
 func TestHistogram(t *testing.T) {
 	var h Histogram
 	if h.Quantile(0.5) != 0 {

@@ -1,6 +1,9 @@
 package sim
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 )
 
@@ -25,86 +28,168 @@ const (
 )
 
 // queue is what is going to happen, earliest first, and in the order in which
-// it was put in where times are equal. The keys are a heap of four children a
-// node, apart from the events, so that sifting moves little and finds most of
-// it in one line of the cache.
+// it was put in where times are equal.
+//
+// It is a wheel of two rings, not a heap: most events are frames, which come
+// within milliseconds, and for which a heap pays with a walk through memory as
+// deep as the network is large. The near ring holds the slots of the block of
+// time under way, unsorted; a slot is sorted when its time has come. The far
+// ring holds the blocks after that one, and beyond is what neither has room for.
 type queue struct {
-	keys   []key
-	events []event
-	free   []int32 // places in events
-	count  uint64  // ever put in
+	due    []item // the slot under way, sorted; what is before head has happened
+	head   int
+	slot   int64 // its number: time in units of slots
+	left   int   // all events
+	nearby int   // those in near
+	near   [1 << nearBits]*chunk
+	far    [1 << farBits]*chunk
+	beyond []item
+	spare  *chunk
+	count  uint64 // ever put in
 }
 
-type key struct {
+// item is one line of the cache.
+type item struct {
 	at     int64 // virtual nanoseconds
 	number uint64
-	event  int32
+	event
 }
 
-func (k key) before(other key) bool {
-	return k.at < other.at || k.at == other.at && k.number < other.number
+// chunk is a part of a slot or a block that has not come yet. Slots differ much,
+// and each at another time: lists of their own would all grow as long as the
+// longest.
+type chunk struct {
+	next  *chunk
+	items []item // of room
+	room  [15]item
 }
+
+const (
+	slotBits = 16 // 66 µs: in a network of 10 000 some ten events
+	nearBits = 10 // 67 ms: longer than most links take
+	farBits  = 9  // 34 s: longer than most things are waited for
+)
 
 func (q *queue) put(at int64, e event) {
-	var place int32
-	if last := len(q.free) - 1; last >= 0 {
-		place = q.free[last]
-		q.free = q.free[:last]
-		q.events[place] = e
-	} else {
-		place = int32(len(q.events))
-		q.events = append(q.events, e)
-	}
 	q.count++
-	k := key{at, q.count, place}
-	q.keys = append(q.keys, k)
-	i := len(q.keys) - 1
-	for i > 0 {
-		parent := (i - 1) / 4
-		if !k.before(q.keys[parent]) {
-			break
+	q.left++
+	it := item{at, q.count, e}
+	switch slot := at >> slotBits; {
+	case slot <= q.slot:
+		q.insert(it)
+	case slot>>nearBits == q.slot>>nearBits:
+		q.add(&q.near[slot&(1<<nearBits-1)], it)
+		q.nearby++
+	case slot>>(nearBits+farBits) == q.slot>>(nearBits+farBits):
+		q.add(&q.far[slot>>nearBits&(1<<farBits-1)], it)
+	default:
+		q.beyond = append(q.beyond, it)
+	}
+}
+
+// insert puts an item into the slot under way. It is the youngest, so it comes
+// after all of its time.
+func (q *queue) insert(it item) {
+	q.due = append(q.due, it)
+	i := len(q.due) - 1
+	for ; i > q.head && it.at < q.due[i-1].at; i-- {
+		q.due[i] = q.due[i-1]
+	}
+	q.due[i] = it
+}
+
+// add puts an item into a slot or a block, in no order.
+func (q *queue) add(list **chunk, it item) {
+	c := *list
+	if c == nil || len(c.items) == len(c.room) {
+		if c = q.spare; c != nil {
+			q.spare = c.next
+		} else {
+			c = new(chunk)
 		}
-		q.keys[i] = q.keys[parent]
-		i = parent
+		c.next, c.items = *list, c.room[:0]
+		*list = c
 	}
-	q.keys[i] = k
+	c.items = append(c.items, it)
 }
 
-// next is when the earliest event happens.
-func (q *queue) next() (at int64, ok bool) {
-	if len(q.keys) == 0 {
-		return 0, false
+// take empties a slot or a block.
+func (q *queue) take(list **chunk, each func(items []item)) {
+	for c := *list; c != nil; {
+		each(c.items)
+		clear(c.items)
+		next := c.next
+		c.next, q.spare = q.spare, c
+		c = next
 	}
-	return q.keys[0].at, true
+	*list = nil
 }
 
+// next is when the earliest event happens; not ok if that is after a time.
+func (q *queue) next(until int64) (at int64, ok bool) {
+	for q.head == len(q.due) {
+		q.due, q.head = q.due[:0], 0
+		if q.left == 0 || q.slot >= until>>slotBits {
+			return 0, false
+		}
+		q.turn(until >> slotBits)
+	}
+	at = q.due[q.head].at
+	return at, at <= until
+}
+
+// turn goes on to the next slot, or past some that are empty, but not past last.
+func (q *queue) turn(last int64) {
+	if q.nearby == 0 {
+		q.slot = min(q.slot|(1<<nearBits-1), last-1)
+	}
+	q.slot++
+	if q.slot&(1<<nearBits-1) == 0 {
+		if q.slot&(1<<(nearBits+farBits)-1) == 0 {
+			q.bringFar()
+		}
+		q.bringNear()
+	}
+	q.take(&q.near[q.slot&(1<<nearBits-1)], func(items []item) { q.due = append(q.due, items...) })
+	q.nearby -= len(q.due)
+	slices.SortFunc(q.due, func(a, b item) int {
+		if a.at != b.at {
+			return cmp.Compare(a.at, b.at)
+		}
+		return cmp.Compare(a.number, b.number)
+	})
+}
+
+// bringNear spreads the block that begins over the near ring.
+func (q *queue) bringNear() {
+	q.take(&q.far[q.slot>>nearBits&(1<<farBits-1)], func(items []item) {
+		for _, it := range items {
+			q.add(&q.near[it.at>>slotBits&(1<<nearBits-1)], it)
+		}
+		q.nearby += len(items)
+	})
+}
+
+// bringFar spreads what was beyond the far ring over it, when that begins anew.
+func (q *queue) bringFar() {
+	items := q.beyond
+	q.beyond = nil
+	for _, it := range items {
+		if block := it.at >> (slotBits + nearBits); block>>farBits == q.slot>>(nearBits+farBits) {
+			q.add(&q.far[block&(1<<farBits-1)], it)
+		} else {
+			q.beyond = append(q.beyond, it)
+		}
+	}
+}
+
+// pop takes the event out that next told of.
 func (q *queue) pop() event {
-	first := q.keys[0]
-	last := len(q.keys) - 1
-	k := q.keys[last]
-	q.keys = q.keys[:last]
-	for i := 0; last > 0; {
-		least := 4*i + 1
-		if least >= last {
-			q.keys[i] = k
-			break
-		}
-		end := min(least+4, last)
-		for c := least + 1; c < end; c++ {
-			if q.keys[c].before(q.keys[least]) {
-				least = c
-			}
-		}
-		if !q.keys[least].before(k) {
-			q.keys[i] = k
-			break
-		}
-		q.keys[i] = q.keys[least]
-		i = least
-	}
-	e := q.events[first.event]
-	q.events[first.event] = event{}
-	q.free = append(q.free, first.event)
+	it := &q.due[q.head]
+	e := it.event
+	*it = item{}
+	q.head++
+	q.left--
 	return e
 }
 

@@ -6,7 +6,7 @@
 // that crash with or without a reset, that stall, or that nobody can dial.
 //
 // There is no goroutine and no clock. One seed gives one run: what happens next
-// is the earliest entry of one heap, ordered by time and then by number. What is
+// is the earliest entry of one queue, ordered by time and then by number. What is
 // not simulated is bandwidth: a link carries any number of frames at once, so
 // no outbox is ever full.
 package sim
@@ -160,6 +160,7 @@ func (n *Net) Restart(node *Node) {
 	cfg.Addr = node.Addr
 	cfg.Seeds = node.seeds
 	cfg.Rand = rand.New(rand.NewPCG(n.Rand.Uint64(), n.Rand.Uint64()))
+	cfg.Tree.KeepBodies = !n.cfg.Wire // all nodes hold one
 	n.ids[node.ID] = node
 	node.life++
 	node.Alive, node.silent = true, false
@@ -186,8 +187,8 @@ func (n *Net) RunUntil(d time.Duration, done func() bool) bool {
 	end := n.t + int64(d)
 	check := n.t
 	for n.broken == nil {
-		at, ok := n.queue.next()
-		if !ok || at > end {
+		at, ok := n.queue.next(end)
+		if !ok {
 			break
 		}
 		if done != nil && at >= check {
