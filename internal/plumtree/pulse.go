@@ -251,19 +251,24 @@ func (t *Tree) loseParent(out Out) {
 		return
 	}
 	for i := range t.links {
-		if l := &t.links[i]; !l.eager {
+		// A link that the pulse is about to show to be lazy is asked for too.
+		if l := &t.links[i]; !l.eager || !p.settleAt.IsZero() {
 			t.makeEager(l, out)
+			t.keep(l)
 			t.Stats.Grafts++
 			out.Send(l.id, &Graft{Eager: true})
 		}
 	}
 }
 
+// keep lets a link stay as it is, whatever the pulse has shown of it.
+func (t *Tree) keep(l *link) { l.crossed, l.isNew = 0, true }
+
 // adopt takes a neighbour as a child. If it is our parent, it has lost its own
 // way, and we need another.
 func (t *Tree) adopt(l *link, out Out) {
 	wasParent := l.id == t.pulse.parent
-	l.role, l.crossed = child, 0
+	l.role, l.crossed, l.isNew = child, 0, false
 	if wasParent {
 		t.loseParent(out)
 	}

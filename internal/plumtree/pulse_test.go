@@ -228,6 +228,39 @@ func TestLostParentIsReplacedByWhoIsNearerToTheRoot(t *testing.T) {
 	b.want(b.take(2))
 }
 
+// The way is lost before the pulse has come on all links: what it showed so far
+// must not take the last ones away.
+func TestParentLostWhileThePulseIsUnderWay(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1, 2, 3)
+	b.get(1, pulseOf(7, 1, 3))
+	b.get(2, pulseOf(7, 1, 5))
+	b.take(2)
+	b.take(3)
+	b.Tree.LinkDown(b.now, 1, b)
+	b.want(b.take(2), &Graft{Eager: true})
+	b.want(b.take(3), &Graft{Eager: true})
+	b.pass(time.Second)
+	for _, id := range []ident.Link{2, 3} {
+		if l := b.link(id); !l.eager {
+			t.Errorf("link %d is lazy", id)
+		}
+	}
+	// And so it is seen from the other end.
+	b = newBench(t, Config{})
+	b.up(1, 2, 3)
+	b.get(1, pulseOf(7, 1, 3))
+	b.get(2, pulseOf(7, 1, 5))
+	b.get(2, &Graft{Eager: true})
+	b.get(3, pulseOf(7, 1, 5))
+	b.get(3, &Graft{Eager: true, Parent: true})
+	b.pass(time.Second)
+	if l := b.link(2); l.role != stray || !l.eager {
+		t.Errorf("link 2: role %d, eager %v", l.role, l.eager)
+	}
+	b.wantRoles(map[ident.Link]role{1: parent, 3: child})
+}
+
 // However many pulses somebody makes up, few are passed on.
 func TestPulsesAreBounded(t *testing.T) {
 	b := newBench(t, Config{})

@@ -334,6 +334,7 @@ func (t *Tree) skip(now time.Time, s *stream, to uint64, out Out) {
 func (t *Tree) onGraft(now time.Time, l *link, g *Graft, out Out) {
 	if g.Eager {
 		t.makeEager(l, out)
+		t.keep(l)
 	}
 	if g.Parent {
 		t.adopt(l, out)

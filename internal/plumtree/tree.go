@@ -398,7 +398,7 @@ func (t *Tree) Eager(yield func(ident.Link) bool) {
 // IsInUse reports whether a link is part of the tree on which events travel now.
 func (t *Tree) IsInUse(now time.Time, id ident.Link) bool {
 	l := t.link(id)
-	return l != nil && l.role != stray && now.Sub(t.pulse.at) < pulseLasts
+	return l != nil && (l.role != stray || id == t.pulse.parent) && now.Sub(t.pulse.at) < pulseLasts
 }
 
 func (t *Tree) link(id ident.Link) *link {
