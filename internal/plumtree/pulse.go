@@ -66,15 +66,15 @@ const (
 	maxTaken = 16
 )
 
-// beats reports whether a pulse takes the place of the last one.
+// isBeatenBy reports whether a pulse takes the place of the last one.
 func (p *pulse) isBeatenBy(now time.Time, m *Pulse) bool {
 	switch {
-	case p.at.IsZero():
-		return true
+	case p.at.IsZero(), now.Sub(p.at) >= pulseLasts:
+		return true // whatever the last one said, of itself or falsely
 	case m.Root == p.root:
 		return m.Count > p.count
-	case now.Sub(p.at) >= pulseLasts || m.Rank != p.rank:
-		return now.Sub(p.at) >= pulseLasts || m.Rank > p.rank
+	case m.Rank != p.rank:
+		return m.Rank > p.rank
 	}
 	if c := bytes.Compare(m.Root.ID[:], p.root.ID[:]); c != 0 {
 		return c < 0

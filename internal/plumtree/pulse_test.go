@@ -271,7 +271,8 @@ func TestPulsesAreBounded(t *testing.T) {
 	if got := b.pulses(2); len(got) != maxTaken {
 		t.Errorf("%d of 1000 were passed on", len(got))
 	}
-	b.pass(pulseEvery)
+	b.get(1, pulseOf(7, 1<<62, 1)) // which no other one would ever beat
+	b.pass(pulseLasts)
 	b.get(1, pulseOf(7, 2000, 1))
 	if got := b.pulses(2); len(got) != 1 {
 		t.Errorf("then %d of 1", len(got))
