@@ -25,7 +25,7 @@ type Actor struct {
 
 	Joined bool               // it has had a neighbour
 	Told   map[Kind]int       // how often it reported each kind
-	Gaps   map[string]int     // how often it was told of a gap, by origin
+	Gaps   map[string]string  // which numbers it was told are lost, by origin; the last time
 	Gone   bool               // the process has ended
 	Killed bool               // by us
 	Paused bool               // by us
@@ -69,7 +69,7 @@ func newActor(seat int) *Actor {
 	return &Actor{
 		Seat:   seat,
 		Told:   make(map[Kind]int),
-		Gaps:   make(map[string]int),
+		Gaps:   make(map[string]string),
 		first:  make(map[Kind]time.Time),
 		latest: make(map[*Actor]int),
 		log:    new(bytes.Buffer),
@@ -139,7 +139,7 @@ func (a *Actor) take(n news, now time.Time) {
 	case Parted:
 		a.Ends = append(a.Ends, End{Peer: r.Node, Why: r.Text})
 	case Gap:
-		a.Gaps[r.Node]++
+		a.Gaps[r.Node] = r.Text
 	case Failed:
 		a.failures = append(a.failures, r.Text)
 	}

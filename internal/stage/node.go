@@ -34,7 +34,7 @@ type Report struct {
 	Node  string   `json:"node,omitempty"`  // Up: its id; Parted: of whom, shortened; Gap: the origin
 	Addr  string   `json:"addr,omitempty"`  // Up: where it listens
 	Links []string `json:"links,omitempty"` // Linked: the ids of all neighbours now
-	Text  string   `json:"text,omitempty"`  // Heard: what; Parted, Failed: why
+	Text  string   `json:"text,omitempty"`  // Heard: what; Gap: which numbers; Parted, Failed: why
 }
 
 // Kind is what a report is about.
@@ -137,7 +137,9 @@ func runNode(argument string, orders io.Reader, reports *reporter) error {
 	node.OnSeedLost(func(smoke.SeedLost) { reports.send(Report{Is: SeedLost}) })
 	node.OnNetsplit(func(smoke.Netsplit) { reports.send(Report{Is: Netsplit}) })
 	node.OnHeal(func(smoke.Heal) { reports.send(Report{Is: Healed}) })
-	node.OnGap(func(g smoke.Gap) { reports.send(Report{Is: Gap, Node: g.Origin.String()}) })
+	node.OnGap(func(g smoke.Gap) {
+		reports.send(Report{Is: Gap, Node: g.Origin.String(), Text: fmt.Sprintf("%d to %d", g.From, g.To-1)})
+	})
 
 	if err := node.Start(); err != nil {
 		return err
