@@ -277,7 +277,7 @@ func TestNothingIsLeftAfterCtrlCOrPanic(t *testing.T) {
 				t.Errorf("left the namespaces %v", left)
 			}
 			for _, pid := range children {
-				if syscall.Kill(pid, 0) == nil {
+				if process, err := os.FindProcess(pid); err == nil && process.Signal(syscall.Signal(0)) == nil {
 					t.Errorf("left process %d", pid)
 				}
 			}

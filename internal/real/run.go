@@ -117,6 +117,16 @@ func (r *run) form(mark time.Duration) {
 	r.wait(r.settle)
 }
 
+// up waits until all who were started listen.
+func (r *run) up() {
+	if r.failed() {
+		return
+	}
+	if took, ok := r.cast.Until(r.ctx, time.Minute, r.cast.IsEverybodyUp); !ok {
+		r.try(fmt.Errorf("not all processes have listened in %v", took))
+	}
+}
+
 // wait lets time pass.
 func (r *run) wait(so time.Duration) {
 	if !r.failed() {

@@ -163,6 +163,7 @@ func (r *run) seedsReturn() {
 	for seat := range r.seeds {
 		r.enter(seat, port, "")
 	}
+	r.up()
 	r.within("newcomers joined", 5*time.Second, time.Now(), func() bool {
 		return !slices.ContainsFunc(newcomers, func(a *stage.Actor) bool { return len(a.Links) == 0 })
 	})
