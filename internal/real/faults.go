@@ -31,18 +31,21 @@ func (r *run) part(n int) [][]*stage.Actor {
 	return parts
 }
 
-// heal ends all cuts.
-func (r *run) heal() {
+// heal ends all cuts, and says when it began to.
+func (r *run) heal() (at time.Time) {
+	at = time.Now()
 	if !r.failed() {
 		r.try(r.lab.Heal())
 	}
+	return at
 }
 
 // crash kills processes. Silently: the network drops all from and to them first,
-// so that nobody hears a reset.
-func (r *run) crash(victims []*stage.Actor, silently bool) {
+// so that nobody hears a reset. It says when it began to.
+func (r *run) crash(victims []*stage.Actor, silently bool) (at time.Time) {
+	at = time.Now()
 	if r.failed() {
-		return
+		return at
 	}
 	r.faultNow()
 	for _, a := range victims {
@@ -52,6 +55,7 @@ func (r *run) crash(victims []*stage.Actor, silently bool) {
 		r.try(r.lab.Isolate(sidesOf(victims)...))
 	}
 	r.try(r.cast.Kill(victims...))
+	return at
 }
 
 // gone waits until killed processes have gone.
@@ -68,10 +72,11 @@ func (r *run) gone(victims []*stage.Actor) {
 }
 
 // cutOneWay lets so many links between neighbours, each of other nodes, carry
-// nothing any more from the first to the second.
-func (r *run) cutOneWay(n int) (links [][2]*stage.Actor) {
+// nothing any more from the first to the second. It says when it began to.
+func (r *run) cutOneWay(n int) (links [][2]*stage.Actor, at time.Time) {
+	at = time.Now()
 	if r.failed() {
-		return nil
+		return nil, at
 	}
 	r.faultNow()
 	hit := make(map[*stage.Actor]bool)
@@ -84,7 +89,7 @@ func (r *run) cutOneWay(n int) (links [][2]*stage.Actor) {
 			}
 		}
 	}
-	return links
+	return links, at
 }
 
 // stall has processes stand still, each for a time of its own, and returns when

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -66,8 +67,8 @@ func (r *run) split(n int, mark time.Duration) {
 		r.atMost("links across the cut at its end", float64(across), 0, "")
 	}
 	r.swallowed()
-	r.heal()
-	r.within("one component", mark, time.Now(), r.isOne)
+	healed := r.heal()
+	r.within("one component", mark, healed, r.isOne)
 	r.delivered(30 * time.Second)
 	r.wait(2 * r.linger) // for what would be told twice
 	r.toldOnce(r.apart > longCut)
@@ -79,8 +80,8 @@ func (r *run) halfDies(silently bool, mark time.Duration) {
 	r.form(10 * time.Second)
 	r.talk()
 	r.wait(2 * time.Second)
-	r.crash(r.some(r.ordinary(), float64(r.nodes)/2/float64(r.nodes-r.seeds)), silently)
-	r.within("one component", mark, time.Now(), r.isOne)
+	died := r.crash(r.some(r.ordinary(), float64(r.nodes)/2/float64(r.nodes-r.seeds)), silently)
+	r.within("one component", mark, died, r.isOne)
 	r.wait(r.linger)
 	r.delivered(10 * time.Second)
 	r.within("settled again", time.Minute, time.Now(), r.isSettled)
@@ -91,9 +92,9 @@ func (r *run) oneWay() {
 	r.form(10 * time.Second)
 	r.talk()
 	r.wait(2 * time.Second)
-	links := r.cutOneWay(1 + r.nodes/20)
+	links, cut := r.cutOneWay(1 + r.nodes/20)
 	r.tell("links cut", scenario.Number(len(links)), "")
-	r.within("dropped by both ends", 6*time.Second, time.Now(), func() bool {
+	r.within("dropped by both ends", 6*time.Second, cut, func() bool {
 		return !slices.ContainsFunc(links, func(l [2]*stage.Actor) bool {
 			return slices.Contains(l[0].Links, l[1].ID) || slices.Contains(l[1].Links, l[0].ID)
 		})
@@ -114,16 +115,19 @@ func (r *run) flap() {
 	r.talk()
 	r.wait(2 * time.Second)
 	r.faultNow()
-	start := r.before
-	for range r.rounds {
+	start, healed := maps.Clone(r.before), time.Time{}
+	for round := range r.rounds {
+		if round > 0 {
+			r.wait(r.beat)
+		}
 		r.part(2)
 		r.wait(r.beat)
-		r.heal()
-		r.wait(r.beat)
+		healed = r.heal()
 	}
+	r.within("one component", 10*time.Second, healed, r.isOne)
+	r.wait(r.linger) // for links that end late
+	r.before = start // what ended in any of the rounds counts
 	r.swallowed()
-	r.before = start
-	r.within("one component", 10*time.Second, time.Now(), r.isOne)
 	r.ends(float64(r.rounds))
 	r.delivered(20 * time.Second)
 	r.within("settled again", time.Minute, time.Now(), r.isSettled)
