@@ -134,24 +134,26 @@ func (r *run) toldOnce(isLong bool) {
 	r.atMost("programs not told once", float64(wrong), 0, example)
 }
 
-// kept says how many links ended that were between nodes that nothing was done
-// to, and by how many accidents.
+// kept says how many links ended by accident: of those that were hit, which
+// shows that something was done to them, and between all others, where none may.
 func (r *run) kept(hit []*stage.Actor) {
 	isHit := func(peer string) bool {
 		return slices.ContainsFunc(hit, func(a *stage.Actor) bool { return strings.HasPrefix(a.ID, peer) })
 	}
-	lost, example := 0, ""
+	expected, lost, example := 0, 0, ""
 	for _, a := range r.cast.Alive() {
-		if slices.Contains(hit, a) {
-			continue
-		}
 		for _, end := range a.Ends[r.before[a].ends:] {
-			if end.IsAccident() && !isHit(end.Peer) {
+			switch {
+			case !end.IsAccident():
+			case slices.Contains(hit, a) || isHit(end.Peer):
+				expected++
+			default:
 				lost++
 				example = fmt.Sprintf("node %d lost %s: %s", a.Seat, end.Peer, end.Why)
 			}
 		}
 	}
+	r.tell("links lost by those hit, both ends", scenario.Number(expected), "")
 	r.atMost("links lost between healthy nodes", float64(lost), 0, example)
 }
 
