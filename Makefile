@@ -4,13 +4,15 @@ GO       ?= go
 FUZZTIME ?= 30s
 # How long the tests of one package may take before Go ends them with stacks.
 TIMEOUT  ?= 10m
+# What `make real` is to do: names of scenarios and flags. REAL=-h lists them.
+REAL     ?=
 # Where a program of ours may run: each is built and vetted by `make lint`.
 SYSTEMS  := linux/amd64 linux/arm64 darwin/arm64 windows/amd64
 
 # Packages that start goroutines: their tests look for leaked ones.
 CONCURRENT = $(shell grep -rl --include='*_test.go' 'goleak\.Verify' . | xargs -n 1 dirname | sort -u)
 
-.PHONY: help run demo test race proof lint fmt fuzz
+.PHONY: help run demo test race proof real lint fmt fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +36,11 @@ proof: ## run all measurements of docs/proof.md: an hour or two
 	@mkdir -p bin
 	$(GO) build -o bin/smoke ./cmd/smoke
 	@bin/smoke proof docs/proof.md
+
+real: ## failures with 60 real processes in network namespaces: eight minutes, needs root on Linux
+	@mkdir -p bin
+	@$(GO) build -o bin/real ./internal/real
+	@bin/real $(REAL)
 
 fmt: ## format all Go files
 	gofmt -w .

@@ -110,13 +110,27 @@ func (l *link) wake() {
 	}
 }
 
-// finish ends the link after what is in its outbox. The caller holds driver.mu.
-func (l *link) finish(peerlist.Reason) {
+// finish ends the link after what is in its outbox; a silent one at once. The
+// caller holds driver.mu.
+func (l *link) finish(why peerlist.Reason) {
 	l.mu.Lock()
 	l.closing = true
 	l.mu.Unlock()
+	if why == peerlist.ReasonSilent {
+		l.reset()
+	}
 	l.d.relieve(l)
 	l.wake()
+}
+
+// reset ends the connection at once. Where nothing comes back, TCP repeats one
+// packet, ever more rarely, and an orderly end waits behind it; but the peer may
+// hear us still, and should know. A reset waits for nothing.
+func (l *link) reset() {
+	if conn, ok := l.conn.(interface{ SetLinger(seconds int) error }); ok {
+		conn.SetLinger(0) // if that fails, the end comes later
+	}
+	l.conn.Close()
 }
 
 // relieve takes a link off the list of those that hold emitters up. The caller

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -15,30 +14,30 @@ const (
 // form starts everybody, and waits until each has its links, all are one
 // component, and everybody has heard everybody.
 func form(ctx context.Context, c *cast, m *measure) error {
-	c.newPhase()
+	c.NewPage()
 	begin := time.Now()
 	for seat := range 2 * perSide {
 		if err := c.enter(seat); err != nil {
 			return err
 		}
 		if seat == seedSeat { // else the others' first try would find nobody
-			if _, ok := c.until(ctx, formLimit, c.isEverybodyUp); !ok {
-				return fmt.Errorf("the seed did not come up: %s", lastLine(c.actors[seat]))
+			if _, ok := c.Until(ctx, formLimit, c.IsEverybodyUp); !ok {
+				return fmt.Errorf("the seed did not come up: %s", c.Actors[seat].LastWords())
 			}
 		}
 	}
-	started, ok := c.until(ctx, formLimit, c.isEverybodyUp)
+	started, ok := c.Until(ctx, formLimit, c.IsEverybodyUp)
 	if !ok {
 		return fmt.Errorf("not everybody came up within %v", started)
 	}
-	m.note("%d processes are up: %.2f s", len(c.actors), time.Since(begin).Seconds())
-	if err := c.say("hello", 1, 0, c.actors, c.actors); err != nil {
+	m.note("%d processes are up: %.2f s", len(c.Actors), time.Since(begin).Seconds())
+	if err := c.Say("hello", 1, 0, c.Actors, c.Actors); err != nil {
 		return err
 	}
 	var whole time.Duration
-	_, ok = c.until(ctx, formLimit, func() bool {
-		setOnce(&whole, begin, isWhole(c.actors))
-		return whole > 0 && c.ledger.isHeard(c.actors)
+	_, ok = c.Until(ctx, formLimit, func() bool {
+		setOnce(&whole, begin, isWhole(c.Actors))
+		return whole > 0 && c.Ledger.IsHeard()
 	})
 	m.within("everybody linked, and heard by everybody", time.Since(begin), ok)
 	if whole > 0 {
@@ -46,9 +45,4 @@ func form(ctx context.Context, c *cast, m *measure) error {
 	}
 	m.count(c)
 	return nil
-}
-
-// isEverybodyUp reports whether all that were started listen.
-func (c *cast) isEverybodyUp() bool {
-	return !slices.ContainsFunc(c.actors, func(a *actor) bool { return a.addr == "" })
 }

@@ -12,8 +12,8 @@
 // between them (package netlab). Elsewhere the halves talk through a relay that
 // falls silent (package cutproxy). The first line says which.
 //
-// One goroutine tells the story and owns all that is known; each process has
-// one more, which reads what the process reports.
+// The processes are those of package stage. One goroutine tells the story and
+// owns all that is known.
 package main
 
 import (
@@ -28,6 +28,8 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"github.com/smokesignal-go/smokesignal/internal/stage"
 )
 
 // The size of the story: set once, by the command line, before it begins.
@@ -40,8 +42,8 @@ var (
 )
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == nodeMode {
-		os.Exit(beNode(os.Args[2:]))
+	if stage.IsNode() {
+		os.Exit(stage.BeNode())
 	}
 	asJSON := flag.Bool("json", false, "print the measurements as JSON")
 	proxy := flag.Bool("proxy", false, "cut with a relay even where a real network can be made")
@@ -94,7 +96,7 @@ func tell(ctx context.Context, proxy, verbose bool, screen *screen) (told story,
 		return told, err
 	}
 	company := newCast(rig, screen, verbose)
-	defer func() { err = errors.Join(err, company.killAll(), rig.close()) }()
+	defer func() { err = errors.Join(err, company.Close(), rig.close()) }()
 
 	told = story{Cut: rig.kind(), Nodes: 2 * perSide, Shortfalls: []string{}}
 	screen.title(told)

@@ -9,6 +9,8 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/internal/cutproxy"
 	"github.com/smokesignal-go/smokesignal/internal/netlab"
+
+	"github.com/smokesignal-go/smokesignal/internal/stage"
 )
 
 // The two sides of the network.
@@ -72,7 +74,7 @@ func (labRig) kind() string { return "real: two network namespaces, and a router
 
 func (r labRig) command(seat int, program string) *exec.Cmd {
 	const port = 8495 // each node has an address to itself
-	return r.lab.Command(side(seat), program, nodeArgs(r.addr(seat), port, r.addr(seedSeat), port)...)
+	return r.lab.Command(side(seat), program, options(r.addr(seat), port, r.addr(seedSeat), port).Args()...)
 }
 
 func (r labRig) addr(seat int) string { return r.lab.Addr(side(seat), seat%perSide+1) }
@@ -103,8 +105,9 @@ func (r proxyRig) command(seat int, program string) *exec.Cmd {
 	if seat == seedSeat {
 		port = r.seed
 	}
-	args := append(nodeArgs(loopback, port, loopback, r.seed), "-proxy", r.proxy.Addr(), "-side", side(seat))
-	return exec.Command(program, args...)
+	o := options(loopback, port, loopback, r.seed)
+	o.Proxy, o.Side = r.proxy.Addr(), side(seat)
+	return exec.Command(program, o.Args()...)
 }
 
 func (r proxyRig) placed(seat int, addr string) { r.proxy.Place(addr, side(seat)) }
@@ -121,8 +124,10 @@ func (r proxyRig) heal() error {
 
 func (r proxyRig) close() error { return r.proxy.Close() }
 
-func nodeArgs(address string, port int, seed string, seedPort int) []string {
-	return []string{nodeMode, "-address", address, "-port", strconv.Itoa(port),
-		"-seed", net.JoinHostPort(seed, strconv.Itoa(seedPort)),
-		"-min", strconv.Itoa(minLinks), "-max", strconv.Itoa(maxLinks)}
+// options are those of a node at an address, with the seed at another.
+func options(address string, port int, seed string, seedPort int) stage.NodeOptions {
+	return stage.NodeOptions{
+		Address: address, Port: port, Seeds: []string{net.JoinHostPort(seed, strconv.Itoa(seedPort))},
+		MinPeers: minLinks, MaxPeers: maxLinks,
+	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/stage"
 )
 
 const (
@@ -18,9 +20,9 @@ const (
 // for apartFor at least: two halves of a moment ago merge without ceremony, only
 // those that have settled tell of a split.
 func cutInTwo(ctx context.Context, c *cast, m *measure) error {
-	c.newPhase()
+	c.NewPage()
 	lefts, rights := c.on(left), c.on(right)
-	across := func() int { return max(crossing(lefts, rights), crossing(rights, lefts)) }
+	across := func() int { return max(stage.Crossing(lefts, rights), stage.Crossing(rights, lefts)) }
 	before := across()
 	if err := c.rig.cut(); err != nil {
 		return err
@@ -31,7 +33,7 @@ func cutInTwo(ctx context.Context, c *cast, m *measure) error {
 	}
 	var first, last, halves, noticed time.Duration
 	steady, problem := false, error(nil)
-	_, ok := c.until(ctx, cutLimit+apartFor, func() bool {
+	_, ok := c.Until(ctx, cutLimit+apartFor, func() bool {
 		if halves > 0 && !steady {
 			steady = true
 			problem = c.sayOn(begin, lefts, rights)
@@ -39,10 +41,10 @@ func cutInTwo(ctx context.Context, c *cast, m *measure) error {
 		links := across()
 		setOnce(&first, begin, links < before)
 		setOnce(&last, begin, links == 0)
-		setOnce(&halves, begin, links == 0 && isWhole(lefts) && isWhole(rights) && c.ledger.isHeard(c.alive()))
-		lost, _ := told(rights, isSeedLost)
+		setOnce(&halves, begin, links == 0 && isWhole(lefts) && isWhole(rights) && c.Ledger.IsHeard())
+		lost, _ := stage.Told(rights, stage.SeedLost)
 		setOnce(&noticed, begin, halves > 0 && lost > 0)
-		return noticed > 0 && time.Since(begin) > apartFor && (rate == 0 || c.ledger.isHeard(c.alive()))
+		return noticed > 0 && time.Since(begin) > apartFor && (rate == 0 || c.Ledger.IsHeard())
 	})
 	if problem != nil {
 		return problem
@@ -57,13 +59,13 @@ func cutInTwo(ctx context.Context, c *cast, m *measure) error {
 	if halves > 0 {
 		m.note("each half whole, and heard by itself: %.2f s", halves.Seconds())
 	}
-	m.noteTold("the half without the seed", rights, begin, isSeedLost, isNetsplit)
+	m.noteTold("the half without the seed", rights, begin, stage.SeedLost, stage.Netsplit)
 
 	// And now that they know: each half talks on.
 	if err := c.sayApart("apart", 0, lefts, rights); err != nil {
 		return err
 	}
-	if _, ok := c.until(ctx, talkLimit, func() bool { return c.ledger.isHeard(c.alive()) }); !ok {
+	if _, ok := c.Until(ctx, talkLimit, c.Ledger.IsHeard); !ok {
 		m.fellShort("not in %v: each half heard by itself while apart", talkLimit)
 	}
 	m.count(c)
@@ -71,9 +73,9 @@ func cutInTwo(ctx context.Context, c *cast, m *measure) error {
 }
 
 // sayApart has everybody say ten things that only their own half can hear.
-func (c *cast) sayApart(topic string, every time.Duration, halves ...[]*actor) error {
+func (c *cast) sayApart(topic string, every time.Duration, halves ...[]*stage.Actor) error {
 	for _, half := range halves {
-		if err := c.say(topic, 10, every, half, half); err != nil {
+		if err := c.Say(topic, 10, every, half, half); err != nil {
 			return err
 		}
 	}
@@ -81,15 +83,15 @@ func (c *cast) sayApart(topic string, every time.Duration, halves ...[]*actor) e
 }
 
 // sayOn has everybody talk at the given rate for as long as the halves are apart.
-func (c *cast) sayOn(begin time.Time, halves ...[]*actor) error {
+func (c *cast) sayOn(begin time.Time, halves ...[]*stage.Actor) error {
 	left := apartFor - time.Since(begin)
-	speakers := len(c.alive())
+	speakers := len(c.Alive())
 	if rate == 0 || left <= 0 {
 		return nil
 	}
 	every := time.Duration(speakers) * time.Second / time.Duration(rate)
 	for _, half := range halves {
-		if err := c.say("steady", max(int(left/every), 1), every, half, half); err != nil {
+		if err := c.Say("steady", max(int(left/every), 1), every, half, half); err != nil {
 			return err
 		}
 	}
@@ -100,28 +102,28 @@ func (c *cast) sayOn(begin time.Time, halves ...[]*actor) error {
 // half has heard what the other said meanwhile, and everybody was told of the
 // split and of its end.
 func joinAgain(ctx context.Context, c *cast, m *measure) error {
-	apart := c.ledger // said during the cut
-	c.newPhase()
-	c.ledger = apart
-	everybody := c.alive()
-	c.ledger.widen(everybody)
+	apart := c.Ledger // said during the cut
+	c.NewPage()
+	c.Ledger = apart
+	everybody := c.Alive()
+	c.Ledger.Widen(everybody)
 	if err := c.rig.heal(); err != nil {
 		return err
 	}
 	begin := time.Now()
 	var one, heard time.Duration
-	_, ok := c.until(ctx, joinLimit, func() bool {
-		setOnce(&one, begin, parts(everybody) == 1)
-		setOnce(&heard, begin, one > 0 && isWhole(everybody) && c.ledger.isHeard(everybody))
-		split, _ := told(everybody, isNetsplit)
-		healed, _ := told(everybody, isHealed)
+	_, ok := c.Until(ctx, joinLimit, func() bool {
+		setOnce(&one, begin, stage.Parts(everybody) == 1)
+		setOnce(&heard, begin, one > 0 && isWhole(everybody) && c.Ledger.IsHeard())
+		split, _ := stage.Told(everybody, stage.Netsplit)
+		healed, _ := stage.Told(everybody, stage.Healed)
 		return heard > 0 && split == len(everybody) && healed == len(everybody)
 	})
 	m.within("one component, all that was said apart heard by all, the split and its end told to all", time.Since(begin), ok)
 	if heard > 0 {
 		m.note("one component: %.2f s; all that was said apart is heard: %.2f s", one.Seconds(), heard.Seconds())
 	}
-	m.noteTold("the nodes", everybody, begin, isNetsplit, isHealed)
+	m.noteTold("the nodes", everybody, begin, stage.Netsplit, stage.Healed)
 	m.count(c)
 	return nil
 }
@@ -135,10 +137,10 @@ func setOnce(took *time.Duration, begin time.Time, holds bool) {
 
 // noteTold says which hooks told the programs of it, on how many nodes, and
 // when the first did.
-func (m *measure) noteTold(whom string, actors []*actor, begin time.Time, kinds ...reportKind) {
+func (m *measure) noteTold(whom string, actors []*stage.Actor, begin time.Time, kinds ...stage.Kind) {
 	var words []string
 	for _, kind := range kinds {
-		count, first := told(actors, kind)
+		count, first := stage.Told(actors, kind)
 		if count == 0 {
 			words = append(words, fmt.Sprintf("%s on none", kind))
 			continue

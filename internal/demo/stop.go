@@ -4,21 +4,23 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/stage"
 )
 
 const stopLimit = 10 * time.Second
 
 // stopAll has everybody stop, and waits for the processes to end well.
 func stopAll(ctx context.Context, c *cast, m *measure) error {
-	c.newPhase()
-	staying := c.alive()
+	c.NewPage()
+	staying := c.Alive()
 	for _, a := range staying {
-		if err := a.tell(order{Stop: true}); err != nil {
+		if err := a.Tell(stage.Order{Stop: true}); err != nil {
 			return err
 		}
 	}
-	took, ok := c.until(ctx, stopLimit, func() bool {
-		return !slices.ContainsFunc(staying, func(a *actor) bool { return !a.gone })
+	took, ok := c.Until(ctx, stopLimit, func() bool {
+		return !slices.ContainsFunc(staying, func(a *stage.Actor) bool { return !a.Gone })
 	})
 	m.within("everybody stopped", took, ok)
 	m.count(c)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/stage"
 )
 
 // story is the whole story in figures.
@@ -57,20 +59,22 @@ func (m *measure) within(what string, took time.Duration, ok bool) {
 // count takes in how the overlay and the ledger stand, and tells what is wrong
 // with the ledger: nothing may be missing, doubled or strayed.
 func (m *measure) count(c *cast) {
-	alive := c.alive()
-	m.Alive, m.Parts = len(alive), parts(alive)
-	m.Fewest, m.Most = degrees(alive)
-	m.Said = len(c.ledger.entries)
-	t := c.ledger.tally(alive)
-	m.Heard, m.Missing, m.Doubled = t.heard, t.missing, t.doubled
-	if t.missing > 0 {
-		m.fellShort("%d deliveries are missing", t.missing)
+	alive := c.Alive()
+	m.Alive, m.Parts = len(alive), stage.Parts(alive)
+	m.Fewest, m.Most = stage.Degrees(alive)
+	t := c.Ledger.Tally()
+	m.Said, m.Heard, m.Missing, m.Doubled = t.Said, t.Heard, t.Missing, t.Doubled
+	if t.Missing > 0 {
+		m.fellShort("%d deliveries are missing", t.Missing)
 	}
-	if t.doubled > 0 {
-		m.fellShort("%d deliveries came again", t.doubled)
+	if t.Doubled > 0 {
+		m.fellShort("%d deliveries came again", t.Doubled)
 	}
-	if t.strayed > 0 {
-		m.fellShort("%d deliveries came to somebody who could not hear them", t.strayed)
+	if t.Strayed > 0 {
+		m.fellShort("%d deliveries came to somebody who could not hear them", t.Strayed)
+	}
+	if t.Disordered > 0 {
+		m.fellShort("%d deliveries came after a later one of the same node", t.Disordered)
 	}
 }
 
@@ -96,14 +100,16 @@ func (s *screen) title(t story) {
 func (s *screen) begin(phase string) { s.phase = phase }
 
 // progress overwrites the line of the phase under way.
-func (s *screen) progress(took time.Duration, c *cast) {
+func (s *screen) progress(c *cast) func(took time.Duration) {
 	if !s.live {
-		return
+		return nil
 	}
-	alive := c.alive()
-	fewest, most := degrees(alive)
-	s.printf("\r\x1b[K%-13s %6.1f s  %5d %5d %6s  … %d to be heard", s.phase, took.Seconds(),
-		len(alive), parts(alive), fmt.Sprintf("%d–%d", fewest, most), c.ledger.tally(alive).missing)
+	return func(took time.Duration) {
+		alive := c.Alive()
+		fewest, most := stage.Degrees(alive)
+		s.printf("\r\x1b[K%-13s %6.1f s  %5d %5d %6s  … %d to be heard", s.phase, took.Seconds(),
+			len(alive), stage.Parts(alive), fmt.Sprintf("%d–%d", fewest, most), c.Ledger.Missing())
+	}
 }
 
 // row shows a phase that is over.

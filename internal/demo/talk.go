@@ -9,11 +9,11 @@ const talkLimit = 10 * time.Second
 
 // talk has everybody say twenty things at once.
 func talk(ctx context.Context, c *cast, m *measure) error {
-	c.newPhase()
-	if err := c.say("talk", 20, 0, c.alive(), c.alive()); err != nil {
+	c.NewPage()
+	if err := c.Say("talk", 20, 0, c.Alive(), c.Alive()); err != nil {
 		return err
 	}
-	took, ok := c.until(ctx, talkLimit, func() bool { return c.ledger.isHeard(c.alive()) })
+	took, ok := c.Until(ctx, talkLimit, c.Ledger.IsHeard)
 	m.within("all heard", took, ok)
 	m.count(c)
 	return nil

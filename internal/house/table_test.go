@@ -107,6 +107,8 @@ var houseTable = []row{
 	{pkg: "metrics", floor: 5, may: []string{"smoke", "github.com/prometheus/client_golang"}, planned: true, why: "tells Prometheus what any program can ask a node"},
 	{pkg: "cmd/smoke", floor: 5, may: []string{"smoke", "internal/scenario", "internal/sim", logrus, term, cobra, pflag, plot}, why: "a user of the face, and the way to run the simulator"},
 	{pkg: "example_chat", floor: 5, may: []string{"smoke", logrus, term}, tests: []string{"internal/netlab"}, why: "what a program that uses us has to import, and no more"},
-	{pkg: "internal/demo", floor: 5, may: []string{"smoke", "internal/netlab", "internal/cutproxy", logrus, term}, why: "tells the story with real processes"},
+	{pkg: "internal/stage", floor: 5, may: []string{"smoke", "peerlist", "internal/cutproxy"}, why: "real processes that play a network, wherever somebody puts them"},
+	{pkg: "internal/demo", floor: 5, may: []string{"internal/stage", "internal/netlab", "internal/cutproxy", term}, why: "tells the story with real processes"},
+	{pkg: "internal/real", floor: 5, may: []string{"internal/stage", "internal/netlab", "internal/scenario", term}, why: "measures with real processes what the simulator says of them"},
 	{pkg: "internal/house", floor: 5, why: "reads the house, and is in nobody's way"},
 }

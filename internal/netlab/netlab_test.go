@@ -2,6 +2,7 @@ package netlab
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -24,6 +25,8 @@ func TestMain(m *testing.M) {
 		serveEcho(os.Args[1])
 	case "dial":
 		dialAndCopy(os.Args[1])
+	case "try":
+		tryToDial(os.Args[1])
 	case "orphan":
 		leaveLabBehind()
 	default:
@@ -59,6 +62,22 @@ func dialAndCopy(addr string) {
 	fmt.Println("connected")
 	go io.Copy(conn, os.Stdin) // ends with the process
 	io.Copy(os.Stdout, conn)
+}
+
+// tryToDial says whether a dial of a second connects, is refused, or hears
+// nothing.
+func tryToDial(addr string) {
+	conn, err := net.DialTimeout("tcp", addr, time.Second)
+	var problem net.Error
+	switch {
+	case err == nil:
+		conn.Close()
+		fmt.Println("connected")
+	case errors.As(err, &problem) && problem.Timeout():
+		fmt.Println("timeout")
+	default:
+		fmt.Println(err)
+	}
 }
 
 // leaveLabBehind makes a lab, names its prefix, and waits to be killed.
@@ -269,6 +288,69 @@ func TestCutHasNoEffectOnAThirdSide(t *testing.T) {
 	}
 	if n := dropped(t, lab); n != 0 {
 		t.Errorf("%d packets dropped between sides that are not cut", n)
+	}
+}
+
+// newEchoes starts an echo server on each side, all on one port.
+func newEchoes(t *testing.T, lab *Lab, sides ...string) (addrs map[string]string) {
+	t.Helper()
+	addrs = make(map[string]string)
+	for _, side := range sides {
+		addrs[side] = net.JoinHostPort(lab.Addr(side, 1), "7000")
+		start(t, lab.Command(side, self(t), addrs[side]), "echo").wantLine("ready")
+	}
+	return addrs
+}
+
+func TestPartKeepsPartsApartAndWhole(t *testing.T) {
+	lab := newLab(t, "a", "b", "c", "d")
+	addrs := newEchoes(t, lab, "a", "b", "c", "d")
+	check(t, lab.Part([]string{"a", "b"}, []string{"c", "d"}))
+	for from, to := range map[string]string{"a": "b", "d": "c"} {
+		start(t, lab.Command(from, self(t), addrs[to]), "dial").wantLine("connected")
+	}
+	if n := dropped(t, lab); n != 0 {
+		t.Errorf("%d packets dropped within a part", n)
+	}
+	for from, to := range map[string]string{"a": "c", "c": "b", "d": "a"} {
+		before := dropped(t, lab)
+		start(t, lab.Command(from, self(t), addrs[to]), "dial")
+		waitForDrops(t, lab, before)
+	}
+}
+
+func TestAnIsolatedSideReachesNobodyUntilHealed(t *testing.T) {
+	lab := newLab(t, "a", "b", "c")
+	addrs := newEchoes(t, lab, "a", "b", "c")
+	check(t, lab.Isolate("a"))
+	start(t, lab.Command("b", self(t), addrs["c"]), "dial").wantLine("connected")
+	out := start(t, lab.Command("a", self(t), addrs["b"]), "dial")
+	waitForDrops(t, lab, 0)
+	in := start(t, lab.Command("c", self(t), addrs["a"]), "dial")
+	waitForDrops(t, lab, dropped(t, lab))
+	check(t, lab.Heal())
+	out.wantLine("connected")
+	in.wantLine("connected")
+}
+
+func TestAShieldedSideCanDialAndCanNotBeDialled(t *testing.T) {
+	lab := newLab(t, "open", "home", "den")
+	check(t, lab.Shield("home"))
+	check(t, lab.Shield("den")) // one after the other
+	addrs := newEchoes(t, lab, "open", "home", "den")
+	for _, side := range []string{"home", "den"} {
+		client := start(t, lab.Command(side, self(t), addrs["open"]), "dial")
+		client.wantLine("connected")
+		client.say("from behind")
+		client.wantLine("from behind")
+	}
+	// The dial must time out: nothing tells it that it is in vain.
+	for from, to := range map[string]string{"open": "home", "home": "den"} {
+		dial := lab.Command(from, self(t), addrs[to])
+		dial.Env = append(os.Environ(), roleVariable+"=try")
+		if text, err := dial.Output(); err != nil || strings.TrimSpace(string(text)) != "timeout" {
+			t.Errorf("%s dialled %s: %q, %v", from, to, text, err)
+		}
 	}
 }
 
