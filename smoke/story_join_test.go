@@ -100,8 +100,8 @@ func TestSixteenNodesStartInOneInstant(t *testing.T) {
 	s.wantHeard(cast, cast)
 	s.wantNever(cast, "remove", "disconnect", "gap")
 	for _, a := range cast {
-		if a.most > 5 || a.times("connect") != 1 {
-			t.Errorf("%s had up to %d neighbours, and connected %d times", a.ID().Short(), a.most, a.times("connect"))
+		if a.peak() > 5 || a.times("connect") != 1 {
+			t.Errorf("%s had up to %d neighbours, and connected %d times", a.ID().Short(), a.peak(), a.times("connect"))
 		}
 	}
 }
@@ -124,8 +124,8 @@ func TestANewcomerGetsIntoAFullNetwork(t *testing.T) {
 	full[0].speak(5)
 	s.wantHeard(all, all)
 	for _, a := range all {
-		if a.most > 5 {
-			t.Errorf("%s had %d neighbours", a.ID().Short(), a.most)
+		if a.peak() > 5 {
+			t.Errorf("%s had %d neighbours", a.ID().Short(), a.peak())
 		}
 	}
 }
@@ -298,13 +298,17 @@ func TestAHundredNodesKnowOneSeed(t *testing.T) {
 	t.Logf("all 99 000 words heard within %v", time.Since(start))
 	s.wantNever(cast, "disconnect", "gap", "netsplit")
 	for _, a := range cast {
-		if a.most > 5 {
-			t.Errorf("%s had %d neighbours", a.ID().Short(), a.most)
+		if a.peak() > 5 {
+			t.Errorf("%s had %d neighbours", a.ID().Short(), a.peak())
 		}
 	}
-	if n, err := seed.Count(t.Context()); n != 100 || err != nil {
-		t.Errorf("counted %d: %v", n, err)
-	}
+	s.eventually("they are counted", func() bool { // links that come and go may make it incomplete
+		n, err := seed.Count(t.Context())
+		if err != nil && !errors.Is(err, smoke.ErrIncomplete) {
+			t.Fatalf("count: %v", err)
+		}
+		return n == 100 && err == nil
+	})
 }
 
 // portOf gives the port of an address.

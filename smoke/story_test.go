@@ -206,6 +206,13 @@ func (a *actor) note(occasion string) {
 	a.most = max(a.most, a.Peers().Len())
 }
 
+// peak is how many neighbours it had at one time.
+func (a *actor) peak() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.most
+}
+
 // times is how often the node has seen an occasion.
 func (a *actor) times(occasion string) int {
 	a.mu.Lock()
