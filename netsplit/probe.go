@@ -411,6 +411,9 @@ func (w *Watch) found(now time.Time, from ident.Link, ours, name ident.ID, out O
 			return // we hear it already: healed before this notice came
 		}
 	}
+	if !w.told && !w.healedAt.IsZero() && now.Sub(w.healedAt) < settled {
+		return // an echo: a part that was cut off again would not be missed yet
+	}
 	until := now.Add(unheardOf)
 	if name.IsZero() {
 		until = now.Add(unnamed)
@@ -458,7 +461,7 @@ func (w *Watch) settleOthers(now time.Time, done func(other) bool, out Out) {
 func (w *Watch) heal(now time.Time, out Out) {
 	if !w.healAt.IsZero() && !now.Before(w.healAt) {
 		over := w.healAt.Add(-healedFor)
-		w.told, w.healAt = false, time.Time{}
+		w.told, w.healAt, w.healedAt = false, time.Time{}, now
 		out.Notify(Healed{For: over.Sub(w.splitAt)})
 	}
 }

@@ -113,6 +113,7 @@ type Watch struct {
 	others    []other   // the components that the current netsplit is about
 	told      bool      // the program was told so, and not yet that it is over
 	splitAt   time.Time
+	healedAt  time.Time // when it was last told that one is over
 	healAt    time.Time // when it is told that it is over, unless another one shows up; zero: not yet
 }
 
@@ -221,7 +222,9 @@ func (w *Watch) NeighborUp(now time.Time, link ident.Link, peer ident.ID, advert
 func (w *Watch) NeighborDown(link ident.Link) {
 	w.neighbors = slices.DeleteFunc(w.neighbors, func(n neighbor) bool { return n.link == link })
 	if len(w.neighbors) == 0 {
-		w.beaconing, w.volunteer, w.since = false, time.Time{}, time.Time{}
+		// Not w.since: whoever is taken in again by its component is as old a
+		// part of it as before.
+		w.beaconing, w.volunteer = false, time.Time{}
 	}
 }
 
