@@ -397,8 +397,12 @@ func (t *Tree) Eager(yield func(ident.Link) bool) {
 
 // IsInUse reports whether a link is part of the tree on which events travel now.
 func (t *Tree) IsInUse(now time.Time, id ident.Link) bool {
-	l := t.link(id)
-	return l != nil && (l.role != stray || id == t.pulse.parent) && now.Sub(t.pulse.at) < pulseLasts
+	l, p := t.link(id), &t.pulse
+	if l == nil || now.Sub(p.at) >= pulseLasts {
+		return false
+	}
+	// While a pulse is under way, any link on which events are pushed may be.
+	return l.role != stray || id == p.parent || l.eager && !p.settleAt.IsZero()
 }
 
 func (t *Tree) link(id ident.Link) *link {
