@@ -32,7 +32,7 @@ test: ## vet, all tests, and those with goroutines again under the race detector
 race: ## all tests under the race detector
 	$(GO) test -race -timeout $(TIMEOUT) ./...
 
-proof: ## run all measurements of docs/proof.md: an hour or two
+proof: ## run all measurements of docs/proof.md: an hour and a half
 	@mkdir -p bin
 	$(GO) build -o bin/smoke ./cmd/smoke
 	@bin/smoke proof docs/proof.md
