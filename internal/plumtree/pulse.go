@@ -118,7 +118,7 @@ func (t *Tree) onPulse(now time.Time, l *link, m *Pulse, out Out) {
 		out.Send(l.id, &Graft{Eager: true, Parent: true})
 		t.makeEager(l, out)
 	}
-	if own := t.ownRank(); own >= m.Rank+rankLead {
+	if int(t.ownRank()) >= int(m.Rank)+rankLead {
 		t.beat(now, out)
 	}
 	p.emitted = 0

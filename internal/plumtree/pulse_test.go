@@ -201,6 +201,18 @@ func TestWhoEmitsMuchMoreBecomesTheRoot(t *testing.T) {
 	}
 }
 
+// Nobody is better by rankLead than the highest ranks there are.
+func TestHighestRankIsNotBeatenByALowOne(t *testing.T) {
+	for _, rank := range []uint8{252, 253, 255} {
+		b := newBench(t, Config{})
+		b.up(1, 2)
+		b.get(1, &Pulse{Root: origin(7), Rank: rank, Hops: 1, Count: 1})
+		if got := b.pulses(2); len(got) != 1 || b.pulse.root != origin(7) {
+			t.Errorf("of rank %d: %d pulses went on, and the root is %v", rank, len(got), b.pulse.root)
+		}
+	}
+}
+
 func TestLostParentIsReplacedByWhoIsNearerToTheRoot(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2, 3, 4, 5)
