@@ -112,8 +112,10 @@ func (t *Tree) onPulse(now time.Time, l *link, m *Pulse, out Out) {
 	case m.Root == t.cfg.Self || !p.isBeatenBy(now, m) || !p.allows(now):
 		return
 	}
+	// A new link is lazy at the other end, if that has shown us this pulse.
+	mustAsk := !l.eager || l.isNew
 	t.startPulse(now, l.id, m, out)
-	if !l.eager {
+	if mustAsk {
 		t.Stats.Grafts++
 		out.Send(l.id, &Graft{Eager: true, Parent: true})
 		t.makeEager(l, out)

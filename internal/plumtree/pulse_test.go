@@ -97,6 +97,17 @@ func TestNewLinkIsNoPartOfATreeThatDoesWithoutIt(t *testing.T) {
 	}
 }
 
+// Who has had no pulse shows none, so its end of a new link is eager. The other
+// end, which has shown its own, is lazy, and is asked to push like any other.
+func TestNewcomerAsksItsWayToPush(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1)
+	b.get(1, pulseOf(7, 1, 1))
+	b.want(b.take(1), &Graft{Eager: true, Parent: true})
+	b.get(1, pulseOf(7, 2, 1))
+	b.want(b.take(1)) // it does by now
+}
+
 // A duplicate says that there is a circle. It is cut where the tree does not
 // need the link: where the event came again, or where it came first.
 func TestDuplicatePrunesWhatIsNoPartOfTheTree(t *testing.T) {
