@@ -105,8 +105,12 @@ func (t *Tree) onPulse(now time.Time, l *link, m *Pulse, out Out) {
 	p := &t.pulse
 	switch {
 	case m.Root == p.root && m.Count == p.count && !p.at.IsZero():
-		if l.id != p.parent {
+		switch {
+		case l.id == p.parent:
+		case !t.isLost():
 			t.cross(l, m.Hops)
+		case m.Hops <= p.hops: // as in loseParent
+			t.follow(l, out)
 		}
 		return
 	case m.Root == t.cfg.Self || !p.isBeatenBy(now, m) || !p.allows(now):
@@ -128,10 +132,15 @@ func (t *Tree) onPulse(now time.Time, l *link, m *Pulse, out Out) {
 
 // showTree tells a new neighbour of the last pulse. If it has had the same, the
 // link is no part of the tree; if it has had none, or that of a lesser root, it
-// finds the way here.
+// finds the way here. Where we have lost our own way, it is asked to push instead.
 func (t *Tree) showTree(now time.Time, id ident.Link, out Out) {
 	p := &t.pulse
-	if p.at.IsZero() || now.Sub(p.at) >= pulseLasts || p.parent == 0 && p.root != t.cfg.Self {
+	switch {
+	case t.isLost():
+		t.Stats.Grafts++
+		out.Send(id, &Graft{Eager: true})
+		return
+	case p.at.IsZero() || now.Sub(p.at) >= pulseLasts:
 		return
 	}
 	t.link(id).eager = false
@@ -246,21 +255,34 @@ func (t *Tree) loseParent(out Out) {
 		}
 	}
 	if next != nil {
-		p.parent, next.role, next.crossed = next.id, parent, 0
-		t.makeEager(next, out)
-		t.Stats.Grafts++
-		out.Send(next.id, &Graft{Eager: true, Parent: true})
+		t.follow(next, out)
 		return
 	}
 	for i := range t.links {
-		// A link that the pulse is about to show to be lazy is asked for too.
-		if l := &t.links[i]; !l.eager || !p.settleAt.IsZero() {
+		// A link that the pulse is about to show to be lazy is asked for too, once.
+		if l := &t.links[i]; !l.eager || !p.settleAt.IsZero() && (!l.isNew || l.crossed > 0) {
 			t.makeEager(l, out)
 			t.keep(l)
 			t.Stats.Grafts++
 			out.Send(l.id, &Graft{Eager: true})
 		}
 	}
+}
+
+// follow makes a link the way to the root.
+func (t *Tree) follow(l *link, out Out) {
+	t.pulse.parent, l.role, l.crossed = l.id, parent, 0
+	t.makeEager(l, out)
+	t.Stats.Grafts++
+	out.Send(l.id, &Graft{Eager: true, Parent: true})
+}
+
+// isLost reports whether the way that the last pulse came is lost, and no other
+// was found. Then any link may be the only one on which events come, and none is
+// given up.
+func (t *Tree) isLost() bool {
+	p := &t.pulse
+	return !p.at.IsZero() && p.parent == 0 && p.root != t.cfg.Self
 }
 
 // keep lets a link stay as it is, whatever the pulse has shown of it.

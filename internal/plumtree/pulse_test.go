@@ -284,6 +284,72 @@ func TestParentLostWhileThePulseIsUnderWay(t *testing.T) {
 	b.wantRoles(map[ident.Link]role{1: parent, 3: child})
 }
 
+// Who has lost its last neighbour, and finds a new one that has had the same
+// pulse, needs the link: it does not take it for one that the tree does without.
+func TestLostNodeKeepsItsNewNeighbor(t *testing.T) {
+	for hops, want := range map[uint8]role{2: parent, 3: parent, 4: stray} { // who is farther may have it from us
+		b := newBench(t, Config{})
+		b.up(1)
+		b.get(1, pulseOf(7, 1, 3))
+		b.pass(time.Second)
+		b.Tree.LinkDown(b.now, 1, b)
+		b.Tree.LinkUp(b.now, 2, b)
+		asked := func() (n int) {
+			for _, m := range b.take(2) {
+				if g, ok := m.(*Graft); ok && g.Eager {
+					n++
+				}
+			}
+			return n
+		}
+		if asked() == 0 { // it may have no pulse to show, or another one
+			t.Error("it does not ask to be pushed to")
+		}
+		b.get(2, pulseOf(7, 1, hops))
+		b.pass(time.Second)
+		if l := b.link(2); !l.eager || l.role != want {
+			t.Errorf("%d hops: role %d, eager %v", hops, l.role, l.eager)
+		}
+		for range 100 {
+			b.get(2, pulseOf(7, 1, hops))
+		}
+		if n := asked(); n > 1 {
+			t.Errorf("it asks %d times", n)
+		}
+	}
+}
+
+// The way is lost, and then the pulse comes on the other links after all.
+func TestPulseComesAgainAfterTheParentIsLost(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1, 2, 3, 4)
+	b.get(1, pulseOf(7, 1, 3))
+	b.Tree.LinkDown(b.now, 1, b)
+	b.get(2, pulseOf(7, 1, 4))
+	b.get(3, pulseOf(7, 1, 3))
+	b.get(4, pulseOf(7, 1, 5))
+	b.pass(time.Second)
+	if l := b.link(2); !l.eager {
+		t.Error("while no way was known, one was given up")
+	}
+	b.wantRoles(map[ident.Link]role{3: parent, 4: stray})
+}
+
+// A neighbour that is our way to the root and is not, by turns, moves nobody else.
+func TestFickleParentIsNoWayToMakeFrames(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1, 2, 3)
+	b.get(1, pulseOf(7, 1, 1))
+	b.get(2, pulseOf(7, 1, 2))
+	for range 100 {
+		b.get(1, &Prune{})
+		b.get(1, pulseOf(7, 1, 1))
+	}
+	if n := len(b.take(2)) + len(b.take(3)); n > 4 { // the pulse, and one GRAFT each
+		t.Errorf("%d frames", n)
+	}
+}
+
 // However many pulses somebody makes up, few are passed on.
 func TestPulsesAreBounded(t *testing.T) {
 	b := newBench(t, Config{})
