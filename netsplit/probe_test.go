@@ -203,6 +203,34 @@ func TestPartsThatMergeOneAfterAnotherAreOneNetsplit(t *testing.T) {
 	}
 }
 
+// Who is alone hears of no other component, nor of its own: for it, nothing is
+// healed before it has been back for a while.
+func TestNothingHealsForOneWhoIsAlone(t *testing.T) {
+	for name, hearsIt := range map[string]bool{"before the other part is heard": false, "after": true} {
+		b, probe := split(t)
+		b.get(int(probe), &ProbeReply{Known: hears(1), Settled: long})
+		if hearsIt {
+			b.beacon(2, 1)
+			b.pass(healedFor - time.Second)
+		}
+		b.NeighborDown(2)
+		b.NeighborDown(3)
+		b.pass(time.Minute)
+		if len(notices[Healed](b)) > 0 {
+			t.Errorf("alone, %s: told %v", name, b.told)
+		}
+		b.neighbors(2)
+		b.pass(healedFor - time.Second)
+		if len(notices[Healed](b)) > 0 {
+			t.Errorf("just back, %s: told %v", name, b.told)
+		}
+		b.pass(2 * time.Second)
+		if len(notices[Found](b)) != 1 || len(notices[Healed](b)) != 1 {
+			t.Errorf("back, %s: told %v", name, b.told)
+		}
+	}
+}
+
 func TestWhatIsNoSplit(t *testing.T) {
 	for name, step := range map[string]struct {
 		reply  ProbeReply

@@ -203,6 +203,9 @@ func (w *Watch) NeighborUp(now time.Time, link ident.Link, peer ident.ID, advert
 	if !w.isOff() {
 		out.Send(link, (*ProbeReply)(w.question(now)))
 	}
+	if len(w.neighbors) == 0 && !w.healAt.IsZero() {
+		w.healAt = now.Add(healedFor) // alone it could not be told of another component
+	}
 	w.neighbors = append(w.neighbors, neighbor{link, peer, [2]string{advertised, dialled}, local})
 	for _, b := range w.known {
 		if w.isFresh(now, b) {
@@ -253,8 +256,10 @@ func (w *Watch) Advance(now time.Time, out Out) {
 		w.count++
 		w.flood(0, w.own(), out)
 	}
-	w.forgetOthers(now, out)
-	w.heal(now, out)
+	if len(w.neighbors) > 0 {
+		w.forgetOthers(now, out)
+		w.heal(now, out)
+	}
 	w.targets = slices.DeleteFunc(w.targets, func(t *target) bool { return !t.seed && !t.silent && !t.busy })
 	w.probe(now, out)
 	w.resolve(now, out)
@@ -275,10 +280,12 @@ func (w *Watch) Deadline() (at time.Time, ok bool) {
 	} else if !w.isOff() {
 		sooner(w.volunteer)
 	}
-	for _, o := range w.others {
-		sooner(o.until)
+	if len(w.neighbors) > 0 {
+		for _, o := range w.others {
+			sooner(o.until)
+		}
+		sooner(w.healAt)
 	}
-	sooner(w.healAt)
 	for _, p := range w.probes {
 		sooner(p.expires)
 	}
