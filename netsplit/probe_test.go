@@ -231,6 +231,24 @@ func TestNothingHealsForOneWhoIsAlone(t *testing.T) {
 	}
 }
 
+// Nodes that were alone for long, as when most others have died, begin anew with
+// each other: that they meet the rest later is no netsplit.
+func TestSurvivorsThatMeetAreYoung(t *testing.T) {
+	for alone, want := range map[time.Duration]int{5 * time.Second: 1, time.Minute: 0} {
+		b, _ := split(t)
+		b.NeighborDown(2)
+		b.NeighborDown(3)
+		b.pass(alone)
+		b.neighbors(4) // it hears nobody either
+		b.pass(100 * time.Millisecond)
+		b.NeighborUp(b.now, 5, nodeID(5), addr(5), "", false, b)
+		b.get(5, &ProbeReply{Known: hears(1), Settled: long})
+		if got := len(notices[Found](b)); got != want {
+			t.Errorf("alone for %v: told %v", alone, b.told)
+		}
+	}
+}
+
 func TestWhatIsNoSplit(t *testing.T) {
 	for name, step := range map[string]struct {
 		reply  ProbeReply

@@ -109,7 +109,7 @@ type Watch struct {
 	count     uint64
 	beaconAt  time.Time // next own beacon
 	volunteer time.Time // when to begin, if nobody else is heard by then
-	since     time.Time // in a component (neighbours, and a beacon heard) since
+	since     time.Time // in a component (a beacon heard, or sent) since; short isolation does not count
 	others    []other   // the components that the current netsplit is about
 	told      bool      // the program was told so, and not yet that it is over
 	splitAt   time.Time
@@ -203,8 +203,13 @@ func (w *Watch) NeighborUp(now time.Time, link ident.Link, peer ident.ID, advert
 	if !w.isOff() {
 		out.Send(link, (*ProbeReply)(w.question(now)))
 	}
-	if len(w.neighbors) == 0 && !w.healAt.IsZero() {
-		w.healAt = now.Add(healedFor) // alone it could not be told of another component
+	if len(w.neighbors) == 0 {
+		if w.listen(now); len(w.known) == 0 {
+			w.since = time.Time{} // alone for so long that it has forgotten its component
+		}
+		if !w.healAt.IsZero() {
+			w.healAt = now.Add(healedFor) // alone it could not be told of another component
+		}
 	}
 	w.neighbors = append(w.neighbors, neighbor{link, peer, [2]string{advertised, dialled}, local})
 	for _, b := range w.known {
@@ -225,8 +230,8 @@ func (w *Watch) NeighborUp(now time.Time, link ident.Link, peer ident.ID, advert
 func (w *Watch) NeighborDown(link ident.Link) {
 	w.neighbors = slices.DeleteFunc(w.neighbors, func(n neighbor) bool { return n.link == link })
 	if len(w.neighbors) == 0 {
-		// Not w.since: whoever is taken in again by its component is as old a
-		// part of it as before.
+		// Not w.since: whoever is soon taken in again by its component is as old
+		// a part of it as before.
 		w.beaconing, w.volunteer = false, time.Time{}
 	}
 }
