@@ -3,6 +3,7 @@ package plumtree
 import (
 	"bytes"
 	"math/bits"
+	"slices"
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/ident"
@@ -40,6 +41,16 @@ type pulse struct {
 	emitted  uint64    // events of this node since
 	crossed  int       // links on which it came again
 	taken    int       // pulses taken lately; see allows
+
+	past   [maxPast]reign // roots that another one took the place of
+	oldest int            // of past
+}
+
+// reign is how far a root had come when another one took its place.
+type reign struct {
+	root  ident.Origin
+	count uint64
+	end   time.Time
 }
 
 // role is what a link is in the tree, as the last pulse showed.
@@ -64,6 +75,9 @@ const (
 	// every pulseEvery/maxTaken. Where n nodes take the lead at once, each of them
 	// hears of a better one about ln n times.
 	maxTaken = 16
+	// maxPast is how many former roots are remembered. A guess: were so many
+	// pulses to chase one another, most would fall to maxTaken.
+	maxPast = 8
 )
 
 // isBeatenBy reports whether a pulse takes the place of the last one.
@@ -73,6 +87,8 @@ func (p *pulse) isBeatenBy(now time.Time, m *Pulse) bool {
 		return true // whatever the last one said, of itself or falsely
 	case m.Root == p.root:
 		return m.Count > p.count
+	case p.isPast(now, m):
+		return false
 	case m.Rank != p.rank:
 		return m.Rank > p.rank
 	}
@@ -80,6 +96,16 @@ func (p *pulse) isBeatenBy(now time.Time, m *Pulse) bool {
 		return c < 0
 	}
 	return m.Root.Epoch < p.root.Epoch
+}
+
+// isPast reports whether a pulse is no later than one that we had of a former
+// root. The rank of a root may fall from one pulse to the next, and somebody else
+// take its place; if the first one, which still beats that, were taken again,
+// the three could chase one another around a circle of nodes for ever.
+func (p *pulse) isPast(now time.Time, m *Pulse) bool {
+	return slices.ContainsFunc(p.past[:], func(r reign) bool {
+		return r.root == m.Root && m.Count <= r.count && now.Sub(r.end) < pulseLasts
+	})
 }
 
 // allows bounds how many pulses are sent on, however many come.
@@ -162,6 +188,10 @@ func (t *Tree) beat(now time.Time, out Out) {
 // startPulse takes over what a pulse says and sends it on.
 func (t *Tree) startPulse(now time.Time, from ident.Link, m *Pulse, out Out) {
 	p := &t.pulse
+	if m.Root != p.root {
+		p.past[p.oldest] = reign{p.root, p.count, now}
+		p.oldest = (p.oldest + 1) % maxPast
+	}
 	p.root, p.rank, p.count, p.hops, p.at, p.parent = m.Root, m.Rank, m.Count, m.Hops, now, from
 	p.settleAt = now.Add(max(t.cfg.LazyDelay, t.wait(now)))
 	p.nextAt, p.isWanted, p.crossed = time.Time{}, false, 0

@@ -191,6 +191,36 @@ func TestOneRootWins(t *testing.T) {
 	}
 }
 
+// The rank of a root falls, and another takes its place: its old pulse, which
+// comes a long way round, or is shown by a new neighbour, does not win again.
+func TestPulseOfThePastDoesNotComeBack(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1, 2)
+	old := &Pulse{Root: origin(7), Rank: 9, Hops: 1, Count: 5}
+	b.get(1, old)
+	b.get(1, &Pulse{Root: origin(7), Rank: 3, Hops: 1, Count: 6})
+	b.get(1, &Pulse{Root: origin(8), Rank: 5, Hops: 1, Count: 1})
+	b.get(2, old)
+	if b.pulse.root != origin(8) {
+		t.Errorf("the root is %v", b.pulse.root)
+	}
+	b.get(2, &Pulse{Root: origin(7), Rank: 9, Hops: 1, Count: 7})
+	if b.pulse.root != origin(7) {
+		t.Errorf("the root is %v, and a former one is better again", b.pulse.root)
+	}
+	// What was false may say that it is the last one ever: not for long.
+	b.get(1, &Pulse{Root: origin(7), Rank: 9, Hops: 1, Count: 1 << 62})
+	b.get(1, &Pulse{Root: origin(8), Rank: 10, Hops: 1, Count: 2})
+	for n := range uint64(3) {
+		b.pass(pulseEvery)
+		b.get(1, &Pulse{Root: origin(8), Rank: 10, Hops: 1, Count: 3 + n})
+	}
+	b.get(2, &Pulse{Root: origin(7), Rank: 13, Hops: 1, Count: 8})
+	if b.pulse.root != origin(7) {
+		t.Errorf("the root is %v, and a better one was forgotten for good", b.pulse.root)
+	}
+}
+
 // The events of one node come in short ways if it is the root.
 func TestWhoEmitsMuchMoreBecomesTheRoot(t *testing.T) {
 	b := newBench(t, Config{})
