@@ -135,7 +135,7 @@ func (t *Tree) onPulse(now time.Time, l *link, m *Pulse, out Out) {
 		case l.id == p.parent:
 		case !t.isLost():
 			t.cross(l, m.Hops)
-		case m.Hops <= p.hops: // as in loseParent
+		case p.isNearer(m.Hops):
 			t.follow(l, out)
 		}
 		return
@@ -280,7 +280,7 @@ func (t *Tree) loseParent(out Out) {
 	p.parent = 0
 	var next *link
 	for i := range t.links {
-		if l := &t.links[i]; l.crossed > 0 && l.hops <= p.hops && (next == nil || l.crossed < next.crossed) {
+		if l := &t.links[i]; l.crossed > 0 && p.isNearer(l.hops) && (next == nil || l.crossed < next.crossed) {
 			next = l
 		}
 	}
@@ -298,6 +298,10 @@ func (t *Tree) loseParent(out Out) {
 		}
 	}
 }
+
+// isNearer reports whether a neighbour is nearer to the root than this node: the
+// pulse came from it with so many hops. Where hops are no longer counted, no one is.
+func (p *pulse) isNearer(hops uint8) bool { return hops <= p.hops && hops < 255 }
 
 // follow makes a link the way to the root.
 func (t *Tree) follow(l *link, out Out) {

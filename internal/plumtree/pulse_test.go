@@ -380,6 +380,26 @@ func TestFickleParentIsNoWayToMakeFrames(t *testing.T) {
 	}
 }
 
+// A pulse that claims the most hops there are is counted no further: all have it
+// with as many, and whoever lost its way could ask its own descendant.
+func TestWhereHopsAreNotCountedNobodyIsNearer(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1, 2)
+	b.get(1, pulseOf(7, 1, 255))
+	b.get(2, pulseOf(7, 1, 255))
+	b.pass(time.Second)
+	b.take(2)
+	b.Tree.LinkDown(b.now, 1, b)
+	for _, m := range b.take(2) {
+		if g, ok := m.(*Graft); !ok || g.Parent || b.pulse.parent != 0 {
+			t.Errorf("it asks %+v", m)
+		}
+	}
+	if l := b.link(2); !l.eager {
+		t.Error("it asks nobody")
+	}
+}
+
 // However many pulses somebody makes up, few are passed on.
 func TestPulsesAreBounded(t *testing.T) {
 	b := newBench(t, Config{})
