@@ -396,11 +396,11 @@ func (w *Watch) proven(now time.Time, mine, theirs *Probe, out Out) {
 		haveCommon(mine.Known, theirs.Known) {
 		return
 	}
-	var name ident.ID
-	if fresh := w.fresh(theirs.Known); len(fresh) > 0 {
-		name = fresh[0].ID
+	ours, others := w.fresh(mine.Known), w.fresh(theirs.Known)
+	if len(ours) == 0 || len(others) == 0 {
+		return // a few nodes that nobody has named yet
 	}
-	w.found(now, 0, w.Component(), name, out)
+	w.found(now, 0, w.Component(), others[0].ID, out)
 }
 
 // found notes another component, tells the program of the first one, and floods
