@@ -3,7 +3,8 @@
 //
 // It is Plumtree (Leitão, Pereira, Rodrigues, SRDS 2007): events are pushed on
 // eager links and announced on lazy ones; a duplicate prunes the link that it
-// came on, a missing event grafts the link that announced it. To that we add
+// came on, a missing event grafts the link that announced it. What shapes the
+// tree where many nodes emit is a pulse from one of them. To that we add
 // numbers: every origin counts its events, so a duplicate is a number already
 // seen, a hole shows by itself, announcements are ranges, and order can be kept.
 // A history, bounded in bytes and age, serves what others miss. When a link
@@ -17,12 +18,10 @@
 package plumtree
 
 import (
-	"math/rand/v2"
 	"slices"
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/ident"
-	"github.com/smokesignal-go/smokesignal/internal/retry"
 )
 
 // Out takes what a [Tree] wants done. Its methods only note it down. A message
@@ -47,110 +46,6 @@ type Event struct {
 	Body   []byte     // name and payload
 	born   moment     // when it was emitted, in this node's time
 	via    ident.Link // on which it came first; 0 at its origin
-}
-
-// Config sets a [Tree] up. Fields left zero take the defaults.
-type Config struct {
-	Self ident.Origin
-	Rand *rand.Rand
-
-	// HistoryBytes bounds the events kept, by their bodies and 128 bytes for
-	// each; zero means 16 MiB. HistoryAge bounds their age; zero means 5 min.
-	// Negative keeps little more than order needs: 1 MiB, twice OrderWait.
-	HistoryBytes int
-	HistoryAge   time.Duration
-
-	// LazyDelay is how long after an event the announcements on lazy links go
-	// out: between half of it and the whole, so that of the two ends of a link
-	// one is first and the other need not. It grows with what GraftDelay
-	// learns. Zero means 100 ms; negative turns announcements off, so that only an event that comes
-	// early shows what is missing.
-	LazyDelay time.Duration
-	// GraftDelay is how long an announced event may take to come by itself
-	// before it is asked for, at least: a tree whose links are slow learns to
-	// wait longer, up to half of OrderWait. Zero means 100 ms.
-	GraftDelay time.Duration
-	// OrderWait is how long an event that came early waits, without any
-	// progress, for missing ones that all neighbours have let go of. Zero means
-	// 5 s. While a neighbour owes an answer, because its link is full or it is
-	// stalled, and while none has ever had them, because a cut lies between,
-	// the wait is six times as long.
-	OrderWait time.Duration
-
-	// Heard is what [Tree.Heard] gave at the end of an earlier life of this
-	// node: it is not delivered again.
-	Heard []Range
-
-	// KeepBodies says that nobody changes the body of a Gossip, nor uses its
-	// memory again: the tree keeps it as it is, and makes no copy.
-	KeepBodies bool
-
-	// NoSync leaves out what a link begins with: telling each other what one
-	// holds. For measurements: what a split held up is lost then.
-	NoSync bool
-	// NoPulses leaves the shape of the tree to duplicates, as Plumtree does. For
-	// measurements: where many origins emit, its ways are long, and events come
-	// twice.
-	NoPulses bool
-	// NoWait gives an event up that is missing when it should be asked for, if
-	// one after it is here. For measurements: what was merely late is lost then.
-	NoWait bool
-}
-
-const (
-	// While nobody misses anything, the gap between announcements doubles so many
-	// times.
-	maxCalm = 4
-	// window is how far past the next event of an origin others are taken in.
-	window = 8192
-	// maxEmpty bounds the places without an event in all streams: 8 bytes each,
-	// so that two events far apart are no way to take memory.
-	maxEmpty = 1 << 20
-	// maxStreams bounds the origins that are remembered.
-	maxStreams = 16384
-	// maxRanges is how many ranges go into one frame.
-	maxRanges = 128
-	// maxKnown is how many announcements of a neighbour are remembered.
-	maxKnown = 32
-	// graftRetry is the wait for a pull to bring something before another
-	// neighbour is asked. A guess: some round trips.
-	graftRetry = 500 * time.Millisecond
-	// patience is how many times OrderWait is waited for what may yet be had.
-	patience = 6
-	// serveBytes goes out on one link at a time in answer to pulls, and after
-	// servePause the next, so that an outbox says in between if it is too much.
-	serveBytes = 256 << 10
-	serveCost  = 32 // of a frame, its body aside
-	servePause = 5 * time.Millisecond
-	// bornSlack widens the life of an asker by the time that its question may
-	// take on a busy machine: rather an event too many than one too few.
-	bornSlack = 2 * time.Second
-	// maxAge asks for events of any age. The wire carries no longer time.
-	maxAge = 24 * time.Hour
-	// maxTold is how many origins a new neighbour is told of, the latest ones.
-	maxTold = 1024
-)
-
-func (c Config) withDefaults() Config {
-	set := func(d *time.Duration, v time.Duration) {
-		if *d == 0 {
-			*d = v
-		}
-	}
-	if c.HistoryBytes == 0 {
-		c.HistoryBytes = 16 << 20
-	}
-	if c.HistoryBytes < 0 {
-		c.HistoryBytes = 1 << 20
-	}
-	set(&c.HistoryAge, 5*time.Minute)
-	set(&c.LazyDelay, 100*time.Millisecond)
-	set(&c.GraftDelay, 100*time.Millisecond)
-	set(&c.OrderWait, 5*time.Second)
-	if c.HistoryAge < 0 {
-		c.HistoryAge = 2 * c.OrderWait
-	}
-	return c
 }
 
 // Tree is the machine. It may not be used by two goroutines at once.
@@ -412,122 +307,4 @@ func (t *Tree) link(id ident.Link) *link {
 		}
 	}
 	return nil
-}
-
-func (l *link) pushes() bool { return l.eager && !l.congested }
-
-// spread pushes a new event on the eager links and leaves the others to the
-// next announcement.
-func (t *Tree) spread(now time.Time, e *Event, from ident.Link, out Out) {
-	age := t.age(now, e)
-	for i := range t.links {
-		switch l := &t.links[i]; {
-		case l.id == from:
-		case l.pushes():
-			out.Push(l.id, e, age)
-		case t.announceAt.IsZero() && t.cfg.LazyDelay > 0:
-			t.announceAt = now.Add(retry.Blur(max(t.cfg.LazyDelay<<t.calm, t.wait(now)/2), t.cfg.Rand))
-		}
-	}
-}
-
-// makeEager begins to push on a link. What was not announced on it yet is, so
-// that nothing falls between the two ways.
-func (t *Tree) makeEager(l *link, out Out) {
-	if !l.eager {
-		t.announce(l, out)
-		l.eager, l.isPruned = true, false
-	}
-}
-
-func (t *Tree) makeLazy(l *link) {
-	if l.pushes() {
-		l.position = t.history.end()
-	}
-	l.eager = false
-}
-
-// prune makes a link lazy, at both ends, because an event came twice: the one
-// that it came on again, or else the one that it came on first, whichever is not
-// known to be part of the tree. It knows better soon after a pulse.
-func (t *Tree) prune(l *link, e *Event, out Out) {
-	t.Stats.Duplicates++
-	if !t.pulse.settleAt.IsZero() {
-		return
-	}
-	if l.role != stray && e != nil {
-		if l = t.link(e.via); l == nil {
-			return
-		}
-	}
-	if l.role == stray && !l.isPruned {
-		t.makeLazy(l)
-		l.isPruned = true
-		t.Stats.Prunes++
-		out.Send(l.id, &Prune{})
-	}
-}
-
-// onGossip takes an event. New ones go on at once, whatever their order.
-func (t *Tree) onGossip(now time.Time, l *link, g *Gossip, out Out) {
-	s := t.stream(now, g.Origin)
-	if s == t.own {
-		// Our own event comes back; or a forgery does, and is not believed.
-		t.prune(l, s.at(g.Seq), out)
-		return
-	}
-	if s.has(g.Seq) {
-		t.late.duplicate(now, g.Origin, g.Seq)
-		t.prune(l, s.at(g.Seq), out)
-		return
-	}
-	s.high = max(s.high, g.Seq+1)
-	if g.Seq-s.next >= window || !t.hasPlaces(now, s, g.Seq) {
-		// Too far ahead to keep. It comes again when what is before it has.
-		t.Stats.Dropped++
-		t.miss(now, s, l.id)
-		return
-	}
-	body := g.Body
-	if !t.cfg.KeepBodies {
-		body = t.history.copy(body)
-	}
-	e := t.history.event()
-	*e = Event{Origin: g.Origin, Seq: g.Seq, Round: g.Round, born: max(t.moment(now)-moment(max(g.Age, 0)), longAgo), Body: body, via: l.id}
-	t.put(s, e)
-	s.heard = t.moment(now)
-	t.seeEvents(now, out)
-	t.store(now, s, e)
-	t.spread(now, e, l.id, out)
-	if !l.eager && !l.congested && l.crossed == 0 && (s.repair == nil || s.asked != l.id) {
-		// The peer pushes, so it counts us as eager: be of one mind. Unless a
-		// pulse has just shown both that the link is lazy.
-		t.makeEager(l, out)
-	}
-	if s.repair != nil && s.asked == 0 && g.Seq == s.next {
-		t.late.learn(now, now.Sub(s.since))
-	}
-	if g.Seq == s.next {
-		t.deliver(now, s, out)
-	} else {
-		t.miss(now, s, l.id)
-	}
-}
-
-// deliver hands over what is in order now.
-func (t *Tree) deliver(now time.Time, s *stream, out Out) {
-	for {
-		e := s.at(s.next)
-		if e == nil {
-			break
-		}
-		s.next++
-		s.delivered = true
-		t.Stats.Delivered++
-		out.Deliver(e)
-	}
-	s.progress(now, t.cfg)
-	if s.next >= s.high {
-		t.complete(s)
-	}
 }

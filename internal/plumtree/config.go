@@ -1,0 +1,112 @@
+package plumtree
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+)
+
+// Config sets a [Tree] up. Fields left zero take the defaults.
+type Config struct {
+	Self ident.Origin
+	Rand *rand.Rand
+
+	// HistoryBytes bounds the events kept, by their bodies and 128 bytes for
+	// each; zero means 16 MiB. HistoryAge bounds their age; zero means 5 min.
+	// Negative keeps little more than order needs: 1 MiB, twice OrderWait.
+	HistoryBytes int
+	HistoryAge   time.Duration
+
+	// LazyDelay is how long after an event the announcements on lazy links go
+	// out: between half of it and the whole, so that of the two ends of a link
+	// one is first and the other need not. It grows with what GraftDelay
+	// learns. Zero means 100 ms; negative turns announcements off, so that only an event that comes
+	// early shows what is missing.
+	LazyDelay time.Duration
+	// GraftDelay is how long an announced event may take to come by itself
+	// before it is asked for, at least: a tree whose links are slow learns to
+	// wait longer, up to half of OrderWait. Zero means 100 ms.
+	GraftDelay time.Duration
+	// OrderWait is how long an event that came early waits, without any
+	// progress, for missing ones that all neighbours have let go of. Zero means
+	// 5 s. While a neighbour owes an answer, because its link is full or it is
+	// stalled, and while none has ever had them, because a cut lies between,
+	// the wait is six times as long.
+	OrderWait time.Duration
+
+	// Heard is what [Tree.Heard] gave at the end of an earlier life of this
+	// node: it is not delivered again.
+	Heard []Range
+
+	// KeepBodies says that nobody changes the body of a Gossip, nor uses its
+	// memory again: the tree keeps it as it is, and makes no copy.
+	KeepBodies bool
+
+	// NoSync leaves out what a link begins with: telling each other what one
+	// holds. For measurements: what a split held up is lost then.
+	NoSync bool
+	// NoPulses leaves the shape of the tree to duplicates, as Plumtree does. For
+	// measurements: where many origins emit, its ways are long, and events come
+	// twice.
+	NoPulses bool
+	// NoWait gives an event up that is missing when it should be asked for, if
+	// one after it is here. For measurements: what was merely late is lost then.
+	NoWait bool
+}
+
+const (
+	// While nobody misses anything, the gap between announcements doubles so many
+	// times.
+	maxCalm = 4
+	// window is how far past the next event of an origin others are taken in.
+	window = 8192
+	// maxEmpty bounds the places without an event in all streams: 8 bytes each,
+	// so that two events far apart are no way to take memory.
+	maxEmpty = 1 << 20
+	// maxStreams bounds the origins that are remembered.
+	maxStreams = 16384
+	// maxRanges is how many ranges go into one frame.
+	maxRanges = 128
+	// maxKnown is how many announcements of a neighbour are remembered.
+	maxKnown = 32
+	// graftRetry is the wait for a pull to bring something before another
+	// neighbour is asked. A guess: some round trips.
+	graftRetry = 500 * time.Millisecond
+	// patience is how many times OrderWait is waited for what may yet be had.
+	patience = 6
+	// serveBytes goes out on one link at a time in answer to pulls, and after
+	// servePause the next, so that an outbox says in between if it is too much.
+	serveBytes = 256 << 10
+	serveCost  = 32 // of a frame, its body aside
+	servePause = 5 * time.Millisecond
+	// bornSlack widens the life of an asker by the time that its question may
+	// take on a busy machine: rather an event too many than one too few.
+	bornSlack = 2 * time.Second
+	// maxAge asks for events of any age. The wire carries no longer time.
+	maxAge = 24 * time.Hour
+	// maxTold is how many origins a new neighbour is told of, the latest ones.
+	maxTold = 1024
+)
+
+func (c Config) withDefaults() Config {
+	set := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	if c.HistoryBytes == 0 {
+		c.HistoryBytes = 16 << 20
+	}
+	if c.HistoryBytes < 0 {
+		c.HistoryBytes = 1 << 20
+	}
+	set(&c.HistoryAge, 5*time.Minute)
+	set(&c.LazyDelay, 100*time.Millisecond)
+	set(&c.GraftDelay, 100*time.Millisecond)
+	set(&c.OrderWait, 5*time.Second)
+	if c.HistoryAge < 0 {
+		c.HistoryAge = 2 * c.OrderWait
+	}
+	return c
+}
