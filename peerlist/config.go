@@ -22,7 +22,7 @@ type Config struct {
 
 	BookSize        int           // entries in the passive view
 	ShuffleInterval time.Duration // longest first gap between shuffles, the shortest is half of it; negative turns them off
-	RotateInterval  time.Duration // shortest gap between rotations, the longest is twice that; negative turns them off
+	RotateInterval  time.Duration // shortest gap between rotations after some minutes, the longest is twice that; the first ones come sooner; negative turns them off
 
 	// IsInUse reports whether a neighbour's link carries what others wait for:
 	// where one must go, it is rather another. Nil: none does.

@@ -77,7 +77,7 @@ type link struct {
 	tokens    []uint64  // manual adds that this link answers
 	expires   time.Time // for a waiting link: the request or answer must be here by then
 	heard     time.Time
-	said      time.Time // by another protocol
+	said      time.Time // an event was pushed, as the owner says
 	pingAt    time.Time // only for links that we dialled
 	pinged    time.Time
 	rtt       time.Duration
@@ -203,7 +203,7 @@ func (m *Membership) Heard(at time.Time, id ident.Link) {
 	}
 }
 
-// Said notes that another protocol's frame was sent on a link: where both ends
+// Said notes that an event was pushed on a link: where both ends
 // hear from each other anyway, pings are rare. It may be told late too.
 func (m *Membership) Said(at time.Time, id ident.Link) {
 	if l := m.find(id); l != nil && at.After(l.said) {

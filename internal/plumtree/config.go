@@ -20,8 +20,9 @@ type Config struct {
 
 	// LazyDelay is how long after an event the announcements on lazy links go
 	// out: between half of it and the whole, so that of the two ends of a link
-	// one is first and the other need not. It grows with what GraftDelay
-	// learns. Zero means 100 ms; negative turns announcements off, so that only an event that comes
+	// one is first and the other need not. It grows with what GraftDelay learns,
+	// and to sixteen times as long while nobody misses anything. Zero means
+	// 100 ms; negative turns announcements off, so that only an event that comes
 	// early shows what is missing.
 	LazyDelay time.Duration
 	// GraftDelay is how long an announced event may take to come by itself

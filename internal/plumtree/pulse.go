@@ -143,7 +143,7 @@ func (t *Tree) onPulse(now time.Time, l *link, m *Pulse, out Out) {
 		return
 	}
 	// A new link is lazy at the other end, if that has shown us this pulse.
-	mustAsk := !l.eager || l.isNew
+	mustAsk := !l.eager || l.exempt
 	t.startPulse(now, l.id, m, out)
 	if mustAsk {
 		t.Stats.Grafts++
@@ -199,7 +199,7 @@ func (t *Tree) startPulse(now time.Time, from ident.Link, m *Pulse, out Out) {
 	next.Hops = min(m.Hops, 254) + 1
 	for i := range t.links {
 		l := &t.links[i]
-		l.isNew, l.isPruned, l.crossed = false, false, 0
+		l.exempt, l.isPruned, l.crossed = false, false, 0
 		if l.id != from {
 			out.Send(l.id, &next)
 		}
@@ -231,7 +231,7 @@ func (t *Tree) settle() {
 		case l.crossed > 0:
 			l.role = stray
 			t.makeLazy(l)
-		case l.isNew: // it told us, or nobody knows
+		case l.exempt: // as it is
 		default:
 			l.role = child
 		}
@@ -247,8 +247,8 @@ func (t *Tree) seeEvents(now time.Time, out Out) {
 	}
 }
 
-// lead makes this node, which emits, the root if there is none.
-func (t *Tree) lead(now time.Time, out Out) {
+// emits counts an event of this node, and makes it the root if there is none.
+func (t *Tree) emits(now time.Time, out Out) {
 	p := &t.pulse
 	p.emitted++
 	t.seeEvents(now, out)
@@ -290,7 +290,7 @@ func (t *Tree) loseParent(out Out) {
 	}
 	for i := range t.links {
 		// A link that the pulse is about to show to be lazy is asked for too, once.
-		if l := &t.links[i]; !l.eager || !p.settleAt.IsZero() && (!l.isNew || l.crossed > 0) {
+		if l := &t.links[i]; !l.eager || !p.settleAt.IsZero() && (!l.exempt || l.crossed > 0) {
 			t.makeEager(l, out)
 			t.keep(l)
 			t.Stats.Grafts++
@@ -320,13 +320,13 @@ func (t *Tree) isLost() bool {
 }
 
 // keep lets a link stay as it is, whatever the pulse has shown of it.
-func (t *Tree) keep(l *link) { l.crossed, l.isNew = 0, true }
+func (t *Tree) keep(l *link) { l.crossed, l.exempt = 0, true }
 
 // adopt takes a neighbour as a child. If it is our parent, it has lost its own
 // way, and we need another.
 func (t *Tree) adopt(l *link, out Out) {
 	wasParent := l.id == t.pulse.parent
-	l.role, l.crossed, l.isNew = child, 0, false
+	l.role, l.crossed, l.exempt = child, 0, false
 	if wasParent {
 		t.loseParent(out)
 	}

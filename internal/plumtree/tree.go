@@ -90,9 +90,9 @@ type dealings struct {
 	oldest int              // of known, once there are maxKnown
 	names  [maxKnown]uint32 // of the origins in known: two lines of the cache to look through, not twenty
 
-	isNew    bool  // it came up since the last pulse
+	exempt   bool  // from what the pulse shows: it came up since, or events were asked for on it
 	isPruned bool  // the peer was told so, since it was eager
-	crossed  int   // the how manieth to bring the last pulse again; 0: it did not
+	crossed  int   // the place among those that brought the last pulse again, from 1; 0: it did not
 	hops     uint8 // that the pulse had made by then
 }
 
@@ -131,7 +131,7 @@ func (t *Tree) Heard() []Range {
 func (t *Tree) Emit(now time.Time, body []byte, out Out) uint64 {
 	e := t.history.event()
 	*e = Event{Origin: t.cfg.Self, Seq: t.own.next, born: t.moment(now), Body: body}
-	t.lead(now, out)
+	t.emits(now, out)
 	t.put(t.own, e)
 	t.own.next++
 	t.own.high = t.own.next
@@ -152,7 +152,7 @@ func (t *Tree) LinkUp(now time.Time, id ident.Link, out Out) {
 			}
 		}
 	}
-	t.links = append(t.links, link{id: id, eager: true, position: t.history.end(), dealings: &dealings{isNew: true}})
+	t.links = append(t.links, link{id: id, eager: true, position: t.history.end(), dealings: &dealings{exempt: true}})
 	t.showTree(now, id, out)
 	if t.cfg.NoSync {
 		return
