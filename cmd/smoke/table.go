@@ -20,7 +20,7 @@ func printTable(w io.Writer, r *report) error {
 		if len(r.Runs) > 1 {
 			cells = append(cells, scenario.Format(s.Median, s.Unit))
 		}
-		cells = append(cells, scenario.Format(s.Is, s.Unit), mark(s.Figure), verdict(s.Figure))
+		cells = append(cells, scenario.Format(s.Is, s.Unit), s.Figure.MarkText(), verdict(s.Figure))
 		fmt.Fprintln(t, strings.Join(cells, "\t"))
 	}
 	if err := t.Flush(); err != nil {
@@ -48,17 +48,6 @@ func steps(runs []*scenario.Result) (n uint64) {
 		n += r.Steps
 	}
 	return n
-}
-
-func mark(f scenario.Figure) string {
-	text := scenario.Format(f.Mark, f.Unit)
-	switch {
-	case text == "":
-		return ""
-	case f.More:
-		return "≥ " + text
-	}
-	return "≤ " + text
 }
 
 func verdict(f scenario.Figure) string {

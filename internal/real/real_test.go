@@ -98,7 +98,7 @@ func TestEachScenarioSmall(t *testing.T) {
 			}
 			for _, f := range got.Figures {
 				if !f.Good && (f.Unit != "s" || f.Is == scenario.Never) {
-					t.Errorf("%s: %v, want %s: %s", f.Name, scenario.Format(f.Is, f.Unit), mark(f), f.Note)
+					t.Errorf("%s: %v, want %s: %s", f.Name, scenario.Format(f.Is, f.Unit), f.MarkText(), f.Note)
 				}
 			}
 			checkMarks(t, s, got.result)
@@ -141,7 +141,7 @@ func checkMarks(t *testing.T, s scene, got result) {
 				t.Fatal(err)
 			}
 			if d.Seconds() != float64(f.Mark) {
-				t.Errorf("%s: the mark is %v, that of the simulator %v", f.Name, mark(f), d)
+				t.Errorf("%s: the mark is %v, that of the simulator %v", f.Name, f.MarkText(), d)
 			}
 			break
 		}

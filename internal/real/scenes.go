@@ -83,9 +83,7 @@ func (r *run) halfDies(silently bool, mark time.Duration) {
 	died := r.crash(r.some(r.ordinary(), float64(r.nodes)/2/float64(r.nodes-r.seeds)), silently)
 	r.within("one component", mark, died, r.isOne)
 	r.wait(r.linger)
-	r.delivered(10 * time.Second)
-	r.within("settled again", time.Minute, time.Now(), r.isSettled)
-	r.noNetsplit()
+	r.endsWell()
 }
 
 func (r *run) oneWay() {
@@ -172,9 +170,7 @@ func (r *run) seedsReturn() {
 		return !slices.ContainsFunc(newcomers, func(a *stage.Actor) bool { return len(a.Links) == 0 })
 	})
 	r.wait(r.linger)
-	r.delivered(10 * time.Second)
-	r.within("settled again", time.Minute, time.Now(), r.isSettled)
-	r.noNetsplit()
+	r.endsWell()
 }
 
 func (r *run) restart() {
@@ -197,9 +193,7 @@ func (r *run) restart() {
 	})
 	r.talk()
 	r.wait(2 * r.linger)
-	r.delivered(10 * time.Second)
-	r.within("settled again", time.Minute, time.Now(), r.isSettled)
-	r.noNetsplit()
+	r.endsWell()
 }
 
 func (r *run) behindNAT() {
@@ -213,4 +207,12 @@ func (r *run) behindNAT() {
 	r.talk()
 	r.wait(2 * r.linger)
 	r.delivered(10 * time.Second)
+}
+
+// endsWell is what most scenarios end with: everything was heard, everybody has
+// neighbours enough, and no program was told of a netsplit.
+func (r *run) endsWell() {
+	r.delivered(10 * time.Second)
+	r.within("settled again", time.Minute, time.Now(), r.isSettled)
+	r.noNetsplit()
 }

@@ -93,19 +93,8 @@ func (s *screen) figure(f figure) {
 	case f.Mark != f.Mark: // none
 		verdict = ""
 	}
-	row := fmt.Sprintf("  %-34s %10s   %-10s %s%s", f.Name, scenario.Format(f.Is, f.Unit), mark(f), verdict, note)
+	row := fmt.Sprintf("  %-34s %10s   %-10s %s%s", f.Name, scenario.Format(f.Is, f.Unit), f.MarkText(), verdict, note)
 	s.printf("%s\n", strings.TrimRight(row, " "))
-}
-
-func mark(f figure) string {
-	text := scenario.Format(f.Mark, f.Unit)
-	switch {
-	case text == "":
-		return ""
-	case f.More:
-		return "≥ " + text
-	}
-	return "≤ " + text
 }
 
 func (s *screen) close(r result) {

@@ -78,6 +78,19 @@ func Format(n Number, unit string) string {
 	return fmt.Sprintf("%.4g", x)
 }
 
+// MarkText is the pass mark as a table shows it: "≤ 2.00 s"; empty if there is
+// none.
+func (f Figure) MarkText() string {
+	text := Format(f.Mark, f.Unit)
+	switch {
+	case text == "":
+		return ""
+	case f.More:
+		return "≥ " + text
+	}
+	return "≤ " + text
+}
+
 // Sample is the state of the network at one moment, for a plot.
 type Sample struct {
 	At         float64 `json:"at"` // virtual seconds

@@ -1,0 +1,275 @@
+package transporttest
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/transport"
+)
+
+func echo(t *testing.T, r *rig) {
+	a, b := r.pair()
+	done := inBackground(func() error {
+		_, err := io.CopyN(b, b, 5)
+		return err
+	})
+	if _, err := a.Write([]byte("smoke")); err != nil {
+		t.Fatal(err)
+	}
+	back := make([]byte, 5)
+	if _, err := io.ReadFull(a, back); err != nil || string(back) != "smoke" {
+		t.Fatalf("got %q, %v back", back, err)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func addressesMatch(t *testing.T, r *rig) {
+	l := r.listen()
+	a := r.dial(l.Addr().String())
+	b := r.accept(l)
+	if got, want := a.RemoteAddr().String(), l.Addr().String(); got != want {
+		t.Errorf("the dialled end says it goes to %s, the listener is at %s", got, want)
+	}
+	if a.LocalAddr().String() != b.RemoteAddr().String() || a.RemoteAddr().String() != b.LocalAddr().String() {
+		t.Errorf("the ends disagree: %s–%s against %s–%s", a.LocalAddr(), a.RemoteAddr(), b.RemoteAddr(), b.LocalAddr())
+	}
+}
+
+// pattern gives n bytes that are different at each place within a window.
+func pattern(n int, seed byte) []byte {
+	p := make([]byte, n)
+	for i := range p {
+		p[i] = byte(i) ^ byte(i>>8) ^ byte(i>>16) ^ seed
+	}
+	return p
+}
+
+func bigTransfer(t *testing.T, r *rig) {
+	const size = 4 << 20 // many times what a connection holds on the way
+	a, b := r.pair()
+	var jobs []<-chan error
+	for i, end := range []net.Conn{a, b} {
+		send, want := pattern(size, byte(i)), pattern(size, byte(1-i))
+		jobs = append(jobs, inBackground(func() error {
+			_, err := end.Write(send)
+			return err
+		}), inBackground(func() error {
+			got := make([]byte, size)
+			if _, err := io.ReadFull(end, got); err != nil {
+				return err
+			}
+			if !bytes.Equal(got, want) {
+				return errors.New("other bytes than were sent")
+			}
+			return nil
+		}))
+	}
+	for _, job := range jobs {
+		if err := <-job; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func eofAfterTheLastByte(t *testing.T, r *rig) {
+	a, b := r.pair()
+	if _, err := a.Write([]byte("last words")); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(b)
+	if err != nil || string(got) != "last words" {
+		t.Fatalf("got %q, %v; want all that was written, then the end", got, err)
+	}
+}
+
+func halfClose(t *testing.T, r *rig) {
+	a, b := r.pair()
+	half, ok := a.(interface{ CloseWrite() error })
+	if !ok {
+		t.Log("this transport cannot end one direction alone, which the contract leaves open")
+		return
+	}
+	if _, err := a.Write([]byte("question")); err != nil {
+		t.Fatal(err)
+	}
+	if err := half.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(b); err != nil || string(got) != "question" {
+		t.Fatalf("got %q, %v", got, err)
+	}
+	if _, err := b.Write([]byte("answer")); err != nil {
+		t.Fatalf("the open direction: %v", err)
+	}
+	_ = b.Close()
+	if got, err := io.ReadAll(a); err != nil || string(got) != "answer" {
+		t.Fatalf("got %q, %v", got, err)
+	}
+	if _, err := a.Write([]byte("more")); err == nil {
+		t.Fatal("a write in the direction that was ended succeeded")
+	}
+}
+
+func writeFails(t *testing.T, r *rig) {
+	a, b := r.pair()
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadAll(a); err != nil {
+		t.Fatalf("read to the end: %v", err)
+	}
+	// The first bytes may still go out: they are what tells this end. The
+	// deadline of the pair ends a transport that never learns it.
+	for {
+		if _, err := a.Write(make([]byte, 1024)); err != nil {
+			if transport.IsTimeout(err) {
+				t.Fatal("writes to a peer that has closed never fail")
+			}
+			return
+		}
+	}
+}
+
+func closeUnblocksRead(t *testing.T, r *rig) {
+	a, _ := r.pair()
+	read := inBackground(func() error {
+		_, err := a.Read(make([]byte, 1))
+		return err
+	})
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wantIs(t, "a read on an end that is closed", <-read, net.ErrClosed)
+}
+
+func closeUnblocksWrite(t *testing.T, r *rig) {
+	a, _ := r.pair()
+	began := make(chan struct{})
+	write := inBackground(func() error {
+		p := make([]byte, 64<<10)
+		if _, err := a.Write(p); err != nil {
+			return err
+		}
+		close(began)
+		for {
+			if _, err := a.Write(p); err != nil {
+				return err
+			}
+		}
+	})
+	<-began
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wantIs(t, "a write on an end that is closed", <-write, net.ErrClosed)
+}
+
+func closeTwice(t *testing.T, r *rig) {
+	a, _ := r.pair()
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_ = a.Close() // what it says is its own business; that it does no harm is not
+	_, err := a.Read(make([]byte, 1))
+	wantIs(t, "read after Close", err, net.ErrClosed)
+	_, err = a.Write([]byte("x"))
+	wantIs(t, "write after Close", err, net.ErrClosed)
+}
+
+// soon is a deadline that passes while a call waits. How long that takes
+// decides nothing.
+const soon = 20 * time.Millisecond
+
+func writesAreWhole(t *testing.T, r *rig) {
+	const writers, writes, size = 8, 16, 32 << 10
+	a, b := r.pair()
+	var jobs []<-chan error
+	for w := range writers {
+		jobs = append(jobs, inBackground(func() error {
+			p := bytes.Repeat([]byte{byte(w)}, size)
+			for range writes {
+				if _, err := a.Write(p); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+	}
+	p := make([]byte, size)
+	for range writers * writes {
+		if _, err := io.ReadFull(b, p); err != nil {
+			t.Fatal(err)
+		}
+		if i := bytes.IndexFunc(p, func(c rune) bool { return c != rune(p[0]) }); i >= 0 {
+			t.Fatalf("a write of writer %d has bytes of writer %d in it", p[0], p[i])
+		}
+	}
+	for _, job := range jobs {
+		if err := <-job; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func hundredConns(t *testing.T, r *rig) {
+	const conns = 100
+	l := r.listen()
+	// The server: one goroutine that accepts and one for each connection, all
+	// of which end with the connections; the test waits for them.
+	var server sync.WaitGroup
+	server.Go(func() {
+		for range conns {
+			c, err := l.Accept()
+			if err != nil {
+				t.Errorf("accept: %v", err)
+				return
+			}
+			server.Go(func() {
+				defer func() { _ = c.Close() }()
+				if _, err := io.Copy(c, c); err != nil {
+					t.Errorf("echo: %v", err)
+				}
+			})
+		}
+	})
+	var clients []<-chan error
+	for i := range conns {
+		clients = append(clients, inBackground(func() error {
+			c, err := r.dialSide.Dial(r.ctx, l.Addr().String())
+			if err != nil {
+				return err
+			}
+			defer func() { _ = c.Close() }()
+			want := pattern(10_000, byte(i))
+			wrote := inBackground(func() error {
+				_, err := c.Write(want)
+				return err
+			})
+			got := make([]byte, len(want))
+			if _, err := io.ReadFull(c, got); err != nil {
+				return err
+			}
+			if !bytes.Equal(got, want) {
+				return errors.New("bytes of somebody else")
+			}
+			return <-wrote
+		}))
+	}
+	for i, client := range clients {
+		if err := <-client; err != nil {
+			t.Errorf("client %d: %v", i, err)
+			_ = l.Close() // or the server waits for it in vain
+		}
+	}
+	server.Wait()
+}
