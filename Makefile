@@ -28,11 +28,12 @@ test: ## vet, all tests, and those with goroutines again under the race detector
 	$(GO) test -timeout $(TIMEOUT) ./...
 	@if [ "$$($(GO) env CGO_ENABLED)" = 1 ]; then set -x; $(GO) test -race -timeout $(TIMEOUT) $(CONCURRENT); \
 	else echo "!! no C compiler, which the race detector needs: data races were NOT looked for"; fi
+	@$(GO) run ./internal/real -check
 
 race: ## all tests under the race detector
 	$(GO) test -race -timeout $(TIMEOUT) ./...
 
-proof: ## run all measurements of docs/proof.md: an hour and a half
+proof: ## run all measurements of docs/proof.md: an hour
 	@mkdir -p bin
 	$(GO) build -o bin/smoke ./cmd/smoke
 	@bin/smoke proof docs/proof.md

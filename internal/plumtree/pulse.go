@@ -1,7 +1,6 @@
 package plumtree
 
 import (
-	"bytes"
 	"math/bits"
 	"slices"
 	"time"
@@ -23,10 +22,10 @@ import (
 // part of the tree. All other links are.
 //
 // The root is whoever emits when there is none, until somebody is much better
-// for it: emits more, or has more neighbours.
-// Where two are, the one of higher rank wins, then the lower origin. It is no
-// authority: without one, the tree is what it was last, mended by grafts and
-// pruned by duplicates.
+// for it: emits more, or has more neighbours. Of two pulses of one root the later
+// one counts; where two roots are, the one of higher rank wins, then the lower
+// origin. A root is no authority: without one, the tree is what it was last,
+// mended by grafts and pruned by duplicates.
 type pulse struct {
 	root   ident.Origin
 	rank   uint8
@@ -58,14 +57,14 @@ type role uint8
 
 const (
 	stray  role = iota // none, or not known yet
-	parent             // it leads to the root
+	parent             // it leads to the root; pulse.parent has it sooner
 	child              // it leads away
 )
 
 const (
-	// pulseEvery is the gap between the pulses of a root. A guess: five links of
-	// 10 000 nodes have changed in the meantime, and it costs about one small
-	// frame a node and second.
+	// pulseEvery is the gap between the pulses of a root. A guess: at 3 to 5
+	// links it costs about one small frame a node and second, and what is mended
+	// in a hurry has long ways for no longer than that.
 	pulseEvery = 5 * time.Second
 	// A root that is silent for so long has gone, or nobody emits.
 	pulseLasts = 3 * pulseEvery
@@ -92,10 +91,7 @@ func (p *pulse) isBeatenBy(now time.Time, m *Pulse) bool {
 	case m.Rank != p.rank:
 		return m.Rank > p.rank
 	}
-	if c := bytes.Compare(m.Root.ID[:], p.root.ID[:]); c != 0 {
-		return c < 0
-	}
-	return m.Root.Epoch < p.root.Epoch
+	return m.Root.Compare(p.root) < 0
 }
 
 // isPast reports whether a pulse is no later than one that we had of a former

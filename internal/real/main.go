@@ -54,6 +54,7 @@ func realMain(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	flags.SetOutput(stderr)
 	flags.Usage = func() { usage(flags) }
 	asJSON := flags.Bool("json", false, "print the figures as JSON")
+	check := flags.Bool("check", false, "only say so if this machine cannot cut a network: tests are skipped then")
 	flags.IntVar(&c.nodes, "nodes", c.nodes, fmt.Sprintf("how many, %d to %d", leastNodes, mostNodes))
 	flags.IntVar(&c.rate, "rate", c.rate, "messages a second, by all nodes together")
 	flags.IntVar(&c.rounds, "rounds", c.rounds, "flap: how often the cut comes and goes")
@@ -75,10 +76,16 @@ func realMain(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 		return 2
 	}
 
+	if *check {
+		if why := netlab.Available(); why != nil {
+			fmt.Fprintf(stderr, "!! NOT TESTED: whatever takes a real network to cut was skipped: %s. %s\n", oneLine(why), takes)
+		}
+		return 0
+	}
 	report := report{Nodes: c.nodes, Results: []result{}}
 	if why := netlab.Available(); why != nil {
-		report.Skipped = strings.ReplaceAll(why.Error(), "\n", "; ")
-		fmt.Fprintf(stderr, "!! NOTHING WAS MEASURED: %s. It takes root on Linux, with the packages iproute2 and nftables.\n", report.Skipped)
+		report.Skipped = oneLine(why)
+		fmt.Fprintf(stderr, "!! NOTHING WAS MEASURED: %s. %s\n", report.Skipped, takes)
 	} else {
 		err = measure(ctx, c, chosen, &report, newScreen(*asJSON, stdout))
 	}
@@ -96,6 +103,11 @@ func realMain(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	}
 	return 0
 }
+
+// takes is what a machine needs.
+const takes = "It takes root on Linux, with the packages iproute2 and nftables."
+
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
 func usage(flags *flag.FlagSet) {
 	fmt.Fprintln(flags.Output(), "real [flags] [scenario …]\n\nscenarios:")

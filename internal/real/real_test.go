@@ -298,6 +298,12 @@ func TestWhereItCanNotMeasureItSaysSo(t *testing.T) {
 	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil || r.Skipped == "" || len(r.Results) > 0 {
 		t.Errorf("printed %s: %v", stdout.String(), err)
 	}
+	stdout.Reset()
+	stderr.Reset()
+	if code := realMain(context.Background(), []string{"-check"}, &stdout, &stderr); code != 0 || stdout.Len() > 0 ||
+		!strings.HasPrefix(stderr.String(), "!! NOT TESTED: ") || strings.Count(stderr.String(), "\n") != 1 {
+		t.Errorf("-check: code %d, %q, %q", code, stdout.String(), stderr.String())
+	}
 }
 
 func TestBadInputIsNamed(t *testing.T) {
