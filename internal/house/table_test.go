@@ -40,6 +40,7 @@ var anyTest = []string{
 var houseTable = []row{
 	{pkg: "internal/ident", floor: 0, why: "names are plain values, under everything"},
 	{pkg: "internal/retry", floor: 0, may: []string{backoff}, why: "one curve for all that is tried again"},
+	{pkg: "internal/packed", floor: 0, why: "many events in one slice of bytes; whoever carries, stores or opens them agrees on it"},
 
 	{
 		pkg: "peerlist", floor: 1, may: []string{"internal/ident", "internal/retry"},
@@ -50,7 +51,7 @@ var houseTable = []row{
 		why: "beacons and probes; links are somebody else's business",
 	},
 	{
-		pkg: "internal/plumtree", floor: 1, may: []string{"internal/ident", "internal/retry"},
+		pkg: "internal/plumtree", floor: 1, may: []string{"internal/ident", "internal/retry", "internal/packed"},
 		why: "broadcast hears of neighbours by two events, not by asking membership",
 	},
 	{
@@ -65,14 +66,14 @@ var houseTable = []row{
 	},
 	{
 		pkg: "internal/wire", floor: 2,
-		may:   []string{"internal/ident", "peerlist", "netsplit", "internal/plumtree", "internal/census"},
+		may:   []string{"internal/ident", "internal/packed", "peerlist", "netsplit", "internal/plumtree", "internal/census"},
 		tests: []string{msgpack}, // to compare the pre-check with
 		why:   "frames are made of the messages of floor 1; it walks msgpack itself, before any library does",
 	},
 
 	{
 		pkg: "internal/sim", floor: 3,
-		may: []string{"internal/ident", "internal/retry", "peerlist", "netsplit", "internal/plumtree", "internal/census", "internal/overlay", "internal/wire"},
+		may: []string{"internal/ident", "internal/retry", "internal/packed", "peerlist", "netsplit", "internal/plumtree", "internal/census", "internal/overlay", "internal/wire"},
 		why: "runs the machines as they are; may weigh frames by their bytes",
 	},
 	{
@@ -86,14 +87,14 @@ var houseTable = []row{
 	{pkg: "transport/transporttest", floor: 3, may: []string{"transport"}, why: "checks the contract and knows no transport"},
 	{pkg: "discovery", floor: 3, why: "seeds are text in and addresses out"},
 	{pkg: "discovery/dns", floor: 3, may: []string{"discovery"}, why: "one way to look up"},
-	{pkg: "internal/emitter", floor: 3, may: []string{"internal/ident"}, why: "runs handlers; an event has an origin"},
+	{pkg: "internal/emitter", floor: 3, may: []string{"internal/ident", "internal/packed", "internal/wire"}, why: "runs handlers; takes runs of events apart for them"},
 	{pkg: "internal/netlab", floor: 3, why: "a test rig of namespaces, which knows nothing of nodes"},
 	{pkg: "internal/cutproxy", floor: 3, why: "a test rig of sockets, which knows nothing of nodes"},
 
 	{
 		pkg: "smoke", floor: 4,
 		may: []string{
-			"internal/ident", "peerlist", "netsplit", "internal/plumtree",
+			"internal/ident", "internal/packed", "peerlist", "netsplit", "internal/plumtree",
 			"internal/overlay", "internal/wire", "internal/emitter",
 			"transport", "transport/tcp", "discovery", "discovery/dns",
 			msgpack, logrus, backoff, rate,
