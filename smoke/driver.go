@@ -10,6 +10,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
 	"github.com/smokesignal-go/smokesignal/internal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
+	"github.com/smokesignal-go/smokesignal/internal/packed"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 	"github.com/smokesignal-go/smokesignal/transport"
@@ -46,12 +47,13 @@ type driver struct {
 	advertised string
 	stopping   bool
 
-	woken     []*link         // outboxes that this step has put something into
-	crowded   []*link         // of them those that are full now
-	congested []*link         // links whose outbox was full, and has not drained
-	room      chan struct{}   // closed when one of them drains; nil while nobody waits
+	woken     []*link         // whose writers this step has given something to do
+	behind    []*link         // that events wait for
+	congested []*link         // of them those for which many do
+	room      chan struct{}   // closed when one of them has caught up; nil while nobody waits
 	batch     []emitter.Event // deliveries of this step
 	names     map[string]string
+	lagFull   int                      // as the constant, or a quarter of the history if that is less
 	postponed []func()                 // see afterwards
 	calls     map[uint64]chan<- result // Add and Count under way
 	lastCall  uint64
@@ -96,11 +98,7 @@ func (d *driver) unlock() {
 
 // settle ends a step. The caller holds mu.
 func (d *driver) settle(now time.Time) {
-	for _, l := range d.crowded {
-		d.machine.Congested(l.id)
-	}
-	clear(d.crowded)
-	d.crowded = d.crowded[:0]
+	d.measure(now)
 	for _, l := range d.woken {
 		l.wake()
 	}
@@ -195,65 +193,33 @@ func (d *driver) answer(token uint64, r result) {
 	}
 }
 
-// emit broadcasts a body. While an outbox is full it waits for it to drain, but
-// no longer than patience for one link: that one is slow, gets announcements
-// only, and pulls later.
+// emit broadcasts a body, when there is room for it.
 func (d *driver) emit(ctx context.Context, body []byte) error {
-	d.mu.Lock()
-	for {
-		if !d.isOpen() {
-			d.mu.Unlock()
-			return ErrStopped
-		}
-		wait := d.crowdedFor(time.Now())
-		if wait <= 0 {
-			break
-		}
-		if d.room == nil {
-			d.room = make(chan struct{})
-		}
-		room := d.room
-		d.mu.Unlock()
-		timer := time.NewTimer(wait)
-		select {
-		case <-room:
-		case <-timer.C:
-		case <-ctx.Done():
-		case <-d.ctx.Done():
-		}
-		timer.Stop()
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		d.mu.Lock()
+	if err := d.awaitRoom(ctx, nil); err != nil {
+		return err
+	}
+	defer d.unlock()
+	if !d.isOpen() {
+		return ErrStopped
 	}
 	now := time.Now()
 	d.machine.Emit(now, body, d)
 	d.settle(now)
-	d.unlock()
 	return nil
-}
-
-// patience is how long an emitter waits for one full outbox. A guess: several
-// round trips of a slow network.
-const patience = 250 * time.Millisecond
-
-// crowdedFor is how long a full outbox may still hold emitters up. The caller
-// holds mu.
-func (d *driver) crowdedFor(now time.Time) (wait time.Duration) {
-	for _, l := range d.congested {
-		wait = max(wait, patience-now.Sub(l.fullSince))
-	}
-	return wait
 }
 
 // deliver queues an event for the handlers.
 func (d *driver) deliver(e *plumtree.Event) {
-	name, payload, err := wire.SplitBody(e.Body)
-	if err != nil {
-		return // the decoder has checked it
+	rest := e.Body
+	for i := range e.Count {
+		body, next, _ := packed.Next(rest)
+		rest = next
+		name, payload, err := wire.SplitBody(body)
+		if err != nil {
+			return // the decoder has checked it
+		}
+		d.batch = append(d.batch, emitter.Event{
+			Name: d.intern(name), Origin: e.Origin.ID, Epoch: e.Origin.Epoch, Seq: e.Seq + uint64(i), Payload: payload,
+		})
 	}
-	d.batch = append(d.batch, emitter.Event{
-		Name: d.intern(name), Origin: e.Origin.ID, Epoch: e.Origin.Epoch, Seq: e.Seq, Payload: payload,
-	})
 }

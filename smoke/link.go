@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
@@ -17,11 +18,10 @@ import (
 )
 
 const (
-	// A full outbox turns its link lazy. Half a second of a 10 Mbit/s network,
-	// and thousands of small events.
-	outboxFull = 512 << 10
-	// More than that is held for nobody: what goes past a full outbox is
-	// control frames and answers to pulls already begun.
+	// An outbox takes so many bytes of events at a time: what one write can carry.
+	fillBytes = 64 << 10
+	// More than that is held for nobody: control frames for a peer that does not
+	// take them.
 	outboxMost = 4 << 20
 
 	readSmall = 4 << 10  // an idle link holds no more memory than that
@@ -46,14 +46,16 @@ type link struct {
 	written chan struct{} // closed when the writer has ended
 	ended   chan struct{} // closed when the reader has, after the writer
 
-	mu        sync.Mutex // guards all below; taken inside driver.mu, never the other way round
-	enc       wire.Encoder
-	out       []byte // the outbox
-	spare     []byte // the writer's last buffer, to be filled again
-	inFlight  int    // bytes that the writer has taken and not written
-	closing   bool   // write what is there, then end
-	full      bool
-	fullSince time.Time // guarded by driver.mu
+	ready     atomic.Bool // events wait in the history; written under driver.mu
+	full      bool        // many do; guarded by driver.mu, as is the next
+	fullSince time.Time
+
+	mu       sync.Mutex // guards all below; taken inside driver.mu, never the other way round
+	enc      wire.Encoder
+	out      []byte // the outbox
+	spare    []byte // the writer's last buffer, to be filled again
+	inFlight int    // bytes that the writer has taken and not written
+	closing  bool   // write what is there, then end
 }
 
 func newLink(d *driver, conn net.Conn, addr string) *link {
@@ -76,13 +78,20 @@ func (l *link) put(encode func(buf []byte) ([]byte, error)) {
 	l.grew(out)
 }
 
-// push appends an event to the outbox. The caller holds driver.mu.
-func (l *link) push(g plumtree.Gossip) {
+// push appends events to the outbox. The caller holds driver.mu.
+func (l *link) push(g *plumtree.Gossip) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.closing {
-		l.grew(l.enc.AppendGossip(l.out, &g))
+		l.out = l.enc.AppendGossip(l.out, g)
 	}
+}
+
+// queued is how full the outbox is.
+func (l *link) queued() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.out)
 }
 
 // grew takes the outbox back after something was appended.
@@ -91,12 +100,6 @@ func (l *link) grew(out []byte) {
 		l.d.woken = append(l.d.woken, l)
 	}
 	l.out = out
-	if len(out) >= outboxFull && !l.full {
-		l.full = true
-		l.fullSince = time.Now()
-		l.d.crowded = append(l.d.crowded, l)
-		l.d.congested = append(l.d.congested, l)
-	}
 	if len(out) > outboxMost {
 		l.closing = true // the reader will report the end
 		l.conn.Close()
@@ -119,7 +122,6 @@ func (l *link) finish(why peerlist.Reason) {
 	if why == peerlist.ReasonSilent {
 		l.reset()
 	}
-	l.d.relieve(l)
 	l.wake()
 }
 
@@ -133,68 +135,54 @@ func (l *link) reset() {
 	l.conn.Close()
 }
 
-// relieve takes a link off the list of those that hold emitters up. The caller
-// holds driver.mu.
-func (d *driver) relieve(l *link) {
-	d.congested = slices.DeleteFunc(d.congested, func(x *link) bool { return x == l })
-	if d.room != nil {
-		close(d.room)
-		d.room = nil
-	}
-}
-
 // write is the link's writer: the driver owns it, the end of the connection or
 // the closing of the link ends it, stop waits for it. It takes the whole outbox
-// and writes it with one call.
+// and writes it with one call, and has it filled again.
 func (l *link) write() {
 	defer close(l.written)
 	for range l.wakeup {
-		l.mu.Lock()
-		buf, closing := l.out, l.closing
-		l.out, l.spare = l.spare[:0], nil
-		l.inFlight = len(buf)
-		l.mu.Unlock()
-		if err := l.writeAll(buf, closing); err != nil {
-			l.conn.Close() // the reader reports the end
-			return
-		}
-		l.mu.Lock()
-		l.inFlight = 0
-		if cap(buf) <= readSmall || cap(buf) <= 2*outboxFull && len(buf) > cap(buf)/4 {
-			l.spare = buf[:0] // in use; an idle link gives a large one back
-		}
-		full := l.full
-		closing = l.closing && len(l.out) == 0
-		more := len(l.out) > 0
-		l.mu.Unlock()
-		if full {
-			l.d.step(func(now time.Time) {
-				if l.drained() {
-					l.d.relieve(l)
-					l.d.machine.Drained(now, l.id, l.d)
-				}
-			})
-		}
-		if closing {
-			l.hangUp()
-			return
-		}
-		if more {
-			l.wake()
+		for more := true; more; {
+			if l.ready.Load() {
+				more = l.d.fill(l)
+			} else {
+				more = false
+			}
+			buf, closing := l.takeOutbox()
+			if err := l.writeAll(buf, closing); err != nil {
+				l.conn.Close() // the reader reports the end
+				return
+			}
+			if l.giveBack(buf) && closing {
+				l.hangUp()
+				return
+			}
 		}
 	}
 }
 
-// drained reports whether a full outbox has room again, and notes that. The
-// caller holds driver.mu, so that nothing is put in before all know.
-func (l *link) drained() bool {
+// takeOutbox leaves an empty outbox behind.
+func (l *link) takeOutbox() (buf []byte, closing bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.out) >= outboxFull/2 {
-		return false
+	buf = l.out
+	l.out, l.spare = l.spare[:0], nil
+	l.inFlight = len(buf)
+	return buf, l.closing
+}
+
+// giveBack takes a buffer that was written, and reports whether nothing has come
+// into the outbox meanwhile; else the writer is woken for it.
+func (l *link) giveBack(buf []byte) (empty bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.inFlight = 0
+	if cap(buf) <= readSmall || cap(buf) <= 4*fillBytes && len(buf) > cap(buf)/4 {
+		l.spare = buf[:0] // in use; an idle link gives a large one back
 	}
-	l.full = false
-	return true
+	if len(l.out) > 0 {
+		l.wake()
+	}
+	return len(l.out) == 0
 }
 
 // writeAll writes a buffer. It gives up when nothing moves for slowAfter.
@@ -232,9 +220,12 @@ func (l *link) read(rest []byte) error {
 	buf := make([]byte, max(readSmall, len(rest)))
 	filled := copy(buf, rest)
 	for {
-		used, err := l.d.take(l, buf[:filled])
+		used, crowded, err := l.d.take(l, buf[:filled])
 		if err != nil {
 			return err
+		}
+		if crowded && l.d.awaitRoom(l.d.ctx, l) == nil {
+			l.d.mu.Unlock()
 		}
 		filled = copy(buf, buf[used:filled])
 		want := min(l.dec.Want(buf[:filled]), wire.MaxEvent+4)
@@ -254,8 +245,9 @@ func (l *link) read(rest []byte) error {
 	}
 }
 
-// take hands the whole frames in buf to the machine and says how much that was.
-func (d *driver) take(l *link, buf []byte) (used int, err error) {
+// take hands the whole frames in buf to the machine and says how much that was,
+// and whether there is too much now that waits for other links.
+func (d *driver) take(l *link, buf []byte) (used int, crowded bool, err error) {
 	d.mu.Lock()
 	defer d.unlock()
 	now := time.Now()
@@ -263,7 +255,7 @@ func (d *driver) take(l *link, buf []byte) (used int, err error) {
 		m, n, err := l.dec.Next(buf[used:])
 		if err != nil {
 			d.settle(now)
-			return used, err
+			return used, false, err
 		}
 		if n == 0 {
 			break
@@ -275,16 +267,16 @@ func (d *driver) take(l *link, buf []byte) (used int, err error) {
 			d.takeDirect(l, m)
 		case *wire.Refuse:
 			d.settle(now)
-			return used, io.EOF
+			return used, false, io.EOF
 		default:
 			d.machine.Handle(now, l.id, m, d)
 		}
 	}
 	if d.machine == nil {
-		return used, net.ErrClosed
+		return used, false, net.ErrClosed
 	}
 	d.settle(now)
-	return used, nil
+	return used, len(d.congested) > 0, nil
 }
 
 // takeDirect queues an event that is for this node only.
@@ -315,8 +307,7 @@ func (l *link) run(rest []byte) {
 		if l.d.links[l.id] != l {
 			return // the machine has closed it
 		}
-		delete(l.d.links, l.id)
-		l.d.relieve(l)
+		l.d.forget(l)
 		why := peerlist.ReasonNone
 		var frame *wire.FrameError
 		if errors.As(err, &frame) {

@@ -166,7 +166,11 @@ func (n *Node) newDriver() (*driver, error) {
 		links:     make(map[ident.Link]*link),
 		conns:     make(map[*link]struct{}),
 		names:     make(map[string]string),
+		lagFull:   lagFull,
 		calls:     make(map[uint64]chan<- result),
+	}
+	if b := o.History.Bytes; b != 0 {
+		d.lagFull = min(lagFull, max(b, 1<<20)/4) // without a history, some events are kept
 	}
 	bind := bindAddr(o)
 	if d.transport == nil {

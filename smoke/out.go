@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
@@ -25,10 +24,20 @@ func (d *driver) Send(to ident.Link, message any) {
 	}
 }
 
-// Push implements overlay.Out.
-func (d *driver) Push(to ident.Link, e *plumtree.Event, age time.Duration) {
+// Ready implements overlay.Out: the link's writer fills its outbox when it has
+// written what is in it.
+func (d *driver) Ready(to ident.Link) {
 	if l := d.links[to]; l != nil {
-		l.push(plumtree.Gossip{Origin: e.Origin, Seq: e.Seq, Round: min(e.Round, 254) + 1, Age: age, Body: e.Body})
+		l.ready.Store(true)
+		d.behind = append(d.behind, l)
+		d.woken = append(d.woken, l)
+	}
+}
+
+// Push implements overlay.Out.
+func (d *driver) Push(to ident.Link, g *plumtree.Gossip) {
+	if l := d.links[to]; l != nil {
+		l.push(g)
 	}
 }
 
@@ -40,7 +49,7 @@ func (d *driver) Dial(wish overlay.Dial) {
 // Close implements overlay.Out.
 func (d *driver) Close(id ident.Link, why peerlist.Reason) {
 	if l := d.links[id]; l != nil {
-		delete(d.links, id)
+		d.forget(l)
 		l.finish(why)
 	}
 }

@@ -108,7 +108,9 @@ func (d *driver) stop(ctx context.Context) *UndeliveredError {
 	d.stopping = true // no more emits and links
 	d.mu.Unlock()
 	d.listener.Close()
-	d.awaitRoom(ctx)
+	if d.awaitRoom(ctx, nil) == nil {
+		d.mu.Unlock()
+	}
 
 	var open []*link
 	d.step(func(now time.Time) {
@@ -157,28 +159,4 @@ func (d *driver) stop(ctx context.Context) *UndeliveredError {
 		left.await(ctx, p.events)
 	}
 	return left
-}
-
-// awaitRoom waits until no outbox is full: events behind a full one were only
-// announced, and the neighbour will want to pull them.
-func (d *driver) awaitRoom(ctx context.Context) {
-	for {
-		d.mu.Lock()
-		wait := d.crowdedFor(time.Now())
-		if wait <= 0 {
-			d.mu.Unlock()
-			return
-		}
-		if d.room == nil {
-			d.room = make(chan struct{})
-		}
-		room := d.room
-		d.mu.Unlock()
-		select {
-		case <-room:
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return
-		}
-	}
 }

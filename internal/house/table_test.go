@@ -61,7 +61,7 @@ var houseTable = []row{
 
 	{
 		pkg: "internal/overlay", floor: 2,
-		may: []string{"internal/ident", "internal/retry", "peerlist", "netsplit", "internal/plumtree", "internal/census"},
+		may: []string{"internal/ident", "internal/retry", "peerlist", "netsplit", "internal/plumtree", "internal/census"}, tests: []string{"internal/packed"},
 		why: "the one place where the machines of floor 1 meet",
 	},
 	{

@@ -1,8 +1,6 @@
 package overlay
 
 import (
-	"time"
-
 	"github.com/smokesignal-go/smokesignal/internal/census"
 	"github.com/smokesignal-go/smokesignal/internal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
@@ -21,9 +19,19 @@ type (
 	censusOut  Machine
 )
 
-func (o *membersOut) Send(to ident.Link, msg peerlist.Message) { o.out.Send(to, msg) }
-func (o *membersOut) Dial(addr string)                         { o.out.Dial(Dial{Addr: addr}) }
-func (o *membersOut) Added(token uint64, err error)            { o.out.Added(token, err) }
+// lastWords is how many bytes of events still go out on a link before the
+// goodbye. More is nobody's loss: the neighbour pulls it from others.
+const lastWords = 1 << 20
+
+func (o *membersOut) Send(to ident.Link, msg peerlist.Message) {
+	if _, ok := msg.(*peerlist.Disconnect); ok {
+		o.tree.Fill(o.now, to, lastWords, (*treeOut)(o))
+	}
+	o.out.Send(to, msg)
+}
+
+func (o *membersOut) Dial(addr string)              { o.out.Dial(Dial{Addr: addr}) }
+func (o *membersOut) Added(token uint64, err error) { o.out.Added(token, err) }
 
 func (o *membersOut) Close(id ident.Link, why peerlist.Reason) {
 	o.out.Close(id, why)
@@ -76,11 +84,13 @@ func (o *watchOut) SetSeeds(addrs []string) {
 	o.members.SetSeeds(o.now, addrs, (*membersOut)(o))
 }
 
-func (o *treeOut) Push(to ident.Link, e *plumtree.Event, age time.Duration) {
+func (o *treeOut) Ready(to ident.Link) { o.out.Ready(to) }
+
+func (o *treeOut) Push(to ident.Link, g *plumtree.Gossip) {
 	if c := (*Machine)(o).conn(to); c != nil {
 		c.said = o.now
 	}
-	o.out.Push(to, e, age)
+	o.out.Push(to, g)
 }
 
 func (o *treeOut) Send(to ident.Link, msg plumtree.Message) { o.out.Send(to, msg) }

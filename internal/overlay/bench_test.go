@@ -66,11 +66,17 @@ func (b *bench) Send(to ident.Link, m any) {
 	}
 	b.sent = append(b.sent, sent{to, m})
 }
-func (b *bench) Push(to ident.Link, e *plumtree.Event, age time.Duration) {
-	if !b.up[to] || age < 0 {
-		b.t.Fatalf("an event of age %v is pushed on link %d; a neighbour: %v", age, to, b.up[to])
+func (b *bench) Ready(to ident.Link) {
+	if !b.up[to] {
+		b.t.Fatalf("events wait for link %d, which is no neighbour's", to)
 	}
-	b.sent = append(b.sent, sent{to, e})
+}
+func (b *bench) Push(to ident.Link, g *plumtree.Gossip) {
+	if !b.up[to] || g.Age < 0 {
+		b.t.Fatalf("an event of age %v is pushed on link %d; a neighbour: %v", g.Age, to, b.up[to])
+	}
+	frame := *g
+	b.sent = append(b.sent, sent{to, &frame})
 }
 func (b *bench) Dial(d Dial) { b.dials = append(b.dials, d) }
 func (b *bench) Close(l ident.Link, _ peerlist.Reason) {
@@ -96,7 +102,7 @@ func (b *bench) Deliver(e *plumtree.Event) {
 	if e.Seq <= b.heard[e.Origin] || e.Origin == b.self {
 		b.t.Fatalf("event %d of %v after %d", e.Seq, e.Origin, b.heard[e.Origin])
 	}
-	b.heard[e.Origin] = e.Seq
+	b.heard[e.Origin] = e.Seq + uint64(e.Count) - 1
 }
 func (b *bench) Gap(plumtree.Range)           {}
 func (b *bench) Notify(n netsplit.Notice)     { b.told = append(b.told, n) }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/internal/census"
 	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/packed"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/netsplit"
 	"github.com/smokesignal-go/smokesignal/peerlist"
@@ -62,14 +63,8 @@ func FuzzMachine(f *testing.F) {
 				b.Remove(b.now, nodeID(rng.IntN(20)), b)
 			case 10:
 				b.Resolved(b.now, "dns://chat", []string{addr(rng.IntN(20)), addr(rng.IntN(20))}, nil, b)
-			case 11:
-				if b.open[link] {
-					b.Congested(link)
-				}
-			case 12:
-				if b.open[link] {
-					b.Drained(b.now, link, b)
-				}
+			case 11, 12:
+				b.Fill(b.now, link, rng.IntN(4000), b)
 			case 13:
 				b.Count(b.now, calls, b)
 			default:
@@ -159,5 +154,10 @@ func message(rng *rand.Rand) any {
 	case 21:
 		return "no frame at all"
 	}
-	return &plumtree.Gossip{Origin: origin(), Seq: number(), Round: byte8(), Age: span(), Body: make([]byte, rng.IntN(300))}
+	g := &plumtree.Gossip{Origin: origin(), Seq: number(), Round: byte8(), Age: span()}
+	for range 1 + rng.IntN(3) {
+		g.Body = packed.Append(g.Body, make([]byte, rng.IntN(300)))
+		g.Count++
+	}
+	return g
 }

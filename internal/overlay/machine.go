@@ -13,7 +13,8 @@
 //     Resolved; report the end of every link by LinkDown, except of those that
 //     the machine closed.
 //   - Call Advance at Deadline, which may change with every call.
-//   - Say Congested when a link's outbox is full, and Drained when it has room.
+//   - Call Fill for a link that is Ready when there is room for it, and again for
+//     as long as it reports that there is more.
 package overlay
 
 import (
@@ -33,8 +34,11 @@ type Out interface {
 	// Send puts a control frame on a link: a message of peerlist, netsplit,
 	// plumtree or census.
 	Send(to ident.Link, message any)
-	// Push puts an event on a link, as its next hop.
-	Push(to ident.Link, e *plumtree.Event, age time.Duration)
+	// Ready says, once, that events wait for a link: see Fill.
+	Ready(to ident.Link)
+	// Push puts events on a link. Only Fill does, and Close with what waited. The
+	// frame is valid during the call; its Body may be kept.
+	Push(to ident.Link, g *plumtree.Gossip)
 	Dial(d Dial)
 	// Close ends a link after what was sent on it.
 	Close(id ident.Link, why peerlist.Reason)
@@ -220,8 +224,7 @@ func (m *Machine) Resolved(now time.Time, seed string, addrs []string, err error
 	m.watch.Resolved(now, seed, addrs, err, (*watchOut)(m))
 }
 
-// Emit broadcasts an event and returns its number. The body must not be changed
-// afterwards.
+// Emit broadcasts an event and returns its number. The body is copied.
 func (m *Machine) Emit(now time.Time, body []byte, out Out) uint64 {
 	m.begin(now, forTree, out)
 	return m.tree.Emit(now, body, (*treeOut)(m))
@@ -258,14 +261,15 @@ func (m *Machine) Leave(now time.Time, out Out) {
 	m.members.Leave(now, (*membersOut)(m))
 }
 
-// Congested says that the outbox of a link is full.
-func (m *Machine) Congested(id ident.Link) { m.tree.Congested(id) }
-
-// Drained says that the outbox of a link has room again.
-func (m *Machine) Drained(now time.Time, id ident.Link, out Out) {
-	m.begin(now, forTree, out)
-	m.tree.Drained(now, id, (*treeOut)(m))
+// Fill pushes the events that wait for a link, about room bytes of them, and
+// reports whether there are more.
+func (m *Machine) Fill(now time.Time, id ident.Link, room int, out Out) (more bool) {
+	m.begin(now, 0, out)
+	return m.tree.Fill(now, id, room, (*treeOut)(m))
 }
+
+// Lag is how many bytes of events wait to be pushed on a link.
+func (m *Machine) Lag(id ident.Link) int { return m.tree.Lag(id) }
 
 // Advance does what is due.
 func (m *Machine) Advance(now time.Time, out Out) {

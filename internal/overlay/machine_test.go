@@ -30,7 +30,7 @@ func TestNeighborOfOnePartIsNeighborOfAll(t *testing.T) {
 	if b.counts != 1 || b.Degree() != 0 || len(b.up) > 0 || len(b.conns) > 0 {
 		t.Errorf("after its end: %d counts, degree %d, up %v, conns %v", b.counts, b.Degree(), b.up, b.conns)
 	}
-	b.get(l, &plumtree.Gossip{Origin: ident.Origin{ID: nodeID(1), Epoch: 1}, Seq: 1})
+	b.get(l, &plumtree.Gossip{Origin: ident.Origin{ID: nodeID(1), Epoch: 1}, Seq: 1, Count: 1, Body: []byte{2, 1, 'e'}})
 	if len(b.heard) > 0 {
 		t.Error("a frame of a link that is gone was taken in")
 	}

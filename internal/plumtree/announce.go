@@ -15,7 +15,7 @@ func (t *Tree) announceAll(out Out) {
 	from := t.history.end() // what came since then is nothing
 	for i := range t.links {
 		l := &t.links[i]
-		if l.pushes() {
+		if l.eager {
 			continue
 		}
 		if l.position != from {
@@ -23,7 +23,7 @@ func (t *Tree) announceAll(out Out) {
 			news = t.since(from)
 		}
 		t.tell(l, news, out)
-		l.position = t.history.end()
+		t.passes(l)
 	}
 	for chunk := range slices.Chunk(t.skipped, maxRanges) {
 		var ranges []Range
@@ -62,7 +62,7 @@ func (t *Tree) tellSkipped(now time.Time, s *stream) {
 // announce tells one lazy neighbour.
 func (t *Tree) announce(l *link, out Out) {
 	t.tell(l, t.since(l.position), out)
-	l.position = t.history.end()
+	t.passes(l)
 }
 
 func (t *Tree) tell(l *link, news []Range, out Out) {
@@ -136,19 +136,19 @@ func (t *Tree) since(position uint64) (ranges []Range) {
 	}
 	from := max(position, t.history.first)
 	for _, x := range t.history.log[from-t.history.first:] {
-		seq := x.event.Seq
+		e := x.event
 		// Runs of one origin lie close together; look a few back, not at all.
 		at := -1
 		for i := len(ranges) - 1; i >= max(0, len(ranges)-8); i-- {
-			if r := &ranges[i]; r.Origin == x.event.Origin && seq == r.To {
+			if r := &ranges[i]; r.Origin == e.Origin && e.Seq == r.To {
 				at = i
 				break
 			}
 		}
 		if at >= 0 {
-			ranges[at].To++
+			ranges[at].To = e.end()
 		} else {
-			ranges = append(ranges, Range{x.event.Origin, seq, seq + 1})
+			ranges = append(ranges, Range{e.Origin, e.Seq, e.end()})
 		}
 	}
 	return ranges

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/packed"
 )
 
 var birth = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -18,6 +19,7 @@ type bench struct {
 	t *testing.T
 	*Tree
 	now       time.Time
+	ready     []ident.Link
 	sent      []sent
 	delivered []*Event
 	gaps      []Range
@@ -36,28 +38,64 @@ func newBench(t *testing.T, cfg Config) *bench {
 
 func origin(n byte) ident.Origin { return ident.Origin{ID: ident.ID{n, 0xee}, Epoch: 1} }
 
-func (b *bench) Push(to ident.Link, e *Event, age time.Duration) {
-	b.sent = append(b.sent, sent{to, &Gossip{Origin: e.Origin, Seq: e.Seq, Round: e.Round + 1, Age: age, Body: e.Body}})
+func (b *bench) Ready(to ident.Link) { b.ready = append(b.ready, to) }
+func (b *bench) Push(to ident.Link, g *Gossip) {
+	frame := *g
+	b.sent = append(b.sent, sent{to, &frame})
 }
 func (b *bench) Send(to ident.Link, m Message) { b.sent = append(b.sent, sent{to, m}) }
 func (b *bench) Deliver(e *Event)              { b.delivered = append(b.delivered, e) }
 func (b *bench) Gap(missing Range)             { b.gaps = append(b.gaps, missing) }
+
+// fill gives the links that are ready all the room they want.
+func (b *bench) fill() {
+	for len(b.ready) > 0 {
+		l := b.ready[0]
+		b.ready = b.ready[1:]
+		for b.Fill(b.now, l, 1<<20, b) {
+		}
+	}
+}
+
+// forget lets go of what was sent so far.
+func (b *bench) forget() {
+	b.fill()
+	b.sent = nil
+}
 
 // up brings links up and forgets what they began with.
 func (b *bench) up(links ...ident.Link) {
 	for _, l := range links {
 		b.LinkUp(b.now, l, b)
 	}
-	b.sent = nil
+	b.forget()
 }
 
-func (b *bench) get(l ident.Link, m Message) { b.Handle(b.now, l, m, b) }
+func (b *bench) get(l ident.Link, m Message) {
+	b.Handle(b.now, l, m, b)
+	b.fill()
+}
 
 // gossip brings events of an origin on a link.
 func (b *bench) gossip(l ident.Link, o ident.Origin, seqs ...uint64) {
 	for _, seq := range seqs {
-		b.get(l, &Gossip{Origin: o, Seq: seq, Round: 1, Body: fmt.Appendf(nil, "\x01e%d", seq)})
+		b.get(l, gossip(o, seq, 1))
 	}
+}
+
+// gossip is count events in one frame.
+func gossip(o ident.Origin, seq, count uint64) *Gossip {
+	g := &Gossip{Origin: o, Seq: seq, Count: uint32(count), Round: 1}
+	for ; count > 0; count-- {
+		g.Body = packed.Append(g.Body, fmt.Appendf(nil, "\x01e%d", seq))
+		seq++
+	}
+	return g
+}
+
+// large is one event with a body of some size.
+func large(o ident.Origin, seq uint64, size int) *Gossip {
+	return &Gossip{Origin: o, Seq: seq, Count: 1, Round: 1, Body: packed.Append(nil, make([]byte, size))}
 }
 
 // pass lets time pass, and Advance be called when it is wanted.
@@ -73,12 +111,14 @@ func (b *bench) pass(d time.Duration) {
 			b.now = at
 		}
 		b.Advance(b.now, b)
+		b.fill()
 	}
 	b.t.Fatal("Advance is wanted again and again")
 }
 
 // take gives what was sent on a link so far, and forgets it.
 func (b *bench) take(l ident.Link) (list []Message) {
+	b.fill()
 	b.sent = slices.DeleteFunc(b.sent, func(s sent) bool {
 		if s.to == l {
 			list = append(list, s.msg)
@@ -100,7 +140,9 @@ func words(list []Message) (words []string) {
 	for _, m := range list {
 		switch m := m.(type) {
 		case *Gossip:
-			words = append(words, fmt.Sprintf("GOSSIP %s#%d", m.Origin, m.Seq))
+			for seq := m.Seq; seq < m.end(); seq++ {
+				words = append(words, fmt.Sprintf("GOSSIP %s#%d", m.Origin, seq))
+			}
 		case *Miss:
 			words = append(words, fmt.Sprintf("MISS %v %s", m.Range, m.Why))
 		case *Graft:
@@ -117,7 +159,9 @@ func (b *bench) wantDelivered(o ident.Origin, seqs ...uint64) {
 	var got []uint64
 	for _, e := range b.delivered {
 		if e.Origin == o {
-			got = append(got, e.Seq)
+			for seq := e.Seq; seq < e.end(); seq++ {
+				got = append(got, seq)
+			}
 		}
 	}
 	if !slices.Equal(got, seqs) {
@@ -132,7 +176,7 @@ func (b *bench) wantGaps(gaps ...Range) {
 	}
 }
 
-func event(o ident.Origin, seq uint64) *Gossip { return &Gossip{Origin: o, Seq: seq} }
+func event(o ident.Origin, seq uint64) *Gossip { return gossip(o, seq, 1) }
 
 func unknown(o ident.Origin, from, to uint64) *Miss { return &Miss{Range: Range{o, from, to}} }
 

@@ -60,11 +60,9 @@ const (
 	// While nobody misses anything, the gap between announcements doubles so many
 	// times.
 	maxCalm = 4
-	// window is how far past the next event of an origin others are taken in.
-	window = 8192
-	// maxEmpty bounds the places without an event in all streams: 8 bytes each,
-	// so that two events far apart are no way to take memory.
-	maxEmpty = 1 << 20
+	// window is how far past the next event of an origin others are taken in. It
+	// must be more than the events of a run.
+	window = 1 << 14
 	// maxStreams bounds the origins that are remembered.
 	maxStreams = 16384
 	// maxRanges is how many ranges go into one frame.
@@ -75,12 +73,8 @@ const (
 	// neighbour is asked. A guess: some round trips.
 	graftRetry = 500 * time.Millisecond
 	// patience is how many times OrderWait is waited for what may yet be had.
-	patience = 6
-	// serveBytes goes out on one link at a time in answer to pulls, and after
-	// servePause the next, so that an outbox says in between if it is too much.
-	serveBytes = 256 << 10
-	serveCost  = 32 // of a frame, its body aside
-	servePause = 5 * time.Millisecond
+	patience  = 6
+	serveCost = 32 // of a frame, its body aside
 	// bornSlack widens the life of an asker by the time that its question may
 	// take on a busy machine: rather an event too many than one too few.
 	bornSlack = 2 * time.Second

@@ -38,7 +38,7 @@ func FuzzTree(f *testing.F) {
 			return list
 		}
 		for range steps {
-			l := ident.Link(rng.IntN(4))
+			l := ident.Link(1 + rng.IntN(4))
 			switch rng.IntN(12) {
 			case 0:
 				if b.link(l) == nil {
@@ -48,10 +48,8 @@ func FuzzTree(f *testing.F) {
 				if rng.IntN(4) == 0 {
 					b.LinkDown(b.now, l, b)
 				}
-			case 2:
-				b.Congested(l)
-			case 3:
-				b.Drained(b.now, l, b)
+			case 2, 3:
+				b.Fill(b.now, l, rng.IntN(4000), b)
 			case 4:
 				b.pass(time.Duration(rng.Int64N(int64(2 * time.Second))))
 			case 5:
@@ -65,24 +63,48 @@ func FuzzTree(f *testing.F) {
 			case 9:
 				b.get(l, &Miss{Range{who(), number(), number()}, Why(rng.IntN(4)), span()})
 			default:
-				b.get(l, &Gossip{Origin: who(), Seq: number(), Round: 1, Age: max(0, span()), Body: make([]byte, rng.IntN(2000))})
+				g := large(who(), number(), rng.IntN(2000))
+				if rng.IntN(2) == 0 {
+					g = gossip(g.Origin, g.Seq, 1+uint64(rng.IntN(20)))
+				}
+				g.Age = max(0, span())
+				b.Handle(b.now, l, g, b)
 			}
 			for _, e := range b.delivered {
 				if e.Origin == b.cfg.Self || e.Seq <= last[e.Origin] {
 					t.Fatalf("seed %d: event %d of %v after %d", seed, e.Seq, e.Origin, last[e.Origin])
 				}
-				last[e.Origin] = e.Seq
+				last[e.Origin] = e.end() - 1
 			}
-			b.delivered, b.sent, b.gaps = nil, nil, nil
+			b.delivered, b.sent, b.gaps, b.ready = nil, nil, nil, nil
 			if b.history.bytes > b.cfg.HistoryBytes && len(b.history.log) > 1 {
 				t.Fatalf("seed %d: %d bytes are kept", seed, b.history.bytes)
 			}
-			places := 0
+			held := 0
 			for _, s := range b.order {
-				places += len(s.events)
+				held += len(s.held)
+				for i, e := range s.held {
+					if i > 0 && s.held[i-1].end() > e.Seq || e.Seq < s.next && e.end() > s.next {
+						t.Fatalf("seed %d: %v holds [%d,%d) at %d", seed, s.origin, e.Seq, e.end(), s.next)
+					}
+				}
 			}
-			if places != b.places || places > len(b.history.log)+maxEmpty {
-				t.Fatalf("seed %d: %d places, %d counted", seed, places, b.places)
+			if held > len(b.history.log) {
+				t.Fatalf("seed %d: %d runs are held, and the log has %d", seed, held, len(b.history.log))
+			}
+			for i := range b.links {
+				l, lag := &b.links[i], 0
+				if !l.eager {
+					continue
+				}
+				for at := l.position; at < b.history.end(); at++ {
+					if e := b.history.at(at).event; e.via != l.id {
+						lag += e.cost()
+					}
+				}
+				if lag != l.lag || lag > 0 && !l.ready {
+					t.Fatalf("seed %d: link %d has %d bytes to push, and counts %d, ready %v", seed, l.id, lag, l.lag, l.ready)
+				}
 			}
 		}
 	})

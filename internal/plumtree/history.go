@@ -1,17 +1,23 @@
 package plumtree
 
-import "time"
+import (
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/packed"
+)
 
 // history keeps the events of all origins in the order in which they came, to
-// bound them in bytes and age, and to know what is still to be announced. The
-// events of one origin are found through its stream.
+// bound them in bytes and age, and to know what each neighbour is still to be
+// sent or told: it is the queue of all links at once. The events of one origin
+// are found through its stream.
 type history struct {
 	log   []entry // log[0] has position first
 	first uint64
 	bytes int
 
-	events []Event // a slab to take events from
-	bodies []byte  // a chunk to copy bodies into
+	events  []Event // a slab to take events from
+	relayed chunk   // of bodies that came from neighbours
+	own     chunk   // apart, so that what this node emits lies in one piece
 }
 
 type entry struct {
@@ -27,7 +33,14 @@ const (
 
 	slab       = 51       // events allocated at once: 4 KiB
 	firstChunk = 512      // bytes of bodies allocated at once, to begin with: most nodes hear little
-	chunk      = 32 << 10 // and at most
+	lastChunk  = 32 << 10 // and at most
+
+	// What a node emits before a link takes it becomes one event struct, and one
+	// frame: so many events and bytes at most, and none that is so much younger
+	// than the first, whose age counts for all.
+	runEvents = 1024
+	runBytes  = 16 << 10
+	runLasts  = 5 * time.Millisecond
 )
 
 // event takes an event from the slab, so that relaying does not allocate one by
@@ -41,17 +54,49 @@ func (h *history) event() *Event {
 	return e
 }
 
-// copy keeps a body that lies in a buffer of the driver.
-func (h *history) copy(body []byte) []byte {
-	if len(body) > chunk/8 {
+// chunk is where bodies are copied to, many to a piece of memory.
+type chunk []byte
+
+// room makes room for so many bytes more, in another piece if need be.
+func (c *chunk) room(size int) {
+	if size > cap(*c)-len(*c) {
+		*c = make([]byte, 0, max(min(max(firstChunk, 2*cap(*c), 8*size), lastChunk), size))
+	}
+}
+
+// keep copies a body that lies in somebody else's memory.
+func (c *chunk) keep(body []byte) []byte {
+	if len(body) > lastChunk/8 {
 		return append([]byte(nil), body...)
 	}
-	if len(body) > cap(h.bodies)-len(h.bodies) {
-		h.bodies = make([]byte, 0, min(max(firstChunk, 2*cap(h.bodies), 8*len(body)), chunk))
+	c.room(len(body))
+	start := len(*c)
+	*c = append(*c, body...)
+	return (*c)[start:len(*c):len(*c)]
+}
+
+// pack copies a body, with its length before it. If it can, it does so behind a
+// run that was packed last, and gives the two as one.
+func (c *chunk) pack(run, body []byte) []byte {
+	size := packed.Size(len(body))
+	if size > lastChunk/8 {
+		return packed.Append(make([]byte, 0, size), body)
 	}
-	start := len(h.bodies)
-	h.bodies = append(h.bodies, body...)
-	return h.bodies[start:len(h.bodies):len(h.bodies)]
+	start := len(*c)
+	if len(run) > 0 {
+		start -= len(run)
+	} else {
+		c.room(size)
+		start = len(*c)
+	}
+	*c = packed.Append(*c, body)
+	return (*c)[start:len(*c):len(*c)]
+}
+
+// isBehind reports whether so many bytes fit right behind a run.
+func (c *chunk) isBehind(run []byte, size int) bool {
+	n := len(*c)
+	return size <= cap(*c)-n && len(run) > 0 && len(run) <= n && &run[len(run)-1] == &(*c)[n-1]
 }
 
 // age is how long ago an event was emitted.
@@ -62,8 +107,11 @@ func (t *Tree) age(now time.Time, e *Event) time.Duration {
 // end is the position after the newest entry.
 func (h *history) end() uint64 { return h.first + uint64(len(h.log)) }
 
+// at is the entry with that position.
+func (h *history) at(position uint64) entry { return h.log[position-h.first] }
+
 // HistoryBytes is what the history holds: the bodies, and 128 bytes for each
-// event.
+// event, or each run of events that came as one.
 func (t *Tree) HistoryBytes() int { return t.history.bytes }
 
 func (h *history) oldest() *Event {
@@ -78,14 +126,18 @@ func (h *history) pop() entry {
 	h.log[0] = entry{}
 	h.log = h.log[1:]
 	h.first++
-	h.bytes -= len(x.event.Body) + eventCost
+	h.bytes -= x.event.cost()
 	return x
 }
 
 // store adds an event and lets go of the oldest ones beyond the bound.
-func (t *Tree) store(now time.Time, s *stream, e *Event) {
+func (t *Tree) store(s *stream, e *Event) {
 	t.history.log = append(t.history.log, entry{s, e})
-	t.history.bytes += len(e.Body) + eventCost
+	t.history.bytes += e.cost()
+	t.shrink()
+}
+
+func (t *Tree) shrink() {
 	for t.history.bytes > t.cfg.HistoryBytes && len(t.history.log) > 1 {
 		t.evict()
 	}
@@ -102,38 +154,38 @@ func (t *Tree) expireHistory(now time.Time) {
 	}
 }
 
+// evict lets the oldest event go. A link that it was still to be pushed on does
+// without: its end sees the hole, and asks others.
 func (t *Tree) evict() {
+	for i := range t.links {
+		if l := &t.links[i]; l.eager && l.position == t.history.first {
+			l.takes(t.history.log[0].event)
+		}
+	}
 	x := t.history.pop()
-	if s := x.stream; s.at(x.event.Seq) == x.event {
-		t.places -= len(s.events)
-		s.drop(x.event.Seq)
-		t.places += len(s.events)
+	if s := x.stream; s.drop(x.event) {
 		s.forgets(x.event.born)
 	}
 }
 
-func (t *Tree) put(s *stream, e *Event) {
-	t.places += int(s.growth(e.Seq))
-	s.put(e)
-}
-
-// hasPlaces reports whether an event can be put in. If there are too many empty
-// places, only the next event of an origin can, and at the price of those that
-// are held already: they come again.
-func (t *Tree) hasPlaces(now time.Time, s *stream, seq uint64) bool {
-	if room := len(t.history.log) + maxEmpty - t.places; room > 0 && s.growth(seq) <= uint64(room) {
-		return true
-	}
-	if seq != s.next {
+// append packs an event of this node behind the last one, if no link has taken
+// that yet.
+func (t *Tree) append(now time.Time, body []byte) bool {
+	e, c := t.open, &t.history.own
+	size := packed.Size(len(body))
+	if e == nil || t.openAt < t.taken || t.openAt < t.history.first ||
+		int(e.Count) >= runEvents || len(e.Body)+size > runBytes ||
+		t.age(now, e) > runLasts || !c.isBehind(e.Body, size) {
 		return false
 	}
-	t.release(s)
-	s.forgets(t.moment(now))
+	e.Body = c.pack(e.Body, body)
+	e.Count++
+	t.history.bytes += size
+	for i := range t.links {
+		if l := &t.links[i]; l.eager {
+			l.lag += size
+		}
+	}
+	t.shrink()
 	return true
-}
-
-// release lets go of all events of a stream. The history's log skips them.
-func (t *Tree) release(s *stream) {
-	t.places -= len(s.events)
-	s.events = nil
 }

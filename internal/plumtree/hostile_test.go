@@ -18,7 +18,7 @@ func TestHistoryIsBoundedInBytes(t *testing.T) {
 	a := origin(1)
 	for _, size := range []int{1, 300, 50_000} { // tiny ones cost, too
 		for range 3 * bound / (size + eventCost) {
-			b.get(1, &Gossip{Origin: a, Seq: b.stream(b.now, a).next, Body: make([]byte, size)})
+			b.get(1, large(a, b.stream(b.now, a).next, size))
 			if b.history.bytes > bound {
 				t.Fatalf("%d bytes are kept", b.history.bytes)
 			}
@@ -35,14 +35,21 @@ func TestHistoryIsBoundedInAge(t *testing.T) {
 	b.up(1)
 	b.gossip(1, origin(1), 1, 2, 3)
 	b.Emit(b.now, []byte("\x01a"), b)
-	b.get(1, &Gossip{Origin: origin(2), Seq: 1, Age: 24 * time.Hour}) // what is too old goes at once
+	old := event(origin(2), 1)
+	old.Age = 24 * time.Hour
+	b.get(1, old) // what is too old goes at once
 	b.pass(5*time.Minute - time.Second)
 	if n := len(b.history.log); n != 5 {
 		t.Errorf("%d events after almost five minutes", n)
 	}
 	b.pass(3 * time.Second)
-	if n := len(b.history.log); n != 0 || b.history.bytes != 0 || b.places != 0 {
-		t.Errorf("%d events, %d bytes, %d places after five minutes", n, b.history.bytes, b.places)
+	if n := len(b.history.log); n != 0 || b.history.bytes != 0 {
+		t.Errorf("%d events, %d bytes after five minutes", n, b.history.bytes)
+	}
+	for _, s := range b.order {
+		if len(s.held) > 0 {
+			t.Errorf("%v still has %d events", s.origin, len(s.held))
+		}
 	}
 	if at, ok := b.Deadline(); ok {
 		t.Errorf("an idle tree wants Advance at %v", at)
@@ -57,8 +64,8 @@ func TestFarAheadNumbersSilenceNobody(t *testing.T) {
 	a := origin(1)
 	b.gossip(1, a, 1)
 	b.gossip(2, a, most, 1<<40, 1+window+1)
-	if b.places > 1 || b.Stats.Dropped != 3 {
-		t.Errorf("%d places, %d dropped", b.places, b.Stats.Dropped)
+	if n := len(b.history.log); n > 1 || b.Stats.Dropped != 3 {
+		t.Errorf("%d events are kept, %d dropped", n, b.Stats.Dropped)
 	}
 	b.pass(time.Minute)
 	b.gossip(1, a, 2, 3)
@@ -69,7 +76,8 @@ func TestFarAheadNumbersSilenceNobody(t *testing.T) {
 	}
 }
 
-// Two events far apart, from each of many origins, are no way to take memory.
+// Events far apart, from each of many origins, take no more than themselves, and
+// are no reason to forget others.
 func TestScatteredNumbersTakeNoMemory(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1)
@@ -78,19 +86,16 @@ func TestScatteredNumbersTakeNoMemory(t *testing.T) {
 		var o ident.Origin
 		binary.BigEndian.PutUint64(o.ID[:], n+1)
 		b.gossip(1, o, window, 2)
-		if b.places > len(b.history.log)+maxEmpty {
-			t.Fatalf("%d places for %d events", b.places, len(b.history.log))
-		}
+	}
+	held := 0
+	for _, s := range b.order {
+		held += cap(s.held)
+	}
+	if n := len(b.history.log); n != 8000 || held > 2*n {
+		t.Errorf("%d events are kept, with room for %d", n, held)
 	}
 	b.gossip(1, genuine, 3, 1, 2, 3)
 	b.wantDelivered(genuine, 1, 2, 3)
-	sum := 0
-	for _, s := range b.order {
-		sum += len(s.events)
-	}
-	if sum != b.places {
-		t.Errorf("%d places are counted, there are %d", b.places, sum)
-	}
 }
 
 func TestLyingAnnouncementsAdvanceNothing(t *testing.T) {
@@ -98,7 +103,7 @@ func TestLyingAnnouncementsAdvanceNothing(t *testing.T) {
 	b.up(1, 2, 3)
 	a := origin(1)
 	b.gossip(1, a, 1)
-	b.sent = nil
+	b.forget()
 	b.get(2, &IHave{Ranges: []Range{{a, 2, most}, {a, 9, 3}, {a, 0, 5}, {origin(0), 1, 900}}})
 	b.pass(150 * time.Millisecond)
 	b.want(b.take(2), graft(Range{a, 2, 2 + window}))
@@ -108,6 +113,7 @@ func TestLyingAnnouncementsAdvanceNothing(t *testing.T) {
 		b.get(l, unknown(a, 2, most))
 		b.pass(60 * time.Millisecond)
 	}
+	b.fill()
 	for _, s := range b.sent {
 		if _, ok := s.msg.(*Graft); ok {
 			asked++
@@ -131,6 +137,7 @@ func TestALieNobodyAnswersIsForgotten(t *testing.T) {
 	a := origin(1)
 	b.get(2, &IHave{Ranges: []Range{{a, 1, most}}})
 	b.pass(time.Minute)
+	b.fill()
 	if n := len(b.sent); n > 30 {
 		t.Errorf("one lie made %d frames", n)
 	}
@@ -149,7 +156,7 @@ func TestHugeRangesAreAnsweredAtOnce(t *testing.T) {
 	b.get(1, &IHave{Sync: true, Ranges: []Range{{a, 1, 1 << 62}}})
 	b.get(1, &Miss{Range{a, 1, 1 << 62}, Gone, time.Minute})
 	b.gossip(1, c, 1, 3)
-	b.sent = nil
+	b.forget()
 	b.get(2, &Graft{Ranges: []Range{{a, 1, most}, {c, 1, most}, {origin(3), 1, most}}, MaxAge: time.Hour})
 	got := b.take(2)
 	b.want(got,
@@ -171,11 +178,14 @@ func TestHolesAreServedInTurns(t *testing.T) {
 	for i := range list {
 		list[i] = Range{a, 1, window}
 	}
-	b.get(2, &Graft{Ranges: list, MaxAge: time.Hour})
-	if n := len(b.take(2)); n > serveBytes/serveCost+1 {
+	b.Handle(b.now, 2, &Graft{Ranges: list, MaxAge: time.Hour}, b)
+	b.ready = nil
+	const room = 64 << 10
+	b.Fill(b.now, 2, room, b)
+	if n := len(b.take(2)); n > room/serveCost+1 {
 		t.Errorf("%d frames went out at once", n)
 	}
-	b.get(2, &Graft{Ranges: list, MaxAge: time.Hour})
+	b.Handle(b.now, 2, &Graft{Ranges: list, MaxAge: time.Hour}, b)
 	if n := len(b.link(2).serve); n > 2*maxRanges {
 		t.Errorf("%d pulls are kept", n)
 	}
@@ -196,7 +206,8 @@ func TestManyOriginsAreForgotten(t *testing.T) {
 			b.gossip(1, talker, seq)
 		}
 		b.pass(time.Millisecond)
-		b.delivered, b.sent = b.delivered[:0], nil
+		b.delivered = b.delivered[:0]
+		b.forget()
 	}
 	if b.streams.used != maxStreams || len(b.order) != maxStreams {
 		t.Errorf("%d origins are remembered", b.streams.used)

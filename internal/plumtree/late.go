@@ -2,8 +2,6 @@ package plumtree
 
 import (
 	"time"
-
-	"github.com/smokesignal-go/smokesignal/internal/ident"
 )
 
 // lateness learns how long after it was announced an event may still come by
@@ -60,10 +58,10 @@ func (l *lateness) asks(missing []Range, since time.Time) {
 	}
 }
 
-// duplicate looks whether an event that came twice had been asked for.
-func (l *lateness) duplicate(now time.Time, o ident.Origin, seq uint64) {
+// duplicate looks whether events that came twice had been asked for.
+func (l *lateness) duplicate(now time.Time, twice Range) {
 	for i := range l.asked {
-		if q := &l.asked[i]; q.Origin == o && seq >= q.From && seq < q.To {
+		if q := &l.asked[i]; q.Origin == twice.Origin && twice.From < q.To && twice.To > q.From {
 			l.learn(now, now.Sub(q.since))
 			*q = question{}
 		}

@@ -9,16 +9,22 @@ import (
 // Message is one frame of the broadcast protocol.
 type Message interface{ broadcast() }
 
-// Gossip carries one event. The driver may reuse the struct and Body's memory
-// after Handle returns, as long as Config.KeepBodies does not say otherwise: the
-// tree copies what it keeps.
+// Gossip carries an event, or several that their origin emitted in a row. The
+// driver may reuse the struct and Body's memory after Handle returns, as long as
+// Config.KeepBodies does not say otherwise: the tree copies what it keeps.
 type Gossip struct {
 	Origin ident.Origin
-	Seq    uint64        // counts this origin's events from 1
+	Seq    uint64        // of the first; counts this origin's events from 1
+	Count  uint32        // how many they are, 1 to MaxRun
 	Round  uint8         // hops so far: 1 when it comes from the origin itself
-	Age    time.Duration // since it was emitted, as far as the hops could tell
-	Body   []byte        // name and payload; opaque to relays
+	Age    time.Duration // since the first was emitted, as far as the hops could tell
+	Body   []byte        // Count bodies, packed; opaque to relays
 }
+
+// MaxRun is how many events one Gossip may carry.
+const MaxRun = 4096
+
+func (g *Gossip) end() uint64 { return g.Seq + uint64(g.Count) }
 
 // Range is a run of events of one origin: From, From+1, … up to but not
 // including To.

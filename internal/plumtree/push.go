@@ -4,24 +4,106 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/packed"
 	"github.com/smokesignal-go/smokesignal/internal/retry"
 )
 
-func (l *link) pushes() bool { return l.eager && !l.congested }
-
-// spread pushes a new event on the eager links and leaves the others to the
-// next announcement.
+// spread leaves a new event to the links: the eager ones are ready to be filled
+// with it, the others learn of it with the next announcement.
 func (t *Tree) spread(now time.Time, e *Event, from ident.Link, out Out) {
-	age := t.age(now, e)
+	end := t.history.end()
 	for i := range t.links {
 		switch l := &t.links[i]; {
 		case l.id == from:
-		case l.pushes():
-			out.Push(l.id, e, age)
-		case t.announceAt.IsZero() && t.cfg.LazyDelay > 0:
-			t.announceAt = now.Add(retry.Blur(max(t.cfg.LazyDelay<<t.calm, t.wait(now)/2), t.cfg.Rand))
+			if l.eager && l.position == end-1 {
+				l.position = end // nothing waits for it, and this came from it
+			}
+		case l.eager:
+			l.lag += e.cost()
+			t.ready(l, out)
+		default:
+			t.announceSoon(now)
 		}
 	}
+}
+
+// announceSoon sets the time of the next announcement.
+func (t *Tree) announceSoon(now time.Time) {
+	if t.announceAt.IsZero() && t.cfg.LazyDelay > 0 {
+		t.announceAt = now.Add(retry.Blur(max(t.cfg.LazyDelay<<t.calm, t.wait(now)/2), t.cfg.Rand))
+	}
+}
+
+// ready says, once, that something waits for a link.
+func (t *Tree) ready(l *link, out Out) {
+	if !l.ready {
+		l.ready = true
+		out.Ready(l.id)
+	}
+}
+
+// Fill pushes what waits for a link, about room bytes of it, and reports whether
+// there is more. What was asked for on the link gets half of the room, so that
+// neither a newcomer's questions nor a flood of events holds the other one up.
+func (t *Tree) Fill(now time.Time, id ident.Link, room int, out Out) (more bool) {
+	l := t.link(id)
+	if l == nil {
+		return false
+	}
+	if len(l.serve) > 0 {
+		half := room
+		if l.lag > 0 {
+			half = room / 2
+		}
+		room -= half - t.serve(now, l, half, out)
+	}
+	for l.eager && l.position < t.history.end() {
+		e := t.history.at(l.position).event
+		if e.via != l.id {
+			if room <= 0 {
+				break
+			}
+			room -= e.cost()
+			t.push(now, l, e, e.Seq, e.end(), out)
+		}
+		l.takes(e)
+	}
+	t.taken = max(t.taken, l.position)
+	l.ready = len(l.serve) > 0 || l.eager && l.position < t.history.end()
+	return l.ready
+}
+
+// takes moves a link past an entry of the log.
+func (l *link) takes(e *Event) {
+	l.position++
+	if e.via != l.id {
+		l.lag = max(l.lag-e.cost(), 0)
+	}
+}
+
+// passes moves a link past all of the log: it was told.
+func (t *Tree) passes(l *link) {
+	l.position = t.history.end()
+	t.taken = l.position
+	l.lag = 0
+}
+
+// push sends the events from..to of a run.
+func (t *Tree) push(now time.Time, l *link, e *Event, from, to uint64, out Out) {
+	body := e.Body
+	if from > e.Seq || to < e.end() {
+		body = packed.Slice(body, int(from-e.Seq), int(to-e.Seq))
+	}
+	t.frame = Gossip{Origin: e.Origin, Seq: from, Count: uint32(to - from), Round: min(e.Round, 254) + 1, Age: t.age(now, e), Body: body}
+	out.Push(l.id, &t.frame)
+}
+
+// Lag is how many bytes wait to be pushed on a link, as the history counts them.
+func (t *Tree) Lag(id ident.Link) int {
+	if l := t.link(id); l != nil && l.eager {
+		return l.lag
+	}
+	return 0
 }
 
 // makeEager begins to push on a link. What was not announced on it yet is, so
@@ -33,18 +115,18 @@ func (t *Tree) makeEager(l *link, out Out) {
 	}
 }
 
-func (t *Tree) makeLazy(l *link) {
-	if l.pushes() {
-		l.position = t.history.end()
+// makeLazy ends that. What still waited is announced instead.
+func (t *Tree) makeLazy(now time.Time, l *link) {
+	if l.lag > 0 {
+		t.announceSoon(now)
 	}
-	l.eager = false
+	l.eager, l.lag = false, 0
 }
 
 // prune makes a link lazy, at both ends, because an event came twice: the one
 // that it came on again, or else the one that it came on first, whichever is not
 // known to be part of the tree. It knows better soon after a pulse.
-func (t *Tree) prune(l *link, e *Event, out Out) {
-	t.Stats.Duplicates++
+func (t *Tree) prune(now time.Time, l *link, e *Event, out Out) {
 	if !t.pulse.settleAt.IsZero() {
 		return
 	}
@@ -54,53 +136,77 @@ func (t *Tree) prune(l *link, e *Event, out Out) {
 		}
 	}
 	if l.role == stray && !l.isPruned {
-		t.makeLazy(l)
+		t.makeLazy(now, l)
 		l.isPruned = true
 		t.Stats.Prunes++
 		out.Send(l.id, &Prune{})
 	}
 }
 
-// onGossip takes an event. New ones go on at once, whatever their order.
+// onGossip takes events. New ones go on at once, whatever their order.
 func (t *Tree) onGossip(now time.Time, l *link, g *Gossip, out Out) {
 	s := t.stream(now, g.Origin)
 	if s == t.own {
-		// Our own event comes back; or a forgery does, and is not believed.
-		t.prune(l, s.at(g.Seq), out)
+		// Our own events come back; or a forgery does, and is not believed.
+		t.Stats.Duplicates += uint64(g.Count)
+		t.prune(now, l, s.at(g.Seq), out)
 		return
 	}
-	if s.has(g.Seq) {
-		t.late.duplicate(now, g.Origin, g.Seq)
-		t.prune(l, s.at(g.Seq), out)
+	end := g.end()
+	if g.Seq >= s.end() { // nearly always
+		t.take(now, l, s, g, g.Seq, end, out)
 		return
 	}
-	s.high = max(s.high, g.Seq+1)
-	if g.Seq-s.next >= window || !t.hasPlaces(now, s, g.Seq) {
+	again := uint64(0) // one of those that came twice
+	for from := g.Seq; from < end; {
+		a, b := s.unknown(from, end)
+		if a > from {
+			again = from
+			t.Stats.Duplicates += a - from
+			t.late.duplicate(now, Range{g.Origin, from, a})
+		}
+		if a < b {
+			t.take(now, l, s, g, a, b, out)
+		}
+		from = b
+	}
+	if again > 0 {
+		t.prune(now, l, s.at(again), out)
+	}
+}
+
+// take takes the events from..to, of which none was received.
+func (t *Tree) take(now time.Time, l *link, s *stream, g *Gossip, from, to uint64, out Out) {
+	s.high = max(s.high, to)
+	if to-1-s.next >= window {
 		// Too far ahead to keep. It comes again when what is before it has.
-		t.Stats.Dropped++
+		t.Stats.Dropped += to - from
 		t.miss(now, s, l.id)
 		return
 	}
 	body := g.Body
+	if to-from < uint64(g.Count) {
+		body = packed.Slice(body, int(from-g.Seq), int(to-g.Seq))
+	}
 	if !t.cfg.KeepBodies {
-		body = t.history.copy(body)
+		body = t.history.relayed.keep(body)
 	}
 	e := t.history.event()
-	*e = Event{Origin: g.Origin, Seq: g.Seq, Round: g.Round, born: max(t.moment(now)-moment(max(g.Age, 0)), longAgo), Body: body, via: l.id}
-	t.put(s, e)
+	*e = Event{Origin: g.Origin, Seq: from, Count: uint32(to - from), Round: g.Round, born: max(t.moment(now)-moment(max(g.Age, 0)), longAgo), Body: body, via: l.id}
+	s.put(e)
 	s.heard = t.moment(now)
 	t.seeEvents(now, out)
-	t.store(now, s, e)
+	t.store(s, e)
 	t.spread(now, e, l.id, out)
-	if !l.eager && !l.congested && l.crossed == 0 && (s.repair == nil || s.asked != l.id) {
+	if !l.eager && l.crossed == 0 && (s.repair == nil || s.asked != l.id) {
 		// The peer pushes, so it counts us as eager: be of one mind. Unless a
 		// pulse has just shown both that the link is lazy.
 		t.makeEager(l, out)
 	}
-	if s.repair != nil && s.asked == 0 && g.Seq == s.next {
+	if s.repair != nil && s.asked == 0 && from == s.next {
 		t.late.learn(now, now.Sub(s.since))
 	}
-	if g.Seq == s.next {
+	if from == s.next {
 		t.deliver(now, s, out)
 	} else {
 		t.miss(now, s, l.id)
@@ -114,9 +220,9 @@ func (t *Tree) deliver(now time.Time, s *stream, out Out) {
 		if e == nil {
 			break
 		}
-		s.next++
+		s.next = e.end()
 		s.delivered = true
-		t.Stats.Delivered++
+		t.Stats.Delivered += uint64(e.Count)
 		out.Deliver(e)
 	}
 	s.progress(now, t.cfg)

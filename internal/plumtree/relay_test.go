@@ -11,10 +11,11 @@ import (
 // discard is an Out that keeps nothing.
 type discard struct{}
 
-func (discard) Push(ident.Link, *Event, time.Duration) {}
-func (discard) Send(ident.Link, Message)               {}
-func (discard) Deliver(*Event)                         {}
-func (discard) Gap(Range)                              {}
+func (discard) Ready(ident.Link)         {}
+func (discard) Push(ident.Link, *Gossip) {}
+func (discard) Send(ident.Link, Message) {}
+func (discard) Deliver(*Event)           {}
+func (discard) Gap(Range)                {}
 
 // A relay takes memory for what it keeps, and for little else.
 func TestRelayingAllocatesNextToNothing(t *testing.T) {
@@ -22,12 +23,15 @@ func TestRelayingAllocatesNextToNothing(t *testing.T) {
 	for l := range ident.Link(5) {
 		tree.LinkUp(birth, l+1, discard{})
 	}
-	g := &Gossip{Origin: origin(1), Round: 1, Body: make([]byte, 128)}
+	g := large(origin(1), 0, 128)
 	now := birth
 	relay := func() {
 		g.Seq++
 		now = now.Add(10 * time.Microsecond)
 		tree.Handle(now, 1, g, discard{})
+		for l := range ident.Link(4) {
+			tree.Fill(now, l+2, 1<<16, discard{})
+		}
 		if at, ok := tree.Deadline(); ok && !at.After(now) {
 			tree.Advance(now, discard{})
 		}
@@ -50,12 +54,15 @@ func BenchmarkRelay(b *testing.B) {
 	for l := range ident.Link(5) {
 		tree.LinkUp(birth, l+1, discard{})
 	}
-	g := &Gossip{Origin: origin(1), Round: 1, Body: make([]byte, 128)}
+	g := large(origin(1), 0, 128)
 	now := birth
 	b.ReportAllocs()
 	for b.Loop() {
 		g.Seq++
 		now = now.Add(10 * time.Microsecond)
 		tree.Handle(now, 1, g, discard{})
+		for l := range ident.Link(4) {
+			tree.Fill(now, l+2, 1<<16, discard{})
+		}
 	}
 }

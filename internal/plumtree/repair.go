@@ -14,7 +14,7 @@ func (t *Tree) onIHave(now time.Time, l *link, m *IHave, out Out) {
 		if r.To < r.From || r.From == 0 || r.Origin == t.cfg.Self {
 			continue
 		}
-		if !l.pushes() {
+		if !l.eager {
 			l.hears(r)
 		}
 		s := t.stream(now, r.Origin)
@@ -201,12 +201,15 @@ func (t *Tree) onGraft(now time.Time, l *link, g *Graft, out Out) {
 			l.serve = append(l.serve, request{r, bornAfter})
 		}
 	}
-	t.serve(now, l, out)
+	if len(l.serve) > 0 {
+		t.ready(l, out)
+	}
 }
 
-// serve answers pulls: some now, and the rest in later turns.
-func (t *Tree) serve(now time.Time, l *link, out Out) {
-	for room := serveBytes; len(l.serve) > 0 && !l.congested; {
+// serve answers pulls, with about room bytes; it returns how many of these were
+// not needed.
+func (t *Tree) serve(now time.Time, l *link, room int, out Out) int {
+	for len(l.serve) > 0 && room > 0 {
 		r := &l.serve[0]
 		for r.From < r.To && room > 0 {
 			e, miss := t.find(now, *r)
@@ -216,16 +219,16 @@ func (t *Tree) serve(now time.Time, l *link, out Out) {
 				room -= serveCost
 				continue
 			}
-			out.Push(l.id, e, t.age(now, e))
-			r.From++
+			to := min(r.To, e.end())
+			t.push(now, l, e, r.From, to, out)
+			r.From = to
 			room -= len(e.Body) + serveCost
 		}
-		if r.From < r.To {
-			t.serveAt = now.Add(servePause)
-			return
+		if r.From >= r.To {
+			l.serve = l.serve[1:]
 		}
-		l.serve = l.serve[1:]
 	}
+	return max(room, 0)
 }
 
 // find is the first event of a request, or why a run of them does not come. The
@@ -245,27 +248,19 @@ func (t *Tree) find(now time.Time, r request) (*Event, *Miss) {
 	switch {
 	case e != nil:
 		youngest := e.born
+		*to = e.end()
 		for x := s.at(*to); x != nil && x.born < since; x = s.at(*to) {
 			youngest = max(youngest, x.born)
-			*to++
+			*to = x.end()
 		}
 		miss.Why, miss.Age = Gone, time.Duration(t.moment(now)-youngest)
 	case r.From >= s.next:
-		for *to < r.To && *to < s.end() && s.at(*to) == nil {
-			*to++
-		}
-		if *to >= s.end() {
-			*to = max(*to, r.To)
-		}
+		_, *to = s.unknown(r.From, r.To)
 	default:
 		miss.Why, miss.Age = Gone, min(time.Duration(t.moment(now)-s.forgot), maxAge)
-		*to = max(*to, s.base) // nothing is held below base
-		end := s.base + uint64(len(s.events))
-		for *to < end && s.at(*to) == nil {
-			*to++
-		}
-		if *to >= end || *to > s.next { // nor at or above end
-			*to = s.next
+		*to = s.next
+		if i := s.search(r.From); i < len(s.held) {
+			*to = min(*to, s.held[i].Seq)
 		}
 	}
 	return nil, miss
@@ -309,16 +304,6 @@ func (t *Tree) onMiss(now time.Time, l *link, m *Miss, out Out) {
 		s.askAt = now.Add(graftRetry)
 	}
 	t.pull(now, s, out)
-}
-
-// firstHeld is the first number from next on that is held, or 0.
-func (s *stream) firstHeld() uint64 {
-	for seq := max(s.next, s.base); seq < s.end(); seq++ {
-		if s.at(seq) != nil {
-			return seq
-		}
-	}
-	return 0
 }
 
 // forgets notes that an event born at that time is not held (any more).

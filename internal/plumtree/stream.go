@@ -2,6 +2,7 @@ package plumtree
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/ident"
@@ -10,18 +11,16 @@ import (
 // stream is what a node knows of one origin: which events it has had, and which
 // of them it still holds.
 //
-// held covers the numbers from base on. Below next every event was delivered
-// (or given up), whether held or not; from next on exactly the held ones were
-// received, and wait for those before them.
+// Below next every event was delivered (or given up), whether held or not; from
+// next on exactly the held ones were received, and wait for those before them.
 //
 // There is one for each origin that a node has ever heard of, so its size counts.
 type stream struct {
 	origin ident.Origin
-	next   uint64 // the next event to deliver
-	high   uint64 // one past the highest number that is known to exist
-	base   uint64
-	events []*Event  // [0] is number base; nil where not held
-	one    [1]*Event // the room of events for as long as it is enough, as it mostly is
+	next   uint64    // the next event to deliver
+	high   uint64    // one past the highest number that is known to exist
+	held   []*Event  // lowest number first; none overlap, none is in part below next
+	one    [1]*Event // the room of held for as long as it is enough, as it mostly is
 	heard  moment    // last new event
 
 	delivered bool   // some event was: what follows was emitted while we were alive
@@ -52,115 +51,126 @@ type repair struct {
 	evicted  uint64 // below this number, some neighbour had the events once
 }
 
-func (s *stream) at(seq uint64) *Event {
-	if seq < s.base || seq-s.base >= uint64(len(s.events)) {
-		return nil
+// search is the index of the first held run that ends behind seq.
+func (s *stream) search(seq uint64) int {
+	n := len(s.held)
+	if n == 0 || s.held[n-1].end() <= seq {
+		return n
 	}
-	return s.events[seq-s.base]
+	if s.held[n-1].Seq <= seq { // nearly always
+		return n - 1
+	}
+	i, _ := slices.BinarySearchFunc(s.held, seq, func(e *Event, seq uint64) int {
+		if e.end() <= seq {
+			return -1
+		}
+		return 1
+	})
+	return i
+}
+
+// at is the held run that the event is in, or nil.
+func (s *stream) at(seq uint64) *Event {
+	if i := s.search(seq); i < len(s.held) && s.held[i].Seq <= seq {
+		return s.held[i]
+	}
+	return nil
 }
 
 func (s *stream) has(seq uint64) bool { return seq < s.next || s.at(seq) != nil }
 
+// unknown is the first run of events in [from, to) that were not received; it is
+// empty if there is none.
+func (s *stream) unknown(from, to uint64) (uint64, uint64) {
+	from = max(from, s.next)
+	for i := s.search(from); from < to && i < len(s.held); i++ {
+		if x := s.held[i]; x.Seq > from {
+			return from, min(to, x.Seq)
+		}
+		from = s.held[i].end()
+	}
+	return min(from, to), to
+}
+
+// put takes in events of which none was received.
 func (s *stream) put(e *Event) {
-	if len(s.events) == 0 {
-		s.base = e.Seq
-		s.events = s.one[:0]
+	if s.held == nil {
+		s.held = s.one[:0]
 	}
-	if e.Seq < s.base { // earlier than all we hold, later than all we delivered
-		shift := s.base - s.next // down to next at once, lest we come here for each
-		s.events = append(make([]*Event, shift, shift+uint64(len(s.events))), s.events...)
-		s.base = s.next
-	}
-	for uint64(len(s.events)) <= e.Seq-s.base {
-		s.events = append(s.events, nil)
-	}
-	s.events[e.Seq-s.base] = e
-}
-
-// growth is how many places more put takes for that number.
-func (s *stream) growth(seq uint64) uint64 {
-	n := uint64(len(s.events))
-	switch {
-	case n == 0:
-		return 1
-	case seq < s.base:
-		return s.base - s.next
-	case seq-s.base < n:
-		return 0
-	}
-	return seq - s.base + 1 - n
-}
-
-// drop lets go of an event and of the empty places before the first one held.
-func (s *stream) drop(seq uint64) {
-	if s.at(seq) == nil {
+	if i := s.search(e.Seq); i < len(s.held) {
+		s.held = slices.Insert(s.held, i, e)
 		return
 	}
-	s.events[seq-s.base] = nil
-	for len(s.events) > 0 && s.events[0] == nil {
-		s.events = s.events[1:]
-		s.base++
+	s.held = append(s.held, e)
+}
+
+// drop lets go of what is held, and reports whether it was.
+func (s *stream) drop(e *Event) bool {
+	i := s.search(e.Seq)
+	switch {
+	case i == len(s.held) || s.held[i] != e:
+		return false
+	case len(s.held) == 1:
+		s.one[0], s.held = nil, nil
+	case i == 0:
+		s.held[0] = nil
+		s.held = s.held[1:]
+	default:
+		s.held = slices.Delete(s.held, i, i+1)
 	}
-	if len(s.events) == 0 {
-		s.events = nil
-	}
+	return true
 }
 
 // end is one past the highest number that is held, or next.
-func (s *stream) end() uint64 { return max(s.next, s.base+uint64(len(s.events))) }
+func (s *stream) end() uint64 {
+	if n := len(s.held); n > 0 {
+		return max(s.next, s.held[n-1].end())
+	}
+	return s.next
+}
 
 // appendHeld appends the runs of events that are held, and where none is, an
 // empty range that tells how far the origin has come.
 func (s *stream) appendHeld(list []Range) []Range {
-	if len(s.events) == 0 && s.next > 1 {
+	if len(s.held) == 0 && s.next > 1 {
 		return append(list, Range{s.origin, s.next, s.next})
 	}
-	for i := 0; i < len(s.events); i++ {
-		if s.events[i] == nil {
-			continue
+	for i, e := range s.held {
+		if i > 0 && s.held[i-1].end() == e.Seq {
+			list[len(list)-1].To = e.end()
+		} else {
+			list = append(list, Range{s.origin, e.Seq, e.end()})
 		}
-		from := s.base + uint64(i)
-		for i < len(s.events) && s.events[i] != nil {
-			i++
-		}
-		list = append(list, Range{s.origin, from, s.base + uint64(i)})
 	}
 	return list
 }
 
 // misses reports whether an event in [from, to) was not received.
 func (s *stream) misses(from, to uint64) bool {
-	for seq := max(from, s.next); seq < to; seq++ {
-		if s.at(seq) == nil {
-			return true
-		}
-	}
-	return false
+	from, to = s.unknown(from, to)
+	return from < to
 }
 
 // appendMissing appends the runs in [from, to) that were not received.
 func (s *stream) appendMissing(list []Range, from, to uint64) []Range {
-	from, to = max(from, s.next), min(to, s.next+window)
-	for seq := from; seq < to && len(list) < maxRanges; {
-		if s.at(seq) != nil {
-			seq++
-			continue
+	to = min(to, s.next+window)
+	for len(list) < maxRanges {
+		a, b := s.unknown(from, to)
+		if a >= b {
+			break
 		}
-		start := seq
-		if seq < s.base { // nothing is held below base
-			seq = min(to, s.base)
-		}
-		end := s.base + uint64(len(s.events))
-		for seq < to && s.at(seq) == nil {
-			if seq >= end {
-				seq = to
-				break
-			}
-			seq++
-		}
-		list = append(list, Range{s.origin, start, seq})
+		list = append(list, Range{s.origin, a, b})
+		from = b
 	}
 	return list
+}
+
+// firstHeld is the first number from next on that is held, or 0.
+func (s *stream) firstHeld() uint64 {
+	if i := s.search(s.next); i < len(s.held) {
+		return s.held[i].Seq
+	}
+	return 0
 }
 
 // progress puts giving up off.
@@ -199,7 +209,7 @@ func (t *Tree) forgetStream() {
 	}
 	s := t.order[victim]
 	t.complete(s)
-	t.release(s)
+	s.held = nil // the history's log skips them
 	t.streams.remove(s)
 	t.order = append(t.order[:victim], t.order[victim+1:]...)
 }

@@ -1,6 +1,7 @@
 package plumtree
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -22,7 +23,7 @@ func TestLinkBeginsWithWhatOneHolds(t *testing.T) {
 		{origin(0), 1, 2}, {a, 1, 4}, {c, 1, 2}, {c, 3, 4},
 	}})
 	b.pass(time.Hour) // when all is forgotten, it still tells how far each has come
-	b.sent = nil
+	b.forget()
 	b.LinkUp(b.now, 3, b)
 	b.want(b.take(3), &IHave{Sync: true, Ranges: []Range{{origin(0), 2, 2}, {a, 4, 4}, {c, 4, 4}}})
 }
@@ -34,7 +35,7 @@ func TestOwnEventsAreToldHoweverManyOriginsThereAre(t *testing.T) {
 	for n := range 2 * maxTold {
 		b.gossip(1, ident.Origin{ID: ident.ID{1, byte(n >> 8), byte(n)}, Epoch: 1}, 1)
 	}
-	b.sent = nil
+	b.forget()
 	b.LinkUp(b.now, 2, b)
 	told, own := 0, false
 	for _, m := range b.take(2) {
@@ -133,44 +134,80 @@ func TestWhatWasEmittedAloneGoesToTheFirstPeer(t *testing.T) {
 	b.want(b.take(2), &Miss{Range{origin(0), 1, 2}, Gone, 2 * time.Minute})
 }
 
-func TestCongestedLinkGetsRangesAndCatchesUp(t *testing.T) {
+// A link that is slow has its events wait in the history, in order, and takes
+// them when it can.
+func TestSlowLinkCatchesUpFromTheHistory(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
 	a := origin(1)
-	b.gossip(1, a, 1)
-	b.take(2)
-	b.Congested(2)
-	b.gossip(1, a, 2, 3, 4)
-	b.want(b.take(2))
-	b.pass(200 * time.Millisecond)
-	b.want(b.take(2), &IHave{Ranges: []Range{{a, 2, 5}}})
-	b.get(2, &Graft{Ranges: []Range{{a, 2, 5}}, Eager: true, MaxAge: time.Hour})
-	b.want(b.take(2)) // pulls wait, too
+	for seq := uint64(1); seq <= 4; seq++ {
+		b.Handle(b.now, 1, event(a, seq), b)
+	}
+	if !slices.Equal(b.ready, []ident.Link{2}) {
+		t.Fatalf("%v are ready", b.ready)
+	}
+	each := b.Lag(2) / 4
+	if b.Lag(1) != 0 || each < eventCost {
+		t.Fatalf("%d and %d bytes wait", b.Lag(1), b.Lag(2))
+	}
+	if !b.Fill(b.now, 2, 2*each, b) || b.Lag(2) != 2*each {
+		t.Errorf("%d bytes are left", b.Lag(2))
+	}
+	b.want(b.take(2), event(a, 1), event(a, 2), event(a, 3), event(a, 4))
+	if b.Lag(2) != 0 {
+		t.Errorf("%d bytes are left", b.Lag(2))
+	}
 	b.gossip(1, a, 5)
-	b.Drained(b.now, 2, b)
-	b.want(b.take(2), &IHave{Ranges: []Range{{a, 5, 6}}}, event(a, 2), event(a, 3), event(a, 4))
-	b.gossip(1, a, 6)
-	b.want(b.take(2), event(a, 6))
+	b.want(b.take(2), event(a, 5))
 }
 
-// A long pull is served in turns, so that the outbox can say that it is full.
-func TestLongPullIsServedInTurns(t *testing.T) {
+// What the history lets go of before a link has taken it, the link goes without.
+func TestSlowLinkNeverHoldsTheHistory(t *testing.T) {
+	b := newBench(t, Config{HistoryBytes: 16 << 10})
+	b.up(1, 2)
+	a := origin(1)
+	for seq := uint64(1); seq <= 1000; seq++ {
+		b.Handle(b.now, 1, event(a, seq), b)
+		if b.Lag(2) > 16<<10 {
+			t.Fatalf("%d bytes wait", b.Lag(2))
+		}
+	}
+	got := b.take(2)
+	if first := got[0].(*Gossip).Seq; first < 800 || len(got) != int(1001-first) {
+		t.Errorf("%d events from %d on", len(got), first)
+	}
+}
+
+// A long pull is served as there is room, and what is emitted meanwhile goes out
+// beside it.
+func TestLongPullDoesNotHoldEventsUp(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1)
 	a := origin(1)
 	const size, n = 64 << 10, 16
 	for seq := uint64(1); seq <= n; seq++ {
-		b.get(1, &Gossip{Origin: a, Seq: seq, Body: make([]byte, size)})
+		b.get(1, large(a, seq, size))
 	}
 	b.up(2)
-	b.get(2, &Graft{Ranges: []Range{{a, 1, n + 1}}, MaxAge: time.Hour})
-	first := len(b.take(2))
-	if first > serveBytes/size+1 {
-		t.Errorf("%d events of %d bytes went out at once", first, size)
+	b.Handle(b.now, 2, &Graft{Ranges: []Range{{a, 1, n + 1}}, MaxAge: time.Hour}, b)
+	b.Handle(b.now, 1, event(a, n+1), b)
+	b.ready = nil // the owner fills it bit by bit
+	rounds, live := 0, 0
+	for more := true; more; rounds++ {
+		more = b.Fill(b.now, 2, size, b)
+		if rounds == 0 {
+			for _, m := range b.take(2) {
+				if m.(*Gossip).Seq == n+1 {
+					live++
+				}
+			}
+		}
 	}
-	b.pass(time.Second)
-	if rest := len(b.take(2)); first+rest != n {
-		t.Errorf("%d and %d events, want %d", first, rest, n)
+	if live != 1 || rounds < n/2 {
+		t.Errorf("the new event came %d times in the first of %d rounds", live, rounds)
+	}
+	if rest := len(b.take(2)); rest != n-1 {
+		t.Errorf("%d events after the first round, want %d", rest, n-1)
 	}
 }
 

@@ -27,26 +27,40 @@ import (
 // Out takes what a [Tree] wants done. Its methods only note it down. A message
 // may go to several links, so nobody changes it.
 type Out interface {
-	// Push sends an event: as one more hop, round and age counted on.
-	Push(to ident.Link, e *Event, age time.Duration)
+	// Ready says that there is something to push on a link: call Fill when the
+	// link has room. It is said once, until Fill has reported that there is no
+	// more.
+	Ready(to ident.Link)
+	// Push sends events, and is called by Fill only. The frame is the tree's own
+	// and is valid during the call; its Body may be kept, and must not be changed.
+	Push(to ident.Link, g *Gossip)
 	Send(to ident.Link, m Message)
-	// Deliver hands an event to the program: once each, in the order of its
-	// origin. The event must not be changed; it may be kept.
+	// Deliver hands events to the program: once each, in the order of their
+	// origin. They must not be changed; they may be kept.
 	Deliver(e *Event)
 	// Gap says that events of an origin will not be delivered.
 	Gap(missing Range)
 }
 
-// Event is one broadcast. It is not changed once it is made, and shared by the
-// history, the links it goes out on, and the handlers.
+// Event is one broadcast, or a run of them that one origin emitted in a row and
+// that travel together. It is not changed once it has left the node where it was
+// emitted, or has come to another, and is shared by the history, the links it
+// goes out on, and the handlers.
 type Event struct {
 	Origin ident.Origin
-	Seq    uint64
+	Seq    uint64     // of the first one
+	Count  uint32     // how many they are
 	Round  uint8      // hops that it made to get here; 0 at its origin
-	Body   []byte     // name and payload
-	born   moment     // when it was emitted, in this node's time
+	Body   []byte     // Count bodies, packed; see package packed
+	born   moment     // when the first one was emitted, in this node's time
 	via    ident.Link // on which it came first; 0 at its origin
 }
+
+// end is one past the last number.
+func (e *Event) end() uint64 { return e.Seq + uint64(e.Count) }
+
+// cost is what the history counts for it.
+func (e *Event) cost() int { return len(e.Body) + eventCost }
 
 // Tree is the machine. It may not be used by two goroutines at once.
 type Tree struct {
@@ -58,11 +72,13 @@ type Tree struct {
 	own     *stream
 	alone   uint64 // own events from here on were emitted with no neighbour
 	history history
-	places  int // of all streams, with an event or without
+	open    *Event // of our own, to which further events may be added while no link has taken it
+	openAt  uint64 // its position in the history's log
+	taken   uint64 // how far in the log the first of the links is
+	frame   Gossip // see Out.Push
 
 	announceAt time.Time // next announcements on lazy links; zero: none pending
 	calm       uint8     // how many announcements there were since events were missed, here or next door; at most maxCalm
-	serveAt    time.Time // next turn of serving pulls; zero: none pending
 	repairs    []*stream // streams with events missing
 	skipped    []*stream // whose last events are given up; the neighbours are told next time
 	late       lateness
@@ -77,9 +93,10 @@ type Stats struct {
 
 type link struct {
 	id        ident.Link
-	position  uint64 // in the history's log: announced up to here
+	position  uint64 // in the history's log: pushed, or announced, up to here
+	lag       int    // bytes from there on that are to be pushed
 	eager     bool   // we push events on it
-	congested bool   // its outbox is full: announce only
+	ready     bool   // something waits, and the owner knows
 	role      role   // in the tree
 	*dealings        // apart: every event goes through all links, and needs none of it
 }
@@ -126,18 +143,25 @@ func (t *Tree) Heard() []Range {
 	return list
 }
 
-// Emit broadcasts an event of this node and returns its number. The body must
-// not be changed afterwards. This node does not deliver its own events.
+// Emit broadcasts an event of this node and returns its number. The body is
+// copied. This node does not deliver its own events.
+//
+// What is emitted before a link has taken the event before travels with it.
 func (t *Tree) Emit(now time.Time, body []byte, out Out) uint64 {
-	e := t.history.event()
-	*e = Event{Origin: t.cfg.Self, Seq: t.own.next, born: t.moment(now), Body: body}
 	t.emits(now, out)
-	t.put(t.own, e)
+	seq := t.own.next
 	t.own.next++
 	t.own.high = t.own.next
-	t.store(now, t.own, e)
+	if t.append(now, body) {
+		return seq
+	}
+	e := t.history.event()
+	*e = Event{Origin: t.cfg.Self, Seq: seq, Count: 1, born: t.moment(now), Body: t.history.own.pack(nil, body)}
+	t.own.put(e)
+	t.open, t.openAt = e, t.history.end()
+	t.store(t.own, e)
 	t.spread(now, e, 0, out)
-	return e.Seq
+	return seq
 }
 
 // LinkUp takes a new neighbour. Its link is eager, unless there is a tree that
@@ -146,13 +170,14 @@ func (t *Tree) LinkUp(now time.Time, id ident.Link, out Out) {
 	if len(t.links) == 0 {
 		// What was emitted while nobody was there leaves the node only now: for
 		// all others this is its beginning.
-		for seq := t.alone; seq < t.own.next; seq++ {
-			if e := t.own.at(seq); e != nil {
+		for _, e := range t.own.held {
+			if e.end() > t.alone {
 				e.born = t.moment(now)
 			}
 		}
 	}
-	t.links = append(t.links, link{id: id, eager: true, position: t.history.end(), dealings: &dealings{exempt: true}})
+	t.links = append(t.links, link{id: id, eager: true, dealings: &dealings{exempt: true}})
+	t.passes(&t.links[len(t.links)-1])
 	t.showTree(now, id, out)
 	if t.cfg.NoSync {
 		return
@@ -195,26 +220,6 @@ func (t *Tree) LinkDown(now time.Time, id ident.Link, out Out) {
 	}
 }
 
-// Congested says that the link's outbox is full: from now on events are only
-// announced on it, and pulls wait.
-func (t *Tree) Congested(id ident.Link) {
-	if l := t.link(id); l != nil && !l.congested {
-		if l.eager {
-			l.position = t.history.end()
-		}
-		l.congested = true
-	}
-}
-
-// Drained says that there is room on the link again.
-func (t *Tree) Drained(now time.Time, id ident.Link, out Out) {
-	if l := t.link(id); l != nil {
-		l.congested = false
-		t.announce(l, out)
-		t.serve(now, l, out)
-	}
-}
-
 // Handle takes a frame that came on a link.
 func (t *Tree) Handle(now time.Time, id ident.Link, msg Message, out Out) {
 	l := t.link(id)
@@ -229,7 +234,7 @@ func (t *Tree) Handle(now time.Time, id ident.Link, msg Message, out Out) {
 	case *Graft:
 		t.onGraft(now, l, msg, out)
 	case *Prune:
-		t.makeLazy(l)
+		t.makeLazy(now, l)
 		l.role = stray
 		if l.id == t.pulse.parent {
 			t.loseParent(out)
@@ -248,12 +253,6 @@ func (t *Tree) Advance(now time.Time, out Out) {
 		t.announceAll(out)
 		t.calm = min(t.calm+1, maxCalm)
 	}
-	if !t.serveAt.IsZero() && !now.Before(t.serveAt) {
-		t.serveAt = time.Time{}
-		for i := range t.links {
-			t.serve(now, &t.links[i], out)
-		}
-	}
 	t.advancePulse(now, out)
 	for _, s := range slices.Clone(t.repairs) {
 		t.pull(now, s, out)
@@ -269,7 +268,6 @@ func (t *Tree) Deadline() (at time.Time, ok bool) {
 		}
 	}
 	sooner(t.announceAt)
-	sooner(t.serveAt)
 	sooner(t.pulse.settleAt)
 	sooner(t.pulse.nextAt)
 	for _, s := range t.repairs {

@@ -86,7 +86,7 @@ func (l *Ledger) SourceOf(node *Node) *Source {
 
 // Source is the source of an event that the ledger emitted.
 func (l *Ledger) Source(e *plumtree.Event) *Source {
-	return l.Sources[binary.LittleEndian.Uint32(e.Body[2:])]
+	return l.Sources[binary.LittleEndian.Uint32(Body(e)[2:])]
 }
 
 // Emit broadcasts an event of about that many bytes. It returns its source and
@@ -114,7 +114,7 @@ func (l *Ledger) of(node *Node, source int32) *heard {
 }
 
 func (l *Ledger) deliver(node *Node, e *plumtree.Event) {
-	at := int32(binary.LittleEndian.Uint32(e.Body[2:]))
+	at := int32(binary.LittleEndian.Uint32(Body(e)[2:]))
 	src := l.Sources[at]
 	h := l.of(node, at)
 	switch {

@@ -27,7 +27,7 @@ func books(t *testing.T) (l *Ledger, from, to *Node) {
 }
 
 func emitted(l *Ledger, from *Node, seq uint64) *plumtree.Event {
-	return &plumtree.Event{Origin: from.Origin(), Seq: seq, Round: 1, Body: []byte{1, 'e', byte(l.current[from.Index]), 0, 0, 0}}
+	return &plumtree.Event{Origin: from.Origin(), Seq: seq, Count: 1, Round: 1, Body: []byte{6, 1, 'e', byte(l.current[from.Index]), 0, 0, 0}}
 }
 
 func gap(from *Node, a, b uint64) plumtree.Range {

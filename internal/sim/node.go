@@ -6,6 +6,7 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/internal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
+	"github.com/smokesignal-go/smokesignal/internal/packed"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/netsplit"
 	"github.com/smokesignal-go/smokesignal/peerlist"
@@ -47,8 +48,9 @@ type Node struct {
 	OnNotice func(netsplit.Notice)
 
 	seeds   []string
-	life    int     // counts Starts
-	backlog []event // while stalled
+	ready   []ident.Link // links that events wait for
+	life    int          // counts Starts
+	backlog []event      // while stalled
 	last    ident.Link
 	spins   int
 }
@@ -115,11 +117,29 @@ func (node *Node) Send(to ident.Link, msg any) {
 	h.send(msg)
 }
 
+// Ready implements overlay.Out: there is always room, so the link is filled as
+// soon as the machine has done what it is at.
+func (node *Node) Ready(to ident.Link) { node.ready = append(node.ready, to) }
+
 // Push implements overlay.Out.
-func (node *Node) Push(to ident.Link, e *plumtree.Event, age time.Duration) {
-	g := node.net.gossip()
-	*g = plumtree.Gossip{Origin: e.Origin, Seq: e.Seq, Round: min(e.Round, 254) + 1, Age: age, Body: e.Body}
-	node.Send(to, g)
+func (node *Node) Push(to ident.Link, g *plumtree.Gossip) {
+	frame := node.net.gossip()
+	*frame = *g
+	node.Send(to, frame)
+}
+
+// fill lets the links that are ready take what waits for them: so many bytes at
+// a time, for a network that took all at once would never say that it is too
+// much.
+func (node *Node) fill() {
+	const room, pause = 256 << 10, 5 * time.Millisecond
+	for i := 0; i < len(node.ready); i++ {
+		to := node.ready[i]
+		if node.Machine.Fill(node.net.now, to, room, node) {
+			node.later(int64(pause), func(*overlay.Machine) { node.Ready(to) })
+		}
+	}
+	node.ready = node.ready[:0]
 }
 
 // gossip takes a frame that is not under way any more.
@@ -209,14 +229,29 @@ func (node *Node) PeerDown(c peerlist.Conn, why peerlist.Reason) {
 func (node *Node) Deliver(e *plumtree.Event) {
 	n := node.net
 	n.mark(node, verbDeliver, e.Seq)
-	if n.cfg.Trace != nil {
-		n.tell(node, "delivers %s event %d", n.name(e.Origin.ID), e.Seq)
+	rest := e.Body
+	for i := range e.Count {
+		one := e
+		if e.Count > 1 { // as if each had come alone
+			_, next, _ := packed.Next(rest)
+			one = &plumtree.Event{Origin: e.Origin, Seq: e.Seq + uint64(i), Count: 1, Round: e.Round, Body: rest[:len(rest)-len(next)]}
+			rest = next
+		}
+		if n.cfg.Trace != nil {
+			n.tell(node, "delivers %s event %d", n.name(e.Origin.ID), one.Seq)
+		}
+		if node.OnDeliver != nil {
+			node.OnDeliver(one)
+		} else {
+			node.Delivered = append(node.Delivered, one)
+		}
 	}
-	if node.OnDeliver != nil {
-		node.OnDeliver(e)
-		return
-	}
-	node.Delivered = append(node.Delivered, e)
+}
+
+// Body is what was emitted as the event that a node delivers.
+func Body(e *plumtree.Event) []byte {
+	body, _, _ := packed.Next(e.Body)
+	return body
 }
 
 // Gap implements overlay.Out.

@@ -166,6 +166,7 @@ func (n *Net) Restart(node *Node) {
 	node.Alive, node.silent = true, false
 	node.Born, node.Joined = n.Now(), never
 	node.wakes = node.wakes[:0]
+	node.ready = node.ready[:0]
 	node.Machine = overlay.New(n.now, cfg)
 	node.Machine.Start(n.now, node)
 	n.rearm(node)
@@ -227,6 +228,7 @@ const (
 // rearm sees to it that the machine is woken at its deadline, or before: where
 // a wake is under way that comes earlier, it asks again then.
 func (n *Net) rearm(node *Node) {
+	node.fill()
 	due, ok := node.Machine.Deadline()
 	if !ok {
 		return

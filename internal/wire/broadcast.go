@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"github.com/smokesignal-go/smokesignal/internal/packed"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 )
 
@@ -67,15 +68,52 @@ func (r *reader) why() plumtree.Why {
 	return why
 }
 
+// maxPacked bounds the bodies of a GOSSIP: the largest event there can be.
+// Relays write other fields before them than they read, of another length.
+var maxPacked = packed.Size(1 + MaxName + MaxPayload)
+
 // gossipFault finds what the other end would refuse.
 func gossipFault(g *plumtree.Gossip) fault {
-	if g.Origin.ID.IsZero() {
+	switch {
+	case g.Origin.ID.IsZero():
 		return fault{"origin", "is zero", ErrMalformed}
-	}
-	if g.Seq == 0 || g.Seq > MaxSeq {
+	case g.Seq == 0 || g.Seq > MaxSeq:
 		return fault{"seq", "is out of range", ErrMalformed}
 	}
-	return bodyFault(g.Body)
+	count, f := countEvents(g.Body)
+	switch {
+	case f.err != nil:
+		return f
+	case count != g.Count:
+		return fault{"events", "are not as many as it says", ErrMalformed}
+	case uint64(count-1) > MaxSeq-g.Seq:
+		return fault{"seq", "is out of range", ErrMalformed}
+	}
+	return fault{}
+}
+
+// countEvents counts the bodies of a GOSSIP, and finds what is wrong with them.
+func countEvents(b []byte) (count uint32, f fault) {
+	if len(b) > maxPacked {
+		return 0, fault{"events", "are too long", ErrTooLarge}
+	}
+	for {
+		body, rest, ok := packed.Next(b)
+		if !ok {
+			return 0, fault{"event", "is cut short", ErrMalformed}
+		}
+		if len(body) < 2 || body[0] == 0 || int(body[0]) >= len(body) || len(body) > MaxPayload {
+			if f := bodyFault(body); f.err != nil {
+				return 0, f
+			}
+		}
+		if count++; count > plumtree.MaxRun {
+			return 0, fault{"events", "are too many", ErrTooLarge}
+		}
+		if b = rest; len(b) == 0 {
+			return count, fault{}
+		}
+	}
 }
 
 func (d *Decoder) readGossip(r *reader) {
@@ -84,7 +122,19 @@ func (d *Decoder) readGossip(r *reader) {
 	g.Seq = r.seq("seq", 1)
 	g.Round = max(r.byte("round"), 1)
 	g.Age = r.age("age")
-	g.Body = r.event()
+	g.Count, g.Body = 0, nil
+	if r.fault.err != nil {
+		return
+	}
+	count, f := countEvents(r.rest)
+	switch {
+	case f.err != nil:
+		r.fail(f.field, f.reason, f.err)
+	case uint64(count-1) > MaxSeq-g.Seq:
+		r.fail("seq", "is out of range", ErrMalformed)
+	default:
+		g.Count, g.Body, r.rest = count, r.rest, nil
+	}
 }
 
 // minRange is the length of a range of a few early events of an origin that is

@@ -238,7 +238,7 @@ func TestMessagesOutliveTheBuffer(t *testing.T) {
 
 func TestGossipBodyIsAPartOfTheBuffer(t *testing.T) {
 	d := opened(t)
-	buf, err := new(Encoder).Append(nil, &plumtree.Gossip{Origin: life(1, 1), Seq: 1, Body: body("n", "p")})
+	buf, err := new(Encoder).Append(nil, &plumtree.Gossip{Origin: life(1, 1), Seq: 1, Count: 1, Body: pack(body("n", "p"))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +248,7 @@ func TestGossipBodyIsAPartOfTheBuffer(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := m.(*plumtree.Gossip).Body
-	if &got[0] != &whole[n-3] {
+	if &got[0] != &whole[n-4] {
 		t.Error("the body was copied")
 	}
 	if len(got) != cap(got) {
@@ -283,8 +283,8 @@ func TestNumbersOfAPeerAreClampedOrRefused(t *testing.T) {
 			&peerlist.Shuffle{TTL: MaxTTL, Sample: []peerlist.Contact{{ID: node(1)}}}},
 		"priority": {frame(KindJoin, 3, 0xfe), &peerlist.Join{}},
 		"reason":   {frame(KindDisconnect, 200, 0), &peerlist.Disconnect{Reason: 200}},
-		"age of an event": {frame(KindGossip, cat(origin, 1, 0, huge, body("n", ""))...),
-			&plumtree.Gossip{Origin: life(1, 1), Seq: 1, Round: 1, Age: MaxAge, Body: body("n", "")}},
+		"age of an event": {frame(KindGossip, cat(origin, 1, 0, huge, pack(body("n", "")))...),
+			&plumtree.Gossip{Origin: life(1, 1), Seq: 1, Round: 1, Age: MaxAge, Count: 1, Body: pack(body("n", ""))}},
 		"age asked for": {frame(KindGraft, cat(0, huge, 0)...), &plumtree.Graft{MaxAge: MaxAge}},
 		"why":           {frame(KindMiss, cat(9, 0, origin, 1, 1)...), &plumtree.Miss{Range: plumtree.Range{Origin: life(1, 1), From: 1, To: 2}}},
 		"range after the last event": {frame(KindIHave, cat(1, 1, origin, uint64(MaxSeq)+1, 0)...),
@@ -300,31 +300,35 @@ func TestNumbersOfAPeerAreClampedOrRefused(t *testing.T) {
 		frame []byte
 		want  error
 	}{
-		"seq zero":               {frame(KindGossip, cat(origin, 0, 1, 0, body("n", ""))...), ErrMalformed},
-		"seq over the top":       {frame(KindGossip, cat(origin, uint64(MaxSeq)+1, 1, 0, body("n", ""))...), ErrMalformed},
-		"seq of 11 bytes":        {frame(KindGossip, cat(origin, bytes.Repeat([]byte{0x80}, 10), 1)...), ErrMalformed},
-		"seq not shortest":       {frame(KindGossip, cat(origin, 0x81, 0, 1, 0, body("n", ""))...), ErrMalformed},
-		"event without name":     {frame(KindGossip, cat(origin, 1, 1, 0, 0, 0xc0)...), ErrMalformed},
-		"event name cut":         {frame(KindDirect, 5, 'a'), ErrMalformed},
-		"event empty":            {frame(KindDirect), ErrMalformed},
-		"payload too long":       {frame(KindDirect, append(body("n", ""), make([]byte, MaxPayload+1)...)...), ErrTooLarge},
-		"zero origin":            {frame(KindGossip, cat(0, make([]byte, 24), 1, 1, 0, body("n", ""))...), ErrMalformed},
-		"empty slot":             {frame(KindGossip, cat(1, 1, 1, 0, body("n", ""))...), ErrMalformed},
-		"slot beyond counting":   {frame(KindGossip, cat(huge, 1, 1, 0, body("n", ""))...), ErrMalformed},
-		"range from zero":        {frame(KindIHave, cat(0, 1, origin, 0, 1)...), ErrMalformed},
-		"range that overflows":   {frame(KindIHave, cat(0, 1, origin, uint64(MaxSeq), 2)...), ErrMalformed},
-		"range from the end":     {frame(KindIHave, cat(0, 1, origin, uint64(MaxSeq)+2, 0)...), ErrMalformed},
-		"range that wraps":       {frame(KindIHave, cat(0, 1, origin, 2, huge)...), ErrMalformed},
-		"too many ranges":        {frame(KindIHave, cat(0, uint64(MaxRanges+1), long)...), ErrTooLarge},
-		"fewer ranges than told": {frame(KindIHave, cat(0, 200, origin, 1, 1)...), ErrMalformed},
-		"too many contacts":      {frame(KindShuffle, cat(1, MaxContacts+1, long)...), ErrTooLarge},
-		"no contact":             {frame(KindShuffle, 1, 0), ErrMalformed},
-		"too many sightings":     {frame(KindProbe, cat(0, 0, MaxSightings+1, long)...), ErrTooLarge},
-		"zero sighting":          {frame(KindProbe, cat(0, 0, 1, make([]byte, 16), 0)...), ErrMalformed},
-		"zero beacon":            {frame(KindBeacon, cat(make([]byte, 24), 0, 0)...), ErrMalformed},
-		"beacon over the top":    {frame(KindBeacon, cat(id, make([]byte, 8), huge, 0)...), ErrMalformed},
-		"clock over the top":     {frame(KindPong, cat(1, huge)...), ErrMalformed},
-		"zero asker":             {frame(KindCount, make([]byte, 24)...), ErrMalformed},
+		"seq zero":                {frame(KindGossip, cat(origin, 0, 1, 0, pack(body("n", "")))...), ErrMalformed},
+		"seq over the top":        {frame(KindGossip, cat(origin, uint64(MaxSeq)+1, 1, 0, pack(body("n", "")))...), ErrMalformed},
+		"seq of 11 bytes":         {frame(KindGossip, cat(origin, bytes.Repeat([]byte{0x80}, 10), 1)...), ErrMalformed},
+		"seq not shortest":        {frame(KindGossip, cat(origin, 0x81, 0, 1, 0, pack(body("n", "")))...), ErrMalformed},
+		"run beyond the last seq": {frame(KindGossip, cat(origin, uint64(MaxSeq), 1, 0, pack(body("n", ""), body("n", "")))...), ErrMalformed},
+		"run cut short":           {frame(KindGossip, cat(origin, 1, 1, 0, pack(body("n", "")), 9, 1)...), ErrMalformed},
+		"run of nothing":          {frame(KindGossip, cat(origin, 1, 1, 0)...), ErrMalformed},
+		"event in a long length":  {frame(KindGossip, cat(origin, 1, 1, 0, 0x82, 0, 1, 'n')...), ErrMalformed},
+		"event without name":      {frame(KindGossip, cat(origin, 1, 1, 0, 0, 0xc0)...), ErrMalformed},
+		"event name cut":          {frame(KindDirect, 5, 'a'), ErrMalformed},
+		"event empty":             {frame(KindDirect), ErrMalformed},
+		"payload too long":        {frame(KindDirect, append(body("n", ""), make([]byte, MaxPayload+1)...)...), ErrTooLarge},
+		"zero origin":             {frame(KindGossip, cat(0, make([]byte, 24), 1, 1, 0, pack(body("n", "")))...), ErrMalformed},
+		"empty slot":              {frame(KindGossip, cat(1, 1, 1, 0, pack(body("n", "")))...), ErrMalformed},
+		"slot beyond counting":    {frame(KindGossip, cat(huge, 1, 1, 0, pack(body("n", "")))...), ErrMalformed},
+		"range from zero":         {frame(KindIHave, cat(0, 1, origin, 0, 1)...), ErrMalformed},
+		"range that overflows":    {frame(KindIHave, cat(0, 1, origin, uint64(MaxSeq), 2)...), ErrMalformed},
+		"range from the end":      {frame(KindIHave, cat(0, 1, origin, uint64(MaxSeq)+2, 0)...), ErrMalformed},
+		"range that wraps":        {frame(KindIHave, cat(0, 1, origin, 2, huge)...), ErrMalformed},
+		"too many ranges":         {frame(KindIHave, cat(0, uint64(MaxRanges+1), long)...), ErrTooLarge},
+		"fewer ranges than told":  {frame(KindIHave, cat(0, 200, origin, 1, 1)...), ErrMalformed},
+		"too many contacts":       {frame(KindShuffle, cat(1, MaxContacts+1, long)...), ErrTooLarge},
+		"no contact":              {frame(KindShuffle, 1, 0), ErrMalformed},
+		"too many sightings":      {frame(KindProbe, cat(0, 0, MaxSightings+1, long)...), ErrTooLarge},
+		"zero sighting":           {frame(KindProbe, cat(0, 0, 1, make([]byte, 16), 0)...), ErrMalformed},
+		"zero beacon":             {frame(KindBeacon, cat(make([]byte, 24), 0, 0)...), ErrMalformed},
+		"beacon over the top":     {frame(KindBeacon, cat(id, make([]byte, 8), huge, 0)...), ErrMalformed},
+		"clock over the top":      {frame(KindPong, cat(1, huge)...), ErrMalformed},
+		"zero asker":              {frame(KindCount, make([]byte, 24)...), ErrMalformed},
 	} {
 		t.Run(name, func(t *testing.T) { wantError(t, opened(t), c.frame, c.want) })
 	}
@@ -360,7 +364,7 @@ func TestLongestMessagesFit(t *testing.T) {
 		&netsplit.Probe{Known: sightings, Settled: MaxAge, Isolated: true},
 		&plumtree.IHave{Ranges: ranges, Sync: true},
 		&plumtree.Graft{Ranges: ranges, Eager: true, MaxAge: MaxAge},
-		&plumtree.Gossip{Origin: life(8, math.MaxUint64), Seq: MaxSeq, Round: 255, Age: MaxAge, Body: event},
+		&plumtree.Gossip{Origin: life(8, math.MaxUint64), Seq: MaxSeq, Round: 255, Age: MaxAge, Count: 1, Body: pack(event)},
 		&Direct{Body: event},
 		&census.CountReply{Query: math.MaxUint64, Origin: node(255), Nodes: MaxNodes},
 	} {

@@ -59,8 +59,8 @@ func (e *Encoder) Append(dst []byte, m any) ([]byte, error) {
 }
 
 // AppendGossip appends the frame of g, like [Encoder.Append] but without its
-// checks: g is one that a Decoder returned, or one whose Body [AppendBody] made
-// and whose Seq counts from 1. It takes no memory beyond dst's, except where an
+// checks: g is one that a Decoder returned, or a part of it, or one whose bodies
+// [AppendBody] made and whose Seq counts from 1. It takes no memory beyond dst's, except where an
 // origin is new to the link.
 func (e *Encoder) AppendGossip(dst []byte, g *plumtree.Gossip) []byte {
 	var space [48]byte // kind 1, origin 25, seq 9, round 1, age 4

@@ -44,10 +44,14 @@ func TestWhatThePeerWouldRefuseIsNotSent(t *testing.T) {
 		"beacon of nobody":     {&netsplit.Beacon{}, KindBeacon, ErrMalformed},
 		"beacon count":         {&netsplit.Beacon{Origin: origin, Count: MaxSeq + 1}, KindBeacon, ErrMalformed},
 		"sightings":            {&netsplit.Probe{Known: make([]netsplit.Sighting, MaxSightings+1)}, KindProbe, ErrTooLarge},
-		"gossip of nobody":     {&plumtree.Gossip{Seq: 1, Body: body("n", "")}, KindGossip, ErrMalformed},
-		"gossip seq zero":      {&plumtree.Gossip{Origin: origin, Body: body("n", "")}, KindGossip, ErrMalformed},
-		"gossip seq":           {&plumtree.Gossip{Origin: origin, Seq: MaxSeq + 1, Body: body("n", "")}, KindGossip, ErrMalformed},
+		"gossip of nobody":     {&plumtree.Gossip{Seq: 1, Count: 1, Body: pack(body("n", ""))}, KindGossip, ErrMalformed},
+		"gossip seq zero":      {&plumtree.Gossip{Origin: origin, Count: 1, Body: pack(body("n", ""))}, KindGossip, ErrMalformed},
+		"gossip seq":           {&plumtree.Gossip{Origin: origin, Seq: MaxSeq + 1, Count: 1, Body: pack(body("n", ""))}, KindGossip, ErrMalformed},
 		"gossip body":          {&plumtree.Gossip{Origin: origin, Seq: 1}, KindGossip, ErrMalformed},
+		"gossip count":         {&plumtree.Gossip{Origin: origin, Seq: 1, Count: 2, Body: pack(body("n", ""))}, KindGossip, ErrMalformed},
+		"gossip last seq":      {&plumtree.Gossip{Origin: origin, Seq: MaxSeq, Count: 2, Body: pack(body("n", ""), body("n", ""))}, KindGossip, ErrMalformed},
+		"gossip of too many":   {&plumtree.Gossip{Origin: origin, Seq: 1, Count: plumtree.MaxRun + 1, Body: bytes.Repeat(pack(body("n", "")), plumtree.MaxRun+1)}, KindGossip, ErrTooLarge},
+		"gossip of too much":   {&plumtree.Gossip{Origin: origin, Seq: 1, Count: 2, Body: pack(body("n", strings.Repeat("x", MaxPayload)), body("n", strings.Repeat("x", 300)))}, KindGossip, ErrTooLarge},
 		"ranges":               {&plumtree.Graft{Ranges: make([]plumtree.Range, MaxRanges+1)}, KindGraft, ErrTooLarge},
 		"range of nobody":      {ihave(plumtree.Range{From: 1, To: 2}), KindIHave, ErrMalformed},
 		"range from zero":      {ihave(plumtree.Range{Origin: origin, From: 0, To: 2}), KindIHave, ErrMalformed},
@@ -107,8 +111,8 @@ func TestFramesAreAppended(t *testing.T) {
 func TestGossipCostsNoMemory(t *testing.T) {
 	event := body("chat", strings.Repeat("x", 194))
 	gossip := []*plumtree.Gossip{
-		{Origin: life(1, 1), Seq: 1000, Round: 2, Age: 5e6, Body: event},
-		{Origin: life(2, 1), Seq: 7, Round: 3, Age: 6e9, Body: event},
+		{Origin: life(1, 1), Seq: 1000, Round: 2, Age: 5e6, Count: 1, Body: pack(event)},
+		{Origin: life(2, 1), Seq: 7, Round: 3, Age: 6e9, Count: 3, Body: pack(event, event, event)},
 	}
 	var e Encoder
 	d := opened(t)
@@ -169,7 +173,7 @@ func TestBothEndsHoldTheSameOriginTable(t *testing.T) {
 		var m any
 		switch i % 4 {
 		case 0:
-			m = &plumtree.Gossip{Origin: rg(i).Origin, Seq: uint64(i + 1), Round: 1, Body: body("n", "p")}
+			m = &plumtree.Gossip{Origin: rg(i).Origin, Seq: uint64(i + 1), Round: 1, Count: 1, Body: pack(body("n", "p"))}
 		case 1:
 			m = &plumtree.IHave{Ranges: []plumtree.Range{rg(i), rg(i - 1), rg(i / 2), rg(i * 7)}}
 		case 2:
@@ -194,7 +198,7 @@ func TestBothEndsHoldTheSameOriginTable(t *testing.T) {
 func TestOriginTableIsFilledInACircle(t *testing.T) {
 	var e Encoder
 	size := func(epoch uint64) int {
-		return len(e.AppendGossip(nil, &plumtree.Gossip{Origin: ident.Origin{ID: node(1), Epoch: epoch}, Seq: 1, Body: body("n", "")}))
+		return len(e.AppendGossip(nil, &plumtree.Gossip{Origin: ident.Origin{ID: node(1), Epoch: epoch}, Seq: 1, Count: 1, Body: pack(body("n", ""))}))
 	}
 	inline := size(0)
 	for epoch := uint64(1); epoch < TableSize; epoch++ {
@@ -233,7 +237,7 @@ func TestKindsHaveNames(t *testing.T) {
 }
 
 func BenchmarkAppendGossip(b *testing.B) {
-	g := &plumtree.Gossip{Origin: life(1, 1), Seq: 1000, Round: 2, Age: 5e6, Body: body("chat", strings.Repeat("x", 128))}
+	g := &plumtree.Gossip{Origin: life(1, 1), Seq: 1000, Round: 2, Age: 5e6, Count: 1, Body: pack(body("chat", strings.Repeat("x", 128)))}
 	var e Encoder
 	buf := e.AppendGossip(nil, g)
 	b.SetBytes(int64(len(buf)))
@@ -244,7 +248,7 @@ func BenchmarkAppendGossip(b *testing.B) {
 }
 
 func BenchmarkDecodeGossip(b *testing.B) {
-	g := &plumtree.Gossip{Origin: life(1, 1), Seq: 1000, Round: 2, Age: 5e6, Body: body("chat", strings.Repeat("x", 128))}
+	g := &plumtree.Gossip{Origin: life(1, 1), Seq: 1000, Round: 2, Age: 5e6, Count: 1, Body: pack(body("chat", strings.Repeat("x", 128)))}
 	var e Encoder
 	d := opened(b)
 	if _, _, err := d.Next(e.AppendGossip(nil, g)); err != nil {

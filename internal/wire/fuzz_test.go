@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/internal/packed"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/vmihailenco/msgpack/v5"
 )
@@ -72,8 +73,19 @@ func readAll(t *testing.T, stream []byte, each func(m any)) {
 			t.Fatalf("Next = %v, %d, %v; Want = %d", m, n, err, want)
 		}
 		if g, ok := m.(*plumtree.Gossip); ok {
-			if _, _, err := SplitBody(g.Body); err != nil {
-				t.Fatal(err)
+			count := uint32(0)
+			for rest := g.Body; len(rest) > 0; count++ {
+				body, next, ok := packed.Next(rest)
+				if !ok {
+					t.Fatalf("a run of %d bytes breaks off", len(rest))
+				}
+				if _, _, err := SplitBody(body); err != nil {
+					t.Fatal(err)
+				}
+				rest = next
+			}
+			if count != g.Count || count == 0 {
+				t.Fatalf("%d events, counted %d", count, g.Count)
 			}
 		}
 		if n == 0 {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/internal/census"
 	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/packed"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/netsplit"
 	"github.com/smokesignal-go/smokesignal/peerlist"
@@ -32,6 +33,14 @@ func node(b byte) ident.ID { return ident.ID(bytes.Repeat([]byte{b}, ident.Size)
 func life(b byte, epoch uint64) ident.Origin { return ident.Origin{ID: node(b), Epoch: epoch} }
 
 // body gives the body of an event, of which the test knows that it is valid.
+// pack lays bodies one behind another.
+func pack(bodies ...[]byte) (b []byte) {
+	for _, body := range bodies {
+		b = packed.Append(b, body)
+	}
+	return b
+}
+
 func body(name, payload string) []byte {
 	b, err := AppendBody(nil, name, []byte(payload))
 	if err != nil {
@@ -78,9 +87,11 @@ var vectors = []vector{
 	{"split", "ours is 11…, the other is 22…",
 		&netsplit.Split{Ours: node(0x11), Other: node(0x22)}},
 	{"gossip-new-origin", `origin 44… in epoch 9 is new and takes slot 0; seq 1, round 1, age 0, "chat" with payload "hi"`,
-		&plumtree.Gossip{Origin: life(0x44, 9), Seq: 1, Round: 1, Body: body("chat", "\xa2hi")}},
+		&plumtree.Gossip{Origin: life(0x44, 9), Seq: 1, Round: 1, Count: 1, Body: pack(body("chat", "\xa2hi"))}},
 	{"gossip", `the same origin by its slot; seq 2, round 3, age 130 ms, "chat" with payload "hi"`,
-		&plumtree.Gossip{Origin: life(0x44, 9), Seq: 2, Round: 3, Age: 130 * time.Millisecond, Body: body("chat", "\xa2hi")}},
+		&plumtree.Gossip{Origin: life(0x44, 9), Seq: 2, Round: 3, Age: 130 * time.Millisecond, Count: 1, Body: pack(body("chat", "\xa2hi"))}},
+	{"gossip-run", `two events of the same origin; seq 3 and 4, round 3, age 1 s, "chat" with payload "hi", and "bye" with payload nil`,
+		&plumtree.Gossip{Origin: life(0x44, 9), Seq: 3, Round: 3, Age: time.Second, Count: 2, Body: pack(body("chat", "\xa2hi"), body("bye", "\xc0"))}},
 	{"ihave", "sync; 1 up to and including 5 of slot 0, then 7 of 55… in epoch 1, which takes slot 1",
 		&plumtree.IHave{Sync: true, Ranges: []plumtree.Range{{Origin: life(0x44, 9), From: 1, To: 6}, {Origin: life(0x55, 1), From: 7, To: 8}}}},
 	{"ihave-nothing", "sync; nothing of slot 1, whose next event will be 303",
@@ -96,7 +107,7 @@ var vectors = []vector{
 	{"pulse", "root 44… in epoch 9, rank 5, 3 hops so far, count 300",
 		&plumtree.Pulse{Root: life(0x44, 9), Rank: 5, Hops: 3, Count: 300}},
 	{"gossip-next-life", `origin 44… in epoch 10 is another origin and takes slot 2; seq 1, round 1, age 0, "x" with payload nil`,
-		&plumtree.Gossip{Origin: life(0x44, 10), Seq: 1, Round: 1, Body: body("x", "\xc0")}},
+		&plumtree.Gossip{Origin: life(0x44, 10), Seq: 1, Round: 1, Count: 1, Body: pack(body("x", "\xc0"))}},
 	{"direct", `"hello" with payload "me"`,
 		&Direct{Body: body("hello", "\xa2me")}},
 	{"count", "query 258 of 11…; the sender waits 3.8 s",
