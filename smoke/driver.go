@@ -10,9 +10,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
 	"github.com/smokesignal-go/smokesignal/internal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
-	"github.com/smokesignal-go/smokesignal/internal/packed"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
-	"github.com/smokesignal-go/smokesignal/internal/wire"
 	"github.com/smokesignal-go/smokesignal/transport"
 )
 
@@ -47,13 +45,13 @@ type driver struct {
 	advertised string
 	stopping   bool
 
-	woken     []*link         // whose writers this step has given something to do
-	behind    []*link         // that events wait for
-	congested []*link         // of them those for which many do
-	room      chan struct{}   // closed when one of them has caught up; nil while nobody waits
-	batch     []emitter.Event // deliveries of this step
-	names     map[string]string
+	woken     []*link                  // whose writers this step has given something to do
+	behind    []*link                  // that events wait for
+	congested []*link                  // of them those for which many do
+	room      chan struct{}            // closed when one of them has caught up; nil while nobody waits
+	batch     []emitter.Run            // deliveries of this step
 	lagFull   int                      // as the constant, or a quarter of the history if that is less
+	busySince time.Time                // when the handlers fell behind; zero: they keep up
 	postponed []func()                 // see afterwards
 	calls     map[uint64]chan<- result // Add and Count under way
 	lastCall  uint64
@@ -141,21 +139,6 @@ func (d *driver) spawn(f func()) { d.running.Go(f) }
 // isOpen reports whether the life goes on. The caller holds mu.
 func (d *driver) isOpen() bool { return d.machine != nil && !d.stopping }
 
-// intern gives the name as a string, without taking memory for those that were
-// seen before. The caller holds mu.
-func (d *driver) intern(name []byte) string {
-	if s, ok := d.names[string(name)]; ok {
-		return s
-	}
-	const most = 4096 // names come from peers too
-	if len(d.names) >= most {
-		clear(d.names)
-	}
-	s := string(name)
-	d.names[s] = s
-	return s
-}
-
 // call makes the machine do something that is answered later, and waits for
 // the answer.
 func (d *driver) call(ctx context.Context, begin func(now time.Time, token uint64)) (result, error) {
@@ -208,18 +191,9 @@ func (d *driver) emit(ctx context.Context, body []byte) error {
 	return nil
 }
 
-// deliver queues an event for the handlers.
+// deliver queues events for the handlers.
 func (d *driver) deliver(e *plumtree.Event) {
-	rest := e.Body
-	for i := range e.Count {
-		body, next, _ := packed.Next(rest)
-		rest = next
-		name, payload, err := wire.SplitBody(body)
-		if err != nil {
-			return // the decoder has checked it
-		}
-		d.batch = append(d.batch, emitter.Event{
-			Name: d.intern(name), Origin: e.Origin.ID, Epoch: e.Origin.Epoch, Seq: e.Seq + uint64(i), Payload: payload,
-		})
-	}
+	d.batch = append(d.batch, emitter.Run{
+		Origin: e.Origin.ID, Epoch: e.Origin.Epoch, Seq: e.Seq, Count: int(e.Count), Packed: e.Body,
+	})
 }

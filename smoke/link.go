@@ -5,13 +5,13 @@ import (
 	"io"
 	"net"
 	"os"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
 	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/packed"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 	"github.com/smokesignal-go/smokesignal/peerlist"
@@ -246,7 +246,7 @@ func (l *link) read(rest []byte) error {
 }
 
 // take hands the whole frames in buf to the machine and says how much that was,
-// and whether there is too much now that waits for other links.
+// and whether somebody has to wait now: see awaitRoom.
 func (d *driver) take(l *link, buf []byte) (used int, crowded bool, err error) {
 	d.mu.Lock()
 	defer d.unlock()
@@ -276,18 +276,18 @@ func (d *driver) take(l *link, buf []byte) (used int, crowded bool, err error) {
 		return used, false, net.ErrClosed
 	}
 	d.settle(now)
-	return used, len(d.congested) > 0, nil
+	return used, len(d.congested) > 0 || d.node.events.Room() != nil, nil
 }
 
 // takeDirect queues an event that is for this node only.
 func (d *driver) takeDirect(l *link, m *wire.Direct) {
-	name, payload, err := wire.SplitBody(m.Body)
-	if err != nil || l.peer == nil {
+	if l.peer == nil {
 		return
 	}
 	l.peer.received++
-	l.peer.events.Push(emitter.Event{
-		Name: d.intern(name), Origin: l.peer.id, Seq: l.peer.received, Payload: slices.Clone(payload),
+	l.peer.events.Push(emitter.Run{
+		Origin: l.peer.id, Seq: l.peer.received, Count: 1,
+		Packed: packed.Append(make([]byte, 0, packed.Size(len(m.Body))), m.Body),
 	})
 }
 

@@ -165,7 +165,6 @@ func (n *Node) newDriver() (*driver, error) {
 		born:      time.Now(),
 		links:     make(map[ident.Link]*link),
 		conns:     make(map[*link]struct{}),
-		names:     make(map[string]string),
 		lagFull:   lagFull,
 		calls:     make(map[uint64]chan<- result),
 	}

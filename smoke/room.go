@@ -10,12 +10,13 @@ import (
 // link's writer takes it from there, one outbox at a time. A link for which too
 // much waits holds up whoever would add to it: emitters, and the readers of all
 // other links, so that what they would read waits in the outboxes of those who
-// send it, and so on, back to the emitters. Nothing is dropped, and nothing grows.
+// send it, and so on, back to the emitters. Handlers that have fallen behind hold
+// up the readers, too. Nothing is dropped, and nothing grows.
 //
-// Nobody waits for one link for longer than patience. It is slow then: it goes on
+// Nobody is waited for longer than patience. A link is slow then: it goes on
 // taking its events from the history, for as long as they are there, and holds
-// nobody up until it has caught up. So a circle of nodes that wait for one another
-// comes apart by itself.
+// nobody up until it has caught up; and slow handlers have their queue to
+// themselves. So a circle of nodes that wait for one another comes apart by itself.
 
 const (
 	// lagFull is how many bytes of events may wait for a link. Half a second of a
@@ -79,31 +80,44 @@ func (d *driver) forget(l *link) {
 	d.relieve(l)
 }
 
-// heldUp is for how long events that come from a link have to wait, at most.
-// What comes from a link does not go back there, so that one does not count. The
-// caller holds mu.
-func (d *driver) heldUp(now time.Time, from *link) (wait time.Duration) {
+// obstacle is what events that come from a link, or from this node if that is
+// nil, have to wait for, and for how long at most. What comes from a link does not
+// go back there, so that one does not count; and this node's own events do not go
+// to its handlers. The caller holds mu.
+func (d *driver) obstacle(now time.Time, from *link) (room <-chan struct{}, wait time.Duration) {
 	for _, l := range d.congested {
 		if l != from {
 			wait = max(wait, patience-now.Sub(l.fullSince))
 		}
 	}
-	return wait
+	if wait > 0 {
+		if d.room == nil {
+			d.room = make(chan struct{})
+		}
+		return d.room, wait
+	}
+	if from == nil {
+		return nil, 0
+	}
+	switch room = d.node.events.Room(); {
+	case room == nil:
+		d.busySince = time.Time{}
+	case d.busySince.IsZero():
+		d.busySince = now
+		return room, patience
+	}
+	return room, patience - now.Sub(d.busySince)
 }
 
 // awaitRoom waits until events that come from a link, or from this node if that
 // is nil, have room. It returns with mu held, if there is no error.
 func (d *driver) awaitRoom(ctx context.Context, from *link) error {
 	d.mu.Lock()
-	for len(d.congested) > 0 {
-		wait := d.heldUp(time.Now(), from)
-		if wait <= 0 || d.machine == nil {
+	for d.machine != nil {
+		room, wait := d.obstacle(time.Now(), from)
+		if room == nil || wait <= 0 {
 			break
 		}
-		if d.room == nil {
-			d.room = make(chan struct{})
-		}
-		room := d.room
 		d.mu.Unlock()
 		timer := time.NewTimer(wait)
 		select {

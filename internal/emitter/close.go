@@ -73,6 +73,7 @@ func (e *Emitter) CloseContext(ctx context.Context) error {
 			e.armed = false
 		}
 		e.discard()
+		e.relieve()
 		e.wake()
 	}
 	e.mu.Unlock()

@@ -1,14 +1,22 @@
 // Package emitter runs the handlers of a program: one after another, in the
 // order in which the events were pushed, on a goroutine that is nobody else's.
 //
+// Events are pushed in runs: many in one slice of bytes. A run is queued as it
+// is, and taken apart on the handler goroutine only, so that to push many small
+// events costs no more than to push a few large ones.
+//
 // The contract:
 //
 //   - Push and PushBatch never wait. The queue is bounded in events and in
-//     bytes; where it is full the oldest events make room, and the loss is told
+//     bytes; where it is full the oldest runs make room, and the loss is told
 //     to [Config.OnDrop] on the handler goroutine before anything newer runs.
+//   - Well before that, [Emitter.Room] tells whoever pushes and can wait that
+//     the handlers do not keep up.
 //   - Handlers of one emitter never run at the same time, so they need no lock
 //     between them. Handlers of two emitters may.
 //   - Handlers of one event run in the order in which they were registered.
+//     Which they are is settled when the turn of that event comes, whatever run
+//     it came in: Hold, Close, On and off take effect between any two events.
 //   - A panic is recovered, counted and reported; the next handler goes on.
 //   - The handler goroutine exists only while there is something to run: an
 //     idle emitter is a struct, without a goroutine and without a running timer.
@@ -26,75 +34,41 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/ident"
 )
 
-// Event is one event on its way to the handlers. It is a small value: copy it.
+// Run is some events of one origin that follow one another. It is a small
+// value: copy it.
+type Run struct {
+	Origin     ident.ID // who emitted them
+	Epoch, Seq uint64   // which life of the origin, and its how many-th event the first of them is
+	Count      int      // how many; of a run of none nothing happens
+
+	// Packed is Count bodies, each made by wire.AppendBody, laid out by package
+	// packed; what lies behind them is not looked at. It is shared, not copied:
+	// neither the pusher nor a handler changes its bytes.
+	//
+	// Whoever pushes has checked the bodies. One that is malformed all the same
+	// is passed over and told to [Config.OnError], and so, in one, are the
+	// events from where the bytes are no longer bodies at all.
+	Packed []byte
+}
+
+// Event is one event as a handler gets it. It is a small value: copy it.
 type Event struct {
 	Name       string
 	Origin     ident.ID // who emitted it
 	Epoch, Seq uint64   // which life of the origin, and its how many-th event
 
-	// Payload is shared, not copied: neither the pusher nor a handler changes
-	// its bytes, and a handler that wants them after it returned copies them.
+	// Payload is a part of [Run.Packed]: a handler does not change its bytes,
+	// and where it wants to keep them for long it copies them, so as not to keep
+	// the whole run.
 	Payload []byte
 }
-
-// size is what an event counts against Config.QueueBytes.
-func (e *Event) size() int { return len(e.Name) + len(e.Payload) }
 
 // Handler takes one event. An error says that this handler could not take the
 // event, for example because the arguments do not fit; it goes to
 // [Config.OnError] and changes nothing for the other handlers.
 type Handler func(Event) error
 
-// Defaults of [Config].
-const (
-	DefaultQueueEvents = 65536       // a guess: half a second of a stalled handler at 130 000 events/s
-	DefaultQueueBytes  = 64 << 20    // a guess: 64 events of the largest size, or 65 536 of 1 KiB
-	DefaultSlowAfter   = time.Second // a guess: long for a handler, short for somebody who watches a log
-)
-
-// Config holds the limits of an emitter and what it reports. The zero value
-// works: default limits, and nobody told.
-//
-// OnPanic, OnError and OnDrop run on the handler goroutine, so what they do
-// delays the next handler. OnSlow runs on a goroutine of its own, at the same
-// time as the handler that it is about. All four may call the emitter.
-type Config struct {
-	QueueEvents int           // events that may wait; 0 means DefaultQueueEvents
-	QueueBytes  int           // bytes of names and payloads that may wait; 0 means DefaultQueueBytes
-	SlowAfter   time.Duration // 0 means DefaultSlowAfter; negative: slow handlers are not looked for
-
-	// OnPanic is told of a handler (or a hook, then name is "") that panicked,
-	// with the panic value and the stack. A handler that ended its goroutine
-	// with runtime.Goexit is reported with [ErrGoexit] as the value.
-	OnPanic func(name string, value any, stack []byte)
-
-	// OnError is told of the error that a handler returned.
-	OnError func(name string, err error)
-
-	// OnSlow is told, once per run, of a handler (or a hook, then name is "")
-	// that is still running SlowAfter after it began. It is found between
-	// SlowAfter and 1.25·SlowAfter after its start; soFar is at least SlowAfter.
-	OnSlow func(name string, soFar time.Duration)
-
-	// OnDrop is told of events that had to make room for newer ones.
-	OnDrop func(Lost)
-}
-
-// withDefaults fills in what the zero value leaves open.
-func (c Config) withDefaults() Config {
-	if c.QueueEvents <= 0 {
-		c.QueueEvents = DefaultQueueEvents
-	}
-	if c.QueueBytes <= 0 {
-		c.QueueBytes = DefaultQueueBytes
-	}
-	if c.SlowAfter == 0 {
-		c.SlowAfter = DefaultSlowAfter
-	}
-	return c
-}
-
-// Emitter holds handlers and the queue of events that wait for them. Make one
+// Emitter holds handlers and the queue of runs that wait for them. Make one
 // with [New], and [Emitter.Close] it.
 type Emitter struct {
 	config Config
@@ -103,8 +77,9 @@ type Emitter struct {
 	table     atomic.Pointer[table] // the handlers; written under registering
 	held      atomic.Bool           // written under mu
 	closed    atomic.Bool           // written under mu
-	interrupt atomic.Bool           // the runner is to call take before its next item; written under mu
+	interrupt atomic.Bool           // the runner is to call take before its next event; written under mu
 	cut       atomic.Bool           // Close wants what the runner has in hand thrown away; written under mu
+	crowded   atomic.Bool           // see Room; written under mu
 
 	// registering guards the change of table, and registered.
 	registering sync.Mutex
@@ -116,17 +91,19 @@ type Emitter struct {
 	hand      *batch        // what the runner took and did not finish; see batch
 	running   bool          // the handler goroutine exists
 	lives     int           // how often the emitter was reopened
-	taken     uint64        // items that the runner took from the queue
+	taken     uint64        // events and hooks that the runner took from the queue
 	dropped   uint64        // events that made room
-	discarded uint64        // events that Close threw away
+	discarded uint64        // events and hooks that Close threw away
 	armed     bool          // the timer of the watch is set
 	telling   bool          // OnSlow runs
-	timer     *time.Timer   // nil until the first run
+	timer     *time.Timer   // nil until the runner runs first
 	changed   chan struct{} // closed when the runner or OnSlow ended; nil while nobody waits
+	room      chan struct{} // what Room gave away; nil while nobody asked
 
 	seen sighting
-	slow uint64 // runs reported to OnSlow
+	slow uint64 // calls reported to OnSlow
 
+	names    names    // the runner's own
 	progress progress // the runner's; the others read it
 	panics   atomic.Uint64
 	errors   atomic.Uint64
@@ -140,45 +117,52 @@ func New(config Config) *Emitter {
 	return e
 }
 
-// Push queues one event for the handlers that there are when its turn comes,
+// Push queues a run for the handlers that there are when its events' turn comes,
 // and returns at once. It reports false only when the emitter is closed: where
-// the queue is full the oldest events make room. An event larger than
-// QueueBytes is taken too, alone.
-func (e *Emitter) Push(event Event) bool {
+// the queue is full the oldest runs make room. A run larger than the bounds is
+// taken too, alone.
+func (e *Emitter) Push(run Run) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed.Load() {
 		return false
 	}
-	e.push(&event)
+	e.push(run)
+	e.crowd()
 	e.start()
 	return true
 }
 
-// PushBatch queues events in their order, with one lock for all of them. It
-// keeps the payloads and not the slice. It reports what Push reports.
-func (e *Emitter) PushBatch(events []Event) bool {
+// PushBatch queues runs in their order, with one lock for all of them. It keeps
+// what is packed and not the slice. It reports what Push reports.
+func (e *Emitter) PushBatch(runs []Run) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed.Load() {
 		return false
 	}
-	for i := range events {
-		e.push(&events[i])
+	for _, run := range runs {
+		e.push(run)
 	}
+	e.crowd()
 	e.start()
 	return true
 }
 
-// push makes room where there is none, oldest first, and queues the event.
-func (e *Emitter) push(event *Event) {
-	size := event.size()
-	for e.queue.events() > 0 &&
-		(e.queue.events() >= e.config.QueueEvents || e.queue.bytes+size > e.config.QueueBytes) {
-		e.queue.dropOldest()
-		e.dropped++
+// push makes room where there is none, oldest first, and queues the run. The
+// caller holds mu.
+func (e *Emitter) push(run Run) {
+	if run.Count <= 0 {
+		return
 	}
-	e.queue.push(event)
+	// No body is shorter than a byte. Where Count says that there are more, one
+	// too many is left, and its turn will show the mistake.
+	run.Count = min(run.Count, len(run.Packed)+1)
+	for e.queue.events > 0 &&
+		(e.queue.events+run.Count > e.config.QueueEvents || e.queue.bytes+len(run.Packed) > e.config.QueueBytes) {
+		e.dropOldest()
+	}
+	e.queue.push(run)
 }
 
 // Do runs f on the handler goroutine, in order with the events: after those
@@ -197,14 +181,16 @@ func (e *Emitter) Do(f func()) bool {
 	return true
 }
 
-// Hold stops the emitter before its next handler: it goes on queueing, and runs
+// Hold stops the emitter before its next event: it goes on queueing, and runs
 // nothing until Release. A handler that runs is not waited for. While an emitter
-// is held, Has reports true for every name, since the handlers may be yet to come.
+// is held, Has reports true for every name, since the handlers may be yet to
+// come, and Room is nil.
 func (e *Emitter) Hold() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.held.Store(true)
 	e.interrupt.Store(true)
+	e.relieve()
 }
 
 // Release lets a held emitter run. Holds are not counted: one Release ends them.
@@ -212,44 +198,6 @@ func (e *Emitter) Release() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.held.Store(false)
+	e.crowd()
 	e.start()
-}
-
-// Stats is what an emitter has counted since New.
-type Stats struct {
-	Queued      int    // events and hooks that wait
-	QueuedBytes int    // names and payloads of the events that wait
-	Delivered   uint64 // events and hooks whose turn has come, whether anybody listened or not
-	Dropped     uint64 // events that made room for newer ones
-	Discarded   uint64 // events and hooks that Close found waiting
-	Panics      uint64 // handlers, hooks and callbacks that panicked
-	Errors      uint64 // errors that handlers returned
-	Slow        uint64 // runs that were longer than SlowAfter
-	Handlers    int    // handlers that are registered
-}
-
-// Stats returns the counters. Those of a running emitter move on meanwhile.
-func (e *Emitter) Stats() Stats {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return Stats{
-		Queued:      e.queue.len() + e.inHand(),
-		QueuedBytes: e.queue.bytes,
-		Delivered:   e.taken - uint64(e.inHand()),
-		Dropped:     e.dropped,
-		Discarded:   e.discarded,
-		Panics:      e.panics.Load(),
-		Errors:      e.errors.Load(),
-		Slow:        e.slow,
-		Handlers:    e.table.Load().handlers,
-	}
-}
-
-// inHand counts the items that the runner took and did not begin. The caller
-// holds mu.
-func (e *Emitter) inHand() int {
-	if e.hand == nil {
-		return 0
-	}
-	return e.hand.count - e.progress.begun()
 }

@@ -19,22 +19,28 @@ type registration struct {
 // registration makes a new one, so that the runner and Has need no lock. That
 // makes On and off cost as much as there are names, and an event nothing.
 type table struct {
-	named    map[string][]*registration // with the handlers of every name merged in
-	every    []*registration            // the handlers of every name
+	named    map[string]audience // with the handlers of every name merged in
+	every    []*registration     // the handlers of every name
 	handlers int
 }
 
-// lookup gives the handlers of one name in the order of their registration.
-func (t *table) lookup(name string) []*registration {
-	if list, ok := t.named[name]; ok {
-		return list
+// audience is who listens to one name, in the order of their registration.
+type audience struct {
+	name string // as it was registered, "" for all names that were not
+	list []*registration
+}
+
+// lookup gives the audience of one name, which may be a part of a run.
+func (t *table) lookup(name []byte) audience {
+	if a, ok := t.named[string(name)]; ok { // takes no memory for the string
+		return a
 	}
-	return t.every
+	return audience{list: t.every}
 }
 
 // On registers a handler for the events of one name. The off that it returns
 // takes the handler off again, as often as it is called. An event whose turn
-// comes after off returned does not reach the handler; a run that has begun
+// comes after off returned does not reach the handler; a call that has begun
 // goes on, and is not waited for.
 func (e *Emitter) On(name string, handler Handler) (off func()) {
 	return e.register(&registration{name: name, handler: handler}, false)
@@ -54,7 +60,7 @@ func (e *Emitter) OnAny(handler Handler) (off func()) {
 func (e *Emitter) Off(name string) {
 	e.registering.Lock()
 	defer e.registering.Unlock()
-	for _, r := range e.table.Load().named[name] {
+	for _, r := range e.table.Load().named[name].list {
 		if !slices.Contains(e.table.Load().every, r) {
 			e.remove(r)
 		}
@@ -64,7 +70,7 @@ func (e *Emitter) Off(name string) {
 // Has reports whether an event of that name has somebody to go to: a handler of
 // the name, a handler of every name, or, on a held emitter, whoever comes yet.
 func (e *Emitter) Has(name string) bool {
-	return len(e.table.Load().lookup(name)) > 0 || e.held.Load()
+	return e.held.Load() || len(e.table.Load().lookup([]byte(name)).list) > 0
 }
 
 func (e *Emitter) register(r *registration, every bool) (off func()) {
@@ -77,14 +83,14 @@ func (e *Emitter) register(r *registration, every bool) (off func()) {
 	next := &table{named: maps.Clone(old.named), every: old.every, handlers: old.handlers + 1}
 	if every {
 		next.every = with(old.every, r)
-		for name, list := range old.named {
-			next.named[name] = with(list, r)
+		for name, a := range old.named {
+			next.named[name] = audience{name, with(a.list, r)}
 		}
 	} else {
 		if next.named == nil {
-			next.named = make(map[string][]*registration)
+			next.named = make(map[string]audience)
 		}
-		next.named[r.name] = with(old.lookup(r.name), r)
+		next.named[r.name] = audience{r.name, with(old.lookup([]byte(r.name)).list, r)}
 	}
 	e.table.Store(next)
 	return func() { e.off(r) }
@@ -102,17 +108,17 @@ func (e *Emitter) remove(r *registration) {
 	r.gone.Store(true)
 	old := e.table.Load()
 	every := slices.Contains(old.every, r)
-	if !every && !slices.Contains(old.named[r.name], r) {
+	if !every && !slices.Contains(old.named[r.name].list, r) {
 		return // a second off
 	}
 	next := &table{named: maps.Clone(old.named), every: old.every, handlers: old.handlers - 1}
 	if every {
 		next.every = without(old.every, r)
-		for name, list := range old.named {
-			next.named[name] = without(list, r)
+		for name, a := range old.named {
+			next.named[name] = audience{name, without(a.list, r)}
 		}
-	} else if list := without(old.named[r.name], r); len(list) > len(old.every) {
-		next.named[r.name] = list
+	} else if list := without(old.named[r.name].list, r); len(list) > len(old.every) {
+		next.named[r.name] = audience{r.name, list}
 	} else {
 		delete(next.named, r.name) // only handlers of every name are left in it
 	}

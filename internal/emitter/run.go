@@ -1,46 +1,5 @@
 package emitter
 
-import (
-	"errors"
-	"runtime/debug"
-	"sync"
-	"time"
-)
-
-// ErrGoexit is what OnPanic gets as the value for a handler that ended its
-// goroutine with runtime.Goexit. The handlers that came after it do not get
-// that event; the next event finds all of them again.
-var ErrGoexit = errors.New("the handler ended its goroutine with runtime.Goexit")
-
-// batch is what the runner takes from the queue with one lock. Its items and
-// their count change under the emitter's mu only, so the runner reads them
-// without, and others with the lock. How far the runner is stands in progress.
-type batch struct {
-	items [128]item // a guess: makes the lock cheap, and weighs 10 kB
-	count int       // items that are filled
-	lost  []Lost    // to be told before the first item; the runner's own
-}
-
-// batchBytes ends a batch, so that the queue's bound in bytes holds but for
-// this much and one event.
-const batchBytes = 1 << 20
-
-// item is one event, or a hook.
-type item struct {
-	event Event
-	hook  func()
-}
-
-// batches are shared by all emitters: an idle one holds none.
-var batches = sync.Pool{New: func() any { return new(batch) }}
-
-// free empties the batch and gives it back.
-func (b *batch) free() {
-	clear(b.items[:b.count])
-	b.count, b.lost = 0, nil
-	batches.Put(b)
-}
-
 // start makes sure that what waits is being run. The caller holds mu.
 func (e *Emitter) start() {
 	if e.running || e.held.Load() || e.closed.Load() || (e.queue.empty() && e.hand == nil) {
@@ -82,6 +41,9 @@ func (e *Emitter) take() bool {
 	if e.hand != nil && e.inHand() == 0 && len(e.hand.lost) == 0 {
 		e.letGo()
 	}
+	if e.crowded.Load() {
+		e.uncrowd()
+	}
 	idle := e.hand == nil && e.queue.empty()
 	if idle || e.held.Load() {
 		if idle {
@@ -93,8 +55,9 @@ func (e *Emitter) take() bool {
 	}
 	if e.hand == nil {
 		e.hand = batches.Get().(*batch)
-		e.queue.fill(e.hand)
-		e.taken += uint64(e.hand.count)
+		// A quarter, so that Room is seen to in time.
+		e.queue.fill(e.hand, e.config.CrowdedEvents/4, e.config.CrowdedBytes/4)
+		e.taken += uint64(e.hand.todo)
 	}
 	e.interrupt.Store(false)
 	return true
@@ -110,33 +73,69 @@ func (e *Emitter) letGo() {
 
 // runHand runs what is in hand, up to an interrupt.
 func (e *Emitter) runHand() {
-	b := e.hand
-	for len(b.lost) > 0 && !e.interrupt.Load() {
-		note := b.lost[0]
-		b.lost = b.lost[1:]
-		e.tellLost(note)
+	e.hand.at.callOff("") // the event in which a handler ended the goroutine, if one did
+	for !e.runOn(e.hand) {
 	}
-	for i := e.progress.begun(); i < b.count && !e.interrupt.Load(); i++ {
-		it := &b.items[i]
-		e.progress.begin(i + 1)
-		if it.hook != nil {
-			e.runHook(it.hook)
-			continue
+}
+
+// runOn runs what is in hand from where the runner is. It reports false after a
+// panic, which it has told, and is to be called again then: to be ready for
+// panics costs as much as an event, and so is done once for many.
+func (e *Emitter) runOn(b *batch) (through bool) {
+	p := &b.at
+	defer func() {
+		if !through {
+			e.tellPanic(p.event.Name, recover())
 		}
-		for n, r := range e.table.Load().lookup(it.event.Name) {
+	}()
+	for {
+		for p.next < len(p.list) {
 			if e.cut.Load() {
-				break // the handler before has closed the emitter
+				return true // the handler before has closed the emitter
 			}
-			if n > 0 {
-				e.progress.begin(i + 1)
+			if p.next > 0 {
+				e.progress.begin(0)
 			}
-			e.runHandler(r, &it.event)
+			r := p.list[p.next]
+			p.next++
+			e.call(r, &p.event)
+		}
+		if e.interrupt.Load() {
+			return true
+		}
+		switch {
+		case len(b.lost) > 0:
+			note := b.lost[0]
+			b.lost = b.lost[1:]
+			p.callOff(note.Name)
+			e.tellLost(note)
+		case p.left > 0:
+			turns, err := e.nextEvent(p)
+			e.progress.begin(turns)
+			if err != nil {
+				e.tellError("", err)
+			}
+		case p.item < b.count:
+			it := &b.items[p.item]
+			p.item++
+			switch {
+			case it.hook != nil:
+				p.callOff("")
+				e.progress.begin(1)
+				it.hook()
+			case e.table.Load().handlers == 0: // a node that only passes events on
+				e.progress.begin(it.run.Count)
+			default:
+				p.beginRun(&it.run)
+			}
+		default:
+			return true
 		}
 	}
 }
 
-// runHandler gives one event to one handler.
-func (e *Emitter) runHandler(r *registration, event *Event) {
+// call gives one event to one handler.
+func (e *Emitter) call(r *registration, event *Event) {
 	if r.once {
 		if !r.gone.CompareAndSwap(false, true) {
 			return
@@ -145,78 +144,7 @@ func (e *Emitter) runHandler(r *registration, event *Event) {
 	} else if r.gone.Load() {
 		return
 	}
-	returned := false
-	defer func() {
-		if !returned {
-			e.tellPanic(event.Name, recover())
-		}
-	}()
 	if err := r.handler(*event); err != nil {
-		e.errors.Add(1)
-		if e.config.OnError != nil {
-			e.config.OnError(event.Name, err)
-		}
+		e.tellError(event.Name, err)
 	}
-	returned = true
-}
-
-// runHook runs what was given to Do.
-func (e *Emitter) runHook(f func()) {
-	returned := false
-	defer func() {
-		if !returned {
-			e.tellPanic("", recover())
-		}
-	}()
-	f()
-	returned = true
-}
-
-// tellLost hands one note of loss to OnDrop.
-func (e *Emitter) tellLost(note Lost) {
-	if e.config.OnDrop == nil {
-		return
-	}
-	returned := false
-	defer func() {
-		if !returned {
-			e.tellPanic(note.Name, recover())
-		}
-	}()
-	e.config.OnDrop(note)
-	returned = true
-}
-
-// tellSlow hands a slow run to OnSlow.
-func (e *Emitter) tellSlow(name string, soFar time.Duration) {
-	if e.config.OnSlow == nil {
-		return
-	}
-	returned := false
-	defer func() {
-		if !returned {
-			e.tellPanic(name, recover())
-		}
-	}()
-	e.config.OnSlow(name, soFar)
-	returned = true
-}
-
-// tellPanic counts a panic and hands it to OnPanic, while the stack that
-// panicked is still there. Value is nil after runtime.Goexit.
-func (e *Emitter) tellPanic(name string, value any) {
-	e.panics.Add(1)
-	if e.config.OnPanic == nil {
-		return
-	}
-	if value == nil {
-		value = ErrGoexit
-	}
-	// A panic in OnPanic has nobody left to be told to: it is counted.
-	defer func() {
-		if recover() != nil {
-			e.panics.Add(1)
-		}
-	}()
-	e.config.OnPanic(name, value, debug.Stack())
 }

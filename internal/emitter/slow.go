@@ -5,27 +5,35 @@ import (
 	"time"
 )
 
-// progress says which run the runner is at. The runner writes it, with one
-// atomic store for each run of a handler; whoever wants to know reads it. So a
+// progress says which call the runner is at. The runner writes it, with one
+// atomic store for each call of a handler; whoever wants to know reads it. So a
 // slow handler is noticed without a clock being read for every event.
 type progress struct {
-	runs uint64        // of handlers and hooks; the runner's own
-	at   atomic.Uint64 // runs, and in the lowest byte how many items of the batch in hand have begun
+	own uint64        // what is in at, for the runner
+	at  atomic.Uint64 // calls of handlers and hooks; below turnBits how many events and hooks of the batch in hand have begun
 }
 
-const itemBits = 8 // a batch has fewer items than 1<<itemBits
+// turnBits are enough for what a batch holds: an event has a byte at least. Of
+// the calls only a change matters, so what is left of them for the count may
+// overflow.
+const turnBits = 32
 
-// begin notes a run for the item-th item of the batch in hand, counted from 1.
-func (p *progress) begin(item int) {
-	p.runs++
-	p.at.Store(p.runs<<itemBits | uint64(item))
+// begin notes that so many further events or hooks have begun, and a call.
+func (p *progress) begin(turns int) {
+	p.own += 1<<turnBits + uint64(turns)
+	p.at.Store(p.own)
 }
 
 // fresh notes that a new batch is in hand, or none.
-func (p *progress) fresh() { p.at.Store(p.runs << itemBits) }
+func (p *progress) fresh() {
+	p.own &^= 1<<turnBits - 1
+	p.at.Store(p.own)
+}
 
-// begun is how many items of the batch in hand have begun.
-func (p *progress) begun() int { return int(p.at.Load() & (1<<itemBits - 1)) }
+// begun is how many events and hooks of the batch in hand have begun.
+func (p *progress) begun() int { return turnsOf(p.at.Load()) }
+
+func turnsOf(at uint64) int { return int(at & (1<<turnBits - 1)) }
 
 // sighting is what the timer saw when it looked last.
 type sighting struct {
@@ -37,15 +45,15 @@ type sighting struct {
 // lookEvery is how often the timer looks while handlers run.
 func (e *Emitter) lookEvery() time.Duration { return max(e.config.SlowAfter/4, 1) }
 
-// arm sets the timer as a run begins, unless it is set still from the last one.
-// The caller holds mu.
+// arm sets the timer as the runner begins, unless it is set still from the time
+// before. The caller holds mu.
 func (e *Emitter) arm() {
 	if e.armed || e.config.SlowAfter < 0 {
 		return
 	}
 	e.armed = true
-	// The run that begins now is the one after those that ended.
-	e.seen = sighting{at: e.progress.at.Load() + 1<<itemBits, since: time.Now()}
+	// The call that begins now is the one after those that ended.
+	e.seen = sighting{at: e.progress.at.Load() + 1<<turnBits, since: time.Now()}
 	if e.timer == nil {
 		// Each tick is a goroutine. Owner: this emitter. It ends when OnSlow
 		// returns, at once where there is nothing to tell. Close waits for it.
@@ -55,7 +63,7 @@ func (e *Emitter) arm() {
 	e.timer.Reset(e.lookEvery())
 }
 
-// tick is the timer: it looks for a slow run, and tells of it.
+// tick is the timer: it looks for a slow call, and tells of it.
 func (e *Emitter) tick() {
 	if name, soFar, slow := e.look(); slow {
 		defer e.told() // after a runtime.Goexit in OnSlow too
@@ -63,7 +71,7 @@ func (e *Emitter) tick() {
 	}
 }
 
-// look finds a slow run. It sets the timer again for as long as the runner
+// look finds a slow call. It sets the timer again for as long as the runner
 // lives: an idle emitter has no timer. Where there is something to tell, told
 // sets it.
 func (e *Emitter) look() (name string, soFar time.Duration, slow bool) {
@@ -74,18 +82,18 @@ func (e *Emitter) look() (name string, soFar time.Duration, slow bool) {
 		return "", 0, false
 	}
 	now, at := time.Now(), e.progress.at.Load()
-	if at>>itemBits != e.seen.at>>itemBits {
+	if at>>turnBits != e.seen.at>>turnBits {
 		e.seen = sighting{at: at, since: now}
 	}
 	soFar = now.Sub(e.seen.since)
-	item := e.progress.begun()
-	if e.seen.told || soFar < e.config.SlowAfter || e.hand == nil || item == 0 {
+	turn := turnsOf(at)
+	if e.seen.told || soFar < e.config.SlowAfter || e.hand == nil || turn == 0 {
 		e.timer.Reset(e.lookEvery())
 		return "", 0, false
 	}
 	e.seen.told, e.telling = true, true
 	e.slow++
-	return e.hand.items[item-1].event.Name, soFar, true
+	return e.hand.nameOf(turn), soFar, true
 }
 
 // told ends what look began.

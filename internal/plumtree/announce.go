@@ -10,12 +10,16 @@ import (
 
 // announceAll tells all lazy neighbours what came since the last announcement.
 // As a rule they have all been told equally much.
-func (t *Tree) announceAll(out Out) {
+func (t *Tree) announceAll(now time.Time, out Out) {
 	var news []Range
 	from := t.history.end() // what came since then is nothing
 	for i := range t.links {
 		l := &t.links[i]
 		if l.eager {
+			continue
+		}
+		if l.position < l.drain { // what is to be pushed comes first
+			t.announceSoon(now)
 			continue
 		}
 		if l.position != from {

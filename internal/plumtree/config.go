@@ -60,9 +60,9 @@ const (
 	// While nobody misses anything, the gap between announcements doubles so many
 	// times.
 	maxCalm = 4
-	// window is how far past the next event of an origin others are taken in. It
-	// must be more than the events of a run.
-	window = 1 << 14
+	// window is how far past the next event of an origin others are taken in; and
+	// they may take a quarter of the history. It must be more than a run has.
+	window = 1 << 20
 	// maxStreams bounds the origins that are remembered.
 	maxStreams = 16384
 	// maxRanges is how many ranges go into one frame.

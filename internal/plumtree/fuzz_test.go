@@ -94,10 +94,7 @@ func FuzzTree(f *testing.F) {
 			}
 			for i := range b.links {
 				l, lag := &b.links[i], 0
-				if !l.eager {
-					continue
-				}
-				for at := l.position; at < b.history.end(); at++ {
+				for at := l.position; at < b.pushTo(l); at++ {
 					if e := b.history.at(at).event; e.via != l.id {
 						lag += e.cost()
 					}

@@ -158,7 +158,7 @@ func (t *Tree) expireHistory(now time.Time) {
 // without: its end sees the hole, and asks others.
 func (t *Tree) evict() {
 	for i := range t.links {
-		if l := &t.links[i]; l.eager && l.position == t.history.first {
+		if l := &t.links[i]; l.position == t.history.first && l.position < t.pushTo(l) {
 			l.takes(t.history.log[0].event)
 		}
 	}

@@ -130,7 +130,7 @@ func (t *Tree) onPulse(now time.Time, l *link, m *Pulse, out Out) {
 		switch {
 		case l.id == p.parent:
 		case !t.isLost():
-			t.cross(now, l, m.Hops)
+			t.cross(l, m.Hops)
 		case p.isNearer(m.Hops):
 			t.follow(l, out)
 		}
@@ -204,20 +204,20 @@ func (t *Tree) startPulse(now time.Time, from ident.Link, m *Pulse, out Out) {
 
 // cross notes that the pulse came again: neither end of the link is the other's
 // parent.
-func (t *Tree) cross(now time.Time, l *link, hops uint8) {
+func (t *Tree) cross(l *link, hops uint8) {
 	p := &t.pulse
 	if p.crossed++; l.crossed == 0 {
 		l.crossed, l.hops = p.crossed, hops
 	}
 	if p.settleAt.IsZero() { // where links are slow
 		l.role = stray
-		t.makeLazy(now, l)
+		t.makeLazy(l)
 	}
 }
 
 // settle gives the links their roles. Till then events go the old way and the
 // new one: none is late, and few come twice.
-func (t *Tree) settle(now time.Time) {
+func (t *Tree) settle() {
 	p := &t.pulse
 	p.settleAt = time.Time{}
 	for i := range t.links {
@@ -226,7 +226,7 @@ func (t *Tree) settle(now time.Time) {
 			l.role = parent
 		case l.crossed > 0:
 			l.role = stray
-			t.makeLazy(now, l)
+			t.makeLazy(l)
 		case l.exempt: // as it is
 		default:
 			l.role = child
@@ -257,7 +257,7 @@ func (t *Tree) emits(now time.Time, out Out) {
 func (t *Tree) advancePulse(now time.Time, out Out) {
 	p := &t.pulse
 	if !p.settleAt.IsZero() && !now.Before(p.settleAt) {
-		t.settle(now)
+		t.settle()
 	}
 	if !p.nextAt.IsZero() && !now.Before(p.nextAt) {
 		p.nextAt = time.Time{}

@@ -57,7 +57,7 @@ func (t *Tree) Fill(now time.Time, id ident.Link, room int, out Out) (more bool)
 		}
 		room -= half - t.serve(now, l, half, out)
 	}
-	for l.eager && l.position < t.history.end() {
+	for l.position < t.pushTo(l) {
 		e := t.history.at(l.position).event
 		if e.via != l.id {
 			if room <= 0 {
@@ -69,8 +69,16 @@ func (t *Tree) Fill(now time.Time, id ident.Link, room int, out Out) (more bool)
 		l.takes(e)
 	}
 	t.taken = max(t.taken, l.position)
-	l.ready = len(l.serve) > 0 || l.eager && l.position < t.history.end()
+	l.ready = len(l.serve) > 0 || l.position < t.pushTo(l)
 	return l.ready
+}
+
+// pushTo is the position in the log up to which events are pushed on a link.
+func (t *Tree) pushTo(l *link) uint64 {
+	if l.eager {
+		return t.history.end()
+	}
+	return l.drain
 }
 
 // takes moves a link past an entry of the log.
@@ -100,7 +108,7 @@ func (t *Tree) push(now time.Time, l *link, e *Event, from, to uint64, out Out) 
 
 // Lag is how many bytes wait to be pushed on a link, as the history counts them.
 func (t *Tree) Lag(id ident.Link) int {
-	if l := t.link(id); l != nil && l.eager {
+	if l := t.link(id); l != nil {
 		return l.lag
 	}
 	return 0
@@ -110,17 +118,33 @@ func (t *Tree) Lag(id ident.Link) int {
 // that nothing falls between the two ways.
 func (t *Tree) makeEager(l *link, out Out) {
 	if !l.eager {
-		t.announce(l, out)
+		if l.position < l.drain { // it goes on as if nothing had been
+			for at := l.drain; at < t.history.end(); at++ {
+				if e := t.history.at(at).event; e.via != l.id {
+					l.lag += e.cost()
+				}
+			}
+		} else {
+			t.announce(l, out)
+		}
 		l.eager, l.isPruned = true, false
 	}
 }
 
-// makeLazy ends that. What still waited is announced instead.
-func (t *Tree) makeLazy(now time.Time, l *link) {
+// makeLazy ends that. What still waits is pushed.
+func (t *Tree) makeLazy(l *link) {
+	if l.eager {
+		l.eager, l.drain = false, t.history.end()
+	}
+}
+
+// stopPushing ends it at once: the peer has had what waits, or what is like it,
+// from others. It is announced instead.
+func (t *Tree) stopPushing(now time.Time, l *link) {
 	if l.lag > 0 {
 		t.announceSoon(now)
 	}
-	l.eager, l.lag = false, 0
+	l.eager, l.drain, l.lag = false, 0, 0
 }
 
 // prune makes a link lazy, at both ends, because an event came twice: the one
@@ -136,7 +160,7 @@ func (t *Tree) prune(now time.Time, l *link, e *Event, out Out) {
 		}
 	}
 	if l.role == stray && !l.isPruned {
-		t.makeLazy(now, l)
+		t.stopPushing(now, l)
 		l.isPruned = true
 		t.Stats.Prunes++
 		out.Send(l.id, &Prune{})
@@ -178,7 +202,7 @@ func (t *Tree) onGossip(now time.Time, l *link, g *Gossip, out Out) {
 // take takes the events from..to, of which none was received.
 func (t *Tree) take(now time.Time, l *link, s *stream, g *Gossip, from, to uint64, out Out) {
 	s.high = max(s.high, to)
-	if to-1-s.next >= window {
+	if to-1-s.next >= window || from > s.next && s.early >= t.cfg.HistoryBytes/4 {
 		// Too far ahead to keep. It comes again when what is before it has.
 		t.Stats.Dropped += to - from
 		t.miss(now, s, l.id)
@@ -221,6 +245,7 @@ func (t *Tree) deliver(now time.Time, s *stream, out Out) {
 			break
 		}
 		s.next = e.end()
+		s.early -= e.cost()
 		s.delivered = true
 		t.Stats.Delivered += uint64(e.Count)
 		out.Deliver(e)

@@ -21,6 +21,7 @@ type stream struct {
 	high   uint64    // one past the highest number that is known to exist
 	held   []*Event  // lowest number first; none overlap, none is in part below next
 	one    [1]*Event // the room of held for as long as it is enough, as it mostly is
+	early  int       // what the history counts for those from next on
 	heard  moment    // last new event
 
 	delivered bool   // some event was: what follows was emitted while we were alive
@@ -97,6 +98,7 @@ func (s *stream) put(e *Event) {
 	if s.held == nil {
 		s.held = s.one[:0]
 	}
+	s.early += e.cost()
 	if i := s.search(e.Seq); i < len(s.held) {
 		s.held = slices.Insert(s.held, i, e)
 		return
@@ -117,6 +119,9 @@ func (s *stream) drop(e *Event) bool {
 		s.held = s.held[1:]
 	default:
 		s.held = slices.Delete(s.held, i, i+1)
+	}
+	if e.Seq >= s.next {
+		s.early -= e.cost()
 	}
 	return true
 }
@@ -209,7 +214,7 @@ func (t *Tree) forgetStream() {
 	}
 	s := t.order[victim]
 	t.complete(s)
-	s.held = nil // the history's log skips them
+	s.held, s.early = nil, 0 // the history's log skips them
 	t.streams.remove(s)
 	t.order = append(t.order[:victim], t.order[victim+1:]...)
 }

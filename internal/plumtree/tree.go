@@ -94,6 +94,7 @@ type Stats struct {
 type link struct {
 	id        ident.Link
 	position  uint64 // in the history's log: pushed, or announced, up to here
+	drain     uint64 // while it is lazy: pushed up to here all the same
 	lag       int    // bytes from there on that are to be pushed
 	eager     bool   // we push events on it
 	ready     bool   // something waits, and the owner knows
@@ -158,6 +159,7 @@ func (t *Tree) Emit(now time.Time, body []byte, out Out) uint64 {
 	e := t.history.event()
 	*e = Event{Origin: t.cfg.Self, Seq: seq, Count: 1, born: t.moment(now), Body: t.history.own.pack(nil, body)}
 	t.own.put(e)
+	t.own.early = 0
 	t.open, t.openAt = e, t.history.end()
 	t.store(t.own, e)
 	t.spread(now, e, 0, out)
@@ -234,7 +236,7 @@ func (t *Tree) Handle(now time.Time, id ident.Link, msg Message, out Out) {
 	case *Graft:
 		t.onGraft(now, l, msg, out)
 	case *Prune:
-		t.makeLazy(now, l)
+		t.stopPushing(now, l)
 		l.role = stray
 		if l.id == t.pulse.parent {
 			t.loseParent(out)
@@ -250,7 +252,7 @@ func (t *Tree) Handle(now time.Time, id ident.Link, msg Message, out Out) {
 func (t *Tree) Advance(now time.Time, out Out) {
 	if !t.announceAt.IsZero() && !now.Before(t.announceAt) {
 		t.announceAt = time.Time{}
-		t.announceAll(out)
+		t.announceAll(now, out)
 		t.calm = min(t.calm+1, maxCalm)
 	}
 	t.advancePulse(now, out)

@@ -1,0 +1,127 @@
+package emitter
+
+import (
+	"bytes"
+	"fmt"
+	"sync"
+
+	"github.com/smokesignal-go/smokesignal/internal/packed"
+	"github.com/smokesignal-go/smokesignal/internal/wire"
+)
+
+// batch is what the runner takes from the queue with one lock. Its items and
+// their number change under the emitter's mu only, so the runner reads them
+// without, and others with the lock. How many of its events and hooks have begun
+// stands in progress; where exactly the runner is, in what is its own.
+type batch struct {
+	items [128]item // a guess: makes the lock cheap, and weighs 9 kB
+	count int       // items that are filled
+	todo  int       // events and hooks in them
+	bytes int       // of the runs in them
+	lost  []Lost    // to be told before the first item; the runner's own
+	at    place     // the runner's own
+}
+
+// item is one run, or a hook.
+type item struct {
+	run  Run
+	hook func()
+}
+
+// place is where in a batch the runner is.
+type place struct {
+	item int    // how many items have begun
+	left int    // events of the last of them whose turn comes yet
+	rest []byte // their bodies
+
+	event Event           // whose turn it is; of a hook or a note of loss no more than a name for its panic
+	list  []*registration // its handlers
+	next  int             // index of the one whose turn comes next
+
+	// The list above and the name of the event are what table says about key.
+	// So it is asked again when either changes, and not for each event.
+	table *table
+	key   []byte
+}
+
+// batches are shared by all emitters: an idle one holds none.
+var batches = sync.Pool{New: func() any { return new(batch) }}
+
+// free empties the batch and gives it back.
+func (b *batch) free() {
+	clear(b.items[:b.count])
+	b.count, b.todo, b.bytes, b.lost, b.at = 0, 0, 0, nil, place{}
+	batches.Put(b)
+}
+
+// nameOf gives the name of what began as the n-th, counted from 1; "" of a hook,
+// and of what is malformed.
+func (b *batch) nameOf(n int) string {
+	for i := range b.items[:b.count] {
+		it := &b.items[i]
+		if it.hook != nil {
+			n--
+			if n == 0 {
+				return ""
+			}
+			continue
+		}
+		if n > it.run.Count {
+			n -= it.run.Count
+			continue
+		}
+		body, _, _ := packed.Next(packed.Skip(it.run.Packed, n-1))
+		name, _, _ := wire.SplitBody(body)
+		return string(name)
+	}
+	return ""
+}
+
+// beginRun goes to the next run.
+func (p *place) beginRun(run *Run) {
+	p.left, p.rest = run.Count, run.Packed
+	p.event.Origin, p.event.Epoch, p.event.Seq = run.Origin, run.Epoch, run.Seq-1
+}
+
+// callOff leaves the rest of the event to nobody, and has whatever the runner
+// does next go under that name.
+func (p *place) callOff(name string) {
+	p.event.Name, p.event.Payload = name, nil
+	p.list, p.next, p.table = nil, 0, nil
+}
+
+// nextEvent goes to the next event of the run and to the first of its handlers.
+// It returns how many turns that took: more than one where the rest of the run
+// is no events. Then, or where this one is none, there is an error and no
+// handler.
+func (e *Emitter) nextEvent(p *place) (turns int, err error) {
+	p.event.Seq++
+	p.left--
+	body, rest, ok := packed.Next(p.rest)
+	if !ok {
+		turns, p.left, p.rest = 1+p.left, 0, nil
+		p.callOff("")
+		return turns, fmt.Errorf("take apart %d events of %s from %d on: %w", turns, p.event.Origin.Short(), p.event.Seq, wire.ErrMalformed)
+	}
+	p.rest = rest
+	name, payload, err := wire.SplitBody(body)
+	if err != nil {
+		p.callOff("")
+		return 1, fmt.Errorf("event %d of %s: %w", p.event.Seq, p.event.Origin.Short(), err)
+	}
+	p.event.Payload, p.next = payload, 0
+	if table := e.table.Load(); table != p.table || !bytes.Equal(name, p.key) {
+		e.address(p, table, name)
+	}
+	return 1, nil
+}
+
+// address finds the handlers of a name, and a string for it that is there
+// already.
+func (e *Emitter) address(p *place, table *table, name []byte) {
+	a := table.lookup(name)
+	if a.name == "" && len(a.list) > 0 {
+		a.name = e.names.intern(name)
+	}
+	p.table, p.key, p.event.Name, p.list = table, name, a.name, a.list
+}

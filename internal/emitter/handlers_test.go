@@ -1,0 +1,69 @@
+package emitter
+
+import (
+	"testing"
+)
+
+func TestHandlersOfOneEventRunInTheOrderOfRegistration(t *testing.T) {
+	runs(t, Config{}, func(t *testing.T, e *Emitter, push func(names ...string)) {
+		var d diary
+		e.On("a", d.hand("first"))
+		e.OnAny(d.hand("second"))
+		e.On("a", d.hand("third"))
+		e.OnAny(d.hand("fourth"))
+		push("a", "b")
+		d.want(t, "first a 1", "second a 1", "third a 1", "fourth a 1", "second b 2", "fourth b 2")
+	})
+}
+
+func TestOnceRunsOnceThoughTwoEventsWait(t *testing.T) {
+	runs(t, Config{}, func(t *testing.T, e *Emitter, push func(names ...string)) {
+		var d diary
+		e.Once("a", d.hand("once"))
+		push("a", "a")
+		d.want(t, "once a 1")
+		if e.Has("a") || e.Stats().Handlers != 0 {
+			t.Error("the handler is registered still")
+		}
+	})
+}
+
+func TestOffInsideAHandler(t *testing.T) {
+	runs(t, Config{}, func(t *testing.T, e *Emitter, push func(names ...string)) {
+		var d diary
+		var offSelf, offOther func()
+		offSelf = e.On("a", func(ev Event) error { d.add("self %d", ev.Seq); offSelf(); offOther(); offSelf(); return nil })
+		offOther = e.On("a", d.hand("other"))
+		e.On("a", d.hand("last"))
+		push("a", "a")
+		d.want(t, "self 1", "last a 1", "last a 2")
+	})
+}
+
+func TestOnInsideAHandlerCountsFromTheNextEvent(t *testing.T) {
+	runs(t, Config{}, func(t *testing.T, e *Emitter, push func(names ...string)) {
+		var d diary
+		e.Once("a", func(Event) error { e.On("a", d.hand("late")); return nil })
+		push("a", "a")
+		d.want(t, "late a 2")
+	})
+}
+
+func TestOffByNameLeavesTheHandlersOfEveryName(t *testing.T) {
+	runs(t, Config{}, func(t *testing.T, e *Emitter, push func(names ...string)) {
+		var d diary
+		off := e.OnAny(d.hand("any"))
+		offNamed := e.On("a", d.hand("named"))
+		e.On("a", d.hand("named too"))
+		e.On("b", d.hand("b"))
+		e.Off("a")
+		e.Off("a")
+		offNamed()
+		push("a", "b")
+		d.want(t, "any a 1", "any b 2", "b b 2")
+		off()
+		if e.Has("a") || !e.Has("b") || e.Stats().Handlers != 1 {
+			t.Errorf("a: %v, b: %v, %d handlers", e.Has("a"), e.Has("b"), e.Stats().Handlers)
+		}
+	})
+}

@@ -1,0 +1,153 @@
+package emitter
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// isOpen reports whether there is room by that channel.
+func isOpen(room <-chan struct{}) bool {
+	select {
+	case <-room:
+		return true
+	default:
+		return room == nil
+	}
+}
+
+// turns lets as many events be handled as it is called with.
+type turns chan struct{}
+
+func (c turns) take(n int) {
+	for range n {
+		c <- struct{}{}
+	}
+	synctest.Wait()
+}
+
+func TestThereIsRoomAgainWhenHalfOfACrowdHasGone(t *testing.T) {
+	story(t, Config{CrowdedEvents: 8}, func(t *testing.T, e *Emitter) {
+		handled := make(turns)
+		e.On("a", func(Event) error { <-handled; return nil })
+		if e.Room() != nil {
+			t.Error("crowded by nothing")
+		}
+		var eight []Run
+		for n := range uint64(8) {
+			eight = append(eight, event("a", n))
+		}
+		e.PushBatch(eight) // the runner takes them in twos
+		room := e.Room()
+		if isOpen(room) || e.Room() != room {
+			t.Fatal("there is room, or everybody waits for something else")
+		}
+		handled.take(3)
+		if isOpen(room) {
+			t.Error("there is room before half of the crowd has gone")
+		}
+		handled.take(1)
+		if !isOpen(room) || e.Room() != nil {
+			t.Error("there is no room though half of the crowd has gone")
+		}
+		e.Push(run(9, "a", "a", "a", "a", "a"))
+		if isOpen(e.Room()) {
+			t.Error("a second crowd is none")
+		}
+		handled.take(9)
+	})
+}
+
+func TestEventsThatHaveBegunMakeNoCrowd(t *testing.T) {
+	story(t, Config{CrowdedEvents: 8}, func(t *testing.T, e *Emitter) {
+		handled := make(turns)
+		e.On("a", func(Event) error { <-handled; return nil })
+		e.Push(run(1, "a", "a", "a", "a", "a", "a", "a"))
+		synctest.Wait() // one of seven has begun
+		e.Push(event("a", 8))
+		if e.Room() != nil {
+			t.Error("crowded by seven events")
+		}
+		e.Push(event("a", 9))
+		if isOpen(e.Room()) {
+			t.Error("not crowded by eight events, of which six are in hand")
+		}
+		handled.take(9)
+	})
+}
+
+func TestBytesMakeACrowdToo(t *testing.T) {
+	story(t, Config{CrowdedBytes: 1000}, func(t *testing.T, e *Emitter) {
+		handled := make(turns)
+		e.On("a", func(Event) error { <-handled; return nil })
+		large := run(1).with("a", strings.Repeat("x", 400))
+		e.Push(large)
+		e.Push(large)
+		if e.Room() != nil {
+			t.Error("crowded by 800 bytes")
+		}
+		e.Push(large)
+		room := e.Room()
+		if isOpen(room) {
+			t.Error("not crowded by 1200 bytes")
+		}
+		handled.take(1)
+		if isOpen(room) {
+			t.Error("there is room though 800 bytes wait")
+		}
+		handled.take(1)
+		if !isOpen(room) {
+			t.Error("there is no room though 400 bytes wait")
+		}
+		handled.take(1)
+	})
+}
+
+func TestCloseMakesRoom(t *testing.T) {
+	story(t, Config{CrowdedEvents: 2}, func(t *testing.T, e *Emitter) {
+		e.On("a", func(Event) error { time.Sleep(time.Hour); return nil })
+		e.Push(run(1, "a", "a", "a", "a"))
+		room := e.Room()
+		if isOpen(room) {
+			t.Fatal("not crowded")
+		}
+		began := time.Now()
+		go e.Close()
+		<-room
+		if took := time.Since(began); took >= time.Hour {
+			t.Error("there was no room before the handler had ended")
+		}
+		if e.Room() != nil {
+			t.Error("a closed emitter is crowded")
+		}
+	})
+}
+
+func TestAHeldEmitterIsNotCrowdedUntilItsRelease(t *testing.T) {
+	story(t, Config{CrowdedEvents: 2}, func(t *testing.T, e *Emitter) {
+		handled := make(turns)
+		e.On("a", func(Event) error { <-handled; return nil })
+		e.Push(run(1, "a", "a", "a", "a"))
+		room := e.Room()
+		if isOpen(room) {
+			t.Fatal("not crowded")
+		}
+		e.Hold()
+		if !isOpen(room) || e.Room() != nil {
+			t.Error("who waits for a held emitter may wait for ever")
+		}
+		e.Push(run(5, "a", "a", "a", "a"))
+		if e.Room() != nil {
+			t.Error("a held emitter is crowded")
+		}
+		e.Release()
+		if room = e.Room(); isOpen(room) {
+			t.Error("not crowded after the release")
+		}
+		handled.take(8)
+		if !isOpen(room) {
+			t.Error("an idle emitter is crowded")
+		}
+	})
+}
