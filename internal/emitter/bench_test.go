@@ -3,6 +3,7 @@ package emitter
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 )
@@ -16,7 +17,7 @@ func BenchmarkPush(b *testing.B) {
 			for range batch {
 				events = events.with("a", payload)
 			}
-			e := New(Config{QueueEvents: 1 << 30, QueueBytes: 1 << 30})
+			e := New(Config{QueueEvents: math.MaxInt, QueueBytes: math.MaxInt})
 			defer e.Close()
 			e.On("a", func(Event) error { return nil })
 			b.ReportAllocs()
@@ -55,7 +56,7 @@ func BenchmarkEvent(b *testing.B) {
 			for n := range events {
 				r = r.with(bench.names[n%len(bench.names)], strings.Repeat("x", 128))
 			}
-			e := New(Config{QueueEvents: 1 << 30, QueueBytes: 1 << 40})
+			e := New(Config{QueueEvents: math.MaxInt, QueueBytes: math.MaxInt})
 			defer e.Close()
 			bench.listen(e)
 			e.Hold()

@@ -112,6 +112,7 @@ func TestCloseMakesRoom(t *testing.T) {
 		if isOpen(room) {
 			t.Fatal("not crowded")
 		}
+		synctest.Wait() // until the handler runs
 		began := time.Now()
 		go e.Close()
 		<-room

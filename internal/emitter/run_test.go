@@ -3,6 +3,7 @@ package emitter
 import (
 	"errors"
 	"fmt"
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,6 +67,19 @@ func TestARunOfNothingIsNothing(t *testing.T) {
 		}
 		synctest.Wait()
 		if s := e.Stats(); s.Queued != 0 || s.Delivered != 0 || s.Errors != 0 {
+			t.Errorf("stats: %+v", s)
+		}
+	})
+}
+
+func TestARunForNobodyHasItsTurnToo(t *testing.T) {
+	story(t, Config{}, func(t *testing.T, e *Emitter) {
+		var d diary
+		e.Push(run(1, "a", "a"))
+		e.Do(func() { e.On("a", d.hand("got")) })
+		e.Push(run(3, "a"))
+		d.want(t, "got a 3")
+		if s := e.Stats(); s.Delivered != 4 || s.Queued != 0 {
 			t.Errorf("stats: %+v", s)
 		}
 	})
@@ -177,7 +191,7 @@ func TestBytesThatAreNoEventAreToldAndPassedOver(t *testing.T) {
 		{"a name cut short", 3, pack(good, []byte{9, 'x'}, good), []string{"got a 1", "error", "got a 3"}},
 		{"a length beyond the end", 5, tooLong, []string{"got a 1", "error"}},
 		{"more are announced", 4, shorter, []string{"got a 1", "got a 2", "error"}},
-		{"far more are announced", 1 << 60, shorter, []string{"got a 1", "got a 2", "error"}},
+		{"far more are announced", math.MaxInt, shorter, []string{"got a 1", "got a 2", "error"}},
 		{"nothing at all", 1, nil, []string{"error"}},
 		{"more than was announced", 1, shorter, []string{"got a 1"}},
 	} {
