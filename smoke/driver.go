@@ -178,7 +178,7 @@ func (d *driver) answer(token uint64, r result) {
 
 // emit broadcasts a body, when there is room for it.
 func (d *driver) emit(ctx context.Context, body []byte) error {
-	if err := d.awaitRoom(ctx, nil); err != nil {
+	if err := d.awaitRoom(ctx, true); err != nil {
 		return err
 	}
 	defer d.unlock()

@@ -220,12 +220,9 @@ func (l *link) read(rest []byte) error {
 	buf := make([]byte, max(readSmall, len(rest)))
 	filled := copy(buf, rest)
 	for {
-		used, crowded, err := l.d.take(l, buf[:filled])
+		used, err := l.d.take(l, buf[:filled])
 		if err != nil {
 			return err
-		}
-		if crowded && l.d.awaitRoom(l.d.ctx, l) == nil {
-			l.d.mu.Unlock()
 		}
 		filled = copy(buf, buf[used:filled])
 		want := min(l.dec.Want(buf[:filled]), wire.MaxEvent+4)
@@ -245,9 +242,8 @@ func (l *link) read(rest []byte) error {
 	}
 }
 
-// take hands the whole frames in buf to the machine and says how much that was,
-// and whether somebody has to wait now: see awaitRoom.
-func (d *driver) take(l *link, buf []byte) (used int, crowded bool, err error) {
+// take hands the whole frames in buf to the machine and says how much that was.
+func (d *driver) take(l *link, buf []byte) (used int, err error) {
 	d.mu.Lock()
 	defer d.unlock()
 	now := time.Now()
@@ -255,7 +251,7 @@ func (d *driver) take(l *link, buf []byte) (used int, crowded bool, err error) {
 		m, n, err := l.dec.Next(buf[used:])
 		if err != nil {
 			d.settle(now)
-			return used, false, err
+			return used, err
 		}
 		if n == 0 {
 			break
@@ -267,16 +263,16 @@ func (d *driver) take(l *link, buf []byte) (used int, crowded bool, err error) {
 			d.takeDirect(l, m)
 		case *wire.Refuse:
 			d.settle(now)
-			return used, false, io.EOF
+			return used, io.EOF
 		default:
 			d.machine.Handle(now, l.id, m, d)
 		}
 	}
 	if d.machine == nil {
-		return used, false, net.ErrClosed
+		return used, net.ErrClosed
 	}
 	d.settle(now)
-	return used, len(d.congested) > 0 || d.node.events.Room() != nil, nil
+	return used, nil
 }
 
 // takeDirect queues an event that is for this node only.

@@ -4,38 +4,73 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/pace"
 )
 
 // Back-pressure. What is to be pushed on a link waits in the history, and the
-// link's writer takes it from there, one outbox at a time. A link for which too
-// much waits holds up whoever would add to it: emitters, and the readers of all
-// other links, so that what they would read waits in the outboxes of those who
-// send it, and so on, back to the emitters. Handlers that have fallen behind hold
-// up the readers, too. Nothing is dropped, and nothing grows.
+// link's writer takes it from there, one outbox at a time; what the handlers are
+// to run waits in their queue. When too much waits for a link or for the handlers,
+// all who emit are asked to emit less (package pace), and this node's own emitters
+// wait besides until the link has caught up. Readers never wait for anything: so
+// nothing can wait for itself, and what goes to one neighbour is not held up by
+// another. Nothing is dropped, and nothing grows.
 //
 // Nobody is waited for longer than patience. A link is slow then: it goes on
 // taking its events from the history, for as long as they are there, and holds
 // nobody up until it has caught up; and slow handlers have their queue to
-// themselves. So a circle of nodes that wait for one another comes apart by itself.
+// themselves.
 
 const (
 	// lagFull is how many bytes of events may wait for a link. Half a second of a
 	// 10 Mbit/s network, and thousands of small events.
 	lagFull = 512 << 10
 
-	// patience is how long one link may hold others up. A guess: several round
-	// trips of a slow network, and less than makes a neighbour seem dead.
-	patience = 500 * time.Millisecond
+	// patience is how long one link, or the handlers, may hold others up. A guess:
+	// many round trips of a slow network, and less than makes a peer seem dead.
+	patience = 2 * time.Second
 )
 
-// measure finds the links for which too much waits now. The caller holds mu.
+// measure finds out for what too much waits now, and for what no longer: links
+// are relieved not only by being filled, also by turning lazy. The caller holds
+// mu.
 func (d *driver) measure(now time.Time) {
+	for i := len(d.congested) - 1; i >= 0; i-- {
+		if l := d.congested[i]; d.machine.Lag(l.id) < d.lagFull/2 {
+			d.relieve(l)
+		}
+	}
+	most := 0 // of what waits for a link that is not slow yet
 	for _, l := range d.behind {
-		if !l.full && d.machine.Lag(l.id) >= d.lagFull {
+		lag := d.machine.Lag(l.id)
+		if !l.full && lag >= d.lagFull {
 			l.full, l.fullSince = true, now
 			d.congested = append(d.congested, l)
 		}
+		if l.full && now.Sub(l.fullSince) < patience {
+			most = max(most, lag)
+		}
 	}
+	if most > 0 || d.areHandlersBusy(now) {
+		stop := time.Duration(0)
+		if most >= 8*d.lagFull { // a quarter of the history at least: it could not be kept
+			stop = pace.MostStop
+		}
+		d.machine.Press(now, stop, d)
+	}
+}
+
+// areHandlersBusy reports whether the handlers are behind, and not yet for good.
+// The caller holds mu.
+func (d *driver) areHandlersBusy(now time.Time) bool {
+	if d.node.events.Room() == nil {
+		d.busySince = time.Time{}
+		return false
+	}
+	if d.busySince.IsZero() {
+		d.busySince = now
+	}
+	return now.Sub(d.busySince) < patience
 }
 
 // fill has the machine fill the outbox of a link, and reports whether there is
@@ -52,9 +87,6 @@ func (d *driver) fill(l *link) (more bool) {
 	if !more {
 		l.ready.Store(false)
 		d.behind = slices.DeleteFunc(d.behind, func(x *link) bool { return x == l })
-	}
-	if l.full && d.machine.Lag(l.id) < d.lagFull/2 {
-		d.relieve(l)
 	}
 	d.settle(now)
 	return more
@@ -80,42 +112,32 @@ func (d *driver) forget(l *link) {
 	d.relieve(l)
 }
 
-// obstacle is what events that come from a link, or from this node if that is
-// nil, have to wait for, and for how long at most. What comes from a link does not
-// go back there, so that one does not count; and this node's own events do not go
-// to its handlers. The caller holds mu.
-func (d *driver) obstacle(now time.Time, from *link) (room <-chan struct{}, wait time.Duration) {
+// heldUp is for how long the links of this node still hold its emitters up, at
+// most. The caller holds mu.
+func (d *driver) heldUp(now time.Time) (wait time.Duration) {
 	for _, l := range d.congested {
-		if l != from {
-			wait = max(wait, patience-now.Sub(l.fullSince))
-		}
+		wait = max(wait, patience-now.Sub(l.fullSince))
 	}
-	if wait > 0 {
-		if d.room == nil {
-			d.room = make(chan struct{})
-		}
-		return d.room, wait
-	}
-	if from == nil {
-		return nil, 0
-	}
-	switch room = d.node.events.Room(); {
-	case room == nil:
-		d.busySince = time.Time{}
-	case d.busySince.IsZero():
-		d.busySince = now
-		return room, patience
-	}
-	return room, patience - now.Sub(d.busySince)
+	return wait
 }
 
-// awaitRoom waits until events that come from a link, or from this node if that
-// is nil, have room. It returns with mu held, if there is no error.
-func (d *driver) awaitRoom(ctx context.Context, from *link) error {
+// awaitRoom waits until no link holds emitters up any more, and if paced is set,
+// until nobody else does. It returns with mu held, if there is no error.
+func (d *driver) awaitRoom(ctx context.Context, paced bool) error {
 	d.mu.Lock()
 	for d.machine != nil {
-		room, wait := d.obstacle(time.Now(), from)
-		if room == nil || wait <= 0 {
+		var room chan struct{}
+		now := time.Now()
+		wait := d.heldUp(now)
+		if wait > 0 {
+			if d.room == nil {
+				d.room = make(chan struct{})
+			}
+			room = d.room
+		} else if paced {
+			wait = d.machine.Pace(now)
+		}
+		if wait <= 0 {
 			break
 		}
 		d.mu.Unlock()

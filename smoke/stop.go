@@ -108,7 +108,7 @@ func (d *driver) stop(ctx context.Context) *UndeliveredError {
 	d.stopping = true // no more emits and links
 	d.mu.Unlock()
 	d.listener.Close()
-	if d.awaitRoom(ctx, nil) == nil {
+	if d.awaitRoom(ctx, false) == nil {
 		d.mu.Unlock()
 	}
 

@@ -60,20 +60,25 @@ var houseTable = []row{
 	},
 
 	{
+		pkg: "internal/pace", floor: 1, may: []string{"internal/ident", "internal/retry"},
+		why: "slowing down those who emit needs only who asks for it",
+	},
+
+	{
 		pkg: "internal/overlay", floor: 2,
-		may: []string{"internal/ident", "internal/retry", "peerlist", "netsplit", "internal/plumtree", "internal/census"}, tests: []string{"internal/packed"},
+		may: []string{"internal/ident", "internal/retry", "peerlist", "netsplit", "internal/plumtree", "internal/census", "internal/pace"}, tests: []string{"internal/packed"},
 		why: "the one place where the machines of floor 1 meet",
 	},
 	{
 		pkg: "internal/wire", floor: 2,
-		may:   []string{"internal/ident", "internal/packed", "peerlist", "netsplit", "internal/plumtree", "internal/census"},
+		may:   []string{"internal/ident", "internal/packed", "peerlist", "netsplit", "internal/plumtree", "internal/census", "internal/pace"},
 		tests: []string{msgpack}, // to compare the pre-check with
 		why:   "frames are made of the messages of floor 1; it walks msgpack itself, before any library does",
 	},
 
 	{
 		pkg: "internal/sim", floor: 3,
-		may: []string{"internal/ident", "internal/retry", "internal/packed", "peerlist", "netsplit", "internal/plumtree", "internal/census", "internal/overlay", "internal/wire"},
+		may: []string{"internal/ident", "internal/retry", "internal/packed", "peerlist", "netsplit", "internal/plumtree", "internal/census", "internal/pace", "internal/overlay", "internal/wire"},
 		why: "runs the machines as they are; may weigh frames by their bytes",
 	},
 	{

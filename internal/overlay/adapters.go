@@ -3,6 +3,7 @@ package overlay
 import (
 	"github.com/smokesignal-go/smokesignal/internal/census"
 	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/pace"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/netsplit"
 	"github.com/smokesignal-go/smokesignal/peerlist"
@@ -17,6 +18,7 @@ type (
 	watchOut   Machine
 	treeOut    Machine
 	censusOut  Machine
+	pacerOut   Machine
 )
 
 // lastWords is how many bytes of events still go out on a link before the
@@ -49,6 +51,7 @@ func (o *membersOut) Up(id ident.Link) {
 	o.tree.LinkUp(o.now, id, (*treeOut)(m))
 	o.watch.NeighborUp(o.now, id, c.Peer.ID, c.Addr, c.Dialled, c.Local, (*watchOut)(m))
 	o.census.LinkUp(id)
+	o.pacer.LinkUp(id)
 }
 
 func (o *membersOut) Down(id ident.Link, why peerlist.Reason) {
@@ -59,6 +62,7 @@ func (o *membersOut) Down(id ident.Link, why peerlist.Reason) {
 	o.tree.LinkDown(o.now, id, (*treeOut)(m))
 	o.watch.NeighborDown(id)
 	o.census.LinkDown(id, (*censusOut)(m))
+	o.pacer.LinkDown(id)
 	o.out.PeerDown(c.Conn, why)
 }
 
@@ -96,6 +100,8 @@ func (o *treeOut) Push(to ident.Link, g *plumtree.Gossip) {
 func (o *treeOut) Send(to ident.Link, msg plumtree.Message) { o.out.Send(to, msg) }
 func (o *treeOut) Deliver(e *plumtree.Event)                { o.out.Deliver(e) }
 func (o *treeOut) Gap(missing plumtree.Range)               { o.out.Gap(missing) }
+
+func (o *pacerOut) Send(to ident.Link, msg pace.Message) { o.out.Send(to, msg) }
 
 func (o *censusOut) Send(to ident.Link, msg census.Message) { o.out.Send(to, msg) }
 func (o *censusOut) Counted(token, nodes uint64, complete bool) {

@@ -24,6 +24,7 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/internal/census"
 	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/pace"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/netsplit"
 	"github.com/smokesignal-go/smokesignal/peerlist"
@@ -82,6 +83,7 @@ type Machine struct {
 	watch   *netsplit.Watch
 	tree    *plumtree.Tree
 	census  *census.Census
+	pacer   *pace.Pacer
 	conns   []ref // all links, oldest first
 
 	// When each part is due, as it last said. A part is asked again only when
@@ -139,6 +141,7 @@ func New(now time.Time, cfg Config) *Machine {
 		watch:   netsplit.NewWatch(cfg.Watch),
 		tree:    tree,
 		census:  census.New(cfg.Self),
+		pacer:   pace.New(cfg.Self),
 	}
 }
 
@@ -167,6 +170,9 @@ func (m *Machine) Handle(now time.Time, id ident.Link, msg any, out Out) {
 	case census.Message:
 		m.begin(now, forCensus, out)
 		m.census.Handle(now, id, msg, (*censusOut)(m))
+	case pace.Message:
+		m.begin(now, 0, out)
+		m.pacer.Handle(now, id, msg, (*pacerOut)(m))
 	case peerlist.Message:
 		m.begin(now, forMembers, out)
 		if join, ok := msg.(*peerlist.Join); ok && join.AsSeed {
@@ -227,7 +233,20 @@ func (m *Machine) Resolved(now time.Time, seed string, addrs []string, err error
 // Emit broadcasts an event and returns its number. The body is copied.
 func (m *Machine) Emit(now time.Time, body []byte, out Out) uint64 {
 	m.begin(now, forTree, out)
+	m.pacer.Emits(now, len(body))
 	return m.tree.Emit(now, body, (*treeOut)(m))
+}
+
+// Pace is how long this node has to wait before it emits again, so that others
+// keep up. That is a request: Emit takes what comes.
+func (m *Machine) Pace(now time.Time) time.Duration { return m.pacer.Wait(now) }
+
+// Press says that this node is behind: with what waits for its links, or with its
+// handlers. It may be said as often as one likes. Whoever emits, anywhere, emits
+// less then; with stop, nothing for so long.
+func (m *Machine) Press(now time.Time, stop time.Duration, out Out) {
+	m.begin(now, 0, out)
+	m.pacer.Press(now, stop, (*pacerOut)(m))
 }
 
 // Add makes a neighbour of the node at addr; the answer is Out.Added.

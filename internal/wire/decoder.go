@@ -3,6 +3,7 @@ package wire
 import (
 	"fmt"
 
+	"github.com/smokesignal-go/smokesignal/internal/pace"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 )
 
@@ -105,6 +106,8 @@ func (d *Decoder) read(kind Kind, r *reader) any {
 		return r.refuse()
 	case kind >= KindCount:
 		return r.census(kind)
+	case kind == KindSlow:
+		return &pace.Slow{Origin: r.origin("origin"), Count: r.seq("count", 0), Stop: r.age("stop")}
 	case kind >= KindGossip:
 		return d.readBroadcast(kind, r)
 	case kind >= KindBeacon:

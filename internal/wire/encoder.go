@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/smokesignal-go/smokesignal/internal/census"
+	"github.com/smokesignal-go/smokesignal/internal/pace"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/netsplit"
 	"github.com/smokesignal-go/smokesignal/peerlist"
@@ -17,7 +18,7 @@ type Encoder struct {
 }
 
 // Append appends the frame of m, which is a pointer to a message of peerlist,
-// netsplit, plumtree or census, or a *Hello, *Refuse or *Direct. A message that
+// netsplit, plumtree, pace or census, or a *Hello, *Refuse or *Direct. A message that
 // the other end would refuse is a *MessageError: dst comes back as it was and
 // the link's state is untouched. Durations, ttls and rounds are clamped.
 func (e *Encoder) Append(dst []byte, m any) ([]byte, error) {
@@ -45,6 +46,11 @@ func (e *Encoder) Append(dst []byte, m any) ([]byte, error) {
 		w.broadcast(&e.origins, m)
 	case census.Message:
 		w.census(m)
+	case *pace.Slow:
+		w.kind(KindSlow)
+		w.origin("origin", m.Origin)
+		w.seq("count", m.Count, 0)
+		w.age(m.Stop)
 	default:
 		w.fail("type", "is not one of the protocol", ErrUnknownMessage)
 	}

@@ -50,6 +50,11 @@ const (
 	KindPulse  Kind = 0x35 // root id 16, root epoch 8, rank, hops, count uvarint
 )
 
+// Pace, package pace.
+const (
+	KindSlow Kind = 0x38 // origin id 16, origin epoch 8, count uvarint, stop ms
+)
+
 // Census, package census.
 const (
 	KindCount      Kind = 0x40 // query 8, origin id 16, wait ms
@@ -63,6 +68,7 @@ var kindNames = map[Kind]string{
 	KindPing: "PING", KindPong: "PONG",
 	KindBeacon: "BEACON", KindProbe: "PROBE", KindProbeReply: "PROBEREPLY", KindSplit: "SPLIT",
 	KindGossip: "GOSSIP", KindIHave: "IHAVE", KindGraft: "GRAFT", KindPrune: "PRUNE", KindMiss: "MISS", KindPulse: "PULSE",
+	KindSlow:  "SLOW",
 	KindCount: "COUNT", KindCountReply: "COUNTREPLY",
 }
 

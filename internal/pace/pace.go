@@ -1,0 +1,198 @@
+// Package pace keeps those who emit from outrunning those who hear.
+//
+// Every event goes to every node, so the whole network is as fast as the slowest
+// part of it that is waited for. A node that falls behind, with what it has to
+// send on or with its handlers, says so: it floods a small SLOW. Whoever emits
+// then emits less, and as long as it hears nothing more of the kind, ever more
+// again: additive increase is too slow where rates differ by a factor of a
+// thousand, so both are by factors. Nobody waits in the middle of the network, so
+// nothing there can wait for itself in a circle.
+//
+// What is behind for good is not waited for: its owner stops pressing after a
+// while. How long that is, is the owner's business.
+//
+// [Pacer] is the machine. It does no I/O and has no deadlines. Its methods are
+// called from one goroutine at a time.
+package pace
+
+import (
+	"slices"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+)
+
+// Message is one frame of this protocol.
+type Message interface{ pace() }
+
+// Slow asks all who emit to emit less.
+type Slow struct {
+	Origin ident.Origin  // who is behind
+	Count  uint64        // rises with each one of that origin
+	Stop   time.Duration // emit nothing for so long; zero: only less
+}
+
+func (*Slow) pace() {}
+
+// Out takes what a [Pacer] wants sent. Nobody changes a message.
+type Out interface {
+	Send(to ident.Link, m Message)
+}
+
+const (
+	// Begin is how many bytes a second one node emits before it knows better, and
+	// Burst how many it may emit at once when it has emitted little before. A
+	// hundred nodes that all begin at one moment emit less than a history holds.
+	// Guesses.
+	Begin = 256 << 10
+	Burst = 128 << 10
+
+	least  = 16 << 10 // bytes a second that are allowed whatever is heard
+	cut    = 0.85     // what a SLOW leaves of the rate
+	growth = 2.0      // the rate's, each second without one; before the first, every 1/8 s
+	// every is the gap between two SLOWs that a node takes, or sends, or passes on.
+	every = 50 * time.Millisecond
+	// MostStop bounds how long one Slow stops an emitter.
+	MostStop = 250 * time.Millisecond
+	// maxKnown bounds the origins whose count is remembered.
+	maxKnown = 256
+)
+
+// Pacer is the machine of one node.
+type Pacer struct {
+	self  ident.Origin
+	count uint64
+	links []ident.Link
+	known []heard // latest last
+
+	rate    float64   // bytes a second
+	tokens  float64   // bytes that may be emitted now; below zero: too many were
+	at      time.Time // when tokens and rate were right
+	slowed  time.Time // the last SLOW that was taken; zero: none ever was
+	stopped time.Time // until then
+}
+
+type heard struct {
+	origin ident.Origin
+	count  uint64
+}
+
+// New makes the machine of one life of a node.
+func New(self ident.Origin) *Pacer {
+	return &Pacer{self: self, rate: Begin, tokens: Burst}
+}
+
+// LinkUp takes a new neighbour.
+func (p *Pacer) LinkUp(id ident.Link) { p.links = append(p.links, id) }
+
+// LinkDown takes the end of one.
+func (p *Pacer) LinkDown(id ident.Link) {
+	p.links = slices.DeleteFunc(p.links, func(l ident.Link) bool { return l == id })
+}
+
+// Press says that this node is behind: everybody slows down, unless that was said
+// a moment ago, by whomever. With stop nothing at all is emitted for so long.
+func (p *Pacer) Press(now time.Time, stop time.Duration, out Out) {
+	if !p.takes(now, stop) {
+		return
+	}
+	p.count++
+	p.flood(0, &Slow{Origin: p.self, Count: p.count, Stop: stop}, out)
+}
+
+// Handle takes a frame that came on a link.
+func (p *Pacer) Handle(now time.Time, from ident.Link, m Message, out Out) {
+	slow, ok := m.(*Slow)
+	if !ok || slow.Origin == p.self || !p.isNew(slow) {
+		return
+	}
+	if p.takes(now, min(slow.Stop, MostStop)) {
+		p.flood(from, slow, out)
+	}
+}
+
+func (p *Pacer) flood(from ident.Link, m *Slow, out Out) {
+	for _, l := range p.links {
+		if l != from {
+			out.Send(l, m)
+		}
+	}
+}
+
+// isNew reports whether a SLOW was not heard before.
+func (p *Pacer) isNew(m *Slow) bool {
+	i := slices.IndexFunc(p.known, func(h heard) bool { return h.origin == m.Origin })
+	switch {
+	case i >= 0 && p.known[i].count >= m.Count:
+		return false
+	case i >= 0:
+		p.known = slices.Delete(p.known, i, i+1)
+	case len(p.known) >= maxKnown:
+		p.known = slices.Delete(p.known, 0, 1)
+	}
+	p.known = append(p.known, heard{m.Origin, m.Count})
+	return true
+}
+
+// takes slows down, unless that was done just now, and reports whether it did.
+func (p *Pacer) takes(now time.Time, stop time.Duration) bool {
+	if now.Sub(p.slowed) < every && !(stop > 0 && now.Add(stop/2).After(p.stopped)) {
+		return false
+	}
+	p.refill(now)
+	p.rate = max(p.rate*cut, least)
+	p.slowed = now
+	if stop > 0 {
+		p.stopped = now.Add(stop)
+	}
+	return true
+}
+
+// Wait is how long a node has to wait until it may emit.
+func (p *Pacer) Wait(now time.Time) time.Duration {
+	if wait := p.stopped.Sub(now); wait > 0 {
+		return wait
+	}
+	if p.tokens > 0 {
+		return 0
+	}
+	if p.refill(now); p.tokens > 0 {
+		return 0
+	}
+	return time.Duration(-p.tokens/p.rate*float64(time.Second)) + time.Millisecond
+}
+
+// Emits takes note that so many bytes are emitted.
+func (p *Pacer) Emits(now time.Time, bytes int) {
+	if p.at.IsZero() {
+		p.at = now
+	}
+	p.tokens -= float64(bytes)
+}
+
+// refill lets time pass.
+func (p *Pacer) refill(now time.Time) {
+	passed := now.Sub(p.at).Seconds()
+	if p.at.IsZero() || passed <= 0 {
+		return
+	}
+	p.at = now
+	p.tokens += p.rate * passed
+	most := max(Burst, p.rate/50)
+	if p.tokens < most {
+		// All of the rate is used: it may be more.
+		grows := growth
+		if p.slowed.IsZero() {
+			grows *= 8
+		}
+		p.rate *= 1 + min(grows*passed, 1)
+		return
+	}
+	// It is not. What was learnt is forgotten slowly.
+	p.tokens = most
+	p.rate = max(p.rate*(1-min(passed, 0.5)), min(p.rate, Begin))
+	if now.Sub(p.slowed) > 10*time.Second {
+		p.slowed = time.Time{}
+		p.rate = max(p.rate, Begin)
+	}
+}
