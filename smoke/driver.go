@@ -51,6 +51,7 @@ type driver struct {
 	room      chan struct{}            // closed when one of them has caught up; nil while nobody waits
 	batch     []emitter.Run            // deliveries of this step
 	lagFull   int                      // as the constant, or a quarter of the history if that is less
+	pressed   time.Time                // since when this node is behind; zero: it is not
 	busySince time.Time                // when the handlers fell behind; zero: they keep up
 	postponed []func()                 // see afterwards
 	calls     map[uint64]chan<- result // Add and Count under way

@@ -78,6 +78,26 @@ func (l *link) put(encode func(buf []byte) ([]byte, error)) {
 	l.grew(out)
 }
 
+// outboxes are buffers for events, as pointers to slices. A link has one from when
+// it is filled until that is written: an idle one holds no memory for it, and the
+// few that are in use stay in the caches.
+var outboxes = sync.Pool{New: func() any {
+	buf := make([]byte, 0, fillBytes+fillBytes/2) // the last run goes over
+	return &buf
+}}
+
+// makeRoom readies the outbox for events, and returns how many bytes of them it
+// takes. The caller holds driver.mu.
+func (l *link) makeRoom() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if cap(l.out) < fillBytes {
+		buf := *outboxes.Get().(*[]byte)
+		l.out = append(buf[:0], l.out...)
+	}
+	return fillBytes - len(l.out)
+}
+
 // push appends events to the outbox. The caller holds driver.mu.
 func (l *link) push(g *plumtree.Gossip) {
 	l.mu.Lock()
@@ -85,13 +105,6 @@ func (l *link) push(g *plumtree.Gossip) {
 	if !l.closing {
 		l.out = l.enc.AppendGossip(l.out, g)
 	}
-}
-
-// queued is how full the outbox is.
-func (l *link) queued() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.out)
 }
 
 // grew takes the outbox back after something was appended.
@@ -176,8 +189,11 @@ func (l *link) giveBack(buf []byte) (empty bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.inFlight = 0
-	if cap(buf) <= readSmall || cap(buf) <= 4*fillBytes && len(buf) > cap(buf)/4 {
-		l.spare = buf[:0] // in use; an idle link gives a large one back
+	switch {
+	case cap(buf) <= readSmall:
+		l.spare = buf[:0]
+	case cap(buf) >= fillBytes && cap(buf) <= 4*fillBytes:
+		outboxes.Put(&buf)
 	}
 	if len(l.out) > 0 {
 		l.wake()

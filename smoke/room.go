@@ -24,11 +24,15 @@ import (
 const (
 	// lagFull is how many bytes of events may wait for a link. Half a second of a
 	// 10 Mbit/s network, and thousands of small events.
-	lagFull = 512 << 10
+	lagFull = 256 << 10
 
 	// patience is how long one link, or the handlers, may hold others up. A guess:
 	// many round trips of a slow network, and less than makes a peer seem dead.
 	patience = 2 * time.Second
+
+	// inEarnest is for how long emitters are asked to emit less, before they are
+	// asked to stop for a moment.
+	inEarnest = 250 * time.Millisecond
 )
 
 // measure finds out for what too much waits now, and for what no longer: links
@@ -52,11 +56,16 @@ func (d *driver) measure(now time.Time) {
 		}
 	}
 	if most > 0 || d.areHandlersBusy(now) {
+		if d.pressed.IsZero() {
+			d.pressed = now
+		}
 		stop := time.Duration(0)
-		if most >= 8*d.lagFull { // a quarter of the history at least: it could not be kept
+		if now.Sub(d.pressed) > inEarnest || most >= 8*d.lagFull { // a quarter of the history: it could not be kept
 			stop = pace.MostStop
 		}
 		d.machine.Press(now, stop, d)
+	} else {
+		d.pressed = time.Time{}
 	}
 }
 
@@ -83,7 +92,7 @@ func (d *driver) fill(l *link) (more bool) {
 		return false
 	}
 	now := time.Now()
-	more = d.machine.Fill(now, l.id, fillBytes-l.queued(), d)
+	more = d.machine.Fill(now, l.id, l.makeRoom(), d)
 	if !more {
 		l.ready.Store(false)
 		d.behind = slices.DeleteFunc(d.behind, func(x *link) bool { return x == l })

@@ -44,12 +44,12 @@ const (
 	// Burst how many it may emit at once when it has emitted little before. A
 	// hundred nodes that all begin at one moment emit less than a history holds.
 	// Guesses.
-	Begin = 256 << 10
-	Burst = 128 << 10
+	Begin = 128 << 10
+	Burst = 64 << 10
 
 	least  = 16 << 10 // bytes a second that are allowed whatever is heard
-	cut    = 0.85     // what a SLOW leaves of the rate
-	growth = 2.0      // the rate's, each second without one; before the first, every 1/8 s
+	cut    = 0.75     // what a SLOW leaves of the rate
+	growth = 1.5      // the rate's, each second without one; before the first, every 1/3 s
 	// every is the gap between two SLOWs that a node takes, or sends, or passes on.
 	every = 50 * time.Millisecond
 	// MostStop bounds how long one Slow stops an emitter.
@@ -183,7 +183,7 @@ func (p *Pacer) refill(now time.Time) {
 		// All of the rate is used: it may be more.
 		grows := growth
 		if p.slowed.IsZero() {
-			grows *= 8
+			grows *= 3
 		}
 		p.rate *= 1 + min(grows*passed, 1)
 		return
