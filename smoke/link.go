@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -156,6 +157,7 @@ func (l *link) write() {
 	for range l.wakeup {
 		for more := true; more; {
 			if l.ready.Load() {
+				runtime.Gosched() // who has something to add may do so first
 				more = l.d.fill(l)
 			} else {
 				more = false

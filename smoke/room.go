@@ -30,6 +30,10 @@ const (
 	// many round trips of a slow network, and less than makes a peer seem dead.
 	patience = 2 * time.Second
 
+	// persists is how long somebody has to be behind until that is more than a
+	// burst.
+	persists = 50 * time.Millisecond
+
 	// inEarnest is for how long emitters are asked to emit less, before they are
 	// asked to stop for a moment.
 	inEarnest = 250 * time.Millisecond
@@ -51,7 +55,7 @@ func (d *driver) measure(now time.Time) {
 			l.full, l.fullSince = true, now
 			d.congested = append(d.congested, l)
 		}
-		if l.full && now.Sub(l.fullSince) < patience {
+		if since := now.Sub(l.fullSince); l.full && since >= persists && since < patience {
 			most = max(most, lag)
 		}
 	}
@@ -79,7 +83,8 @@ func (d *driver) areHandlersBusy(now time.Time) bool {
 	if d.busySince.IsZero() {
 		d.busySince = now
 	}
-	return now.Sub(d.busySince) < patience
+	since := now.Sub(d.busySince)
+	return since >= persists && since < patience
 }
 
 // fill has the machine fill the outbox of a link, and reports whether there is

@@ -159,7 +159,8 @@ func (p *Pacer) Wait(now time.Time) time.Duration {
 	if p.refill(now); p.tokens > 0 {
 		return 0
 	}
-	return time.Duration(-p.tokens/p.rate*float64(time.Second)) + time.Millisecond
+	// It wakes up to some work, not to a single event.
+	return time.Duration((min(Burst/4, p.rate/20)-p.tokens)/p.rate*float64(time.Second)) + time.Millisecond
 }
 
 // Emits takes note that so many bytes are emitted.
