@@ -52,6 +52,7 @@ type driver struct {
 	batch     []emitter.Run            // deliveries of this step
 	lagFull   int                      // as the constant, or a quarter of the history if that is less
 	pressed   time.Time                // since when this node is behind; zero: it is not
+	danger    bool                     // events will be lost if more come now
 	busySince time.Time                // when the handlers fell behind; zero: they keep up
 	postponed []func()                 // see afterwards
 	calls     map[uint64]chan<- result // Add and Count under way

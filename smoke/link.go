@@ -238,9 +238,12 @@ func (l *link) read(rest []byte) error {
 	buf := make([]byte, max(readSmall, len(rest)))
 	filled := copy(buf, rest)
 	for {
-		used, err := l.d.take(l, buf[:filled])
+		used, danger, err := l.d.take(l, buf[:filled])
 		if err != nil {
 			return err
+		}
+		if danger {
+			l.d.brake()
 		}
 		filled = copy(buf, buf[used:filled])
 		want := min(l.dec.Want(buf[:filled]), wire.MaxEvent+4)
@@ -260,8 +263,9 @@ func (l *link) read(rest []byte) error {
 	}
 }
 
-// take hands the whole frames in buf to the machine and says how much that was.
-func (d *driver) take(l *link, buf []byte) (used int, err error) {
+// take hands the whole frames in buf to the machine and says how much that was,
+// and whether the next ones had better wait.
+func (d *driver) take(l *link, buf []byte) (used int, danger bool, err error) {
 	d.mu.Lock()
 	defer d.unlock()
 	now := time.Now()
@@ -269,7 +273,7 @@ func (d *driver) take(l *link, buf []byte) (used int, err error) {
 		m, n, err := l.dec.Next(buf[used:])
 		if err != nil {
 			d.settle(now)
-			return used, err
+			return used, false, err
 		}
 		if n == 0 {
 			break
@@ -281,16 +285,16 @@ func (d *driver) take(l *link, buf []byte) (used int, err error) {
 			d.takeDirect(l, m)
 		case *wire.Refuse:
 			d.settle(now)
-			return used, io.EOF
+			return used, false, io.EOF
 		default:
 			d.machine.Handle(now, l.id, m, d)
 		}
 	}
 	if d.machine == nil {
-		return used, net.ErrClosed
+		return used, false, net.ErrClosed
 	}
 	d.settle(now)
-	return used, nil
+	return used, d.danger, nil
 }
 
 // takeDirect queues an event that is for this node only.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/internal/emitter"
 	"github.com/smokesignal-go/smokesignal/internal/pace"
 )
 
@@ -24,7 +25,7 @@ import (
 const (
 	// lagFull is how many bytes of events may wait for a link. Half a second of a
 	// 10 Mbit/s network, and thousands of small events.
-	lagFull = 256 << 10
+	lagFull = 512 << 10
 
 	// patience is how long one link, or the handlers, may hold others up. A guess:
 	// many round trips of a slow network, and less than makes a peer seem dead.
@@ -37,6 +38,9 @@ const (
 	// inEarnest is for how long emitters are asked to emit less, before they are
 	// asked to stop for a moment.
 	inEarnest = 250 * time.Millisecond
+
+	brakeStep  = 5 * time.Millisecond
+	brakeSteps = 50
 )
 
 // measure finds out for what too much waits now, and for what no longer: links
@@ -55,16 +59,17 @@ func (d *driver) measure(now time.Time) {
 			l.full, l.fullSince = true, now
 			d.congested = append(d.congested, l)
 		}
-		if since := now.Sub(l.fullSince); l.full && since >= persists && since < patience {
+		if since := now.Sub(l.fullSince); l.full && since < patience && (since >= persists || lag >= 2*d.lagFull) {
 			most = max(most, lag)
 		}
 	}
+	d.danger = most >= 8*d.lagFull // a quarter of the history
 	if most > 0 || d.areHandlersBusy(now) {
 		if d.pressed.IsZero() {
 			d.pressed = now
 		}
 		stop := time.Duration(0)
-		if now.Sub(d.pressed) > inEarnest || most >= 8*d.lagFull { // a quarter of the history: it could not be kept
+		if now.Sub(d.pressed) > inEarnest || d.danger {
 			stop = pace.MostStop
 		}
 		d.machine.Press(now, stop, d)
@@ -83,8 +88,31 @@ func (d *driver) areHandlersBusy(now time.Time) bool {
 	if d.busySince.IsZero() {
 		d.busySince = now
 	}
-	since := now.Sub(d.busySince)
-	return since >= persists && since < patience
+	if now.Sub(d.busySince) >= patience {
+		return false
+	}
+	if s := d.node.events.Stats(); s.Queued >= emitter.DefaultQueueEvents/2 || s.QueuedBytes >= emitter.DefaultQueueBytes/2 {
+		d.danger = true
+	}
+	return true
+}
+
+// brake makes a reader wait where it would have events lost otherwise: emitters
+// are told to stop by then, but it takes a moment until nothing comes any more.
+// It is no more than that moment, so nothing can wait for itself for long.
+func (d *driver) brake() {
+	for range brakeSteps {
+		d.mu.Lock()
+		if d.machine != nil {
+			d.settle(time.Now())
+		}
+		danger := d.danger && d.machine != nil
+		d.unlock()
+		if !danger {
+			return
+		}
+		time.Sleep(brakeStep)
+	}
 }
 
 // fill has the machine fill the outbox of a link, and reports whether there is

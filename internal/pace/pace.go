@@ -48,8 +48,8 @@ const (
 	Burst = 64 << 10
 
 	least  = 16 << 10 // bytes a second that are allowed whatever is heard
-	cut    = 0.75     // what a SLOW leaves of the rate
-	growth = 1.5      // the rate's, each second without one; before the first, every 1/3 s
+	cut    = 0.8      // what a SLOW leaves of the rate
+	growth = 3.0      // the rate's, each second without one; before the first, every 1/3 s
 	// every is the gap between two SLOWs that a node takes, or sends, or passes on.
 	every = 50 * time.Millisecond
 	// MostStop bounds how long one Slow stops an emitter.
