@@ -50,6 +50,7 @@ type driver struct {
 	congested []*link                  // of them those for which many do
 	room      chan struct{}            // closed when one of them has caught up; nil while nobody waits
 	batch     []emitter.Run            // deliveries of this step
+	lagMost   int                      // for a link, of what the history could still keep
 	lagFull   int                      // as the constant, or a quarter of the history if that is less
 	pressed   time.Time                // since when this node is behind; zero: it is not
 	danger    bool                     // events will be lost if more come now

@@ -165,12 +165,10 @@ func (n *Node) newDriver() (*driver, error) {
 		born:      time.Now(),
 		links:     make(map[ident.Link]*link),
 		conns:     make(map[*link]struct{}),
-		lagFull:   lagFull,
 		calls:     make(map[uint64]chan<- result),
 	}
-	if b := o.History.Bytes; b != 0 {
-		d.lagFull = min(lagFull, max(b, 1<<20)/4) // without a history, some events are kept
-	}
+	history := max(o.History.Bytes, 1<<20) // without one, some events are kept
+	d.lagFull, d.lagMost = min(lagFull, history/8), history/8*3
 	bind := bindAddr(o)
 	if d.transport == nil {
 		d.transport = tcp.Transport{LocalIP: dialFrom(bind)}

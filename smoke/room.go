@@ -59,11 +59,11 @@ func (d *driver) measure(now time.Time) {
 			l.full, l.fullSince = true, now
 			d.congested = append(d.congested, l)
 		}
-		if since := now.Sub(l.fullSince); l.full && since < patience && (since >= persists || lag >= 2*d.lagFull) {
+		if since := now.Sub(l.fullSince); l.full && since < patience && (since >= persists || lag >= 4*d.lagFull) {
 			most = max(most, lag)
 		}
 	}
-	d.danger = most >= 8*d.lagFull // a quarter of the history
+	d.danger = most >= d.lagMost
 	if most > 0 || d.areHandlersBusy(now) {
 		if d.pressed.IsZero() {
 			d.pressed = now
@@ -94,7 +94,7 @@ func (d *driver) areHandlersBusy(now time.Time) bool {
 	if s := d.node.events.Stats(); s.Queued >= emitter.DefaultQueueEvents/2 || s.QueuedBytes >= emitter.DefaultQueueBytes/2 {
 		d.danger = true
 	}
-	return true
+	return now.Sub(d.busySince) >= persists
 }
 
 // brake makes a reader wait where it would have events lost otherwise: emitters

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
+	"github.com/smokesignal-go/smokesignal/internal/overlay"
 )
 
 // stopWithin is how long Stop waits for outboxes and handlers.
@@ -116,6 +117,7 @@ func (d *driver) stop(ctx context.Context) *UndeliveredError {
 	d.step(func(now time.Time) {
 		for l := range d.conns { // order does not matter: all are waited for
 			open = append(open, l)
+			left.Bytes += max(d.machine.Lag(l.id)-overlay.LastWords, 0)
 		}
 		d.machine.Leave(now, d)
 	})

@@ -100,7 +100,7 @@ var houseTable = []row{
 		pkg: "smoke", floor: 4,
 		may: []string{
 			"internal/ident", "internal/packed", "peerlist", "netsplit", "internal/plumtree",
-			"internal/overlay", "internal/wire", "internal/emitter",
+			"internal/overlay", "internal/wire", "internal/emitter", "internal/pace",
 			"transport", "transport/tcp", "discovery", "discovery/dns",
 			msgpack, logrus, backoff, rate,
 		},

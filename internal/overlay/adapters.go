@@ -21,13 +21,13 @@ type (
 	pacerOut   Machine
 )
 
-// lastWords is how many bytes of events still go out on a link before the
-// goodbye. More is nobody's loss: the neighbour pulls it from others.
-const lastWords = 1 << 20
+// LastWords is how many bytes of events still go out on a link before the
+// goodbye. What is more the neighbour pulls from others, if these have it.
+const LastWords = 1 << 20
 
 func (o *membersOut) Send(to ident.Link, msg peerlist.Message) {
 	if _, ok := msg.(*peerlist.Disconnect); ok {
-		o.tree.Fill(o.now, to, lastWords, (*treeOut)(o))
+		o.tree.Fill(o.now, to, LastWords, (*treeOut)(o))
 	}
 	o.out.Send(to, msg)
 }

@@ -49,11 +49,12 @@ const (
 
 	least  = 16 << 10 // bytes a second that are allowed whatever is heard
 	cut    = 0.8      // what a SLOW leaves of the rate
-	growth = 3.0      // the rate's, each second without one; before the first, every 1/3 s
+	growth = 5.0      // the rate's, each second without one; before the first, every 1/3 s
 	// every is the gap between two SLOWs that a node takes, or sends, or passes on.
-	every = 50 * time.Millisecond
+	every    = 100 * time.Millisecond
+	mostWait = 0.02 // s
 	// MostStop bounds how long one Slow stops an emitter.
-	MostStop = 250 * time.Millisecond
+	MostStop = 50 * time.Millisecond
 	// maxKnown bounds the origins whose count is remembered.
 	maxKnown = 256
 )
@@ -148,7 +149,8 @@ func (p *Pacer) takes(now time.Time, stop time.Duration) bool {
 	return true
 }
 
-// Wait is how long a node has to wait until it may emit.
+// Wait is how long a node has to wait before it asks again whether it may emit;
+// zero: it may. That is not long, since the rate grows while it waits.
 func (p *Pacer) Wait(now time.Time) time.Duration {
 	if wait := p.stopped.Sub(now); wait > 0 {
 		return wait
@@ -160,7 +162,8 @@ func (p *Pacer) Wait(now time.Time) time.Duration {
 		return 0
 	}
 	// It wakes up to some work, not to a single event.
-	return time.Duration((min(Burst/4, p.rate/20)-p.tokens)/p.rate*float64(time.Second)) + time.Millisecond
+	wait := (min(Burst/4, p.rate/20) - p.tokens) / p.rate
+	return time.Duration(min(wait, mostWait)*float64(time.Second)) + time.Millisecond
 }
 
 // Emits takes note that so many bytes are emitted.

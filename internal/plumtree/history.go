@@ -104,6 +104,16 @@ func (t *Tree) age(now time.Time, e *Event) time.Duration {
 	return time.Duration(t.moment(now) - e.born)
 }
 
+// reach is how far back the history goes, where its bytes bound it: an event that
+// came so long ago can soon be had no more, nor will neighbours have it. Where its
+// age does, that is HistoryAge.
+func (t *Tree) reach(now time.Time) time.Duration {
+	if t.history.bytes < t.cfg.HistoryBytes/8*7 {
+		return t.cfg.HistoryAge
+	}
+	return t.age(now, t.history.oldest())
+}
+
 // end is the position after the newest entry.
 func (h *history) end() uint64 { return h.first + uint64(len(h.log)) }
 

@@ -32,7 +32,7 @@ const latenessLasts = time.Minute
 func (t *Tree) wait(now time.Time) time.Duration {
 	t.late.turn(now)
 	late := max(t.late.most, t.late.before)
-	return min(max(t.cfg.GraftDelay, late+late/4), t.cfg.OrderWait/2)
+	return min(max(t.cfg.GraftDelay, late+late/4), t.cfg.OrderWait/2, t.reach(now)/4)
 }
 
 func (l *lateness) turn(now time.Time) {

@@ -30,7 +30,7 @@ func (t *Tree) spread(now time.Time, e *Event, from ident.Link, out Out) {
 // announceSoon sets the time of the next announcement.
 func (t *Tree) announceSoon(now time.Time) {
 	if t.announceAt.IsZero() && t.cfg.LazyDelay > 0 {
-		t.announceAt = now.Add(retry.Blur(max(t.cfg.LazyDelay<<t.calm, t.wait(now)/2), t.cfg.Rand))
+		t.announceAt = now.Add(retry.Blur(min(max(t.cfg.LazyDelay<<t.calm, t.wait(now)/2), t.reach(now)/8), t.cfg.Rand))
 	}
 }
 
