@@ -64,18 +64,32 @@ func (d *driver) measure(now time.Time) {
 		}
 	}
 	d.danger = most >= d.lagMost
-	if most > 0 || d.areHandlersBusy(now) {
+	busy, short := d.areHandlersBusy(now), d.isShort(now)
+	if most > 0 || busy || short {
 		if d.pressed.IsZero() {
 			d.pressed = now
 		}
 		stop := time.Duration(0)
-		if now.Sub(d.pressed) > inEarnest || d.danger {
+		if now.Sub(d.pressed) > inEarnest || d.danger || short {
 			stop = pace.MostStop
 		}
 		d.machine.Press(now, stop, d)
 	} else {
 		d.pressed = time.Time{}
 	}
+}
+
+// isShort reports whether this node misses events that others will not have for
+// long, and has not missed them for too long. The caller holds mu.
+func (d *driver) isShort(now time.Time) bool {
+	if !d.machine.IsShort(now) {
+		d.shortSince = time.Time{}
+		return false
+	}
+	if d.shortSince.IsZero() {
+		d.shortSince = now
+	}
+	return now.Sub(d.shortSince) < patience
 }
 
 // areHandlersBusy reports whether the handlers are behind, and not yet for good.

@@ -6,7 +6,7 @@ import "time"
 const (
 	DefaultQueueEvents   = 1 << 19     // a guess: half a second of a stalled handler at 130 000 events/s
 	DefaultQueueBytes    = 64 << 20    // a guess: 64 events of the largest size, or 65 536 of 1 KiB
-	DefaultCrowdedEvents = 1 << 14     // a guess: an eighth of what may wait, some milliseconds of brisk handlers
+	DefaultCrowdedEvents = 4096        // a guess: an eighth of what may wait, some milliseconds of brisk handlers
 	DefaultCrowdedBytes  = 4 << 20     // a guess: a sixteenth of what may wait
 	DefaultSlowAfter     = time.Second // a guess: long for a handler, short for somebody who watches a log
 )

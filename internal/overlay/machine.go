@@ -287,6 +287,9 @@ func (m *Machine) Fill(now time.Time, id ident.Link, room int, out Out) (more bo
 	return m.tree.Fill(now, id, room, (*treeOut)(m))
 }
 
+// IsShort reports whether this node misses events that nobody will have soon.
+func (m *Machine) IsShort(now time.Time) bool { return m.tree.IsShort(now) }
+
 // Lag is how many bytes of events wait to be pushed on a link.
 func (m *Machine) Lag(id ident.Link) int { return m.tree.Lag(id) }
 

@@ -73,8 +73,11 @@ const (
 	// neighbour is asked. A guess: some round trips.
 	graftRetry = 500 * time.Millisecond
 	// patience is how many times OrderWait is waited for what may yet be had.
-	patience  = 6
-	serveCost = 32 // of a frame, its body aside
+	patience = 6
+	// shortAfter is how long events may be missing where histories are short. A
+	// guess: it takes so long until they come by themselves, if they do.
+	shortAfter = 20 * time.Millisecond
+	serveCost  = 32 // of a frame, its body aside
 	// bornSlack widens the life of an asker by the time that its question may
 	// take on a busy machine: rather an event too many than one too few.
 	bornSlack = 2 * time.Second

@@ -41,6 +41,9 @@ type pulse struct {
 	crossed  int       // links on which it came again
 	taken    int       // pulses taken lately; see allows
 
+	early  []arrival // of the next pulse, while it may yet come from the parent
+	waitTo time.Time // until then; zero: nothing is waited for
+
 	past   [maxPast]reign // roots that another one took the place of
 	oldest int            // of past
 }
@@ -50,6 +53,12 @@ type reign struct {
 	root  ident.Origin
 	count uint64
 	end   time.Time
+}
+
+// arrival is a pulse that came on a link.
+type arrival struct {
+	from ident.Link
+	Pulse
 }
 
 // role is what a link is in the tree, as the last pulse showed.
@@ -66,6 +75,9 @@ const (
 	// links it costs about one small frame a node and second, and what is mended
 	// in a hurry has long ways for no longer than that.
 	pulseEvery = 5 * time.Second
+	// parentLead is how much later a pulse may come from the parent than from
+	// another neighbour, at least: as late as events do. A guess.
+	parentLead = 10 * time.Millisecond
 	// A root that is silent for so long has gone, or nobody emits.
 	pulseLasts = 3 * pulseEvery
 	// Who takes the root's place is better by so many powers of two.
@@ -135,9 +147,48 @@ func (t *Tree) onPulse(now time.Time, l *link, m *Pulse, out Out) {
 			t.follow(l, out)
 		}
 		return
-	case m.Root == t.cfg.Self || !p.isBeatenBy(now, m) || !p.allows(now):
+	case m.Root == t.cfg.Self || !p.isBeatenBy(now, m):
+		return
+	case t.waitsForParent(now, l, m) || !p.allows(now):
 		return
 	}
+	t.takePulse(now, l, m, out)
+	for _, a := range p.takeEarly() {
+		if x := t.link(a.from); x != nil && x != l {
+			t.onPulse(now, x, &a.Pulse, out)
+		}
+	}
+}
+
+// waitsForParent keeps a pulse back that came on another link than the last one,
+// and is no nearer to the root: where links are busy, chance has one come before
+// the other, and a tree that follows chance is never at rest. It comes from the
+// parent in a moment, or else it is taken as it came.
+func (t *Tree) waitsForParent(now time.Time, l *link, m *Pulse) bool {
+	p := &t.pulse
+	if m.Root != p.root || l.id == p.parent || t.link(p.parent) == nil || m.Hops < p.hops {
+		return false
+	}
+	if p.waitTo.IsZero() {
+		p.waitTo = now.Add(min(max(parentLead, t.late.most, t.late.before), t.cfg.OrderWait/8))
+	} else if !now.Before(p.waitTo) {
+		return false
+	}
+	if len(p.early) < 2*len(t.links) {
+		p.early = append(p.early, arrival{l.id, *m})
+	}
+	return true
+}
+
+// takeEarly gives the pulses that were kept back, and waits no longer.
+func (p *pulse) takeEarly() (list []arrival) {
+	list, p.early, p.waitTo = p.early, nil, time.Time{}
+	return list
+}
+
+// takePulse takes a pulse that is news.
+func (t *Tree) takePulse(now time.Time, l *link, m *Pulse, out Out) {
+	p := &t.pulse
 	// A new link is lazy at the other end, if that has shown us this pulse.
 	mustAsk := !l.eager || l.exempt
 	t.startPulse(now, l.id, m, out)
@@ -258,6 +309,15 @@ func (t *Tree) advancePulse(now time.Time, out Out) {
 	p := &t.pulse
 	if !p.settleAt.IsZero() && !now.Before(p.settleAt) {
 		t.settle()
+	}
+	if !p.waitTo.IsZero() && !now.Before(p.waitTo) {
+		for _, a := range p.takeEarly() {
+			if l := t.link(a.from); l != nil {
+				p.waitTo = now // it has been waited for
+				t.onPulse(now, l, &a.Pulse, out)
+			}
+		}
+		p.waitTo = time.Time{}
 	}
 	if !p.nextAt.IsZero() && !now.Before(p.nextAt) {
 		p.nextAt = time.Time{}

@@ -123,6 +123,17 @@ func (t *Tree) maxAge(now time.Time, s *stream) time.Duration {
 	return now.Sub(t.started)
 }
 
+// IsShort reports whether events are missing that the histories of others will
+// soon not hold any more, because so many come.
+func (t *Tree) IsShort(now time.Time) bool {
+	if len(t.repairs) == 0 || t.reach(now) > t.cfg.OrderWait {
+		return false
+	}
+	return slices.ContainsFunc(t.repairs, func(s *stream) bool {
+		return s.early > 0 && now.Sub(s.since) >= shortAfter
+	})
+}
+
 // isOwed reports whether some neighbour has not said yet that it has nothing.
 func (t *Tree) isOwed(s *stream) bool {
 	return slices.ContainsFunc(t.links, func(l link) bool { return !slices.Contains(s.denied, l.id) })

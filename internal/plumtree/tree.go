@@ -272,6 +272,7 @@ func (t *Tree) Deadline() (at time.Time, ok bool) {
 	sooner(t.announceAt)
 	sooner(t.pulse.settleAt)
 	sooner(t.pulse.nextAt)
+	sooner(t.pulse.waitTo)
 	for _, s := range t.repairs {
 		sooner(s.askAt)
 	}

@@ -127,13 +127,13 @@ func TestSchedulesNoticeWhatIsTurnedOff(t *testing.T) {
 		{"insistence", func(cfg *overlay.Config) { cfg.Membership.NoInsistence = true }},
 	} {
 		t.Run(repair.name, func(t *testing.T) {
-			for seed := range 500 {
+			for seed := range 3000 {
 				if err := schedules.Example(seed).run(repair.off, nil); err != nil {
 					t.Logf("schedule %d: %v", seed, err)
 					return
 				}
 			}
-			t.Error("500 schedules ended well")
+			t.Error("3000 schedules ended well")
 		})
 	}
 }
