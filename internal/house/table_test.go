@@ -41,6 +41,7 @@ var houseTable = []row{
 	{pkg: "internal/ident", floor: 0, why: "names are plain values, under everything"},
 	{pkg: "internal/retry", floor: 0, may: []string{backoff}, why: "one curve for all that is tried again"},
 	{pkg: "internal/packed", floor: 0, why: "many events in one slice of bytes; whoever carries, stores or opens them agrees on it"},
+	{pkg: "internal/histogram", floor: 0, why: "quantiles of durations, wherever they were measured"},
 
 	{
 		pkg: "peerlist", floor: 1, may: []string{"internal/ident", "internal/retry"},
@@ -78,7 +79,7 @@ var houseTable = []row{
 
 	{
 		pkg: "internal/sim", floor: 3,
-		may: []string{"internal/ident", "internal/retry", "internal/packed", "peerlist", "netsplit", "internal/plumtree", "internal/census", "internal/pace", "internal/overlay", "internal/wire"},
+		may: []string{"internal/ident", "internal/retry", "internal/histogram", "internal/packed", "peerlist", "netsplit", "internal/plumtree", "internal/census", "internal/pace", "internal/overlay", "internal/wire"},
 		why: "runs the machines as they are; may weigh frames by their bytes",
 	},
 	{
