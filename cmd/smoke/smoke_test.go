@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// smoke runs the command.
-func smoke(t *testing.T, args ...string) (stdout, stderr string, code int) {
+// command runs the command.
+func command(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	var out, err bytes.Buffer
 	code = run(args, &out, &err)
@@ -22,7 +22,7 @@ func smoke(t *testing.T, args ...string) (stdout, stderr string, code int) {
 
 func smokeJSON(t *testing.T, line string) (r report, code int) {
 	t.Helper()
-	out, err, code := smoke(t, append(strings.Fields(line)[1:], "--json")...)
+	out, err, code := command(t, append(strings.Fields(line)[1:], "--json")...)
 	if e := json.Unmarshal([]byte(out), &r); e != nil {
 		t.Fatalf("%s: %v: %q %q", line, e, out, err)
 	}
@@ -30,7 +30,7 @@ func smokeJSON(t *testing.T, line string) (r report, code int) {
 }
 
 func TestATableForPeople(t *testing.T) {
-	out, err, code := smoke(t, "sim", "--scenario", "split", "--nodes", "40", "--for", "30s", "--rate", "5", "--runs", "3")
+	out, err, code := command(t, "sim", "--scenario", "split", "--nodes", "40", "--for", "30s", "--rate", "5", "--runs", "3")
 	if code != 0 || err != "" {
 		t.Fatalf("exit %d: %s%s", code, out, err)
 	}
@@ -67,7 +67,7 @@ func TestReplay(t *testing.T) {
 			t.Errorf("%q is not what failed", command)
 		}
 	}
-	out, _, code := smoke(t, strings.Fields(r.Replay[0])[1:]...)
+	out, _, code := command(t, strings.Fields(r.Replay[0])[1:]...)
 	if code != 1 || !strings.Contains(out, "MISSED") || !strings.Contains(out, "again: "+r.Replay[0]) {
 		t.Errorf("exit %d:\n%s", code, out)
 	}
@@ -77,21 +77,21 @@ func TestScriptFromAFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "two halves.script")
 	write(t, file, "set nodes=30\nform\nwant settled within 5s\ncut 2\nrun 12s\nheal\nwant whole within 10s\n")
 	var r report
-	out, err, code := smoke(t, "sim", "--file", file, "--json")
+	out, err, code := command(t, "sim", "--file", file, "--json")
 	if code != 0 || json.Unmarshal([]byte(out), &r) != nil || len(r.Runs[0].Figures) != 4 {
 		t.Fatalf("exit %d: %s%s", code, out, err)
 	}
 	if !strings.Contains(r.Command, "--file '"+file+"'") {
 		t.Errorf("the command is %s", r.Command)
 	}
-	if out, _, code := smoke(t, "sim", "--scenario", "flap", "--rounds", "3", "--script"); code != 0 || !strings.Contains(out, "repeat 3\n") {
+	if out, _, code := command(t, "sim", "--scenario", "flap", "--rounds", "3", "--script"); code != 0 || !strings.Contains(out, "repeat 3\n") {
 		t.Errorf("exit %d: the script of flap is\n%s", code, out)
 	}
 }
 
 func TestPlot(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "out.svg")
-	if out, err, code := smoke(t, "sim", "--scenario", "split", "--nodes", "30", "--for", "20s", "--rate", "5", "--plot", file); code != 0 {
+	if out, err, code := command(t, "sim", "--scenario", "split", "--nodes", "30", "--for", "20s", "--rate", "5", "--plot", file); code != 0 {
 		t.Fatalf("exit %d: %s%s", code, out, err)
 	}
 	svg, err := os.ReadFile(file)
@@ -115,7 +115,7 @@ func TestPlot(t *testing.T) {
 	if paths < 10 || !bytes.Contains(svg, []byte("components")) {
 		t.Errorf("%d paths, %d bytes", paths, len(svg))
 	}
-	if _, _, code := smoke(t, "sim", "--scenario", "form", "--nodes", "5", "--plot", t.TempDir()); code != 1 {
+	if _, _, code := command(t, "sim", "--scenario", "form", "--nodes", "5", "--plot", t.TempDir()); code != 1 {
 		t.Errorf("a plot into a folder ends with %d", code)
 	}
 }
@@ -123,15 +123,15 @@ func TestPlot(t *testing.T) {
 func TestProofRunsWhatAPageLists(t *testing.T) {
 	page := filepath.Join(t.TempDir(), "page.md")
 	write(t, page, "| H | `smoke sim --scenario form --nodes 20` |\nand `smoke sim --scenario dial --rounds 50`,\nand again `smoke sim --scenario form --nodes 20`; `smoke` alone is none.\n")
-	out, err, code := smoke(t, "proof", page)
+	out, err, code := command(t, "proof", page)
 	if code != 0 || !strings.Contains(out, "[2 of 2]") || !strings.Contains(out, "2 of 2 as they should be") {
 		t.Errorf("exit %d: %s%s", code, out, err)
 	}
-	if out, _, code = smoke(t, "proof", page, "--only", "dial"); code != 0 || strings.Contains(out, "form") {
+	if out, _, code = command(t, "proof", page, "--only", "dial"); code != 0 || strings.Contains(out, "form") {
 		t.Errorf("exit %d:\n%s", code, out)
 	}
 	write(t, page, "`smoke sim --scenario form --nodes 20 --speed 1e12`\n`smoke sim --scenario form`")
-	if out, _, code = smoke(t, "proof", page); code != 1 || !strings.Contains(out, "1 of 2 as they should be") {
+	if out, _, code = command(t, "proof", page); code != 1 || !strings.Contains(out, "1 of 2 as they should be") {
 		t.Errorf("exit %d:\n%s", code, out)
 	}
 }
@@ -147,7 +147,7 @@ func TestProofPage(t *testing.T) {
 		t.Fatalf("%d commands are listed", len(found))
 	}
 	for _, match := range found {
-		if out, err, code := smoke(t, append(strings.Fields(match[1])[1:], "--script")...); code != 0 || out == "" {
+		if out, err, code := command(t, append(strings.Fields(match[1])[1:], "--script")...); code != 0 || out == "" {
 			t.Errorf("%s: exit %d: %s", match[1], code, err)
 		}
 	}
@@ -173,7 +173,7 @@ func TestBadInput(t *testing.T) {
 		{"proof " + empty, "backticks"},
 		{"dance", "dance"},
 	} {
-		out, err, code := smoke(t, strings.Fields(bad.line)...)
+		out, err, code := command(t, strings.Fields(bad.line)...)
 		if code != 2 || !strings.Contains(err, bad.says) || out != "" {
 			t.Errorf("smoke %s: exit %d, %q %q", bad.line, code, out, err)
 		}

@@ -41,6 +41,7 @@ var houseTable = []row{
 	{pkg: "internal/ident", floor: 0, why: "names are plain values, under everything"},
 	{pkg: "internal/retry", floor: 0, may: []string{backoff}, why: "one curve for all that is tried again"},
 	{pkg: "internal/packed", floor: 0, why: "many events in one slice of bytes; whoever carries, stores or opens them agrees on it"},
+	{pkg: "internal/histogram", floor: 0, why: "quantiles of durations, wherever they were measured"},
 
 	{
 		pkg: "peerlist", floor: 1, may: []string{"internal/ident", "internal/retry"},
@@ -78,7 +79,7 @@ var houseTable = []row{
 
 	{
 		pkg: "internal/sim", floor: 3,
-		may: []string{"internal/ident", "internal/retry", "internal/packed", "peerlist", "netsplit", "internal/plumtree", "internal/census", "internal/pace", "internal/overlay", "internal/wire"},
+		may: []string{"internal/ident", "internal/retry", "internal/histogram", "internal/packed", "peerlist", "netsplit", "internal/plumtree", "internal/census", "internal/pace", "internal/overlay", "internal/wire"},
 		why: "runs the machines as they are; may weigh frames by their bytes",
 	},
 	{
@@ -111,7 +112,8 @@ var houseTable = []row{
 	{pkg: "smoketest", floor: 5, may: []string{"smoke", "transport", "transport/mem"}, planned: true, why: "a user's tests run real nodes on a network in memory"},
 	{pkg: "dashboard", floor: 5, may: []string{"smoke"}, planned: true, why: "shows what any program can ask a node"},
 	{pkg: "metrics", floor: 5, may: []string{"smoke", "github.com/prometheus/client_golang"}, planned: true, why: "tells Prometheus what any program can ask a node"},
-	{pkg: "cmd/smoke", floor: 5, may: []string{"smoke", "internal/scenario", "internal/sim", logrus, term, cobra, pflag, plot}, why: "a user of the face, and the way to run the simulator"},
+	{pkg: "internal/gauge", floor: 5, may: []string{"smoke", "internal/histogram"}, why: "measures a network as any program on it could"},
+	{pkg: "cmd/smoke", floor: 5, may: []string{"smoke", "internal/gauge", "internal/scenario", "internal/sim", logrus, term, cobra, pflag, plot}, why: "a user of the face, and the way to run the simulator"},
 	{pkg: "example_chat", floor: 5, may: []string{"smoke", logrus, term}, tests: []string{"internal/netlab"}, why: "what a program that uses us has to import, and no more"},
 	{pkg: "internal/stage", floor: 5, may: []string{"smoke", "peerlist", "internal/cutproxy"}, why: "real processes that play a network, wherever somebody puts them"},
 	{pkg: "internal/demo", floor: 5, may: []string{"internal/stage", "internal/netlab", "internal/cutproxy", term}, why: "tells the story with real processes"},

@@ -120,24 +120,3 @@ func TestShortfall(t *testing.T) {
 		t.Error(l.net.Err())
 	}
 }
-
-func TestHistogram(t *testing.T) {
-	var h Histogram
-	if h.Quantile(0.5) != 0 {
-		t.Error("an empty one has a median")
-	}
-	for i := range 1000 {
-		h.Add(time.Duration(i+1) * time.Millisecond)
-	}
-	for _, want := range []struct {
-		share float64
-		is    time.Duration
-	}{{0, time.Millisecond}, {0.5, 500 * time.Millisecond}, {0.99, 990 * time.Millisecond}, {1, time.Second}} {
-		if got := h.Quantile(want.share); got < want.is*99/100 || got > want.is*102/100 {
-			t.Errorf("quantile %g is %v, want %v", want.share, got, want.is)
-		}
-	}
-	if h.Count() != 1000 || h.Max() != time.Second {
-		t.Errorf("%d values, at most %v", h.Count(), h.Max())
-	}
-}

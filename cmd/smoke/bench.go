@@ -1,0 +1,251 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/smokesignal-go/smokesignal/internal/gauge"
+	"github.com/smokesignal-go/smokesignal/internal/scenario"
+	"github.com/smokesignal-go/smokesignal/smoke"
+)
+
+// benchmark is one call of smoke bench.
+type benchmark struct {
+	plan   gauge.Plan
+	node   smoke.Options
+	nodes  int
+	serve  bool
+	asJSON bool
+}
+
+// benchReport is what it prints with --json.
+type benchReport struct {
+	Command string `json:"command"` // that does the same again
+	*gauge.Result
+}
+
+const benchLong = `Measure what a network of real nodes carries: yours, or one made for it.
+
+  smoke bench
+        eight nodes in this process, on loopback, for a first look
+
+  smoke bench --serve --address IP --port P [--seeds HOST:PORT,…]
+        on each machine: a node that receives. It stays until Ctrl-C, and prints
+        a line for each run. The first one needs no seeds; it is one.
+
+  smoke bench --seeds HOST:PORT,… --address IP
+        a node that joins, emits at --rate for --for, and prints what came of it
+
+With --network NAME and the seeds of your program's network, the nodes of your
+program pass the events on, and those that serve count them. Events go to all
+nodes: mind the --rate in a network that is in use.
+
+In one process the latency is one way, from when an event was due to the
+handler. Between processes clocks do not agree: there a sample of the events is
+echoed, and the latency is the round trip over the overlay, to the handler of
+the echo. Half of it is not claimed to be anything.
+
+Options that have no flag are read from the environment, as by smoke.FromEnv:
+SMOKE_LISTEN, SMOKE_ADVERTISE, SMOKE_LOG_LEVEL, …; a flag comes before its
+variable.
+
+It ends with 1 if an event was lost, corrupt, twice or out of order, or if a
+receiver did not report.`
+
+func benchCommand() *cobra.Command {
+	b := &benchmark{}
+	cmd := &cobra.Command{
+		Use:   "bench",
+		Short: "measure what a network of real nodes carries",
+		Long:  benchLong,
+		Example: "  smoke bench --nodes 20 --rate 0\n" +
+			"  smoke bench --serve --address 192.168.2.0/24 --port 8495\n" +
+			"  smoke bench --seeds 192.168.2.100:8495 --address 192.168.2.0/24 --rate 5000",
+		Args: argsOf(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := b.read(cmd.Flags()); err != nil {
+				return usageError{err}
+			}
+			ctx, quit := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer quit()
+			defer context.AfterFunc(ctx, quit)() // a second Ctrl-C ends it at once
+			if b.serve {
+				return b.receive(ctx, cmd)
+			}
+			return b.measure(ctx, cmd)
+		},
+	}
+	b.flags(cmd.Flags())
+	return cmd
+}
+
+func (b *benchmark) flags(f *pflag.FlagSet) {
+	f.SortFlags = false
+	f.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if name == "seed" {
+			name = "seeds" // one is the usual number
+		}
+		return pflag.NormalizedName(name)
+	})
+	f.StringSliceVar(&b.node.Seeds, "seeds", nil, "`host:port` of nodes of the network to join")
+	f.StringVar(&b.node.Address, "address", "", "`IP` of this machine, or its subnet (default 127.0.0.1)")
+	f.IntVar(&b.node.Port, "port", 0, "to listen on; 0: a free one")
+	f.StringVar(&b.node.Network, "network", "bench", "`name` of the network")
+	f.BoolVar(&b.serve, "serve", false, "receive and report until interrupted, and emit nothing")
+	f.IntVar(&b.nodes, "nodes", 8, "in this process, if there are no seeds")
+	f.IntVar(&b.node.MinPeers, "min-peers", 0, "smoke.Options.MinPeers (default 3)")
+	f.IntVar(&b.node.MaxPeers, "max-peers", 0, "smoke.Options.MaxPeers (default 5)")
+	f.Float64Var(&b.plan.Rate, "rate", 1000, "`events` a second; 0: all that Emit takes")
+	f.IntVar(&b.plan.Size, "size", 128, fmt.Sprintf("`bytes` of an event, %d to %d", gauge.MinSize, gauge.MaxSize))
+	f.DurationVar(&b.plan.For, "for", 10*time.Second, "how long to measure")
+	f.DurationVar(&b.plan.Warmup, "warmup", time.Second, "how long to emit before that")
+	f.BoolVar(&b.asJSON, "json", false, "print JSON")
+}
+
+// read puts the flags over the environment, and says what can't go together.
+func (b *benchmark) read(f *pflag.FlagSet) error {
+	env, err := smoke.FromEnv()
+	if err != nil {
+		return err
+	}
+	flags := b.node
+	b.node = env
+	for name, set := range map[string]func(){
+		"seeds":     func() { b.node.Seeds = flags.Seeds },
+		"address":   func() { b.node.Address = flags.Address },
+		"port":      func() { b.node.Port = flags.Port },
+		"min-peers": func() { b.node.MinPeers = flags.MinPeers },
+		"max-peers": func() { b.node.MaxPeers = flags.MaxPeers },
+	} {
+		if f.Changed(name) {
+			set()
+		}
+	}
+	if f.Changed("network") || env.Network == "" {
+		b.node.Network = flags.Network
+	}
+	if strings.Contains(b.node.Address, "/") {
+		if b.node.Address, err = smoke.LocalIP(b.node.Address); err != nil {
+			return err
+		}
+	}
+	isLocal := len(b.node.Seeds) == 0 && !b.serve
+	switch {
+	case !isLocal && f.Changed("nodes"):
+		return input("nodes", b.nodes, "given only without --seeds and --serve: it makes a network in this process")
+	case isLocal && (b.nodes < 2 || b.nodes > 1000):
+		return input("nodes", b.nodes, "2 to 1000")
+	case isLocal && f.Changed("address"), isLocal && f.Changed("port"):
+		return errors.New("--address and --port are for a network of several processes: give its --seeds too, or --serve")
+	}
+	if err := b.plan.Validate(); err != nil {
+		return err
+	}
+	return b.node.Validate()
+}
+
+func input(field string, value any, allowed string) error {
+	return &scenario.InputError{Field: field, Value: fmt.Sprint(value), Allowed: allowed}
+}
+
+// measure emits, from a node of a network in this process or of one outside.
+func (b *benchmark) measure(ctx context.Context, cmd *cobra.Command) error {
+	status := newStatus(cmd.ErrOrStderr())
+	defer status.clear()
+	b.logTo(status, logrus.ErrorLevel) // what nodes warn of, the result and the errors tell
+	var node *smoke.Node
+	var watch *gauge.Watch
+	if len(b.node.Seeds) == 0 {
+		status.say(fmt.Sprintf("starting %d nodes", b.nodes))
+		local, err := gauge.StartLocal(ctx, b.nodes, b.local)
+		if err != nil {
+			return err
+		}
+		defer b.end(cmd, local.Close)
+		node, watch = local.Nodes[0], local.Watch
+	} else {
+		node = smoke.CreateNode(b.node)
+		if err := node.Start(); err != nil {
+			return err
+		}
+		defer b.end(cmd, node.Stop)
+		status.say("looking for " + strings.Join(b.node.Seeds, ", "))
+		if err := gauge.Join(ctx, node, b.node, gauge.JoinWithin); err != nil {
+			return err
+		}
+	}
+	result, err := gauge.Measure(ctx, node, watch, b.plan, status.progress)
+	if err != nil {
+		return err
+	}
+	status.clear()
+	if err := b.print(cmd, result); err != nil {
+		return err
+	}
+	if !result.Good {
+		return errFailed
+	}
+	return nil
+}
+
+// end stops something. What it leaves undone is no part of the measurement.
+func (b *benchmark) end(cmd *cobra.Command, stop func() error) {
+	if err := stop(); err != nil {
+		fmt.Fprintf(cmd.ErrOrStderr(), "smoke: stop: %v\n", err)
+	}
+}
+
+// local is what one node of a network in this process is like.
+func (b *benchmark) local(int) smoke.Options {
+	o := b.node
+	o.Address, o.Listen, o.Advertise, o.Port = "", "", "", 0
+	return o
+}
+
+func (b *benchmark) print(cmd *cobra.Command, r *gauge.Result) error {
+	if !b.asJSON {
+		return r.WriteTable(cmd.OutOrStdout())
+	}
+	enc := json.NewEncoder(cmd.OutOrStdout())
+	enc.SetIndent("", "  ")
+	return enc.Encode(benchReport{Command: flagsGiven(cmd), Result: r})
+}
+
+// flagsGiven is what has to be typed to do the same again.
+func flagsGiven(cmd *cobra.Command) string {
+	words := []string{cmd.CommandPath()}
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		switch list, isList := f.Value.(pflag.SliceValue); {
+		case f.Name == "json":
+		case isList:
+			words = append(words, "--"+f.Name+" "+quote(strings.Join(list.GetSlice(), ",")))
+		default:
+			words = append(words, "--"+f.Name+" "+quote(f.Value.String()))
+		}
+	})
+	return strings.Join(words, " ")
+}
+
+// logTo makes the nodes log there from a level on, if the environment does not
+// say from which.
+func (b *benchmark) logTo(w io.Writer, level logrus.Level) {
+	if b.node.Logger != nil {
+		return
+	}
+	l := logrus.New()
+	l.SetOutput(w)
+	l.SetLevel(level)
+	b.node.Logger = l
+}
