@@ -78,8 +78,6 @@ func (s *stream) at(seq uint64) *Event {
 	return nil
 }
 
-func (s *stream) has(seq uint64) bool { return seq < s.next || s.at(seq) != nil }
-
 // unknown is the first run of events in [from, to) that were not received; it is
 // empty if there is none.
 func (s *stream) unknown(from, to uint64) (uint64, uint64) {
