@@ -1,0 +1,141 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/bench/internal/check"
+	"github.com/smokesignal-go/smokesignal/bench/internal/contest"
+)
+
+// steady sends on a schedule, the nodes in turn.
+func steady(ctx context.Context, c contest.Contestant, r *Result) error {
+	spec := r.Spec
+	warm := int(spec.Rate * spec.Warm.Seconds())
+	count := warm + int(spec.Rate*spec.For.Seconds())
+	times := newTimes(spec, count)
+	s, err := open(ctx, c, r, func(l *check.Ledger) { l.OnFirst = times.arrived })
+	if err != nil {
+		return err
+	}
+	err = s.pace(ctx, times, warm, count)
+	s.drain()
+	if err = errors.Join(err, s.close()); err != nil {
+		return err
+	}
+	times.note(r.Figures, warm, count)
+	return nil
+}
+
+// pace sends messages 0 to count-1, and measures from the one numbered warm on.
+func (s *stage) pace(ctx context.Context, times *times, warm, count int) error {
+	p := newPacer()
+	defer p.done()
+	times.start = p.start
+	var from moment
+	var finish func() error
+	var err error
+	for k := range count {
+		if k == warm {
+			if finish, err = s.spec.profile(); err != nil {
+				return err
+			}
+			if from, err = s.moment(); err != nil {
+				return err
+			}
+		}
+		due := time.Duration(float64(k) / s.spec.Rate * float64(time.Second))
+		p.until(due)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		times.late[k] = ticksOf(time.Since(p.start) - due)
+		sender := k % times.senders
+		if err := s.net.Emit(s.ledger.Next(sender, int64(due))); err != nil {
+			return fmt.Errorf("node %d: %w", sender, err)
+		}
+		s.ledger.Sent(sender)
+	}
+	to, err := s.moment()
+	if err != nil {
+		return err
+	}
+	s.note(from, to)
+	return finish()
+}
+
+// times holds when each message arrived at each node: everything, so that
+// nothing is rounded and the last delivery of a message is known.
+type times struct {
+	start   time.Time
+	n       int
+	senders int
+	late    []uint32        // how late each message was sent
+	after   []atomic.Uint32 // by message and node, after it was due; 0: never
+}
+
+// tick is the unit of what is kept: 32 bits of it are seven minutes.
+const tick = 100 * time.Nanosecond
+
+// ticksOf is at least 1.
+func ticksOf(d time.Duration) uint32 { return uint32(min(max(d/tick, 1), 1<<32-1)) }
+
+func newTimes(spec Spec, count int) *times {
+	senders := spec.Senders
+	if senders == 0 {
+		senders = spec.N
+	}
+	return &times{n: spec.N, senders: senders, late: make([]uint32, count), after: make([]atomic.Uint32, count*spec.N)}
+}
+
+// arrived is the ledger's OnFirst.
+func (t *times) arrived(to int, m check.Message) {
+	k := int(m.Seq)*t.senders + int(m.From)
+	t.after[k*t.n+to].Store(ticksOf(time.Since(t.start) - time.Duration(m.At)))
+}
+
+// note gives the percentiles of the messages from ≤ k < to.
+func (t *times) note(figures map[string]float64, from, to int) {
+	var every, last []uint32
+	for k := from; k < to; k++ {
+		latest, got := uint32(0), 0
+		for node := range t.n {
+			if v := t.after[k*t.n+node].Load(); v > 0 {
+				every = append(every, v)
+				latest = max(latest, v)
+				got++
+			}
+		}
+		if got == t.n-1 {
+			last = append(last, latest)
+		}
+	}
+	late := slices.Clone(t.late[from:to])
+	for _, set := range []struct {
+		name   string
+		values []uint32
+		share  float64
+	}{
+		{P50, every, 0.5}, {P99, every, 0.99}, {P999, every, 0.999}, {Max, every, 1},
+		{LastP50, last, 0.5}, {LastP99, last, 0.99}, {PacerP99, late, 0.99},
+	} {
+		if v, ok := percentile(set.values, set.share); ok {
+			figures[set.name] = v
+		}
+	}
+}
+
+// percentile gives the value in seconds that a share of the values does not
+// exceed. It sorts them.
+func percentile(values []uint32, share float64) (seconds float64, ok bool) {
+	if len(values) == 0 {
+		return 0, false
+	}
+	slices.Sort(values)
+	i := min(int(share*float64(len(values))), len(values)-1)
+	return (time.Duration(values[i]) * tick).Seconds(), true
+}
