@@ -6,7 +6,9 @@ import (
 	"strings"
 
 	"github.com/smokesignal-go/smokesignal/bench/internal/contest"
+	"github.com/smokesignal-go/smokesignal/bench/internal/contest/membernet"
 	"github.com/smokesignal-go/smokesignal/bench/internal/contest/natsnet"
+	"github.com/smokesignal-go/smokesignal/bench/internal/contest/redisnet"
 	"github.com/smokesignal-go/smokesignal/bench/internal/contest/smokenet"
 	"github.com/smokesignal-go/smokesignal/bench/internal/contest/tree"
 )
@@ -14,6 +16,7 @@ import (
 // contestants are all systems, in the order of the tables.
 var contestants = []contest.Contestant{
 	tree.Opaque, tree.Msgpack, smokenet.Raw, smokenet.Typed, natsnet.Single,
+	natsnet.Cluster, natsnet.Many, redisnet.PubSub, membernet.BestEffort, membernet.Queue,
 }
 
 // contestant finds one by its name.

@@ -23,6 +23,20 @@ var Single = contest.Contestant{
 	Open: func(ctx context.Context, c contest.Config) (contest.Net, error) { return open(ctx, c, 1) },
 }
 
+// Cluster is three servers, as one would run them.
+var Cluster = contest.Contestant{
+	Name: "nats-cluster", Is: "NATS, a cluster of three servers, a client for every node",
+	Open: func(ctx context.Context, c contest.Config) (contest.Net, error) { return open(ctx, c, min(3, c.N)) },
+}
+
+// Many is a server for every node, 32 at most: no node depends on another
+// machine's server, as in an overlay.
+var Many = contest.Contestant{
+	Name: "nats-cluster-32", Is: "NATS, a cluster of a server for every node, 32 at most",
+	Slow: true,
+	Open: func(ctx context.Context, c contest.Config) (contest.Net, error) { return open(ctx, c, min(32, c.N)) },
+}
+
 const subject = "bench"
 
 type broker struct {
