@@ -28,7 +28,7 @@ func command() *cobra.Command {
 		Use: "bench", Short: "compare Smokesignal with others", SilenceUsage: true, SilenceErrors: true,
 	}
 	root.AddCommand(childCommand())
-	for _, name := range []string{"flat", "steady", "form", "idle"} {
+	for _, name := range []string{"flat", "steady", "form", "idle", "stall"} {
 		root.AddCommand(workloadCommand(name))
 	}
 	return root
@@ -73,12 +73,12 @@ func planOne(workload string, o *options, changed func(string) bool) (cell, erro
 	}
 	full := map[string]times{
 		"flat": {5, time.Second, 2 * time.Second}, "steady": {3, time.Second, 5 * time.Second},
-		"form": {5, 0, time.Second}, "idle": {1, 10 * time.Second, 20 * time.Second},
+		"form": {5, 0, time.Second}, "idle": {1, 10 * time.Second, 20 * time.Second}, "stall": {1, time.Second, 20 * time.Second},
 	}[workload]
 	if o.quick {
 		full = map[string]times{
 			"flat": {2, 500 * time.Millisecond, time.Second}, "steady": {1, time.Second, 2 * time.Second},
-			"form": {2, 0, 200 * time.Millisecond}, "idle": {1, 5 * time.Second, 5 * time.Second},
+			"form": {2, 0, 200 * time.Millisecond}, "idle": {1, 5 * time.Second, 5 * time.Second}, "stall": {1, time.Second, 20 * time.Second},
 		}[workload]
 	}
 	c.Rounds, c.Spec.Warm, c.Spec.For = full.rounds, full.warm, full.span
@@ -91,7 +91,7 @@ func planOne(workload string, o *options, changed func(string) bool) (cell, erro
 	if changed("for") {
 		c.Spec.For = o.span
 	}
-	if workload == "steady" {
+	if workload == "steady" || workload == "stall" {
 		c.Spec.Rate = o.rate
 	}
 	c.Contestants = names()

@@ -66,9 +66,16 @@ type Datagrams interface {
 	BytesSent() uint64
 }
 
+// Linked is a Net of nodes with links, which can be lost.
+type Linked interface {
+	// LinksLost counts the ends of links that ended so far.
+	LinksLost() uint64
+}
+
 // Staller is a Net in which one node, the last one, can stop reading.
 type Staller interface {
-	// Stall makes the last node stop reading, for good.
+	// Stall makes the last node stop reading, for good. Nothing is emitted from
+	// it before or after.
 	Stall() error
 	// Out reports whether the others have let the stalled node go.
 	Out() bool

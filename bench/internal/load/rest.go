@@ -54,9 +54,9 @@ func (s *stage) rest(ctx context.Context, routines int, empty uint64) error {
 	}
 	f, n := s.result.Figures, float64(s.spec.N)
 	seconds := to.At.Sub(from.At).Seconds()
-	f[Load] = (to.CPU - from.CPU).Seconds() / seconds
+	f[Share] = (to.CPU - from.CPU).Seconds() / seconds
 	f[IdleBytes] = float64(to.Written-from.Written) / seconds / n
-	f[IdleRoutine] = float64(measure.Goroutines()-routines) / n
+	f[IdleGoroutines] = float64(measure.Goroutines()-routines) / n
 	f[IdleRSS] = float64(full-min(empty, full)) / n
 	return nil
 }

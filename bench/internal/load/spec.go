@@ -58,37 +58,42 @@ type Result struct {
 
 // Names of figures. Times are in seconds, sizes in bytes.
 const (
-	Rate        = "deliveriesPerSecond"
-	CPU         = "cpuSecondsPerMillion"  // deliveries; the sending and checking included
-	Bytes       = "bytesPerPayloadByte"   // written, for each byte delivered
-	PeakRSS     = "peakRSS"               // of the whole run
-	Goroutines  = "goroutines"            // at the end of the measuring
-	Form        = "formSeconds"           // from the first node's start
-	FormCPU     = "formCPUSeconds"        // spent on that
-	P50         = "p50"                   // latency of a delivery
-	P99         = "p99"                   //
-	P999        = "p999"                  //
-	Max         = "max"                   //
-	LastP50     = "lastP50"               // latency of the last delivery of a message
-	LastP99     = "lastP99"               //
-	PacerP99    = "pacerP99"              // how late we sent: the clock's part in latencies
-	Load        = "coreShare"             // processor time by time; 1 is one core
-	IdleBytes   = "bytesPerSecondAndNode" //
-	IdleRoutine = "goroutinesPerNode"     // beyond those of a process without nodes
-	IdleRSS     = "rssPerNode"            // likewise
-	Links       = "linksLostWhileForming" //
-	StallP99    = "p99WhileStalled"       // of the others
-	StallOut    = "secondsUntilOut"       // from the stall until nobody has the stalled one
-	StallRSS    = "rssGrowthWhileStalled" // beyond the peak before
-	CalmP99     = "p99BeforeStall"        //
-	Rise        = "p99RatioStalled"       //
+	Rate       = "deliveriesPerSecond"
+	CPU        = "cpuSecondsPerMillion" // deliveries; the sending and checking included
+	Bytes      = "bytesPerPayloadByte"  // written, for each byte delivered
+	Share      = "coreShare"            // processor time by time; 1 is one core
+	PeakRSS    = "peakRSS"              // of the whole run
+	Goroutines = "goroutines"           // at the end of the measuring
+
+	Form      = "formSeconds"           // from the first node's start
+	FormCPU   = "formCPUSeconds"        // spent on that
+	FormDrops = "linksLostWhileForming" // of systems that have links
+
+	P50      = "p50" // latency of a delivery
+	P99      = "p99"
+	P999     = "p999"
+	Max      = "max"
+	LastP50  = "lastP50"  // latency of the last delivery of a message
+	LastP99  = "lastP99"  //
+	PacerP99 = "pacerP99" // how late we sent: our own part in the latencies
+
+	IdleBytes      = "bytesPerSecondAndNode"
+	IdleGoroutines = "goroutinesPerNode" // beyond those of a process without nodes
+	IdleRSS        = "rssPerNode"        // likewise
+
+	CalmP99   = "p99BeforeStall"
+	StallP99  = "p99AfterStall"    // of the others, in the ten seconds after it
+	StallRise = "p99AfterByBefore" // how many times as long
+	StallOut  = "secondsUntilOut"  // from the stall until nobody holds the stalled one; absent: never
+	StallRSS  = "rssGrowthStalled" // the peak, beyond the peak before the stall
+	StallLost = "lostByOthers"     // deliveries
 )
 
 // Measure runs one measurement. What goes wrong is in the result.
 func Measure(ctx context.Context, c contest.Contestant, spec Spec) *Result {
 	r := &Result{Spec: spec, Figures: make(map[string]float64)}
 	workloads := map[string]func(context.Context, contest.Contestant, *Result) error{
-		"flat": flat, "steady": steady, "form": form, "idle": idle,
+		"flat": flat, "steady": steady, "form": form, "idle": idle, "stall": stall,
 	}
 	run, ok := workloads[spec.Workload]
 	if !ok {

@@ -57,6 +57,9 @@ func open(ctx context.Context, c contest.Contestant, r *Result, ready func(*chec
 	}
 	r.Figures[Form] = after.At.Sub(before.At).Seconds()
 	r.Figures[FormCPU] = (after.CPU - before.CPU).Seconds()
+	if l, ok := net.(contest.Linked); ok {
+		r.Figures[FormDrops] = float64(l.LinksLost())
+	}
 	return s, nil
 }
 
@@ -87,7 +90,7 @@ func (s *stage) note(from, to moment) {
 	seconds := to.At.Sub(from.At).Seconds()
 	cpu := (to.CPU - from.CPU).Seconds()
 	f[Rate] = deliveries / seconds
-	f[Load] = cpu / seconds
+	f[Share] = cpu / seconds
 	f[Goroutines] = float64(measure.Goroutines())
 	if deliveries > 0 {
 		f[CPU] = cpu / deliveries * 1e6

@@ -22,7 +22,7 @@ func steady(ctx context.Context, c contest.Contestant, r *Result) error {
 	if err != nil {
 		return err
 	}
-	err = s.pace(ctx, times, warm, count)
+	err = s.pace(ctx, times, warm, count, nil)
 	s.drain()
 	if err = errors.Join(err, s.close()); err != nil {
 		return err
@@ -32,7 +32,8 @@ func steady(ctx context.Context, c contest.Contestant, r *Result) error {
 }
 
 // pace sends messages 0 to count-1, and measures from the one numbered warm on.
-func (s *stage) pace(ctx context.Context, times *times, warm, count int) error {
+// It calls before, if there is one, before each.
+func (s *stage) pace(ctx context.Context, times *times, warm, count int, before func(k int) error) error {
 	p := newPacer()
 	defer p.done()
 	times.start = p.start
@@ -45,6 +46,11 @@ func (s *stage) pace(ctx context.Context, times *times, warm, count int) error {
 				return err
 			}
 			if from, err = s.moment(); err != nil {
+				return err
+			}
+		}
+		if before != nil {
+			if err := before(k); err != nil {
 				return err
 			}
 		}
@@ -69,13 +75,14 @@ func (s *stage) pace(ctx context.Context, times *times, warm, count int) error {
 }
 
 // times holds when each message arrived at each node: everything, so that
-// nothing is rounded and the last delivery of a message is known.
+// nothing is rounded, and the last delivery of a message is known.
 type times struct {
 	start   time.Time
-	n       int
+	n       int // nodes that count: the first ones
+	nodes   int
 	senders int
-	late    []uint32        // how late each message was sent
-	after   []atomic.Uint32 // by message and node, after it was due; 0: never
+	late    []uint32        // by message: how late it was sent
+	after   []atomic.Uint32 // by message and node: how long after it was due it came; 0: never
 }
 
 // tick is the unit of what is kept: 32 bits of it are seven minutes.
@@ -89,31 +96,22 @@ func newTimes(spec Spec, count int) *times {
 	if senders == 0 {
 		senders = spec.N
 	}
-	return &times{n: spec.N, senders: senders, late: make([]uint32, count), after: make([]atomic.Uint32, count*spec.N)}
+	return &times{
+		n: spec.N, nodes: spec.N, senders: senders,
+		late: make([]uint32, count), after: make([]atomic.Uint32, count*spec.N),
+	}
 }
 
 // arrived is the ledger's OnFirst.
 func (t *times) arrived(to int, m check.Message) {
 	k := int(m.Seq)*t.senders + int(m.From)
-	t.after[k*t.n+to].Store(ticksOf(time.Since(t.start) - time.Duration(m.At)))
+	t.after[k*t.nodes+to].Store(ticksOf(time.Since(t.start) - time.Duration(m.At)))
 }
 
 // note gives the percentiles of the messages from ≤ k < to.
 func (t *times) note(figures map[string]float64, from, to int) {
-	var every, last []uint32
-	for k := from; k < to; k++ {
-		latest, got := uint32(0), 0
-		for node := range t.n {
-			if v := t.after[k*t.n+node].Load(); v > 0 {
-				every = append(every, v)
-				latest = max(latest, v)
-				got++
-			}
-		}
-		if got == t.n-1 {
-			last = append(last, latest)
-		}
-	}
+	every, _ := t.latencies(from, to)
+	last := t.lasts(from, to)
 	late := slices.Clone(t.late[from:to])
 	for _, set := range []struct {
 		name   string
@@ -127,6 +125,38 @@ func (t *times) note(figures map[string]float64, from, to int) {
 			figures[set.name] = v
 		}
 	}
+}
+
+// latencies gives those of all deliveries, and how many did not happen.
+func (t *times) latencies(from, to int) (list []uint32, lost int) {
+	for k := from; k < to; k++ {
+		for node := range t.n {
+			if v := t.after[k*t.nodes+node].Load(); v > 0 {
+				list = append(list, v)
+			} else if node != k%t.senders {
+				lost++
+			}
+		}
+	}
+	return list, lost
+}
+
+// lasts gives the latency of the last delivery of each message that came
+// everywhere.
+func (t *times) lasts(from, to int) (list []uint32) {
+	for k := from; k < to; k++ {
+		latest, got := uint32(0), 0
+		for node := range t.n {
+			if v := t.after[k*t.nodes+node].Load(); v > 0 {
+				latest = max(latest, v)
+				got++
+			}
+		}
+		if got == t.n-1 {
+			list = append(list, latest)
+		}
+	}
+	return list
 }
 
 // percentile gives the value in seconds that a share of the values does not

@@ -37,6 +37,7 @@ type broker struct {
 	ended   atomic.Uint64  // subscriptions, before Close
 	failed  atomic.Uint64  // PUBLISHes
 	closing atomic.Bool
+	stalled net.Conn // nil before Stall
 }
 
 type client struct {
@@ -175,5 +176,8 @@ func (b *broker) Close() error {
 		c.redis.Close()
 	}
 	b.running.Wait()
+	if b.stalled != nil {
+		b.stalled.Close()
+	}
 	return b.server.stop()
 }

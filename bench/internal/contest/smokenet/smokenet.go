@@ -180,10 +180,13 @@ func unwrap(raw []byte) (body []byte, ok bool) {
 	return raw[6:], true
 }
 
-// Troubles are what an overlay at rest on one machine should not have.
+// LinksLost counts neighbours that went. Later, links are also swapped on
+// purpose.
+func (o *overlay) LinksLost() uint64 { return o.removed.Load() }
+
+// Troubles are what an overlay on one machine should not have.
 func (o *overlay) Troubles() map[string]uint64 {
 	return map[string]uint64{
-		"links lost":              o.removed.Load(),
 		"losses told by OnGap":    o.gaps.Load(),
 		"warnings and errors":     o.warnings.Load(),
 		"parts the overlay is in": uint64(o.components() - 1),
