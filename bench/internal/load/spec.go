@@ -34,6 +34,7 @@ type Spec struct {
 	Senders    int           `json:"senders,omitempty"` // nodes 0 to Senders-1 send; 0: all
 	Window     int           `json:"window,omitempty"`  // messages ahead of the slowest receiver, of all senders together; 0: no window
 	Rate       float64       `json:"rate,omitempty"`    // messages a second in all, for steady and stall
+	Prime      int           `json:"prime,omitempty"`   // messages of each sender sent before all else, for stall
 	Warm       time.Duration `json:"warm,omitempty"`    // before the measuring; for idle: after the forming
 	For        time.Duration `json:"for,omitempty"`     // the measuring
 	Round      int           `json:"round"`

@@ -19,6 +19,10 @@ const stallLook = 10 * time.Second
 
 // stall sends steadily, and lets the last node stop reading when spec.Warm is
 // over and a quarter of spec.For has passed. It neither sends nor counts.
+//
+// Before all that every sender sends spec.Prime messages as fast as it may: what
+// a system remembers of recent messages in any case is not to look like
+// something that it holds for the stalled one.
 func stall(ctx context.Context, c contest.Contestant, r *Result) error {
 	spec := r.Spec
 	spec.Senders = spec.N - 1
@@ -35,12 +39,13 @@ func stall(ctx context.Context, c contest.Contestant, r *Result) error {
 		return errors.Join(&contest.Missing{Why: "nothing in it can stall alone"}, s.close())
 	}
 	w := watch{staller: staller, stage: s}
-	err = s.pace(ctx, times, warm, count, func(k int) error {
+	err = s.prime(ctx)
+	err = errors.Join(err, s.pace(ctx, times, warm, count, func(k int) error {
 		if k != at {
 			return nil
 		}
 		return w.begin()
-	})
+	}))
 	err = errors.Join(err, w.end())
 	s.drain()
 	if err = errors.Join(err, s.close()); err != nil {
@@ -58,6 +63,19 @@ func stall(ctx context.Context, c contest.Contestant, r *Result) error {
 	r.Figures[CalmP99], r.Figures[StallP99], r.Figures[StallRise] = b, a, a/b
 	r.Figures[StallLost] = float64(lostBefore + lostAfter)
 	r.Lost, r.UnderWay = uint64(lostBefore+lostAfter), 0 // the stalled one hears nothing, and that is no loss
+	return nil
+}
+
+// prime sends until what is remembered is full.
+func (s *stage) prime(ctx context.Context) error {
+	for range s.spec.Prime {
+		for from := range s.spec.N - 1 {
+			if err := s.emit(ctx, from, -1); err != nil {
+				return err
+			}
+		}
+	}
+	s.drain()
 	return nil
 }
 

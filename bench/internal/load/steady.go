@@ -56,15 +56,10 @@ func (s *stage) pace(ctx context.Context, times *times, warm, count int, before 
 		}
 		due := time.Duration(float64(k) / s.spec.Rate * float64(time.Second))
 		p.until(due)
-		if err := ctx.Err(); err != nil {
+		times.late[k] = ticksOf(time.Since(p.start) - due)
+		if err := s.emit(ctx, k%times.senders, due); err != nil {
 			return err
 		}
-		times.late[k] = ticksOf(time.Since(p.start) - due)
-		sender := k % times.senders
-		if err := s.net.Emit(s.ledger.Next(sender, int64(due))); err != nil {
-			return fmt.Errorf("node %d: %w", sender, err)
-		}
-		s.ledger.Sent(sender)
 	}
 	to, err := s.moment()
 	if err != nil {
@@ -74,6 +69,18 @@ func (s *stage) pace(ctx context.Context, times *times, warm, count int, before 
 	return finish()
 }
 
+// emit sends one message that was due at a moment.
+func (s *stage) emit(ctx context.Context, from int, due time.Duration) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := s.net.Emit(s.ledger.Next(from, int64(due))); err != nil {
+		return fmt.Errorf("node %d: %w", from, err)
+	}
+	s.ledger.Sent(from)
+	return nil
+}
+
 // times holds when each message arrived at each node: everything, so that
 // nothing is rounded, and the last delivery of a message is known.
 type times struct {
@@ -81,6 +88,7 @@ type times struct {
 	n       int // nodes that count: the first ones
 	nodes   int
 	senders int
+	primed  int             // messages of each sender that do not count
 	late    []uint32        // by message: how late it was sent
 	after   []atomic.Uint32 // by message and node: how long after it was due it came; 0: never
 }
@@ -97,14 +105,17 @@ func newTimes(spec Spec, count int) *times {
 		senders = spec.N
 	}
 	return &times{
-		n: spec.N, nodes: spec.N, senders: senders,
+		n: spec.N, nodes: spec.N, senders: senders, primed: spec.Prime,
 		late: make([]uint32, count), after: make([]atomic.Uint32, count*spec.N),
 	}
 }
 
 // arrived is the ledger's OnFirst.
 func (t *times) arrived(to int, m check.Message) {
-	k := int(m.Seq)*t.senders + int(m.From)
+	if m.At < 0 {
+		return // a priming one
+	}
+	k := (int(m.Seq)-t.primed)*t.senders + int(m.From)
 	t.after[k*t.nodes+to].Store(ticksOf(time.Since(t.start) - time.Duration(m.At)))
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,7 +45,7 @@ type broker struct {
 	servers []*server.Server
 	clients []*nats.Conn
 	bufs    [][]byte
-	slow    *slowClient
+	slow    net.Conn // the stalled client; nil before Stall
 
 	dropped, closed atomic.Uint64
 }
@@ -107,8 +108,12 @@ func (b *broker) Troubles() map[string]uint64 {
 	for _, s := range b.servers {
 		slow += s.NumSlowConsumers()
 	}
+	closed := b.closed.Load()
+	if b.slow != nil {
+		closed-- // that was us
+	}
 	return map[string]uint64{
-		"clients closed":      b.closed.Load(),
+		"clients closed":      closed,
 		"subscription errors": b.dropped.Load(),
 		"slow consumers":      uint64(slow),
 	}
@@ -117,7 +122,7 @@ func (b *broker) Troubles() map[string]uint64 {
 // Close ends clients, then servers.
 func (b *broker) Close() error {
 	if b.slow != nil {
-		b.slow.conn.Close()
+		b.slow.Close()
 	}
 	for _, conn := range b.clients {
 		if conn != nil {

@@ -5,9 +5,6 @@ import (
 	"net"
 )
 
-// slowClient subscribes and then reads nothing any more.
-type slowClient struct{ conn net.Conn }
-
 // Stall adds a subscriber that stops reading. It stands for the last node,
 // whose own client is closed.
 func (b *broker) Stall() error {
@@ -17,7 +14,7 @@ func (b *broker) Stall() error {
 	if err != nil {
 		return fmt.Errorf("stalled client: %w", err)
 	}
-	b.slow = &slowClient{conn}
+	b.slow = conn
 	if _, err := fmt.Fprintf(conn, "CONNECT {\"verbose\":false,\"pedantic\":false,\"name\":\"stalled\"}\r\nSUB %s 1\r\n", subject); err != nil {
 		return fmt.Errorf("stalled client: %w", err)
 	}

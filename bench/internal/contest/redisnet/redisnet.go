@@ -159,7 +159,11 @@ func (b *broker) Processes() []int { return []int{b.server.cmd.Process.Pid} }
 
 // Troubles are subscriptions that Redis ended, and messages that it refused.
 func (b *broker) Troubles() map[string]uint64 {
-	return map[string]uint64{"subscriptions ended": b.ended.Load(), "PUBLISHes that failed": b.failed.Load()}
+	ended := b.ended.Load()
+	if b.stalled != nil && ended > 0 {
+		ended-- // that was us
+	}
+	return map[string]uint64{"subscriptions ended": ended, "PUBLISHes that failed": b.failed.Load()}
 }
 
 // Close ends the clients, then the server.

@@ -186,10 +186,14 @@ func (o *overlay) LinksLost() uint64 { return o.removed.Load() }
 
 // Troubles are what an overlay on one machine should not have.
 func (o *overlay) Troubles() map[string]uint64 {
+	parts := o.components()
+	if o.stall.isStalled() {
+		parts = max(parts-1, 1) // the stalled node may be apart
+	}
 	return map[string]uint64{
-		"losses told by OnGap":    o.gaps.Load(),
-		"warnings and errors":     o.warnings.Load(),
-		"parts the overlay is in": uint64(o.components() - 1),
+		"losses told by OnGap":   o.gaps.Load(),
+		"warnings and errors":    o.warnings.Load(),
+		"parts beyond the first": uint64(parts - 1),
 	}
 }
 

@@ -51,6 +51,8 @@ func (s *stallable) release() {
 	s.released = true
 }
 
+func (s *stallable) isStalled() bool { return s.gate() != nil }
+
 // gate is what a read waits for; nil: nothing.
 func (s *stallable) gate() chan struct{} {
 	s.mu.Lock()
