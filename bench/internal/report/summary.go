@@ -28,7 +28,8 @@ type Row struct {
 	Lost       uint64                        `json:"lost"`             // deliveries, all rounds
 	UnderWay   uint64                        `json:"underWay"`         // likewise
 	Due        uint64                        `json:"due"`              // likewise
-	Wrong      uint64                        `json:"wrong"`            // doubled, reordered or corrupt
+	Wrong      uint64                        `json:"wrong"`            // doubled or corrupt
+	Reordered  uint64                        `json:"reordered"`        // that came after a later one of the same sender
 	Troubles   map[string]uint64             `json:"troubles,omitempty"`
 	Missing    string                        `json:"missing,omitempty"`
 	Errors     []string                      `json:"errors,omitempty"`
@@ -99,7 +100,8 @@ func summarize(c cell, results []*load.Result) Row {
 		row.Lost += r.Lost
 		row.UnderWay += r.UnderWay
 		row.Due += r.Counts.Sent * uint64(r.Spec.N-1)
-		row.Wrong += r.Counts.Doubled + r.Counts.Reordered + r.Counts.Corrupt
+		row.Wrong += r.Counts.Doubled + r.Counts.Corrupt
+		row.Reordered += r.Counts.Reordered
 		for name, n := range r.Troubles {
 			row.Troubles[name] += n
 		}

@@ -66,6 +66,7 @@ var (
 		return fmt.Sprintf("%s (%s)", number(float64(r.Lost)), share(float64(r.Lost)/float64(r.Due)))
 	}}
 	wrong   = column{"wrong", func(r Row) string { return number(float64(r.Wrong)) }}
+	swapped = column{"reordered", func(r Row) string { return number(float64(r.Reordered)) }}
 	written = medianOf("bytes", load.Bytes, number)
 	rss     = medianOf("peak RSS", load.PeakRSS, size)
 )
@@ -75,14 +76,14 @@ var columns = map[string][]column{
 	"flat": {
 		medianOf("deliveries/s", load.Rate, number), spread(load.Rate, number),
 		ratio("× tree", "tree", load.Rate), ratio("× tree-msgpack", "tree-msgpack", load.Rate), ratio("× NATS", "nats", load.Rate),
-		lost, wrong, medianOf("CPU s/million", load.CPU, number), ratio("× tree", "tree", load.CPU),
+		lost, wrong, swapped, medianOf("CPU s/million", load.CPU, number), ratio("× tree", "tree", load.CPU),
 		written, rss, medianOf("goroutines", load.Goroutines, number), rounds,
 	},
 	"steady": {
 		medianOf("p50", load.P50, seconds), medianOf("p99", load.P99, seconds), medianOf("p99.9", load.P999, seconds), medianOf("max", load.Max, seconds),
 		ratio("p99 × tree", "tree", load.P99), ratio("p99 × NATS", "nats", load.P99),
 		medianOf("last p50", load.LastP50, seconds), medianOf("last p99", load.LastP99, seconds),
-		written, medianOf("of a core", load.Share, share), lost, wrong, rounds,
+		written, medianOf("of a core", load.Share, share), lost, wrong, swapped, rounds,
 	},
 	"form": {
 		medianOf("formed in", load.Form, seconds), spread(load.Form, seconds),

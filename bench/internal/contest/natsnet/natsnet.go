@@ -38,7 +38,10 @@ var Many = contest.Contestant{
 	Open: func(ctx context.Context, c contest.Config) (contest.Net, error) { return open(ctx, c, min(32, c.N)) },
 }
 
-const subject = "bench"
+const (
+	subject = "bench"
+	probes  = "probes" // see awaitInterest
+)
 
 type broker struct {
 	ledger  *check.Ledger
@@ -47,11 +50,13 @@ type broker struct {
 	bufs    [][]byte
 	slow    net.Conn // the stalled client; nil before Stall
 
+	probed []atomic.Bool // by server and client
+
 	dropped, closed atomic.Uint64
 }
 
 func open(ctx context.Context, c contest.Config, servers int) (contest.Net, error) {
-	b := &broker{ledger: c.Receive, bufs: make([][]byte, c.N), clients: make([]*nats.Conn, c.N)}
+	b := &broker{ledger: c.Receive, bufs: make([][]byte, c.N), clients: make([]*nats.Conn, c.N), probed: make([]atomic.Bool, servers*c.N)}
 	if err := b.form(ctx, servers); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
@@ -88,6 +93,11 @@ func (b *broker) connect(ctx context.Context, i int) error {
 	b.clients[i] = conn
 	if _, err := conn.Subscribe(subject, func(m *nats.Msg) { b.ledger.ReceiveBytes(i, m.Data) }); err != nil {
 		return fmt.Errorf("client %d: subscribe: %w", i, err)
+	}
+	if len(b.servers) > 1 {
+		if _, err := conn.Subscribe(probes, func(m *nats.Msg) { b.probed[int(m.Data[0])*len(b.clients)+i].Store(true) }); err != nil {
+			return fmt.Errorf("client %d: subscribe: %w", i, err)
+		}
 	}
 	if err := conn.FlushWithContext(ctx); err != nil {
 		return fmt.Errorf("client %d: flush: %w", i, err)

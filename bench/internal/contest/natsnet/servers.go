@@ -2,7 +2,6 @@ package natsnet
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"time"
@@ -10,10 +9,10 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// startServers starts servers that listen on free ports; more than one make a
-// full mesh of routes.
+// startServers starts servers that listen on free ports. More than one make a
+// full mesh of routes: they know the first one, and learn of each other there.
 func (b *broker) startServers(ctx context.Context, count int) error {
-	var routes []*url.URL // of the first server, from whom the others learn the rest
+	var routes []*url.URL
 	for i := range count {
 		opts := &server.Options{
 			ServerName: fmt.Sprintf("bench-%d", i),
@@ -30,24 +29,23 @@ func (b *broker) startServers(ctx context.Context, count int) error {
 		}
 		b.servers = append(b.servers, s)
 		s.Start()
+		if i > 0 {
+			continue
+		}
 		wait := 10 * time.Second
 		if until, ok := ctx.Deadline(); ok {
 			wait = time.Until(until)
 		}
 		if !s.ReadyForConnections(wait) {
-			return errors.New("a server does not get ready")
+			return fmt.Errorf("server %d is not ready after %v", i, wait)
 		}
-		if i == 0 && count > 1 {
+		if count > 1 {
 			routes = []*url.URL{{Scheme: "nats", Host: s.ClusterAddr().String()}}
 		}
 	}
-	if count == 1 {
-		return nil
-	}
-	return poll(ctx, "connect the servers", func() bool {
+	return poll(ctx, "wait for the servers", func() bool {
 		for _, s := range b.servers {
-			// Two servers may keep several routes, for which NumRoutes counts.
-			if s.NumRoutes() < count-1 {
+			if !s.ReadyForConnections(time.Millisecond) || s.NumRoutes() < count-1 {
 				return false
 			}
 		}
@@ -55,17 +53,27 @@ func (b *broker) startServers(ctx context.Context, count int) error {
 	})
 }
 
-// awaitInterest waits until every server knows of every subscription.
+// awaitInterest waits until every server knows of every subscription: what a
+// client of each server publishes on the subject of probes has come to all
+// clients. They subscribed to it last, and servers tell each other of
+// subscriptions in order.
 func (b *broker) awaitInterest(ctx context.Context) error {
 	if len(b.servers) == 1 {
 		return nil // each client has asked the server itself
 	}
 	return poll(ctx, "spread the subscriptions", func() bool {
-		for _, s := range b.servers {
-			if int(s.NumSubscriptions()) < len(b.clients) {
-				return false
+		all := true
+		for from := range b.servers { // its first client
+			missing := false
+			for to := range b.clients {
+				missing = missing || to != from && !b.probed[from*len(b.clients)+to].Load()
+			}
+			if missing {
+				all = false
+				// An error shows as a probe that never comes.
+				_ = b.clients[from].Publish(probes, []byte{byte(from)})
 			}
 		}
-		return true
+		return all
 	})
 }
