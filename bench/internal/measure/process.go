@@ -107,9 +107,6 @@ func memory(key string, others []int) (sum uint64, err error) {
 	return sum, nil
 }
 
-// ForgetPeak makes PeakRSS begin again with what is held now.
-func ForgetPeak() error { return os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) }
-
 // Goroutines is how many there are.
 func Goroutines() int { return runtime.NumGoroutine() }
 

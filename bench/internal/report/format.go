@@ -31,6 +31,14 @@ func number(x float64) string {
 	return fmt.Sprintf("%.3f", x)
 }
 
+// count writes a whole number: all of it, unless it is large.
+func count(x float64) string {
+	if math.Abs(x) < 10_000 {
+		return fmt.Sprintf("%.0f", x)
+	}
+	return number(x)
+}
+
 // seconds writes a time in the unit that fits.
 func seconds(x float64) string {
 	if x < 0.9995 {

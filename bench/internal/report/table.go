@@ -61,12 +61,12 @@ var (
 	rounds = column{"rounds", func(r Row) string { return fmt.Sprint(r.Rounds) }}
 	lost   = column{"lost", func(r Row) string {
 		if r.Lost == 0 || r.Due == 0 {
-			return number(float64(r.Lost))
+			return count(float64(r.Lost))
 		}
-		return fmt.Sprintf("%s (%s)", number(float64(r.Lost)), share(float64(r.Lost)/float64(r.Due)))
+		return fmt.Sprintf("%s (%s)", count(float64(r.Lost)), share(float64(r.Lost)/float64(r.Due)))
 	}}
-	wrong   = column{"wrong", func(r Row) string { return number(float64(r.Wrong)) }}
-	swapped = column{"reordered", func(r Row) string { return number(float64(r.Reordered)) }}
+	wrong   = column{"wrong", func(r Row) string { return count(float64(r.Wrong)) }}
+	swapped = column{"reordered", func(r Row) string { return count(float64(r.Reordered)) }}
 	written = medianOf("bytes", load.Bytes, number)
 	rss     = medianOf("peak RSS", load.PeakRSS, size)
 )
@@ -77,7 +77,7 @@ var columns = map[string][]column{
 		medianOf("deliveries/s", load.Rate, number), spread(load.Rate, number),
 		ratio("× tree", "tree", load.Rate), ratio("× tree-msgpack", "tree-msgpack", load.Rate), ratio("× NATS", "nats", load.Rate),
 		lost, wrong, swapped, medianOf("CPU s/million", load.CPU, number), ratio("× tree", "tree", load.CPU),
-		written, rss, medianOf("goroutines", load.Goroutines, number), rounds,
+		written, rss, medianOf("goroutines", load.Goroutines, count), rounds,
 	},
 	"steady": {
 		medianOf("p50", load.P50, seconds), medianOf("p99", load.P99, seconds), medianOf("p99.9", load.P999, seconds), medianOf("max", load.Max, seconds),
@@ -87,7 +87,7 @@ var columns = map[string][]column{
 	},
 	"form": {
 		medianOf("formed in", load.Form, seconds), spread(load.Form, seconds),
-		medianOf("CPU", load.FormCPU, seconds), medianOf("links lost", load.FormDrops, number), rss, rounds,
+		medianOf("CPU", load.FormCPU, seconds), medianOf("links lost", load.FormDrops, count), rss, rounds,
 	},
 	"idle": {
 		medianOf("of a core", load.Share, share), medianOf("B/s a node", load.IdleBytes, number),
@@ -99,9 +99,9 @@ var columns = map[string][]column{
 			if s, ok := r.Figures[load.StallOut]; ok {
 				return seconds(s.Median)
 			}
-			return "not within 15 s"
+			return "not within the 12 s"
 		}},
-		medianOf("RSS growth", load.StallRSS, size), medianOf("lost by others", load.StallLost, number), rounds,
+		medianOf("RSS growth", load.StallRSS, size), medianOf("lost by others", load.StallLost, count), rounds,
 	},
 }
 
@@ -176,7 +176,7 @@ func notes(r Row) (list []string) {
 		list = append(list, name+" FAILED: "+e)
 	}
 	if r.UnderWay > 0 {
-		list = append(list, fmt.Sprintf("%s: %s deliveries were still under way ten seconds after the end", name, number(float64(r.UnderWay))))
+		list = append(list, fmt.Sprintf("%s: %s deliveries were still under way ten seconds after the end", name, count(float64(r.UnderWay))))
 	}
 	for _, trouble := range slices.Sorted(maps.Keys(r.Troubles)) {
 		list = append(list, fmt.Sprintf("%s: %s: %d", name, trouble, r.Troubles[trouble]))
