@@ -12,7 +12,7 @@ BENCH    ?=
 SYSTEMS  := linux/amd64 linux/arm64 darwin/arm64 windows/amd64
 
 # Packages that start goroutines: their tests look for leaked ones.
-CONCURRENT = $(shell grep -rl --include='*_test.go' 'goleak\.Verify' . | xargs -n 1 dirname | sort -u)
+CONCURRENT = $(shell grep -rl --include='*_test.go' --exclude-dir=bench 'goleak\.Verify' . | xargs -n 1 dirname | sort -u)
 
 .PHONY: help run demo test race proof real bench bench-quick lint lint-bench test-bench fmt fuzz
 
@@ -35,6 +35,7 @@ test: ## vet, all tests, and those with goroutines again under the race detector
 
 race: ## all tests under the race detector
 	$(GO) test -race -timeout $(TIMEOUT) ./...
+	$(GO) test -C bench -race -timeout $(TIMEOUT) ./...
 
 proof: ## run all measurements of docs/proof.md: an hour
 	@mkdir -p bin
@@ -68,17 +69,15 @@ lint: ## format, vet, staticcheck, go.mod, and builds for other systems
 	$(GO) mod tidy -diff
 	@$(MAKE) --no-print-directory lint-bench
 
-# The bench is a module of its own, with dependencies of its own. Where these
-# can't be had, the rest is worth checking all the same.
-BENCH_MODULES = { cd bench && $(GO) mod download; } || { echo "!! the modules that bench/ needs can't be downloaded: bench/ is NOT checked"; exit 0; }
+# bench/ is a module of its own, with dependencies of its own. Where these can't
+# be had, the rest is worth checking all the same.
+BENCH_MODULES = cd bench && $(GO) mod download || { echo "!! the modules of bench/ can't be downloaded: bench/ is NOT checked"; exit 0; }
 
-lint-bench: ## lint for the comparison in bench/
-	@$(BENCH_MODULES); set -ex; \
-	$(GO) vet ./...; $(GO) tool staticcheck ./...; $(GO) mod tidy -diff
+lint-bench: ## lint, for the comparison in bench/
+	@$(BENCH_MODULES); set -ex; $(GO) vet ./...; $(GO) tool staticcheck ./...; $(GO) mod tidy -diff
 
-test-bench: ## test for the comparison in bench/: all contestants in small
-	@$(BENCH_MODULES); set -ex; \
-	$(GO) test -timeout $(TIMEOUT) ./...
+test-bench: ## test, for the comparison in bench/: all contestants, in small
+	@$(BENCH_MODULES); set -ex; $(GO) test -timeout $(TIMEOUT) ./...
 
 fuzz: ## run each fuzz target for FUZZTIME (30s)
 	@set -e; found=$$(grep -rn --include='*_test.go' -o '^func Fuzz[A-Za-z0-9_]*' . | grep -v '/testdata/' | sort); \
@@ -86,5 +85,5 @@ fuzz: ## run each fuzz target for FUZZTIME (30s)
 	echo "$$found" | while IFS=: read -r file _ func; do \
 		target=$${func#func }; \
 		echo "== $$target in $$(dirname "$$file") for $(FUZZTIME)"; \
-		$(GO) test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) "$$(dirname "$$file")"; \
+		$(GO) test -C "$$(dirname "$$file")" -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) .; \
 	done

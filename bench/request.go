@@ -36,7 +36,7 @@ const window = 1024
 
 // requestOf is a workload as it is measured when no flag says otherwise.
 func requestOf(workload string, quick bool) request {
-	r := request{workload: workload, ns: []int{100}, sizes: []int{128}, senders: 1, rounds: 5, slowRounds: 5}
+	r := request{workload: workload, ns: []int{100}, sizes: []int{128}, senders: 1, rounds: 5, slowRounds: 2}
 	switch workload {
 	case "flat":
 		r.title = "Deliveries a second, flat out"
@@ -48,7 +48,7 @@ func requestOf(workload string, quick bool) request {
 		r.warm, r.span = time.Second, 2*time.Second
 	case "form":
 		r.title = "From nothing to a connected network"
-		r.rounds, r.slowRounds = 3, 1
+		r.rounds, r.slowRounds = 2, 1
 		r.span = 200 * time.Millisecond
 	case "idle":
 		r.title = "A network that says nothing"
@@ -175,13 +175,13 @@ func plan(quick bool) []request {
 		idle.only = main5
 		return []request{flat, slow, idle}
 	}
-	all.senders, all.rounds = 0, 2
+	all.senders, all.rounds = 0, 1
 	all.title = "Deliveries a second, flat out, all nodes send"
 	all.only = main5
 	sizes := requestOf("flat", false)
 	sizes.ns, sizes.sizes = []int{8, 32, 100}, []int{128, 1024, 64 << 10}
-	sizes.rounds, sizes.span, sizes.only = 3, 400*time.Millisecond, main5
+	sizes.rounds, sizes.span, sizes.only = 3, 300*time.Millisecond, main5
 	sizes.title = "Deliveries a second, flat out, by nodes and size"
-	fast.rate, fast.only = 1000, main5
+	fast.rate, fast.rounds, fast.only = 1000, 2, main5
 	return []request{flat, all, sizes, slow, fast, form, idle, requestOf("stall", false)}
 }

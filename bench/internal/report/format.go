@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"strings"
 )
 
 // number writes with three digits that mean something, and a letter for
@@ -58,6 +59,25 @@ func size(x float64) string {
 		return fmt.Sprintf("%.3g kB", x/1e3)
 	}
 	return fmt.Sprintf("%.3g B", x)
+}
+
+// short leaves zeros behind the point out, for axes.
+func short(format func(float64) string) func(float64) string {
+	return func(x float64) string {
+		value, unit, _ := strings.Cut(format(x), " ")
+		if strings.Contains(value, ".") {
+			value = strings.TrimRight(strings.TrimRight(value, "0"), ".")
+		}
+		return strings.TrimSpace(value + " " + unit)
+	}
+}
+
+// bytesText names a size of messages.
+func bytesText(n int) string {
+	if n >= 1<<10 && n%(1<<10) == 0 {
+		return fmt.Sprintf("%d KiB", n>>10)
+	}
+	return fmt.Sprintf("%d bytes", n)
 }
 
 // share writes a part of one.

@@ -31,11 +31,7 @@ func (r Report) WritePage(path string) error {
 	}
 	for _, s := range r.Sections {
 		body := s.Table().Markdown() + "\n`" + s.Command + "`, on " + r.Machine + "\n"
-		plot, err := s.plot()
-		if err != nil {
-			return fmt.Errorf("plot %s: %w", s.ID, err)
-		}
-		if plot != nil {
+		if plot := s.plot(); plot != nil {
 			name := s.ID + ".svg"
 			if err := os.WriteFile(filepath.Join(dir, name), plot, 0o644); err != nil {
 				return err

@@ -1,30 +1,26 @@
 package report
 
 import (
-	"bytes"
+	"cmp"
 	"fmt"
-	"image/color"
+	"math"
 	"slices"
-
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgsvg"
 
 	"github.com/smokesignal-go/smokesignal/bench/internal/load"
 )
 
-// colours of contestants: ours warm, the ideals grey, others cold.
-var colours = map[string]color.RGBA{
-	"tree": {0x40, 0x40, 0x40, 0xff}, "tree-msgpack": {0x99, 0x99, 0x99, 0xff},
-	"smoke": {0xd6, 0x27, 0x28, 0xff}, "smoke-typed": {0xff, 0x7f, 0x0e, 0xff},
-	"nats": {0x1f, 0x77, 0xb4, 0xff}, "nats-cluster": {0x17, 0xbe, 0xcf, 0xff}, "nats-cluster-32": {0x9e, 0xda, 0xe5, 0xff},
-	"redis": {0x2c, 0xa0, 0x2c, 0xff}, "memberlist": {0x94, 0x67, 0xbd, 0xff}, "memberlist-queue": {0xc5, 0xb0, 0xd5, 0xff},
-}
+// What all plots have in common, in pixels.
+const (
+	plotWidth = 760.0
+	nameWidth = 190.0 // for the names on the left
+	endWidth  = 90.0  // for figures on the right
+	rowHeight = 26.0
+	headSpace = 44.0 // for the title
+	footSpace = 52.0 // for the axis
+)
 
 // plot draws a section; nil where there is nothing to draw.
-func (s *Section) plot() ([]byte, error) {
+func (s *Section) plot() []byte {
 	switch {
 	case s.Grid:
 		return s.plotScale()
@@ -33,216 +29,149 @@ func (s *Section) plot() ([]byte, error) {
 	case s.Workload == "steady":
 		return s.plotLatencies()
 	}
-	return nil, nil
+	return nil
 }
 
-func svg(p *plot.Plot, height vg.Length) ([]byte, error) {
-	canvas := vgsvg.New(18*vg.Centimeter, height)
-	p.Draw(draw.Crop(draw.New(canvas), 3*vg.Millimeter, -5*vg.Millimeter, 2*vg.Millimeter, -2*vg.Millimeter))
-	var b bytes.Buffer
-	if _, err := canvas.WriteTo(&b); err != nil {
-		return nil, err
-	}
-	return b.Bytes(), nil
-}
-
-// rated are the rows that have a figure, best first.
-func (s *Section) rated(name string, least bool) (rows []Row) {
+// sorted are the rows that have a figure, the least first.
+func (s *Section) sorted(name string) (rows []Row) {
 	for _, r := range s.Rows {
 		if r.Figures[name].Median > 0 {
 			rows = append(rows, r)
 		}
 	}
-	slices.SortStableFunc(rows, func(a, b Row) int {
-		x, y := a.Figures[name].Median, b.Figures[name].Median
-		if least {
-			x, y = y, x
-		}
-		switch {
-		case x > y:
-			return -1
-		case x < y:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(rows, func(a, b Row) int { return cmp.Compare(a.Figures[name].Median, b.Figures[name].Median) })
 	return rows
 }
 
-// decades gives an axis that begins and ends with a power of ten, and text for
-// each.
-func decades(axis *plot.Axis, least, most float64, format func(float64) string) {
-	lo, hi := 1e-7, 1e-7
-	for lo*10 <= least {
-		lo *= 10
+// rowsOf begins a drawing with a row for each contestant and a logarithmic axis
+// below. Each calls draw for every row with the middle of it.
+func (s *Section) rowsOf(rows []Row, least, most float64, format func(float64) string, legend string, draw func(d *drawing, x logAxis, y float64, r Row)) []byte {
+	d := &drawing{width: plotWidth, height: headSpace + rowHeight*float64(len(rows)) + footSpace}
+	x := newLogAxis(least, most, nameWidth, plotWidth-endWidth)
+	bottom := d.height - footSpace
+	d.text(plotWidth/2, 24, middle, 16, fmt.Sprintf("%s: %d nodes, %s", s.Title, rows[0].N, bytesText(rows[0].Size)))
+	for _, v := range x.decades() {
+		d.line(x.at(v), headSpace-4, x.at(v), bottom, 1, faint)
+		d.text(x.at(v), bottom+16, middle, 12, format(v))
 	}
-	for hi < most {
-		hi *= 10
-	}
-	axis.Min, axis.Max = lo, hi
-	axis.Scale = plot.LogScale{}
-	var ticks plot.ConstantTicks
-	for v := lo; v <= hi*1.01; v *= 10 {
-		ticks = append(ticks, plot.Tick{Value: v, Label: format(v)})
-		for k := 2.0; k < 10 && v < hi*0.99; k++ {
-			ticks = append(ticks, plot.Tick{Value: k * v})
-		}
-	}
-	axis.Tick.Marker = ticks
-}
-
-// plotRates draws a bar for each system, on a logarithmic scale.
-func (s *Section) plotRates() ([]byte, error) {
-	rows := s.rated(load.Rate, false)
-	if len(rows) == 0 {
-		return nil, nil
-	}
-	slices.Reverse(rows) // the best on top
-	p := plot.New()
-	p.Title.Text = fmt.Sprintf("%s: %d nodes, %d bytes", s.Title, rows[0].N, rows[0].Size)
-	p.X.Label.Text = "deliveries a second, logarithmic; the line is from the slowest to the fastest round"
-	least, most := rows[0].Figures[load.Rate].Min, rows[len(rows)-1].Figures[load.Rate].Max
-	decades(&p.X, least, most, number)
-	var names []string
 	for i, r := range rows {
-		f, y := r.Figures[load.Rate], float64(i)
-		if err := box(p, p.X.Min, f.Median, y, colours[r.Contestant]); err != nil {
-			return nil, err
-		}
-		rounds, err := plotter.NewLine(plotter.XYs{{X: f.Min, Y: y}, {X: f.Max, Y: y}})
-		if err != nil {
-			return nil, err
-		}
-		rounds.Width = vg.Points(1)
-		p.Add(rounds)
-		names = append(names, r.Label())
+		y := headSpace + rowHeight*(float64(i)+0.5)
+		d.text(nameWidth-8, y+4, right, 13, r.Label())
+		draw(d, x, y, r)
 	}
-	p.Y.Min, p.Y.Max = -0.6, float64(len(rows))-0.4
-	nameAxis(&p.Y, names)
-	return svg(p, vg.Length(3+len(rows))*0.85*vg.Centimeter)
+	d.text(plotWidth/2, d.height-12, middle, 12, legend)
+	return d.svg()
 }
 
-// box is one bar, from x = from to x = to around y.
-func box(p *plot.Plot, from, to, y float64, c color.Color) error {
-	const half = 0.32
-	b, err := plotter.NewPolygon(plotter.XYs{{X: from, Y: y - half}, {X: to, Y: y - half}, {X: to, Y: y + half}, {X: from, Y: y + half}})
-	if err != nil {
-		return err
+// plotRates draws a bar for each system, the best on top.
+func (s *Section) plotRates() []byte {
+	rows := s.sorted(load.Rate)
+	if len(rows) == 0 {
+		return nil
 	}
-	b.Color, b.LineStyle.Width = c, 0
-	p.Add(b)
-	return nil
+	slices.Reverse(rows)
+	least, most := math.Inf(1), 0.0
+	for _, r := range rows {
+		f := r.Figures[load.Rate]
+		least, most = min(least, f.Min), max(most, f.Max)
+	}
+	return s.rowsOf(rows, max(least, 1), most, short(number),
+		"deliveries a second, logarithmic; bar and number: median, line: from the slowest round to the fastest",
+		func(d *drawing, x logAxis, y float64, r Row) {
+			f := r.Figures[load.Rate]
+			d.rect(x.from, y-8, x.at(f.Median)-x.from, 16, colours[r.Contestant])
+			d.line(x.at(max(f.Min, 1)), y, x.at(f.Max), y, 2, "#000000")
+			d.text(max(x.at(f.Max), x.at(f.Median))+6, y+4, left, 12, number(f.Median))
+		})
 }
 
-func nameAxis(axis *plot.Axis, names []string) {
-	var ticks plot.ConstantTicks
-	for i, name := range names {
-		ticks = append(ticks, plot.Tick{Value: float64(i), Label: name})
+// plotLatencies draws the distribution of each system, the quickest on top.
+func (s *Section) plotLatencies() []byte {
+	rows := s.sorted(load.P99)
+	if len(rows) == 0 {
+		return nil
 	}
-	axis.Tick.Marker = ticks
-	axis.Tick.Length = 0
-	axis.LineStyle.Width = 0
+	least, most := math.Inf(1), 0.0
+	for _, r := range rows {
+		least, most = min(least, r.Figures[load.P50].Median), max(most, r.Figures[load.Max].Median)
+	}
+	return s.rowsOf(rows, least, most, short(seconds),
+		"latency of a delivery, logarithmic; bar: p50 to p99, number: p99, stroke: p99.9, dot: the longest",
+		func(d *drawing, x logAxis, y float64, r Row) {
+			at := func(name string) float64 { return x.at(r.Figures[name].Median) }
+			colour := colours[r.Contestant]
+			d.rect(at(load.P50), y-8, at(load.P99)-at(load.P50), 16, colour)
+			d.line(at(load.P99), y, at(load.Max), y, 2, colour)
+			d.line(at(load.P999), y-7, at(load.P999), y+7, 2, colour)
+			d.circle(at(load.Max), y, 4, colour)
+			d.text(at(load.Max)+8, y+4, left, 12, seconds(r.Figures[load.P99].Median))
+		})
 }
 
-// plotScale draws deliveries by nodes for the smallest messages.
-func (s *Section) plotScale() ([]byte, error) {
-	smallest := 0
+// plotScale draws deliveries by nodes, for the smallest messages.
+func (s *Section) plotScale() []byte {
+	type point struct{ n, rate float64 }
+	lines := make(map[string][]point)
+	var names []string
+	var ns []float64
+	least, most, smallest := math.Inf(1), 0.0, math.MaxInt
 	for _, r := range s.Rows {
-		if smallest == 0 || r.Size < smallest {
-			smallest = r.Size
-		}
+		smallest = min(smallest, r.Size)
 	}
-	p := plot.New()
-	p.Title.Text = fmt.Sprintf("Deliveries a second, flat out, messages of %d bytes", smallest)
-	p.X.Label.Text, p.Y.Label.Text = "nodes", "deliveries a second, logarithmic"
-	points := make(map[string]plotter.XYs)
-	var order []string
-	least, most, last := 0.0, 0.0, 0.0
-	ticks := map[int]bool{}
 	for _, r := range s.Rows {
 		rate := r.Figures[load.Rate].Median
 		if r.Size != smallest || r.Window > 0 || rate == 0 {
 			continue
 		}
-		if points[r.Contestant] == nil {
-			order = append(order, r.Contestant)
+		if lines[r.Contestant] == nil {
+			names = append(names, r.Contestant)
 		}
-		points[r.Contestant] = append(points[r.Contestant], plotter.XY{X: float64(r.N), Y: rate})
-		if least == 0 || rate < least {
-			least = rate
+		lines[r.Contestant] = append(lines[r.Contestant], point{float64(r.N), rate})
+		if !slices.Contains(ns, float64(r.N)) {
+			ns = append(ns, float64(r.N))
 		}
-		most, last = max(most, rate), max(last, float64(r.N))
-		ticks[r.N] = true
+		least, most = min(least, rate), max(most, rate)
 	}
-	if len(order) == 0 {
-		return nil, nil
+	if len(names) == 0 {
+		return nil
 	}
-	decades(&p.Y, least, most, number)
-	var marks plot.ConstantTicks
-	for n := range ticks {
-		marks = append(marks, plot.Tick{Value: float64(n), Label: fmt.Sprint(n)})
-	}
-	slices.SortFunc(marks, func(a, b plot.Tick) int { return int(a.Value - b.Value) })
-	p.X.Tick.Marker = marks
-	p.X.Min, p.X.Max = 0, last*1.02
-	p.Add(plotter.NewGrid())
-	for _, name := range order {
-		line, dots, err := plotter.NewLinePoints(points[name])
-		if err != nil {
-			return nil, err
+	const from, to, top = 80.0, plotWidth - 150, headSpace
+	d := &drawing{width: plotWidth, height: 400}
+	bottom := d.height - footSpace
+	y := newLogAxis(least, most, bottom, top)
+	across := func(n float64) float64 { // logarithmic too: 8, 32 and 100 lie about evenly
+		first, last := slices.Min(ns), slices.Max(ns)
+		if first == last {
+			return (from + to) / 2
 		}
-		line.Color, dots.Color = colours[name], colours[name]
-		line.Width, dots.Shape, dots.Radius = vg.Points(1.5), draw.CircleGlyph{}, vg.Points(2.5)
-		p.Add(line, dots)
-		p.Legend.Add(name, line, dots)
+		return from + 20 + math.Log(n/first)/math.Log(last/first)*(to-from-40)
 	}
-	p.X.Max = last * 1.35 // room for the legend
-	p.Legend.Top = true
-	return svg(p, 10*vg.Centimeter)
-}
-
-// plotLatencies draws each system's p50, p99, p99.9 and max on one line.
-func (s *Section) plotLatencies() ([]byte, error) {
-	rows := s.rated(load.P99, true)
-	if len(rows) == 0 {
-		return nil, nil
+	d.text(plotWidth/2, 24, middle, 16, "Deliveries a second, flat out, by nodes: messages of "+bytesText(smallest))
+	for _, v := range y.decades() {
+		d.line(from, y.at(v), to, y.at(v), 1, faint)
+		d.text(from-8, y.at(v)+4, right, 12, short(number)(v))
 	}
-	slices.Reverse(rows) // the quickest on top
-	p := plot.New()
-	p.Title.Text = fmt.Sprintf("%s: %d nodes, %d bytes", s.Title, rows[0].N, rows[0].Size)
-	p.X.Label.Text = "p50 – p99 (bar), p99.9 (tick), max (circle) of the deliveries' latencies, logarithmic"
-	least, most := rows[0].Figures[load.P50].Median, 0.0
-	var names []string
-	for _, r := range rows {
-		least, most = min(least, r.Figures[load.P50].Median), max(most, r.Figures[load.Max].Median)
+	for _, n := range ns {
+		d.line(across(n), top, across(n), bottom, 1, faint)
+		d.text(across(n), bottom+16, middle, 12, fmt.Sprint(n))
 	}
-	decades(&p.X, least, most, seconds)
-	for i, r := range rows {
-		at := func(name string) float64 { return r.Figures[name].Median }
-		y, c := float64(i), colours[r.Contestant]
-		if err := box(p, at(load.P50), at(load.P99), y, c); err != nil {
-			return nil, err
-		}
-		for _, l := range []plotter.XYs{
-			{{X: at(load.P99), Y: y}, {X: at(load.Max), Y: y}},
-			{{X: at(load.P999), Y: y - 0.25}, {X: at(load.P999), Y: y + 0.25}},
-		} {
-			line, err := plotter.NewLine(l)
-			if err != nil {
-				return nil, err
+	d.text((from+to)/2, d.height-12, middle, 12, "nodes; both axes are logarithmic")
+	// Names stand at the ends of their lines, and keep clear of each other.
+	end := func(name string) float64 { return y.at(lines[name][len(lines[name])-1].rate) }
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(end(a), end(b)) })
+	free := 0.0
+	for _, name := range names {
+		points := lines[name]
+		for i, p := range points {
+			d.circle(across(p.n), y.at(p.rate), 4, colours[name])
+			if i > 0 {
+				d.line(across(points[i-1].n), y.at(points[i-1].rate), across(p.n), y.at(p.rate), 2, colours[name])
 			}
-			line.Color, line.Width = c, vg.Points(1.5)
-			p.Add(line)
 		}
-		dot, err := plotter.NewScatter(plotter.XYs{{X: at(load.Max), Y: y}})
-		if err != nil {
-			return nil, err
-		}
-		dot.Color, dot.Shape, dot.Radius = c, draw.CircleGlyph{}, vg.Points(3)
-		p.Add(dot)
-		names = append(names, r.Label())
+		at := max(end(name)+4, free)
+		free = at + 16
+		d.rect(to+6, at-9, 10, 10, colours[name])
+		d.text(to+22, at, left, 13, name)
 	}
-	p.Y.Min, p.Y.Max = -0.6, float64(len(rows))-0.4
-	nameAxis(&p.Y, names)
-	return svg(p, vg.Length(3+len(rows))*0.85*vg.Centimeter)
+	return d.svg()
 }
