@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	formWithin  = 60 * time.Second // a network that is not formed then never is
+	formWithin  = 30 * time.Second // a network that is not formed then never is
 	drainWithin = 10 * time.Second
 	drainCalm   = time.Second // nothing has moved for so long: what is not here is lost
 )

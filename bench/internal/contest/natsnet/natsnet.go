@@ -147,8 +147,8 @@ func (b *broker) Close() error {
 }
 
 // poll asks again and again until done says true.
-func poll(ctx context.Context, what string, done func() bool) error {
-	look := time.NewTicker(time.Millisecond)
+func poll(ctx context.Context, every time.Duration, what string, done func() bool) error {
+	look := time.NewTicker(every)
 	defer look.Stop()
 	for !done() {
 		select {
