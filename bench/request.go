@@ -42,7 +42,7 @@ func requestOf(workload string, quick bool) request {
 		r.title = "Deliveries a second, flat out"
 		r.warm, r.span = 500*time.Millisecond, time.Second
 	case "steady":
-		r.title = "Latency at a steady rate, all nodes in turn"
+		r.title = "Latency at a steady rate, the nodes in turn"
 		r.senders, r.rate = 0, 100
 		r.rounds, r.slowRounds = 3, 1
 		r.warm, r.span = time.Second, 2*time.Second
@@ -138,8 +138,12 @@ func (r request) contestants() (list []contest.Contestant, err error) {
 
 // section is the empty table.
 func (r request) section() *report.Section {
+	title := r.title
+	if r.workload == "steady" {
+		title = fmt.Sprintf("Latency at %g messages a second, the nodes in turn", r.rate)
+	}
 	return &report.Section{
-		ID: r.id(), Workload: r.workload, Title: r.title, Command: r.command(),
+		ID: r.id(), Workload: r.workload, Title: title, Command: r.command(),
 		Grid: len(r.ns)*len(r.sizes) > 1,
 	}
 }
