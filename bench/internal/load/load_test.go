@@ -57,7 +57,7 @@ func short(workload string) Spec {
 
 func TestEveryWorkloadBringsItsFigures(t *testing.T) {
 	for workload, names := range map[string][]string{
-		"flat":   {Rate, CPU, Bytes, Share, PeakRSS, Goroutines, Form, FormCPU, FormDrops},
+		"flat":   {Rate, CPU, Bytes, Share, Others, PeakRSS, Goroutines, Form, FormCPU, FormDrops},
 		"steady": {Rate, P50, P99, P999, Max, LastP50, LastP99, PacerP99, PeakRSS},
 		"form":   {Form, FormCPU, FormDrops, PeakRSS},
 		"idle":   {Share, IdleBytes, IdleGoroutines, IdleRSS},

@@ -63,6 +63,7 @@ const (
 	CPU        = "cpuSecondsPerMillion" // deliveries; the sending and checking included
 	Bytes      = "bytesPerPayloadByte"  // written, for each byte delivered
 	Share      = "coreShare"            // processor time by time; 1 is one core
+	Others     = "othersShare"          // cores that something else on the machine was using meanwhile
 	PeakRSS    = "peakRSS"              // of the whole run
 	Goroutines = "goroutines"           // at the end of the measuring
 

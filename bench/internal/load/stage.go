@@ -91,6 +91,7 @@ func (s *stage) note(from, to moment) {
 	cpu := (to.CPU - from.CPU).Seconds()
 	f[Rate] = deliveries / seconds
 	f[Share] = cpu / seconds
+	f[Others] = max((to.Busy-from.Busy).Seconds()-cpu, 0) / seconds
 	f[Goroutines] = float64(measure.Goroutines())
 	if deliveries > 0 {
 		f[CPU] = cpu / deliveries * 1e6

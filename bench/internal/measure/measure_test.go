@@ -38,6 +38,9 @@ func TestProcessorTimeIsCounted(t *testing.T) {
 	if after.At.Sub(before.At) <= 0 {
 		t.Error("no time has passed")
 	}
+	if after.Busy <= before.Busy {
+		t.Errorf("the machine was busy for %v, then for %v", before.Busy, after.Busy)
+	}
 }
 
 func TestAnotherProcessCounts(t *testing.T) {

@@ -25,6 +25,7 @@ type Sample struct {
 	At      time.Time
 	CPU     time.Duration // user and system, since the start
 	Written uint64        // bytes, since the start
+	Busy    time.Duration // of all processors, with all that runs on the machine, since it started
 }
 
 // Take reads this process and others.
@@ -40,6 +41,9 @@ func Take(others []int) (Sample, error) {
 		return s, err
 	}
 	s.Written = written
+	if s.Busy, err = busy(); err != nil {
+		return s, err
+	}
 	for _, pid := range others {
 		process := strconv.Itoa(pid)
 		cpu, err := ticks(process)
@@ -59,6 +63,37 @@ func Take(others []int) (Sample, error) {
 // writtenBy reads how much a process wrote.
 func writtenBy(process string) (uint64, error) {
 	return field("/proc/"+process+"/io", "wchar:")
+}
+
+// tick is the unit of processor times in /proc.
+const tick = 10 * time.Millisecond // USER_HZ is 100 on Linux
+
+// busy reads how long processors were not idle. Time that a hypervisor gave to
+// others counts: we did not have it.
+func busy() (time.Duration, error) {
+	const path = "/proc/stat"
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return 0, err
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	// user, nice, system, idle, iowait, irq, softirq, steal; then guests, which
+	// are in user already.
+	fields := strings.Fields(line)
+	if len(fields) < 9 || fields[0] != "cpu" {
+		return 0, fmt.Errorf("%s begins with %q", path, line)
+	}
+	var sum uint64
+	for i, f := range fields[1:9] {
+		n, err := strconv.ParseUint(f, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", path, err)
+		}
+		if i != 3 && i != 4 {
+			sum += n
+		}
+	}
+	return time.Duration(sum) * tick, nil
 }
 
 // ticks reads the processor time of another process, to 10 ms.
@@ -82,7 +117,7 @@ func ticks(process string) (time.Duration, error) {
 		}
 		sum += n
 	}
-	return time.Duration(sum) * 10 * time.Millisecond, nil // USER_HZ is 100 on Linux
+	return time.Duration(sum) * tick, nil
 }
 
 // PeakRSS is the most memory that this process and others held at once, each by

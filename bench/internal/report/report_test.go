@@ -32,6 +32,7 @@ func known() *Section {
 	lossy.Troubles = map[string]uint64{"warnings and errors": 7}
 	stuck := one("nats", 2, 1.5e6)
 	stuck.UnderWay = 1_234_567
+	stuck.Figures[load.Others] = 0.75
 	windowed := one("nats", 2, 1e6)
 	windowed.Spec.Window = 1024
 	s := &Section{ID: "flat", Workload: "flat", Title: "Flat out", Command: "go run . flat", Results: []*load.Result{

@@ -166,6 +166,10 @@ func (s *Section) grid() Table {
 	return t
 }
 
+// disturbed is how many cores something else may use without being mentioned:
+// the system's own work for us is in it.
+const disturbed = 0.3
+
 // notes say what a row has no column for.
 func notes(r Row) (list []string) {
 	name := fmt.Sprintf("%s (%d nodes, %d bytes)", r.Label(), r.N, r.Size)
@@ -177,6 +181,9 @@ func notes(r Row) (list []string) {
 	}
 	if r.UnderWay > 0 {
 		list = append(list, fmt.Sprintf("%s: %s deliveries were still under way ten seconds after the end", name, count(float64(r.UnderWay))))
+	}
+	if busy := r.Figures[load.Others].Max; busy >= disturbed {
+		list = append(list, fmt.Sprintf("%s: something else on the machine took up to %s cores meanwhile", name, number(busy)))
 	}
 	for _, trouble := range slices.Sorted(maps.Keys(r.Troubles)) {
 		list = append(list, fmt.Sprintf("%s: %s: %d", name, trouble, r.Troubles[trouble]))
