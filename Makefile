@@ -6,16 +6,18 @@ FUZZTIME ?= 30s
 TIMEOUT  ?= 10m
 # What `make real` is to do: names of scenarios and flags. REAL=-h lists them.
 REAL     ?=
+# More flags for `make bench` and `make bench-quick`, such as --json.
+BENCH    ?=
 # Where a program of ours may run: each is built and vetted by `make lint`.
 SYSTEMS  := linux/amd64 linux/arm64 darwin/arm64 windows/amd64
 
 # Packages that start goroutines: their tests look for leaked ones.
-CONCURRENT = $(shell grep -rl --include='*_test.go' 'goleak\.Verify' . | xargs -n 1 dirname | sort -u)
+CONCURRENT = $(shell grep -rl --include='*_test.go' --exclude-dir=bench 'goleak\.Verify' . | xargs -n 1 dirname | sort -u)
 
-.PHONY: help run demo test race proof real lint fmt fuzz
+.PHONY: help run demo test race proof real bench bench-quick lint lint-bench test-bench fmt fuzz
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## chat: run it in two terminals
 	@$(GO) run ./example_chat
@@ -29,9 +31,11 @@ test: ## vet, all tests, and those with goroutines again under the race detector
 	@if [ "$$($(GO) env CGO_ENABLED)" = 1 ]; then set -x; $(GO) test -race -timeout $(TIMEOUT) $(CONCURRENT); \
 	else echo "!! no C compiler, which the race detector needs: data races were NOT looked for"; fi
 	@$(GO) run ./internal/real -check
+	@$(MAKE) --no-print-directory test-bench
 
 race: ## all tests under the race detector
 	$(GO) test -race -timeout $(TIMEOUT) ./...
+	$(GO) test -C bench -race -timeout $(TIMEOUT) ./...
 
 proof: ## run all measurements of docs/proof.md: an hour
 	@mkdir -p bin
@@ -42,6 +46,12 @@ real: ## failures with 60 real processes in network namespaces: eight minutes, n
 	@mkdir -p bin
 	@$(GO) build -o bin/real ./internal/real
 	@bin/real $(REAL)
+
+bench: ## compare with NATS, Redis, memberlist and an ideal tree: ten minutes, needs Linux
+	@cd bench && $(GO) build -o ../bin/bench . && ../bin/bench all $(BENCH)
+
+bench-quick: ## the same, roughly: a minute
+	@cd bench && $(GO) build -o ../bin/bench . && ../bin/bench all --quick $(BENCH)
 
 fmt: ## format all Go files
 	gofmt -w .
@@ -57,6 +67,18 @@ lint: ## format, vet, staticcheck, go.mod, and builds for other systems
 		$(GO) build ./...; $(GO) vet ./...; \
 	done
 	$(GO) mod tidy -diff
+	@$(MAKE) --no-print-directory lint-bench
+
+# bench/ is a module of its own, with dependencies of its own. Where these can't
+# be had, the rest is worth checking all the same.
+BENCH_MODULES = cd bench && $(GO) mod download || { echo "!! the modules of bench/ can't be downloaded: bench/ is NOT checked"; exit 0; }
+
+lint-bench: ## lint, for the comparison in bench/
+	@$(BENCH_MODULES); set -ex; $(GO) vet ./...; $(GO) tool staticcheck ./...; $(GO) mod tidy -diff
+
+test-bench: ## test, for the comparison in bench/: all contestants, in small
+	@$(BENCH_MODULES); command -v redis-server >/dev/null || echo "!! there is no redis-server: the contestant redis is NOT tested"; \
+	set -ex; $(GO) test -timeout $(TIMEOUT) ./...
 
 fuzz: ## run each fuzz target for FUZZTIME (30s)
 	@set -e; found=$$(grep -rn --include='*_test.go' -o '^func Fuzz[A-Za-z0-9_]*' . | grep -v '/testdata/' | sort); \
@@ -64,5 +86,5 @@ fuzz: ## run each fuzz target for FUZZTIME (30s)
 	echo "$$found" | while IFS=: read -r file _ func; do \
 		target=$${func#func }; \
 		echo "== $$target in $$(dirname "$$file") for $(FUZZTIME)"; \
-		$(GO) test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) "$$(dirname "$$file")"; \
+		$(GO) test -C "$$(dirname "$$file")" -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) .; \
 	done

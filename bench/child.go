@@ -1,0 +1,72 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/smokesignal-go/smokesignal/bench/internal/load"
+)
+
+// order is what a child is told on its standard input.
+type order struct {
+	load.Spec
+	CPUProfile, MemProfile, MutexProfile string
+}
+
+// childCommand is what the command runs itself with: one measurement.
+func childCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "child", Hidden: true, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var o order
+			if err := json.NewDecoder(cmd.InOrStdin()).Decode(&o); err != nil {
+				return fmt.Errorf("read what to measure: %w", err)
+			}
+			o.Spec.CPUProfile, o.Spec.MemProfile, o.Spec.MutexProfile = o.CPUProfile, o.MemProfile, o.MutexProfile
+			c, err := contestant(o.Contestant)
+			if err != nil {
+				return err
+			}
+			return json.NewEncoder(cmd.OutOrStdout()).Encode(load.Measure(cmd.Context(), c, o.Spec))
+		},
+	}
+}
+
+// childWithin is how long a child may take beyond what it measures: forming,
+// draining, closing.
+const childWithin = 2 * time.Minute
+
+// measureApart runs one measurement in a process of its own. What goes wrong
+// with that process is in the result.
+func measureApart(ctx context.Context, o order, stderr io.Writer) *load.Result {
+	ctx, cancel := context.WithTimeout(ctx, childWithin+o.Warm+o.For)
+	defer cancel()
+	failed := func(err error) *load.Result { return &load.Result{Spec: o.Spec, Error: err.Error()} }
+	self, err := os.Executable()
+	if err != nil {
+		return failed(err)
+	}
+	in, err := json.Marshal(o)
+	if err != nil {
+		return failed(err)
+	}
+	var out bytes.Buffer
+	cmd := exec.CommandContext(ctx, self, "child")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(in), &out, stderr
+	if err := cmd.Run(); err != nil {
+		return failed(fmt.Errorf("measure %s: %w", o.Contestant, err))
+	}
+	r := new(load.Result)
+	if err := json.Unmarshal(out.Bytes(), r); err != nil {
+		return failed(fmt.Errorf("read the result of %s: %w", o.Contestant, err))
+	}
+	return r
+}

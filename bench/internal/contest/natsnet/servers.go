@@ -1,0 +1,82 @@
+package natsnet
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// startServers starts servers that listen on free ports. More than one make a
+// full mesh of routes; each is told those that were started before it, which
+// must be ready for that. (Told the first one only and started all at once, 32
+// of them now and then never find together.)
+func (b *broker) startServers(ctx context.Context, count int) error {
+	var routes []*url.URL
+	for i := range count {
+		opts := &server.Options{
+			ServerName: fmt.Sprintf("bench-%d", i),
+			Host:       "127.0.0.1", Port: server.RANDOM_PORT,
+			NoLog: true, NoSigs: true,
+		}
+		if count > 1 {
+			opts.Cluster = server.ClusterOpts{Name: "bench", Host: "127.0.0.1", Port: server.RANDOM_PORT}
+			opts.Routes = slices.Clone(routes)
+		}
+		s, err := server.NewServer(opts)
+		if err != nil {
+			return fmt.Errorf("server %d: %w", i, err)
+		}
+		b.servers = append(b.servers, s)
+		s.Start()
+		wait := 10 * time.Second
+		if until, ok := ctx.Deadline(); ok {
+			wait = time.Until(until)
+		}
+		if !s.ReadyForConnections(wait) {
+			return fmt.Errorf("server %d is not ready after %v", i, wait)
+		}
+		if count > 1 {
+			routes = append(routes, &url.URL{Scheme: "nats", Host: s.ClusterAddr().String()})
+		}
+	}
+	return poll(ctx, time.Millisecond, "wait for the servers", func() bool {
+		for _, s := range b.servers {
+			if s.NumRemotes() < count-1 {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// awaitInterest waits until every server knows of every subscription: what a
+// client of each server publishes on the subject of probes has come to all
+// clients. They subscribed to it last, and servers tell each other of
+// subscriptions in order.
+func (b *broker) awaitInterest(ctx context.Context) error {
+	if len(b.servers) == 1 {
+		return nil // each client has asked the server itself
+	}
+	// A round of probes is thousands of deliveries, which must not come faster
+	// than they are done.
+	const every = 20 * time.Millisecond
+	return poll(ctx, every, "spread the subscriptions", func() bool {
+		all := true
+		for from := range b.servers { // its first client
+			missing := false
+			for to := range b.clients {
+				missing = missing || to != from && !b.probed[from*len(b.clients)+to].Load()
+			}
+			if missing {
+				all = false
+				// An error shows as a probe that never comes.
+				_ = b.clients[from].Publish(probes, []byte{byte(from)})
+			}
+		}
+		return all
+	})
+}

@@ -1,0 +1,114 @@
+// Package load puts a contestant under a load, in this process, and says what
+// came of it. Each measurement has a process of its own, so that none inherits
+// another's heap, connections or bad habits; see the command.
+//
+// There are five workloads:
+//
+//   - flat: senders send as fast as they may. What a system without
+//     back-pressure loses is counted; with a window it has one from us: nobody is
+//     more than so many messages ahead of the slowest receiver.
+//   - steady: so many messages a second, on a schedule. Latency counts from the
+//     moment a message was due and not from when it could be sent, so a system
+//     that makes its senders wait does not hide that (no coordinated omission).
+//   - form: from nothing to a network in which everybody can reach everybody.
+//   - idle: what a network costs that says nothing.
+//   - stall: one receiver stops reading; what that does to the others.
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/bench/internal/check"
+	"github.com/smokesignal-go/smokesignal/bench/internal/contest"
+)
+
+// Spec is one measurement.
+type Spec struct {
+	Contestant string        `json:"contestant"`
+	Workload   string        `json:"workload"`
+	N          int           `json:"n"`
+	Size       int           `json:"size,omitempty"`    // bytes of a message
+	Senders    int           `json:"senders,omitempty"` // nodes 0 to Senders-1 send; 0: all
+	Window     int           `json:"window,omitempty"`  // messages ahead of the slowest receiver, of all senders together; 0: no window
+	Rate       float64       `json:"rate,omitempty"`    // messages a second in all, for steady and stall
+	Prime      int           `json:"prime,omitempty"`   // messages of each sender sent before all else, for stall
+	Warm       time.Duration `json:"warm,omitempty"`    // before the measuring; for idle: after the forming
+	For        time.Duration `json:"for,omitempty"`     // the measuring
+	Round      int           `json:"round"`
+
+	// Files for profiles of the measuring; empty: none.
+	CPUProfile   string `json:"-"`
+	MemProfile   string `json:"-"`
+	MutexProfile string `json:"-"`
+}
+
+// Result is what came of one measurement.
+type Result struct {
+	Spec     Spec               `json:"spec"`
+	Missing  string             `json:"missing,omitempty"` // why there was nothing to measure
+	Error    string             `json:"error,omitempty"`   // why it failed
+	Figures  map[string]float64 `json:"figures,omitempty"` // by the names below
+	Counts   check.Counts       `json:"counts"`
+	Lost     uint64             `json:"lost"`               // deliveries
+	UnderWay uint64             `json:"underWay,omitempty"` // deliveries that were still to come when we gave up waiting
+	Troubles map[string]uint64  `json:"troubles,omitempty"`
+}
+
+// Names of figures. Times are in seconds, sizes in bytes.
+const (
+	Rate       = "deliveriesPerSecond"
+	CPU        = "cpuSecondsPerMillion" // deliveries; the sending and checking included
+	Bytes      = "bytesPerPayloadByte"  // written, for each byte delivered
+	Share      = "coreShare"            // processor time by time; 1 is one core
+	Others     = "othersShare"          // cores that something else on the machine was using meanwhile
+	PeakRSS    = "peakRSS"              // of the whole run
+	Goroutines = "goroutines"           // at the end of the measuring
+
+	Form      = "formSeconds"           // from the first node's start
+	FormCPU   = "formCPUSeconds"        // spent on that
+	FormDrops = "linksLostWhileForming" // of systems that have links
+
+	P50      = "p50" // latency of a delivery
+	P99      = "p99"
+	P999     = "p999"
+	Max      = "max"
+	LastP50  = "lastP50"  // latency of the last delivery of a message
+	LastP99  = "lastP99"  //
+	PacerP99 = "pacerP99" // how late we sent: our own part in the latencies
+
+	IdleBytes      = "bytesPerSecondAndNode"
+	IdleGoroutines = "goroutinesPerNode" // beyond those of a process without nodes
+	IdleRSS        = "rssPerNode"        // likewise
+
+	CalmP99   = "p99BeforeStall"
+	StallP99  = "p99AfterStall"    // of the others, in the ten seconds after it
+	StallRise = "p99AfterByBefore" // how many times as long
+	StallOut  = "secondsUntilOut"  // from the stall until nobody holds the stalled one; absent: never
+	StallRSS  = "rssGrowthStalled" // the peak, beyond the peak before the stall
+	StallLost = "lostByOthers"     // deliveries
+)
+
+// Measure runs one measurement. What goes wrong is in the result.
+func Measure(ctx context.Context, c contest.Contestant, spec Spec) *Result {
+	r := &Result{Spec: spec, Figures: make(map[string]float64)}
+	workloads := map[string]func(context.Context, contest.Contestant, *Result) error{
+		"flat": flat, "steady": steady, "form": form, "idle": idle, "stall": stall,
+	}
+	run, ok := workloads[spec.Workload]
+	if !ok {
+		r.Error = fmt.Sprintf("there is no workload %q", spec.Workload)
+		return r
+	}
+	err := run(ctx, c, r)
+	var missing *contest.Missing
+	switch {
+	case errors.As(err, &missing):
+		r.Missing = missing.Why
+	case err != nil:
+		r.Error = err.Error()
+	}
+	return r
+}

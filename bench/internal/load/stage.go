@@ -1,0 +1,141 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/bench/internal/check"
+	"github.com/smokesignal-go/smokesignal/bench/internal/contest"
+	"github.com/smokesignal-go/smokesignal/bench/internal/measure"
+)
+
+const (
+	formWithin  = 30 * time.Second // a network that is not formed then never is
+	drainWithin = 10 * time.Second
+	drainCalm   = time.Second // nothing has moved for so long: what is not here is lost
+)
+
+// stage is a network that has formed, and what is known of it.
+type stage struct {
+	spec   Spec
+	net    contest.Net
+	ledger *check.Ledger
+	result *Result
+	others []int // processes besides this one
+}
+
+// open forms the network. ready may set up the ledger before anything arrives.
+func open(ctx context.Context, c contest.Contestant, r *Result, ready func(*check.Ledger)) (*stage, error) {
+	s := &stage{spec: r.Spec, result: r, ledger: check.NewLedger(r.Spec.N, r.Spec.Size)}
+	if ready != nil {
+		ready(s.ledger)
+	}
+	if c.MaxSize > 0 && r.Spec.Size > c.MaxSize {
+		return nil, &contest.Missing{Why: fmt.Sprintf("it carries at most %d bytes", c.MaxSize)}
+	}
+	before, err := measure.Take(nil)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, formWithin)
+	defer cancel()
+	net, err := c.Open(ctx, contest.Config{
+		N: s.spec.N, Size: s.spec.Size, Seed: uint64(s.spec.Round), Receive: s.ledger, Stallable: s.spec.Workload == "stall",
+	})
+	if err != nil {
+		return nil, fmt.Errorf("form: %w", err)
+	}
+	s.net = net
+	if o, ok := net.(contest.Outside); ok {
+		s.others = o.Processes()
+	}
+	after, err := s.sample()
+	if err != nil {
+		return nil, errors.Join(err, net.Close())
+	}
+	r.Figures[Form] = after.At.Sub(before.At).Seconds()
+	r.Figures[FormCPU] = (after.CPU - before.CPU).Seconds()
+	if l, ok := net.(contest.Linked); ok {
+		r.Figures[FormDrops] = float64(l.LinksLost())
+	}
+	return s, nil
+}
+
+// sample is measure.Take with what only the adapter knows.
+func (s *stage) sample() (measure.Sample, error) {
+	m, err := measure.Take(s.others)
+	if d, ok := s.net.(contest.Datagrams); ok {
+		m.Written += d.BytesSent()
+	}
+	return m, err
+}
+
+// moment is a sample and the deliveries up to then.
+type moment struct {
+	measure.Sample
+	delivered uint64
+}
+
+func (s *stage) moment() (moment, error) {
+	m, err := s.sample()
+	return moment{m, s.ledger.Delivered()}, err
+}
+
+// note puts down what happened between two moments.
+func (s *stage) note(from, to moment) {
+	f := s.result.Figures
+	deliveries := float64(to.delivered - from.delivered)
+	seconds := to.At.Sub(from.At).Seconds()
+	cpu := (to.CPU - from.CPU).Seconds()
+	f[Rate] = deliveries / seconds
+	f[Share] = cpu / seconds
+	f[Others] = max((to.Busy-from.Busy).Seconds()-cpu, 0) / seconds
+	f[Goroutines] = float64(measure.Goroutines())
+	if deliveries > 0 {
+		f[CPU] = cpu / deliveries * 1e6
+		f[Bytes] = float64(to.Written-from.Written) / (deliveries * float64(s.spec.Size))
+	}
+}
+
+// drain waits until all that was sent has arrived, or nothing arrives any more.
+// If the limit ends it while things still arrive, what is absent is under way
+// and not lost.
+func (s *stage) drain() {
+	const look = 20 * time.Millisecond
+	moved, last := time.Now(), s.ledger.Delivered()
+	for end := moved.Add(drainWithin); ; time.Sleep(look) {
+		c := s.ledger.Counts()
+		s.result.Lost = c.Skipped + c.Absent
+		if c.Delivered != last {
+			moved, last = time.Now(), c.Delivered
+		}
+		switch {
+		case s.result.Lost == 0, time.Since(moved) >= drainCalm:
+			return
+		case time.Now().After(end):
+			s.result.Lost, s.result.UnderWay = c.Skipped, c.Absent
+			return
+		}
+	}
+}
+
+// close ends the network and puts the counts down.
+func (s *stage) close() error {
+	s.result.Counts = s.ledger.Counts()
+	if t, ok := s.net.(contest.Troubled); ok {
+		s.result.Troubles = make(map[string]uint64)
+		for name, n := range t.Troubles() {
+			if n > 0 {
+				s.result.Troubles[name] = n
+			}
+		}
+	}
+	peak, err := measure.PeakRSS(s.others)
+	s.result.Figures[PeakRSS] = float64(peak)
+	if closed := s.net.Close(); closed != nil {
+		err = errors.Join(err, fmt.Errorf("close: %w", closed))
+	}
+	return err
+}

@@ -1,0 +1,73 @@
+package measure
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+func take(t *testing.T, others ...int) Sample {
+	t.Helper()
+	s, err := Take(others)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestWrittenBytesAreCounted(t *testing.T) {
+	before := take(t)
+	if err := os.WriteFile(filepath.Join(t.TempDir(), "x"), make([]byte, 100_000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	after := take(t)
+	// The runtime may write a few bytes of its own.
+	if got := after.Written - before.Written; got < 100_000 || got > 101_000 {
+		t.Errorf("%d bytes, want 100000", got)
+	}
+}
+
+func TestProcessorTimeIsCounted(t *testing.T) {
+	before := take(t)
+	after := before
+	for after.CPU-before.CPU < 20*time.Millisecond {
+		after = take(t)
+	}
+	if after.At.Sub(before.At) <= 0 {
+		t.Error("no time has passed")
+	}
+	if after.Busy <= before.Busy {
+		t.Errorf("the machine was busy for %v, then for %v", before.Busy, after.Busy)
+	}
+}
+
+func TestAnotherProcessCounts(t *testing.T) {
+	cmd := exec.Command("sleep", "60")
+	if err := cmd.Start(); err != nil {
+		t.Skipf("!! no other process to look at: %v", err)
+	}
+	defer func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	}()
+	take(t, cmd.Process.Pid)
+	alone, err := RSS(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	peak, err := PeakRSS([]int{cmd.Process.Pid})
+	if err != nil || alone == 0 || peak == 0 {
+		t.Errorf("%d, %d, %v", alone, peak, err)
+	}
+}
+
+func TestAProcessThatIsNotThere(t *testing.T) {
+	if _, err := Take([]int{1 << 30}); err == nil {
+		t.Error("no error")
+	}
+	if _, err := RSS([]int{1 << 30}); err == nil {
+		t.Error("no error")
+	}
+}

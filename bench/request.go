@@ -1,0 +1,191 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/smokesignal-go/smokesignal/bench/internal/contest"
+	"github.com/smokesignal-go/smokesignal/bench/internal/load"
+	"github.com/smokesignal-go/smokesignal/bench/internal/report"
+)
+
+// request is what is to be measured for one table: what the flags of a workload
+// say, or one line of the plan.
+type request struct {
+	workload   string
+	ns, sizes  []int
+	senders    int
+	window     int
+	rate       float64
+	only       []string // contestants; empty: all
+	rounds     int
+	slowRounds int // of contestants that are slow
+	warm, span time.Duration
+	sideBySide bool // all contestants at once: where they do next to nothing
+	prime      int
+	title      string
+}
+
+// window is the one that is given to contestants that lose messages for want of
+// one: a few of their batches.
+const window = 1024
+
+// requestOf is a workload as it is measured when no flag says otherwise.
+func requestOf(workload string, quick bool) request {
+	r := request{workload: workload, ns: []int{100}, sizes: []int{128}, senders: 1, rounds: 5, slowRounds: 2}
+	switch workload {
+	case "flat":
+		r.title = "Deliveries a second, flat out"
+		r.warm, r.span = 500*time.Millisecond, time.Second
+	case "steady":
+		r.title = "Latency at a steady rate, the nodes in turn"
+		r.senders, r.rate = 0, 100
+		r.rounds, r.slowRounds = 3, 1
+		r.warm, r.span = time.Second, 2*time.Second
+	case "form":
+		r.title = "From nothing to a connected network"
+		r.rounds, r.slowRounds = 2, 1
+		r.span = 200 * time.Millisecond
+	case "idle":
+		r.title = "A network that says nothing"
+		r.rounds, r.slowRounds = 1, 1
+		r.warm, r.span = 10*time.Second, 20*time.Second
+		r.sideBySide = true
+	case "stall":
+		r.title = "One receiver stops reading, 1 KiB messages"
+		r.ns, r.sizes, r.senders, r.rate = []int{32}, []int{1024}, 0, 1000
+		r.rounds, r.slowRounds = 1, 1
+		r.warm, r.span = time.Second, 16*time.Second
+		r.only = []string{"smoke", "nats", "redis"}
+		r.prime = 800 // of each node: 24 MiB in all, more than a node remembers
+	}
+	if quick {
+		r.rounds, r.slowRounds = min(r.rounds, 2), 1
+		switch workload {
+		case "idle":
+			r.span = 5 * time.Second
+			r.warm = 5 * time.Second
+		case "steady":
+			r.rounds = 1
+		}
+	}
+	return r
+}
+
+// flags are those of a workload; r has the defaults.
+func (r *request) flags(f *pflag.FlagSet) {
+	f.IntSliceVar(&r.ns, "n", r.ns, "numbers of nodes")
+	f.IntSliceVar(&r.sizes, "size", r.sizes, "sizes of a message, in bytes")
+	f.IntVar(&r.senders, "senders", r.senders, "how many nodes send; 0: all")
+	f.IntVar(&r.window, "window", r.window, "messages that all senders together may be ahead of the slowest receiver; 0: no window")
+	f.Float64Var(&r.rate, "rate", r.rate, "messages a second from all senders together, for steady and stall")
+	f.StringSliceVar(&r.only, "only", r.only, "contestants, separated by commas")
+	f.IntVar(&r.rounds, "rounds", r.rounds, "how often each contestant is measured")
+	f.IntVar(&r.slowRounds, "slow-rounds", r.slowRounds, "likewise, for contestants that take long")
+	f.DurationVar(&r.warm, "warm", r.warm, "how long before the measuring begins")
+	f.DurationVar(&r.span, "for", r.span, "how long the measuring takes")
+}
+
+// command is what one types to measure this and nothing else: all flags that
+// differ from the workload's own.
+func (r request) command() string {
+	words := []string{"go run .", r.workload}
+	plain := requestOf(r.workload, false)
+	was, is := pflag.NewFlagSet("", 0), pflag.NewFlagSet("", 0)
+	plain.flags(was)
+	r.flags(is)
+	is.VisitAll(func(f *pflag.Flag) {
+		value := strings.Trim(f.Value.String(), "[]")
+		if value != strings.Trim(was.Lookup(f.Name).Value.String(), "[]") {
+			words = append(words, "--"+f.Name, value)
+		}
+	})
+	return strings.Join(words, " ")
+}
+
+// id names the place of the table on the page.
+func (r request) id() string {
+	id := r.workload
+	switch {
+	case len(r.ns)*len(r.sizes) > 1:
+		id += "-sizes"
+	case r.workload == "flat" && r.senders == 0:
+		id += "-all"
+	case r.workload == "steady":
+		id += fmt.Sprintf("-%g", r.rate)
+	}
+	return id
+}
+
+// contestants are those that are wanted, in the order of the tables.
+func (r request) contestants() (list []contest.Contestant, err error) {
+	for _, name := range r.only {
+		if _, err := contestant(name); err != nil {
+			return nil, err
+		}
+	}
+	for _, c := range contestants {
+		if len(r.only) == 0 || slices.Contains(r.only, c.Name) {
+			list = append(list, c)
+		}
+	}
+	return list, nil
+}
+
+// section is the empty table.
+func (r request) section() *report.Section {
+	title := r.title
+	if r.workload == "steady" {
+		title = fmt.Sprintf("Latency at %g messages a second, the nodes in turn", r.rate)
+	}
+	return &report.Section{
+		ID: r.id(), Workload: r.workload, Title: title, Command: r.command(),
+		Grid: len(r.ns)*len(r.sizes) > 1,
+	}
+}
+
+// spec is one measurement.
+func (r request) spec(c contest.Contestant, n, size, round int) load.Spec {
+	return load.Spec{
+		Contestant: c.Name, Workload: r.workload, N: n, Size: size,
+		Senders: min(r.senders, n), Window: r.window, Rate: r.rate, Prime: r.prime,
+		Warm: r.warm, For: r.span, Round: round,
+	}
+}
+
+// roundsOf is how often a contestant is measured.
+func (r request) roundsOf(c contest.Contestant) int {
+	if c.Slow {
+		return r.slowRounds
+	}
+	return r.rounds
+}
+
+// The contestants that every cell has.
+var main5 = []string{"tree", "tree-msgpack", "smoke", "smoke-typed", "nats"}
+
+// plan is all that `bench all` measures: ten minutes, or, quick, one.
+func plan(quick bool) []request {
+	flat, all := requestOf("flat", quick), requestOf("flat", quick)
+	slow, fast := requestOf("steady", quick), requestOf("steady", quick)
+	form, idle := requestOf("form", quick), requestOf("idle", quick)
+	if quick {
+		flat.only = append(slices.Clone(main5), "redis")
+		slow.only = main5
+		idle.only = main5
+		return []request{flat, slow, idle}
+	}
+	all.senders, all.rounds = 0, 1
+	all.title = "Deliveries a second, flat out, all nodes send"
+	all.only = main5
+	sizes := requestOf("flat", false)
+	sizes.ns, sizes.sizes = []int{8, 32, 100}, []int{128, 1024, 64 << 10}
+	sizes.rounds, sizes.span, sizes.only = 3, 300*time.Millisecond, main5
+	sizes.title = "Deliveries a second, flat out, by nodes and size"
+	fast.rate, fast.rounds, fast.only = 1000, 2, main5
+	return []request{flat, all, sizes, slow, fast, form, idle, requestOf("stall", false)}
+}
