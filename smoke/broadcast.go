@@ -17,9 +17,13 @@ type Broadcast struct {
 // with msgpack; see [Event.Bind] for the other end. A node that has no
 // neighbours yet keeps the event in its history, for the first one.
 //
-// Emit returns when the event is in the outboxes of the links. While one of
-// them is full it waits, a quarter of a second at most for each: a neighbour
-// that is slower than that is told of the event, and pulls it when it can.
+// Emit returns when the event waits in the history to be sent. It waits itself
+// while too much does: for a neighbour of this node two seconds at most, since one
+// that is slower than that catches up when it can; and for a moment now and then
+// while others, anywhere, ask all who emit to emit less, because what they have to
+// pass on or to handle grows. A node that has emitted little begins with 64 KiB at
+// once and 128 KiB a second, and doubles that 20 times a second or so for as long
+// as nobody asks for less.
 //
 // Errors: a *[NameError], an *[EncodeError], an [ErrTooLarge], [ErrNotStarted],
 // [ErrStopped].

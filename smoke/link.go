@@ -21,6 +21,9 @@ import (
 const (
 	// An outbox takes so many bytes of events at a time: what one write can carry.
 	fillBytes = 64 << 10
+	// So much for this peer alone waits in it, and no more. Half a second of a
+	// 10 Mbit/s network.
+	outboxFull = 512 << 10
 	// More than that is held for nobody: control frames for a peer that does not
 	// take them.
 	outboxMost = 4 << 20
@@ -56,6 +59,7 @@ type link struct {
 	out      []byte // the outbox
 	spare    []byte // the writer's last buffer, to be filled again
 	inFlight int    // bytes that the writer has taken and not written
+	awaited  bool   // somebody waits for room in it
 	closing  bool   // write what is there, then end
 }
 
@@ -162,7 +166,10 @@ func (l *link) write() {
 			} else {
 				more = false
 			}
-			buf, closing := l.takeOutbox()
+			buf, closing, awaited := l.takeOutbox()
+			if awaited {
+				l.d.makesRoom()
+			}
 			if err := l.writeAll(buf, closing); err != nil {
 				l.conn.Close() // the reader reports the end
 				return
@@ -176,13 +183,14 @@ func (l *link) write() {
 }
 
 // takeOutbox leaves an empty outbox behind.
-func (l *link) takeOutbox() (buf []byte, closing bool) {
+func (l *link) takeOutbox() (buf []byte, closing, awaited bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	buf = l.out
+	awaited, l.awaited = l.awaited, false
 	l.out, l.spare = l.spare[:0], nil
 	l.inFlight = len(buf)
-	return buf, l.closing
+	return buf, l.closing, awaited
 }
 
 // giveBack takes a buffer that was written, and reports whether nothing has come

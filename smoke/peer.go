@@ -110,10 +110,14 @@ func (d *driver) emitDirect(ctx context.Context, p *Peer, body []byte) error {
 	}
 }
 
+// isFull reports whether the outbox has no room for an event that is for this peer
+// only. If so, driver.room is closed when it has. The caller holds driver.mu.
 func (l *link) isFull() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.full
+	full := len(l.out) >= outboxFull
+	l.awaited = l.awaited || full
+	return full
 }
 
 // On registers a handler for the events that this peer emits to us; see

@@ -148,6 +148,20 @@ func (d *driver) fill(l *link) (more bool) {
 	return more
 }
 
+// makesRoom lets those go on who wait for room in the outbox of a link.
+func (d *driver) makesRoom() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.openRoom()
+}
+
+func (d *driver) openRoom() {
+	if d.room != nil {
+		close(d.room)
+		d.room = nil
+	}
+}
+
 // relieve takes a link off the list of those that hold others up. The caller
 // holds mu.
 func (d *driver) relieve(l *link) {
@@ -155,10 +169,7 @@ func (d *driver) relieve(l *link) {
 		l.full = false
 		d.congested = slices.DeleteFunc(d.congested, func(x *link) bool { return x == l })
 	}
-	if d.room != nil {
-		close(d.room)
-		d.room = nil
-	}
+	d.openRoom()
 }
 
 // forget takes a link off all lists. The caller holds mu.
