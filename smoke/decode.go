@@ -138,18 +138,34 @@ func (a *arguments) next(v reflect.Value) error {
 	return nil
 }
 
+// nextInto is next for a value that is no number, of a type that can be decoded.
+func (a *arguments) nextInto(ptr any) error {
+	code, err := a.msgpack.PeekCode()
+	if err == nil {
+		err = a.decodeInto(ptr)
+	}
+	if err != nil {
+		a.broken = true
+		return a.fail(reflect.TypeOf(ptr).Elem().String(), kindOf(code), err)
+	}
+	a.arg++
+	return nil
+}
+
 // decode leaves it to msgpack. What it checks by panicking, such as an array as
 // the key of a map, and panics of types that decode themselves are errors here.
 //
 // A struct that embeds a pointer to a struct makes msgpack v5.4.1 start one
 // goroutine for that type, which stays for the life of the process.
-func (a *arguments) decode(v reflect.Value) (err error) {
+func (a *arguments) decode(v reflect.Value) error { return a.decodeInto(v.Addr().Interface()) }
+
+func (a *arguments) decodeInto(ptr any) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
 			err = fmt.Errorf("panic: %v", value)
 		}
 	}()
-	return a.msgpack.Decode(v.Addr().Interface())
+	return a.msgpack.Decode(ptr)
 }
 
 var errRange = errors.New("the number is out of its range")

@@ -54,22 +54,29 @@ func typedHandler[T any](fn func(Event, T)) emitter.Handler {
 	case func(Event, string), func(Event, []byte):
 		return nil
 	}
+	// Handlers of one registration run one after another, so one value will do
+	// for all events, if nothing of one is left for the next.
+	value, none := new(T), *new(T)
+	isNumber := reflect.ValueOf(value).Elem().CanInt() || reflect.ValueOf(value).Elem().CanUint()
 	return func(e emitter.Event) error {
 		event := newEvent(e)
 		args, err := openArguments(&event)
 		if err != nil {
 			return err
 		}
-		defer args.close()
-		if err := args.need(1); err != nil {
-			return err
+		if err = args.need(1); err == nil {
+			*value = none
+			if isNumber {
+				err = args.next(reflect.ValueOf(value).Elem())
+			} else {
+				err = args.nextInto(value)
+			}
 		}
-		var value T
-		if err := args.next(reflect.ValueOf(&value).Elem()); err != nil {
-			return err
+		args.close()
+		if err == nil {
+			fn(event, *value)
 		}
-		fn(event, value)
-		return nil
+		return err
 	}
 }
 
