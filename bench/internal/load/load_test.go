@@ -150,8 +150,10 @@ func TestTheStalledOneDoesNotCount(t *testing.T) {
 }
 
 func TestWhatCannotBeMeasuredSaysWhy(t *testing.T) {
-	broken := contest.Contestant{Open: func(context.Context, contest.Config) (contest.Net, error) { return nil, errors.New("no luck") }}
-	if r := Measure(t.Context(), broken, short("flat")); !strings.Contains(r.Error, "no luck") {
+	broken := contest.Contestant{Open: func(context.Context, contest.Config) (contest.Net, error) {
+		return nil, errors.Join(errors.New("no luck"), errors.New("again"), errors.New("and again"))
+	}}
+	if r := Measure(t.Context(), broken, short("flat")); r.Error != "form: no luck (and 2 more)" {
 		t.Errorf("error %q", r.Error)
 	}
 	absent := contest.Contestant{Open: func(context.Context, contest.Config) (contest.Net, error) {

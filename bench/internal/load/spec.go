@@ -19,6 +19,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/bench/internal/check"
@@ -108,7 +109,17 @@ func Measure(ctx context.Context, c contest.Contestant, spec Spec) *Result {
 	case errors.As(err, &missing):
 		r.Missing = missing.Why
 	case err != nil:
-		r.Error = err.Error()
+		r.Error = inShort(err)
 	}
 	return r
+}
+
+// inShort is an error's first line: when a network fails, a hundred nodes may say
+// the same.
+func inShort(err error) string {
+	first, rest, more := strings.Cut(err.Error(), "\n")
+	if more {
+		return fmt.Sprintf("%s (and %d more)", first, 1+strings.Count(rest, "\n"))
+	}
+	return first
 }
