@@ -16,6 +16,7 @@
 package pace
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -52,9 +53,15 @@ const (
 	growth = 5.0      // the rate's, each second without one; before the first, every 1/3 s
 	// every is the gap between two SLOWs that a node takes, or sends, or passes on.
 	every    = 100 * time.Millisecond
-	mostWait = 0.02 // s
+	mostWait = 0.02        // s
+	stale    = time.Second // what was allowed so long ago is looked at again
 	// MostStop bounds how long one Slow stops an emitter.
 	MostStop = 50 * time.Millisecond
+	// stopShare and stopCredit bound how long all of them together do: half of the
+	// time, and a second more. Who is behind has emitters stopped for two seconds
+	// on end, then; who only wants to silence others can't.
+	stopShare  = 2
+	stopCredit = time.Second
 	// maxKnown bounds the origins whose count is remembered.
 	maxKnown = 256
 )
@@ -71,6 +78,9 @@ type Pacer struct {
 	at      time.Time // when tokens and rate were right
 	slowed  time.Time // the last SLOW that was taken; zero: none ever was
 	stopped time.Time // until then
+
+	credit   time.Duration // for how long this node may still be stopped
+	creditAt time.Time     // when that was right; zero: all of stopCredit
 }
 
 type heard struct {
@@ -92,7 +102,9 @@ func (p *Pacer) LinkDown(id ident.Link) {
 }
 
 // Press says that this node is behind: everybody slows down, unless that was said
-// a moment ago, by whomever. With stop nothing at all is emitted for so long.
+// a moment ago, by whomever. With stop nothing at all is emitted for so long, which
+// is MostStop at most; but nobody is stopped for more than half of the time, and a
+// second, whoever asks for it and however often.
 func (p *Pacer) Press(now time.Time, stop time.Duration, out Out) {
 	if !p.takes(now, stop) {
 		return
@@ -107,7 +119,7 @@ func (p *Pacer) Handle(now time.Time, from ident.Link, m Message, out Out) {
 	if !ok || slow.Origin == p.self || !p.isNew(slow) {
 		return
 	}
-	if p.takes(now, min(slow.Stop, MostStop)) {
+	if p.takes(now, slow.Stop) {
 		p.flood(from, slow, out)
 	}
 }
@@ -137,14 +149,31 @@ func (p *Pacer) isNew(m *Slow) bool {
 
 // takes slows down, unless that was done just now, and reports whether it did.
 func (p *Pacer) takes(now time.Time, stop time.Duration) bool {
-	if now.Sub(p.slowed) < every && !(stop > 0 && now.Add(stop/2).After(p.stopped)) {
+	stops := p.stop(now, min(stop, MostStop))
+	if !stops && now.Sub(p.slowed) < every {
 		return false
 	}
 	p.refill(now)
 	p.rate = max(p.rate*cut, least)
 	p.slowed = now
-	if stop > 0 {
-		p.stopped = now.Add(stop)
+	return true
+}
+
+// stop stops the emitter, and reports whether it did: not again within half of a
+// stop, nor if it was stopped for too much of the time.
+func (p *Pacer) stop(now time.Time, stop time.Duration) bool {
+	passed := now.Sub(p.creditAt)
+	if stop <= 0 || passed < MostStop/2 {
+		return false
+	}
+	p.credit = min(p.credit+passed/stopShare, stopCredit)
+	p.creditAt = now
+	if p.credit < MostStop {
+		return false
+	}
+	if until := now.Add(stop); until.After(p.stopped) {
+		p.credit -= stop - max(p.stopped.Sub(now), 0)
+		p.stopped = until
 	}
 	return true
 }
@@ -155,7 +184,7 @@ func (p *Pacer) Wait(now time.Time) time.Duration {
 	if wait := p.stopped.Sub(now); wait > 0 {
 		return wait
 	}
-	if p.tokens > 0 {
+	if p.tokens > 0 && now.Sub(p.at) < stale {
 		return 0
 	}
 	if p.refill(now); p.tokens > 0 {
@@ -182,8 +211,7 @@ func (p *Pacer) refill(now time.Time) {
 	}
 	p.at = now
 	p.tokens += p.rate * passed
-	most := max(Burst, p.rate/50)
-	if p.tokens < most {
+	if p.tokens < max(Burst, p.rate/50) {
 		// All of the rate is used: it may be more.
 		grows := growth
 		if p.slowed.IsZero() {
@@ -193,8 +221,8 @@ func (p *Pacer) refill(now time.Time) {
 		return
 	}
 	// It is not. What was learnt is forgotten slowly.
-	p.tokens = most
-	p.rate = max(p.rate*(1-min(passed, 0.5)), min(p.rate, Begin))
+	p.rate = max(p.rate*math.Exp(-passed), min(p.rate, Begin))
+	p.tokens = max(Burst, p.rate/50)
 	if now.Sub(p.slowed) > 10*time.Second {
 		p.slowed = time.Time{}
 		p.rate = max(p.rate, Begin)

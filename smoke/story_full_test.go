@@ -1,0 +1,61 @@
+package smoke_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/smoke"
+)
+
+// Four nodes, each linked with each other one, all emit as fast as Emit lets them,
+// and their histories hold a fiftieth of it: in every circle of links everything
+// is full at once. It comes to an end, and everybody has heard everything.
+//
+// A network whose readers wait for room in the outboxes hangs here: have
+// driver.brake go on for as long as the danger lasts, or awaitRoom be called by
+// readers, and each node waits for the next one around the circle. One that asks
+// nobody to slow down loses events: let driver.measure never press, and there are
+// gaps.
+func TestACircleOfFullNodesComesToAnEnd(t *testing.T) {
+	s := tell(t)
+	events := 20_000
+	if raced {
+		events /= 10
+	}
+	o := smoke.Options{MinPeers: 3, MaxPeers: 3, History: smoke.History{Bytes: 1 << 20}}
+	seed := s.create(o)
+	cast := []*actor{seed}
+	if err := seed.Start(); err != nil {
+		t.Fatal(err)
+	}
+	o.Seeds = []string{seed.Addr()}
+	cast = append(cast, s.startAtOnce(3, o)...)
+	s.wantOverlay(cast, 3)
+
+	ctx, cancel := context.WithTimeout(t.Context(), soon)
+	defer cancel()
+	start := time.Now()
+	each(cast, func(a *actor) { a.shout(ctx, events) })
+	t.Logf("emitted within %v", time.Since(start))
+	s.wantHeard(cast, cast)
+	t.Logf("%d events of %d bytes heard by 3 others each, within %v", len(cast)*events, ballast, time.Since(start))
+	s.wantNever(cast, "gap", "disconnect")
+}
+
+// ballast is what a shouted word carries, in bytes.
+const ballast = 512
+
+// shout emits words that are heavy, and gives up with ctx.
+func (a *actor) shout(ctx context.Context, words int) {
+	a.story.Helper()
+	load := make([]byte, ballast)
+	for range words {
+		a.spoken++
+		if err := a.Broadcast().EmitContext(ctx, "word", a.spoken, load); err != nil {
+			a.story.Error(fmt.Errorf("shout word %d: %w", a.spoken, err))
+			return
+		}
+	}
+}
