@@ -53,7 +53,7 @@ func requestOf(workload string, quick bool) request {
 	case "idle":
 		r.title = "A network that says nothing"
 		r.rounds, r.slowRounds = 1, 1
-		r.warm, r.span = 90*time.Second, 20*time.Second // until books are full and links stay
+		r.warm, r.span = 60*time.Second, 20*time.Second // until books are full and links stay
 		r.sideBySide = true
 	case "stall":
 		r.title = "One receiver stops reading, 1 KiB messages"

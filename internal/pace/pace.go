@@ -214,8 +214,11 @@ func (p *Pacer) refill(now time.Time) {
 	if p.tokens < max(Burst, p.rate/50) {
 		// All of the rate is used: it may be more.
 		grows := growth
-		if p.slowed.IsZero() {
+		switch {
+		case p.slowed.IsZero():
 			grows *= 3
+		case now.Sub(p.slowed) < every+every/4:
+			grows = 0 // another may be on its way
 		}
 		p.rate *= 1 + min(grows*passed, 1)
 		return
