@@ -19,9 +19,10 @@
 //
 // Handlers and hooks of a node run one after another, in order, on one
 // goroutine: no locks are needed between them. Those of a [Peer] do the same on
-// another goroutine. A slow handler delays the handlers behind it and nothing
-// else; its queue is bounded, and what has to make room is told to OnGap. A
-// panic is recovered and logged.
+// another goroutine. A slow handler delays the handlers behind it. When many
+// events wait, those who emit are asked to emit less, for two seconds at most:
+// after that, slow handlers hurt only themselves. Their queue is bounded, and
+// what has to make room is told to OnGap. A panic is recovered and logged.
 //
 // All exported methods may be called from any goroutine, and from handlers.
 package smoke

@@ -131,7 +131,8 @@ func (d *driver) Gap(missing plumtree.Range) {
 		d.log.warn("events are missing and can't be had any more", fields{
 			"origin": missing.Origin.ID.Short(), "from": missing.From, "to": missing.To})
 	})
-	d.node.hooks.gap.run(d.node, Gap{Origin: missing.Origin.ID, From: missing.From, To: missing.To})
+	d.node.hooks.gap.run(d.node, Gap{
+		Origin: missing.Origin.ID, From: missing.From, To: missing.To, Events: int(missing.To - missing.From)})
 }
 
 // Notify implements overlay.Out.
