@@ -10,7 +10,7 @@ import (
 )
 
 // Four nodes, each linked with each other one, all emit as fast as Emit lets them,
-// and their histories hold a tenth of it: in every circle of links everything
+// and their histories hold half of it: in every circle of links everything
 // is full at once. It comes to an end, and everybody has heard everything.
 //
 // It fails where readers wait: have link.read wait, without patience, until no link
@@ -23,7 +23,7 @@ func TestACircleOfFullNodesComesToAnEnd(t *testing.T) {
 	if raced {
 		events /= 10
 	}
-	o := smoke.Options{MinPeers: 3, MaxPeers: 3, History: smoke.History{Bytes: 4 << 20}}
+	o := smoke.Options{MinPeers: 3, MaxPeers: 3}
 	seed := s.create(o)
 	cast := []*actor{seed}
 	if err := seed.Start(); err != nil {
