@@ -18,8 +18,9 @@ import (
 // a clock. Readers, writers, dials and the timer call step, one at a time.
 //
 // What the machine wants is noted down during the call and carried out at its
-// end, under the same lock: frames are encoded into the outboxes of links,
-// events and hooks are queued for the handlers. None of that waits.
+// end, under the same lock: control frames are encoded into the outboxes of links,
+// links that have events to send are woken, events and hooks are queued for the
+// handlers. None of that waits.
 type driver struct {
 	node      *Node
 	opts      Options
@@ -44,21 +45,13 @@ type driver struct {
 	newcomers  []newcomer // oldest first
 	advertised string
 	stopping   bool
+	pressure   // what waits, and who is held up
 
-	woken      []*link                  // whose writers this step has given something to do
-	behind     []*link                  // that events wait for
-	congested  []*link                  // of them those for which many do
-	room       chan struct{}            // closed when one of them has caught up; nil while nobody waits
-	batch      []emitter.Run            // deliveries of this step
-	lagMost    int                      // for a link, of what the history could still keep
-	lagFull    int                      // as the constant, or a quarter of the history if that is less
-	pressed    time.Time                // since when this node is behind; zero: it is not
-	danger     bool                     // events will be lost if more come now
-	shortSince time.Time                // when events began to be missing that may be lost; zero: none are
-	busySince  time.Time                // when the handlers fell behind; zero: they keep up
-	postponed  []func()                 // see afterwards
-	calls      map[uint64]chan<- result // Add and Count under way
-	lastCall   uint64
+	woken     []*link                  // whose writers this step has given something to do
+	batch     []emitter.Run            // deliveries of this step
+	postponed []func()                 // see afterwards
+	calls     map[uint64]chan<- result // Add and Count under way
+	lastCall  uint64
 
 	timer *time.Timer
 	armed time.Time // when the timer fires; zero: it does not

@@ -13,7 +13,8 @@ var (
 	ErrStopped    = errors.New("the node is stopped")
 
 	// ErrBusy: the links of this node are full, and stayed so for as long as
-	// the call was allowed to wait. Nothing was sent.
+	// the call was allowed to wait. Nothing was sent. In an *UndeliveredError: a
+	// neighbour was too slow for what was still to be sent to it.
 	ErrBusy = errors.New("the node's links are full")
 
 	// ErrIncomplete: some nodes did not answer in time.

@@ -53,6 +53,7 @@ type link struct {
 	ready     atomic.Bool // events wait in the history; written under driver.mu
 	full      bool        // many do; guarded by driver.mu, as is the next
 	fullSince time.Time
+	isSlow    bool // it has been full for too long, and nobody waits for it
 
 	mu       sync.Mutex // guards all below; taken inside driver.mu, never the other way round
 	enc      wire.Encoder

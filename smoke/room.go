@@ -13,9 +13,9 @@ import (
 // link's writer takes it from there, one outbox at a time; what the handlers are
 // to run waits in their queue. When too much waits for a link or for the handlers,
 // all who emit are asked to emit less (package pace), and this node's own emitters
-// wait besides until the link has caught up. Readers never wait for anything: so
-// nothing can wait for itself, and what goes to one neighbour is not held up by
-// another. Nothing is dropped, and nothing grows.
+// wait besides until the link has caught up. Readers do not wait, so nothing can
+// wait for itself, and what goes to one neighbour is not held up by another; but
+// see brake, which has an end. Nothing is dropped, and nothing grows.
 //
 // Nobody is waited for longer than patience. A link is slow then: it goes on
 // taking its events from the history, for as long as they are there, and holds
@@ -39,9 +39,25 @@ const (
 	// asked to stop for a moment.
 	inEarnest = 250 * time.Millisecond
 
+	// A reader that is braked looks so many times, and so often.
 	brakeStep  = 5 * time.Millisecond
 	brakeSteps = 50
 )
+
+// pressure is what waits in one life of a node. driver.mu guards it.
+type pressure struct {
+	lagFull int // as the constant, or an eighth of the history if that is less
+	lagMost int // beyond that, what waits for a link is about to leave the history
+
+	behind    []*link       // that events wait for
+	congested []*link       // of them those for which many do
+	room      chan struct{} // closed when one of them has caught up; nil while nobody waits
+
+	danger     bool      // events will be lost if more come now
+	pressed    time.Time // since when this node is behind; zero: it is not
+	busySince  time.Time // when the handlers fell behind; zero: they keep up
+	shortSince time.Time // when events began to be missing that may be lost; zero: none are
+}
 
 // measure finds out for what too much waits now, and for what no longer: links
 // are relieved not only by being filled, also by turning lazy. The caller holds
@@ -59,7 +75,11 @@ func (d *driver) measure(now time.Time) {
 			l.full, l.fullSince = true, now
 			d.congested = append(d.congested, l)
 		}
-		if since := now.Sub(l.fullSince); l.full && since < patience && (since >= persists || lag >= 4*d.lagFull) {
+		switch since := now.Sub(l.fullSince); {
+		case !l.full:
+		case since >= patience:
+			d.giveUpOn(l, lag)
+		case since >= persists || lag >= 4*d.lagFull:
 			most = max(most, lag)
 		}
 	}
@@ -77,6 +97,19 @@ func (d *driver) measure(now time.Time) {
 	} else {
 		d.pressed = time.Time{}
 	}
+}
+
+// giveUpOn says, once until the link has caught up, that nobody waits for it any
+// more. The caller holds mu.
+func (d *driver) giveUpOn(l *link, lag int) {
+	if l.isSlow {
+		return
+	}
+	l.isSlow = true
+	d.afterwards(func() {
+		d.log.about(l.addr).warn("a neighbour is slow: its events wait in the history, and what leaves that first it has to pull from others",
+			fields{"peer": l.addr, "bytes": lag})
+	})
 }
 
 // isShort reports whether this node misses events that others will not have for
@@ -166,7 +199,7 @@ func (d *driver) openRoom() {
 // holds mu.
 func (d *driver) relieve(l *link) {
 	if l.full {
-		l.full = false
+		l.full, l.isSlow = false, false
 		d.congested = slices.DeleteFunc(d.congested, func(x *link) bool { return x == l })
 	}
 	d.openRoom()

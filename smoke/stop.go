@@ -42,9 +42,9 @@ func (n *Node) Run(ctx context.Context) error {
 
 // UndeliveredError says what Stop or Shutdown did not wait for any longer.
 type UndeliveredError struct {
-	Bytes  int   // left in the outboxes of links
+	Bytes  int   // that were still to be sent
 	Events int   // left for the handlers, hooks and those that run among them
-	Err    error // why the wait ended
+	Err    error // why: that of the context, or ErrBusy where neighbours are slow
 }
 
 // Error gives the sentence.
@@ -52,7 +52,7 @@ func (e *UndeliveredError) Error() string {
 	return fmt.Sprintf("stop the node: %d bytes were not sent and %d events not handled: %v", e.Bytes, e.Events, e.Err)
 }
 
-// Unwrap gives the error of the context.
+// Unwrap gives Err.
 func (e *UndeliveredError) Unwrap() error { return e.Err }
 
 // Shutdown is Stop with an end of one's own to the waiting.
@@ -72,7 +72,9 @@ func (n *Node) Shutdown(ctx context.Context) error {
 	left.await(ctx, n.events)
 	n.log.info("stopped", nil)
 	if left.Bytes > 0 || left.Events > 0 {
-		left.Err = ctx.Err()
+		if left.Err = ctx.Err(); left.Err == nil {
+			left.Err = ErrBusy // a slow neighbour takes no more than LastWords of what waits
+		}
 		return left
 	}
 	return nil

@@ -2,6 +2,7 @@ package smoke_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -56,5 +57,28 @@ func (a *actor) shout(ctx context.Context, words int) {
 			a.story.Error(fmt.Errorf("shout word %d: %w", a.spoken, err))
 			return
 		}
+	}
+}
+
+// A neighbour that takes nothing in holds emitters up for a while, and then no
+// more; the log says whose events wait.
+func TestANeighbourThatIsSlowForGoodHoldsNobodyUp(t *testing.T) {
+	s := tell(t)
+	ann := s.start(smoke.Options{})
+	deaf := visit(t, ann.Addr())
+	deaf.befriend()
+	ballast := make([]byte, 1<<20-64)
+	for range 12 { // more than the sockets of both ends hold
+		if err := ann.Broadcast().Emit("ballast", ballast); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ann.wantLogged("a neighbour is slow", "bytes")
+
+	// What it did not take is told at the end, and why.
+	err := ann.Stop()
+	left, ok := errors.AsType[*smoke.UndeliveredError](err)
+	if !ok || left.Bytes < 1<<20 || !errors.Is(err, smoke.ErrBusy) && !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("stop: %v", err)
 	}
 }

@@ -50,7 +50,7 @@ const (
 
 	least  = 16 << 10 // bytes a second that are allowed whatever is heard
 	cut    = 0.8      // what a SLOW leaves of the rate
-	growth = 5.0      // the rate's, each second without one; before the first, every 1/3 s
+	growth = 5.0      // of the rate, in a second without one; before the first one three times that
 	// every is the gap between two SLOWs that a node takes, or sends, or passes on.
 	every    = 100 * time.Millisecond
 	mostWait = 0.02        // s
