@@ -65,27 +65,37 @@ type result struct {
 }
 
 // step calls the machine, and carries out what it wants.
-func (d *driver) step(call func(now time.Time)) {
+func (d *driver) step(call func(now time.Time)) { d.stepThen((*link).writeSoon, call) }
+
+// stepThen is step with one of the two ways in which links are written.
+func (d *driver) stepThen(write func(*link), call func(now time.Time)) {
 	d.mu.Lock()
+	defer d.unlock(write)
 	if d.machine == nil {
-		d.mu.Unlock()
 		return
 	}
 	now := time.Now()
 	call(now)
 	d.settle(now)
-	d.unlock()
 }
 
 // afterwards notes something down that may wait, such as writing to a log, to
 // be done when mu is free. The caller holds mu.
 func (d *driver) afterwards(do func()) { d.postponed = append(d.postponed, do) }
 
-// unlock gives mu back and does what was postponed.
-func (d *driver) unlock() {
+// unlock gives mu back, has the links written for which there is something, and
+// does what was postponed. write is one of link.writeNow and link.writeSoon.
+func (d *driver) unlock(write func(*link)) {
+	var room [16]*link // more than most nodes have
+	woken := append(room[:0], d.woken...)
+	clear(d.woken)
+	d.woken = d.woken[:0]
 	postponed := d.postponed
 	d.postponed = nil
 	d.mu.Unlock()
+	for _, l := range woken {
+		write(l)
+	}
 	for _, do := range postponed {
 		do()
 	}
@@ -94,11 +104,6 @@ func (d *driver) unlock() {
 // settle ends a step. The caller holds mu.
 func (d *driver) settle(now time.Time) {
 	d.measure(now)
-	for _, l := range d.woken {
-		l.wake()
-	}
-	clear(d.woken)
-	d.woken = d.woken[:0]
 	if len(d.batch) > 0 {
 		d.node.events.PushBatch(d.batch)
 		clear(d.batch)
@@ -121,7 +126,7 @@ func (d *driver) arm(now time.Time) {
 // tick is the timer's. It runs on a goroutine of the runtime, which stop waits
 // for by taking mu.
 func (d *driver) tick() {
-	d.step(func(now time.Time) {
+	d.stepThen((*link).writeNow, func(now time.Time) {
 		d.armed = time.Time{}
 		if at, ok := d.machine.Deadline(); ok && !at.After(now) {
 			d.machine.Advance(now, d)
@@ -178,7 +183,7 @@ func (d *driver) emit(ctx context.Context, body []byte) error {
 	if err := d.awaitRoom(ctx, true); err != nil {
 		return err
 	}
-	defer d.unlock()
+	defer d.unlock((*link).writeSoon)
 	if !d.isOpen() {
 		return ErrStopped
 	}

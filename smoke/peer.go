@@ -92,7 +92,7 @@ func (d *driver) emitDirect(ctx context.Context, p *Peer, body []byte) error {
 		if !l.isFull() {
 			l.put(func(buf []byte) ([]byte, error) { return l.enc.Append(buf, &wire.Direct{Body: body}) })
 			d.settle(time.Now())
-			d.unlock()
+			d.unlock((*link).writeSoon)
 			return nil
 		}
 		if d.room == nil {

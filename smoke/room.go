@@ -154,7 +154,7 @@ func (d *driver) brake() {
 			d.settle(time.Now())
 		}
 		danger := d.danger && d.machine != nil
-		d.unlock()
+		d.unlock((*link).writeSoon)
 		if !danger {
 			return
 		}
@@ -166,7 +166,7 @@ func (d *driver) brake() {
 // more. The link's writer calls it.
 func (d *driver) fill(l *link) (more bool) {
 	d.mu.Lock()
-	defer d.unlock()
+	defer d.unlock((*link).writeSoon)
 	if d.machine == nil || d.links[l.id] != l {
 		l.ready.Store(false)
 		return false

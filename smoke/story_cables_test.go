@@ -34,7 +34,7 @@ type plug struct {
 
 // end is one end of a connection.
 type end struct {
-	*net.TCPConn
+	*tcp.Conn
 	owner *plug
 	far   *plug // nil at the end that was dialled
 }
@@ -73,7 +73,7 @@ func (p *plug) Dial(ctx context.Context, addr string) (net.Conn, error) {
 
 // connect counts a connection among those that can be pulled out.
 func (p *plug) connect(conn net.Conn, far *plug) (net.Conn, error) {
-	e := &end{conn.(*net.TCPConn), p, far}
+	e := &end{conn.(*tcp.Conn), p, far}
 	p.cables.mu.Lock()
 	defer p.cables.mu.Unlock()
 	if p.dead || far != nil && p.cables.apart != nil && p.cables.apart(p, far) {
@@ -89,14 +89,14 @@ func (e *end) Close() error {
 	e.owner.cables.mu.Lock()
 	delete(e.owner.cables.ends, e)
 	e.owner.cables.mu.Unlock()
-	return e.TCPConn.Close()
+	return e.Conn.Close()
 }
 
 // reset ends the connection as the end of its process would: no goodbye, and
 // what was on its way is lost.
 func (e *end) reset() {
 	e.SetLinger(0) // fails only where the connection has ended already
-	e.TCPConn.Close()
+	e.Conn.Close()
 }
 
 // socket is a listener whose connections can be pulled out.

@@ -24,6 +24,10 @@
 //     deadline (the zero time means none) makes it usable again.
 //   - A connection that can also end its own direction alone has the method
 //     CloseWrite() error, as *net.TCPConn and *tls.Conn do. It is optional.
+//   - So is TryWrite([]byte) (int, error), which writes as much as the connection
+//     takes without waiting, perhaps nothing. With it a node passes events on
+//     without the switch to another goroutine. A write deadline that has passed is
+//     an error here as for Write.
 //   - Closing a listener makes Accept return with an error that is
 //     [net.ErrClosed]. Accepted connections are not touched.
 //   - LocalAddr and RemoteAddr give addresses whose String can be dialled or

@@ -72,6 +72,7 @@ func (e *Emitter) CloseContext(ctx context.Context) error {
 		if e.timer != nil && e.timer.Stop() {
 			e.armed = false
 		}
+		e.dismiss()
 		e.discard()
 		e.relieve()
 		e.wake()

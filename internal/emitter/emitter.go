@@ -89,7 +89,11 @@ type Emitter struct {
 	mu        sync.Mutex
 	queue     queue
 	hand      *batch        // what the runner took and did not finish; see batch
-	running   bool          // the handler goroutine exists
+	running   bool          // the handler goroutine has something to run
+	parked    bool          // it is there, and waits at the bell
+	recalled  bool          // it did, and was called, since the timer looked last
+	dismissed bool          // it is parked, and is to end
+	bell      sync.Cond     // rung when one of the two changes
 	lives     int           // how often the emitter was reopened
 	taken     uint64        // events and hooks that the runner took from the queue
 	dropped   uint64        // events that made room
@@ -112,7 +116,7 @@ type Emitter struct {
 // New makes an emitter without handlers.
 func New(config Config) *Emitter {
 	e := &Emitter{config: config.withDefaults()}
-	e.work = e.run
+	e.work, e.bell.L = e.run, &e.mu
 	e.table.Store(new(table))
 	return e
 }

@@ -7,10 +7,37 @@ func (e *Emitter) start() {
 	}
 	e.running = true
 	e.arm()
-	// The handler goroutine. Owner: this emitter, one at most. It ends when
-	// there is nothing left to run, on Hold and on Close. Drain, Wait and Close
-	// wait for it.
+	if e.parked {
+		e.parked, e.dismissed, e.recalled = false, false, true
+		e.bell.Signal()
+		return
+	}
+	// The handler goroutine. Owner: this emitter, one at most. It ends on Hold, on
+	// Close, and when the timer finds that there was nothing to run for a while.
+	// Drain, Wait and Close wait for what it runs.
 	go e.work()
+}
+
+// park keeps the handler goroutine for the events that may come soon: to begin
+// one costs more than a handler, and its stack has grown to what handlers need.
+// It reports whether there is something to run. The caller holds mu.
+func (e *Emitter) park() bool {
+	if !e.armed || e.closed.Load() {
+		return false // nobody would end it
+	}
+	e.parked = true
+	for e.parked && !e.dismissed {
+		e.bell.Wait()
+	}
+	e.parked, e.dismissed = false, false
+	return e.running
+}
+
+// dismiss ends the handler goroutine if it is parked, and if nothing comes for it
+// before it has noticed. The caller holds mu.
+func (e *Emitter) dismiss() {
+	e.dismissed = e.parked
+	e.bell.Signal()
 }
 
 // run is the handler goroutine.
@@ -34,6 +61,16 @@ func (e *Emitter) run() {
 func (e *Emitter) take() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	for !e.takeNext() {
+		if e.held.Load() || !e.park() {
+			return false
+		}
+	}
+	return true
+}
+
+// takeNext is take once. The caller holds mu.
+func (e *Emitter) takeNext() bool {
 	if e.cut.Load() {
 		e.discardHand()
 		e.cut.Store(false)

@@ -71,14 +71,21 @@ func (e *Emitter) tick() {
 	}
 }
 
-// look finds a slow call. It sets the timer again for as long as the runner
-// lives: an idle emitter has no timer. Where there is something to tell, told
-// sets it.
+// look finds a slow call, and sends the runner home that nobody has called since
+// the last look. It sets the timer again for as long as the runner lives: an idle
+// emitter has no timer. Where there is something to tell, told sets it.
 func (e *Emitter) look() (name string, soFar time.Duration, slow bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.closed.Load() || !e.running {
+	recalled := e.recalled
+	e.recalled = false
+	switch {
+	case e.closed.Load(), !e.running && !recalled:
 		e.armed = false
+		e.dismiss()
+		return "", 0, false
+	case !e.running:
+		e.timer.Reset(e.lookEvery())
 		return "", 0, false
 	}
 	now, at := time.Now(), e.progress.at.Load()

@@ -137,6 +137,19 @@ func (c *conn) Write(p []byte) (int, error) {
 	}
 }
 
+// TryWrite writes what there is room for, and does not wait.
+func (c *conn) TryWrite(p []byte) (int, error) {
+	c.link.mu.Lock()
+	defer c.link.mu.Unlock()
+	if err := c.cannotWrite(); err != nil {
+		return 0, c.fail("write", err)
+	}
+	if c.sending {
+		return 0, nil
+	}
+	return c.put(p), nil
+}
+
 // cannotWrite says why not. The caller holds link.mu.
 func (c *conn) cannotWrite() error {
 	switch {

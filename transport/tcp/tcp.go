@@ -46,7 +46,30 @@ func (t Transport) Listen(ctx context.Context, addr string) (net.Listener, error
 	if err != nil {
 		return nil, &transport.Error{Op: "listen", Addr: addr, Err: err}
 	}
-	return l, nil
+	return listener{l}, nil
+}
+
+// Conn is a connection of this transport: those of Dial and of a listener's Accept
+// are *Conn. On systems that are like Unix it has the method TryWrite.
+type Conn struct {
+	*net.TCPConn
+	trying trying
+}
+
+func newConn(c *net.TCPConn) *Conn {
+	own := &Conn{TCPConn: c}
+	own.trying.init(c)
+	return own
+}
+
+type listener struct{ net.Listener }
+
+func (l listener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return newConn(c.(*net.TCPConn)), nil
 }
 
 // Dial connects to addr, "ip:port". TCP gives up by itself after some minutes,
@@ -62,11 +85,11 @@ func (t Transport) Dial(ctx context.Context, addr string) (net.Conn, error) {
 		dialer.LocalAddr = local
 		dialer.Control = portAtConnect
 	}
-	conn, err := dialer.DialContext(ctx, "tcp", addr)
+	c, err := dialer.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, &transport.Error{Op: "dial", Addr: addr, Err: err}
 	}
-	return conn, nil
+	return newConn(c.(*net.TCPConn)), nil
 }
 
 // local gives the address to dial from, nil for the system's choice.

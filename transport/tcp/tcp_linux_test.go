@@ -48,7 +48,7 @@ func TestSmallFramesLeaveAtOnceAndKeepAliveIsOn(t *testing.T) {
 	}
 	defer func() { _ = b.Close() }()
 	for name, c := range map[string]net.Conn{"dialled": a, "accepted": b} {
-		raw, err := c.(*net.TCPConn).SyscallConn()
+		raw, err := c.(syscall.Conn).SyscallConn()
 		if err != nil {
 			t.Fatal(err)
 		}

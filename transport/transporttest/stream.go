@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -272,4 +273,46 @@ func hundredConns(t *testing.T, r *rig) {
 		}
 	}
 	server.Wait()
+}
+
+// tryWriteDoesNotWait fills a connection whose peer reads nothing, empties it, and
+// finds all that was taken.
+func tryWriteDoesNotWait(t *testing.T, r *rig) {
+	a, b := r.pair()
+	try, ok := a.(interface{ TryWrite([]byte) (int, error) })
+	if !ok {
+		t.Log("connections of this transport have no TryWrite, which is optional")
+		return
+	}
+	piece := pattern(64<<10, 1)
+	var sent []byte
+	for full := false; !full; {
+		n, err := try.TryWrite(piece)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent = append(sent, piece[:n]...)
+		full = n == 0
+	}
+	got := make([]byte, len(sent))
+	if _, err := io.ReadFull(b, got); err != nil || !bytes.Equal(got, sent) {
+		t.Fatalf("the peer got other bytes than the %d that were taken, or %v", len(sent), err)
+	}
+	if _, err := a.Write(piece); err != nil { // the two ways keep their order
+		t.Fatal(err)
+	}
+	got = got[:len(piece)]
+	if _, err := io.ReadFull(b, got); err != nil || !bytes.Equal(got, piece) {
+		t.Fatalf("other bytes than were written, or %v", err)
+	}
+	if err := a.SetWriteDeadline(time.Now().Add(-time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := try.TryWrite(piece)
+	wantIs(t, "after the deadline", err, os.ErrDeadlineExceeded)
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err = try.TryWrite(piece)
+	wantIs(t, "after Close", err, net.ErrClosed)
 }

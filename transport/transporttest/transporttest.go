@@ -38,6 +38,7 @@ func Test(t *testing.T, sides Sides) {
 		{"WriteDeadline", writeDeadline},
 		{"DeadlineInThePast", deadlineInThePast},
 		{"WritesAreWhole", writesAreWhole},
+		{"TryWriteDoesNotWait", tryWriteDoesNotWait},
 		{"DialIsRefused", dialIsRefused},
 		{"DialHonoursItsContext", dialHonoursContext},
 		{"ConnOutlivesItsDialContext", connOutlivesContext},

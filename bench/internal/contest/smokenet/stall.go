@@ -74,19 +74,19 @@ func (l stallListener) Accept() (net.Conn, error) {
 }
 
 type stallConn struct {
-	*net.TCPConn // with all that it can do besides
-	s            *stallable
-	once         sync.Once
-	closed       chan struct{}
+	*tcp.Conn // with all that it can do besides
+	s         *stallable
+	once      sync.Once
+	closed    chan struct{}
 }
 
 func newStallConn(conn net.Conn, s *stallable) *stallConn {
-	return &stallConn{TCPConn: conn.(*net.TCPConn), s: s, closed: make(chan struct{})}
+	return &stallConn{Conn: conn.(*tcp.Conn), s: s, closed: make(chan struct{})}
 }
 
 // Read hands out what has come, except while the transport is stalled.
 func (c *stallConn) Read(b []byte) (int, error) {
-	n, err := c.TCPConn.Read(b)
+	n, err := c.Conn.Read(b)
 	if gate := c.s.gate(); gate != nil {
 		select {
 		case <-gate:
@@ -99,7 +99,7 @@ func (c *stallConn) Read(b []byte) (int, error) {
 
 func (c *stallConn) Close() error {
 	c.once.Do(func() { close(c.closed) })
-	return c.TCPConn.Close()
+	return c.Conn.Close()
 }
 
 // Stall makes the last node stop reading.

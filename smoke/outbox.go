@@ -1,0 +1,275 @@
+package smoke
+
+import (
+	"errors"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+	"github.com/smokesignal-go/smokesignal/internal/wire"
+)
+
+// A link is written to by one goroutine at a time, its writer. There is none while
+// nothing waits. Whoever has brought something for it becomes the writer, if there
+// is none: a reader that passes events on, or the timer, writes as much as the
+// connection takes without waiting, which spares the switch to another goroutine;
+// what is left then, and what programs emit, is written by a goroutine that may
+// wait.
+
+const (
+	// An outbox takes so many bytes of events at a time: what one write can carry.
+	fillBytes = 64 << 10
+	// So much for this peer alone waits in it, and no more. Half a second of a
+	// 10 Mbit/s network.
+	outboxFull = 512 << 10
+	// More than that is held for nobody: control frames for a peer that does not
+	// take them.
+	outboxMost = 4 << 20
+
+	slowAfter   = 10 * time.Second // a write that moves nothing for so long ends the link
+	flushWithin = 2 * time.Second  // for what is left in the outbox when a link is let go
+)
+
+// outbox is what waits to be written on a link. Events wait in the history until
+// there is a writer for them. link.mu guards it.
+type outbox struct {
+	enc      wire.Encoder
+	out      []byte
+	spare    []byte        // the last buffer that was written, to be filled again
+	inFlight int           // bytes that the writer has taken and not written
+	awaited  bool          // somebody waits for room
+	closing  bool          // write what is there, then end
+	writing  bool          // there is a writer
+	over     bool          // there will be none any more
+	idle     chan struct{} // closed when there is none; nil while nobody waits
+
+	// The writer's own.
+	taken []byte
+	rest  []byte // of what was taken, not written yet
+}
+
+// put appends a control frame to the outbox. The caller holds driver.mu.
+func (l *link) put(encode func(buf []byte) ([]byte, error)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closing {
+		return
+	}
+	out, err := encode(l.out)
+	if err != nil {
+		l.d.afterwards(func() { l.d.log.error("a frame could not be made; this is a bug", fields{"error": err}) })
+		return
+	}
+	if len(l.out) == 0 {
+		l.d.woken = append(l.d.woken, l)
+	}
+	l.out = out
+	if len(out) > outboxMost {
+		l.closing = true // the reader will report the end
+		l.conn.Close()
+	}
+}
+
+// outboxes are buffers for events, as pointers to slices. A link has one from when
+// it is filled until that is written: an idle one holds no memory for it, and the
+// few that are in use stay in the caches.
+var outboxes = sync.Pool{New: func() any {
+	buf := make([]byte, 0, fillBytes+fillBytes/2) // the last run goes over
+	return &buf
+}}
+
+// makeRoom readies the outbox for events, and returns how many bytes of them it
+// takes. The caller holds driver.mu.
+func (l *link) makeRoom() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if cap(l.out) < fillBytes {
+		buf := *outboxes.Get().(*[]byte)
+		l.out = append(buf[:0], l.out...)
+	}
+	return fillBytes - len(l.out)
+}
+
+// push appends events to the outbox. The caller holds driver.mu.
+func (l *link) push(g *plumtree.Gossip) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.closing {
+		l.out = l.enc.AppendGossip(l.out, g)
+	}
+}
+
+// tryWriter is a connection that can take what it has room for without waiting;
+// see package transport.
+type tryWriter interface{ TryWrite(b []byte) (int, error) }
+
+// writeNow writes what the connection takes without waiting: one outbox, and what
+// is left then is written soon. The caller does not hold driver.mu.
+func (l *link) writeNow() {
+	if _, ok := l.conn.(tryWriter); !ok {
+		l.writeSoon()
+	} else if l.begin() && l.writeOne(false) {
+		l.spawnWriter()
+	}
+}
+
+// writeSoon has a goroutine write what waits.
+func (l *link) writeSoon() {
+	if l.begin() {
+		l.spawnWriter()
+	}
+}
+
+// spawnWriter passes the writing on to a goroutine. The driver owns that; it ends
+// when nothing waits any more, with the connection, or when the peer takes nothing
+// for too long; and run waits for it.
+func (l *link) spawnWriter() {
+	l.d.spawn(func() {
+		for more := true; more; {
+			more = l.writeOne(true)
+		}
+	})
+}
+
+// begin makes the caller the writer, if there is none.
+func (l *link) begin() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.writing || l.over {
+		return false
+	}
+	l.writing = true
+	return true
+}
+
+// writeOne has the outbox filled and writes it. With more, the caller still is the
+// writer, and there is more to write.
+func (l *link) writeOne(mayWait bool) (more bool) {
+	if len(l.rest) == 0 {
+		if l.ready.Load() {
+			if mayWait {
+				runtime.Gosched() // who has something to add may do so first
+			}
+			l.d.fill(l)
+		}
+		l.takeOutbox()
+	}
+	err := l.writeRest(mayWait)
+	if err == nil && len(l.rest) > 0 {
+		return true
+	}
+	more, last := l.giveBack(err)
+	switch {
+	case err != nil:
+		l.conn.Close() // the reader reports the end
+	case last:
+		l.hangUp()
+	}
+	return more
+}
+
+// takeOutbox leaves an empty outbox behind.
+func (l *link) takeOutbox() {
+	l.mu.Lock()
+	l.taken, l.out, l.spare = l.out, l.spare[:0], nil
+	l.rest, l.inFlight = l.taken, len(l.taken)
+	awaited := l.awaited
+	l.awaited = false
+	l.mu.Unlock()
+	if awaited {
+		l.d.makesRoom()
+	}
+}
+
+// giveBack returns a buffer that was written. If nothing has come meanwhile, the
+// caller is not the writer any more; nor if the writing has failed. last says that
+// nobody will be.
+func (l *link) giveBack(failed error) (more, last bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	buf := l.taken
+	l.taken, l.rest = nil, nil
+	switch {
+	case failed != nil:
+		l.closing = true
+	case cap(buf) <= readSmall:
+		l.spare = buf[:0]
+	case cap(buf) >= fillBytes && cap(buf) <= 4*fillBytes:
+		outboxes.Put(&buf)
+	}
+	if failed == nil {
+		l.inFlight = 0
+		if len(l.out) > 0 || l.ready.Load() {
+			return true, false
+		}
+	}
+	l.over = l.closing
+	l.writing = false
+	if l.idle != nil {
+		close(l.idle)
+	}
+	return false, l.over
+}
+
+// writeRest writes what was taken, or as much as goes without waiting. It gives up
+// when nothing moves for slowAfter.
+func (l *link) writeRest(mayWait bool) error {
+	if conn, ok := l.conn.(tryWriter); ok && len(l.rest) > 0 {
+		n, err := conn.TryWrite(l.rest)
+		l.rest = l.rest[n:]
+		if err != nil || !mayWait {
+			return err
+		}
+	}
+	if len(l.rest) == 0 {
+		return nil
+	}
+	defer l.conn.SetWriteDeadline(time.Time{}) // it would be one of TryWrite's too
+	closing := l.isClosing()
+	limit := slowAfter
+	if closing {
+		limit = flushWithin
+	}
+	for len(l.rest) > 0 {
+		if err := l.conn.SetWriteDeadline(time.Now().Add(limit)); err != nil {
+			return err
+		}
+		n, err := l.conn.Write(l.rest)
+		l.rest = l.rest[n:]
+		if err != nil && (n == 0 || closing || !errors.Is(err, os.ErrDeadlineExceeded)) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *link) isClosing() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closing
+}
+
+// awaitWriter ends the writing: it waits for the writer, and there will be no
+// other one.
+func (l *link) awaitWriter() {
+	l.mu.Lock()
+	l.closing, l.over = true, true
+	var idle chan struct{}
+	if l.writing {
+		idle = make(chan struct{})
+		l.idle = idle
+	}
+	l.mu.Unlock()
+	if idle != nil {
+		<-idle
+	}
+}
+
+// unsent is how much of what was put into the outbox did not leave.
+func (l *link) unsent() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.out) + l.inFlight
+}

@@ -1,0 +1,58 @@
+//go:build unix
+
+package tcp
+
+import (
+	"net"
+	"os"
+	"sync"
+	"syscall"
+)
+
+// trying is what TryWrite needs.
+type trying struct {
+	raw syscall.RawConn
+
+	mu   sync.Mutex // guards all below: one TryWrite at a time
+	buf  []byte
+	n    int
+	err  error
+	call func(fd uintptr) (done bool) // made once, so that TryWrite makes no garbage
+}
+
+func (t *trying) init(c *net.TCPConn) {
+	t.raw, _ = c.SyscallConn() // which fails only without a connection
+	t.call = t.write
+}
+
+// TryWrite writes as much as the kernel takes now, which may be nothing. It is
+// there on systems that are like Unix.
+func (c *Conn) TryWrite(b []byte) (int, error) {
+	t := &c.trying
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.buf, t.n, t.err = b, 0, nil
+	err := t.raw.Write(t.call)
+	t.buf = nil
+	if err == nil && t.err != nil {
+		err = &net.OpError{Op: "write", Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.NewSyscallError("write", t.err)}
+	}
+	return t.n, err
+}
+
+// write is done whatever comes of it: with false, net would wait and call again.
+func (t *trying) write(fd uintptr) (done bool) {
+	for {
+		n, err := syscall.Write(int(fd), t.buf)
+		switch err {
+		case nil:
+			t.n = n // if that is not all, there is no room for more
+		case syscall.EINTR:
+			continue
+		case syscall.EAGAIN:
+		default:
+			t.err = err
+		}
+		return true
+	}
+}
