@@ -119,9 +119,15 @@ func (r request) id() string {
 		id += "-all"
 	case r.workload == "steady":
 		id += fmt.Sprintf("-%g", r.rate)
+		if r.isSettled() {
+			id += "-settled"
+		}
 	}
 	return id
 }
+
+// isSettled reports whether the measuring begins long after the network has formed.
+func (r request) isSettled() bool { return r.warm >= 30*time.Second }
 
 // contestants are those that are wanted, in the order of the tables.
 func (r request) contestants() (list []contest.Contestant, err error) {
@@ -143,6 +149,9 @@ func (r request) section() *report.Section {
 	title := r.title
 	if r.workload == "steady" {
 		title = fmt.Sprintf("Latency at %g messages a second, the nodes in turn", r.rate)
+		if r.isSettled() {
+			title += fmt.Sprintf(", %v after they met", r.warm)
+		}
 	}
 	return &report.Section{
 		ID: r.id(), Workload: r.workload, Title: title, Command: r.command(),
@@ -170,7 +179,7 @@ func (r request) roundsOf(c contest.Contestant) int {
 // The contestants that every cell has.
 var main5 = []string{"tree", "tree-msgpack", "smoke", "smoke-typed", "nats"}
 
-// plan is all that `bench all` measures: ten minutes, or, quick, one.
+// plan is all that `bench all` measures: a quarter of an hour, or, quick, a minute.
 func plan(quick bool) []request {
 	flat, all := requestOf("flat", quick), requestOf("flat", quick)
 	slow, fast := requestOf("steady", quick), requestOf("steady", quick)
@@ -189,5 +198,7 @@ func plan(quick bool) []request {
 	sizes.rounds, sizes.span, sizes.only = 3, 300*time.Millisecond, main5
 	sizes.title = "Deliveries a second, flat out, by nodes and size"
 	fast.rate, fast.rounds, fast.only = 1000, 2, main5
-	return []request{flat, all, sizes, slow, fast, form, idle, requestOf("stall", false)}
+	settled := slow
+	settled.warm, settled.span, settled.rounds, settled.only = time.Minute, 10*time.Second, 1, []string{"tree", "smoke", "nats"}
+	return []request{flat, all, sizes, slow, settled, fast, form, idle, requestOf("stall", false)}
 }

@@ -341,7 +341,7 @@ func FuzzBind(f *testing.F) {
 		// The short way for strings agrees with the long one.
 		var long string
 		longErr := e.Bind(&long)
-		short, shortErr := oneString(&e, "string")
+		short, shortErr := oneString(e, "string")
 		if (longErr == nil) != (shortErr == nil) || longErr == nil && long != string(short) {
 			t.Errorf("%q, %v; the short way %q, %v", long, longErr, short, shortErr)
 		}
@@ -361,7 +361,7 @@ func BenchmarkDecode(b *testing.B) {
 	b.Run("string", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := oneString(&e, "string"); err != nil {
+			if _, err := oneString(e, "string"); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -49,7 +49,8 @@ func (e *ArgumentError) Unwrap() error { return e.Err }
 type arguments struct {
 	msgpack *msgpack.Decoder
 	left    bytes.Reader
-	event   *Event
+	event   string // its name, and the next its origin: for errors
+	origin  ID
 	count   int // how many there are
 	arg     int // the next one, counted from 1
 	broken  bool
@@ -59,7 +60,7 @@ var decoders = sync.Pool{New: func() any { return &arguments{msgpack: msgpack.Ne
 
 // openArguments checks the arguments of an event and begins to decode them.
 // Close what it returns.
-func openArguments(e *Event) (*arguments, error) {
+func openArguments(e Event) (*arguments, error) {
 	b, err := safePayload(e.payload)
 	count, offset, ok := 0, 0, false
 	if err == nil {
@@ -71,11 +72,11 @@ func openArguments(e *Event) (*arguments, error) {
 	a := decoders.Get().(*arguments)
 	a.left.Reset(b[offset:])
 	a.msgpack.Reset(&a.left)
-	a.event, a.count, a.arg, a.broken = e, count, 1, false
+	a.event, a.origin, a.count, a.arg, a.broken = e.Name, e.Origin, count, 1, false
 	return a, nil
 }
 
-func malformed(e *Event, err error) error {
+func malformed(e Event, err error) error {
 	return &ArgumentError{Event: e.Name, Origin: e.Origin, Want: "an array of arguments", Got: "other bytes", Err: err}
 }
 
@@ -86,14 +87,14 @@ func (a *arguments) close() {
 		return
 	}
 	a.left.Reset(nil)
-	a.event = nil
+	a.event = ""
 	decoders.Put(a)
 }
 
 // need fails where there are fewer than n arguments.
 func (a *arguments) need(n int) error {
 	if a.count < n {
-		return &ArgumentError{Event: a.event.Name, Origin: a.event.Origin, Want: plural(n), Got: plural(a.count)}
+		return &ArgumentError{Event: a.event, Origin: a.origin, Want: plural(n), Got: plural(a.count)}
 	}
 	return nil
 }
@@ -107,7 +108,7 @@ func plural(n int) string {
 
 // fail makes the error for the current argument.
 func (a *arguments) fail(want, got string, err error) error {
-	return &ArgumentError{Event: a.event.Name, Origin: a.event.Origin, Arg: a.arg, Want: want, Got: got, Err: err}
+	return &ArgumentError{Event: a.event, Origin: a.origin, Arg: a.arg, Want: want, Got: got, Err: err}
 }
 
 // next decodes the current argument into v, which is settable, and goes on to
@@ -222,7 +223,7 @@ func (a *arguments) decodeUint(v reflect.Value, code byte) error {
 // oneString gives the first argument where it is a string or bytes, and is the
 // short way for the handlers that want nothing else. The result is a part of
 // the event.
-func oneString(e *Event, want string) ([]byte, error) {
+func oneString(e Event, want string) ([]byte, error) {
 	b, err := safePayload(e.payload)
 	count, offset, ok := 0, 0, false
 	if err == nil {

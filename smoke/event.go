@@ -48,7 +48,7 @@ func (e Event) Len() int {
 // there are fewer arguments than pointers, or one does not fit. The pointers
 // before that one are filled then.
 func (e Event) Bind(ptrs ...any) error {
-	args, err := openArguments(&e)
+	args, err := openArguments(e)
 	if err != nil {
 		return err
 	}

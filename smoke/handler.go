@@ -60,7 +60,7 @@ func typedHandler[T any](fn func(Event, T)) emitter.Handler {
 	isNumber := reflect.ValueOf(value).Elem().CanInt() || reflect.ValueOf(value).Elem().CanUint()
 	return func(e emitter.Event) error {
 		event := newEvent(e)
-		args, err := openArguments(&event)
+		args, err := openArguments(event)
 		if err != nil {
 			return err
 		}
@@ -111,7 +111,7 @@ func compileHandler(name string, fn any) (emitter.Handler, error) {
 	case func(string):
 		return func(e emitter.Event) error {
 			event := newEvent(e)
-			s, err := oneString(&event, "string")
+			s, err := oneString(event, "string")
 			if err == nil {
 				fn(string(s))
 			}
@@ -120,7 +120,7 @@ func compileHandler(name string, fn any) (emitter.Handler, error) {
 	case func(Event, string):
 		return func(e emitter.Event) error {
 			event := newEvent(e)
-			s, err := oneString(&event, "string")
+			s, err := oneString(event, "string")
 			if err == nil {
 				fn(event, string(s))
 			}
@@ -129,7 +129,7 @@ func compileHandler(name string, fn any) (emitter.Handler, error) {
 	case func(Event, []byte):
 		return func(e emitter.Event) error {
 			event := newEvent(e)
-			s, err := oneString(&event, "[]uint8")
+			s, err := oneString(event, "[]uint8")
 			if err == nil {
 				fn(event, bytes.Clone(s))
 			}
@@ -191,7 +191,7 @@ func reflected(fn reflect.Value) emitter.Handler {
 	}
 	return func(e emitter.Event) error {
 		event := newEvent(e)
-		in, err := decodeParams(&event, takesEvent, params, rest)
+		in, err := decodeParams(event, takesEvent, params, rest)
 		if err != nil {
 			return err
 		}
@@ -204,7 +204,7 @@ func reflected(fn reflect.Value) emitter.Handler {
 }
 
 // decodeParams makes the values to call a handler with.
-func decodeParams(event *Event, takesEvent bool, params []reflect.Type, rest reflect.Type) ([]reflect.Value, error) {
+func decodeParams(event Event, takesEvent bool, params []reflect.Type, rest reflect.Type) ([]reflect.Value, error) {
 	args, err := openArguments(event)
 	if err != nil {
 		return nil, err
@@ -215,7 +215,7 @@ func decodeParams(event *Event, takesEvent bool, params []reflect.Type, rest ref
 	}
 	in := make([]reflect.Value, 0, 1+len(params))
 	if takesEvent {
-		in = append(in, reflect.ValueOf(*event))
+		in = append(in, reflect.ValueOf(event))
 	}
 	last := len(params)
 	if rest != nil {

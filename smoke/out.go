@@ -108,7 +108,11 @@ func (d *driver) forgetIdlePeers() {
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
 	d.peers = slices.DeleteFunc(d.peers, func(p *Peer) bool {
-		return p.gone.Load() && p.events.Drain(now) == nil
+		if !p.gone.Load() || p.events.Drain(now) != nil {
+			return false
+		}
+		p.events.Close() // with nothing to wait for
+		return true
 	})
 }
 
