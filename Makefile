@@ -47,7 +47,7 @@ real: ## failures with 60 real processes in network namespaces: eight minutes, n
 	@$(GO) build -o bin/real ./internal/real
 	@bin/real $(REAL)
 
-bench: ## compare with NATS, Redis, memberlist and an ideal tree: a quarter of an hour, needs Linux
+bench: ## compare with NATS, Redis, memberlist and an ideal tree: twelve minutes, needs Linux
 	@cd bench && $(GO) build -o ../bin/bench . && ../bin/bench all $(BENCH)
 
 bench-quick: ## the same, roughly: a minute

@@ -179,7 +179,7 @@ func (r request) roundsOf(c contest.Contestant) int {
 // The contestants that every cell has.
 var main5 = []string{"tree", "tree-msgpack", "smoke", "smoke-typed", "nats"}
 
-// plan is all that `bench all` measures: a quarter of an hour, or, quick, a minute.
+// plan is all that `bench all` measures: ten minutes, or, quick, one.
 func plan(quick bool) []request {
 	flat, all := requestOf("flat", quick), requestOf("flat", quick)
 	slow, fast := requestOf("steady", quick), requestOf("steady", quick)
@@ -198,7 +198,5 @@ func plan(quick bool) []request {
 	sizes.rounds, sizes.span, sizes.only = 3, 300*time.Millisecond, main5
 	sizes.title = "Deliveries a second, flat out, by nodes and size"
 	fast.rate, fast.rounds, fast.only = 1000, 2, main5
-	settled := slow
-	settled.warm, settled.span, settled.rounds, settled.only = time.Minute, 10*time.Second, 1, []string{"tree", "smoke", "nats"}
-	return []request{flat, all, sizes, slow, settled, fast, form, idle, requestOf("stall", false)}
+	return []request{flat, all, sizes, slow, fast, form, idle, requestOf("stall", false)}
 }
