@@ -12,6 +12,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/transport"
+	"github.com/smokesignal-go/smokesignal/trust"
 )
 
 // driver is one life of a node: it owns the machine, and gives it a network and
@@ -26,6 +27,7 @@ type driver struct {
 	opts      Options
 	transport transport.Transport
 	resolver  discovery.Resolver
+	guard     *trust.Guard // nil: links are plaintext
 	log       *logger
 	self      ident.Origin
 	listener  net.Listener

@@ -1,6 +1,7 @@
 package smoke
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"strconv"
@@ -8,6 +9,8 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"github.com/smokesignal-go/smokesignal/trust"
 )
 
 // variable is one variable of the environment that a node can be set up by. Its
@@ -28,6 +31,9 @@ var variables = []variable{
 	{"SMOKE_MIN_PEERS", func(o *Options, v string) string { return setInt(&o.MinPeers, v) }},
 	{"SMOKE_MAX_PEERS", func(o *Options, v string) string { return setInt(&o.MaxPeers, v) }},
 	{"SMOKE_NETWORK", func(o *Options, v string) string { o.Network = v; return "" }},
+	{"SMOKE_KEY_FILE", setKey},
+	{"SMOKE_SECRET", func(o *Options, v string) string { o.Secret = v; return "" }},
+	{"SMOKE_INSECURE_PLAINTEXT", func(o *Options, v string) string { return setBool(&o.InsecurePlaintext, v) }},
 	{"SMOKE_PING_INTERVAL", func(o *Options, v string) string { return setDuration(&o.PingInterval, v) }},
 	{"SMOKE_PING_TIMEOUT", func(o *Options, v string) string { return setDuration(&o.PingTimeout, v) }},
 	{"SMOKE_LOG_LEVEL", setLogLevel},
@@ -38,6 +44,8 @@ var variables = []variable{
 //	SMOKE_ADDRESS        SMOKE_PORT       SMOKE_LISTEN     SMOKE_ADVERTISE
 //	SMOKE_SEEDS          separated by commas or spaces
 //	SMOKE_MIN_PEERS      SMOKE_MAX_PEERS  SMOKE_NETWORK
+//	SMOKE_KEY_FILE       made if it is not there
+//	SMOKE_SECRET         SMOKE_INSECURE_PLAINTEXT, true or false
 //	SMOKE_PING_INTERVAL  SMOKE_PING_TIMEOUT, such as "2s" or "500ms"
 //	SMOKE_LOG_LEVEL      error, warn, info, debug or trace, to stderr
 //
@@ -70,6 +78,24 @@ func fromEnviron(environ []string) (Options, error) {
 		}
 	}
 	return o, p.err()
+}
+
+func setBool(field *bool, value string) (fix string) {
+	b, err := strconv.ParseBool(value)
+	if err != nil {
+		return "write true or false"
+	}
+	*field = b
+	return ""
+}
+
+func setKey(o *Options, path string) (fix string) {
+	key, err := trust.KeepKey(path)
+	if err != nil {
+		return fmt.Sprintf("name a file that this process can read and write (%v)", err)
+	}
+	o.Key = key
+	return ""
 }
 
 func setInt(field *int, value string) (fix string) {

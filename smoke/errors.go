@@ -34,6 +34,8 @@ var (
 	ErrOtherNetwork   = errors.New("the node belongs to another network: Options.Network differs")
 	ErrOtherVersion   = errors.New("the node speaks another version of the protocol")
 	ErrNotSmokesignal = errors.New("what listens there is no smokesignal node")
+	ErrNotAdmitted    = errors.New("not let in")
+	ErrPlaintext      = errors.New("one end of the link is encrypted and the other is not: set Options.Key or Secret on both, or InsecurePlaintext on both")
 )
 
 // ErrTooLarge says that an event is larger than the network carries. It is a

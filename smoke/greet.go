@@ -17,6 +17,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 	"github.com/smokesignal-go/smokesignal/peerlist"
 	"github.com/smokesignal-go/smokesignal/transport"
+	"github.com/smokesignal-go/smokesignal/trust"
 )
 
 const (
@@ -54,7 +55,7 @@ func (d *driver) accept() {
 			return
 		}
 		d.spawn(func() {
-			l, rest, hello, err := d.greet(conn, false)
+			l, rest, hello, err := d.greet(conn, "")
 			d.admitted(conn)
 			if err != nil {
 				conn.Close()
@@ -126,7 +127,7 @@ func (d *driver) dial(wish overlay.Dial) {
 		var l *link
 		var rest []byte
 		var hello *wire.Hello
-		if l, rest, hello, err = d.greet(conn, true); err == nil {
+		if l, rest, hello, err = d.greet(conn, wish.Addr); err == nil {
 			d.up(l, rest, hello, &wish)
 			return
 		}
@@ -145,6 +146,8 @@ func (d *driver) complain(wish overlay.Dial, err error) {
 	f := fields{"addr": wish.Addr, "error": err}
 	switch {
 	case d.ctx.Err() != nil:
+	case errors.Is(err, ErrNotAdmitted), errors.Is(err, ErrPlaintext):
+		log.warn("the node at this address and this one do not let each other in", f)
 	case errors.Is(err, ErrOtherNetwork), errors.Is(err, ErrOtherVersion), errors.Is(err, ErrNotSmokesignal):
 		log.warn("what listens at this address is no node of this network", f)
 	case d.node.peers.Len() == 0 && time.Since(d.born) > quietFor:
@@ -200,15 +203,23 @@ func (d *driver) up(l *link, rest []byte, hello *wire.Hello, wish *overlay.Dial)
 	l.run(rest)
 }
 
-// greet exchanges HELLOs. The end that dialled speaks first.
-func (d *driver) greet(conn net.Conn, dialled bool) (l *link, rest []byte, hello *wire.Hello, err error) {
+// greet makes a connection secure, where links are, and exchanges HELLOs. The end
+// that dialled speaks first. dialled is the address that it dialled, or empty.
+func (d *driver) greet(conn net.Conn, dialled string) (l *link, rest []byte, hello *wire.Hello, err error) {
 	stop := context.AfterFunc(d.ctx, func() { conn.Close() })
 	defer stop()
 	addr := conn.RemoteAddr().String()
 	conn.SetDeadline(time.Now().Add(greetWithin))
+	var safe *trust.Conn
+	if d.guard != nil {
+		if safe, err = d.guard.Secure(d.ctx, conn, dialled); err != nil {
+			return nil, nil, nil, &DialError{Addr: addr, Err: explainHandshake(err)}
+		}
+		conn = safe
+	}
 	l = newLink(d, conn, addr)
-	if dialled {
-		if err := l.say(d.ourHello(addr)); err != nil {
+	if dialled != "" {
+		if err := l.say(d.ourHello(addr, safe)); err != nil {
 			return nil, nil, nil, dialError(addr, err)
 		}
 	}
@@ -216,9 +227,15 @@ func (d *driver) greet(conn net.Conn, dialled bool) (l *link, rest []byte, hello
 	if err != nil {
 		return nil, nil, nil, &DialError{Addr: addr, Err: err}
 	}
+	if err := d.admission(safe, hello); err != nil {
+		if dialled == "" {
+			l.say(&wire.Refuse{Code: wire.RefuseStranger}) // in vain, if it has hung up
+		}
+		return nil, nil, nil, &DialError{Addr: addr, Err: err}
+	}
 	no := d.refusal(hello)
-	if !dialled {
-		if err := l.say(d.ourHello(addr)); err != nil {
+	if dialled == "" {
+		if err := l.say(d.ourHello(addr, safe)); err != nil {
 			return nil, nil, nil, dialError(addr, err)
 		}
 	}
@@ -229,11 +246,15 @@ func (d *driver) greet(conn net.Conn, dialled bool) (l *link, rest []byte, hello
 	return l, rest, hello, conn.SetDeadline(time.Time{})
 }
 
-func (d *driver) ourHello(seen string) *wire.Hello {
-	return &wire.Hello{
+func (d *driver) ourHello(seen string, safe *trust.Conn) *wire.Hello {
+	hello := &wire.Hello{
 		Major: wire.Major, Minor: wire.Minor,
 		Network: d.opts.Network, ID: d.self.ID, Epoch: d.self.Epoch, Addr: d.hello, Seen: seen,
 	}
+	if safe != nil {
+		hello.Proof = string(d.guard.Proof(safe))
+	}
+	return hello
 }
 
 type refusal struct {
@@ -267,14 +288,20 @@ func (l *link) hearHello() (hello *wire.Hello, rest []byte, err error) {
 	for {
 		m, n, err := l.dec.Next(buf)
 		if err != nil {
-			if errors.Is(err, wire.ErrNotSmokesignal) {
+			switch {
+			case isTLS(buf):
+				err = fmt.Errorf("%w: it speaks TLS", ErrPlaintext)
+			case errors.Is(err, wire.ErrNotSmokesignal):
 				err = fmt.Errorf("%w: %w", ErrNotSmokesignal, err)
 			}
 			return nil, nil, err
 		}
 		if n > 0 {
-			if hello, ok := m.(*wire.Hello); ok {
-				return hello, slices.Clone(buf[n:]), nil
+			switch m := m.(type) {
+			case *wire.Hello:
+				return m, slices.Clone(buf[n:]), nil
+			case *wire.Refuse:
+				return nil, nil, refusedBy(m)
 			}
 			return nil, nil, fmt.Errorf("%w: %T before HELLO", ErrNotSmokesignal, m)
 		}
@@ -290,6 +317,20 @@ func (l *link) hearHello() (hello *wire.Hello, rest []byte, err error) {
 			return nil, nil, fmt.Errorf("wait for HELLO: %w", err)
 		}
 	}
+}
+
+// refusedBy is a REFUSE in place of a HELLO, as an error.
+func refusedBy(m *wire.Refuse) error {
+	if m.Code == wire.RefuseStranger {
+		return fmt.Errorf("%w by the other end; its log says why", ErrNotAdmitted)
+	}
+	return fmt.Errorf("%w: %v %.100q", ErrRefused, m.Code, m.Text)
+}
+
+// isTLS reports whether bytes are the start of a TLS handshake or alert: RFC 8446,
+// section 5.1.
+func isTLS(b []byte) bool {
+	return len(b) >= 2 && (b[0] == 0x15 || b[0] == 0x16) && b[1] == 0x03
 }
 
 // lookUp resolves a seed's name for the machine.

@@ -21,6 +21,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/peerlist"
 	"github.com/smokesignal-go/smokesignal/transport/tcp"
+	"github.com/smokesignal-go/smokesignal/trust"
 )
 
 // Peerlist is the list of a node's neighbours.
@@ -32,6 +33,7 @@ type Node struct {
 	given     Options // as CreateNode got them
 	opts      Options // with defaults
 	id        ID
+	guard     *trust.Guard // of the links; nil where they are plaintext
 	log       *logger
 	events    *emitter.Emitter // handlers of the broadcast, and hooks
 	broadcast *Broadcast
@@ -52,7 +54,11 @@ type Node struct {
 // the options is what Start returns.
 func CreateNode(opts Options) *Node {
 	n := &Node{given: opts, opts: opts.withDefaults(), id: opts.ID}
-	if n.id.IsZero() {
+	n.guard, _ = newGuard(n.given) // Start says what is wrong
+	switch {
+	case n.guard != nil:
+		n.id = n.guard.ID()
+	case n.id.IsZero():
 		// crypto/rand's Reader never fails: it ends the program instead.
 		n.id, _ = ident.New(rand.Reader)
 	}
@@ -74,7 +80,8 @@ func maxPeers(o Options) int {
 	return o.MaxPeers
 }
 
-// ID is the node's id: Options.ID, or a random one made by CreateNode.
+// ID is the node's id: that of its key where links are encrypted, else Options.ID,
+// or a random one made by CreateNode.
 func (n *Node) ID() ID { return n.id }
 
 // Broadcast is for events from and to all nodes.
@@ -147,7 +154,10 @@ func (n *Node) Start() error {
 	n.driver, n.stopped, n.lastAddr = d, false, d.listener.Addr().String()
 	d.step(func(now time.Time) { d.machine.Start(now, d) })
 	d.spawn(d.accept)
-	n.log.info("listening", fields{"addr": n.lastAddr, "advertised": d.advertised, "seeds": n.opts.Seeds})
+	n.log.info("listening", fields{"addr": n.lastAddr, "advertised": d.advertised, "seeds": n.opts.Seeds, "links": n.security()})
+	if n.guard == nil && n.opts.InsecurePlaintext && !n.opts.isLocal() {
+		n.log.warn("links are not encrypted: whoever reaches this port can join, read and invent events", fields{"addr": n.lastAddr})
+	}
 	return nil
 }
 
@@ -160,6 +170,7 @@ func (n *Node) newDriver() (*driver, error) {
 		opts:      o,
 		transport: o.Transport,
 		resolver:  o.Resolver,
+		guard:     n.guard,
 		log:       n.log,
 		self:      ident.Origin{ID: n.id, Epoch: newEpoch()},
 		born:      time.Now(),

@@ -1,10 +1,12 @@
 package smoke
 
 import (
+	"crypto/tls"
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/discovery"
 	"github.com/smokesignal-go/smokesignal/transport"
+	"github.com/smokesignal-go/smokesignal/trust"
 )
 
 // Options say what a node is to be like. The zero value works: a node that
@@ -78,9 +80,47 @@ type Options struct {
 	// Resolver turns seeds into addresses. nil means DNS.
 	Resolver discovery.Resolver
 
-	// ID names the node. The zero ID means a random one. Two living nodes must
-	// not have the same.
+	// ID names the node. The zero ID means a random one, or that of the Key where
+	// links are encrypted. Two living nodes must not have the same.
 	ID ID
+
+	// How links are secured, and who is let in. They are encrypted (TLS 1.3, with a
+	// certificate at both ends) as soon as one of the next five is set; and of
+	// themselves where other machines can reach the node. They are plaintext where
+	// it listens on the loopback only, with a Transport of one's own, which may be
+	// safe in a way of its own, and with InsecurePlaintext. All nodes of a network
+	// have to agree on that, since one is never tried in place of the other. What
+	// holds is in the log when the node starts.
+	//
+	// Encryption by itself keeps out who listens or changes bytes on the way, and
+	// lets in every stranger. Against those there are Secret, Allow, Admit, and an
+	// authority in TLS; all of them must agree. A stranger learns only that it was
+	// refused; why, our log says.
+
+	// Key is who the node is: see [trust.KeepKey]. nil means one that CreateNode
+	// makes, where links are encrypted.
+	Key *trust.Key
+
+	// TLS is for those who have an authority of their own, which verifies the
+	// certificates of both ends. It needs Certificates, RootCAs and ClientCAs, and
+	// takes the place of Key.
+	TLS *tls.Config
+
+	// Secret lets in who knows it: at least 16 random bytes in base64 or in
+	// hexadecimal digits. `smoke key secret` makes one.
+	Secret string
+
+	// Allow lets in the nodes with these ids only. Empty: all.
+	Allow []ID
+
+	// Admit is a rule of one's own: nil lets the candidate in. Many goroutines call
+	// it at once; see [trust.Rules].
+	Admit func(trust.Candidate) error
+
+	// InsecurePlaintext leaves links unencrypted where they would not be. Whoever
+	// can reach the port can join then, and whoever sits in between can read, change
+	// and invent events.
+	InsecurePlaintext bool
 }
 
 // History bounds what a node remembers. What exceeds one bound goes, oldest first.

@@ -70,6 +70,7 @@ func (o Options) Validate() error {
 	o.validateAddresses(&p)
 	o.validateSeeds(&p)
 	o.validatePeers(&p)
+	o.validateSecurity(&p)
 	o.validateRest(&p)
 	return p.err()
 }

@@ -32,6 +32,7 @@ type run struct {
 	screen  *screen
 	problem error
 
+	keys   map[*stage.Actor]string
 	killed map[string]bool // by id
 	before map[*stage.Actor]past
 }
@@ -51,8 +52,8 @@ func play(ctx context.Context, c config, s scene, screen *screen) (got result, e
 	}
 	r := &run{
 		config: c, ctx: ctx, lab: lab, cast: stage.NewCast(), result: &got, screen: screen,
-		rand:   rand.New(rand.NewPCG(c.seed, 0)),
-		killed: make(map[string]bool), before: make(map[*stage.Actor]past),
+		rand: rand.New(rand.NewPCG(c.seed, 0)),
+		keys: make(map[*stage.Actor]string), killed: make(map[string]bool), before: make(map[*stage.Actor]past),
 	}
 	r.cast.Verbose = c.verbose
 	r.cast.Tick = screen.progress(r.cast, begin)
@@ -88,19 +89,23 @@ func (r *run) failed() bool { return r.problem != nil || r.ctx.Err() != nil }
 // try ends the scenario if something went wrong that is no finding.
 func (r *run) try(err error) { r.problem = cmp.Or(r.problem, err) }
 
-// enter starts a node in a seat, at a port, with an id or without.
-func (r *run) enter(seat, at int, id string) (a *stage.Actor) {
+// enter starts a node in a seat, at a port: somebody new, or who has that key.
+func (r *run) enter(seat, at int, key string) (a *stage.Actor) {
 	program, err := os.Executable()
+	if err == nil && key == "" {
+		key, err = stage.NewKey()
+	}
 	if err != nil {
-		r.try(fmt.Errorf("find this program: %w", err))
+		r.try(fmt.Errorf("prepare a node: %w", err))
 		return nil
 	}
-	o := stage.NodeOptions{Address: r.lab.Addr(side(seat), 1), Port: at, MinPeers: r.least, MaxPeers: r.most, ID: id}
+	o := stage.NodeOptions{Address: r.lab.Addr(side(seat), 1), Port: at, MinPeers: r.least, MaxPeers: r.most, Key: key}
 	for s := range r.seeds {
 		o.Seeds = append(o.Seeds, net.JoinHostPort(r.lab.Addr(side(s), 1), strconv.Itoa(port)))
 	}
 	a, err = r.cast.Enter(seat, r.lab.Command(side(seat), program, o.Args()...))
 	r.try(err)
+	r.keys[a] = key
 	return a
 }
 

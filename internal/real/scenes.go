@@ -185,7 +185,7 @@ func (r *run) restart() {
 	var returned []*stage.Actor
 	for _, a := range former {
 		if !r.failed() {
-			returned = append(returned, r.enter(a.Seat, port+1, a.ID))
+			returned = append(returned, r.enter(a.Seat, port+1, r.keys[a]))
 		}
 	}
 	r.within("full degree", 3*time.Second, back, func() bool {

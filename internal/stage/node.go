@@ -16,6 +16,7 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/internal/cutproxy"
 	"github.com/smokesignal-go/smokesignal/smoke"
+	"github.com/smokesignal-go/smokesignal/trust"
 )
 
 // nodeMode is the argument that makes a program one node.
@@ -61,7 +62,7 @@ type NodeOptions struct {
 	Seeds    []string `json:"seeds"`
 	MinPeers int      `json:"min"`
 	MaxPeers int      `json:"max"`
-	ID       string   `json:"id,omitempty"` // empty: a random one
+	Key      string   `json:"key,omitempty"` // in PEM: who it is; empty: somebody new
 	Proxy    string   `json:"proxy,omitempty"`
 	Side     string   `json:"side,omitempty"` // of the proxy
 }
@@ -80,17 +81,28 @@ func (o NodeOptions) options() (smoke.Options, error) {
 		Address: o.Address, Port: o.Port, Seeds: o.Seeds,
 		MinPeers: o.MinPeers, MaxPeers: o.MaxPeers, Network: "stage",
 	}
-	if o.ID != "" {
-		id, err := smoke.ParseID(o.ID)
+	if o.Key != "" {
+		key, err := trust.ParseKey([]byte(o.Key))
 		if err != nil {
 			return options, err
 		}
-		options.ID = id
+		options.Key = key
 	}
 	if o.Proxy != "" {
 		options.Transport = proxied{cutproxy.Dialer{Proxy: o.Proxy, Side: o.Side}}
 	}
 	return options, nil
+}
+
+// NewKey makes a key for NodeOptions. Nobody else has to keep it a secret: such nodes
+// live for a test, and their arguments are for everybody to see.
+func NewKey() (string, error) {
+	key, err := trust.NewKey()
+	if err != nil {
+		return "", err
+	}
+	text, err := key.PEM()
+	return string(text), err
 }
 
 // IsNode reports whether this process was started as a node.

@@ -171,9 +171,16 @@ func TestTwoActors(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	first := enter(t, c, 0, NodeOptions{Address: "127.0.0.1"})
+	var keys [2]string
+	for i := range keys {
+		var err error
+		if keys[i], err = NewKey(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := enter(t, c, 0, NodeOptions{Address: "127.0.0.1", Key: keys[0]})
 	until(t, c, "the first is up", c.IsEverybodyUp)
-	second := enter(t, c, 1, NodeOptions{Address: "127.0.0.1", Seeds: []string{first.Addr}})
+	second := enter(t, c, 1, NodeOptions{Address: "127.0.0.1", Seeds: []string{first.Addr}, Key: keys[1]})
 	until(t, c, "one component", func() bool { return c.IsEverybodyUp() && Parts(c.Alive()) == 1 })
 
 	c.Talk(100)
@@ -211,7 +218,7 @@ func TestTwoActors(t *testing.T) {
 		t.Errorf("%d actors are alive", len(there))
 	}
 
-	third := enter(t, c, 1, NodeOptions{Address: "127.0.0.1", Seeds: []string{first.Addr}, ID: second.ID})
+	third := enter(t, c, 1, NodeOptions{Address: "127.0.0.1", Seeds: []string{first.Addr}, Key: keys[1]})
 	until(t, c, "its successor has joined", func() bool { return third.Joined && Parts(c.Alive()) == 1 })
 	if third.ID != second.ID || len(c.Everybody()) != 3 {
 		t.Errorf("the successor is %s, of %d", third.ID, len(c.Everybody()))

@@ -157,9 +157,10 @@ func frameBounds(buf []byte) (kind Kind, start, end int, f fault) {
 	return kind, n + 1, n + size, fault{}
 }
 
-// mayOpen reports whether buf can be the start of a HELLO. No other protocol
-// gets past its seventh byte, and most fail at the second: that one is the kind
-// here, and a letter or a version there.
+// mayOpen reports whether buf can be the start of a HELLO, or of the REFUSE that
+// takes its place. No other protocol gets past the seventh byte of a HELLO, and
+// most fail at the second: that one is the kind here, and a letter or a version
+// there.
 func mayOpen(buf []byte) bool {
 	if len(buf) == 0 {
 		return true
@@ -171,8 +172,11 @@ func mayOpen(buf []byte) bool {
 		}
 		size, rest = size&0x7f|int(rest[0])<<7, rest[1:]
 	}
+	if len(rest) > 0 && Kind(rest[0]) == KindRefuse {
+		return size >= minRefuse && size <= maxRefuse
+	}
 	if size < minHello || size > MaxHello {
-		return false
+		return len(rest) == 0 && size >= minRefuse && size <= maxRefuse
 	}
 	const start = string(rune(KindHello)) + magic
 	n := min(len(rest), len(start))

@@ -50,6 +50,24 @@ func wantMessage(t *testing.T, d *Decoder, buf []byte, want any) {
 	}
 }
 
+// A stranger is to learn nothing but that it is refused.
+func TestRefuseMayTakeThePlaceOfHello(t *testing.T) {
+	d := new(Decoder)
+	whole := frame(KindRefuse, byte(RefuseStranger), 0)
+	for n := range whole {
+		if m, used, err := d.Next(whole[:n]); m != nil || used != 0 || err != nil {
+			t.Fatalf("of %d bytes: %v, %d, %v", n, m, used, err)
+		}
+	}
+	m, used, err := d.Next(whole)
+	if refuse, ok := m.(*Refuse); !ok || refuse.Code != RefuseStranger || used != len(whole) || err != nil {
+		t.Fatalf("Next = %v, %d, %v", m, used, err)
+	}
+	if m, _, err := d.Next(frame(KindPing, 1, 1)); m != nil || !errors.Is(err, ErrNotSmokesignal) {
+		t.Errorf("a frame after it: %v, %v", m, err)
+	}
+}
+
 func TestOtherProtocolsAreToldByTheirFirstBytes(t *testing.T) {
 	for name, first := range map[string]string{
 		"http":         "GET / HTTP/1.1\r\n",
@@ -62,7 +80,6 @@ func TestOtherProtocolsAreToldByTheirFirstBytes(t *testing.T) {
 		"zeros":        "\x00\x00\x00\x00",
 		"ones":         "\xff\xff\xff\xff",
 		"join first":   string(frame(KindJoin, 0, 0)),
-		"refuse first": string(frame(KindRefuse, 0, 0)),
 		"other magic":  string(frame(KindHello, []byte("SMOG\x01\x00\x00\x00")...)),
 		"long hello":   "\x81\x08\x01SMOK",
 	} {

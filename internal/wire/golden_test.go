@@ -59,8 +59,8 @@ type vector struct {
 // vectors are the frames that one end of a link sends, in this order. Together
 // they hold every kind, and the origin table goes through new, known and again.
 var vectors = []vector{
-	{"hello", `version 1.0, no capabilities, network "chat", id 11…, epoch 7, dialled at 192.168.2.17:8495, sees 192.168.2.5:40112`,
-		&Hello{Major: 1, Minor: 0, Network: "chat", ID: node(0x11), Epoch: 7, Addr: "192.168.2.17:8495", Seen: "192.168.2.5:40112"}},
+	{"hello", `version 1.0, no capabilities, network "chat", id 11…, epoch 7, dialled at 192.168.2.17:8495, sees 192.168.2.5:40112, proof of 8 bytes`,
+		&Hello{Major: 1, Minor: 0, Network: "chat", ID: node(0x11), Epoch: 7, Addr: "192.168.2.17:8495", Seen: "192.168.2.5:40112", Proof: "\xf0\xf1\xf2\xf3\xf4\xf5\xf6\xf7"}},
 	{"join", "high priority, the receiver is a seed of the sender",
 		&peerlist.Join{Priority: peerlist.High, AsSeed: true}},
 	{"forwardjoin", "6 steps left, newcomer 22… at 10.0.0.2:8495",

@@ -13,7 +13,7 @@ type Kind uint8
 
 // The link itself.
 const (
-	KindHello  Kind = 0x01 // magic 4, major, minor, capabilities uvarint, network text, id 16, epoch uvarint, addr text, seen text
+	KindHello  Kind = 0x01 // magic 4, major, minor, capabilities uvarint, network text, id 16, epoch uvarint, addr text, seen text, proof text
 	KindRefuse Kind = 0x02 // code, text
 	KindDirect Kind = 0x03 // event body to the end of the frame
 )

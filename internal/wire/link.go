@@ -18,10 +18,12 @@ type Hello struct {
 	Epoch   uint64   // this life of the node
 	Addr    string   // where to dial the sender: "host:port", ":port" where it does not know its host, "" where nobody can
 	Seen    string   // the address at which the sender sees the receiver
+	Proof   string   // that the sender knows the network's secret; empty where there is none
 }
 
-// Refuse says why a link ends before it began. It follows a HELLO, and the
-// connection is closed after it. Its layout is the same in all major versions.
+// Refuse says why a link ends before it began. It follows a HELLO, or takes its
+// place where the other end is to learn nothing else, and the connection is closed
+// after it. Its layout is the same in all major versions.
 type Refuse struct {
 	Code RefuseCode
 	Text string // for a log; any bytes, so quote it
@@ -32,17 +34,18 @@ type Refuse struct {
 type RefuseCode uint8
 
 const (
-	RefuseBusy    RefuseCode = iota // try again later
-	RefuseVersion                   // another major version
-	RefuseNetwork                   // another network
-	RefuseSelf                      // the node dialled itself
-	RefuseLeaving                   // the node stops
+	RefuseBusy     RefuseCode = iota // try again later
+	RefuseVersion                    // another major version
+	RefuseNetwork                    // another network
+	RefuseSelf                       // the node dialled itself
+	RefuseLeaving                    // the node stops
+	RefuseStranger                   // the node is not let in
 	refuseCodes
 )
 
 // String gives the code in words.
 func (c RefuseCode) String() string {
-	words := [refuseCodes]string{"busy", "other version", "other network", "dialled itself", "leaving"}
+	words := [refuseCodes]string{"busy", "other version", "other network", "dialled itself", "leaving", "not let in"}
 	if c < refuseCodes {
 		return words[c]
 	}
@@ -58,6 +61,12 @@ type Direct struct {
 // nothing but its version: no HELLO is shorter.
 const minHello = 1 + len(magic) + 2
 
+// The lengths of a REFUSE: kind, code, and a text of up to MaxText.
+const (
+	minRefuse = 3
+	maxRefuse = minRefuse + MaxText
+)
+
 func (w *writer) hello(m *Hello) {
 	w.kind(KindHello)
 	w.buf = append(w.buf, magic...)
@@ -72,6 +81,7 @@ func (w *writer) hello(m *Hello) {
 	w.uvarint(m.Epoch)
 	w.text("address", m.Addr, MaxText)
 	w.text("seen address", m.Seen, MaxText)
+	w.text("proof", m.Proof, MaxProof)
 }
 
 func (d *Decoder) readHello(r *reader) any {
@@ -92,6 +102,7 @@ func (d *Decoder) readHello(r *reader) any {
 	m.Epoch = r.uvarint("epoch")
 	m.Addr = r.text("address", MaxText)
 	m.Seen = r.text("seen address", MaxText)
+	m.Proof = r.text("proof", MaxProof)
 	return m
 }
 

@@ -72,6 +72,9 @@ const (
 	// MaxText is the longest address or text in bytes.
 	MaxText = 255
 
+	// MaxProof is the longest proof of a secret in bytes.
+	MaxProof = 64
+
 	// MaxNetwork is the longest name of a network in bytes.
 	MaxNetwork = 64
 

@@ -1,0 +1,109 @@
+package smoke
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/smokesignal-go/smokesignal/internal/wire"
+	"github.com/smokesignal-go/smokesignal/trust"
+)
+
+// isSecure reports whether the links of a node with these options are encrypted.
+func (o Options) isSecure() bool {
+	switch {
+	case o.InsecurePlaintext:
+		return false
+	case o.Key != nil, o.TLS != nil, o.hasRules():
+		return true
+	case o.Transport != nil:
+		return false
+	}
+	return !o.isLocal()
+}
+
+// hasRules reports whether the options say who is let in.
+func (o Options) hasRules() bool { return o.Secret != "" || len(o.Allow) > 0 || o.Admit != nil }
+
+// isLocal reports whether nobody but this machine can reach a node with these
+// options.
+func (o Options) isLocal() bool {
+	for _, addr := range []string{o.Address, o.Listen, o.Advertise} {
+		if host, _, _ := splitHost(addr); addr != "" && !isLoopback(host) {
+			return false
+		}
+	}
+	return true
+}
+
+// newGuard makes what secures the links; nil where they are plaintext.
+func newGuard(o Options) (*trust.Guard, error) {
+	if !o.isSecure() {
+		return nil, nil
+	}
+	key := o.Key
+	if key == nil && o.TLS == nil {
+		var err error
+		if key, err = trust.NewKey(); err != nil {
+			return nil, err
+		}
+	}
+	return trust.New(key, o.TLS, trust.Rules{Secret: o.Secret, Allow: o.Allow, Admit: o.Admit})
+}
+
+func (o Options) validateSecurity(p *problems) {
+	if o.Secret != "" && trust.CheckSecret(o.Secret) != nil {
+		p.add("Secret", fmt.Sprintf("%d bytes", len(o.Secret)), "it could be guessed", "write at least 16 random bytes in base64 or hexadecimal digits: `smoke key secret` makes some")
+	}
+	if o.Key != nil && o.TLS != nil {
+		p.add("TLS", "set", "Key is set too, and a node has one certificate", "leave one of the two out")
+	} else if o.TLS != nil {
+		if _, err := trust.New(nil, o.TLS, trust.Rules{}); err != nil {
+			p.add("TLS", "set", err.Error(), "set Certificates, RootCAs and ClientCAs")
+		} else if o.TLS.RootCAs == nil || o.TLS.ClientCAs == nil {
+			p.add("TLS", "set", "it does not say whom to trust, which would be every authority of the web", "set RootCAs and ClientCAs to your own")
+		}
+	}
+	if o.InsecurePlaintext && (o.Key != nil || o.TLS != nil || o.hasRules()) {
+		p.add("InsecurePlaintext", true, "Key, TLS, Secret, Allow and Admit need links that are encrypted", "leave it out, or all of these")
+	}
+	if !o.ID.IsZero() && o.isSecure() {
+		p.add("ID", o.ID, "links are encrypted, and then the id follows from the key", "leave it out, and set Key to one that you keep")
+	}
+}
+
+// security is what the log says of the links.
+func (n *Node) security() string {
+	switch {
+	case n.guard == nil && n.opts.Transport != nil:
+		return "as the Transport makes them"
+	case n.guard == nil && n.opts.isLocal():
+		return "plaintext, on this machine only"
+	case n.guard == nil:
+		return "PLAINTEXT"
+	case n.opts.Secret == "" && len(n.opts.Allow) == 0 && n.opts.Admit == nil && n.opts.TLS == nil:
+		return "encrypted, open to strangers"
+	}
+	return "encrypted"
+}
+
+// admission says whether the other end of a link is let in: nil, or why not.
+func (d *driver) admission(conn *trust.Conn, h *wire.Hello) error {
+	if conn == nil {
+		return nil
+	}
+	if h.Major != wire.Major {
+		return nil // of such a HELLO nothing else was read; refusal says so
+	}
+	if err := d.guard.Admit(conn, h.ID, []byte(h.Proof), h.Network, h.Addr); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotAdmitted, err)
+	}
+	return nil
+}
+
+// explainHandshake says what a person should know of a handshake that failed.
+func explainHandshake(err error) error {
+	if errors.Is(err, trust.ErrPlaintext) {
+		return fmt.Errorf("%w: %w", ErrPlaintext, err)
+	}
+	return err
+}

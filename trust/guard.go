@@ -1,0 +1,315 @@
+// Package trust makes links secure, and says who is let in.
+//
+// A link is TLS 1.3, with a certificate at both ends. By default a certificate is
+// self-signed and says nothing but the node's ed25519 key; the node's id follows
+// from that key, so an id can't be stolen, and who listens in or changes bytes on
+// the way has no chance. That alone tells nobody apart from a stranger: for that
+// there are [Rules]. Dates in such certificates mean nothing, so a wrong clock
+// shuts nobody out.
+//
+// With a tls.Config of one's own the certificates are those of one's own
+// authority, and verified as crypto/tls does it; the id follows from the public
+// key in the certificate, whatever kind it is.
+package trust
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"slices"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+)
+
+// protocol is what both ends agree on in the handshake (ALPN): the name and the
+// major version of what follows.
+const protocol = "smokesignal/1"
+
+// exportLabel names what a proof is bound to: RFC 8446, section 7.5.
+const exportLabel = "EXPORTER-smokesignal-secret"
+
+// longestCertificate that a node shows, in bytes. Ours have some 300.
+const longestCertificate = 2 << 10
+
+// What a handshake can fail with, beside what crypto/tls says.
+var (
+	// ErrPlaintext: the other end does not speak TLS.
+	ErrPlaintext = errors.New("the other end's links are not encrypted, and this node's are")
+	// ErrCertificate: the other end's certificate is none that a node has.
+	ErrCertificate = errors.New("the other end's certificate is not that of a node")
+)
+
+// What a candidate can be refused for, beside what a rule of one's own says.
+var (
+	ErrWrongSecret = errors.New("it does not know the secret")
+	ErrNotListed   = errors.New("its id is not on the list of those let in")
+	ErrNotItsID    = errors.New("the id that it says is not that of its key")
+)
+
+// Candidate is a node that wants to link up, or that was dialled. All but Network
+// and Addr are proven.
+type Candidate struct {
+	ID          ident.ID
+	Remote      string            // the address at the other end of the connection
+	Dialled     bool              // by us
+	Certificate *x509.Certificate // its own; of the key that ID follows from
+	Network     string            // as it says
+	Addr        string            // where it says that it can be dialled; may be empty
+}
+
+// Rules say who is let in. All of them must agree. The zero Rules let in everybody
+// who has a key, which anybody can make.
+type Rules struct {
+	// Secret is known to all nodes of the network, and to nobody else. See
+	// [NewSecret].
+	Secret string
+	// Allow are the ids that are let in; empty: all.
+	Allow []ident.ID
+	// Admit is a rule of one's own: nil lets the candidate in. It is called from
+	// many goroutines, for links that we dialled and for those that we accept. The
+	// connection waits for it, three seconds at most for the whole greeting. What
+	// it says is for our log: the candidate learns only that it was refused.
+	Admit func(Candidate) error
+}
+
+// Guard secures the connections of one node. It may be used by many goroutines.
+type Guard struct {
+	id             ident.ID
+	rules          Rules
+	secret         []byte
+	server, client *tls.Config
+}
+
+// New makes a guard of a node's key, or else of its own TLS configuration, which
+// needs a certificate and the authorities to trust: RootCAs for who is dialled,
+// ClientCAs for who dials. What matters for the safety of links is set over it:
+// TLS 1.3, a certificate of both ends, no resumption.
+func New(key *Key, own *tls.Config, rules Rules) (*Guard, error) {
+	g := &Guard{rules: rules}
+	if rules.Secret != "" {
+		secret, err := parseSecret(rules.Secret)
+		if err != nil {
+			return nil, err
+		}
+		g.secret = secret
+	}
+	if own != nil {
+		return g, g.useOwn(own)
+	}
+	certificate, err := key.certificate()
+	if err != nil {
+		return nil, err
+	}
+	g.id = key.ID()
+	g.server = &tls.Config{
+		Certificates: []tls.Certificate{certificate},
+		ClientAuth:   tls.RequireAnyClientCert,
+		// Unlike VerifyPeerCertificate it would run on resumption too.
+		VerifyConnection: verifyOwn,
+	}
+	g.client = &tls.Config{
+		Certificates:       []tls.Certificate{certificate},
+		InsecureSkipVerify: true, // of names and dates, which mean nothing here; verifyOwn does what matters
+		VerifyConnection:   verifyOwn,
+	}
+	harden(g.server)
+	harden(g.client)
+	return g, nil
+}
+
+// harden sets what no configuration may change.
+func harden(c *tls.Config) {
+	c.MinVersion = tls.VersionTLS13
+	c.NextProtos = []string{protocol}
+	c.SessionTicketsDisabled = true
+	c.ClientSessionCache = nil
+	c.DynamicRecordSizingDisabled = true // frames are written many at a time
+}
+
+func (g *Guard) useOwn(own *tls.Config) error {
+	if len(own.Certificates) == 0 {
+		return errors.New("the TLS configuration has no certificate: both ends of a link show one")
+	}
+	leaf, err := x509.ParseCertificate(own.Certificates[0].Certificate[0])
+	if err != nil {
+		return fmt.Errorf("the certificate of the TLS configuration: %w", err)
+	}
+	g.id = idOf(leaf)
+	g.server, g.client = own.Clone(), own.Clone()
+	g.server.ClientAuth = tls.RequireAndVerifyClientCert
+	for _, c := range []*tls.Config{g.server, g.client} {
+		verify := c.VerifyConnection
+		c.VerifyConnection = func(state tls.ConnectionState) error {
+			if state.NegotiatedProtocol != protocol {
+				return errOtherProtocol(state)
+			}
+			if verify != nil {
+				return verify(state)
+			}
+			return nil
+		}
+		harden(c)
+	}
+	return nil
+}
+
+// certificate makes the one certificate of a key. Its dates span all of time.
+func (k *Key) certificate() (tls.Certificate, error) {
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		Subject:      pkix.Name{CommonName: k.id.String()},
+		NotBefore:    time.Unix(0, 0),
+		NotAfter:     time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), // RFC 5280, section 4.1.2.5: no end
+		KeyUsage:     x509.KeyUsageDigitalSignature,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, k.Public(), k.private)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("make a certificate: %w", err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: k.private}, nil
+}
+
+// verifyOwn takes one certificate, of an ed25519 key that has signed it. That the
+// other end has the key, the handshake shows by itself.
+func verifyOwn(state tls.ConnectionState) error {
+	if state.NegotiatedProtocol != protocol {
+		return errOtherProtocol(state)
+	}
+	if n := len(state.PeerCertificates); n != 1 {
+		return fmt.Errorf("%w: it shows %d of them", ErrCertificate, n)
+	}
+	c := state.PeerCertificates[0]
+	if n := len(c.Raw); n > longestCertificate {
+		return fmt.Errorf("%w: it is %d bytes long", ErrCertificate, n)
+	}
+	if _, ok := c.PublicKey.(ed25519.PublicKey); !ok {
+		return fmt.Errorf("%w: its key is a %T", ErrCertificate, c.PublicKey)
+	}
+	if err := c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature); err != nil {
+		return fmt.Errorf("%w: it is not signed by its own key", ErrCertificate)
+	}
+	return nil
+}
+
+func errOtherProtocol(state tls.ConnectionState) error {
+	return fmt.Errorf("the other end speaks the protocol %q, and this node %q", state.NegotiatedProtocol, protocol)
+}
+
+// idOf is the id of who has the key of a certificate.
+func idOf(c *x509.Certificate) ident.ID {
+	if key, ok := c.PublicKey.(ed25519.PublicKey); ok {
+		return ident.FromKey(key)
+	}
+	sum := sha256.Sum256(c.RawSubjectPublicKeyInfo)
+	return ident.ID(sum[:ident.Size])
+}
+
+// ID is the node's id, as the others will see it.
+func (g *Guard) ID() ident.ID { return g.id }
+
+// Secure makes a connection secure: it returns when both ends have shown that they
+// have the keys of their certificates. Whether the other end is let in, [Guard.Admit]
+// says. addr is what was dialled; "" for a connection that was accepted. The end of
+// ctx, or a deadline of the connection, ends the handshake; the caller closes the
+// connection then.
+func (g *Guard) Secure(ctx context.Context, raw net.Conn, addr string) (*Conn, error) {
+	c := &Conn{raw: raw, dialled: addr != ""}
+	if c.dialled {
+		config := g.client
+		if !config.InsecureSkipVerify && config.ServerName == "" {
+			config = config.Clone()
+			config.ServerName = hostOf(addr)
+		}
+		c.Conn = tls.Client(raw, config)
+	} else {
+		c.Conn = tls.Server(raw, g.server)
+	}
+	if err := c.HandshakeContext(ctx); err != nil {
+		var other tls.RecordHeaderError
+		if errors.As(err, &other) {
+			err = fmt.Errorf("%w (%w)", ErrPlaintext, err)
+		}
+		return nil, fmt.Errorf("TLS handshake: %w", err)
+	}
+	state := c.ConnectionState()
+	c.certificate = state.PeerCertificates[0]
+	c.peer = idOf(c.certificate)
+	exported, err := state.ExportKeyingMaterial(exportLabel, nil, sha256.Size)
+	if err != nil {
+		return nil, fmt.Errorf("TLS handshake: %w", err)
+	}
+	c.exported = exported
+	return c, nil
+}
+
+func hostOf(addr string) string {
+	if host, _, err := net.SplitHostPort(addr); err == nil {
+		return host
+	}
+	return addr
+}
+
+// Proof is what this end of a connection shows of the secret; nil where there is
+// none.
+func (g *Guard) Proof(c *Conn) []byte {
+	if g.secret == nil {
+		return nil
+	}
+	return prove(g.secret, c.exported, c.dialled, g.id, c.peer)
+}
+
+// Admit says whether the other end of a connection is let in: nil, or why not. claim
+// is the id that it says; network and addr are what else it says of itself.
+func (g *Guard) Admit(c *Conn, claim ident.ID, proof []byte, network, addr string) error {
+	if claim != c.peer {
+		return fmt.Errorf("%w: it says %s, and its key makes it %s", ErrNotItsID, claim.Short(), c.peer.Short())
+	}
+	if g.secret != nil && !hmac.Equal(proof, prove(g.secret, c.exported, !c.dialled, c.peer, g.id)) {
+		return ErrWrongSecret
+	}
+	if len(g.rules.Allow) > 0 && !slices.Contains(g.rules.Allow, c.peer) {
+		return fmt.Errorf("%w: %s", ErrNotListed, c.peer)
+	}
+	if g.rules.Admit != nil {
+		return g.rules.Admit(Candidate{
+			ID: c.peer, Remote: c.RemoteAddr().String(), Dialled: c.dialled,
+			Certificate: c.certificate, Network: network, Addr: addr,
+		})
+	}
+	return nil
+}
+
+// Conn is a secure connection.
+type Conn struct {
+	*tls.Conn
+	raw         net.Conn
+	dialled     bool
+	peer        ident.ID
+	certificate *x509.Certificate
+	exported    []byte
+}
+
+// Peer is the id of the other end, which it has proven.
+func (c *Conn) Peer() ident.ID { return c.peer }
+
+// Close ends the connection at once. It does not tell the other end first, as
+// tls.Conn does, which may have to wait for that; CloseWrite does.
+func (c *Conn) Close() error { return c.raw.Close() }
+
+// SetLinger is that of the connection below, where it has one.
+func (c *Conn) SetLinger(seconds int) error {
+	if below, ok := c.raw.(interface{ SetLinger(seconds int) error }); ok {
+		return below.SetLinger(seconds)
+	}
+	return nil
+}

@@ -1,0 +1,411 @@
+package trust
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"math/big"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+)
+
+func newTestKey(t *testing.T) *Key {
+	t.Helper()
+	key, err := NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func newTestGuard(t *testing.T, key *Key, rules Rules) *Guard {
+	t.Helper()
+	g, err := New(key, nil, rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// pipe is a connection of two ends, both with a deadline that only a test that
+// hangs comes to.
+func pipe(t *testing.T) (a, b net.Conn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if a, err = net.Dial("tcp", l.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if b, err = l.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []net.Conn{a, b} {
+		c.SetDeadline(time.Now().Add(time.Minute))
+		t.Cleanup(func() { c.Close() })
+	}
+	return a, b
+}
+
+// meet makes a secure connection between two guards.
+func meet(t *testing.T, dials, accepts *Guard) (a, b *Conn, errA, errB error) {
+	t.Helper()
+	rawA, rawB := pipe(t)
+	done := make(chan struct{})
+	go func() { // the test's; ends with the handshake, which the deadline bounds
+		defer close(done)
+		if b, errB = accepts.Secure(context.Background(), rawB, ""); errB != nil {
+			rawB.Close()
+		}
+	}()
+	if a, errA = dials.Secure(context.Background(), rawA, "127.0.0.1:1"); errA != nil {
+		rawA.Close()
+	}
+	<-done
+	return a, b, errA, errB
+}
+
+func TestTwoNodesProveWhoTheyAre(t *testing.T) {
+	ann, bob := newTestKey(t), newTestKey(t)
+	a, b, errA, errB := meet(t, newTestGuard(t, ann, Rules{}), newTestGuard(t, bob, Rules{}))
+	if errA != nil || errB != nil {
+		t.Fatal(errA, errB)
+	}
+	if a.Peer() != bob.ID() || b.Peer() != ann.ID() {
+		t.Errorf("ann sees %s, bob sees %s", a.Peer(), b.Peer())
+	}
+	if v := a.ConnectionState(); v.Version != tls.VersionTLS13 || v.DidResume {
+		t.Errorf("version %x, resumed %v", v.Version, v.DidResume)
+	}
+	for text, ends := range map[string][2]*Conn{"from ann": {a, b}, "from bob": {b, a}} {
+		if _, err := io.WriteString(ends[0], text); err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, len(text))
+		if _, err := io.ReadFull(ends[1], got); err != nil || string(got) != text {
+			t.Errorf("got %q, %v", got, err)
+		}
+	}
+	if err := a.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := b.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+		t.Errorf("after the end: %d, %v", n, err)
+	}
+}
+
+func TestOnlyTheIDOfItsKeyIsBelieved(t *testing.T) {
+	ann, bob := newTestKey(t), newTestKey(t)
+	guardA, guardB := newTestGuard(t, ann, Rules{}), newTestGuard(t, bob, Rules{})
+	_, b, errA, errB := meet(t, guardA, guardB)
+	if errA != nil || errB != nil {
+		t.Fatal(errA, errB)
+	}
+	if err := guardB.Admit(b, ann.ID(), nil, "", ""); err != nil {
+		t.Errorf("the truth: %v", err)
+	}
+	for _, claim := range []ident.ID{{}, {1}, bob.ID()} {
+		if err := guardB.Admit(b, claim, nil, "", ""); !errors.Is(err, ErrNotItsID) {
+			t.Errorf("ann says that she is %s: %v", claim, err)
+		}
+	}
+}
+
+func TestAnIDThatIsNotListedStaysOut(t *testing.T) {
+	ann, bob, eve := newTestKey(t), newTestKey(t), newTestKey(t)
+	guard := newTestGuard(t, bob, Rules{Allow: []ident.ID{ann.ID()}})
+	for _, who := range []*Key{ann, eve} {
+		_, b, errA, errB := meet(t, newTestGuard(t, who, Rules{}), guard)
+		if errA != nil || errB != nil {
+			t.Fatal(errA, errB)
+		}
+		if err := guard.Admit(b, who.ID(), nil, "", ""); errors.Is(err, ErrNotListed) != (who == eve) {
+			t.Errorf("%s: %v", who, err)
+		}
+	}
+}
+
+func TestARuleOfOnesOwn(t *testing.T) {
+	ann, bob := newTestKey(t), newTestKey(t)
+	never := errors.New("never on a Saturday")
+	var seen Candidate
+	guard := newTestGuard(t, bob, Rules{Admit: func(c Candidate) error { seen = c; return never }})
+	a, b, errA, errB := meet(t, newTestGuard(t, ann, Rules{}), guard)
+	if errA != nil || errB != nil {
+		t.Fatal(errA, errB)
+	}
+	if err := guard.Admit(b, ann.ID(), nil, "net", "1.2.3.4:5"); !errors.Is(err, never) {
+		t.Error(err)
+	}
+	if seen.ID != ann.ID() || seen.Dialled || seen.Remote != a.LocalAddr().String() || seen.Network != "net" ||
+		seen.Addr != "1.2.3.4:5" || !ann.Public().Equal(seen.Certificate.PublicKey) {
+		t.Errorf("the rule saw %+v", seen)
+	}
+}
+
+// The secret's proofs. Eve does not know it, and sees all that is sent to her.
+func TestWhoDoesNotKnowTheSecretStaysOut(t *testing.T) {
+	secret := NewSecret()
+	ann, bob, eve := newTestKey(t), newTestKey(t), newTestKey(t)
+	guardA, guardB := newTestGuard(t, ann, Rules{Secret: secret}), newTestGuard(t, bob, Rules{Secret: secret})
+	guardE := newTestGuard(t, eve, Rules{})
+	link := func(dials, accepts *Guard) (*Conn, *Conn) {
+		a, b, errA, errB := meet(t, dials, accepts)
+		if errA != nil || errB != nil {
+			t.Fatal(errA, errB)
+		}
+		return a, b
+	}
+	a, b := link(guardA, guardB)
+	if err := guardB.Admit(b, ann.ID(), guardA.Proof(a), "", ""); err != nil {
+		t.Errorf("bob of ann: %v", err)
+	}
+	if err := guardA.Admit(a, bob.ID(), guardB.Proof(b), "", ""); err != nil {
+		t.Errorf("ann of bob: %v", err)
+	}
+	wrong := newTestGuard(t, eve, Rules{Secret: NewSecret()})
+	e, eb := link(guardE, guardB) // eve at bob's
+	ae, _ := link(guardA, guardE) // ann dials eve
+	again, _ := link(guardA, guardB)
+	for what, proof := range map[string][]byte{
+		"nothing":                  nil,
+		"an empty one":             {},
+		"one of another secret":    wrong.Proof(e),
+		"bob's own, reflected":     guardB.Proof(eb),
+		"ann's, from another link": guardA.Proof(a),
+		"ann's to eve, passed on":  guardA.Proof(ae),
+		"ann's second, passed on":  guardA.Proof(again),
+		"longer than a proof":      append(guardA.Proof(a), 0),
+		"shorter than one":         guardA.Proof(a)[:16],
+	} {
+		if err := guardB.Admit(eb, eve.ID(), proof, "", ""); !errors.Is(err, ErrWrongSecret) {
+			t.Errorf("eve shows bob %s: %v", what, err)
+		}
+	}
+	// Reflection, the other way: ann dialled eve, who sends ann's proof back.
+	if err := guardA.Admit(ae, eve.ID(), guardA.Proof(ae), "", ""); !errors.Is(err, ErrWrongSecret) {
+		t.Errorf("eve shows ann her own proof: %v", err)
+	}
+}
+
+// handshake has a client of crypto/tls talk to a guard, and gives what the guard
+// says of it.
+func handshake(t *testing.T, config *tls.Config) error {
+	t.Helper()
+	rawA, rawB := pipe(t)
+	done := make(chan struct{})
+	go func() { // the test's; the guard's end of the connection ends it
+		defer close(done)
+		client := tls.Client(rawA, config)
+		if client.Handshake() == nil {
+			client.Read(make([]byte, 1))
+		}
+		rawA.Close()
+	}()
+	_, err := newTestGuard(t, newTestKey(t), Rules{}).Secure(context.Background(), rawB, "")
+	rawB.Close()
+	<-done
+	return err
+}
+
+func certificateOf(t *testing.T, key any, public any, parent *x509.Certificate, signer any) tls.Certificate {
+	t.Helper()
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	if parent == nil {
+		parent = template
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+func TestHandshakesThatAreRefused(t *testing.T) {
+	key := newTestKey(t)
+	good, err := key.certificate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	elliptic256, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rsa2048, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, other, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain := good
+	chain.Certificate = [][]byte{good.Certificate[0], good.Certificate[0]}
+	bySomebodyElse := certificateOf(t, key.private, key.Public(), &x509.Certificate{SerialNumber: big.NewInt(2)}, other)
+	bent := good
+	bent.Certificate = [][]byte{append([]byte(nil), good.Certificate[0]...)}
+	bent.Certificate[0][len(bent.Certificate[0])-1] ^= 1
+	foreign := good
+	foreign.PrivateKey = other
+
+	base := func(change func(*tls.Config)) *tls.Config {
+		c := &tls.Config{Certificates: []tls.Certificate{good}, InsecureSkipVerify: true, NextProtos: []string{protocol}}
+		change(c)
+		return c
+	}
+	show := func(c tls.Certificate) *tls.Config {
+		return base(func(config *tls.Config) { config.Certificates = []tls.Certificate{c} })
+	}
+	if err := handshake(t, base(func(*tls.Config) {})); err != nil {
+		t.Fatalf("a good client is refused: %v", err)
+	}
+	for name, config := range map[string]*tls.Config{
+		"TLS 1.2":                      base(func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }),
+		"no certificate":               base(func(c *tls.Config) { c.Certificates = nil }),
+		"two certificates":             show(chain),
+		"an elliptic key":              show(certificateOf(t, elliptic256, elliptic256.Public(), nil, elliptic256)),
+		"an RSA key":                   show(certificateOf(t, rsa2048, rsa2048.Public(), nil, rsa2048)),
+		"an RSA key of 16384 bits":     show(hugeRSA(t, rsa2048)),
+		"signed by somebody else":      show(bySomebodyElse),
+		"a bent signature":             show(bent),
+		"the key of somebody else":     show(foreign),
+		"another protocol":             base(func(c *tls.Config) { c.NextProtos = []string{"h2"} }),
+		"no protocol":                  base(func(c *tls.Config) { c.NextProtos = nil }),
+		"a later version of the same":  base(func(c *tls.Config) { c.NextProtos = []string{"smokesignal/2"} }),
+		"a certificate of huge length": show(longCertificate(t, key)),
+	} {
+		if err := handshake(t, config); err == nil {
+			t.Errorf("%s: let in", name)
+		} else {
+			t.Logf("%s: %v", name, err)
+		}
+	}
+}
+
+// hugeRSA is a certificate of a key that costs much to verify with. Nobody needs to
+// have the private half: what is shown is refused before.
+func hugeRSA(t *testing.T, signer *rsa.PrivateKey) tls.Certificate {
+	n := new(big.Int).Lsh(big.NewInt(1), 16383)
+	public := &rsa.PublicKey{N: n.Add(n, big.NewInt(12345)), E: 65537}
+	return certificateOf(t, signer, public, &x509.Certificate{SerialNumber: big.NewInt(2)}, signer)
+}
+
+func longCertificate(t *testing.T, key *Key) tls.Certificate {
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{}}
+	for range 3000 {
+		template.DNSNames = append(template.DNSNames, strings.Repeat("a", 60)+".example")
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key.private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key.private}
+}
+
+func TestPlaintextIsNeverTaken(t *testing.T) {
+	guard := newTestGuard(t, newTestKey(t), Rules{})
+	for name, dialled := range map[string]string{"by who accepts": "", "by who dials": "127.0.0.1:1"} {
+		rawA, rawB := pipe(t)
+		if _, err := io.WriteString(rawA, "\x42\x01SMOK\x01\x00 and more of a HELLO that nobody has encrypted"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := guard.Secure(context.Background(), rawB, dialled); !errors.Is(err, ErrPlaintext) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestAHandshakeEndsWithItsContext(t *testing.T) {
+	_, raw := pipe(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := newTestGuard(t, newTestKey(t), Rules{}).Secure(ctx, raw, ""); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+// authority issues certificates, as a network of one's own would.
+func authority(t *testing.T) (issue func(key any, public any) *tls.Config) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, root, root, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err = x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(root)
+	return func(private, public any) *tls.Config {
+		leaf := &x509.Certificate{
+			SerialNumber: big.NewInt(2), NotAfter: time.Now().Add(time.Hour),
+			IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
+		}
+		der, err := x509.CreateCertificate(rand.Reader, leaf, root, public, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &tls.Config{
+			Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: private}},
+			RootCAs:      pool, ClientCAs: pool, MinVersion: tls.VersionTLS10,
+		}
+	}
+}
+
+func TestAnAuthorityOfOnesOwn(t *testing.T) {
+	ours, theirs := authority(t), authority(t)
+	guardOf := func(issue func(any, any) *tls.Config) *Guard {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := New(nil, issue(key, key.Public()), Rules{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	ann, bob, eve := guardOf(ours), guardOf(ours), guardOf(theirs)
+	a, b, errA, errB := meet(t, ann, bob)
+	if errA != nil || errB != nil {
+		t.Fatal(errA, errB)
+	}
+	if a.Peer() != bob.ID() || b.Peer() != ann.ID() || ann.ID() == bob.ID() || a.ConnectionState().Version != tls.VersionTLS13 {
+		t.Errorf("%s and %s see %s and %s", ann.ID(), bob.ID(), b.Peer(), a.Peer())
+	}
+	if _, _, _, err := meet(t, eve, bob); err == nil {
+		t.Error("bob lets in whom another authority vouches for")
+	}
+	if _, _, err, _ := meet(t, ann, eve); err == nil {
+		t.Error("ann believes whom another authority vouches for")
+	}
+	if _, _, _, err := meet(t, newTestGuard(t, newTestKey(t), Rules{}), bob); err == nil {
+		t.Error("bob lets in who has no certificate of the authority")
+	}
+	if _, err := New(nil, &tls.Config{}, Rules{}); err == nil {
+		t.Error("a configuration without a certificate is good enough")
+	}
+}

@@ -1,0 +1,144 @@
+package trust
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+)
+
+// Key is who a node is: an ed25519 key pair. The node's id is made of the public
+// half, so that nobody can take the id who does not have the private one. A Key
+// does not change; it may be used by many goroutines. Two living nodes must not
+// have the same.
+type Key struct {
+	private ed25519.PrivateKey
+	id      ident.ID
+}
+
+// NewKey draws a key.
+func NewKey() (*Key, error) {
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("draw a key: %w", err)
+	}
+	return newKey(private), nil
+}
+
+func newKey(private ed25519.PrivateKey) *Key {
+	return &Key{private: private, id: ident.FromKey(private.Public().(ed25519.PublicKey))}
+}
+
+// blockType is what a PEM file of a key in PKCS #8 says that it is.
+const blockType = "PRIVATE KEY"
+
+// ParseKey reads what [Key.PEM] wrote, or another PEM file with an ed25519 key in
+// PKCS #8, such as `openssl genpkey -algorithm ed25519` makes.
+func ParseKey(text []byte) (*Key, error) {
+	block, _ := pem.Decode(text)
+	if block == nil || block.Type != blockType {
+		return nil, errors.New(`read a key: this is no PEM file with a "PRIVATE KEY" in it`)
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("read a key: %w", err)
+	}
+	private, ok := parsed.(ed25519.PrivateKey)
+	if !ok {
+		return nil, fmt.Errorf("read a key: it is a %T, and a node needs an ed25519 key", parsed)
+	}
+	return newKey(private), nil
+}
+
+// LoadKey reads a key file. On systems that are like Unix it refuses one that
+// others than its owner can read.
+func LoadKey(path string) (*Key, error) {
+	if runtime.GOOS != "windows" {
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, fmt.Errorf("load a key: %w", err)
+		}
+		if mode := info.Mode().Perm(); mode&0o077 != 0 {
+			return nil, fmt.Errorf("load a key: %s can be read by others (mode %#o): make a new one, or chmod 600 if nobody has", path, mode)
+		}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("load a key: %w", err)
+	}
+	key, err := ParseKey(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return key, nil
+}
+
+// KeepKey reads a key file, and makes it where there is none: so a node has the
+// same id each time it starts. If two processes make it at once, both get the
+// same key.
+func KeepKey(path string) (*Key, error) {
+	key, err := LoadKey(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return key, err
+	}
+	if key, err = NewKey(); err != nil {
+		return nil, err
+	}
+	switch err := key.save(path); {
+	case errors.Is(err, fs.ErrExist):
+		return LoadKey(path)
+	case err != nil:
+		return nil, fmt.Errorf("keep a key: %w", err)
+	}
+	return key, nil
+}
+
+// save writes a new file, whole or not at all.
+func (k *Key) save(path string) (err error) {
+	text, err := k.PEM()
+	if err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), ".key-*") // for its owner only
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.Remove(file.Name())) }()
+	_, err = file.Write(text)
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return err
+	}
+	return os.Link(file.Name(), path) // unlike Rename, it replaces nothing
+}
+
+// ID is the id of the node that has this key.
+func (k *Key) ID() ident.ID { return k.id }
+
+// Public is the public half.
+func (k *Key) Public() ed25519.PublicKey { return k.private.Public().(ed25519.PublicKey) }
+
+// Sign signs a message.
+func (k *Key) Sign(message []byte) []byte { return ed25519.Sign(k.private, message) }
+
+// PEM gives the key as a text for [ParseKey]. It is a secret.
+func (k *Key) PEM() ([]byte, error) {
+	der, err := x509.MarshalPKCS8PrivateKey(k.private)
+	if err != nil {
+		return nil, fmt.Errorf("write a key: %w", err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: blockType, Bytes: der}), nil
+}
+
+// String names the key, and does not give it away.
+func (k *Key) String() string { return "key of " + k.id.String() }
+
+// GoString is String: a key that is printed by mistake stays a secret.
+func (k *Key) GoString() string { return k.String() }
