@@ -38,6 +38,10 @@ const protocol = "smokesignal/1"
 // exportLabel names what a proof is bound to: RFC 8446, section 7.5.
 const exportLabel = "EXPORTER-smokesignal-secret"
 
+// protocolAlert is what TLS says to who does not speak it: a record with the fatal
+// alert protocol_version (RFC 8446, sections 5.1 and 6).
+var protocolAlert = []byte{0x15, 0x03, 0x03, 0, 2, 2, 70}
+
 // longestCertificate that a node shows, in bytes. Ours have some 300.
 const longestCertificate = 2 << 10
 
@@ -237,6 +241,9 @@ func (g *Guard) Secure(ctx context.Context, raw net.Conn, addr string) (*Conn, e
 	if err := c.HandshakeContext(ctx); err != nil {
 		var other tls.RecordHeaderError
 		if errors.As(err, &other) {
+			if !c.dialled {
+				raw.Write(protocolAlert) // so that it knows whom it talks to; in vain, if it has hung up
+			}
 			err = fmt.Errorf("%w (%w)", ErrPlaintext, err)
 		}
 		return nil, fmt.Errorf("TLS handshake: %w", err)

@@ -1,0 +1,347 @@
+package smoke_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/smokesignal-go/smokesignal/internal/wire"
+	"github.com/smokesignal-go/smokesignal/smoke"
+	"github.com/smokesignal-go/smokesignal/transport/tcp"
+	"github.com/smokesignal-go/smokesignal/trust"
+)
+
+// Who may be in a network, and what others hear of it.
+
+func newKey(t testing.TB) *trust.Key {
+	t.Helper()
+	key, err := trust.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// tap is a transport that notes down all that its node sends and receives.
+type tap struct {
+	tcp.Transport
+	mu   sync.Mutex // guards seen
+	seen bytes.Buffer
+}
+
+type tappedConn struct {
+	*tcp.Conn
+	tap *tap
+}
+
+func (t *tap) Dial(ctx context.Context, addr string) (net.Conn, error) {
+	conn, err := t.Transport.Dial(ctx, addr)
+	if err != nil {
+		return nil, err
+	}
+	return &tappedConn{conn.(*tcp.Conn), t}, nil
+}
+
+func (t *tap) note(b []byte) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.seen.Write(b)
+}
+
+func (t *tap) heard(text string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return bytes.Contains(t.seen.Bytes(), []byte(text))
+}
+
+func (c *tappedConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.tap.note(b[:n])
+	return n, err
+}
+
+func (c *tappedConn) Write(b []byte) (int, error) {
+	c.tap.note(b)
+	return c.Conn.Write(b)
+}
+
+func (c *tappedConn) TryWrite(b []byte) (int, error) {
+	c.tap.note(b)
+	return c.Conn.TryWrite(b)
+}
+
+func TestWhoListensInHearsNothing(t *testing.T) {
+	const word = "the crown jewels are in the cellar"
+	for _, safe := range []bool{false, true} { // without encryption the tap hears, or it is none
+		t.Run(fmt.Sprint("encrypted ", safe), func(t *testing.T) {
+			s := tell(t)
+			line := new(tap)
+			var annIs, bobIs smoke.Options
+			if safe {
+				annIs.Key, bobIs.Key = newKey(t), newKey(t)
+			}
+			ann := s.start(annIs)
+			bobIs.Seeds, bobIs.Transport = []string{ann.Addr()}, line
+			bob := s.create(bobIs)
+			got := make(chan string, 1)
+			bob.Broadcast().On("secret", func(text string) { got <- text })
+			if err := bob.Start(); err != nil {
+				t.Fatal(err)
+			}
+			s.eventually("they are linked", func() bool { return ann.Peers().Len() == 1 && bob.Peers().Len() == 1 })
+			if err := ann.Broadcast().Emit("secret", word); err != nil {
+				t.Fatal(err)
+			}
+			if text := <-got; text != word {
+				t.Errorf("bob heard %q", text)
+			}
+			if line.heard(word) == safe || line.heard("secret") == safe {
+				t.Errorf("the tap heard it: %v", !safe)
+			}
+			if safe && (ann.ID() != annIs.Key.ID() || bob.ID() != bobIs.Key.ID() || bob.peer(ann).ID() != ann.ID()) {
+				t.Errorf("ann is %s, bob %s: their keys say otherwise", ann.ID(), bob.ID())
+			}
+		})
+	}
+}
+
+func TestAnEncryptedNetwork(t *testing.T) {
+	s := tell(t)
+	secret := trust.NewSecret()
+	first := s.start(smoke.Options{Secret: secret})
+	cast := append([]*actor{first}, s.startAtOnce(15, smoke.Options{Secret: secret, Seeds: []string{first.Addr()}})...)
+	s.wantOverlay(cast, 3)
+	each(cast, func(a *actor) { a.speak(5) })
+	s.wantHeard(cast, cast)
+	s.wantNever(cast, "netsplit", "gap")
+}
+
+func TestWhoDoesNotKnowTheSecretStaysOut(t *testing.T) {
+	s := tell(t)
+	secret := trust.NewSecret()
+	ann := s.start(smoke.Options{Secret: secret, Network: "ours"})
+	bob := s.start(smoke.Options{Secret: secret, Network: "ours", Seeds: []string{ann.Addr()}})
+	for who, options := range map[string]smoke.Options{
+		"another secret":                   {Secret: trust.NewSecret(), Network: "ours"},
+		"none":                             {Key: newKey(t), Network: "ours"},
+		"a wrong guess at the network too": {Key: newKey(t), Network: "theirs"},
+	} {
+		eve := s.start(options)
+		err := eve.AddPeer(t.Context(), ann.Addr())
+		if !errors.Is(err, smoke.ErrNotAdmitted) {
+			t.Errorf("%s: %v", who, err)
+		}
+		if text := fmt.Sprint(err); strings.Contains(text, "secret") || strings.Contains(text, "ours") {
+			t.Errorf("%s: eve learns too much: %v", who, err)
+		}
+		if eve.Peers().Len() > 0 {
+			t.Errorf("%s: eve has a neighbour", who)
+		}
+	}
+	ann.wantLogged("a connection was refused", trust.ErrWrongSecret.Error())
+	// A node is as careful about whom it dials.
+	eve := s.start(smoke.Options{Key: newKey(t), Network: "ours"})
+	if err := ann.AddPeer(t.Context(), eve.Addr()); !errors.Is(err, smoke.ErrNotAdmitted) || !errors.Is(err, trust.ErrWrongSecret) {
+		t.Errorf("ann dials eve: %v", err)
+	}
+	s.eventually("ann and bob are linked", func() bool { return ann.Peers().Len() == 1 && bob.Peers().Len() == 1 })
+	ann.speak(3)
+	s.wantHeard([]*actor{bob}, []*actor{ann})
+}
+
+func TestOnlyThoseOnTheListAreLetIn(t *testing.T) {
+	s := tell(t)
+	annIs, bobIs, eveIs := newKey(t), newKey(t), newKey(t)
+	ann := s.start(smoke.Options{Key: annIs, Allow: []smoke.ID{bobIs.ID()}})
+	bob := s.start(smoke.Options{Key: bobIs})
+	eve := s.start(smoke.Options{Key: eveIs})
+	if err := eve.AddPeer(t.Context(), ann.Addr()); !errors.Is(err, smoke.ErrNotAdmitted) {
+		t.Errorf("eve: %v", err)
+	}
+	ann.wantLogged("a connection was refused", eveIs.ID().String())
+	bob.add(ann)
+}
+
+func TestARuleOfOnesOwnIsAsked(t *testing.T) {
+	s := tell(t)
+	asked := make(chan trust.Candidate, 2)
+	ann := s.start(smoke.Options{Admit: func(c trust.Candidate) error {
+		asked <- c
+		if c.Network != "ours" {
+			return errors.New("not on a Sunday")
+		}
+		return nil
+	}, Network: "ours"})
+	bob := s.start(smoke.Options{Key: newKey(t), Network: "ours"})
+	bob.add(ann)
+	if c := <-asked; c.ID != bob.ID() || c.Dialled || c.Addr != bob.Addr() || c.Network != "ours" {
+		t.Errorf("the rule is asked about %+v", c)
+	}
+	eve := s.start(smoke.Options{Key: newKey(t), Network: "theirs"})
+	if err := eve.AddPeer(t.Context(), ann.Addr()); !errors.Is(err, smoke.ErrNotAdmitted) || strings.Contains(err.Error(), "Sunday") {
+		t.Errorf("eve: %v", err)
+	}
+	ann.wantLogged("a connection was refused", "not on a Sunday")
+}
+
+// Encryption is never left out because the other end does not have it.
+func TestPlaintextAndEncryptionDoNotMix(t *testing.T) {
+	s := tell(t)
+	plain := s.start(smoke.Options{})
+	safe := s.start(smoke.Options{Key: newKey(t)})
+	if err := safe.AddPeer(t.Context(), plain.Addr()); err == nil || safe.Peers().Len() > 0 {
+		t.Errorf("the encrypted one dials: %v", err)
+	}
+	plain.wantLogged("a connection was refused", smoke.ErrPlaintext.Error())
+	if err := plain.AddPeer(t.Context(), safe.Addr()); !errors.Is(err, smoke.ErrPlaintext) || plain.Peers().Len() > 0 {
+		t.Errorf("the plain one dials: %v", err)
+	}
+	safe.wantLogged("a connection was refused", smoke.ErrPlaintext.Error())
+}
+
+// What secures the links is in the log, and strangers are never far from a node
+// that other machines can reach.
+func TestANodeThatOthersCanReachIsEncrypted(t *testing.T) {
+	for _, test := range []struct {
+		options smoke.Options
+		links   string
+	}{
+		{smoke.Options{}, "plaintext, on this machine only"},
+		{smoke.Options{Address: "localhost"}, "plaintext, on this machine only"},
+		{smoke.Options{Advertise: "192.0.2.1:7946"}, "encrypted, open to strangers"},
+		{smoke.Options{Listen: "0.0.0.0"}, "encrypted, open to strangers"},
+		{smoke.Options{Listen: "0.0.0.0", Secret: trust.NewSecret()}, "encrypted"},
+		{smoke.Options{Key: newKey(t)}, "encrypted, open to strangers"},
+		{smoke.Options{Listen: "0.0.0.0", InsecurePlaintext: true}, "PLAINTEXT"},
+		{smoke.Options{Transport: tcp.Transport{}, Advertise: "192.0.2.1:7946"}, "as the Transport makes them"},
+		{smoke.Options{Transport: tcp.Transport{}, Key: newKey(t)}, "encrypted, open to strangers"},
+	} {
+		s := tell(t)
+		a := s.start(test.options)
+		first := a.log.AllEntries()[0]
+		if got := first.Data["links"]; first.Message != "listening" || got != test.links {
+			t.Errorf("%+v: %q, links %v, want %q", test.options, first.Message, got, test.links)
+		}
+		if a.logged("not encrypted", "") != (test.links == "PLAINTEXT") {
+			t.Errorf("%+v: warned of plaintext: %v", test.options, test.links != "PLAINTEXT")
+		}
+	}
+}
+
+func TestSecurityOptionsThatMakeNoSense(t *testing.T) {
+	key := newKey(t)
+	for _, test := range []struct {
+		options smoke.Options
+		field   string
+	}{
+		{smoke.Options{Secret: "hunter2"}, "Secret"},
+		{smoke.Options{InsecurePlaintext: true, Key: key}, "InsecurePlaintext"},
+		{smoke.Options{InsecurePlaintext: true, Secret: trust.NewSecret()}, "InsecurePlaintext"},
+		{smoke.Options{Key: key, ID: smoke.ID{1}}, "ID"},
+		{smoke.Options{Key: key, TLS: &tls.Config{}}, "TLS"},
+		{smoke.Options{TLS: &tls.Config{}}, "TLS"},
+	} {
+		err := test.options.Validate()
+		problem, ok := errors.AsType[*smoke.OptionsError](err)
+		if !ok || len(problem.Problems) != 1 || problem.Problems[0].Field != test.field || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("want one problem with %s, got %v", test.field, err)
+		}
+	}
+}
+
+func TestTheSameKeyIsTheSameNode(t *testing.T) {
+	s := tell(t)
+	path := filepath.Join(t.TempDir(), "bob.key")
+	ann := s.start(smoke.Options{Key: newKey(t)})
+	var id smoke.ID
+	for life := 1; life <= 2; life++ {
+		key, err := trust.KeepKey(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bob := s.start(smoke.Options{Key: key, Seeds: []string{ann.Addr()}})
+		if life == 2 && bob.ID() != id {
+			t.Errorf("bob was %s and is %s", id, bob.ID())
+		}
+		id = bob.ID()
+		s.eventually("they are linked", func() bool { return ann.Peers().Len() == 1 && bob.Peers().Len() == 1 })
+		bob.spoken = 3 * (life - 1) // the words go on: ann notes down what comes twice, or out of order
+		bob.speak(3)
+		s.eventually("ann hears bob", func() bool { return ann.from(id).last == bob.spoken })
+		if err := bob.Stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// secureVisit dials a node with a key of the stranger's own, and gives the guard of
+// that key beside.
+func secureVisit(t testing.TB, addr string) (*stranger, *trust.Guard) {
+	t.Helper()
+	raw, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	guard, err := trust.New(newKey(t), nil, trust.Rules{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := guard.Secure(t.Context(), raw, addr)
+	if err != nil {
+		raw.Close()
+		t.Fatal(err)
+	}
+	return receive(t, conn), guard
+}
+
+// An id that is not that of the key is refused without a HELLO of our own: the
+// stranger learns that, and nothing else.
+func TestAStolenIDIsRefused(t *testing.T) {
+	s := tell(t)
+	ann := s.start(smoke.Options{Key: newKey(t)})
+	bob := s.start(smoke.Options{Key: newKey(t), Seeds: []string{ann.Addr()}})
+	s.eventually("they are linked", func() bool { return ann.Peers().Len() == 1 && bob.Peers().Len() == 1 })
+	eve, _ := secureVisit(t, ann.Addr())
+	greeting := hello()
+	greeting.ID = bob.ID()
+	eve.say(greeting)
+	heard := eve.untilHungUp()
+	if len(heard) != 1 {
+		t.Fatalf("eve hears %v", heard)
+	}
+	if refuse, ok := heard[0].(*wire.Refuse); !ok || refuse.Code != wire.RefuseStranger || refuse.Text != "" {
+		t.Errorf("eve hears %v", heard[0])
+	}
+	ann.wantLogged("a connection was refused", trust.ErrNotItsID.Error())
+	if bob.peer(ann) == nil {
+		t.Error("bob has lost his place to eve")
+	}
+}
+
+// Slowloris: connections that begin a handshake and never end it.
+func TestHandshakesThatNeverEnd(t *testing.T) {
+	s := tell(t)
+	ann := s.start(smoke.Options{Key: newKey(t)})
+	for i := range 300 {
+		conn, err := net.Dial("tcp", ann.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		if i%2 == 0 { // the head of a TLS record of 512 bytes, which never come
+			if _, err := io.WriteString(conn, "\x16\x03\x01\x02\x00\x01"); err != nil && i < 64 {
+				t.Fatal(err)
+			}
+		}
+	}
+	bob := s.start(smoke.Options{Key: newKey(t), Seeds: []string{ann.Addr()}})
+	s.eventually("an honest node gets in all the same", func() bool { return ann.Peers().Len() == 1 && bob.Peers().Len() == 1 })
+}
