@@ -3,6 +3,8 @@
 //	smoke sim      run failures on a simulated network and measure what comes of them
 //	smoke proof    run all the measurements that a page lists
 //	smoke bench    measure what a network of real nodes carries
+//	smoke key      make and show the keys of nodes, and make secrets
+//	smoke cert     make certificates for trying out
 //
 // It ends with 0 if all went well, with 1 if a promise was broken or a pass mark
 // missed, and with 2 if it was called wrongly.
@@ -44,7 +46,7 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(simCommand(), proofCommand(), benchCommand())
+	root.AddCommand(simCommand(), proofCommand(), benchCommand(), keyCommand(), certCommand())
 	err := root.Execute()
 	var input *scenario.InputError
 	var usage usageError
