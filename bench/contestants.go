@@ -15,7 +15,7 @@ import (
 
 // contestants are all systems, in the order of the tables.
 var contestants = []contest.Contestant{
-	tree.Opaque, tree.Msgpack, smokenet.Raw, smokenet.Typed, natsnet.Single,
+	tree.Opaque, tree.Msgpack, smokenet.Raw, smokenet.TLS, smokenet.Typed, natsnet.Single,
 	natsnet.Cluster, natsnet.Many, redisnet.PubSub, membernet.BestEffort, membernet.Queue,
 }
 

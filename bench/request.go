@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/smokesignal-go/smokesignal/bench/internal/contest"
+	"github.com/smokesignal-go/smokesignal/bench/internal/contest/smokenet"
 	"github.com/smokesignal-go/smokesignal/bench/internal/load"
 	"github.com/smokesignal-go/smokesignal/bench/internal/report"
 )
@@ -123,6 +124,9 @@ func (r request) id() string {
 			id += "-settled"
 		}
 	}
+	if slices.Contains(r.only, smokenet.TLS.Name) {
+		id += "-tls"
+	}
 	return id
 }
 
@@ -137,7 +141,7 @@ func (r request) contestants() (list []contest.Contestant, err error) {
 		}
 	}
 	for _, c := range contestants {
-		if len(r.only) == 0 || slices.Contains(r.only, c.Name) {
+		if len(r.only) == 0 && !c.Extra || slices.Contains(r.only, c.Name) {
 			list = append(list, c)
 		}
 	}

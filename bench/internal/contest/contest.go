@@ -37,6 +37,8 @@ type Contestant struct {
 	MaxSize int
 	// Slow contestants are measured less often.
 	Slow bool
+	// Extra contestants take part only where they are named.
+	Extra bool
 }
 
 // Net is a running network.

@@ -15,20 +15,30 @@ import (
 	"github.com/smokesignal-go/smokesignal/bench/internal/check"
 	"github.com/smokesignal-go/smokesignal/bench/internal/contest"
 	"github.com/smokesignal-go/smokesignal/smoke"
+	"github.com/smokesignal-go/smokesignal/trust"
 )
 
 // Raw is Smokesignal with a handler that takes the payload as it came.
 var Raw = contest.Contestant{
 	Name: "smoke", Is: "Smokesignal, the handler takes e.Raw()",
 	BackPressure: true,
-	Open:         func(ctx context.Context, c contest.Config) (contest.Net, error) { return open(ctx, c, false) },
+	Open:         func(ctx context.Context, c contest.Config) (contest.Net, error) { return open(ctx, c, false, "") },
+}
+
+// TLS is Raw with encrypted links and a secret.
+var TLS = contest.Contestant{
+	Name: "smoke-tls", Is: "Smokesignal with encrypted links and a secret, the handler takes e.Raw()",
+	BackPressure: true, Extra: true,
+	Open: func(ctx context.Context, c contest.Config) (contest.Net, error) {
+		return open(ctx, c, false, trust.NewSecret())
+	},
 }
 
 // Typed is Smokesignal with a handler that takes a struct.
 var Typed = contest.Contestant{
 	Name: "smoke-typed", Is: "Smokesignal, smoke.On with a struct, msgpack decoded at every node",
 	BackPressure: true,
-	Open:         func(ctx context.Context, c contest.Config) (contest.Net, error) { return open(ctx, c, true) },
+	Open:         func(ctx context.Context, c contest.Config) (contest.Net, error) { return open(ctx, c, true, "") },
 }
 
 // What Options give where nothing is said.
@@ -46,13 +56,13 @@ type overlay struct {
 	added, removed, gaps, warnings atomic.Uint64
 }
 
-func open(ctx context.Context, c contest.Config, typed bool) (contest.Net, error) {
+func open(ctx context.Context, c contest.Config, typed bool, secret string) (contest.Net, error) {
 	o := &overlay{ledger: c.Receive, typed: typed, nodes: make([]*smoke.Node, c.N), bufs: make([][]byte, c.N), stall: new(stallable)}
 	logger := slog.New(&counter{n: &o.warnings})
 	seed := "" // the first node is the seed of all
 	var failed error
 	for i := range o.nodes {
-		opts := smoke.Options{Logger: logger}
+		opts := smoke.Options{Logger: logger, Secret: secret}
 		if seed != "" {
 			opts.Seeds = []string{seed}
 		}
