@@ -221,3 +221,42 @@ func TestManyOriginsAreForgotten(t *testing.T) {
 	b.gossip(1, talker, seq)
 	b.wantDelivered(talker)
 }
+
+// Forty bytes ask for the whole history. Who asks again and again gets it twice, and
+// from then on as much as one who has been away may need; others are not held up.
+func TestPullingAgainAndAgainIsSlowedDown(t *testing.T) {
+	const bound = 1 << 20
+	b := newBench(t, Config{HistoryBytes: bound})
+	b.up(1, 2, 3)
+	a := origin(1)
+	for seq := range uint64(200) {
+		b.get(1, large(a, seq+1, 4<<10))
+	}
+	b.forget()
+	all := &Graft{Ranges: []Range{{a, 1, 201}}, MaxAge: time.Hour}
+	served := func(l ident.Link) (bytes int) {
+		for _, m := range b.take(l) {
+			if g, ok := m.(*Gossip); ok {
+				bytes += len(g.Body) + serveCost
+			}
+		}
+		return bytes
+	}
+	total, seconds := 0, 0
+	for ; seconds < 64; seconds++ {
+		for range 20 {
+			b.get(2, all)
+		}
+		total += served(2)
+		b.pass(time.Second)
+		total += served(2)
+	}
+	most := allowedAtOnce*bound + bound*seconds/int(allowedIn/time.Second) + 8<<10
+	if total > most || total < most/2 {
+		t.Errorf("%d bytes of a history of %d went out in %d s; want up to %d", total, bound, seconds, most)
+	}
+	b.get(3, all)
+	if n := served(3); n < 200*(4<<10) {
+		t.Errorf("another one gets %d bytes", n)
+	}
+}

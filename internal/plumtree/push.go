@@ -50,7 +50,7 @@ func (t *Tree) Fill(now time.Time, id ident.Link, room int, out Out) (more bool)
 	if l == nil {
 		return false
 	}
-	if len(l.serve) > 0 {
+	if l.isServed() {
 		half := room
 		if l.lag > 0 {
 			half = room / 2
@@ -69,7 +69,10 @@ func (t *Tree) Fill(now time.Time, id ident.Link, room int, out Out) (more bool)
 		l.takes(e)
 	}
 	t.taken = max(t.taken, l.position)
-	l.ready = len(l.serve) > 0 || l.position < t.pushTo(l)
+	if len(l.serve) > 0 {
+		t.allow(now, l)
+	}
+	l.ready = l.isServed() || l.position < t.pushTo(l)
 	return l.ready
 }
 

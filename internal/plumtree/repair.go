@@ -212,7 +212,7 @@ func (t *Tree) onGraft(now time.Time, l *link, g *Graft, out Out) {
 			l.serve = append(l.serve, request{r, bornAfter})
 		}
 	}
-	if len(l.serve) > 0 {
+	if t.allow(now, l); l.isServed() {
 		t.ready(l, out)
 	}
 }
@@ -220,20 +220,23 @@ func (t *Tree) onGraft(now time.Time, l *link, g *Graft, out Out) {
 // serve answers pulls, with about room bytes; it returns how many of these were
 // not needed.
 func (t *Tree) serve(now time.Time, l *link, room int, out Out) int {
-	for len(l.serve) > 0 && room > 0 {
+	t.allow(now, l)
+	for len(l.serve) > 0 && room > 0 && l.allowed > 0 {
 		r := &l.serve[0]
-		for r.From < r.To && room > 0 {
+		for r.From < r.To && room > 0 && l.allowed > 0 {
 			e, miss := t.find(now, *r)
 			if miss != nil {
 				out.Send(l.id, miss)
 				r.From = miss.Range.To
 				room -= serveCost
+				l.allowed -= serveCost
 				continue
 			}
 			to := min(r.To, e.end())
 			t.push(now, l, e, r.From, to, out)
 			r.From = to
 			room -= len(e.Body) + serveCost
+			l.allowed -= len(e.Body) + serveCost
 		}
 		if r.From >= r.To {
 			l.serve = l.serve[1:]
@@ -315,6 +318,47 @@ func (t *Tree) onMiss(now time.Time, l *link, m *Miss, out Out) {
 		s.askAt = now.Add(graftRetry)
 	}
 	t.pull(now, s, out)
+}
+
+// A peer may pull so many histories at once, and one more in so long a time. Who
+// has been away needs one. Without a bound, a few bytes that ask for all of it again
+// and again would keep a node sending.
+const (
+	allowedAtOnce = 2
+	allowedIn     = 8 * time.Second
+)
+
+// allow brings up to date what a peer may pull.
+func (t *Tree) allow(now time.Time, l *link) {
+	most := allowedAtOnce * t.cfg.HistoryBytes
+	if l.allowedAt.IsZero() {
+		l.allowed = most
+	} else {
+		more := float64(t.cfg.HistoryBytes) * now.Sub(l.allowedAt).Seconds() / allowedIn.Seconds()
+		l.allowed = min(l.allowed+int(min(more, float64(most))), most)
+	}
+	l.allowedAt = now
+	if len(l.serve) > 0 && l.allowed <= 0 && t.serveAt.IsZero() {
+		t.serveAt = now.Add(allowedIn / 64)
+	}
+}
+
+// isServed reports whether what a peer has asked for can be pushed now.
+func (l *link) isServed() bool { return len(l.serve) > 0 && l.allowed > 0 }
+
+// serveAgain goes on with those who had pulled too much.
+func (t *Tree) serveAgain(now time.Time, out Out) {
+	if t.serveAt.IsZero() || now.Before(t.serveAt) {
+		return
+	}
+	t.serveAt = time.Time{}
+	for i := range t.links {
+		if l := &t.links[i]; len(l.serve) > 0 {
+			if t.allow(now, l); l.allowed > 0 {
+				t.ready(l, out)
+			}
+		}
+	}
 }
 
 // forgets notes that an event born at that time is not held (any more).

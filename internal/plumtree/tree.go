@@ -79,6 +79,7 @@ type Tree struct {
 
 	announceAt time.Time // next announcements on lazy links; zero: none pending
 	calm       uint8     // how many announcements there were since events were missed, here or next door; at most maxCalm
+	serveAt    time.Time // when those are served again who had pulled too much; zero: there are none
 	repairs    []*stream // streams with events missing
 	skipped    []*stream // whose last events are given up; the neighbours are told next time
 	late       lateness
@@ -103,10 +104,12 @@ type link struct {
 }
 
 type dealings struct {
-	serve  []request        // pulls of the peer that are not served yet
-	known  []Range          // the latest that the peer announced: no need to tell it
-	oldest int              // of known, once there are maxKnown
-	names  [maxKnown]uint32 // of the origins in known: two lines of the cache to look through, not twenty
+	serve     []request        // pulls of the peer that are not served yet
+	allowed   int              // bytes that it may pull, as of …
+	allowedAt time.Time        // zero: it has pulled nothing yet
+	known     []Range          // the latest that the peer announced: no need to tell it
+	oldest    int              // of known, once there are maxKnown
+	names     [maxKnown]uint32 // of the origins in known: two lines of the cache to look through, not twenty
 
 	exempt   bool  // from what the pulse shows: it came up since, or events were asked for on it
 	isPruned bool  // the peer was told so, since it was eager
@@ -255,6 +258,7 @@ func (t *Tree) Advance(now time.Time, out Out) {
 		t.announceAll(now, out)
 		t.calm = min(t.calm+1, maxCalm)
 	}
+	t.serveAgain(now, out)
 	t.advancePulse(now, out)
 	for _, s := range slices.Clone(t.repairs) {
 		t.pull(now, s, out)
@@ -270,6 +274,7 @@ func (t *Tree) Deadline() (at time.Time, ok bool) {
 		}
 	}
 	sooner(t.announceAt)
+	sooner(t.serveAt)
 	sooner(t.pulse.settleAt)
 	sooner(t.pulse.nextAt)
 	sooner(t.pulse.waitTo)
