@@ -21,11 +21,7 @@ import (
 )
 
 const (
-	greetWithin = 3 * time.Second // from connection to HELLO; a peer that trickles is not waited for
-	lookWithin  = 5 * time.Second // one look-up of a seed
-	maxGreeting = 64              // connections accepted that have not said HELLO yet
-	// graceGreeting is what each of them has at least, when there are more.
-	graceGreeting = 200 * time.Millisecond
+	lookWithin = 5 * time.Second // one look-up of a seed
 	// quietFor is how long a node may be without neighbours before its log says
 	// that nobody answers: in a network that starts, that passes by itself.
 	quietFor = 3 * time.Second
@@ -34,6 +30,7 @@ const (
 // accept takes connections until the listener is closed.
 func (d *driver) accept() {
 	pause := backoff.Backoff{Min: 5 * time.Millisecond, Max: time.Second}
+	var door doorman
 	for {
 		conn, err := d.listener.Accept()
 		switch {
@@ -50,6 +47,12 @@ func (d *driver) accept() {
 			}
 			continue
 		}
+		if from := conn.RemoteAddr().String(); !door.lets(time.Now(), from) {
+			d.node.refusals.addresses.Add(1)
+			d.log.warn("an address opens too many connections; this one was closed", fields{"from": from})
+			conn.Close()
+			continue
+		}
 		if !d.admit(conn) {
 			conn.Close()
 			return
@@ -60,6 +63,7 @@ func (d *driver) accept() {
 			if err != nil {
 				conn.Close()
 				if d.ctx.Err() == nil {
+					d.node.refusals.count(err)
 					d.log.about(host(conn.RemoteAddr())).warn("a connection was refused", fields{
 						"from": conn.RemoteAddr().String(), "error": err})
 				}
@@ -99,6 +103,7 @@ func (d *driver) admit(conn net.Conn) bool {
 		}
 		d.mu.Unlock()
 		if left <= 0 {
+			d.node.refusals.crowd.Add(1)
 			d.log.warn("too many connections that say nothing; the oldest was closed", fields{"from": oldest.conn.RemoteAddr().String()})
 			oldest.conn.Close()
 			continue

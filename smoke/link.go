@@ -8,9 +8,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
 	"github.com/smokesignal-go/smokesignal/internal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/packed"
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
@@ -28,7 +31,8 @@ type link struct {
 	d     *driver
 	id    ident.Link
 	conn  net.Conn
-	dec   wire.Decoder  // the reader's
+	dec   wire.Decoder  // the reader's, as is the next
+	rate  *rate.Limiter // of frames that are no events
 	peer  *Peer         // while it is a neighbour; guarded by driver.mu
 	addr  string        // how we see the other end
 	ended chan struct{} // closed when the reader has ended, after the writer
@@ -43,7 +47,10 @@ type link struct {
 }
 
 func newLink(d *driver, conn net.Conn, addr string) *link {
-	return &link{d: d, conn: conn, addr: addr, ended: make(chan struct{})}
+	return &link{
+		d: d, conn: conn, addr: addr, ended: make(chan struct{}),
+		rate: rate.NewLimiter(controlPerSecond, controlAtOnce),
+	}
 }
 
 // finish ends the link after what is in its outbox; a silent one at once. The
@@ -115,6 +122,7 @@ func (d *driver) take(l *link, buf []byte) (used int, danger bool, err error) {
 	d.mu.Lock()
 	defer d.unlock((*link).writeNow)
 	now := time.Now()
+	control := 0 // frames that are no events
 	for used < len(buf) && d.machine != nil {
 		m, n, err := l.dec.Next(buf[used:])
 		if err != nil {
@@ -125,9 +133,14 @@ func (d *driver) take(l *link, buf []byte) (used int, danger bool, err error) {
 			break
 		}
 		used += n
+		control++
 		switch m := m.(type) {
 		case nil: // of a newer minor version
+		case *plumtree.Gossip:
+			control--
+			d.machine.Handle(now, l.id, m, d)
 		case *wire.Direct:
+			control--
 			d.takeDirect(l, m)
 		case *wire.Refuse:
 			d.settle(now)
@@ -140,6 +153,9 @@ func (d *driver) take(l *link, buf []byte) (used int, danger bool, err error) {
 		return used, false, net.ErrClosed
 	}
 	d.settle(now)
+	if control > 0 && !l.rate.AllowN(now, control) {
+		return used, false, errFlood
+	}
 	return used, d.danger, nil
 }
 
@@ -171,6 +187,11 @@ func (l *link) run(rest []byte) {
 		var frame *wire.FrameError
 		if errors.As(err, &frame) {
 			why = peerlist.ReasonProtocol
+			if frame == errFlood {
+				l.d.node.refusals.floods.Add(1)
+			} else {
+				l.d.node.refusals.frames.Add(1)
+			}
 			l.d.afterwards(func() {
 				l.d.log.about(l.addr).warn("a peer broke the protocol; its link was closed", fields{"peer": l.addr, "error": err})
 			})

@@ -39,6 +39,7 @@ type Node struct {
 	broadcast *Broadcast
 	peers     *Peerlist
 	hooks     hooks
+	refusals  refusals
 
 	mu       sync.Mutex       // guards all below; never held while a handler runs or a link is waited for
 	refused  []error          // registrations that failed before Start

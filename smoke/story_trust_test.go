@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/smokesignal-go/smokesignal/internal/wire"
+	"github.com/smokesignal-go/smokesignal/peerlist"
 	"github.com/smokesignal-go/smokesignal/smoke"
 	"github.com/smokesignal-go/smokesignal/transport/tcp"
 	"github.com/smokesignal-go/smokesignal/trust"
@@ -344,4 +345,35 @@ func TestHandshakesThatNeverEnd(t *testing.T) {
 	}
 	bob := s.start(smoke.Options{Key: newKey(t), Seeds: []string{ann.Addr()}})
 	s.eventually("an honest node gets in all the same", func() bool { return ann.Peers().Len() == 1 && bob.Peers().Len() == 1 })
+}
+
+// A neighbour may not keep a node busy with frames that are no events.
+func TestANeighbourThatFloodsIsDropped(t *testing.T) {
+	s := tell(t)
+	ann := s.start(smoke.Options{})
+	bob := s.start(smoke.Options{Seeds: []string{ann.Addr()}})
+	bob.peer(ann)
+	eve := visit(t, ann.Addr())
+	eve.befriend()
+	s.eventually("eve is a neighbour", func() bool { return ann.Stats().Peers == 2 })
+	ping, err := eve.enc.Append(nil, &peerlist.Ping{Degree: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	flood := bytes.Repeat(ping, 1000)
+	for range 100 {
+		if _, err := eve.conn.Write(flood); err != nil {
+			break // ann has hung up
+		}
+	}
+	s.eventually("eve is dropped", func() bool { return ann.Stats().Peers == 1 })
+	ann.wantLogged("a peer broke the protocol", "too many frames")
+	if got := ann.Stats().Refused; got != (smoke.Refused{Floods: 1}) {
+		t.Errorf("refused: %+v", got)
+	}
+	ann.speak(3)
+	s.wantHeard([]*actor{bob}, []*actor{ann})
+	if got := bob.Stats(); got.Delivered != 3 || got.Known == 0 || got.History == 0 || got.Lag != 0 || got.Gaps != 0 {
+		t.Errorf("bob's figures: %+v", got)
+	}
 }

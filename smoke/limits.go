@@ -1,0 +1,153 @@
+package smoke
+
+import (
+	"errors"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/smokesignal-go/smokesignal/internal/wire"
+)
+
+// What others may ask of a node. Beyond that they are refused, and counted.
+//
+// The limits of single frames stand in package wire (their lengths, the lists in
+// them, the structure of arguments), those of what is kept in the machines' packages
+// (the history, the address book, what a peer may pull), those of what waits in
+// room.go and outbox.go.
+const (
+	// Connections that are accepted and have not said HELLO: so many, so long.
+	maxGreeting = 64
+	greetWithin = 3 * time.Second
+	// graceGreeting is what each of them has at least, when there are more.
+	graceGreeting = 200 * time.Millisecond
+
+	// Connections that one address may open, or one network of IPv6 addresses such
+	// as a provider gives to one customer. This machine's own are not counted: a
+	// hundred nodes may start on it at once. A guess: a rack behind one address
+	// starts within the burst, and a handshake takes a millisecond.
+	dialsPerSecond = 8
+	dialsAtOnce    = 64
+	customerBits   = 56 // RFC 6177: what a site is given
+
+	// maxAddresses bounds the addresses that are remembered for it, twice.
+	maxAddresses = 4096
+
+	// Frames of a neighbour that are no events. In 10 000 nodes that start at once
+	// with one seed, its neighbours get some thousands in a second.
+	controlPerSecond = 2000
+	controlAtOnce    = 20_000
+)
+
+// Refused counts what a node has refused, since CreateNode.
+type Refused struct {
+	Handshakes uint64 // connections that did not get to a HELLO: no TLS, no node, too slow
+	Strangers  uint64 // nodes that were not let in
+	Others     uint64 // nodes of another network or version
+	Crowd      uint64 // connections closed for new ones, where too many said nothing
+	Addresses  uint64 // connections of addresses that opened too many
+	Frames     uint64 // links closed for bytes that were no frame
+	Floods     uint64 // links closed for too many frames
+}
+
+// refusals are the counters of it.
+type refusals struct {
+	handshakes, strangers, others, crowd, addresses, frames, floods atomic.Uint64
+}
+
+func (r *refusals) counts() Refused {
+	return Refused{
+		Handshakes: r.handshakes.Load(), Strangers: r.strangers.Load(), Others: r.others.Load(), Crowd: r.crowd.Load(),
+		Addresses: r.addresses.Load(), Frames: r.frames.Load(), Floods: r.floods.Load(),
+	}
+}
+
+// count sorts a greeting that failed.
+func (r *refusals) count(err error) {
+	switch {
+	case errors.Is(err, ErrNotAdmitted):
+		r.strangers.Add(1)
+	case errors.Is(err, ErrOtherNetwork), errors.Is(err, ErrOtherVersion):
+		r.others.Add(1)
+	default:
+		r.handshakes.Add(1)
+	}
+}
+
+// doorman counts the connections of each address. Who accepts is its one owner.
+type doorman struct {
+	young, old map[netip.Prefix]*rate.Limiter // young goes into old when it is full
+}
+
+// lets reports whether an address may open another connection.
+func (d *doorman) lets(now time.Time, remote string) bool {
+	ap, err := netip.ParseAddrPort(remote)
+	if err != nil || ap.Addr().IsLoopback() {
+		return true // no IP network, or this machine
+	}
+	who, err := groupOf(ap.Addr().Unmap())
+	if err != nil {
+		return true
+	}
+	limiter := d.young[who]
+	if limiter == nil {
+		if limiter = d.old[who]; limiter == nil {
+			limiter = rate.NewLimiter(dialsPerSecond, dialsAtOnce)
+		}
+		if len(d.young) >= maxAddresses || d.young == nil {
+			d.old, d.young = d.young, make(map[netip.Prefix]*rate.Limiter)
+		}
+		d.young[who] = limiter
+	}
+	return limiter.AllowN(now, 1)
+}
+
+// groupOf is who an address belongs to: itself, or its customer.
+func groupOf(ip netip.Addr) (netip.Prefix, error) {
+	bits := ip.BitLen()
+	if ip.Is6() {
+		bits = customerBits
+	}
+	return ip.WithZone("").Prefix(bits)
+}
+
+// errFlood ends a link.
+var errFlood = &wire.FrameError{Reason: "too many frames that are no events", Err: wire.ErrTooLarge}
+
+// Stats are figures of a node. They are those of one moment, but for the counters,
+// which count from CreateNode, or, of Broadcast, from the last Start.
+type Stats struct {
+	Peers   int // neighbours
+	Known   int // addresses of nodes in the book
+	Lag     int // bytes of events that wait for the neighbour for which most wait
+	Queued  int // events that wait for the handlers
+	History int // bytes
+
+	Delivered  uint64 // events of others
+	Duplicates uint64 // events that came again
+	Gaps       uint64 // runs of events that OnGap was told of
+	Refused    Refused
+}
+
+// Stats gives the node's figures. It may be called from any goroutine.
+func (n *Node) Stats() Stats {
+	s := Stats{Refused: n.refusals.counts(), Queued: n.events.Stats().Queued}
+	d, err := n.life()
+	if err != nil {
+		return s
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.machine == nil {
+		return s
+	}
+	s.Peers, s.Known, s.History = d.machine.Degree(), d.machine.BookLen(), d.machine.HistoryBytes()
+	for id := range d.links {
+		s.Lag = max(s.Lag, d.machine.Lag(id))
+	}
+	tree := d.machine.Stats()
+	s.Delivered, s.Duplicates, s.Gaps = tree.Delivered, tree.Duplicates, tree.Gaps
+	return s
+}
