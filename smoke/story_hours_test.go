@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -151,5 +152,58 @@ func TestANodeIsAloneForAnHour(t *testing.T) {
 		alone.peer(seed)
 		t.Logf("in within %v", time.Since(start))
 		s.wantNever([]*actor{alone}, "netsplit", "seed lost")
+	})
+}
+
+// exhausted is a network whose listeners can't accept for a while, as in a process
+// that has run out of descriptors.
+type exhausted struct {
+	transport.Transport
+	until time.Time
+	tries *atomic.Int64
+}
+
+type exhaustedListener struct {
+	net.Listener
+	of exhausted
+}
+
+// Listen implements transport.Transport.
+func (e exhausted) Listen(ctx context.Context, addr string) (net.Listener, error) {
+	l, err := e.Transport.Listen(ctx, addr)
+	return exhaustedListener{l, e}, err
+}
+
+// Accept implements net.Listener.
+func (l exhaustedListener) Accept() (net.Conn, error) {
+	if time.Now().Before(l.of.until) {
+		l.of.tries.Add(1)
+		return nil, &net.OpError{Op: "accept", Net: "tcp", Err: syscall.EMFILE}
+	}
+	return l.Listener.Accept()
+}
+
+func TestANodeCannotAcceptForAnHour(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := tell(t)
+		var tries atomic.Int64
+		network := mem.New()
+		ann := s.start(smoke.Options{
+			Address: "10.0.0.1", Port: 8495,
+			Transport: exhausted{network.Host("10.0.0.1"), time.Now().Add(time.Hour), &tries},
+		})
+		bob := s.start(smoke.Options{
+			Address: "10.0.0.2", Port: 8495, Seeds: []string{"10.0.0.1:8495"}, Transport: network.Host("10.0.0.2"),
+		})
+		time.Sleep(time.Hour)
+		t.Logf("%d tries to accept in an hour", tries.Load())
+		if n := tries.Load(); n > 3700 {
+			t.Errorf("%d tries to accept in an hour", n)
+		}
+		ann.wantLogged("can't accept connections for now", "too many open files")
+		time.Sleep(2 * time.Minute) // bob asks every now and then
+		if ann.Peers().Len() != 1 || bob.Peers().Len() != 1 {
+			t.Error("they do not meet when ann can accept again")
+		}
 	})
 }
