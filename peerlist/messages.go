@@ -44,6 +44,7 @@ const (
 	ReasonProtocol         // the peer broke the protocol
 	ReasonProbed           // the link was only a probe, and all is well
 	ReasonUnwanted         // opened, then not needed any more
+	ReasonTwin             // a later life of the same id is a neighbour: two nodes have one id, or one was cloned
 	reasons
 )
 
@@ -52,6 +53,7 @@ func (r Reason) String() string {
 	words := [reasons]string{
 		"none", "full", "duplicate link", "dialled itself", "making room", "rotation", "leaving",
 		"removed by the program", "silent", "too slow", "protocol error", "probe done", "not needed",
+		"another node has its id",
 	}
 	if r < reasons {
 		return words[r]

@@ -292,6 +292,9 @@ func (m *Membership) onRequest(now time.Time, l *link, prio Priority, join bool,
 	case banned && now.Before(until):
 		m.refuse(l, ReasonRemoved, out)
 		return
+	case old != nil && l.Peer.Epoch < old.Peer.Epoch:
+		m.refuse(l, ReasonTwin, out)
+		return
 	case own != nil && m.cfg.Self.ID.Less(peer):
 		m.refuse(l, ReasonDuplicate, out)
 		return
@@ -304,6 +307,9 @@ func (m *Membership) onRequest(now time.Time, l *link, prio Priority, join bool,
 	case old != nil:
 		m.accept(now, l, out)
 		m.remove(old)
+		if old.Peer.Epoch < l.Peer.Epoch {
+			out.Send(old.Link, &Disconnect{Reason: ReasonTwin}) // in case that life goes on
+		}
 		out.Close(old.Link, ReasonDuplicate)
 		out.Down(old.Link, ReasonDuplicate)
 		return
@@ -404,7 +410,7 @@ func (m *Membership) onReply(now time.Time, l *link, r *NeighborReply, out Out) 
 	case ReasonFull:
 		m.refusals++
 		m.answer(l.tokens, ErrPeer, out)
-	case ReasonRemoved:
+	case ReasonRemoved, ReasonTwin:
 		m.removed[l.Peer.ID] = now.Add(removedFor)
 		m.book.rest(now, l.reach(), removedFor)
 		m.answer(l.tokens, ErrRefused, out)
@@ -444,7 +450,7 @@ func (m *Membership) onDisconnect(now time.Time, l *link, d *Disconnect, out Out
 	switch d.Reason {
 	case ReasonLeave:
 		m.book.failed(now, l.reach(), m.cfg.Rand)
-	case ReasonRemoved:
+	case ReasonRemoved, ReasonTwin:
 		m.removed[l.Peer.ID] = now.Add(removedFor)
 		m.book.rest(now, l.reach(), removedFor)
 	default:

@@ -95,6 +95,12 @@ func (d *driver) PeerDown(c peerlist.Conn, why peerlist.Reason) {
 	d.afterwards(func() {
 		d.log.debug("neighbour down", fields{"peer": c.Peer.ID.Short(), "addr": c.Addr, "why": why.String()})
 	})
+	if why == peerlist.ReasonTwin {
+		d.afterwards(func() {
+			d.log.error("another node with this node's id has come later, and takes its place: two nodes have one key or id; give each its own",
+				fields{"id": d.self.ID, "peer": c.Addr})
+		})
+	}
 	p.gone.Store(true)
 	d.forgetIdlePeers()
 	d.node.peers.Remove(p.id)

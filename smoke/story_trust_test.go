@@ -12,10 +12,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 	"github.com/smokesignal-go/smokesignal/peerlist"
 	"github.com/smokesignal-go/smokesignal/smoke"
+	"github.com/smokesignal-go/smokesignal/transport/mem"
 	"github.com/smokesignal-go/smokesignal/transport/tcp"
 	"github.com/smokesignal-go/smokesignal/trust"
 )
@@ -376,4 +379,37 @@ func TestANeighbourThatFloodsIsDropped(t *testing.T) {
 	if got := bob.Stats(); got.Delivered != 3 || got.Known == 0 || got.History == 0 || got.Lag != 0 || got.Gaps != 0 {
 		t.Errorf("bob's figures: %+v", got)
 	}
+}
+
+// Somebody copied a key: two living nodes have one id. The later one takes the place
+// of the other with the neighbours that they share, once, and the log of the other
+// says what is wrong.
+func TestTwoNodesWithOneKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := tell(t)
+		network := mem.New()
+		key := newKey(t)
+		start := func(n int, key *trust.Key) *actor {
+			ip := fmt.Sprintf("10.0.0.%d", n)
+			return s.start(smoke.Options{
+				Address: ip, Port: 8495, Seeds: []string{"10.0.0.1:8495"}, Key: key, Transport: network.Host(ip),
+			})
+		}
+		ann := start(1, newKey(t))
+		bob := start(2, key)
+		bob.peer(ann)
+		time.Sleep(time.Second)
+		twin := start(3, key)
+		twin.peer(ann)
+		time.Sleep(10 * time.Minute)
+		if n := bob.times("add"); n > 2 {
+			t.Errorf("bob was a neighbour %d times", n)
+		}
+		if n := twin.times("add"); n > 2 || twin.Peers().Len() != 1 {
+			t.Errorf("his twin was a neighbour %d times, and has %d now", n, twin.Peers().Len())
+		}
+		bob.wantLogged("another node with this node's id", bob.ID().String())
+		twin.speak(3)
+		s.eventually("ann hears the twin", func() bool { return ann.from(twin.ID()).count == 3 })
+	})
 }

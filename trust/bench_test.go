@@ -1,0 +1,51 @@
+package trust
+
+import (
+	"context"
+	"net"
+	"testing"
+)
+
+// What it costs both ends together to make a connection secure, beside the
+// connection.
+func BenchmarkSecure(b *testing.B) {
+	guards := make([]*Guard, 2)
+	for i := range guards {
+		key, err := NewKey()
+		if err != nil {
+			b.Fatal(err)
+		}
+		if guards[i], err = New(key, nil, Rules{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportAllocs()
+	for range b.N {
+		x, y := net.Pipe()
+		done := make(chan error, 1)
+		go func() { // the benchmark's; ends with the handshake
+			_, err := guards[1].Secure(context.Background(), y, "")
+			done <- err
+		}()
+		if _, err := guards[0].Secure(context.Background(), x, "pipe"); err != nil {
+			b.Fatal(err)
+		}
+		if err := <-done; err != nil {
+			b.Fatal(err)
+		}
+		x.Close()
+		y.Close()
+	}
+}
+
+func BenchmarkNew(b *testing.B) {
+	for range b.N {
+		key, err := NewKey()
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := New(key, nil, Rules{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
