@@ -160,7 +160,7 @@ func (l *link) writeOne(mayWait bool) (more bool) {
 	if err == nil && len(l.rest) > 0 {
 		return true
 	}
-	more, last := l.giveBack(err)
+	more, last := l.giveBack(mayWait, err)
 	switch {
 	case err != nil:
 		l.conn.Close() // the reader reports the end
@@ -185,8 +185,9 @@ func (l *link) takeOutbox() {
 
 // giveBack returns a buffer that was written. If nothing has come meanwhile, the
 // caller is not the writer any more; nor if the writing has failed. last says that
-// nobody will be.
-func (l *link) giveBack(failed error) (more, last bool) {
+// nobody will be, and that the caller is to end the link's direction, which may take
+// a moment: who must not wait leaves that to a writer who may.
+func (l *link) giveBack(mayWait bool, failed error) (more, last bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	buf := l.taken
@@ -201,7 +202,7 @@ func (l *link) giveBack(failed error) (more, last bool) {
 	}
 	if failed == nil {
 		l.inFlight = 0
-		if len(l.out) > 0 || l.ready.Load() {
+		if len(l.out) > 0 || l.ready.Load() || l.closing && !mayWait {
 			return true, false
 		}
 	}

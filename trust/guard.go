@@ -227,16 +227,17 @@ func (g *Guard) ID() ident.ID { return g.id }
 // ctx, or a deadline of the connection, ends the handshake; the caller closes the
 // connection then.
 func (g *Guard) Secure(ctx context.Context, raw net.Conn, addr string) (*Conn, error) {
-	c := &Conn{raw: raw, dialled: addr != ""}
+	below := newWire(raw)
+	c := &Conn{wire: below, dialled: addr != ""}
 	if c.dialled {
 		config := g.client
 		if !config.InsecureSkipVerify && config.ServerName == "" {
 			config = config.Clone()
 			config.ServerName = hostOf(addr)
 		}
-		c.Conn = tls.Client(raw, config)
+		c.Conn = tls.Client(below, config)
 	} else {
-		c.Conn = tls.Server(raw, g.server)
+		c.Conn = tls.Server(below, g.server)
 	}
 	if err := c.HandshakeContext(ctx); err != nil {
 		var other tls.RecordHeaderError
@@ -256,6 +257,7 @@ func (g *Guard) Secure(ctx context.Context, raw net.Conn, addr string) (*Conn, e
 		return nil, fmt.Errorf("TLS handshake: %w", err)
 	}
 	c.exported = exported
+	below.wait(false)
 	return c, nil
 }
 
@@ -292,31 +294,6 @@ func (g *Guard) Admit(c *Conn, claim ident.ID, proof []byte, network, addr strin
 			ID: c.peer, Remote: c.RemoteAddr().String(), Dialled: c.dialled,
 			Certificate: c.certificate, Network: network, Addr: addr,
 		})
-	}
-	return nil
-}
-
-// Conn is a secure connection.
-type Conn struct {
-	*tls.Conn
-	raw         net.Conn
-	dialled     bool
-	peer        ident.ID
-	certificate *x509.Certificate
-	exported    []byte
-}
-
-// Peer is the id of the other end, which it has proven.
-func (c *Conn) Peer() ident.ID { return c.peer }
-
-// Close ends the connection at once. It does not tell the other end first, as
-// tls.Conn does, which may have to wait for that; CloseWrite does.
-func (c *Conn) Close() error { return c.raw.Close() }
-
-// SetLinger is that of the connection below, where it has one.
-func (c *Conn) SetLinger(seconds int) error {
-	if below, ok := c.raw.(interface{ SetLinger(seconds int) error }); ok {
-		return below.SetLinger(seconds)
 	}
 	return nil
 }

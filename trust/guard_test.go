@@ -409,3 +409,93 @@ func TestAnAuthorityOfOnesOwn(t *testing.T) {
 		t.Error("a configuration without a certificate is good enough")
 	}
 }
+
+// trying is a connection whose TryWrite takes a few bytes at a time.
+type trying struct {
+	net.Conn
+	room int // that TryWrite has left
+}
+
+func (c *trying) TryWrite(b []byte) (int, error) {
+	n := min(len(b), c.room)
+	c.room -= n
+	if n == 0 {
+		return 0, nil
+	}
+	return c.Conn.Write(b[:n])
+}
+
+// What the connection takes only in part is finished by itself: TLS can't say half of
+// what it has encrypted. Until then nothing more is taken.
+func TestTryWriteDoesNotWait(t *testing.T) {
+	for _, room := range []int{0, 1, 100, 20_000, 1 << 20} {
+		rawA, rawB := pipe(t)
+		guard := newTestGuard(t, newTestKey(t), Rules{})
+		done := make(chan *Conn, 1)
+		go func() { // the test's; ends with the handshake
+			c, err := newTestGuard(t, newTestKey(t), Rules{}).Secure(context.Background(), rawB, "")
+			if err != nil {
+				t.Error(err)
+			}
+			done <- c
+		}()
+		a, err := guard.Secure(context.Background(), &trying{Conn: rawA, room: room}, "127.0.0.1:1")
+		b := <-done
+		if err != nil || b == nil {
+			t.Fatal(err)
+		}
+		var sent []byte
+		for i := range 200 {
+			piece := []byte(strings.Repeat(string(rune('a'+i%26)), 1000+i))
+			n, err := a.TryWrite(piece)
+			if err != nil || n != 0 && n != len(piece) {
+				t.Fatalf("room %d: %d, %v", room, n, err)
+			}
+			if n == 0 { // it was busy; Write waits
+				if n, err = a.Write(piece); err != nil {
+					t.Fatal(n, err)
+				}
+			}
+			sent = append(sent, piece...)
+		}
+		if err := a.CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(b); err != nil || string(got) != string(sent) {
+			t.Errorf("room %d: %d of %d bytes arrive, %v", room, len(got), len(sent), err)
+		}
+	}
+}
+
+// A peer that takes nothing holds nobody up who must not wait, and the end of the
+// connection ends what was left to do.
+func TestTryWriteToWhoTakesNothing(t *testing.T) {
+	rawA, rawB := net.Pipe() // which holds nothing: a write waits for a read
+	ann, bob := newTestGuard(t, newTestKey(t), Rules{}), newTestGuard(t, newTestKey(t), Rules{})
+	done := make(chan *Conn, 1)
+	go func() { // the test's; ends with the handshake
+		c, err := bob.Secure(context.Background(), rawB, "")
+		if err != nil {
+			t.Error(err)
+		}
+		done <- c
+	}()
+	a, err := ann.Secure(context.Background(), &trying{Conn: rawA}, "127.0.0.1:1")
+	if b := <-done; err != nil || b == nil {
+		t.Fatal(err)
+	}
+	if n, err := a.TryWrite([]byte("first")); n != 5 || err != nil {
+		t.Errorf("the first: %d, %v", n, err)
+	}
+	for range 10 {
+		if n, err := a.TryWrite([]byte("more")); n != 0 || err != nil {
+			t.Errorf("more: %d, %v", n, err)
+		}
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+	if n, err := a.TryWrite([]byte("late")); n != 0 || err == nil {
+		t.Errorf("after the end: %d, %v", n, err)
+	}
+}
