@@ -44,7 +44,7 @@ var variables = []variable{
 //	SMOKE_ADDRESS        SMOKE_PORT       SMOKE_LISTEN     SMOKE_ADVERTISE
 //	SMOKE_SEEDS          separated by commas or spaces
 //	SMOKE_MIN_PEERS      SMOKE_MAX_PEERS  SMOKE_NETWORK
-//	SMOKE_KEY_FILE       made if it is not there
+//	SMOKE_KEY_FILE       which `smoke key new` has made
 //	SMOKE_SECRET         SMOKE_INSECURE_PLAINTEXT, true or false
 //	SMOKE_PING_INTERVAL  SMOKE_PING_TIMEOUT, such as "2s" or "500ms"
 //	SMOKE_LOG_LEVEL      error, warn, info, debug or trace, to stderr
@@ -90,9 +90,9 @@ func setBool(field *bool, value string) (fix string) {
 }
 
 func setKey(o *Options, path string) (fix string) {
-	key, err := trust.KeepKey(path)
+	key, err := trust.LoadKey(path)
 	if err != nil {
-		return fmt.Sprintf("name a file that this process can read and write (%v)", err)
+		return fmt.Sprintf("name a file that `smoke key new` has made (%v)", err)
 	}
 	o.Key = key
 	return ""

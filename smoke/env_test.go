@@ -2,6 +2,7 @@ package smoke
 
 import (
 	"errors"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"github.com/smokesignal-go/smokesignal/trust"
 )
 
 func TestOptionsFromTheEnvironment(t *testing.T) {
@@ -34,6 +37,25 @@ func TestOptionsFromTheEnvironment(t *testing.T) {
 	}
 	if got, err := fromEnviron([]string{"SMOKE_PORT=", "PATH=x", "odd"}); err != nil || !reflect.DeepEqual(got, Options{}) {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestSecurityFromTheEnvironment(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "node.key")
+	if o, err := fromEnviron([]string{"SMOKE_KEY_FILE=" + path}); err == nil || o.Key != nil || !strings.Contains(err.Error(), "smoke key new") {
+		t.Errorf("without the file: %v, %v", o.Key, err)
+	}
+	key, err := trust.KeepKey(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := trust.NewSecret()
+	o, err := fromEnviron([]string{"SMOKE_KEY_FILE=" + path, "SMOKE_SECRET=" + secret, "SMOKE_INSECURE_PLAINTEXT=true"})
+	if err != nil || o.Key.ID() != key.ID() || o.Secret != secret || !o.InsecurePlaintext {
+		t.Errorf("%+v, %v", o, err)
+	}
+	if _, err := fromEnviron([]string{"SMOKE_INSECURE_PLAINTEXT=perhaps"}); err == nil || !strings.Contains(err.Error(), "write true or false") {
+		t.Error(err)
 	}
 }
 
