@@ -103,7 +103,8 @@ type Options struct {
 
 	// TLS is for those who have an authority of their own, which verifies the
 	// certificates of both ends. It needs Certificates, RootCAs and ClientCAs, and
-	// takes the place of Key.
+	// takes the place of Key. A certificate names the address or host by which its
+	// node is dialled, unless ServerName is set.
 	TLS *tls.Config
 
 	// Secret lets in who knows it: at least 16 random bytes in base64 or in
