@@ -78,6 +78,15 @@ const (
 	// nor accepted. A guess: long enough to be noticed, short enough to forget.
 	removedFor = time.Minute
 
+	// bannedFor is how long a peer that broke the protocol is neither dialled nor
+	// accepted. A guess: whoever means harm tries again at once, and whoever was set
+	// up wrongly is soon set up again.
+	bannedFor = 10 * time.Minute
+
+	// maxRemoved bounds the peers that are remembered as removed or banned: some
+	// hundred kB. Whoever may come back soonest is forgotten first.
+	maxRemoved = 4096
+
 	// firstRotation is how many times shorter than RotateInterval the gap before
 	// the first rotation is; it doubles from there. In 10 000 nodes that start at
 	// once with 3 to 5 neighbours, the farthest of one that emits is 18 hops away

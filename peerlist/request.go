@@ -63,11 +63,44 @@ func (m *Membership) Remove(now time.Time, peer ident.ID, out Out) bool {
 	if l == nil {
 		return false
 	}
-	m.removed[peer] = now.Add(removedFor)
+	m.shun(peer, now.Add(removedFor))
 	m.letGo(now, l, ReasonRemoved, m.sample(leaveSample, l), out)
 	m.book.rest(now, l.reach(), removedFor)
 	m.fill(now, out)
 	return true
+}
+
+// Ban ends the link of a neighbour that broke the protocol in a way that no honest
+// node does, and for ten minutes neither dials nor accepts the peer. The address that
+// the peer says to be its own may be anybody's, and stays in the book; the one at
+// which we found it rests as long. It reports whether there was such a neighbour.
+func (m *Membership) Ban(now time.Time, id ident.Link, out Out) bool {
+	l := m.find(id)
+	if l == nil || !m.isNeighbor(l) {
+		return false
+	}
+	m.shun(l.Peer.ID, now.Add(bannedFor))
+	m.letGo(now, l, ReasonProtocol, nil, out)
+	m.book.rest(now, l.Dialled, bannedFor)
+	m.fill(now, out)
+	return true
+}
+
+// shun neither dials nor accepts a peer before then.
+func (m *Membership) shun(peer ident.ID, until time.Time) {
+	if len(m.removed) >= maxRemoved {
+		var first ident.ID
+		var at time.Time
+		for id, t := range m.removed { // order does not matter: one of them comes first
+			if at.IsZero() || t.Before(at) || t.Equal(at) && id.Less(first) {
+				first, at = id, t
+			}
+		}
+		delete(m.removed, first)
+	}
+	if until.After(m.removed[peer]) {
+		m.removed[peer] = until
+	}
 }
 
 func (m *Membership) at(addr string) *link {
@@ -217,7 +250,7 @@ func (m *Membership) ask(now time.Time, l *link, out Out) {
 		out.Close(l.Link, ReasonDuplicate)
 		return
 	case banned && l.purpose != toAdd && now.Before(until):
-		m.book.rest(now, l.reach(), until.Sub(now))
+		m.book.rest(now, l.Dialled, until.Sub(now))
 		out.Close(l.Link, ReasonRemoved)
 		return
 	case l.purpose == toBridge && !m.hasRoom():
@@ -411,7 +444,7 @@ func (m *Membership) onReply(now time.Time, l *link, r *NeighborReply, out Out) 
 		m.refusals++
 		m.answer(l.tokens, ErrPeer, out)
 	case ReasonRemoved, ReasonTwin:
-		m.removed[l.Peer.ID] = now.Add(removedFor)
+		m.shun(l.Peer.ID, now.Add(removedFor))
 		m.book.rest(now, l.reach(), removedFor)
 		m.answer(l.tokens, ErrRefused, out)
 	default:
@@ -451,7 +484,7 @@ func (m *Membership) onDisconnect(now time.Time, l *link, d *Disconnect, out Out
 	case ReasonLeave:
 		m.book.failed(now, l.reach(), m.cfg.Rand)
 	case ReasonRemoved, ReasonTwin:
-		m.removed[l.Peer.ID] = now.Add(removedFor)
+		m.shun(l.Peer.ID, now.Add(removedFor))
 		m.book.rest(now, l.reach(), removedFor)
 	default:
 		m.book.rest(now, l.reach(), retry.Blur(4*time.Second, m.cfg.Rand))

@@ -2,6 +2,7 @@ package smoke
 
 import (
 	"context"
+	"slices"
 
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
@@ -34,7 +35,7 @@ func (b *Broadcast) Emit(name string, args ...any) error {
 // EmitContext is Emit with an end to its waiting. When ctx ends first, nothing
 // was sent, and the error is the context's.
 func (b *Broadcast) EmitContext(ctx context.Context, name string, args ...any) error {
-	body, err := b.node.encode(name, args)
+	body, err := b.node.encode(b.node.signature(name), name, args)
 	if err != nil {
 		return err
 	}
@@ -93,8 +94,8 @@ func onAny(e *emitter.Emitter, fn func(Event)) (off func()) {
 	})
 }
 
-// encode makes the body of an event.
-func (n *Node) encode(name string, args []any) ([]byte, error) {
+// encode makes the body of an event, behind what is in dst.
+func (n *Node) encode(dst []byte, name string, args []any) ([]byte, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
@@ -105,5 +106,5 @@ func (n *Node) encode(name string, args []any) ([]byte, error) {
 	if limit := n.opts.MaxPayload; len(payload) > limit {
 		return nil, ErrTooLarge{Size: len(payload), Limit: limit}
 	}
-	return wire.AppendBody(make([]byte, 0, 1+len(name)+len(payload)), name, payload)
+	return wire.AppendBody(slices.Grow(dst, 1+len(name)+len(payload)), name, payload)
 }

@@ -16,13 +16,14 @@ type Event struct {
 	Name   string
 	Origin ID     // the node that emitted it, however many nodes it came through
 	Seq    uint64 // counts what the origin emitted in this life of it, from 1
+	Signed bool   // Origin has signed it; see [Options.Signed]
 
 	payload []byte // a msgpack array of the arguments, unchecked
 }
 
 // newEvent makes what handlers get of what the emitter carries.
 func newEvent(e emitter.Event) Event {
-	return Event{Name: e.Name, Origin: e.Origin, Seq: e.Seq, payload: e.Payload}
+	return Event{Name: e.Name, Origin: e.Origin, Seq: e.Seq, Signed: e.Signed, payload: e.Payload}
 }
 
 // Raw gives the arguments as they came, a msgpack array, without looking at

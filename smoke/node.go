@@ -34,6 +34,8 @@ type Node struct {
 	opts      Options // with defaults
 	id        ID
 	guard     *trust.Guard // of the links; nil where they are plaintext
+	key       *trust.Key   // who the node is; nil where it has none
+	signs     nameSet      // events that must be signed
 	log       *logger
 	events    *emitter.Emitter // handlers of the broadcast, and hooks
 	broadcast *Broadcast
@@ -54,8 +56,8 @@ type Node struct {
 // handlers and hooks in between, so that none comes too late. What is wrong with
 // the options is what Start returns.
 func CreateNode(opts Options) *Node {
-	n := &Node{given: opts, opts: opts.withDefaults(), id: opts.ID}
-	n.guard, _ = newGuard(n.given) // Start says what is wrong
+	n := &Node{given: opts, opts: opts.withDefaults(), id: opts.ID, signs: newNameSet(opts.Signed)}
+	n.guard, n.key, _ = newGuard(n.given) // Start says what is wrong
 	switch {
 	case n.guard != nil:
 		n.id = n.guard.ID()
@@ -207,7 +209,7 @@ func (n *Node) newDriver() (*driver, error) {
 			MinPeers: o.MinPeers, MaxPeers: maxPeers(o),
 			PingInterval: o.PingInterval, PingTimeout: o.PingTimeout,
 		},
-		Tree: plumtree.Config{HistoryBytes: o.History.Bytes, HistoryAge: o.History.Age, Heard: n.heard},
+		Tree: n.signatures(d.self, plumtree.Config{HistoryBytes: o.History.Bytes, HistoryAge: o.History.Age, Heard: n.heard}),
 	})
 	return d, nil
 }

@@ -118,11 +118,44 @@ type Options struct {
 	// it at once; see [trust.Rules].
 	Admit func(trust.Candidate) error
 
+	// Signed are the names of events that this node signs when it emits them, and
+	// takes from others only if whoever is named as their Origin has signed them;
+	// [AllEvents] stands for all names. Nobody on the way can then change such an
+	// event or invent one: an encrypted link keeps out only those who are not let in,
+	// a signature holds against neighbours too. [Event.Signed] tells a handler.
+	//
+	// It needs encrypted links, with Key or the key that CreateNode makes. All nodes
+	// of a network should have the same list: who passes on an unsigned event under
+	// one of these names three times is taken for its forger, and shut out for ten
+	// minutes. A signature that an event does carry is verified by every node, whatever
+	// its list.
+	//
+	// A signature takes 97 bytes, some 25 µs to make, and 50 µs to verify at each
+	// node. Events between two neighbours ([Peer.Emit]) need none, and get none.
+	//
+	// What signatures do not do: they hide nothing, and nothing forces a neighbour to
+	// pass an event on (others do). With some names only, whoever is let in can still
+	// use up the numbers of somebody else by forged events of other names, so that
+	// signed ones with these numbers are taken for duplicates: sign all where that
+	// matters. An event is delivered once for as long as its origin's life is
+	// remembered: the last 16 384 of them, also after Stop and Start of one Node. A
+	// process that starts again remembers nothing, and takes a repeated event whose
+	// age somebody has forged for a new one; where that matters, an event should say
+	// itself when it is from.
+	//
+	// With a list, a node does not believe what neighbours say of events that they do
+	// not have. So when the last events of an origin are lost everywhere, OnGap tells
+	// of it only when a later one has come.
+	Signed []string
+
 	// InsecurePlaintext leaves links unencrypted where they would not be. Whoever
 	// can reach the port can join then, and whoever sits in between can read, change
 	// and invent events.
 	InsecurePlaintext bool
 }
+
+// AllEvents in [Options.Signed] stands for events of all names.
+const AllEvents = "*"
 
 // History bounds what a node remembers. What exceeds one bound goes, oldest first.
 type History struct {

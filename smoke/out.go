@@ -145,6 +145,18 @@ func (d *driver) Gap(missing plumtree.Range) {
 		Origin: missing.Origin.ID, From: missing.From, To: missing.To, Events: int(missing.To - missing.From)})
 }
 
+// Refused implements overlay.Out.
+func (d *driver) Refused(from peerlist.Conn, events plumtree.Range, banned bool) {
+	d.afterwards(func() {
+		f := fields{"peer": from.Peer.ID.Short(), "addr": from.Addr, "origin": events.Origin.ID.Short(), "seq": events.From}
+		log := d.log.about(from.Peer.ID.Short())
+		log.warn("an event was refused: it is not signed by its origin; do the two nodes have the same Options.Signed?", f)
+		if banned {
+			log.warn("a peer passes on events that are not signed by their origin; its link was closed, for ten minutes", f)
+		}
+	})
+}
+
 // Notify implements overlay.Out.
 func (d *driver) Notify(n netsplit.Notice) {
 	d.flushBatch()

@@ -70,7 +70,7 @@ func (p *Peer) Emit(name string, args ...any) error {
 
 // EmitContext is Emit with an end of one's own to the waiting.
 func (p *Peer) EmitContext(ctx context.Context, name string, args ...any) error {
-	body, err := p.driver.node.encode(name, args)
+	body, err := p.driver.node.encode(nil, name, args)
 	if err != nil {
 		return err
 	}

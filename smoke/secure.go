@@ -35,19 +35,20 @@ func (o Options) isLocal() bool {
 	return true
 }
 
-// newGuard makes what secures the links; nil where they are plaintext.
-func newGuard(o Options) (*trust.Guard, error) {
+// newGuard makes what secures the links, and the key of the node if its options
+// have none; nil where links are plaintext.
+func newGuard(o Options) (guard *trust.Guard, key *trust.Key, err error) {
 	if !o.isSecure() {
-		return nil, nil
+		return nil, nil, nil
 	}
-	key := o.Key
+	key = o.Key
 	if key == nil && o.TLS == nil {
-		var err error
 		if key, err = trust.NewKey(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return trust.New(key, o.TLS, trust.Rules{Secret: o.Secret, Allow: o.Allow, Admit: o.Admit})
+	guard, err = trust.New(key, o.TLS, trust.Rules{Secret: o.Secret, Allow: o.Allow, Admit: o.Admit})
+	return guard, key, err
 }
 
 func (o Options) validateSecurity(p *problems) {
@@ -66,6 +67,7 @@ func (o Options) validateSecurity(p *problems) {
 	if o.InsecurePlaintext && (o.Key != nil || o.TLS != nil || o.hasRules()) {
 		p.add("InsecurePlaintext", true, "Key, TLS, Secret, Allow and Admit need links that are encrypted", "leave it out, or all of these")
 	}
+	o.validateSigned(p)
 	if !o.ID.IsZero() && o.isSecure() {
 		p.add("ID", o.ID, "links are encrypted, and then the id follows from the key", "leave it out, and set Key to one that you keep")
 	}

@@ -122,7 +122,7 @@ func TestABrokenCopyDoesNotKeepTheEventOut(t *testing.T) {
 		reason string
 		how    func(frame, body []byte)
 	}{
-		{"name is empty", func(_, b []byte) { b[0] = 0 }},
+		{"signature is cut short", func(_, b []byte) { b[0] = 0 }},
 		{"name is cut short", func(_, b []byte) { b[0] = 200 }},
 		{"over every limit", func(f, _ []byte) { f[0], f[1], f[2] = 0xff, 0xff, 0xff }},
 	} {

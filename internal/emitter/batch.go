@@ -109,7 +109,7 @@ func (e *Emitter) nextEvent(p *place) (turns int, err error) {
 		p.callOff("")
 		return 1, fmt.Errorf("event %d of %s: %w", p.event.Seq, p.event.Origin.Short(), err)
 	}
-	p.event.Payload, p.next = payload, 0
+	p.event.Payload, p.event.Signed, p.next = payload, wire.IsSigned(body), 0
 	if table := e.table.Load(); table != p.table || !bytes.Equal(name, p.key) {
 		e.address(p, table, name)
 	}

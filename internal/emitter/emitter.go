@@ -56,6 +56,7 @@ type Event struct {
 	Name       string
 	Origin     ident.ID // who emitted it
 	Epoch, Seq uint64   // which life of the origin, and its how many-th event
+	Signed     bool     // it carries a signature of its origin, which whoever pushed it has verified
 
 	// Payload is a part of [Run.Packed]: a handler does not change its bytes,
 	// and where it wants to keep them for long it copies them, so as not to keep

@@ -41,6 +41,7 @@ var houseTable = []row{
 	{pkg: "internal/ident", floor: 0, why: "names are plain values, under everything"},
 	{pkg: "internal/retry", floor: 0, may: []string{backoff}, why: "one curve for all that is tried again"},
 	{pkg: "internal/packed", floor: 0, why: "many events in one slice of bytes; whoever carries, stores or opens them agrees on it"},
+	{pkg: "internal/signed", floor: 1, may: []string{"internal/ident"}, why: "signatures in the bodies of events; to verify one is a computation"},
 	{pkg: "internal/histogram", floor: 0, why: "quantiles of durations, wherever they were measured"},
 
 	{
@@ -72,7 +73,7 @@ var houseTable = []row{
 	},
 	{
 		pkg: "internal/wire", floor: 2,
-		may:   []string{"internal/ident", "internal/packed", "peerlist", "netsplit", "internal/plumtree", "internal/census", "internal/pace"},
+		may:   []string{"internal/ident", "internal/packed", "internal/signed", "peerlist", "netsplit", "internal/plumtree", "internal/census", "internal/pace"},
 		tests: []string{msgpack}, // to compare the pre-check with
 		why:   "frames are made of the messages of floor 1; it walks msgpack itself, before any library does",
 	},
@@ -101,7 +102,7 @@ var houseTable = []row{
 	{
 		pkg: "smoke", floor: 4,
 		may: []string{
-			"internal/ident", "internal/packed", "peerlist", "netsplit", "internal/plumtree",
+			"internal/ident", "internal/packed", "internal/signed", "peerlist", "netsplit", "internal/plumtree",
 			"internal/overlay", "internal/wire", "internal/emitter", "internal/pace",
 			"transport", "transport/tcp", "discovery", "discovery/dns", "trust",
 			msgpack, logrus, backoff, rate,

@@ -101,6 +101,16 @@ func (o *treeOut) Send(to ident.Link, msg plumtree.Message) { o.out.Send(to, msg
 func (o *treeOut) Deliver(e *plumtree.Event)                { o.out.Deliver(e) }
 func (o *treeOut) Gap(missing plumtree.Range)               { o.out.Gap(missing) }
 
+func (o *treeOut) Refused(from ident.Link, events plumtree.Range) {
+	c := (*Machine)(o).conn(from)
+	c.refused++
+	banned := c.refused >= maxRefused
+	if banned {
+		o.ban = from
+	}
+	o.out.Refused(c.Conn, events, banned)
+}
+
 func (o *pacerOut) Send(to ident.Link, msg pace.Message) { o.out.Send(to, msg) }
 
 func (o *censusOut) Send(to ident.Link, msg census.Message) { o.out.Send(to, msg) }

@@ -30,17 +30,18 @@ func addr(n int) string { return fmt.Sprintf("10.0.0.%d:1", n) }
 type bench struct {
 	t *testing.T
 	*Machine
-	now    time.Time
-	last   ident.Link
-	open   map[ident.Link]bool // links that came up and did not end
-	up     map[ident.Link]bool // neighbours
-	dials  []Dial
-	sent   []sent
-	heard  map[ident.Origin]uint64
-	seeds  []string
-	told   []netsplit.Notice
-	added  int
-	counts int
+	now     time.Time
+	last    ident.Link
+	open    map[ident.Link]bool // links that came up and did not end
+	up      map[ident.Link]bool // neighbours
+	dials   []Dial
+	sent    []sent
+	heard   map[ident.Origin]uint64
+	seeds   []string
+	told    []netsplit.Notice
+	added   int
+	counts  int
+	refused int
 }
 
 type sent struct {
@@ -104,10 +105,11 @@ func (b *bench) Deliver(e *plumtree.Event) {
 	}
 	b.heard[e.Origin] = e.Seq + uint64(e.Count) - 1
 }
-func (b *bench) Gap(plumtree.Range)           {}
-func (b *bench) Notify(n netsplit.Notice)     { b.told = append(b.told, n) }
-func (b *bench) Added(uint64, error)          { b.added++ }
-func (b *bench) Counted(uint64, uint64, bool) { b.counts++ }
+func (b *bench) Gap(plumtree.Range)                          {}
+func (b *bench) Refused(peerlist.Conn, plumtree.Range, bool) { b.refused++ }
+func (b *bench) Notify(n netsplit.Notice)                    { b.told = append(b.told, n) }
+func (b *bench) Added(uint64, error)                         { b.added++ }
+func (b *bench) Counted(uint64, uint64, bool)                { b.counts++ }
 
 func (b *bench) get(l ident.Link, m any) { b.Handle(b.now, l, m, b) }
 

@@ -52,6 +52,9 @@ type Out interface {
 	PeerDown(c peerlist.Conn, why peerlist.Reason)
 	Deliver(e *plumtree.Event)
 	Gap(missing plumtree.Range)
+	// Refused tells of events from a neighbour that are not to be believed. With
+	// banned, they were one time too many: the link ends.
+	Refused(from peerlist.Conn, events plumtree.Range, banned bool)
 	Notify(n netsplit.Notice)
 	Added(token uint64, err error)
 	Counted(token, nodes uint64, complete bool)
@@ -94,6 +97,7 @@ type Machine struct {
 	// The call under way: what the adapters below write to.
 	now time.Time
 	out Out
+	ban ident.Link // who has sent too much that is not to be believed; 0: nobody
 }
 
 // ref finds a conn without a look at each: a look at a few numbers in a row is
@@ -109,7 +113,13 @@ type conn struct {
 	neighbor bool
 	heard    time.Time // a frame that was not for members, which learns of it when it is due
 	said     time.Time // an event was pushed; likewise
+	refused  int       // frames with an event that is not to be believed
 }
+
+// maxRefused is how many frames a neighbour may send with an event that is not to be
+// believed. One would do, if all nodes of a network were set up alike; a few leave
+// something to read in the log of whoever was not.
+const maxRefused = 3
 
 // parts is a set of them.
 type parts uint8
@@ -164,6 +174,11 @@ func (m *Machine) Handle(now time.Time, id ident.Link, msg any, out Out) {
 	case plumtree.Message:
 		m.begin(now, forTree, out)
 		m.tree.Handle(now, id, msg, (*treeOut)(m))
+		if m.ban == id { // now that the tree is done with the link
+			m.ban = 0
+			m.touch(forMembers)
+			m.members.Ban(now, id, (*membersOut)(m))
+		}
 	case netsplit.Message:
 		m.begin(now, forWatch, out)
 		m.watch.Handle(now, id, msg, (*watchOut)(m))

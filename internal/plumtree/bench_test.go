@@ -23,6 +23,7 @@ type bench struct {
 	sent      []sent
 	delivered []*Event
 	gaps      []Range
+	refused   []ident.Link
 }
 
 type sent struct {
@@ -43,9 +44,10 @@ func (b *bench) Push(to ident.Link, g *Gossip) {
 	frame := *g
 	b.sent = append(b.sent, sent{to, &frame})
 }
-func (b *bench) Send(to ident.Link, m Message) { b.sent = append(b.sent, sent{to, m}) }
-func (b *bench) Deliver(e *Event)              { b.delivered = append(b.delivered, e) }
-func (b *bench) Gap(missing Range)             { b.gaps = append(b.gaps, missing) }
+func (b *bench) Send(to ident.Link, m Message)    { b.sent = append(b.sent, sent{to, m}) }
+func (b *bench) Deliver(e *Event)                 { b.delivered = append(b.delivered, e) }
+func (b *bench) Gap(missing Range)                { b.gaps = append(b.gaps, missing) }
+func (b *bench) Refused(from ident.Link, r Range) { b.refused = append(b.refused, from) }
 
 // fill gives the links that are ready all the room they want.
 func (b *bench) fill() {

@@ -44,6 +44,22 @@ type Config struct {
 	// memory again: the tree keeps it as it is, and makes no copy.
 	KeepBodies bool
 
+	// Sign completes the body of an event of this node, which is about to get that
+	// number, where it lies, and reports whether it carries a signature now. Nil:
+	// none does.
+	Sign func(seq uint64, body []byte) bool
+	// Verify reports whether an event is to be believed. It is asked about an event
+	// that is new here, before anything follows from it: about one in a Gossip that
+	// is Signed, and, with VerifyAll, about every one. A Gossip of which one event is
+	// not believed is refused as a whole. Nil: all are believed. It depends on
+	// nothing but its arguments.
+	Verify func(o ident.Origin, seq uint64, body []byte) bool
+	// VerifyAll also means that only events tell how far their origin has come. What
+	// a neighbour says of that, or of events that are gone, is not proven by
+	// anything: it is a reason to ask, and none to give events up that nobody has
+	// shown to exist.
+	VerifyAll bool
+
 	// NoSync leaves out what a link begins with: telling each other what one
 	// holds. For measurements: what a split held up is lost then.
 	NoSync bool

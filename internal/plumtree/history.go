@@ -180,7 +180,7 @@ func (t *Tree) evict() {
 
 // append packs an event of this node behind the last one, if no link has taken
 // that yet.
-func (t *Tree) append(now time.Time, body []byte) bool {
+func (t *Tree) append(now time.Time, body []byte, isSigned bool) bool {
 	e, c := t.open, &t.history.own
 	size := packed.Size(len(body))
 	if e == nil || t.openAt < t.taken || t.openAt < t.history.first ||
@@ -190,6 +190,7 @@ func (t *Tree) append(now time.Time, body []byte) bool {
 	}
 	e.Body = c.pack(e.Body, body)
 	e.Count++
+	e.Signed = e.Signed || isSigned
 	t.history.bytes += size
 	for i := range t.links {
 		if l := &t.links[i]; l.eager {

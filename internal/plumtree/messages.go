@@ -19,6 +19,7 @@ type Gossip struct {
 	Round  uint8         // hops so far: 1 when it comes from the origin itself
 	Age    time.Duration // since the first was emitted, as far as the hops could tell
 	Body   []byte        // Count bodies, packed; opaque to relays
+	Signed bool          // some of the bodies carry a signature; see Config.Verify
 }
 
 // MaxRun is how many events one Gossip may carry.

@@ -105,7 +105,7 @@ func (t *Tree) push(now time.Time, l *link, e *Event, from, to uint64, out Out) 
 	if from > e.Seq || to < e.end() {
 		body = packed.Slice(body, int(from-e.Seq), int(to-e.Seq))
 	}
-	t.frame = Gossip{Origin: e.Origin, Seq: from, Count: uint32(to - from), Round: min(e.Round, 254) + 1, Age: t.age(now, e), Body: body}
+	t.frame = Gossip{Origin: e.Origin, Seq: from, Count: uint32(to - from), Round: min(e.Round, 254) + 1, Age: t.age(now, e), Body: body, Signed: e.Signed}
 	out.Push(l.id, &t.frame)
 }
 
@@ -172,12 +172,20 @@ func (t *Tree) prune(now time.Time, l *link, e *Event, out Out) {
 
 // onGossip takes events. New ones go on at once, whatever their order.
 func (t *Tree) onGossip(now time.Time, l *link, g *Gossip, out Out) {
-	s := t.stream(now, g.Origin)
+	s := t.streams.find(g.Origin)
 	if s == t.own {
 		// Our own events come back; or a forgery does, and is not believed.
 		t.Stats.Duplicates += uint64(g.Count)
 		t.prune(now, l, s.at(g.Seq), out)
 		return
+	}
+	if (g.Signed || t.cfg.VerifyAll) && !t.believes(s, g) {
+		t.Stats.Refused++
+		out.Refused(l.id, Range{g.Origin, g.Seq, g.end()})
+		return
+	}
+	if s == nil {
+		s = t.stream(now, g.Origin)
 	}
 	end := g.end()
 	if g.Seq >= s.end() { // nearly always
@@ -209,6 +217,7 @@ func (t *Tree) take(now time.Time, l *link, s *stream, g *Gossip, from, to uint6
 		// Too far ahead to keep. It comes again when what is before it has.
 		t.Stats.Dropped += to - from
 		t.miss(now, s, l.id)
+		s.shown = max(s.shown, to)
 		return
 	}
 	body := g.Body
@@ -219,7 +228,7 @@ func (t *Tree) take(now time.Time, l *link, s *stream, g *Gossip, from, to uint6
 		body = t.history.relayed.keep(body)
 	}
 	e := t.history.event()
-	*e = Event{Origin: g.Origin, Seq: from, Count: uint32(to - from), Round: g.Round, born: max(t.moment(now)-moment(max(g.Age, 0)), longAgo), Body: body, via: l.id}
+	*e = Event{Origin: g.Origin, Seq: from, Count: uint32(to - from), Round: g.Round, Signed: g.Signed, born: max(t.moment(now)-moment(max(g.Age, 0)), longAgo), Body: body, via: l.id}
 	s.put(e)
 	s.heard = t.moment(now)
 	t.seeEvents(now, out)
@@ -237,6 +246,8 @@ func (t *Tree) take(now time.Time, l *link, s *stream, g *Gossip, from, to uint6
 		t.deliver(now, s, out)
 	} else {
 		t.miss(now, s, l.id)
+		s.shown = max(s.shown, to)
+		t.passOver(now, s, out)
 	}
 }
 

@@ -16,6 +16,7 @@ func (discard) Push(ident.Link, *Gossip) {}
 func (discard) Send(ident.Link, Message) {}
 func (discard) Deliver(*Event)           {}
 func (discard) Gap(Range)                {}
+func (discard) Refused(ident.Link, Range) {}
 
 // A relay takes memory for what it keeps, and for little else.
 func TestRelayingAllocatesNextToNothing(t *testing.T) {

@@ -58,6 +58,7 @@ func (s *stream) mayAsk(id ident.Link) {
 	same := func(x ident.Link) bool { return x == id }
 	s.tried = slices.DeleteFunc(s.tried, same)
 	s.denied = slices.DeleteFunc(s.denied, same)
+	s.older = slices.DeleteFunc(s.older, func(o older) bool { return o.by == id })
 }
 
 func (t *Tree) complete(s *stream) {
@@ -167,7 +168,7 @@ func (t *Tree) hasUntried(s *stream) bool {
 func (t *Tree) giveUp(now time.Time, s *stream, out Out) {
 	to := s.firstHeld()
 	if to == 0 {
-		to = min(s.evicted, s.high)
+		to = min(s.evicted, t.provenTo(s))
 	}
 	if to <= s.next {
 		s.high = s.end()
@@ -289,6 +290,10 @@ func (t *Tree) onMiss(now time.Time, l *link, m *Miss, out Out) {
 	born := now.Add(-m.Age)
 	if m.Why == Gone && !s.delivered && (!born.After(t.started) || m.Age >= maxAge) {
 		// Older than we are: nothing is lost.
+		if t.cfg.VerifyAll {
+			t.onOlder(now, l, s, m.Range, out)
+			return
+		}
 		if m.Range.From <= s.next && m.Range.To > s.next {
 			s.forgets(t.moment(born))
 			to := min(m.Range.To, s.high)

@@ -49,7 +49,9 @@ type repair struct {
 	since    time.Time    // the last progress, or when the first was missed
 	askAt    time.Time    // when to ask (again)
 	giveUpAt time.Time
-	evicted  uint64 // below this number, some neighbour had the events once
+	evicted  uint64  // below this number, some neighbour had the events once
+	shown    uint64  // one past the highest number of an event that came
+	older    []older // see onOlder; since the last progress
 }
 
 // search is the index of the first held run that ends behind seq.
@@ -179,7 +181,7 @@ func (s *stream) firstHeld() uint64 {
 // progress puts giving up off.
 func (s *stream) progress(now time.Time, cfg Config) {
 	if s.repair != nil {
-		s.tried, s.denied, s.rounds = s.tried[:0], s.denied[:0], 0
+		s.tried, s.denied, s.older, s.rounds = s.tried[:0], s.denied[:0], s.older[:0], 0
 		s.since = now
 		s.giveUpAt = now.Add(cfg.OrderWait)
 		s.askAt = now.Add(graftRetry)

@@ -40,6 +40,10 @@ type Out interface {
 	Deliver(e *Event)
 	// Gap says that events of an origin will not be delivered.
 	Gap(missing Range)
+	// Refused says that what a neighbour sent is not to be believed, and that
+	// nothing of it was taken. No neighbour that verifies sends such events, not even
+	// by mistake.
+	Refused(from ident.Link, events Range)
 }
 
 // Event is one broadcast, or a run of them that one origin emitted in a row and
@@ -51,6 +55,7 @@ type Event struct {
 	Seq    uint64     // of the first one
 	Count  uint32     // how many they are
 	Round  uint8      // hops that it made to get here; 0 at its origin
+	Signed bool       // some of them carry a signature
 	Body   []byte     // Count bodies, packed; see package packed
 	born   moment     // when the first one was emitted, in this node's time
 	via    ident.Link // on which it came first; 0 at its origin
@@ -90,6 +95,7 @@ type Tree struct {
 // Stats counts, for tests and for whoever watches.
 type Stats struct {
 	Delivered, Duplicates, Gaps, Grafts, Prunes, Dropped uint64
+	Refused                                              uint64 // frames, for an event that is not to be believed
 }
 
 type link struct {
@@ -148,7 +154,8 @@ func (t *Tree) Heard() []Range {
 }
 
 // Emit broadcasts an event of this node and returns its number. The body is
-// copied. This node does not deliver its own events.
+// copied, after Config.Sign has completed it. This node does not deliver its own
+// events.
 //
 // What is emitted before a link has taken the event before travels with it.
 func (t *Tree) Emit(now time.Time, body []byte, out Out) uint64 {
@@ -156,11 +163,12 @@ func (t *Tree) Emit(now time.Time, body []byte, out Out) uint64 {
 	seq := t.own.next
 	t.own.next++
 	t.own.high = t.own.next
-	if t.append(now, body) {
+	isSigned := t.cfg.Sign != nil && t.cfg.Sign(seq, body)
+	if t.append(now, body, isSigned) {
 		return seq
 	}
 	e := t.history.event()
-	*e = Event{Origin: t.cfg.Self, Seq: seq, Count: 1, born: t.moment(now), Body: t.history.own.pack(nil, body)}
+	*e = Event{Origin: t.cfg.Self, Seq: seq, Count: 1, Signed: isSigned, born: t.moment(now), Body: t.history.own.pack(nil, body)}
 	t.own.put(e)
 	t.own.early = 0
 	t.open, t.openAt = e, t.history.end()

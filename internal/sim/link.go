@@ -156,6 +156,11 @@ func (h *half) encode(msg any) any {
 		return nil
 	}
 	n.Sent.Bytes += uint64(len(b))
+	if n.cfg.Tamper != nil && h.peer != nil {
+		if b = n.cfg.Tamper(h.node, h.peer.node, b); b == nil {
+			return nil
+		}
+	}
 	return b
 }
 

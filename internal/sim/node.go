@@ -36,6 +36,7 @@ type Node struct {
 
 	Delivered []*plumtree.Event
 	Gaps      []plumtree.Range
+	Banned    int // neighbours that sent too much that is not to be believed
 	Notices   []netsplit.Notice
 	Downs     []peerlist.Reason
 	Answers   map[uint64]error  // of Add, by token
@@ -252,6 +253,18 @@ func (node *Node) Deliver(e *plumtree.Event) {
 func Body(e *plumtree.Event) []byte {
 	body, _, _ := packed.Next(e.Body)
 	return body
+}
+
+// Refused implements overlay.Out.
+func (node *Node) Refused(from peerlist.Conn, events plumtree.Range, banned bool) {
+	n := node.net
+	n.mark(node, verbRefuse, events.From)
+	if banned {
+		node.Banned++
+	}
+	if n.cfg.Trace != nil {
+		n.tell(node, "does not believe %s%s", n.name(from.Peer.ID), n.ranges([]plumtree.Range{events}))
+	}
 }
 
 // Gap implements overlay.Out.

@@ -39,7 +39,10 @@ type Config struct {
 	DialTimeout  time.Duration // until nobody answers; zero means 1.5 s, as the driver of package smoke has it
 	GreetTimeout time.Duration // until a peer says nothing; zero means 3 s, as the driver has it
 
-	Wire    bool           // every frame crosses its link as bytes
+	Wire bool // every frame crosses its link as bytes
+	// Tamper may change the bytes of a frame between two nodes, with Wire; or give
+	// nothing, and the frame is lost. May be nil.
+	Tamper  func(from, to *Node, frame []byte) []byte
 	Overlay overlay.Config // of every node
 
 	Trace func(line string) // takes a line for each thing that a node does; may be nil

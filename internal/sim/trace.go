@@ -24,6 +24,7 @@ const (
 	verbDeliver
 	verbMiss
 	verbSay
+	verbRefuse
 )
 
 // mark puts into the hash that a node did something. The number tells like

@@ -1,6 +1,10 @@
 package wire
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/smokesignal-go/smokesignal/internal/signed"
+)
 
 // AppendBody appends the body of an event: a byte that gives the length of the
 // name, the name, and the payload, which is msgpack. A name of no bytes or of
@@ -20,20 +24,32 @@ func AppendBody(dst []byte, name string, payload []byte) ([]byte, error) {
 	return append(dst, payload...), nil
 }
 
-// SplitBody takes apart what [AppendBody] made: both parts belong to body. It
-// never fails on the body of a message that a Decoder returned. The payload has
-// not been looked at; see [SafePayload].
+// SplitBody takes apart what [AppendBody] made: both parts belong to body. A
+// signature before them is passed over, and not verified. It never fails on the body
+// of a message that a Decoder returned. The payload has not been looked at; see
+// [SafePayload].
 func SplitBody(body []byte) (name, payload []byte, err error) {
 	if f := bodyFault(body); f.err != nil {
 		return nil, nil, fmt.Errorf("split event of %d bytes: %v: %w", len(body), f, f.err)
 	}
+	body = signed.Strip(body)
 	end := 1 + int(body[0])
 	return body[1:end:end], body[end:], nil
 }
 
+// IsSigned reports whether there is a signature in a body. Nodes verify it before
+// they pass the event on, or hand it to the program.
+func IsSigned(body []byte) bool { return signed.Is(body) }
+
 // bodyFault is the one judgement about bodies. It depends on nothing but the
 // body: a relay that let one through must never be refused by the next.
 func bodyFault(body []byte) fault {
+	if signed.Is(body) {
+		if len(body) <= signed.Size {
+			return fault{"event signature", "is cut short", ErrMalformed}
+		}
+		body = body[signed.Size:]
+	}
 	switch {
 	case len(body) == 0 || len(body) < 1+int(body[0]):
 		return fault{"event name", "is cut short", ErrMalformed}
@@ -45,13 +61,22 @@ func bodyFault(body []byte) fault {
 	return fault{}
 }
 
+// directFault is bodyFault for an event that goes over one link only: who emitted it
+// is at the other end, so it has no signature.
+func directFault(body []byte) fault {
+	if signed.Is(body) {
+		return fault{"event name", "is empty", ErrMalformed}
+	}
+	return bodyFault(body)
+}
+
 // event takes the rest of the frame as the body of an event.
 func (r *reader) event() []byte {
 	body := r.rest
 	if r.fault.err != nil {
 		return nil
 	}
-	if f := bodyFault(body); f.err != nil {
+	if f := directFault(body); f.err != nil {
 		r.fail(f.field, f.reason, f.err)
 		return nil
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 )
 
 func TestBodyHoldsNameAndPayload(t *testing.T) {
@@ -28,6 +30,35 @@ func TestBodyHoldsNameAndPayload(t *testing.T) {
 		if len(name) != cap(name) {
 			t.Error("an append to the name would write over the payload")
 		}
+	}
+}
+
+func TestASignatureStandsBeforeTheBody(t *testing.T) {
+	b := signedBody("chat", "\xa2hi")
+	name, payload, err := SplitBody(b)
+	if err != nil || string(name) != "chat" || string(payload) != "\xa2hi" || !IsSigned(b) || IsSigned(body("chat", "")) {
+		t.Errorf("SplitBody = %q, %q, %v", name, payload, err)
+	}
+	for name, spoilt := range map[string][]byte{
+		"cut in the signature":    b[:96],
+		"cut behind it":           b[:97],
+		"with a name that is cut": b[:100],
+		"signed twice":            append(bytes.Clone(b[:97]), b...),
+	} {
+		if _, _, err := SplitBody(spoilt); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: %v", name, err)
+		}
+		gossip := &plumtree.Gossip{Origin: life(1, 1), Seq: 1, Count: 1, Body: pack(spoilt)}
+		if _, err := new(Encoder).Append(nil, gossip); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s, sent: %v", name, err)
+		}
+	}
+	// An event for one neighbour says by its link who it is from.
+	if _, err := new(Encoder).Append(nil, &Direct{Body: b}); !errors.Is(err, ErrMalformed) {
+		t.Errorf("in DIRECT: %v", err)
+	}
+	if m, n, err := opened(t).Next(frame(KindDirect, b...)); !errors.Is(err, ErrMalformed) {
+		t.Errorf("in DIRECT: %v, %d, %v", m, n, err)
 	}
 }
 

@@ -3,6 +3,7 @@ package wire
 import (
 	"github.com/smokesignal-go/smokesignal/internal/packed"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+	"github.com/smokesignal-go/smokesignal/internal/signed"
 )
 
 // broadcast writes all kinds but GOSSIP, which has a way of its own. A frame is
@@ -70,7 +71,7 @@ func (r *reader) why() plumtree.Why {
 
 // maxPacked bounds the bodies of a GOSSIP: the largest event there can be.
 // Relays write other fields before them than they read, of another length.
-var maxPacked = packed.Size(1 + MaxName + MaxPayload)
+var maxPacked = packed.Size(signed.Size + 1 + MaxName + MaxPayload)
 
 // gossipFault finds what the other end would refuse.
 func gossipFault(g *plumtree.Gossip) fault {
@@ -80,7 +81,7 @@ func gossipFault(g *plumtree.Gossip) fault {
 	case g.Seq == 0 || g.Seq > MaxSeq:
 		return fault{"seq", "is out of range", ErrMalformed}
 	}
-	count, f := countEvents(g.Body)
+	count, _, f := countEvents(g.Body)
 	switch {
 	case f.err != nil:
 		return f
@@ -92,26 +93,28 @@ func gossipFault(g *plumtree.Gossip) fault {
 	return fault{}
 }
 
-// countEvents counts the bodies of a GOSSIP, and finds what is wrong with them.
-func countEvents(b []byte) (count uint32, f fault) {
+// countEvents counts the bodies of a GOSSIP, says whether some have a signature, and
+// finds what is wrong with them.
+func countEvents(b []byte) (count uint32, someSigned bool, f fault) {
 	if len(b) > maxPacked {
-		return 0, fault{"events", "are too long", ErrTooLarge}
+		return 0, false, fault{"events", "are too long", ErrTooLarge}
 	}
 	for {
 		body, rest, ok := packed.Next(b)
 		if !ok {
-			return 0, fault{"event", "is cut short", ErrMalformed}
+			return 0, false, fault{"event", "is cut short", ErrMalformed}
 		}
 		if len(body) < 2 || body[0] == 0 || int(body[0]) >= len(body) || len(body) > MaxPayload {
 			if f := bodyFault(body); f.err != nil {
-				return 0, f
+				return 0, false, f
 			}
+			someSigned = someSigned || signed.Is(body)
 		}
 		if count++; count > plumtree.MaxRun {
-			return 0, fault{"events", "are too many", ErrTooLarge}
+			return 0, false, fault{"events", "are too many", ErrTooLarge}
 		}
 		if b = rest; len(b) == 0 {
-			return count, fault{}
+			return count, someSigned, fault{}
 		}
 	}
 }
@@ -122,18 +125,18 @@ func (d *Decoder) readGossip(r *reader) {
 	g.Seq = r.seq("seq", 1)
 	g.Round = max(r.byte("round"), 1)
 	g.Age = r.age("age")
-	g.Count, g.Body = 0, nil
+	g.Count, g.Body, g.Signed = 0, nil, false
 	if r.fault.err != nil {
 		return
 	}
-	count, f := countEvents(r.rest)
+	count, someSigned, f := countEvents(r.rest)
 	switch {
 	case f.err != nil:
 		r.fail(f.field, f.reason, f.err)
 	case uint64(count-1) > MaxSeq-g.Seq:
 		r.fail("seq", "is out of range", ErrMalformed)
 	default:
-		g.Count, g.Body, r.rest = count, r.rest, nil
+		g.Count, g.Body, g.Signed, r.rest = count, r.rest, someSigned, nil
 	}
 }
 

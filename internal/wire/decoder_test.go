@@ -382,6 +382,7 @@ func TestLongestMessagesFit(t *testing.T) {
 		&plumtree.IHave{Ranges: ranges, Sync: true},
 		&plumtree.Graft{Ranges: ranges, Eager: true, MaxAge: MaxAge},
 		&plumtree.Gossip{Origin: life(8, math.MaxUint64), Seq: MaxSeq, Round: 255, Age: MaxAge, Count: 1, Body: pack(event)},
+		&plumtree.Gossip{Origin: life(7, math.MaxUint64), Seq: MaxSeq, Round: 255, Age: MaxAge, Count: 1, Signed: true, Body: pack(signedBody(text, strings.Repeat("p", MaxPayload)))},
 		&Direct{Body: event},
 		&census.CountReply{Query: math.MaxUint64, Origin: node(255), Nodes: MaxNodes},
 	} {

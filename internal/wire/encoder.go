@@ -30,7 +30,7 @@ func (e *Encoder) Append(dst []byte, m any) ([]byte, error) {
 		}
 		return e.AppendGossip(dst, m), nil
 	case *Direct:
-		if f := bodyFault(m.Body); f.err != nil {
+		if f := directFault(m.Body); f.err != nil {
 			return dst, &MessageError{KindDirect, f.String(), f.err}
 		}
 		return appendEvent(dst, []byte{byte(KindDirect)}, m.Body), nil

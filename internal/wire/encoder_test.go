@@ -51,7 +51,7 @@ func TestWhatThePeerWouldRefuseIsNotSent(t *testing.T) {
 		"gossip count":         {&plumtree.Gossip{Origin: origin, Seq: 1, Count: 2, Body: pack(body("n", ""))}, KindGossip, ErrMalformed},
 		"gossip last seq":      {&plumtree.Gossip{Origin: origin, Seq: MaxSeq, Count: 2, Body: pack(body("n", ""), body("n", ""))}, KindGossip, ErrMalformed},
 		"gossip of too many":   {&plumtree.Gossip{Origin: origin, Seq: 1, Count: plumtree.MaxRun + 1, Body: bytes.Repeat(pack(body("n", "")), plumtree.MaxRun+1)}, KindGossip, ErrTooLarge},
-		"gossip of too much":   {&plumtree.Gossip{Origin: origin, Seq: 1, Count: 2, Body: pack(body("n", strings.Repeat("x", MaxPayload)), body("n", strings.Repeat("x", 300)))}, KindGossip, ErrTooLarge},
+		"gossip of too much":   {&plumtree.Gossip{Origin: origin, Seq: 1, Count: 2, Body: pack(body("n", strings.Repeat("x", MaxPayload)), body("n", strings.Repeat("x", 400)))}, KindGossip, ErrTooLarge},
 		"ranges":               {&plumtree.Graft{Ranges: make([]plumtree.Range, MaxRanges+1)}, KindGraft, ErrTooLarge},
 		"range of nobody":      {ihave(plumtree.Range{From: 1, To: 2}), KindIHave, ErrMalformed},
 		"range from zero":      {ihave(plumtree.Range{Origin: origin, From: 0, To: 2}), KindIHave, ErrMalformed},
