@@ -359,3 +359,63 @@ func TestUnaskedLinkIsClosed(t *testing.T) {
 		t.Errorf("closed %v", b.closed)
 	}
 }
+
+// Who broke the protocol on purpose is not a neighbour again for ten minutes,
+// whoever dials; and can't have anybody else shut out in its place.
+func TestABannedPeerIsShunned(t *testing.T) {
+	b := newBench(t, Config{MinPeers: 1})
+	b.SetSeeds(b.now, []string{addr(1)}, b)
+	l := b.reaches(1)
+	b.get(l, &NeighborReply{Accepted: true, Sample: []Contact{contact(2)}})
+	if !b.Ban(b.now, l, b) || b.Ban(b.now, l, b) {
+		t.Fatal("it is no neighbour, or is one still")
+	}
+	if m, ok := sentTo[*Disconnect](b, l); !ok || m.Reason != ReasonProtocol || len(m.Try) > 0 || b.closed[l] != ReasonProtocol {
+		t.Errorf("sent %+v, closed as %v", b.sent, b.closed[l])
+	}
+	if !slices.Equal(b.dials, []string{addr(2)}) {
+		t.Errorf("then it dials %v", b.dials)
+	}
+	b.neighbors(2)
+	b.dials = nil
+	for _, after := range []time.Duration{0, bannedFor - time.Second} {
+		b.pass(birth.Add(after).Sub(b.now))
+		l = b.accepts(1)
+		b.get(l, &Neighbor{Priority: High})
+		if r := b.reply(l); r.Accepted || r.Reason != ReasonRemoved {
+			t.Errorf("after %v: reply %+v", after, r)
+		}
+	}
+	b.pass(2 * time.Second)
+	l = b.accepts(1)
+	b.get(l, &Neighbor{})
+	if r := b.reply(l); !r.Accepted {
+		t.Errorf("after ten minutes: %+v", r)
+	}
+
+	// It says that it is to be found where an honest node is.
+	liar := b.accepts(3)
+	b.find(liar).Addr = addr(4)
+	b.book.works(contact(4), b.cfg.Rand)
+	b.get(liar, &Neighbor{})
+	if !b.Ban(b.now, liar, b) || !b.book.mayDial(b.now.Add(10*time.Second), addr(4)) {
+		t.Error("an honest node is not dialled any more")
+	}
+}
+
+// So many peers are banned at once by nobody but an attacker with as many names.
+func TestTheBannedAreBounded(t *testing.T) {
+	b := newBench(t, Config{})
+	for n := range maxRemoved + 100 {
+		b.shun(nodeID(n), b.now.Add(time.Duration(n)*time.Second))
+	}
+	_, first := b.removed[nodeID(0)]
+	_, last := b.removed[nodeID(maxRemoved+99)]
+	if len(b.removed) != maxRemoved || first || !last {
+		t.Errorf("%d are remembered, the first %v, the last %v", len(b.removed), first, last)
+	}
+	b.shun(nodeID(maxRemoved+99), b.now) // does not shorten it
+	if until := b.removed[nodeID(maxRemoved+99)]; !until.After(b.now) {
+		t.Error("a ban was shortened")
+	}
+}

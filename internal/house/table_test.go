@@ -80,7 +80,7 @@ var houseTable = []row{
 
 	{
 		pkg: "internal/sim", floor: 3,
-		may: []string{"internal/ident", "internal/retry", "internal/histogram", "internal/packed", "peerlist", "netsplit", "internal/plumtree", "internal/census", "internal/pace", "internal/overlay", "internal/wire"},
+		may: []string{"internal/ident", "internal/retry", "internal/histogram", "internal/packed", "peerlist", "netsplit", "internal/plumtree", "internal/census", "internal/pace", "internal/overlay", "internal/wire"}, tests: []string{"internal/signed"},
 		why: "runs the machines as they are; may weigh frames by their bytes",
 	},
 	{

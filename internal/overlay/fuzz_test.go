@@ -24,7 +24,10 @@ func FuzzMachine(f *testing.F) {
 		b := newBench(t, seed, Config{
 			Seeds:      []string{addr(1), addr(2), "dns://chat"},
 			Membership: peerlist.Config{BookSize: 30},
-			Tree:       plumtree.Config{HistoryBytes: 64 << 10},
+			Tree: plumtree.Config{
+				HistoryBytes: 64 << 10, VerifyAll: seed%2 == 1,
+				Verify: func(_ ident.Origin, seq uint64, _ []byte) bool { return seq%64 > 0 },
+			},
 		})
 		calls := uint64(0)
 		for range steps {

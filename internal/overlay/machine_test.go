@@ -118,3 +118,38 @@ func TestDiallingOneselfIsRemembered(t *testing.T) {
 		}
 	}
 }
+
+// Three frames with an event that is not to be believed end a link, and nobody else
+// is to blame: neither the origin that they name, nor who is spoken to next.
+func TestWhoForgesIsLetGo(t *testing.T) {
+	b := newBench(t, 1, Config{Tree: plumtree.Config{
+		VerifyAll: true, Verify: func(_ ident.Origin, _ uint64, body []byte) bool { return body[1] == 'e' },
+	}})
+	liar, honest := b.joins(1), b.joins(2)
+	event := func(seq uint64, name byte) *plumtree.Gossip {
+		return &plumtree.Gossip{Origin: ident.Origin{ID: nodeID(2), Epoch: 1}, Seq: seq, Count: 1, Body: []byte{2, 1, name}}
+	}
+	for seq := range uint64(maxRefused) {
+		if !b.up[liar] {
+			t.Fatalf("it was let go after %d", seq)
+		}
+		b.get(liar, event(7+seq, 'x'))
+	}
+	if b.up[liar] || b.open[liar] || !b.up[honest] || b.refused != maxRefused || b.Stats().Refused != maxRefused {
+		t.Errorf("after %d the liar is a neighbour: %v; the other one: %v", b.refused, b.up[liar], b.up[honest])
+	}
+	if m, ok := wasSent[*peerlist.Disconnect](b, liar); !ok || m.Reason != peerlist.ReasonProtocol {
+		t.Errorf("it was sent %+v", b.sent)
+	}
+	b.get(liar, event(1, 'e')) // on its way
+	b.get(honest, event(1, 'e'))
+	b.get(honest, event(2, 'e'))
+	if b.heard[ident.Origin{ID: nodeID(2), Epoch: 1}] != 2 {
+		t.Errorf("heard %v", b.heard)
+	}
+	again := b.linkUp(peerlist.Conn{Peer: ident.Origin{ID: nodeID(1), Epoch: 1}, Addr: addr(1)}, nil)
+	b.get(again, &peerlist.Neighbor{Priority: peerlist.High})
+	if b.up[again] {
+		t.Error("it came back")
+	}
+}

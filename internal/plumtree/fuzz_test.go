@@ -16,7 +16,12 @@ func FuzzTree(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, seed uint64, steps uint16) {
 		rng := rand.New(rand.NewPCG(seed, 1))
-		b := newBench(t, Config{HistoryBytes: 32 << 10, HistoryAge: 20 * time.Second})
+		cfg := Config{HistoryBytes: 32 << 10, HistoryAge: 20 * time.Second}
+		if seed%2 == 1 {
+			cfg.VerifyAll = true
+			cfg.Verify = func(o ident.Origin, n uint64, _ []byte) bool { return (n+uint64(o.ID[0]))%4 > 0 }
+		}
+		b := newBench(t, cfg)
 		last := make(map[ident.Origin]uint64)
 		number := func() uint64 {
 			switch rng.IntN(8) {
@@ -74,9 +79,14 @@ func FuzzTree(f *testing.F) {
 				if e.Origin == b.cfg.Self || e.Seq <= last[e.Origin] {
 					t.Fatalf("seed %d: event %d of %v after %d", seed, e.Seq, e.Origin, last[e.Origin])
 				}
+				for seq := e.Seq; cfg.VerifyAll && seq < e.end(); seq++ {
+					if !cfg.Verify(e.Origin, seq, nil) {
+						t.Fatalf("seed %d: event %d of %v is not to be believed", seed, seq, e.Origin)
+					}
+				}
 				last[e.Origin] = e.end() - 1
 			}
-			b.delivered, b.sent, b.gaps, b.ready = nil, nil, nil, nil
+			b.delivered, b.sent, b.gaps, b.ready, b.refused = nil, nil, nil, nil, nil
 			if b.history.bytes > b.cfg.HistoryBytes && len(b.history.log) > 1 {
 				t.Fatalf("seed %d: %d bytes are kept", seed, b.history.bytes)
 			}

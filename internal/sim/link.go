@@ -156,11 +156,6 @@ func (h *half) encode(msg any) any {
 		return nil
 	}
 	n.Sent.Bytes += uint64(len(b))
-	if n.cfg.Tamper != nil && h.peer != nil {
-		if b = n.cfg.Tamper(h.node, h.peer.node, b); b == nil {
-			return nil
-		}
-	}
 	return b
 }
 
@@ -215,7 +210,14 @@ func (h *half) arrive(e event) {
 
 func (h *half) decode(frame []byte) any {
 	n := h.node.net
+	if n.cfg.Tamper != nil {
+		frame = n.cfg.Tamper(h.peer.node, h.node, frame)
+	}
 	msg, size, err := h.codec.Next(frame)
+	if n.cfg.Tamper != nil && (err != nil || msg == nil || size != len(frame)) {
+		h.breakOff(err)
+		return nil
+	}
 	if err != nil || msg == nil || size != len(frame) {
 		n.Fail(fmt.Errorf("node %d cannot read a frame of %d bytes of node %d: %v, %v", h.node.Index, len(frame), h.peer.node.Index, msg, err))
 		return nil
@@ -288,6 +290,19 @@ func (h *half) hearEnd() {
 		h.node.answer(h.wish, 0, ErrRefused)
 	}
 	h.forget()
+}
+
+// breakOff ends the connection because what came is no frame, as the driver does.
+func (h *half) breakOff(err error) {
+	n := h.node.net
+	switch {
+	case h.greeted:
+		h.node.Machine.LinkDown(n.now, h.id, peerlist.ReasonProtocol, err, h.node)
+	case h.wish != nil:
+		h.node.answer(h.wish, 0, err)
+	}
+	h.close()
+	n.rearm(h.node)
 }
 
 // release lets go what waited behind a cut, in order: when TCP sends it again,

@@ -40,8 +40,8 @@ type Config struct {
 	GreetTimeout time.Duration // until a peer says nothing; zero means 3 s, as the driver has it
 
 	Wire bool // every frame crosses its link as bytes
-	// Tamper may change the bytes of a frame between two nodes, with Wire; or give
-	// nothing, and the frame is lost. May be nil.
+	// Tamper may change the bytes of a frame before the receiver sees them, with
+	// Wire. What is no frame then ends the link. May be nil.
 	Tamper  func(from, to *Node, frame []byte) []byte
 	Overlay overlay.Config // of every node
 

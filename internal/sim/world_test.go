@@ -24,7 +24,8 @@ type world struct {
 	min, max int
 	emitted  map[*sim.Node]uint64 // by the life that runs; the last number
 	heard    map[*sim.Node]map[ident.Origin]*tale
-	told     int // netsplits that everybody was told of
+	told     int  // netsplits that everybody was told of
+	signing  bool // each node has a key, which its ID follows from
 }
 
 // tale is what one node heard of one origin.
@@ -75,6 +76,10 @@ func (w *world) begin(node *sim.Node) {
 			told.holes += e.Seq - told.last - 1
 			told.last = e.Seq
 		}
+	}
+	if w.signing {
+		w.startWithKey(node)
+		return
 	}
 	w.Start(node)
 }
