@@ -17,7 +17,7 @@ import (
 func TestOptionsFromTheEnvironment(t *testing.T) {
 	got, err := fromEnviron([]string{
 		"HOME=/root", "SMOKE_ADDRESS=10.0.0.1", "SMOKE_PORT= 8495 ", "SMOKE_LISTEN=0.0.0.0", "SMOKE_ADVERTISE=proxy:1",
-		"SMOKE_SEEDS=10.0.0.2:1, 10.0.0.3:1 dns://chat:1,", "SMOKE_MIN_PEERS=2", "SMOKE_MAX_PEERS=-1", "SMOKE_NETWORK=test",
+		"SMOKE_SEEDS=10.0.0.2:1, 10.0.0.3:1 dns://chat:1,", "SMOKE_MIN_PEERS=2", "SMOKE_MAX_PEERS=-1", "SMOKE_NETWORK=test", "SMOKE_SIGNED=chat,vote",
 		"SMOKE_PING_INTERVAL=500ms", "SMOKE_PING_TIMEOUT=1m", "SMOKE_LOG_LEVEL=debug",
 	})
 	if err != nil {
@@ -30,7 +30,7 @@ func TestOptionsFromTheEnvironment(t *testing.T) {
 	want := Options{
 		Address: "10.0.0.1", Port: 8495, Listen: "0.0.0.0", Advertise: "proxy:1",
 		Seeds:    []string{"10.0.0.2:1", "10.0.0.3:1", "dns://chat:1"},
-		MinPeers: 2, MaxPeers: -1, Network: "test", PingInterval: 500 * time.Millisecond, PingTimeout: time.Minute,
+		MinPeers: 2, MaxPeers: -1, Network: "test", Signed: []string{"chat", "vote"}, PingInterval: 500 * time.Millisecond, PingTimeout: time.Minute,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v\nwant %+v", got, want)

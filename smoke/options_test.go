@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"github.com/smokesignal-go/smokesignal/trust"
 )
 
 // asksNobody is a resolver of the program's own.
@@ -102,6 +104,9 @@ func TestOptionsThatAreRefused(t *testing.T) {
 		{Options{Network: "a\nb"}, "Network", "can't be printed"},
 		{Options{Network: "\xff"}, "Network", "can't be printed"},
 		{Options{MaxPayload: -1}, "MaxPayload", "no such payload"},
+		{Options{Signed: []string{"chat"}}, "Signed", "no key to sign with; set Key"},
+		{Options{Signed: []string{"chat", ""}, Secret: trust.NewSecret()}, "Signed[1]", "it is empty"},
+		{Options{Signed: []string{strings.Repeat("n", 256)}, Secret: trust.NewSecret()}, "Signed[0]", "255 are the most"},
 		{Options{Logger: (*logrus.Logger)(nil)}, "Logger", "nil pointer"},
 		{Options{Logger: (*slog.Logger)(nil)}, "Logger", "nil pointer"},
 		{Options{Logger: &logrus.Entry{}}, "Logger", "nil pointer"},

@@ -93,7 +93,12 @@ func (d *driver) PeerDown(c peerlist.Conn, why peerlist.Reason) {
 	}
 	d.flushBatch()
 	d.afterwards(func() {
-		d.log.debug("neighbour down", fields{"peer": c.Peer.ID.Short(), "addr": c.Addr, "why": why.String()})
+		f := fields{"peer": c.Peer.ID.Short(), "addr": c.Addr, "why": why.String()}
+		if why == peerlist.ReasonProtocol {
+			d.log.about(c.Addr).warn("a neighbour is gone: one of the two says that the other broke the protocol; have they the same Options.Signed?", f)
+			return
+		}
+		d.log.debug("neighbour down", f)
 	})
 	if why == peerlist.ReasonTwin {
 		d.afterwards(func() {

@@ -1,0 +1,330 @@
+package smoke_test
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/packed"
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+	"github.com/smokesignal-go/smokesignal/internal/signed"
+	"github.com/smokesignal-go/smokesignal/internal/wire"
+	"github.com/smokesignal-go/smokesignal/peerlist"
+	"github.com/smokesignal-go/smokesignal/smoke"
+	"github.com/smokesignal-go/smokesignal/trust"
+)
+
+// Who said it: events with a signature, and neighbours that lie.
+
+var all = []string{smoke.AllEvents}
+
+// insider is a stranger with a key, who is let in.
+type insider struct {
+	*stranger
+	key *trust.Key
+}
+
+// enter makes an insider a neighbour of a node, and says whether it was let in.
+func enter(t testing.TB, addr string, key *trust.Key) (who *insider, accepted bool) {
+	t.Helper()
+	raw, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	guard, err := trust.New(key, nil, trust.Rules{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := guard.Secure(t.Context(), raw, addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	who = &insider{receive(t, conn), key}
+	greeting := hello()
+	greeting.ID, greeting.Epoch = key.ID(), uint64(time.Now().UnixNano())
+	who.say(greeting)
+	who.next()
+	who.say(&peerlist.Neighbor{})
+	for {
+		switch m := who.next().(type) {
+		case *peerlist.NeighborReply:
+			return who, m.Accepted
+		case nil:
+			t.Fatal("the node hung up")
+		}
+	}
+}
+
+// overhear waits for events, and keeps them.
+func (i *insider) overhear() *plumtree.Gossip {
+	i.t.Helper()
+	for {
+		switch m := i.next().(type) {
+		case *plumtree.Gossip:
+			kept := *m
+			kept.Body = bytes.Clone(m.Body)
+			return &kept
+		case nil:
+			i.t.Fatal("the node hung up")
+		}
+	}
+}
+
+// untilRead waits until the node has taken in all that was said so far.
+func (i *insider) untilRead() {
+	i.t.Helper()
+	i.say(&peerlist.Ping{Sent: 1})
+	for {
+		switch m := i.next().(type) {
+		case *peerlist.Pong:
+			return
+		case nil:
+			i.t.Fatalf("the node hung up: %v", m)
+		}
+	}
+}
+
+func TestEventsThatAreSigned(t *testing.T) {
+	s := tell(t)
+	list := []string{"vote"}
+	ann := s.start(smoke.Options{Key: newKey(t), Signed: list})
+	bob := s.start(smoke.Options{Key: newKey(t), Signed: list, Seeds: []string{ann.Addr()}})
+	cat := s.create(smoke.Options{Key: newKey(t), Signed: list, Seeds: []string{bob.Addr()}})
+	heard := make(chan string, 10)
+	cat.Broadcast().OnAny(func(e smoke.Event) {
+		if e.Name != "word" {
+			heard <- fmt.Sprint(e.Name, " ", e.Seq, " ", e.Signed, " ", e.Len(), " ", e.Origin == ann.ID())
+		}
+	})
+	cat.Peers().OnAdd(func(p *smoke.Peer) {
+		p.On("vote", func(e smoke.Event) { heard <- fmt.Sprint("to cat only ", e.Signed) })
+	})
+	if err := cat.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s.wantOverlay([]*actor{ann, bob, cat}, 1)
+	for _, emit := range []error{
+		ann.Broadcast().Emit("vote", "yes", 1), ann.Broadcast().Emit("chat", "hm"), ann.Broadcast().Emit("vote"),
+		ann.Broadcast().Emit("vote", strings.Repeat("x", 1<<20-8)),
+	} {
+		if emit != nil {
+			t.Fatal(emit)
+		}
+	}
+	for _, want := range []string{"vote 1 true 2 true", "chat 2 false 1 true", "vote 3 true 0 true", "vote 4 true 1 true"} {
+		if got := wait(t, want, heard); got != want {
+			t.Errorf("cat heard %q, want %q", got, want)
+		}
+	}
+	if err := bob.peer(cat).Emit("vote", "psst"); err != nil {
+		t.Fatal(err)
+	}
+	if got := wait(t, "bob's whisper", heard); got != "to cat only false" {
+		t.Errorf("cat heard %q", got)
+	}
+	s.wantNever([]*actor{ann, bob, cat}, "gap", "remove")
+}
+
+// An insider changes what it passes on, gives it another number, or another origin.
+// Three times the node looks at that; then the insider is out, and stays out. Nobody
+// has heard anything, and the origin is heard as before.
+func TestANeighbourThatForgesIsShutOut(t *testing.T) {
+	for name, forge := range map[string]func(g *plumtree.Gossip, eve *insider){
+		"the payload":   func(g *plumtree.Gossip, _ *insider) { g.Body[len(g.Body)-1]++ },
+		"the name":      func(g *plumtree.Gossip, _ *insider) { g.Body[signed.Size+3] = 'W' },
+		"the number":    func(g *plumtree.Gossip, _ *insider) { g.Seq += 5 },
+		"a huge number": func(g *plumtree.Gossip, _ *insider) { g.Seq = wire.MaxSeq },
+		"the life":      func(g *plumtree.Gossip, _ *insider) { g.Origin.Epoch++ },
+		"the origin":    func(g *plumtree.Gossip, eve *insider) { g.Origin.ID = eve.key.ID() },
+		"the signature": func(g *plumtree.Gossip, _ *insider) {
+			body, _, _ := packed.Next(g.Body)
+			g.Body = packed.Append(nil, body[signed.Size:])
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := tell(t)
+			ann, bob := s.start(smoke.Options{Key: newKey(t), Signed: all}), s.start(smoke.Options{Key: newKey(t), Signed: all})
+			key := newKey(t)
+			ear, _ := enter(t, ann.Addr(), key)
+			ann.speak(1)
+			genuine := ear.overhear()
+
+			mouth, _ := enter(t, bob.Addr(), key)
+			for n := range 3 {
+				lie := *genuine
+				lie.Body = bytes.Clone(genuine.Body)
+				forge(&lie, mouth)
+				mouth.say(&lie)
+				if n < 2 {
+					mouth.untilRead()
+				}
+			}
+			heard := mouth.untilHungUp()
+			if !slices.ContainsFunc(heard, func(m any) bool {
+				d, ok := m.(*peerlist.Disconnect)
+				return ok && d.Reason == peerlist.ReasonProtocol
+			}) {
+				t.Errorf("eve is not told why: %v", heard)
+			}
+			bob.wantLogged("not signed by its origin", "origin")
+			if _, accepted := enter(t, bob.Addr(), key); accepted {
+				t.Error("eve is in again")
+			}
+
+			honest, _ := enter(t, bob.Addr(), newKey(t))
+			honest.say(genuine)
+			s.wantHeard([]*actor{bob}, []*actor{ann})
+			ann.add(bob)
+			ann.speak(5)
+			s.wantHeard([]*actor{bob}, []*actor{ann})
+			s.wantNever([]*actor{ann, bob}, "gap")
+		})
+	}
+}
+
+// Who has no list believes what is not signed, and still nothing that claims to be.
+func TestASignatureIsVerifiedWhateverTheList(t *testing.T) {
+	s := tell(t)
+	ann, bob := s.start(smoke.Options{Key: newKey(t), Signed: all}), s.start(smoke.Options{Key: newKey(t)})
+	ear, _ := enter(t, ann.Addr(), newKey(t))
+	ann.speak(1)
+	lie := ear.overhear()
+	lie.Body[len(lie.Body)-1]++
+	mouth, _ := enter(t, bob.Addr(), newKey(t))
+	for range 3 {
+		mouth.say(lie)
+	}
+	mouth.untilHungUp()
+	bob.wantLogged("its link was closed", "")
+	ann.add(bob)
+	ann.speak(2)
+	s.wantHeard([]*actor{bob}, []*actor{ann})
+}
+
+// A node that was set up without the list of the others finds out why nobody wants
+// it: its own log says what to look at.
+func TestANodeWithAnotherListIsToldSo(t *testing.T) {
+	s := tell(t)
+	ann, odd := s.start(smoke.Options{Key: newKey(t), Signed: all}), s.start(smoke.Options{Key: newKey(t)})
+	ann.add(odd)
+	s.eventually("the link is gone", func() bool {
+		odd.speak(1) // one word or several make a frame
+		return ann.Peers().Len() == 0 && odd.Peers().Len() == 0
+	})
+	ann.wantLogged("Options.Signed", odd.ID().Short())
+	odd.wantLogged("Options.Signed", ann.ID().Short())
+	if got := ann.from(odd.ID()); got.count > 0 {
+		t.Errorf("ann heard %d words that are not signed", got.count)
+	}
+}
+
+// Somebody keeps all events and says them again, as if they were young: at once, when
+// the receiver has begun another life, and when the origin has, with the same key.
+// Nobody hears one twice, and what is new is heard.
+func TestWhatIsSaidAgainIsHeardOnce(t *testing.T) {
+	s := tell(t)
+	annIs := smoke.Options{Key: newKey(t), Signed: all}
+	ann, bob := s.start(annIs), s.start(smoke.Options{Key: newKey(t), Signed: all})
+	ann.add(bob)
+	key := newKey(t)
+	var kept []*plumtree.Gossip
+	listen := func(words int) {
+		ear, _ := enter(t, bob.Addr(), key)
+		ear.say(&plumtree.Graft{Eager: true})
+		ear.untilRead()
+		ann.speak(words)
+		for got := 0; got < words; {
+			g := ear.overhear()
+			if g.Origin.ID == ann.ID() {
+				kept, got = append(kept, g), got+int(g.Count)
+			}
+		}
+		s.wantHeard([]*actor{bob}, []*actor{ann})
+		ear.conn.Close()
+	}
+	replay := func() {
+		for range 2 {
+			mouth, accepted := enter(t, bob.Addr(), key)
+			if !accepted {
+				t.Fatal("who says what is genuine is not to blame")
+			}
+			for _, g := range kept {
+				g.Age = 0
+				mouth.say(g)
+			}
+			mouth.untilRead()
+			mouth.conn.Close()
+		}
+	}
+	again := func(a *actor) {
+		if err := a.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Start(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	listen(3)
+	replay() // hear would tell of a word that comes twice
+	again(bob)
+	replay()
+	ann.add(bob)
+	listen(3)
+	again(ann)
+	ann.add(bob)
+	replay()
+	listen(3)
+	replay()
+	if got := bob.from(ann.ID()); got.count != 9 {
+		t.Errorf("bob heard %d words", got.count)
+	}
+	s.wantNever([]*actor{ann, bob}, "gap")
+}
+
+// All events of a network are signed, and some of its nodes are stopped and come back.
+func TestANetworkWhereAllIsSigned(t *testing.T) {
+	s := tell(t)
+	first := s.start(smoke.Options{Key: newKey(t), Signed: all})
+	cast := []*actor{first}
+	for range 11 {
+		cast = append(cast, s.create(smoke.Options{Key: newKey(t), Signed: all, Seeds: []string{first.Addr()}}))
+	}
+	each(cast[1:], func(a *actor) {
+		if err := a.Start(); err != nil {
+			s.Errorf("start: %v", err)
+		}
+	})
+	s.wantOverlay(cast, 3)
+	each(cast, func(a *actor) { a.speak(20) })
+	s.wantHeard(cast, cast)
+	s.wantNever(cast, "gap", "netsplit")
+}
+
+// BenchmarkSigned is what a node needs to emit an event, with nobody there to hear it.
+func BenchmarkEmit(b *testing.B) {
+	for _, list := range [][]string{nil, all} {
+		b.Run(fmt.Sprintf("signed=%v", list != nil), func(b *testing.B) {
+			key, err := trust.NewKey()
+			if err != nil {
+				b.Fatal(err)
+			}
+			n := smoke.CreateNode(smoke.Options{Key: key, Signed: list})
+			if err := n.Start(); err != nil {
+				b.Fatal(err)
+			}
+			defer n.Stop()
+			payload := strings.Repeat("x", 128)
+			var once sync.Once
+			for b.Loop() {
+				if err := n.Broadcast().Emit("word", payload); err != nil {
+					once.Do(func() { b.Error(err) })
+				}
+			}
+		})
+	}
+}
