@@ -50,17 +50,18 @@ type Refused struct {
 	Addresses  uint64 // connections of addresses that opened too many
 	Frames     uint64 // links closed for bytes that were no frame
 	Floods     uint64 // links closed for too many frames
+	Forgeries  uint64 // frames with an event that its origin has not signed; see Options.Signed
 }
 
 // refusals are the counters of it.
 type refusals struct {
-	handshakes, strangers, others, crowd, addresses, frames, floods atomic.Uint64
+	handshakes, strangers, others, crowd, addresses, frames, floods, forgeries atomic.Uint64
 }
 
 func (r *refusals) counts() Refused {
 	return Refused{
 		Handshakes: r.handshakes.Load(), Strangers: r.strangers.Load(), Others: r.others.Load(), Crowd: r.crowd.Load(),
-		Addresses: r.addresses.Load(), Frames: r.frames.Load(), Floods: r.floods.Load(),
+		Addresses: r.addresses.Load(), Frames: r.frames.Load(), Floods: r.floods.Load(), Forgeries: r.forgeries.Load(),
 	}
 }
 

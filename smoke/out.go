@@ -152,6 +152,7 @@ func (d *driver) Gap(missing plumtree.Range) {
 
 // Refused implements overlay.Out.
 func (d *driver) Refused(from peerlist.Conn, events plumtree.Range, banned bool) {
+	d.node.refusals.forgeries.Add(1)
 	d.afterwards(func() {
 		f := fields{"peer": from.Peer.ID.Short(), "addr": from.Addr, "origin": events.Origin.ID.Short(), "seq": events.From}
 		log := d.log.about(from.Peer.ID.Short())

@@ -172,6 +172,9 @@ func TestANeighbourThatForgesIsShutOut(t *testing.T) {
 				t.Errorf("eve is not told why: %v", heard)
 			}
 			bob.wantLogged("not signed by its origin", "origin")
+			if got := bob.Stats().Refused; got != (smoke.Refused{Forgeries: 3}) {
+				t.Errorf("bob counts %+v", got)
+			}
 			if _, accepted := enter(t, bob.Addr(), key); accepted {
 				t.Error("eve is in again")
 			}
@@ -305,7 +308,7 @@ func TestANetworkWhereAllIsSigned(t *testing.T) {
 	s.wantNever(cast, "gap", "netsplit")
 }
 
-// BenchmarkSigned is what a node needs to emit an event, with nobody there to hear it.
+// BenchmarkEmit is what a node needs to emit an event, with nobody there to hear it.
 func BenchmarkEmit(b *testing.B) {
 	for _, list := range [][]string{nil, all} {
 		b.Run(fmt.Sprintf("signed=%v", list != nil), func(b *testing.B) {
