@@ -11,11 +11,11 @@ import (
 // discard is an Out that keeps nothing.
 type discard struct{}
 
-func (discard) Ready(ident.Link)         {}
-func (discard) Push(ident.Link, *Gossip) {}
-func (discard) Send(ident.Link, Message) {}
-func (discard) Deliver(*Event)           {}
-func (discard) Gap(Range)                {}
+func (discard) Ready(ident.Link)          {}
+func (discard) Push(ident.Link, *Gossip)  {}
+func (discard) Send(ident.Link, Message)  {}
+func (discard) Deliver(*Event)            {}
+func (discard) Gap(Range)                 {}
 func (discard) Refused(ident.Link, Range) {}
 
 // A relay takes memory for what it keeps, and for little else.
