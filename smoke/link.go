@@ -22,6 +22,8 @@ const (
 	readSmall = 4 << 10  // an idle link holds no more memory than that
 	readLarge = 64 << 10 // one read of a busy link
 
+	readerRest = 500 * time.Microsecond // less is no rest, but the time that a read takes
+
 	lingerAfter = time.Second // wait for the peer's end after our own
 )
 
@@ -90,8 +92,9 @@ func (l *link) hangUp() {
 func (l *link) read(rest []byte) error {
 	buf := make([]byte, max(readSmall, len(rest)))
 	filled := copy(buf, rest)
+	rested := time.Now() // since then something was there whenever it came back
 	for {
-		used, danger, err := l.d.take(l, buf[:filled])
+		used, danger, err := l.d.take(l, buf[:filled], rested)
 		if err != nil {
 			return err
 		}
@@ -108,17 +111,22 @@ func (l *link) read(rest []byte) error {
 		case filled == 0 && len(buf) > readLarge:
 			buf = make([]byte, readLarge)
 		}
+		asked := time.Now()
 		n, err := l.conn.Read(buf[filled:])
 		if n == 0 && err != nil {
 			return err
+		}
+		if now := time.Now(); now.Sub(asked) >= readerRest {
+			rested = now
 		}
 		filled += n
 	}
 }
 
 // take hands the whole frames in buf to the machine and says how much that was,
-// and whether the next ones had better wait.
-func (d *driver) take(l *link, buf []byte) (used int, danger bool, err error) {
+// and whether the next ones had better wait. rested is when the link's reader last
+// had to wait for something to come.
+func (d *driver) take(l *link, buf []byte, rested time.Time) (used int, danger bool, err error) {
 	d.mu.Lock()
 	defer d.unlock((*link).writeNow)
 	now := time.Now()
@@ -151,6 +159,11 @@ func (d *driver) take(l *link, buf []byte) (used int, danger bool, err error) {
 	}
 	if d.machine == nil {
 		return used, false, net.ErrClosed
+	}
+	if d.verifies && now.Sub(rested) >= persists {
+		// To verify an event takes longer than to bring it: what waits does so in
+		// front of the readers, where no neighbour sees it as its lag.
+		d.machine.Press(now, 0, d)
 	}
 	d.settle(now)
 	if control > 0 && !l.rate.AllowN(now, control) {

@@ -182,6 +182,7 @@ func (n *Node) newDriver() (*driver, error) {
 		calls:     make(map[uint64]chan<- result),
 	}
 	history := max(o.History.Bytes, 1<<20) // without one, some events are kept
+	d.verifies = !n.signs.isEmpty()
 	d.lagFull, d.lagMost = min(lagFull, history/8), history/8*3
 	bind := bindAddr(o)
 	if d.transport == nil {

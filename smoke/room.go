@@ -56,6 +56,7 @@ type pressure struct {
 	danger     bool      // events will be lost if more come now
 	pressed    time.Time // since when this node is behind; zero: it is not
 	busySince  time.Time // when the handlers fell behind; zero: they keep up
+	verifies   bool      // every event; see take
 	shortSince time.Time // when events began to be missing that may be lost; zero: none are
 }
 

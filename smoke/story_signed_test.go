@@ -304,6 +304,7 @@ func TestANetworkWhereAllIsSigned(t *testing.T) {
 	})
 	s.wantOverlay(cast, 3)
 	each(cast, func(a *actor) { a.speak(20) })
+	first.speak(500) // faster than anybody verifies
 	s.wantHeard(cast, cast)
 	s.wantNever(cast, "gap", "netsplit")
 }

@@ -89,6 +89,8 @@ type Machine struct {
 	pacer   *pace.Pacer
 	conns   []ref // all links, oldest first
 
+	verifyCost int // of an event, as so many bytes
+
 	// When each part is due, as it last said. A part is asked again only when
 	// something has happened to it: most frames concern one part of four.
 	due   [4]deadline
@@ -121,6 +123,10 @@ type conn struct {
 // something to read in the log of whoever was not.
 const maxRefused = 3
 
+// verifyCost is what pace counts for an event that is verified, beside its bytes: to
+// verify one takes every node longer than to pass on so many. A guess.
+const verifyCost = 2 << 10
+
 // parts is a set of them.
 type parts uint8
 
@@ -144,6 +150,10 @@ func New(now time.Time, cfg Config) *Machine {
 	cfg.Tree.Self = cfg.Self
 	cfg.Membership.Rand, cfg.Watch.Rand, cfg.Tree.Rand = cfg.Rand, cfg.Rand, cfg.Rand
 	tree := plumtree.NewTree(now, cfg.Tree)
+	cost := 0
+	if cfg.Tree.VerifyAll {
+		cost = verifyCost
+	}
 	cfg.Membership.IsInUse = tree.IsInUse
 	return &Machine{
 		self:    cfg.Self,
@@ -152,6 +162,8 @@ func New(now time.Time, cfg Config) *Machine {
 		tree:    tree,
 		census:  census.New(cfg.Self),
 		pacer:   pace.New(cfg.Self),
+
+		verifyCost: cost,
 	}
 }
 
@@ -248,7 +260,7 @@ func (m *Machine) Resolved(now time.Time, seed string, addrs []string, err error
 // Emit broadcasts an event and returns its number. The body is copied.
 func (m *Machine) Emit(now time.Time, body []byte, out Out) uint64 {
 	m.begin(now, forTree, out)
-	m.pacer.Emits(now, len(body))
+	m.pacer.Emits(now, len(body)+m.verifyCost)
 	return m.tree.Emit(now, body, (*treeOut)(m))
 }
 
