@@ -96,6 +96,17 @@ func (b *bench) pass(d time.Duration) {
 	b.t.Fatal("Advance is wanted again and again")
 }
 
+// ages lets time pass in which all neighbours are heard of.
+func (b *bench) ages(d time.Duration) {
+	b.t.Helper()
+	for end := b.now.Add(d); b.now.Before(end); {
+		b.pass(4 * time.Second)
+		for l := range b.up { // order does not matter: links are independent
+			b.Heard(b.now, l)
+		}
+	}
+}
+
 // accepts gives the node a link that node n dialled.
 func (b *bench) accepts(n int) ident.Link {
 	b.last++

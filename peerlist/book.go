@@ -12,9 +12,15 @@ import (
 // those that are), ranked by what became of dialling them. A failed dial lowers
 // an address's rank; an address that has worked once is never erased for it, so
 // that a node still knows the other side after a day-long split.
+//
+// Who floods the book must not get hold of it. Nothing is refused while there is
+// room; when there is none, crowd.go says who goes. Up to half of the entries are
+// tried (a dial of ours has worked), and these never go for one that is not.
 type book struct {
 	size    int
 	noRanks bool    // an address that fails once goes
+	open    bool    // to whoever floods it
+	salt    salt    // of groups and sources
 	entries []entry // in no meaningful order, but a repeatable one
 	byAddr  index
 	began   time.Time // what rests counts from here
@@ -25,7 +31,9 @@ type entry struct {
 	Contact
 	next   time.Duration // not to be dialled before, since the book began; a time.Time is three times as large
 	fails  uint16        // dials that failed since it last worked
-	worked bool          // a link to it has come up at least once
+	worked bool          // tried: a link that we dialled has come up
+	group  uint16        // of the address, salted
+	source uint16        // who told us first, salted
 }
 
 // An address that never worked is dropped after so many failures.
@@ -36,8 +44,8 @@ var (
 	afterRefusal = retry.Policy{Min: time.Second, Max: time.Second}
 )
 
-func newBook(size int) *book {
-	return &book{size: size}
+func newBook(size int, salt salt) *book {
+	return &book{size: size, salt: salt}
 }
 
 // find is the entry of an address, or nil. It is good until the next one is
@@ -60,50 +68,26 @@ func (b *book) clock(now time.Time) time.Duration {
 	return now.Sub(b.began)
 }
 
-// learn notes a contact and reports whether it was new.
-func (b *book) learn(c Contact, rng *rand.Rand) bool {
+// learn notes a contact that a source told us and reports whether it was new.
+// Where the book is full, somebody else has to go, or the contact is not taken.
+func (b *book) learn(c Contact, source uint16, rng *rand.Rand) bool {
 	if e := b.find(c.Addr); e != nil {
 		if !c.ID.IsZero() && !e.worked {
 			e.ID = c.ID
 		}
 		return false
 	}
-	if b.isFull() && !b.makeRoom(rng) {
+	return b.insert(c, source, false, rng)
+}
+
+func (b *book) insert(c Contact, source uint16, worked bool, rng *rand.Rand) bool {
+	e := entry{Contact: c, group: b.salt.group(c.Addr), source: source}
+	if b.isFull() && !b.makeRoom(&e, worked, rng) {
 		return false
 	}
-	b.entries = append(b.entries, entry{Contact: c})
+	b.entries = append(b.entries, e)
 	b.byAddr.add(b.entries)
 	return true
-}
-
-// makeRoom drops the entry that is worth least: one that never worked, before
-// that one which failed most often. With nothing but addresses that have
-// worked, the one that failed most goes; if none failed, nothing does.
-func (b *book) makeRoom(rng *rand.Rand) bool {
-	worst, ties := -1, 0
-	for i := range b.entries {
-		switch e := &b.entries[i]; {
-		case e.worked && e.fails == 0:
-			continue
-		case worst < 0 || worse(e, &b.entries[worst]):
-			worst, ties = i, 1
-		case !worse(&b.entries[worst], e):
-			if ties++; rng.IntN(ties) == 0 {
-				worst = i
-			}
-		}
-	}
-	if worst >= 0 {
-		b.drop(worst)
-	}
-	return worst >= 0
-}
-
-func worse(a, b *entry) bool {
-	if a.worked != b.worked {
-		return !a.worked
-	}
-	return a.fails > b.fails
 }
 
 // drop lets the last entry take the place of one.
@@ -122,27 +106,64 @@ func (b *book) forget(addr string) {
 	}
 }
 
-// works notes that a link to the contact came up. The node itself told its
-// address, so an older address under the same ID is stale and goes.
-func (b *book) works(c Contact, rng *rand.Rand) {
+// works notes that a link to the contact came up, which we dialled. The node
+// itself told its address, so an older address under the same ID is stale and goes.
+//
+// Where too many have been tried already, one whose last dial has failed makes
+// room. If there is none, the contact stays among the untried, as well ranked as
+// any, until a feeler finds one.
+func (b *book) works(c Contact, source uint16, rng *rand.Rand) {
 	for i := range b.entries {
 		if e := &b.entries[i]; e.ID == c.ID && e.Addr != c.Addr && !c.ID.IsZero() {
 			b.drop(i)
 			break
 		}
 	}
-	b.learn(c, rng)
+	if e := b.find(c.Addr); (e == nil || !e.worked) && b.isTriedFull() {
+		b.dropTried()
+	}
+	if b.find(c.Addr) == nil {
+		b.insert(c, source, true, rng)
+	}
 	if e := b.find(c.Addr); e != nil {
-		e.ID, e.worked, e.fails, e.next = c.ID, true, 0, 0
+		e.ID, e.worked, e.fails, e.next = c.ID, e.worked || !b.isTriedFull(), 0, 0
 	}
 }
 
-// failed lowers the rank of an address that did not answer.
-func (b *book) failed(now time.Time, addr string, rng *rand.Rand) {
+// isTriedFull reports whether no more entries may count as tried.
+func (b *book) isTriedFull() bool { return b.tried() >= max(1, b.size/2) }
+
+func (b *book) tried() (n int) {
+	for i := range b.entries {
+		if b.entries[i].worked {
+			n++
+		}
+	}
+	return n
+}
+
+// dropTried drops, of the tried entries whose last dial failed, the one that
+// failed most often.
+func (b *book) dropTried() {
+	worst := -1
+	for i := range b.entries {
+		if e := &b.entries[i]; e.worked && e.fails > 0 && (worst < 0 || e.fails > b.entries[worst].fails) {
+			worst = i
+		}
+	}
+	if worst >= 0 {
+		b.drop(worst)
+	}
+}
+
+// failed lowers the rank of an address that did not answer. If it has never
+// worked, the source that told of it is to blame.
+func (b *book) failed(now time.Time, addr string, rng *rand.Rand) (source uint16, blame bool) {
 	e := b.find(addr)
 	if e == nil {
-		return
+		return 0, false
 	}
+	source, blame = e.source, !e.worked
 	e.next = b.clock(now) + afterFailure.Delay(int(e.fails), rng)
 	if e.fails < math.MaxUint16 {
 		e.fails++
@@ -150,6 +171,7 @@ func (b *book) failed(now time.Time, addr string, rng *rand.Rand) {
 	if b.noRanks || e.fails >= forgetAfter && !e.worked {
 		b.forget(addr)
 	}
+	return source, blame
 }
 
 // rest keeps an address from being dialled for a while; it is alive, and its
@@ -167,18 +189,40 @@ func (b *book) mayDial(now time.Time, addr string) bool {
 }
 
 // pick chooses at random among the best-ranked addresses that may be dialled
-// now and that skip does not refuse.
-func (b *book) pick(now time.Time, rng *rand.Rand, skip func(Contact) bool) (Contact, bool) {
+// now and that skip does not refuse. Each group of addresses has the same chance,
+// however many of them are in the book. Where ranks are equal, those to be
+// avoided come last.
+func (b *book) pick(now time.Time, rng *rand.Rand, last avoided, skip func(*entry) bool) (Contact, bool) {
 	var best *entry
-	ties, clock := 0, b.clock(now)
+	var groups tally
+	if !b.open {
+		groups = b.tally(groupOfEntry, true)
+	}
+	rank := func(e *entry) int {
+		r := 2 * int(e.fails)
+		if last.has(e) {
+			r++
+		}
+		return r
+	}
+	least, total, clock := 0, 0.0, b.clock(now)
 	for i := range b.entries {
 		e := &b.entries[i]
-		if e.next > clock || (best != nil && e.fails > best.fails) || skip(e.Contact) {
+		if e.next > clock || best != nil && 2*int(e.fails) > least {
 			continue
 		}
-		if best == nil || e.fails < best.fails {
-			best, ties = e, 1
-		} else if ties++; rng.IntN(ties) == 0 {
+		r := rank(e)
+		if best != nil && r > least || skip(e) {
+			continue
+		}
+		if best == nil || r < least {
+			least, total = r, 0
+		}
+		weight := 1.0
+		if !b.open {
+			weight = 1 / float64(groups.of(e.group))
+		}
+		if total += weight; rng.Float64()*total < weight {
 			best = e
 		}
 	}

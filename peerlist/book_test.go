@@ -22,6 +22,8 @@ func contact(n int) Contact { return Contact{nodeID(n), addr(n)} }
 
 func nobody(Contact) bool { return false }
 
+func none(*entry) bool { return false }
+
 func (b *book) has(n int) bool { return b.find(addr(n)) != nil }
 
 // check: every entry is found under its address, and nothing else is.
@@ -53,7 +55,7 @@ func TestAddressesAreFoundWhereverTheyMeet(t *testing.T) {
 			names = append(names, a)
 		}
 	}
-	b, rng := newBook(80), newRand(1)
+	b, rng := newBook(80, 1), newRand(1)
 	known := make(map[string]bool)
 	for range 3000 {
 		a := names[rng.IntN(len(names))]
@@ -64,7 +66,7 @@ func TestAddressesAreFoundWhereverTheyMeet(t *testing.T) {
 			b.forget(a)
 			delete(known, a)
 		} else if len(known) < 80 {
-			b.learn(Contact{Addr: a}, rng)
+			b.learn(Contact{Addr: a}, 0, rng)
 			known[a] = true
 		}
 		b.check(t)
@@ -72,9 +74,9 @@ func TestAddressesAreFoundWhereverTheyMeet(t *testing.T) {
 }
 
 func TestBookPicksTheBestRanked(t *testing.T) {
-	b, rng := newBook(10), newRand(1)
+	b, rng := newBook(10, 1), newRand(1)
 	for n := range 4 {
-		b.learn(contact(n), rng)
+		b.learn(contact(n), 0, rng)
 	}
 	now := birth
 	b.failed(now, addr(0), rng)
@@ -84,7 +86,7 @@ func TestBookPicksTheBestRanked(t *testing.T) {
 	now = now.Add(time.Hour)
 	picked := map[string]int{}
 	for range 400 {
-		c, ok := b.pick(now, rng, nobody)
+		c, ok := b.pick(now, rng, avoided{}, none)
 		if !ok {
 			t.Fatal("nobody was picked")
 		}
@@ -93,24 +95,24 @@ func TestBookPicksTheBestRanked(t *testing.T) {
 	if len(picked) != 2 || picked[addr(2)] < 100 || picked[addr(3)] < 100 {
 		t.Errorf("picked %v, want the two that never failed, by turns", picked)
 	}
-	but := func(skip ...string) func(Contact) bool {
-		return func(c Contact) bool { return slices.Contains(skip, c.Addr) }
+	but := func(skip ...string) func(*entry) bool {
+		return func(e *entry) bool { return slices.Contains(skip, e.Addr) }
 	}
-	if c, _ := b.pick(now, rng, but(addr(2), addr(3))); c.Addr != addr(0) {
+	if c, _ := b.pick(now, rng, avoided{}, but(addr(2), addr(3))); c.Addr != addr(0) {
 		t.Errorf("then came %v", c)
 	}
-	if c, _ := b.pick(now, rng, but(addr(2), addr(3), addr(0))); c.Addr != addr(1) {
+	if c, _ := b.pick(now, rng, avoided{}, but(addr(2), addr(3), addr(0))); c.Addr != addr(1) {
 		t.Errorf("at last came %v", c)
 	}
 }
 
 func TestFailedAddressRestsLongerAndLonger(t *testing.T) {
-	b, rng := newBook(10), newRand(1)
-	b.works(contact(1), rng)
+	b, rng := newBook(10, 1), newRand(1)
+	b.works(contact(1), 0, rng)
 	now, gap := birth, time.Duration(0)
 	for range 20 {
 		b.failed(now, addr(1), rng)
-		if _, ok := b.pick(now, rng, nobody); ok || b.mayDial(now, addr(1)) {
+		if _, ok := b.pick(now, rng, avoided{}, none); ok || b.mayDial(now, addr(1)) {
 			t.Fatal("an address that has just failed is dialled again")
 		}
 		at, ok := b.soonest(now, nobody)
@@ -119,7 +121,7 @@ func TestFailedAddressRestsLongerAndLonger(t *testing.T) {
 		}
 		gap = at.Sub(now)
 		now = at
-		if _, ok := b.pick(now, rng, nobody); !ok {
+		if _, ok := b.pick(now, rng, avoided{}, none); !ok {
 			t.Fatal("it never comes back")
 		}
 	}
@@ -129,9 +131,9 @@ func TestFailedAddressRestsLongerAndLonger(t *testing.T) {
 }
 
 func TestBookNeverErasesWhatWorkedForFailing(t *testing.T) {
-	b, rng := newBook(10), newRand(1)
-	b.works(contact(1), rng)
-	b.learn(contact(2), rng)
+	b, rng := newBook(10, 1), newRand(1)
+	b.works(contact(1), 0, rng)
+	b.learn(contact(2), 0, rng)
 	for i := range 1000 {
 		now := birth.Add(time.Duration(i) * time.Hour)
 		b.failed(now, addr(1), rng)
@@ -143,8 +145,8 @@ func TestBookNeverErasesWhatWorkedForFailing(t *testing.T) {
 	if b.has(2) {
 		t.Error("an address that never worked is still there")
 	}
-	b.works(contact(1), rng)
-	if _, ok := b.pick(birth, rng, nobody); !ok {
+	b.works(contact(1), 0, rng)
+	if _, ok := b.pick(birth, rng, avoided{}, none); !ok {
 		t.Error("it works again, and still rests")
 	}
 	if got := b.sample(nil, 5, rng, nobody); len(got) != 1 {
@@ -153,11 +155,11 @@ func TestBookNeverErasesWhatWorkedForFailing(t *testing.T) {
 }
 
 func TestRoomInTheBook(t *testing.T) {
-	b, rng := newBook(4), newRand(1)
-	b.works(contact(1), rng)
-	b.works(contact(2), rng)
-	b.learn(contact(3), rng)
-	b.learn(contact(4), rng)
+	b, rng := newBook(4, 1), newRand(1)
+	b.works(contact(1), 0, rng)
+	b.works(contact(2), 0, rng)
+	b.learn(contact(3), 0, rng)
+	b.learn(contact(4), 0, rng)
 	b.failed(birth, addr(2), rng)
 	b.failed(birth, addr(4), rng)
 	for _, step := range []struct {
@@ -168,7 +170,7 @@ func TestRoomInTheBook(t *testing.T) {
 		{6, 0, "never worked"}, // 3 or 5
 		{7, 0, "never worked"},
 	} {
-		if !b.learn(contact(step.learn), rng) {
+		if !b.learn(contact(step.learn), 0, rng) {
 			t.Fatalf("no room for %d", step.learn)
 		}
 		if step.gone > 0 && b.has(step.gone) {
@@ -179,38 +181,41 @@ func TestRoomInTheBook(t *testing.T) {
 		}
 	}
 	for n := 10; n < 20; n++ {
-		b.works(contact(n), rng)
+		b.works(contact(n), 0, rng)
 	}
-	if len(b.entries) != 4 || b.has(2) || !b.has(1) {
+	if len(b.entries) != 4 || b.has(2) || !b.has(1) || !b.find(addr(10)).worked {
 		t.Errorf("%d entries; the one that failed should be gone, the one that works be there", len(b.entries))
 	}
-	if b.learn(contact(30), rng) {
-		t.Error("an address that works made room for hearsay")
+	for n := 30; n < 40; n++ {
+		b.learn(contact(n), 0, rng)
+	}
+	if !b.has(1) || !b.has(10) || b.find(addr(19)) != nil {
+		t.Error("half of the book is for addresses that work, and hearsay took it")
 	}
 	b.check(t)
 }
 
 // A node that came back at another address has told it itself.
 func TestStaleAddressOfTheSameNodeIsReplaced(t *testing.T) {
-	b, rng := newBook(10), newRand(1)
-	b.works(contact(1), rng)
-	b.works(contact(2), rng)
-	b.works(Contact{nodeID(1), addr(7)}, rng)
+	b, rng := newBook(10, 1), newRand(1)
+	b.works(contact(1), 0, rng)
+	b.works(contact(2), 0, rng)
+	b.works(Contact{nodeID(1), addr(7)}, 0, rng)
 	if b.has(1) || !b.has(7) || !b.has(2) {
 		t.Error("the old address is still there, or another one went")
 	}
 	// Hearsay replaces nothing.
-	b.learn(Contact{nodeID(2), addr(8)}, rng)
-	b.learn(Contact{nodeID(9), addr(7)}, rng)
+	b.learn(Contact{nodeID(2), addr(8)}, 0, rng)
+	b.learn(Contact{nodeID(9), addr(7)}, 0, rng)
 	if !b.has(2) || b.find(addr(7)).ID != nodeID(1) {
 		t.Error("hearsay replaced what the node itself had told")
 	}
 }
 
 func TestSampleIsFairAndWithoutDuplicates(t *testing.T) {
-	b, rng := newBook(100), newRand(1)
+	b, rng := newBook(100, 1), newRand(1)
 	for n := range 20 {
-		b.learn(contact(n), rng)
+		b.learn(contact(n), 0, rng)
 	}
 	b.failed(birth, addr(3), rng)
 	told := map[string]int{}
@@ -236,7 +241,7 @@ func TestSampleIsFairAndWithoutDuplicates(t *testing.T) {
 			t.Errorf("contact %d was told %d times of 1000", n, k)
 		}
 	}
-	if got := newBook(3).sample(nil, 5, rng, nobody); len(got) != 0 {
+	if got := newBook(3, 1).sample(nil, 5, rng, nobody); len(got) != 0 {
 		t.Errorf("an empty book told %v", got)
 	}
 	if got := b.sample(nil, 100, rng, nobody); len(got) != 19 {

@@ -24,6 +24,12 @@ type Config struct {
 	ShuffleInterval time.Duration // longest first gap between shuffles, the shortest is half of it; negative turns them off
 	RotateInterval  time.Duration // shortest gap between rotations after some minutes, the longest is twice that; the first ones come sooner; negative turns them off
 
+	FeelerInterval time.Duration // mean gap between dials that only try an address out, while this node is content; negative turns them off
+
+	// Anchors are dialled first, and once: what Membership.Anchors of the life
+	// before gave.
+	Anchors []string
+
 	// IsInUse reports whether a neighbour's link carries what others wait for:
 	// where one must go, it is rather another. Nil: none does.
 	IsInUse func(now time.Time, neighbor ident.Link) bool
@@ -35,6 +41,10 @@ type Config struct {
 	// NoInsistence leaves out asking with high priority. For measurements: where
 	// all are full, a newcomer stays alone.
 	NoInsistence bool
+	// NoLimits lets whoever floods the book fill it, and whoever insists displace
+	// any neighbour. For measurements: where most nodes belong to one attacker,
+	// others end among them.
+	NoLimits bool
 }
 
 const (
@@ -105,6 +115,21 @@ const (
 	// a network that forms, room turns up within one or two of them.
 	patience = 3
 
+	// anyRotation: one rotation in so many takes a neighbour by chance. A guess:
+	// more of them hold the tree up while somebody floods, and with fewer it takes
+	// long until a neighbour that lies is gone.
+	anyRotation = 4
+
+	// hurriedRotation is how long a flooded node waits at most before it looks for
+	// neighbours of its own choice.
+	hurriedRotation = 10 * time.Second
+
+	// guestFor is how long a neighbour that came by itself is the first to make
+	// room. A guess: longer than a network takes to form.
+	guestFor = 5 * time.Minute
+
+	maxAnchors = 2 // as many as Bitcoin Core keeps
+
 	// maxRefusals ends a round, even if there are others to ask. Where links are
 	// slow or the book is full, the first ones may be asked again before the last
 	// one has refused, and the round would never end. A guess: two samples' worth.
@@ -133,5 +158,6 @@ func (c Config) withDefaults() Config {
 	set(&c.PingTimeout, 3*time.Second)
 	set(&c.ShuffleInterval, 2*time.Second)
 	set(&c.RotateInterval, time.Minute)
+	set(&c.FeelerInterval, 2*time.Minute) // as Bitcoin Core's
 	return c
 }

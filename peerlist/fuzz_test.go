@@ -29,6 +29,10 @@ func FuzzMembership(f *testing.F) {
 				return Contact{nodeID(node()), "127.0.0.1:5"}
 			case 3:
 				return Contact{ident.ID{}, "no address at all"}
+			case 4, 5:
+				return Contact{nodeID(node()), sybil(rng.IntN(100), 3).Addr}
+			case 6:
+				return Contact{nodeID(node()), honest(node()).Addr}
 			}
 			return Contact{nodeID(node()), addr(node())}
 		}
@@ -45,7 +49,7 @@ func FuzzMembership(f *testing.F) {
 			case 0, 1:
 				c := who()
 				b.last++
-				b.LinkUp(b.now, Conn{Link: b.last, Peer: ident.Origin{ID: c.ID, Epoch: uint64(rng.IntN(3))}, Addr: c.Addr, Local: rng.IntN(2) == 0}, b)
+				b.LinkUp(b.now, Conn{Link: b.last, Peer: ident.Origin{ID: c.ID, Epoch: uint64(rng.IntN(3))}, Addr: c.Addr, From: who().Addr, Local: rng.IntN(2) == 0}, b)
 			case 2, 3:
 				if len(b.dials) > 0 {
 					a := b.dials[0]
@@ -129,6 +133,8 @@ func (b *bench) check(seed uint64) {
 		b.t.Fatalf("seed %d: %d neighbours and %d requests, of %d", seed, len(b.active), b.requests(), b.cfg.MaxPeers)
 	case len(b.book.entries) > b.cfg.BookSize || len(b.book.entries) != b.book.byAddr.len():
 		b.t.Fatalf("seed %d: %d entries and %d addresses in the book", seed, len(b.book.entries), b.book.byAddr.len())
+	case b.book.tried() > b.cfg.BookSize/2 || len(b.tolls.list) > maxTolls:
+		b.t.Fatalf("seed %d: %d tried, %d sources", seed, b.book.tried(), len(b.tolls.list))
 	case len(b.lookers) > 2*replySample:
 		b.t.Fatalf("seed %d: %d lookers", seed, len(b.lookers))
 	}

@@ -40,6 +40,7 @@ type Conn struct {
 	Peer    ident.Origin
 	Addr    string // what the peer says it can be dialled at; may be empty
 	Dialled string // the address we dialled; empty for a link we accepted
+	From    string // of a link we accepted: where it comes from, as this end sees it, with any port; may be empty
 	Local   bool   // the peer is on this machine: loopback addresses mean something to it
 }
 
@@ -53,6 +54,8 @@ type Membership struct {
 	adds    []add // manual adds that wait for the other side's dial
 	lookers []looker
 	seeds   []seed
+	anchors []string
+	tolls   tolls
 	self    map[string]bool // addresses at which we met ourselves; look-ups only
 	removed map[ident.ID]time.Time
 
@@ -65,6 +68,8 @@ type Membership struct {
 	fresh     int           // new contacts since the last shuffle, for which there was room
 	rotateAt  time.Time
 	rotateIn  time.Duration // grows to its bound
+	feelAt    time.Time
+	refused   uint64 // see RefusedContacts
 	started   time.Time
 	due       time.Time // the deadline last given out
 	leaving   bool
@@ -83,6 +88,8 @@ type link struct {
 	rtt       time.Duration
 	degree    int       // the peer's, as it last said
 	protected time.Time // does not make room before then
+	source    uint16    // who is held to account for it
+	since     time.Time // a neighbour since then
 }
 
 type purpose uint8
@@ -94,6 +101,7 @@ const (
 	toRotate                // to keep the overlay mixing
 	toAnswer                // a walk ended here, or a neighbour offered this place
 	toBridge                // over a split; the link began as a probe
+	toFeel                  // whether an address of the book answers; the link ends at once
 )
 
 type dial struct {
@@ -116,11 +124,12 @@ type seed struct {
 // NewMembership makes the machine of one node. It does nothing before Start.
 func NewMembership(cfg Config) *Membership {
 	cfg = cfg.withDefaults()
-	book := newBook(cfg.BookSize)
-	book.noRanks = cfg.NoRanks
+	book := newBook(cfg.BookSize, salt(cfg.Rand.Uint64()))
+	book.noRanks, book.open = cfg.NoRanks, cfg.NoLimits
 	return &Membership{
 		cfg:     cfg,
 		book:    book,
+		anchors: cfg.Anchors,
 		self:    map[string]bool{cfg.Self.Addr: true},
 		removed: make(map[ident.ID]time.Time),
 	}
@@ -136,6 +145,9 @@ func (m *Membership) Start(now time.Time, out Out) {
 	if m.cfg.RotateInterval > 0 {
 		m.rotateIn = m.cfg.RotateInterval / firstRotation
 		m.rotateAt = now.Add(retry.Blur(2*m.rotateIn, m.cfg.Rand))
+	}
+	if m.cfg.FeelerInterval > 0 {
+		m.feelAt = now.Add(retry.Blur(m.cfg.FeelerInterval/3*4, m.cfg.Rand))
 	}
 	m.fill(now, out)
 }
@@ -222,7 +234,7 @@ func (m *Membership) LinkDown(now time.Time, id ident.Link, why Reason, out Out)
 		// It was alive a moment ago: worth another try, but not at once.
 		m.book.rest(now, l.reach(), retry.Blur(time.Second, m.cfg.Rand))
 	} else if l.Dialled != "" {
-		m.book.failed(now, l.reach(), m.cfg.Rand)
+		m.fails(now, l.reach())
 		m.answer(l.tokens, ErrRefused, out)
 	}
 	m.fill(now, out)
@@ -234,6 +246,7 @@ func (m *Membership) Advance(now time.Time, out Out) {
 	m.expire(now, out)
 	m.shuffle(now, out)
 	m.rotate(now, out)
+	m.feel(now, out)
 	m.fill(now, out)
 }
 
@@ -257,6 +270,7 @@ func (m *Membership) Deadline() (at time.Time, ok bool) {
 	if len(m.active) > 0 {
 		sooner(m.shuffleAt)
 		sooner(m.rotateAt)
+		sooner(m.feelAt)
 	}
 	sooner(m.roundAt)
 	m.due = at
@@ -274,6 +288,28 @@ func (m *Membership) Neighbors(yield func(Conn) bool) {
 
 // Degree is the number of neighbours.
 func (m *Membership) Degree() int { return len(m.active) }
+
+// Anchors are where up to two neighbours can be dialled that this node dialled
+// itself, those that have been neighbours longest first. A node that restarts and
+// is given them as Config.Anchors begins where it was, whoever has filled the
+// books of others meanwhile.
+func (m *Membership) Anchors() (addrs []string) {
+	for _, l := range m.active { // oldest first
+		if len(addrs) < maxAnchors && l.isOwn() {
+			addrs = append(addrs, l.Dialled)
+		}
+	}
+	return addrs
+}
+
+// Book iterates over the addresses of the passive view.
+func (m *Membership) Book(yield func(addr string) bool) {
+	for i := range m.book.entries {
+		if !yield(m.book.entries[i].Addr) {
+			return
+		}
+	}
+}
 
 // BookLen is the number of addresses in the passive view.
 func (m *Membership) BookLen() int { return len(m.book.entries) }
@@ -396,17 +432,6 @@ func (m *Membership) sample(n int, to *link) []Contact {
 		}
 	}
 	return m.book.sample(list, n-len(list), m.cfg.Rand, skip)
-}
-
-// learn takes contacts in that a peer told us. In a large overlay there are
-// always new ones; those for which others must go are no reason to hurry.
-func (m *Membership) learn(from *link, list []Contact) {
-	for _, c := range list {
-		room := !m.book.isFull()
-		if m.isUsable(c, from) && m.book.learn(c, m.cfg.Rand) && room {
-			m.fresh++
-		}
-	}
 }
 
 func (m *Membership) isUsable(c Contact, from *link) bool {

@@ -152,8 +152,10 @@ func (m *Membership) DialFailed(now time.Time, addr string, err error, out Out) 
 	if d == nil {
 		return
 	}
-	m.failures++
-	m.book.failed(now, addr, m.cfg.Rand)
+	if d.purpose != toFeel {
+		m.failures++
+	}
+	m.fails(now, addr)
 	m.answer(d.tokens, err, out)
 	m.fill(now, out)
 }
@@ -162,7 +164,7 @@ func (m *Membership) DialFailed(now time.Time, addr string, err error, out Out) 
 // dialled we ask to be neighbours, unless that has become pointless; on one
 // that we accepted the peer has to ask.
 func (m *Membership) LinkUp(now time.Time, c Conn, out Out) {
-	l := &link{Conn: c, heard: now, expires: now.Add(requestTimeout)}
+	l := &link{Conn: c, heard: now, expires: now.Add(requestTimeout), source: m.book.salt.source(c)}
 	d := m.dialled(c.Dialled)
 	if d != nil {
 		m.failures = 0
@@ -184,6 +186,9 @@ func (m *Membership) LinkUp(now time.Time, c Conn, out Out) {
 		m.limitWaiting(out)
 		m.waiting = append(m.waiting, l)
 		return
+	case l.purpose == toFeel:
+		m.note(now, l)
+		out.Close(c.Link, ReasonProbed)
 	default:
 		m.note(now, l)
 		m.ask(now, l, out)
@@ -215,24 +220,22 @@ func (m *Membership) Adopt(now time.Time, c Conn, out Out) {
 		out.Close(c.Link, ReasonLeave)
 		return
 	}
-	l := &link{Conn: c, heard: now, expires: now.Add(requestTimeout), purpose: toBridge}
+	l := &link{Conn: c, heard: now, expires: now.Add(requestTimeout), purpose: toBridge, source: m.book.salt.source(c)}
 	m.note(now, l)
 	m.ask(now, l, out)
 }
 
-// note puts a peer that we reached into the book.
+// note puts a peer that we reached into the book: what we dialled has worked.
+// What the peer tells beside that may not, behind a mapped port for instance; but
+// it is where it will be after a restart elsewhere. A peer that reached us proves
+// no address.
 func (m *Membership) note(now time.Time, l *link) {
-	// What we dialled has worked. What the peer tells may not, behind a mapped
-	// port for instance; but it is where it will be after a restart elsewhere.
-	if l.Dialled != l.Addr && l.Dialled != "" {
-		m.book.works(Contact{l.Peer.ID, l.Dialled}, m.cfg.Rand)
-		if l.Addr != "" && !m.self[l.Addr] {
-			m.book.learn(Contact{l.Peer.ID, l.Addr}, m.cfg.Rand)
-		}
+	if l.Dialled == "" {
 		return
 	}
-	if l.Addr != "" && !m.self[l.Addr] {
-		m.book.works(Contact{l.Peer.ID, l.Addr}, m.cfg.Rand)
+	m.book.works(Contact{l.Peer.ID, l.Dialled}, l.source, m.cfg.Rand)
+	if l.Dialled != l.Addr && l.Addr != "" && !m.self[l.Addr] {
+		m.take(now, l, Contact{l.Peer.ID, l.Addr})
 	}
 }
 
@@ -254,7 +257,7 @@ func (m *Membership) ask(now time.Time, l *link, out Out) {
 		out.Close(l.Link, ReasonRemoved)
 		return
 	case l.purpose == toBridge && !m.hasRoom():
-		m.makeRoom(now, l, out)
+		m.makeRoom(now, l, m.leastNeeded(now, 0, nil), out)
 	}
 	spare := m.cfg.MaxPeers
 	if l.purpose == toFill || l.purpose == toJoin {
@@ -346,11 +349,11 @@ func (m *Membership) onRequest(now time.Time, l *link, prio Priority, join bool,
 		out.Close(old.Link, ReasonDuplicate)
 		out.Down(old.Link, ReasonDuplicate)
 		return
-	case !m.hasRoom() && prio != Low:
-		m.makeRoom(now, l, out)
+	case !m.hasRoom():
+		m.makeRoomFor(now, l, prio, out)
 	}
 	if !m.hasRoom() {
-		m.lookFor(now, newcomer)
+		m.lookFor(now, l)
 		m.refuse(l, ReasonFull, out)
 		return
 	}
@@ -366,7 +369,7 @@ func (m *Membership) onRequest(now time.Time, l *link, prio Priority, join bool,
 func (m *Membership) accept(now time.Time, l *link, out Out) {
 	if l.Addr != "" && !m.self[l.Addr] {
 		// It came to us; whether it can be dialled is not known yet.
-		m.book.learn(Contact{l.Peer.ID, l.Addr}, m.cfg.Rand)
+		m.take(now, l, Contact{l.Peer.ID, l.Addr})
 	}
 	out.Send(l.Link, &NeighborReply{Accepted: true, Degree: m.degree() + 1, Sample: m.sample(replySample, l)})
 	m.activate(now, l, out)
@@ -381,8 +384,10 @@ func (m *Membership) refuse(l *link, why Reason, out Out) {
 	m.drop(l, why, out)
 }
 
-func (m *Membership) lookFor(now time.Time, c Contact) {
-	if c.Addr == "" {
+// lookFor remembers a node that we had to refuse, unless it asks everybody.
+func (m *Membership) lookFor(now time.Time, l *link) {
+	c := Contact{l.Peer.ID, l.Addr}
+	if c.Addr == "" || m.isFlooding(now, l) {
 		return
 	}
 	m.lookers = slices.DeleteFunc(m.lookers, func(k looker) bool { return k.Addr == c.Addr || now.After(k.until) })
@@ -390,13 +395,13 @@ func (m *Membership) lookFor(now time.Time, c Contact) {
 		m.lookers = m.lookers[1:]
 	}
 	m.lookers = append(m.lookers, looker{c, now.Add(2 * time.Second)})
-	m.book.learn(c, m.cfg.Rand)
+	m.take(now, l, c)
 }
 
 // activate makes the link a neighbour.
 func (m *Membership) activate(now time.Time, l *link, out Out) {
 	m.remove(l)
-	l.asked, l.expires, l.heard = false, time.Time{}, now
+	l.asked, l.expires, l.heard, l.since = false, time.Time{}, now, now
 	if l.Dialled != "" {
 		l.pingAt = now.Add(retry.Blur(m.cfg.PingInterval, m.cfg.Rand))
 	}
@@ -419,7 +424,7 @@ func (m *Membership) onReply(now time.Time, l *link, r *NeighborReply, out Out) 
 		return
 	}
 	l.degree = int(r.Degree)
-	m.learn(l, r.Sample)
+	m.learn(now, l, r.Sample)
 	if r.Accepted {
 		switch l.purpose {
 		case toBridge, toAdd:
@@ -453,21 +458,6 @@ func (m *Membership) onReply(now time.Time, l *link, r *NeighborReply, out Out) 
 	m.book.rest(now, l.reach(), afterRefusal.Delay(0, m.cfg.Rand))
 }
 
-// makeRoom lets a neighbour go that is needed least and offers it the newcomer, so
-// that the newcomer is spliced into the link between two full nodes and none of
-// the three ends with fewer links than before.
-func (m *Membership) makeRoom(now time.Time, newcomer *link, out Out) {
-	victim := m.leastNeeded(now, 0)
-	if victim == nil {
-		return
-	}
-	var try []Contact
-	if newcomer.Addr != "" && (victim.Local || !ident.IsLoopback(newcomer.Addr)) {
-		try = append(try, Contact{newcomer.Peer.ID, newcomer.Addr})
-	}
-	m.letGo(now, victim, ReasonMakeRoom, try, out)
-}
-
 // onDisconnect: the neighbour let us go. Whom it offers is tried first.
 func (m *Membership) onDisconnect(now time.Time, l *link, d *Disconnect, out Out) {
 	wasNeighbor := m.remove(l)
@@ -482,22 +472,34 @@ func (m *Membership) onDisconnect(now time.Time, l *link, d *Disconnect, out Out
 	}
 	switch d.Reason {
 	case ReasonLeave:
-		m.book.failed(now, l.reach(), m.cfg.Rand)
+		m.book.failed(now, l.reach(), m.cfg.Rand) // it said so: nobody is to blame
 	case ReasonRemoved, ReasonTwin:
 		m.shun(l.Peer.ID, now.Add(removedFor))
 		m.book.rest(now, l.reach(), removedFor)
 	default:
 		m.book.rest(now, l.reach(), retry.Blur(4*time.Second, m.cfg.Rand))
 	}
-	m.learn(l, d.Try)
+	m.learn(now, l, d.Try)
 	if d.Reason == ReasonMakeRoom || d.Reason == ReasonLeave {
 		for _, c := range d.Try {
-			if m.isUsable(c, l) && m.canDial(c) && len(m.active)+m.requests()+len(m.dials) < m.cfg.MaxPeers {
+			if m.isUsable(c, l) && m.canDial(c) && m.mayFollow(now, c.Addr) && len(m.active)+m.requests()+len(m.dials) < m.cfg.MaxPeers {
 				m.dial(c.Addr, toAnswer, out)
 				break
 			}
 		}
 	}
+}
+
+// mayFollow reports whether an address that somebody wants us to dial at once may
+// be dialled: it is in the book, so that somebody is to blame for it, and who is
+// has not sent us to dead ones.
+func (m *Membership) mayFollow(now time.Time, addr string) bool {
+	e := m.book.find(addr)
+	if e == nil {
+		return m.cfg.NoLimits
+	}
+	last := m.avoided(now)
+	return !last.isBlamed(e)
 }
 
 // canDial reports whether dialling the contact can bring a new neighbour.
@@ -530,7 +532,7 @@ func (m *Membership) expire(now time.Time, out Out) {
 		m.drop(l, ReasonSilent, out)
 		m.answer(l.tokens, ErrTimeout, out)
 		if l.Dialled != "" {
-			m.book.failed(now, l.reach(), m.cfg.Rand)
+			m.fails(now, l.reach())
 		}
 	}
 	m.adds = slices.DeleteFunc(m.adds, func(a add) bool {

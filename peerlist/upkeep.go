@@ -15,6 +15,7 @@ var betweenRounds = retry.Policy{Min: 100 * time.Millisecond, Max: 5 * time.Seco
 // for) or when enough have refused; then it waits, asks the seeds for fresh
 // contacts, and after a few rounds in vain it insists (see insistence).
 func (m *Membership) fill(now time.Time, out Out) {
+	m.hurry(now)
 	if m.leaving || len(m.active) >= m.cfg.MinPeers {
 		m.roundAt = time.Time{}
 		return
@@ -31,6 +32,14 @@ func (m *Membership) fill(now time.Time, out Out) {
 	if m.failures >= 2 || len(m.active) == 0 {
 		want = maxDials // many addresses are dead: look wide, close what is too many
 	}
+	for len(m.anchors) > 0 && underWay < want { // before anybody else, and once
+		addr := m.anchors[0]
+		m.anchors = m.anchors[1:]
+		if m.canDial(Contact{Addr: addr}) {
+			m.dial(addr, toFill, out)
+			underWay++
+		}
+	}
 	skip := func(c Contact) bool { return !m.canDial(c) }
 	if len(m.active) == 0 || m.rounds > 0 {
 		for i := range m.seeds {
@@ -42,7 +51,7 @@ func (m *Membership) fill(now time.Time, out Out) {
 		}
 	}
 	for underWay < want {
-		c, ok := m.book.pick(now, m.cfg.Rand, skip)
+		c, ok := m.book.pick(now, m.cfg.Rand, m.avoided(now), func(e *entry) bool { return skip(e.Contact) })
 		if !ok {
 			break
 		}
@@ -88,7 +97,7 @@ func (m *Membership) keepAlive(now time.Time, out Out) {
 			i--
 			out.Close(l.Link, ReasonSilent)
 			out.Down(l.Link, ReasonSilent)
-			m.book.failed(now, l.reach(), m.cfg.Rand)
+			m.book.failed(now, l.reach(), m.cfg.Rand) // it was there: nobody is to blame
 			continue
 		}
 		if l.Dialled != "" && !now.Before(l.pingAt) {
@@ -135,16 +144,16 @@ func (m *Membership) onForwardJoin(now time.Time, from *link, f *ForwardJoin, ou
 	}
 	next := m.step(from, c)
 	if f.TTL == 0 || next == nil {
-		m.book.learn(c, m.cfg.Rand)
+		m.take(now, from, c)
 		// One place stays free for those who have nobody. An address that has
 		// just failed rests: else any neighbour could have it dialled for ever.
-		if m.book.mayDial(now, c.Addr) && m.canDial(c) && len(m.active)+m.requests()+len(m.dials) < m.cfg.MaxPeers-1 {
+		if m.book.mayDial(now, c.Addr) && m.canDial(c) && m.mayFollow(now, c.Addr) && len(m.active)+m.requests()+len(m.dials) < m.cfg.MaxPeers-1 {
 			m.dial(c.Addr, toAnswer, out)
 		}
 		return
 	}
 	if f.TTL == passiveWalk {
-		m.book.learn(c, m.cfg.Rand)
+		m.take(now, from, c)
 	}
 	out.Send(next.Link, &ForwardJoin{Newcomer: c, TTL: min(f.TTL, activeWalk) - 1})
 }
@@ -217,53 +226,5 @@ func (m *Membership) onShuffle(now time.Time, from *link, s *Shuffle, out Out) {
 			return
 		}
 	}
-	m.learn(from, s.Sample)
-}
-
-// rotate swaps one link for a random one from the book, slowly, so that an
-// overlay in which everybody is content keeps mixing: two halves that were
-// healed by one bridge grow together. It begins quickly: who joins together knows
-// the same few nodes and links up with them, and ways through such clusters are
-// twice as long as through a network that is mixed.
-func (m *Membership) rotate(now time.Time, out Out) {
-	if m.rotateAt.IsZero() || now.Before(m.rotateAt) {
-		return
-	}
-	m.rotateIn = min(2*m.rotateIn, m.cfg.RotateInterval)
-	m.rotateAt = now.Add(retry.Blur(2*m.rotateIn, m.cfg.Rand))
-	if len(m.active) < m.cfg.MinPeers || m.cfg.MaxPeers == m.cfg.MinPeers || len(m.dials) > 0 {
-		return
-	}
-	if c, ok := m.book.pick(now, m.cfg.Rand, func(c Contact) bool { return !m.canDial(c) }); ok {
-		m.dial(c.Addr, toRotate, out)
-	}
-}
-
-// freeForRotation lets the neighbour go that is needed least, for the one that
-// rotation brings, if both can spare it. Links in use stay: what they carry
-// would come late.
-func (m *Membership) freeForRotation(now time.Time, out Out) {
-	if len(m.active) <= m.cfg.MinPeers {
-		return
-	}
-	victim := m.leastNeeded(now, m.cfg.MinPeers+1)
-	if victim != nil && !m.cfg.IsInUse(now, victim.Link) {
-		m.letGo(now, victim, ReasonRotate, nil, out)
-	}
-}
-
-// leastNeeded is the neighbour to let go where one must: one whose link is not
-// in use, of these the one with most neighbours, and at least so many.
-func (m *Membership) leastNeeded(now time.Time, degree int) (victim *link) {
-	used := false
-	for _, l := range m.active {
-		if l.degree < degree || now.Before(l.protected) {
-			continue
-		}
-		use := m.cfg.IsInUse(now, l.Link)
-		if victim == nil || used && !use || used == use && l.degree > victim.degree {
-			victim, used = l, use
-		}
-	}
-	return victim
+	m.learn(now, from, s.Sample)
 }

@@ -142,7 +142,7 @@ func TestRotationSwapsOneLink(t *testing.T) {
 	links := b.neighbors(1, 2, 3, 4, 5)
 	b.get(links[3], &Ping{Degree: 5})
 	b.get(links[1], &Ping{Degree: 3})
-	b.learn(b.find(links[0]), []Contact{contact(9)})
+	b.learn(b.now, b.find(links[0]), []Contact{contact(9)})
 	for range 60 {
 		b.pass(time.Second)
 		for _, l := range links {
@@ -167,11 +167,11 @@ func TestRotationSwapsOneLink(t *testing.T) {
 
 // Quickly at first, then about once a minute.
 func TestRotationSlowsDown(t *testing.T) {
-	b := newBench(t, Config{ShuffleInterval: -1})
-	l := b.neighbors(1, 2, 3, 4)[0]
+	b := newBench(t, Config{ShuffleInterval: -1, FeelerInterval: -1})
+	links := b.neighbors(1, 2, 3, 4)
 	var at []time.Duration
-	for range 600 {
-		b.learn(b.find(l), []Contact{contact(9)})
+	for i := range 600 {
+		b.learn(b.now, b.find(links[i%4]), []Contact{contact(9)}) // from one source it would be too many
 		b.pass(time.Second)
 		for c := range b.Neighbors {
 			b.Heard(b.now, c.Link)
@@ -197,7 +197,7 @@ func TestRotationSparesLinksInUse(t *testing.T) {
 		inUse[l] = true
 	}
 	rotate := func(n int) {
-		b.learn(b.find(links[0]), []Contact{contact(n)})
+		b.learn(b.now, b.find(links[0]), []Contact{contact(n)})
 		b.rotateAt = b.now
 		b.Advance(b.now, b)
 		b.reaches(n)

@@ -197,6 +197,8 @@ func (d *driver) up(l *link, rest []byte, hello *wire.Hello, wish *overlay.Dial)
 		}
 		if wish != nil {
 			c.Dialled = wish.Addr
+		} else {
+			c.From = l.addr
 		}
 		d.seenAs(now, hello.Seen)
 		d.machine.LinkUp(now, c, wish, d)

@@ -403,6 +403,16 @@ func (m *Machine) Degree() int { return m.members.Degree() }
 // BookLen is the number of addresses in the passive view.
 func (m *Machine) BookLen() int { return m.members.BookLen() }
 
+// Anchors are addresses of neighbours for Config.Membership.Anchors of the next
+// life of this node.
+func (m *Machine) Anchors() []string { return m.members.Anchors() }
+
+// RefusedContacts counts contacts that were not taken in.
+func (m *Machine) RefusedContacts() uint64 { return m.members.RefusedContacts() }
+
+// Book iterates over the addresses of the passive view.
+func (m *Machine) Book(yield func(addr string) bool) { m.members.Book(yield) }
+
 // Neighbors iterates over the active view, oldest neighbour first.
 func (m *Machine) Neighbors(yield func(peerlist.Conn) bool) { m.members.Neighbors(yield) }
 

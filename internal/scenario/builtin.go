@@ -165,6 +165,32 @@ var scenarios = []scenario{
 				"want delivered within 10s", "want lossless", "want settled within 1m", "want no-netsplit")
 		}},
 
+	{"eclipse", "an attacker's nodes flood the network, and some nodes restart among them", "sybils, groups, relay, no-limits, fraction, for, rate, senders",
+		func(s *Spec) {
+			zero(&s.Sybils, 4*s.Nodes)
+			zero(&s.Groups, 16)
+			zero(&s.Fraction, 0.02)
+			zero(&s.For, 3*time.Minute)
+			zero(&s.Rate, 10)
+		},
+		func(s Spec) string {
+			relay, limits := "", ""
+			if s.NoLimits {
+				limits = " no-limits=true"
+			}
+			if s.Relays {
+				relay = " relay"
+			}
+			victims := fmt.Sprintf("crash %g spare seeds", s.Fraction)
+			return lines("set public=true"+limits, "form", "want settled within 10s", "run 1m",
+				"talk "+s.talk(), "run 10s", "mark", "run 20s", "want last within 1s", "mark",
+				fmt.Sprintf("sybils %d %d%s", s.Sybils, s.Groups, relay),
+				fmt.Sprint("run ", s.For), "want delivered within 10s", "want lossless",
+				victims, "restart anchors", victims, "restart # without anchors", "run 1m",
+				"want whole within 10s", "mark", "run 30s", "want slower 2", "quiet", "want delivered within 10s", "want lossless",
+				"want honest", "want books", "want main 0.5")
+		}},
+
 	{"dial", "pairs of nodes dial each other at once", "rounds",
 		func(s *Spec) { zero(&s.Rounds, 10_000) },
 		func(s Spec) string { return fmt.Sprintf("dial %d", s.Rounds) }},

@@ -28,10 +28,11 @@ type run struct {
 	seeds   []string
 	hidden  float64
 	crashed []*sim.Node
-	joined  []*sim.Node // by the last join, restart or return
-	talking int         // counts talks, to end the one before
-	churned int         // counts churns
-	speaker int         // senders: the next one's place
+	joined  []*sim.Node   // by the last join, restart or return
+	usual   time.Duration // the 99th percentile of deliveries, when it was last measured
+	talking int           // counts talks, to end the one before
+	churned int           // counts churns
+	speaker int           // senders: the next one's place
 	talkers []*sim.Node
 
 	mark     *sim.Mark // the last talk
@@ -69,12 +70,12 @@ func Run(spec Spec) (*Result, error) {
 	r := &run{Spec: spec, result: &Result{Seed: spec.Seed}, stalled: make(map[*sim.Node]bool)}
 	r.net = sim.New(sim.Config{
 		Seed: spec.Seed, Latency: latency, Loss: spec.Loss, Wire: spec.Wire,
-		Overlay: overlay.Config{Membership: peerlist.Config{MinPeers: spec.MinPeers, MaxPeers: spec.MaxPeers}},
+		Overlay: overlay.Config{Membership: peerlist.Config{MinPeers: spec.MinPeers, MaxPeers: spec.MaxPeers, NoLimits: spec.NoLimits}},
 	})
 	r.ledger = sim.NewLedger(r.net)
 	r.mark = r.ledger.Mark()
 	for i := range spec.Seeds {
-		r.seeds = append(r.seeds, sim.Addr(i))
+		r.seeds = append(r.seeds, r.addr(i))
 	}
 	r.end = lasts(steps)
 	r.sample()
@@ -87,6 +88,23 @@ func Run(spec Spec) (*Result, error) {
 	r.result.Steps = r.net.Steps
 	r.result.Virtual = r.net.Now().Seconds()
 	return r.result, nil
+}
+
+// addr is the address of the i-th node.
+func (r *run) addr(i int) string {
+	if r.Public {
+		return sim.HonestAddr(i)
+	}
+	return sim.Addr(i)
+}
+
+// add makes one more node.
+func (r *run) add() *sim.Node {
+	node := r.net.Add(r.seeds...)
+	if r.Public {
+		r.net.Move(node, r.addr(node.Index))
+	}
+	return node
 }
 
 // lasts is how long the steps take that have a length.

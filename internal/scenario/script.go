@@ -20,7 +20,7 @@ type step struct {
 // verbs are what a line may begin with, each with how it is written and what it
 // does. The last line of the file is as good as any to add one.
 var verbs = []struct{ name, usage, does string }{
-	{"set", "set NAME=VALUE ...", "change the network, before form: nodes, seeds, min-peers, max-peers, payload, latency, loss, wire"},
+	{"set", "set NAME=VALUE ...", "change the network, before form: nodes, seeds, min-peers, max-peers, payload, latency, loss, wire, public (addresses), no-limits"},
 	{"hide", "hide SHARE", "before form: so many nodes, the seeds apart, can dial and cannot be dialled"},
 	{"form", "form", "start all nodes at one instant"},
 	{"run", "run DURATION", "let time pass"},
@@ -31,11 +31,12 @@ var verbs = []struct{ name, usage, does string }{
 	{"oneway", "oneway N", "of N links between neighbours, one direction carries nothing any more"},
 	{"heal", "heal", "end all cuts"},
 	{"crash", "crash SHARE|seeds [silent] [spare seeds]", "nodes end without a word; silent: without a reset"},
-	{"restart", "restart [same] [moved]", "start all that crashed; same: under their old id; moved: at another address"},
+	{"restart", "restart [same] [moved] [anchors]", "start all that crashed; same: under their old id; moved: at another address; anchors: they remember two neighbours"},
 	{"join", "join N", "start N more nodes"},
 	{"churn", "churn RATE/s | churn off", "so many nodes a second come, and so many go, half of them without a word"},
 	{"stall", "stall SHARE FROM-TO", "processors stand still, each for a time in that range"},
 	{"repeat", "repeat N ... end", "do the lines between again and again"},
+	{"sybils", "sybils N GROUPS [relay]", "so many nodes of an attacker come, with addresses in so many groups; see docs/proof.md"},
 	{"want", "want WHAT [within DURATION]", "measure, and hold it against a pass mark"},
 	{"dial", "dial ROUNDS", "pairs of nodes that dial each other at once, apart from the network"},
 	{"glomers", "glomers RATE/s DURATION [partitions]", "operations, half of them reads, and the checker of the Gossip Glomers broadcast"},
@@ -59,6 +60,9 @@ var wants = []struct{ name, does string }{
 	{"last", "within DURATION: the last delivery of the slowest event, since the last talk"},
 	{"traffic", "frames that a node sends in a second since the last talk or form, and with wire=true bytes"},
 	{"main", "SHARE: of the living nodes in the largest component, at the worst moment since the last form"},
+	{"slower", "NUMBER: the 99th percentile of deliveries since the last talk, against what it was at the last want last"},
+	{"honest", "every node has a neighbour that is no Sybil"},
+	{"books", "how many addresses in the books are Sybils'"},
 	{"coverage", "SHARE: of the pairs of a node and an event that were delivered, since the last talk"},
 }
 
@@ -178,7 +182,9 @@ func (st step) isWellFormed() bool {
 	case "crash":
 		return len(w) >= 1 && (arg(0) == "seeds" || isShare(arg(0))) && only(1, "silent", "spare", "seeds")
 	case "restart":
-		return only(0, "same", "moved")
+		return only(0, "same", "moved", "anchors")
+	case "sybils":
+		return len(w) >= 2 && isCount(arg(0)) && isCount(arg(1)) && 1 <= count(arg(1)) && count(arg(1)) <= 256 && only(2, "relay")
 	case "churn":
 		return len(w) == 1 && (arg(0) == "off" || isRate(arg(0)))
 	case "stall":
@@ -203,9 +209,9 @@ func (st step) isWellFormedWant() bool {
 		return len(w) == 1 || within
 	case "last":
 		return within
-	case "lossless", "traffic", "kept", "no-netsplit", "told-once":
+	case "lossless", "traffic", "kept", "no-netsplit", "told-once", "honest", "books":
 		return len(w) == 1
-	case "rmr", "hops", "downs":
+	case "rmr", "hops", "downs", "slower":
 		_, err := strconv.ParseFloat(w[len(w)-1], 64)
 		return len(w) == 2 && err == nil
 	case "main", "coverage":

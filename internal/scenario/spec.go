@@ -32,6 +32,9 @@ type Spec struct {
 	Latency string  // one way: "5ms", "1ms-2ms", or "world"
 	Loss    float64 // share of frames that need a retransmission
 	Wire    bool    // every frame crosses its link as bytes
+	Public  bool    // addresses are in many groups, as on the Internet; otherwise all are in a private range
+
+	NoLimits bool // peerlist.Config.NoLimits: who floods the books may
 
 	// What follows heeds the scenario; zero is what the scenario has by itself.
 	Fraction float64       // of the nodes that something happens to
@@ -43,6 +46,9 @@ type Spec struct {
 	Senders  int           // nodes that emit; 0: all in turn, at random
 	Payload  int           // bytes of an event, its name included
 	Rounds   int           // of what is done again and again
+	Sybils   int           // nodes of an attacker; see sim.Attack
+	Groups   int           // of addresses that they are spread over
+	Relays   bool          // they pass everything on; otherwise nothing
 
 	Progress func(now, of time.Duration) `json:"-"` // called now and then; may be nil
 }
@@ -90,6 +96,9 @@ func (s Spec) latency() (sim.Latency, error) {
 // maxNodes is how many addresses the simulator has.
 const maxNodes = 1_000_000
 
+// maxSybils is how many addresses there are in one group.
+const maxSybils = 65_000
+
 // Validate reports what is wrong with a Spec, as *InputErrors.
 func (s Spec) Validate() (errs []error) {
 	bad := func(field string, value any, format string, args ...any) {
@@ -134,6 +143,12 @@ func (s Spec) Validate() (errs []error) {
 	if s.Rounds < 0 {
 		bad("rounds", s.Rounds, "0 or more")
 	}
+	if s.Sybils < 0 || s.Sybils > maxSybils {
+		bad("sybils", s.Sybils, "0 to %d", maxSybils)
+	}
+	if s.Groups < 0 || s.Groups > 256 {
+		bad("groups", s.Groups, "1 to 256")
+	}
 	if s.Scenario != "" && !slices.Contains(Names(), s.Scenario) {
 		bad("scenario", s.Scenario, "%s", strings.Join(Names(), ", "))
 	}
@@ -164,11 +179,15 @@ func (s *Spec) set(name, value string) (err error) {
 		float(&s.Loss)
 	case "wire":
 		s.Wire, err = strconv.ParseBool(value)
+	case "public":
+		s.Public, err = strconv.ParseBool(value)
+	case "no-limits":
+		s.NoLimits, err = strconv.ParseBool(value)
 	default:
-		return &InputError{"setting", name, "nodes, seeds, min-peers, max-peers, payload, latency, loss, wire"}
+		return &InputError{"setting", name, "nodes, seeds, min-peers, max-peers, payload, latency, loss, wire, public, no-limits"}
 	}
 	if err != nil {
-		return &InputError{name, value, "a number (wire: true or false)"}
+		return &InputError{name, value, "a number (wire, public, no-limits: true or false)"}
 	}
 	return nil
 }

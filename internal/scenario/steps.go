@@ -43,7 +43,7 @@ func (r *run) do(steps []step) {
 			spare := strings.HasSuffix(st.text, "spare seeds")
 			r.crash(w[0], slices.Contains(w, "silent"), spare)
 		case "restart":
-			r.restart(slices.Contains(w, "same"), slices.Contains(w, "moved"))
+			r.restart(slices.Contains(w, "same"), slices.Contains(w, "moved"), slices.Contains(w, "anchors"))
 		case "join":
 			r.join(count(w[0]))
 		case "churn":
@@ -62,6 +62,8 @@ func (r *run) do(steps []step) {
 			r.dial(count(w[0]))
 		case "glomers":
 			r.glomers(rate(w[0]), duration(w[1]), len(w) > 2)
+		case "sybils":
+			r.attack(count(w[0]), count(w[1]), len(w) > 2)
 		case "want":
 			r.want(w)
 		}
@@ -71,7 +73,7 @@ func (r *run) do(steps []step) {
 // form starts all nodes at one instant.
 func (r *run) form() {
 	for i := range r.Nodes {
-		node := r.net.Add(r.seeds...)
+		node := r.add()
 		node.Hidden = i >= r.Seeds && r.net.Rand.Float64() < r.hidden
 		r.begin(node, false)
 	}
@@ -126,18 +128,22 @@ func (r *run) crash(what string, silent, spareSeeds bool) {
 		victims = living[:min(n, len(living))]
 	}
 	for _, node := range victims {
+		node.Anchors = node.Machine.Anchors() // a program that keeps them does so all the time
 		r.net.Crash(node, !silent)
 	}
 	r.crashed = append(r.crashed, victims...)
 }
 
 // restart starts all that crashed.
-func (r *run) restart(same, moved bool) {
+func (r *run) restart(same, moved, anchors bool) {
 	r.faultNow()
 	back := r.crashed
 	r.crashed = nil
 	r.joined = append(r.joined, back...)
 	for i, node := range back {
+		if !anchors {
+			node.Anchors = nil
+		}
 		if moved {
 			r.net.Move(node, fmt.Sprintf("10.200.%d.%d:%d", i>>8&255, i&255, 2+i>>16))
 		}
@@ -149,7 +155,7 @@ func (r *run) join(n int) {
 	r.faultNow()
 	r.joined = nil
 	for range n {
-		node := r.net.Add(r.seeds...)
+		node := r.add()
 		r.begin(node, false)
 		r.joined = append(r.joined, node)
 	}
@@ -170,7 +176,7 @@ func (r *run) churn(rate float64) {
 			return
 		}
 		n++
-		r.begin(r.net.Add(r.seeds...), false)
+		r.begin(r.add(), false)
 		if node := r.drawLeaver(stay); node != nil {
 			switch n % 4 {
 			case 0:

@@ -80,6 +80,12 @@ func (r *run) want(w []string) {
 		if r.Wire {
 			r.tell("bytes a node and second", float64(r.net.Sent.Bytes-r.sent.Bytes)/of, "")
 		}
+	case "slower":
+		r.slower(number(w[1]))
+	case "honest":
+		r.honest()
+	case "books":
+		r.books()
 	case "main":
 		r.least("least share in one component", 100*r.mainPart, 100*share(w[1]), "%", r.parts())
 	case "coverage":
@@ -154,7 +160,8 @@ func (r *run) slowest(mark time.Duration) {
 	r.ledger.Events(r.mark, func(_ *sim.Source, _ uint64, e *sim.Emitted) { worst = max(worst, e.Last-e.At) })
 	h := &r.ledger.Latency
 	r.tell("delivery, median", h.Quantile(0.5).Seconds(), "s")
-	r.tell("delivery, 99 %", h.Quantile(0.99).Seconds(), "s")
+	r.usual = h.Quantile(0.99)
+	r.tell("delivery, 99 %", r.usual.Seconds(), "s")
 	r.atMost("delivery, the last", worst.Seconds(), mark.Seconds(), "s", "")
 }
 

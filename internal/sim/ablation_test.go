@@ -127,7 +127,7 @@ func TestWithoutRanksWhoWasCutOffKnowsNobody(t *testing.T) {
 func TestWithoutInsistenceANewcomerStaysAlone(t *testing.T) {
 	ablate(t, bounds(4, 4), func(cfg *overlay.Config) { cfg.Membership.NoInsistence = true }, func(w *world) bool {
 		w.min = 3 // where the last two who have room are neighbours already
-		w.form(21, 1)
+		w.form(22, 1)
 		w.Run(time.Minute)
 		for _, node := range w.Living() {
 			if d := node.Machine.Degree(); d < 4 {

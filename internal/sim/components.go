@@ -22,7 +22,8 @@ func (f *finder) find(i int32) int32 {
 
 // Parts is the number of components among the living nodes, and the size of the
 // largest: nodes that reach each other over links which both ends count as
-// theirs, and which no cut keeps from carrying anything.
+// theirs, and which no cut keeps from carrying anything. Sybils hold nobody
+// together.
 func (n *Net) Parts() (parts, largest int) {
 	n.look()
 	return n.parts, n.largest
@@ -47,7 +48,7 @@ func (n *Net) look() {
 		living++
 		for _, l := range node.links {
 			h, p := l.half, l.half.peer
-			if p.node.Index <= node.Index || !h.counted || !p.counted || n.isCut(node, p.node) || n.isCut(p.node, node) {
+			if p.node.Index <= node.Index || p.node.IsSybil() || !h.counted || !p.counted || n.isCut(node, p.node) || n.isCut(p.node, node) {
 				continue
 			}
 			if a, b := f.find(int32(node.Index)), f.find(int32(p.node.Index)); a != b {

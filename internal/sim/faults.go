@@ -40,9 +40,10 @@ func (n *Net) Heal() {
 	}
 }
 
-// isCut reports whether the second node does not hear the first.
+// isCut reports whether the second node does not hear the first. Sybils are on
+// all sides.
 func (n *Net) isCut(from, to *Node) bool {
-	return n.parted && (n.sides[from.Index] != n.sides[to.Index] ||
+	return n.parted && !from.IsSybil() && !to.IsSybil() && (n.sides[from.Index] != n.sides[to.Index] ||
 		len(n.pairs) > 0 && n.pairs[[2]int{from.Index, to.Index}])
 }
 

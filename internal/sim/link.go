@@ -91,6 +91,9 @@ func (node *Node) answer(w *wish, after int64, err error) {
 			return
 		}
 		w.answered = true
+		if node.sybil != nil {
+			return // there are others
+		}
 		node.Machine.DialFailed(n.now, w.Dial, err, node)
 		n.rearm(node)
 	}})
@@ -196,7 +199,11 @@ func (h *half) arrive(e event) {
 	}
 	switch e.what {
 	case frame:
-		h.node.Machine.Handle(n.now, h.id, msg, h.node)
+		if h.node.sybil != nil {
+			h.node.sybil.handle(h, msg)
+		} else {
+			h.node.Machine.Handle(n.now, h.id, msg, h.node)
+		}
 		if g, ok := msg.(*plumtree.Gossip); ok && h.codec == nil {
 			n.reuse(g)
 		}
@@ -205,7 +212,9 @@ func (h *half) arrive(e event) {
 	case end:
 		h.hearEnd()
 	}
-	n.rearm(h.node)
+	if h.node.sybil == nil {
+		n.rearm(h.node)
+	}
 }
 
 func (h *half) decode(frame []byte) any {
@@ -237,10 +246,17 @@ func (h *half) meet(m *wire.Hello) {
 	c := peerlist.Conn{Link: h.id, Peer: ident.Origin{ID: m.ID, Epoch: m.Epoch}, Addr: m.Addr}
 	if h.wish == nil {
 		h.peer.put(h.lag, event{what: hello, msg: h.greeting()})
-		h.node.Machine.LinkUp(n.now, c, nil, h.node)
+		if h.node.sybil == nil {
+			c.From = h.peer.node.Addr
+			h.node.Machine.LinkUp(n.now, c, nil, h.node)
+		}
 		return
 	}
 	h.wish.answered = true
+	if h.node.sybil != nil {
+		h.node.sybil.meet(h)
+		return
+	}
 	c.Dialled = h.wish.Addr
 	h.node.Machine.LinkUp(n.now, c, &h.wish.Dial, h.node)
 }
@@ -284,6 +300,7 @@ func (h *half) hearEnd() {
 	n := h.node.net
 	h.ended = true
 	switch {
+	case h.node.sybil != nil:
 	case h.greeted:
 		h.node.Machine.LinkDown(n.now, h.id, peerlist.ReasonNone, ErrRefused, h.node)
 	case h.wish != nil:

@@ -23,6 +23,7 @@ type Node struct {
 	Index     int
 	Alive     bool
 	stalled   bool
+	sybil     *sybil                // drives it instead of Machine; nil for an honest node
 	Hidden    bool                  // behind a NAT: it can dial, and cannot be dialled
 	silent    bool                  // crashed without a reset
 	Ups       int                   // neighbours that came, ever
@@ -48,6 +49,7 @@ type Node struct {
 	OnDown   func(peer *Node, why peerlist.Reason)
 	OnNotice func(netsplit.Notice)
 
+	Anchors []string // for the next life
 	seeds   []string
 	ready   []ident.Link // links that events wait for
 	life    int          // counts Starts

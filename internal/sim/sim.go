@@ -162,6 +162,7 @@ func (n *Net) Restart(node *Node) {
 	cfg.Self = ident.Origin{ID: node.ID, Epoch: node.Epoch}
 	cfg.Addr = node.Addr
 	cfg.Seeds = node.seeds
+	cfg.Membership.Anchors = node.Anchors
 	cfg.Rand = rand.New(rand.NewPCG(n.Rand.Uint64(), n.Rand.Uint64()))
 	cfg.Tree.KeepBodies = !n.cfg.Wire // all nodes hold one
 	n.ids[node.ID] = node

@@ -1,0 +1,190 @@
+package sim
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/overlay"
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+	"github.com/smokesignal-go/smokesignal/netsplit"
+	"github.com/smokesignal-go/smokesignal/peerlist"
+)
+
+// Attack is somebody who runs many nodes, and wants others to have no neighbours
+// but these. His nodes know everybody's address, accept every link, say that they
+// have few neighbours, tell of nobody but each other, and ask for links with high
+// priority. They hold no machine.
+//
+// They are no part of [Net.Nodes]: what is said there of nodes is said of honest
+// ones.
+type Attack struct {
+	Sybils []*Node
+	net    *Net
+	cfg    AttackConfig
+}
+
+// AttackConfig says how an [Attack] goes.
+type AttackConfig struct {
+	Sybils int
+	Groups int           // of addresses (IPv4 /16) that they are spread over, 1 to 256
+	Gap    time.Duration // between the rounds of one Sybil; zero means 2 s. In a round it floods each link with a SHUFFLE and a FORWARDJOIN
+	Links  int           // that each Sybil wants at once and asks for, one in a round; zero means 4
+	Relays bool          // events, beacons and pulses are passed on, to all; otherwise nothing is
+}
+
+// sybil is what drives a node of an attack.
+type sybil struct {
+	*Attack
+	node *Node
+	seen map[any]bool // beacons, pulses and events that were passed on; look-ups only
+}
+
+const sybilSample = 17 // contacts in what a Sybil sends, as many as an honest node does
+
+// SybilAddr is the address of the i-th Sybil, of so many groups.
+func SybilAddr(i, groups int) string {
+	g := i % groups
+	at := i/groups + 1
+	return fmt.Sprintf("%s%d.%d.%d:1", SybilPrefix, g, at>>8&255, at&255)
+}
+
+// SybilPrefix is what addresses of Sybils begin with, and no others.
+const SybilPrefix = "130."
+
+// HonestAddr is an address for the i-th honest node where groups matter: it
+// shares its own with no Sybil, and with few others.
+func HonestAddr(i int) string {
+	const groups = 1024
+	g, at := i%groups, i/groups+1
+	return fmt.Sprintf("%d.%d.%d.%d:1", 20+g>>8, g&255, at>>8&255, at&255)
+}
+
+// Attack begins an attack on the nodes that there are.
+func (n *Net) Attack(cfg AttackConfig) *Attack {
+	if cfg.Gap == 0 {
+		cfg.Gap = 2 * time.Second
+	}
+	if cfg.Links == 0 {
+		cfg.Links = 4
+	}
+	a := &Attack{net: n, cfg: cfg}
+	for i := range cfg.Sybils {
+		node := &Node{net: n, Index: firstSybil + i, Addr: SybilAddr(i, cfg.Groups), Alive: true}
+		node.sybil = &sybil{Attack: a, node: node, seen: make(map[any]bool)}
+		binary.BigEndian.PutUint64(node.ID[:], n.Rand.Uint64())
+		binary.BigEndian.PutUint64(node.ID[8:], n.Rand.Uint64())
+		node.Epoch = uint64(n.now.UnixMilli())
+		n.addrs[node.Addr], n.ids[node.ID] = node, node
+		a.Sybils = append(a.Sybils, node)
+		n.After(time.Duration(n.Rand.Int64N(int64(cfg.Gap))), node.sybil.round)
+	}
+	return a
+}
+
+// firstSybil is the number of the first Sybil: more than nodes have.
+const firstSybil = 1 << 24
+
+// IsSybil reports whether the node belongs to an attack.
+func (node *Node) IsSybil() bool { return node.sybil != nil }
+
+// round is what a Sybil does again and again.
+func (s *sybil) round() {
+	n := s.net
+	for _, l := range s.node.links {
+		if l.half.counted {
+			l.half.send(&peerlist.Shuffle{Sample: s.sample(), TTL: 6})
+			l.half.send(&peerlist.ForwardJoin{Newcomer: s.other(), TTL: 6})
+		}
+	}
+	if len(s.node.links) < s.cfg.Links && len(n.Nodes) > 0 {
+		s.node.Dial(overlay.Dial{Addr: n.Nodes[n.Rand.IntN(len(n.Nodes))].Addr})
+	}
+	clear(s.seen) // what comes again is passed on again; nodes know duplicates
+	n.After(s.cfg.Gap, s.round)
+}
+
+func (s *sybil) other() peerlist.Contact {
+	x := s.Sybils[s.net.Rand.IntN(len(s.Sybils))]
+	return peerlist.Contact{ID: x.ID, Addr: x.Addr}
+}
+
+func (s *sybil) sample() (list []peerlist.Contact) {
+	for range min(sybilSample, len(s.Sybils)) {
+		list = append(list, s.other())
+	}
+	return list
+}
+
+// meet: a link has come up, and each end knows who the other one is.
+func (s *sybil) meet(h *half) {
+	if h.wish != nil {
+		h.send(&peerlist.Neighbor{Priority: peerlist.High})
+	}
+}
+
+func (s *sybil) handle(h *half, msg any) {
+	switch m := msg.(type) {
+	case *peerlist.Join, *peerlist.Neighbor:
+		s.gain(h)
+		h.send(&peerlist.NeighborReply{Accepted: true, Degree: 1, Sample: s.sample()})
+	case *peerlist.NeighborReply:
+		if !m.Accepted {
+			h.close()
+			return
+		}
+		s.gain(h)
+	case *peerlist.Disconnect:
+		h.close()
+	case *peerlist.Ping:
+		h.send(&peerlist.Pong{Degree: 1, Sent: m.Sent})
+	case *netsplit.Probe:
+		h.send(&netsplit.ProbeReply{Known: m.Known, Settled: m.Settled}) // all is well
+	case *netsplit.Beacon:
+		s.relay(h, *m, m)
+	case *plumtree.Pulse:
+		passed := *m
+		passed.Hops++
+		s.relay(h, *m, &passed)
+	case *plumtree.Gossip:
+		if !s.cfg.Relays || s.knows(key{m.Origin, m.Seq}) {
+			return
+		}
+		for _, l := range s.node.links {
+			if l.half != h && l.half.counted {
+				frame := s.net.gossip()
+				*frame = *m
+				frame.Round++
+				l.half.send(frame)
+			}
+		}
+	}
+}
+
+type key struct {
+	origin ident.Origin
+	seq    uint64
+}
+
+func (s *sybil) gain(h *half) {
+	h.counted = true
+	s.net.changed = true
+}
+
+func (s *sybil) knows(what any) bool {
+	known := s.seen[what]
+	s.seen[what] = true
+	return known
+}
+
+func (s *sybil) relay(from *half, what, msg any) {
+	if !s.cfg.Relays || s.knows(what) {
+		return
+	}
+	for _, l := range s.node.links {
+		if l.half != from && l.half.counted {
+			l.half.send(msg)
+		}
+	}
+}
