@@ -32,6 +32,7 @@ var variables = []variable{
 	{"SMOKE_MAX_PEERS", func(o *Options, v string) string { return setInt(&o.MaxPeers, v) }},
 	{"SMOKE_NETWORK", func(o *Options, v string) string { o.Network = v; return "" }},
 	{"SMOKE_KEY_FILE", setKey},
+	{"SMOKE_STATE_FILE", func(o *Options, v string) string { o.StateFile = v; return "" }},
 	{"SMOKE_SIGNED", func(o *Options, v string) string { o.Signed = splitList(v); return "" }},
 	{"SMOKE_SECRET", func(o *Options, v string) string { o.Secret = v; return "" }},
 	{"SMOKE_INSECURE_PLAINTEXT", func(o *Options, v string) string { return setBool(&o.InsecurePlaintext, v) }},
@@ -46,6 +47,7 @@ var variables = []variable{
 //	SMOKE_SEEDS          separated by commas or spaces
 //	SMOKE_MIN_PEERS      SMOKE_MAX_PEERS  SMOKE_NETWORK
 //	SMOKE_KEY_FILE       which `smoke key new` has made
+//	SMOKE_STATE_FILE     made if it is not there
 //	SMOKE_SIGNED         names of events, separated by commas or spaces; "*": all
 //	SMOKE_SECRET         SMOKE_INSECURE_PLAINTEXT, true or false
 //	SMOKE_PING_INTERVAL  SMOKE_PING_TIMEOUT, such as "2s" or "500ms"

@@ -50,6 +50,7 @@ type Node struct {
 	stopped  bool             // there was a life, and there is none
 	lastAddr string           // of the last listener
 	heard    []plumtree.Range // in the last life
+	anchors  []string         // likewise; nil before the first Stop
 }
 
 // CreateNode makes a node, which does nothing before [Node.Start]. Register
@@ -157,6 +158,9 @@ func (n *Node) Start() error {
 	n.driver, n.stopped, n.lastAddr = d, false, d.listener.Addr().String()
 	d.step(func(now time.Time) { d.machine.Start(now, d) })
 	d.spawn(d.accept)
+	if n.opts.StateFile != "" {
+		d.spawn(d.keepState)
+	}
 	n.log.info("listening", fields{"addr": n.lastAddr, "advertised": d.advertised, "seeds": n.opts.Seeds, "links": n.security()})
 	if n.guard == nil && n.opts.InsecurePlaintext && !n.opts.isLocal() {
 		n.log.warn("links are not encrypted: whoever reaches this port can join, read and invent events", fields{"addr": n.lastAddr})
@@ -209,6 +213,7 @@ func (n *Node) newDriver() (*driver, error) {
 		Membership: peerlist.Config{
 			MinPeers: o.MinPeers, MaxPeers: maxPeers(o),
 			PingInterval: o.PingInterval, PingTimeout: o.PingTimeout,
+			Anchors: n.loadState(),
 		},
 		Tree: n.signatures(d.self, plumtree.Config{HistoryBytes: o.History.Bytes, HistoryAge: o.History.Age, Heard: n.heard}),
 	})

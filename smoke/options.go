@@ -74,6 +74,12 @@ type Options struct {
 	// warnings and errors to stderr.
 	Logger any
 
+	// StateFile is where the node keeps the addresses of two neighbours for its next
+	// life, so that it finds back even if all seeds are gone, or somebody has filled
+	// the address books of the network meanwhile. Each node needs one of its own. ""
+	// means none; between Stop and Start of one Node they are kept all the same.
+	StateFile string
+
 	// Transport carries the links. nil means TCP.
 	Transport transport.Transport
 

@@ -116,11 +116,13 @@ func (d *driver) stop(ctx context.Context) *UndeliveredError {
 	}
 
 	var open []*link
+	var anchors []string
 	d.step(func(now time.Time) {
 		for l := range d.conns { // order does not matter: all are waited for
 			open = append(open, l)
 			left.Bytes += max(d.machine.Lag(l.id)-overlay.LastWords, 0)
 		}
+		anchors = d.machine.Anchors()
 		d.machine.Leave(now, d)
 	})
 	flushed := make(chan struct{})
@@ -156,8 +158,12 @@ func (d *driver) stop(ctx context.Context) *UndeliveredError {
 	peers := d.peers
 	d.peers = nil
 	d.mu.Unlock()
+	d.saveState(anchors)
 	d.node.mu.Lock()
 	d.node.heard = heard
+	if len(anchors) > 0 {
+		d.node.anchors = anchors
+	}
 	d.node.mu.Unlock()
 	for _, p := range peers {
 		left.await(ctx, p.events)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -412,4 +413,28 @@ func TestTwoNodesWithOneKey(t *testing.T) {
 		twin.speak(3)
 		s.eventually("ann hears the twin", func() bool { return ann.from(twin.ID()).count == 3 })
 	})
+}
+
+// All seeds are gone, and the list of them was lost too: a node with a state file
+// finds its old neighbours all the same.
+func TestANodeFindsBackByItsAnchors(t *testing.T) {
+	s := tell(t)
+	path := filepath.Join(t.TempDir(), "state")
+	ann := s.start(smoke.Options{})
+	bob := s.start(smoke.Options{Seeds: []string{ann.Addr()}, StateFile: path})
+	bob.peer(ann)
+	if err := bob.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	again := s.start(smoke.Options{StateFile: path})
+	again.peer(ann)
+	if err := again.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte("spoilt"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	lost := s.start(smoke.Options{StateFile: path, Seeds: []string{ann.Addr()}})
+	lost.wantLogged("the state of the last life can't be read", path)
+	lost.peer(ann)
 }
