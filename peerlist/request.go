@@ -88,7 +88,7 @@ func (m *Membership) Ban(now time.Time, id ident.Link, out Out) bool {
 
 // shun neither dials nor accepts a peer before then.
 func (m *Membership) shun(peer ident.ID, until time.Time) {
-	if len(m.removed) >= maxRemoved {
+	if _, known := m.removed[peer]; !known && len(m.removed) >= maxRemoved {
 		var first ident.ID
 		var at time.Time
 		for id, t := range m.removed { // order does not matter: one of them comes first

@@ -116,7 +116,7 @@ func shortWay(_ *rand.Rand, from, to int) time.Duration {
 func TestARelayThatChangesAnyByte(t *testing.T) {
 	spotted, longest := 0, 1
 	for at := 0; at < longest; at++ {
-		for _, mask := range []byte{0x01, 0x80, 0xff} {
+		for _, mask := range []byte{0x01, 0xff} {
 			f := &forger{at: at, mask: mask}
 			altered := 0
 			w := newWorld(t, sim.Config{
