@@ -126,7 +126,7 @@ func TestSecretsThatCouldBeGuessed(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
-	if NewSecret() == NewSecret() {
+	if first, second := NewSecret(), NewSecret(); first == second {
 		t.Error("two new secrets are the same")
 	}
 }
