@@ -78,11 +78,6 @@ func (c *tappedConn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-func (c *tappedConn) TryWrite(b []byte) (int, error) {
-	c.tap.note(b)
-	return c.Conn.TryWrite(b)
-}
-
 func TestWhoListensInHearsNothing(t *testing.T) {
 	const word = "the crown jewels are in the cellar"
 	for _, safe := range []bool{false, true} { // without encryption the tap hears, or it is none
