@@ -50,6 +50,7 @@ type Refused struct {
 	Addresses  uint64 // connections of addresses that opened too many
 	Frames     uint64 // links closed for bytes that were no frame
 	Floods     uint64 // links closed for too many frames
+	Contacts   uint64 // addresses that a neighbour told, of too many; since the last Start
 	Forgeries  uint64 // frames with an event that its origin has not signed; see Options.Signed
 }
 
@@ -144,6 +145,7 @@ func (n *Node) Stats() Stats {
 	if d.machine == nil {
 		return s
 	}
+	s.Refused.Contacts = d.machine.RefusedContacts()
 	s.Peers, s.Known, s.History = d.machine.Degree(), d.machine.BookLen(), d.machine.HistoryBytes()
 	for id := range d.links {
 		s.Lag = max(s.Lag, d.machine.Lag(id))

@@ -43,6 +43,10 @@ type Node struct {
 	Answers   map[uint64]error  // of Add, by token
 	Counts    map[uint64]uint64 // of Count, by token
 
+	// Withholds makes the node one that does not pass on, nor serve, the events for
+	// which it says so, and does all else as the others. May be nil.
+	Withholds func(*plumtree.Gossip) bool
+
 	// Observers, for scenarios that keep their own books.
 	OnGap    func(plumtree.Range)
 	OnUp     func(peer *Node)
@@ -126,6 +130,9 @@ func (node *Node) Ready(to ident.Link) { node.ready = append(node.ready, to) }
 
 // Push implements overlay.Out.
 func (node *Node) Push(to ident.Link, g *plumtree.Gossip) {
+	if node.Withholds != nil && node.Withholds(g) {
+		return
+	}
 	frame := node.net.gossip()
 	*frame = *g
 	node.Send(to, frame)
