@@ -223,6 +223,11 @@ func (d *driver) greet(conn net.Conn, dialled string) (l *link, rest []byte, hel
 			return nil, nil, nil, &DialError{Addr: addr, Err: explainHandshake(err)}
 		}
 		conn = safe
+		if dialled != "" { // who is not on the list is told nothing
+			if err := d.guard.Lists(safe); err != nil {
+				return nil, nil, nil, &DialError{Addr: addr, Err: fmt.Errorf("%w: %w", ErrNotAdmitted, err)}
+			}
+		}
 	}
 	l = newLink(d, conn, addr)
 	if dialled != "" {

@@ -43,6 +43,9 @@ func (d *driver) Push(to ident.Link, g *plumtree.Gossip) {
 
 // Dial implements overlay.Out.
 func (d *driver) Dial(wish overlay.Dial) {
+	if d.stopping {
+		return // nobody waits for the answer any more
+	}
 	d.spawn(func() { d.dial(wish) })
 }
 
@@ -56,6 +59,9 @@ func (d *driver) Close(id ident.Link, why peerlist.Reason) {
 
 // Resolve implements overlay.Out.
 func (d *driver) Resolve(seed string) {
+	if d.stopping {
+		return
+	}
 	d.spawn(func() { d.lookUp(seed) })
 }
 

@@ -5,7 +5,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"net"
+	"os"
 	"sync"
+	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/ident"
 )
@@ -117,7 +119,7 @@ func (w *wire) Write(b []byte) (int, error) {
 			return 0, w.err
 		}
 		w.mu.Unlock()
-		n, err := w.Conn.Write(b)
+		n, err := w.writeAll(b)
 		w.mu.Lock()
 		return n, err
 	}
@@ -145,6 +147,24 @@ func (w *wire) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// stillMoving is for how long nothing may move.
+const stillMoving = 10 * time.Second
+
+// writeAll writes, and goes on after a deadline for as long as something moves: TLS
+// would not go on after one.
+func (w *wire) writeAll(b []byte) (done int, err error) {
+	for {
+		n, err := w.Conn.Write(b[done:])
+		done += n
+		if err == nil || n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return done, err
+		}
+		if err := w.Conn.SetWriteDeadline(time.Now().Add(stillMoving)); err != nil {
+			return done, err
+		}
+	}
+}
+
 // flush writes what waits.
 func (w *wire) flush() {
 	w.mu.Lock()
@@ -153,7 +173,7 @@ func (w *wire) flush() {
 		b := w.waiting
 		w.waiting = nil
 		w.mu.Unlock()
-		_, err := w.Conn.Write(b)
+		_, err := w.writeAll(b)
 		w.mu.Lock()
 		w.err = err
 	}

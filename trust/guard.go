@@ -144,6 +144,14 @@ func (g *Guard) useOwn(own *tls.Config) error {
 	if len(own.Certificates) == 0 {
 		return errors.New("the TLS configuration has no certificate: both ends of a link show one")
 	}
+	switch {
+	case len(own.Certificates[0].Certificate) == 0:
+		return errors.New("the certificate of the TLS configuration is empty")
+	case own.GetConfigForClient != nil:
+		return errors.New("GetConfigForClient would take the place of all that makes links safe: use GetCertificate and GetClientCertificate")
+	case own.InsecureSkipVerify:
+		return errors.New("with InsecureSkipVerify anybody could pose as the node that is dialled")
+	}
 	leaf, err := x509.ParseCertificate(own.Certificates[0].Certificate[0])
 	if err != nil {
 		return fmt.Errorf("the certificate of the TLS configuration: %w", err)
@@ -250,6 +258,9 @@ func (g *Guard) Secure(ctx context.Context, raw net.Conn, addr string) (*Conn, e
 		return nil, fmt.Errorf("TLS handshake: %w", err)
 	}
 	state := c.ConnectionState()
+	if len(state.PeerCertificates) == 0 {
+		return nil, fmt.Errorf("TLS handshake: %w: there is none", ErrCertificate)
+	}
 	c.certificate = state.PeerCertificates[0]
 	c.peer = idOf(c.certificate)
 	exported, err := state.ExportKeyingMaterial(exportLabel, nil, sha256.Size)
@@ -286,14 +297,33 @@ func (g *Guard) Admit(c *Conn, claim ident.ID, proof []byte, network, addr strin
 	if g.secret != nil && !hmac.Equal(proof, prove(g.secret, c.exported, !c.dialled, c.peer, g.id)) {
 		return ErrWrongSecret
 	}
+	if err := g.Lists(c); err != nil {
+		return err
+	}
+	return g.ask(Candidate{
+		ID: c.peer, Remote: c.RemoteAddr().String(), Dialled: c.dialled,
+		Certificate: c.certificate, Network: network, Addr: addr,
+	})
+}
+
+// Lists says whether the other end is on the list of those let in: nil, or why not.
+// That is known before anything was said.
+func (g *Guard) Lists(c *Conn) error {
 	if len(g.rules.Allow) > 0 && !slices.Contains(g.rules.Allow, c.peer) {
 		return fmt.Errorf("%w: %s", ErrNotListed, c.peer)
 	}
-	if g.rules.Admit != nil {
-		return g.rules.Admit(Candidate{
-			ID: c.peer, Remote: c.RemoteAddr().String(), Dialled: c.dialled,
-			Certificate: c.certificate, Network: network, Addr: addr,
-		})
-	}
 	return nil
+}
+
+// ask asks the rule of one's own. Where it panics, nobody is let in.
+func (g *Guard) ask(c Candidate) (err error) {
+	if g.rules.Admit == nil {
+		return nil
+	}
+	defer func() {
+		if value := recover(); value != nil {
+			err = fmt.Errorf("the rule panicked: %v", value)
+		}
+	}()
+	return g.rules.Admit(c)
 }

@@ -499,3 +499,71 @@ func TestTryWriteToWhoTakesNothing(t *testing.T) {
 		t.Errorf("after the end: %d, %v", n, err)
 	}
 }
+
+// What would undo the safety of links is refused, and not overwritten in silence.
+func TestConfigurationsThatAreNotSafe(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*tls.Config){
+		"another one for each client": func(c *tls.Config) {
+			c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return &tls.Config{}, nil }
+		},
+		"no verification":      func(c *tls.Config) { c.InsecureSkipVerify = true },
+		"an empty certificate": func(c *tls.Config) { c.Certificates = []tls.Certificate{{}} },
+	} {
+		config := authority(t)(key, key.Public())
+		change(config)
+		if _, err := New(nil, config, Rules{}); err == nil {
+			t.Errorf("%s: taken", name)
+		}
+	}
+}
+
+func TestARuleThatPanicsLetsNobodyIn(t *testing.T) {
+	guard := newTestGuard(t, newTestKey(t), Rules{Admit: func(Candidate) error { panic("oh") }})
+	ann := newTestKey(t)
+	_, b, errA, errB := meet(t, newTestGuard(t, ann, Rules{}), guard)
+	if errA != nil || errB != nil {
+		t.Fatal(errA, errB)
+	}
+	if err := guard.Admit(b, ann.ID(), nil, "", ""); err == nil || !strings.Contains(err.Error(), "panicked: oh") {
+		t.Error(err)
+	}
+}
+
+// A write that is slow goes on for as long as something moves: its deadline is for
+// what does not move.
+func TestASlowWriteGoesOn(t *testing.T) {
+	rawA, rawB := pipe(t)
+	ann, bob := newTestGuard(t, newTestKey(t), Rules{}), newTestGuard(t, newTestKey(t), Rules{})
+	done := make(chan *Conn, 1)
+	go func() { // the test's; ends with the handshake
+		c, err := bob.Secure(context.Background(), rawB, "")
+		if err != nil {
+			t.Error(err)
+		}
+		done <- c
+	}()
+	a, err := ann.Secure(context.Background(), rawA, "127.0.0.1:1")
+	b := <-done
+	if err != nil || b == nil {
+		t.Fatal(err)
+	}
+	const size = 16 << 20 // more than sockets hold
+	wrote := make(chan error, 1)
+	go func() { // the test's; ends with the write
+		_, err := a.Write(make([]byte, size))
+		wrote <- err
+	}()
+	if err := a.SetWriteDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := io.CopyN(io.Discard, b, size); err != nil {
+		t.Errorf("%d of %d bytes arrive: %v", n, size, err)
+	}
+	if err := <-wrote; err != nil {
+		t.Error(err)
+	}
+}

@@ -103,8 +103,11 @@ func (o *treeOut) Gap(missing plumtree.Range)               { o.out.Gap(missing)
 
 func (o *treeOut) Refused(from ident.Link, events plumtree.Range) {
 	c := (*Machine)(o).conn(from)
-	c.refused++
-	banned := c.refused >= maxRefused
+	if len(o.strikes) >= maxStrikes {
+		clear(o.strikes)
+	}
+	o.strikes[c.Peer.ID]++
+	banned := o.strikes[c.Peer.ID] >= maxRefused
 	if banned {
 		o.ban = from
 	}

@@ -97,9 +97,10 @@ type Machine struct {
 	stale parts
 
 	// The call under way: what the adapters below write to.
-	now time.Time
-	out Out
-	ban ident.Link // who has sent too much that is not to be believed; 0: nobody
+	now     time.Time
+	out     Out
+	strikes map[ident.ID]int // frames with an event that is not to be believed, by who sent them
+	ban     ident.Link       // who has sent too much that is not to be believed; 0: nobody
 }
 
 // ref finds a conn without a look at each: a look at a few numbers in a row is
@@ -115,13 +116,15 @@ type conn struct {
 	neighbor bool
 	heard    time.Time // a frame that was not for members, which learns of it when it is due
 	said     time.Time // an event was pushed; likewise
-	refused  int       // frames with an event that is not to be believed
 }
 
 // maxRefused is how many frames a neighbour may send with an event that is not to be
 // believed. One would do, if all nodes of a network were set up alike; a few leave
 // something to read in the log of whoever was not.
 const maxRefused = 3
+
+// maxStrikes bounds the ids for which that is counted.
+const maxStrikes = 1024
 
 // verifyCost is what pace counts for an event that is verified, beside its bytes: to
 // verify one takes every node longer than to pass on so many. A guess.
@@ -162,6 +165,7 @@ func New(now time.Time, cfg Config) *Machine {
 		tree:    tree,
 		census:  census.New(cfg.Self),
 		pacer:   pace.New(cfg.Self),
+		strikes: make(map[ident.ID]int),
 
 		verifyCost: cost,
 	}

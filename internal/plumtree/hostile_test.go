@@ -260,3 +260,25 @@ func TestPullingAgainAndAgainIsSlowedDown(t *testing.T) {
 		t.Errorf("another one gets %d bytes", n)
 	}
 }
+
+// Whoever announces origins that are none does not have those forgotten that were
+// heard: their events would be heard again.
+func TestAnnouncedOriginsForgetNobody(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1, 2)
+	a := origin(1)
+	b.gossip(1, a, 1, 2, 3)
+	b.pass(10 * time.Minute) // its events have left the history
+	for n := range uint64(2*maxStreams) / maxRanges {
+		list := make([]Range, maxRanges)
+		for i := range list {
+			o := a
+			binary.BigEndian.PutUint64(o.ID[2:], n*maxRanges+uint64(i)+1)
+			list[i] = Range{o, 1, 2}
+		}
+		b.Handle(b.now, 2, &IHave{Ranges: list}, b)
+	}
+	b.forget()
+	b.gossip(1, a, 1, 2, 3)
+	b.wantDelivered(a, 1, 2, 3)
+}

@@ -204,8 +204,18 @@ func (t *Tree) stream(now time.Time, o ident.Origin) *stream {
 }
 
 // forgetStream lets go of the origin that was silent longest among the oldest
-// ones, and never of our own.
+// ones, and never of our own; but first of one that nobody has heard of but by
+// announcements, among the latest ones: else who announces origins that are none would
+// have the others forgotten, and heard again.
 func (t *Tree) forgetStream() {
+	for i := len(t.order) - 1; i >= max(1, len(t.order)-64); i-- {
+		if s := t.order[i]; s.next == 1 && len(s.held) == 0 {
+			t.complete(s)
+			t.streams.remove(s)
+			t.order = append(t.order[:i], t.order[i+1:]...)
+			return
+		}
+	}
 	victim := 1
 	for i := 1; i < min(len(t.order), 64); i++ {
 		if t.order[i].heard < t.order[victim].heard {
