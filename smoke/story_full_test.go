@@ -65,14 +65,7 @@ func (a *actor) shout(ctx context.Context, words int) {
 func TestANeighbourThatIsSlowForGoodHoldsNobodyUp(t *testing.T) {
 	s := tell(t)
 	ann := s.start(smoke.Options{})
-	deaf := visit(t, ann.Addr())
-	deaf.befriend()
-	ballast := make([]byte, 1<<20-64)
-	for range 12 { // more than the sockets of both ends hold
-		if err := ann.Broadcast().Emit("ballast", ballast); err != nil {
-			t.Fatal(err)
-		}
-	}
+	ann.burden()
 	ann.wantLogged("a neighbour is slow", "bytes")
 
 	// What it did not take is told at the end, and why.
@@ -80,5 +73,19 @@ func TestANeighbourThatIsSlowForGoodHoldsNobodyUp(t *testing.T) {
 	left, ok := errors.AsType[*smoke.UndeliveredError](err)
 	if !ok || left.Bytes < 1<<20 || !errors.Is(err, smoke.ErrBusy) && !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("stop: %v", err)
+	}
+}
+
+// burden gives the node a neighbour that takes nothing in, and has it emit more than
+// the sockets of both ends hold.
+func (a *actor) burden() {
+	a.story.Helper()
+	deaf := visit(a.story, a.Addr())
+	deaf.befriend()
+	ballast := make([]byte, 1<<20-64)
+	for range 12 {
+		if err := a.Broadcast().Emit("ballast", ballast); err != nil {
+			a.story.Fatal(err)
+		}
 	}
 }

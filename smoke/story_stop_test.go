@@ -185,14 +185,7 @@ func TestStopUnderLoad(t *testing.T) {
 func TestShutdownTellsWhatWasNotSent(t *testing.T) {
 	s := tell(t)
 	ann := s.start(smoke.Options{})
-	deaf := visit(t, ann.Addr())
-	deaf.befriend()
-	ballast := make([]byte, 1<<20-64)
-	for range 12 { // more than the sockets of both ends hold
-		if err := ann.Broadcast().Emit("ballast", ballast); err != nil {
-			t.Fatal(err)
-		}
-	}
+	ann.burden()
 	expired, cancel := context.WithCancel(t.Context())
 	cancel()
 	err := ann.Shutdown(expired)
