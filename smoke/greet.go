@@ -186,6 +186,7 @@ func (d *driver) up(l *link, rest []byte, hello *wire.Hello, wish *overlay.Dial)
 		l.id = d.lastLink
 		d.links[l.id] = l
 		d.conns[l] = struct{}{}
+		l.verify = d.node.newVerifier()
 		c := peerlist.Conn{
 			Link:  l.id,
 			Peer:  ident.Origin{ID: hello.ID, Epoch: hello.Epoch},

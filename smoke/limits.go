@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
@@ -39,7 +40,23 @@ const (
 	// with one seed, its neighbours get some thousands in a second.
 	controlPerSecond = 2000
 	controlAtOnce    = 20_000
+	// A range in one counts for an eighth of a frame, and so does a MISS: it answers a
+	// range that we have asked for.
+	controlParts = 8
 )
+
+// burden is what a frame counts that is no event, in parts of a frame.
+func burden(m any) int {
+	switch m := m.(type) {
+	case *plumtree.IHave:
+		return controlParts + len(m.Ranges)
+	case *plumtree.Graft:
+		return controlParts + len(m.Ranges)
+	case *plumtree.Miss:
+		return 1
+	}
+	return controlParts
+}
 
 // Refused counts what a node has refused, since CreateNode.
 type Refused struct {

@@ -43,8 +43,8 @@ func (n *Node) signature(name string) []byte {
 
 // signatures has the tree of one life sign and verify.
 func (n *Node) signatures(self ident.Origin, tree plumtree.Config) plumtree.Config {
-	network := signed.New(n.opts.Network) // the tree's, so it is used under driver.mu
 	if n.key != nil && !n.signs.isEmpty() {
+		network := signed.New(n.opts.Network) // used under driver.mu
 		tree.Sign = func(seq uint64, body []byte) bool {
 			if !signed.Is(body) {
 				return false
@@ -54,14 +54,23 @@ func (n *Node) signatures(self ident.Origin, tree plumtree.Config) plumtree.Conf
 		}
 	}
 	tree.VerifyAll = !n.signs.isEmpty()
-	tree.Verify = func(o ident.Origin, seq uint64, body []byte) bool {
+	tree.Verify = n.newVerifier()
+	return tree
+}
+
+// verifier reports whether an event is to be believed: see [plumtree.Config.Verify].
+// One goroutine at a time may call it.
+type verifier func(o ident.Origin, seq uint64, body []byte) bool
+
+func (n *Node) newVerifier() verifier {
+	network := signed.New(n.opts.Network)
+	return func(o ident.Origin, seq uint64, body []byte) bool {
 		if signed.Is(body) {
 			return network.Verify(o, seq, body)
 		}
 		name, _, err := wire.SplitBody(body)
 		return err == nil && !n.signs.has(name)
 	}
-	return tree
 }
 
 func (o Options) validateSigned(p *problems) {

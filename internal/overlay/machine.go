@@ -214,6 +214,11 @@ func (m *Machine) Handle(now time.Time, id ident.Link, msg any, out Out) {
 	}
 }
 
+// WantsVerdict is that of the tree: see [plumtree.Tree.WantsVerdict].
+func (m *Machine) WantsVerdict(id ident.Link, g *plumtree.Gossip) bool {
+	return m.tree.WantsVerdict(id, g)
+}
+
 // LinkUp takes a link on which greetings were exchanged. d is the wish that it
 // answers; nil for a link that was accepted.
 func (m *Machine) LinkUp(now time.Time, c peerlist.Conn, d *Dial, out Out) {

@@ -83,6 +83,17 @@ const (
 	maxStreams = 16384
 	// maxRanges is how many ranges go into one frame.
 	maxRanges = 128
+	// maxServe bounds the ranges that a neighbour may ask for at once.
+	maxServe = 2 * maxTold
+	// maxHearsay bounds the origins that are looked for on the word of one neighbour:
+	// as many as it is told of in the beginning. All together have four times that.
+	maxHearsay = maxTold
+	// A neighbour's word that the events of an origin are gone, which nothing else
+	// speaks for, is taken so many times at once, as often as it is told of origins in
+	// the beginning, and so many times more in a second: each has all the other
+	// neighbours asked. A guess.
+	maxVouched       = maxTold
+	vouchesPerSecond = 16
 	// maxKnown is how many announcements of a neighbour are remembered.
 	maxKnown = 32
 	// graftRetry is the wait for a pull to bring something before another

@@ -17,7 +17,7 @@ func BenchmarkMemoryOfOrigins(b *testing.B) {
 	for _, origins := range []int{1, 100, 10_000} {
 		b.Run(fmt.Sprintf("origins=%d", origins), func(b *testing.B) {
 			for b.Loop() {
-				before := heap()
+				before := heapInUse()
 				tree := NewTree(birth, Config{Self: origin(0), Rand: rand.New(rand.NewPCG(1, 1))})
 				tree.LinkUp(birth, 1, discard{})
 				for n := range origins {
@@ -25,10 +25,10 @@ func BenchmarkMemoryOfOrigins(b *testing.B) {
 					binary.BigEndian.PutUint64(o.ID[:], uint64(n+1))
 					tree.Handle(birth, 1, large(o, 1, 128), discard{})
 				}
-				full := heap()
+				full := heapInUse()
 				tree.Advance(birth.Add(time.Hour), discard{})
 				tree.history.log, tree.history.relayed, tree.history.events = nil, nil, nil
-				empty := heap()
+				empty := heapInUse()
 				b.ReportMetric(float64(full-before)/float64(origins), "B/origin-with-an-event")
 				b.ReportMetric(float64(empty-before)/float64(origins), "B/origin")
 				runtime.KeepAlive(tree)
@@ -37,7 +37,7 @@ func BenchmarkMemoryOfOrigins(b *testing.B) {
 	}
 }
 
-func heap() int64 {
+func heapInUse() int64 {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)

@@ -20,7 +20,21 @@ type Gossip struct {
 	Age    time.Duration // since the first was emitted, as far as the hops could tell
 	Body   []byte        // Count bodies, packed; opaque to relays
 	Signed bool          // some of the bodies carry a signature; see Config.Verify
+
+	// Verdict is what the driver has found by Config.Verify already. It is nothing that
+	// the sender says.
+	Verdict Verdict
 }
+
+// Verdict is whether all events of a Gossip are to be believed.
+type Verdict uint8
+
+// What a verdict can be.
+const (
+	Open Verdict = iota
+	Believed
+	Forged
+)
 
 // MaxRun is how many events one Gossip may carry.
 const MaxRun = 4096

@@ -184,9 +184,10 @@ func (t *Tree) onGossip(now time.Time, l *link, g *Gossip, out Out) {
 		out.Refused(l.id, Range{g.Origin, g.Seq, g.end()})
 		return
 	}
-	if s == nil {
+	if s == nil || !s.isHeard {
 		s = t.stream(now, g.Origin)
 	}
+	t.takeBack(now, s, g)
 	end := g.end()
 	if g.Seq >= s.end() { // nearly always
 		t.take(now, l, s, g, g.Seq, end, out)
@@ -260,11 +261,11 @@ func (t *Tree) deliver(now time.Time, s *stream, out Out) {
 		}
 		s.next = e.end()
 		s.early -= e.cost()
-		s.delivered = true
+		s.delivered, s.skipped = true, 0
 		t.Stats.Delivered += uint64(e.Count)
 		out.Deliver(e)
 	}
-	s.progress(now, t.cfg)
+	t.progress(now, s)
 	if s.next >= s.high {
 		t.complete(s)
 	}

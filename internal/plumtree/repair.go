@@ -1,6 +1,7 @@
 package plumtree
 
 import (
+	"container/heap"
 	"slices"
 	"time"
 
@@ -17,23 +18,32 @@ func (t *Tree) onIHave(now time.Time, l *link, m *IHave, out Out) {
 		if !l.eager {
 			l.hears(r)
 		}
-		s := t.stream(now, r.Origin)
+		s := t.streams.find(r.Origin)
+		isNew := s == nil
+		if isNew {
+			if s = t.hearsay(now, l, r.Origin); s == nil {
+				continue // it claims too much
+			}
+		}
 		s.high = max(s.high, r.To)
 		if m.Sync {
 			r.From = s.next // whatever is before what it holds, it may have had
 		}
 		if !s.misses(r.From, r.To) {
+			if isNew {
+				t.complete(s)
+			}
 			continue
 		}
-		fresh := s.repair == nil
+		fresh := isNew || s.repair == nil
 		t.miss(now, s, l.id)
-		s.mayAsk(l.id) // if it said before that it has nothing, now it has
+		s.claims(l.id)
 		switch {
 		case m.Sync && s.asked == 0:
-			s.askAt = now
+			t.askFrom(s, now)
 			t.pull(now, s, out)
 		case fresh:
-			s.askAt = now.Add(t.wait(now))
+			t.askFrom(s, now.Add(t.wait(now)))
 		}
 	}
 }
@@ -50,21 +60,46 @@ func (t *Tree) miss(now time.Time, s *stream, holder ident.Link) {
 		askAt:    now.Add(t.wait(now) / 4), // it may be on its way on another link
 		giveUpAt: now.Add(t.cfg.OrderWait),
 	}
-	t.repairs = append(t.repairs, s)
+	heap.Push(&t.repairs, s)
 }
 
-// mayAsk lets a neighbour be asked that was asked before.
-func (s *stream) mayAsk(id ident.Link) {
+// claims notes that a neighbour has announced events that are missing. It may be
+// asked, whatever it said before.
+func (s *stream) claims(id ident.Link) {
 	same := func(x ident.Link) bool { return x == id }
 	s.tried = slices.DeleteFunc(s.tried, same)
 	s.denied = slices.DeleteFunc(s.denied, same)
 	s.older = slices.DeleteFunc(s.older, func(o older) bool { return o.by == id })
+	if !slices.ContainsFunc(s.claimants, same) {
+		s.claimants = append(s.claimants, id)
+	}
+}
+
+// renounces takes a claim back.
+func (s *stream) renounces(id ident.Link) {
+	s.claimants = slices.DeleteFunc(s.claimants, func(x ident.Link) bool { return x == id })
+}
+
+// exists reports whether more than announcements speak for what is missing: a later
+// event of that origin, or a neighbour that had the missing ones once.
+func (s *stream) exists() bool { return s.next < s.shown || s.next < s.evicted }
+
+// mayHave reports whether a neighbour can be asked. What exists, all can; who has
+// what was merely announced says so itself. Where the origin has been heard before,
+// the others are asked after those who said so, in case these are stalled.
+func (s *stream) mayHave(id ident.Link) bool {
+	return s.isHeard || s.exists() || slices.Contains(s.claimants, id)
 }
 
 func (t *Tree) complete(s *stream) {
-	if s.repair != nil {
-		s.repair = nil
-		t.repairs = slices.DeleteFunc(t.repairs, func(x *stream) bool { return x == s })
+	if s.repair == nil {
+		return
+	}
+	t.dropSponsor(s)
+	heap.Remove(&t.repairs, s.place)
+	s.repair = nil
+	if !s.isHeard {
+		t.streams.remove(s) // nothing came of it
 	}
 }
 
@@ -83,7 +118,10 @@ func (t *Tree) pull(now time.Time, s *stream, out Out) {
 	switch late := now.Sub(s.giveUpAt); {
 	case len(t.links) == 0: // the next neighbour may have them
 		s.giveUpAt = now.Add(t.cfg.OrderWait)
-		s.askAt = s.giveUpAt
+		t.askFrom(s, s.giveUpAt)
+		return
+	case len(s.claimants) == 0 && !s.exists(): // who announced them is gone, or was wrong
+		t.giveUp(now, s, out)
 		return
 	case t.cfg.NoWait && s.firstHeld() > 0:
 		t.giveUp(now, s, out)
@@ -100,18 +138,48 @@ func (t *Tree) pull(now time.Time, s *stream, out Out) {
 	}
 	l := t.chooseHolder(s)
 	// Each round of all neighbours takes twice as long as the one before.
-	s.askAt = now.Add(graftRetry << min(s.rounds, 4))
-	if s.giveUpAt.After(now) && s.giveUpAt.Before(s.askAt) {
-		s.askAt = s.giveUpAt
+	again := now.Add(graftRetry << min(s.rounds, 4))
+	if s.giveUpAt.After(now) && s.giveUpAt.Before(again) {
+		again = s.giveUpAt
 	}
+	t.askFrom(s, again)
 	if l == nil {
 		return
 	}
 	s.asked = l.id
 	t.late.asks(missing, s.since)
-	t.Stats.Grafts++
-	out.Send(l.id, &Graft{Ranges: missing, Eager: true, MaxAge: t.maxAge(now, s)})
-	t.makeEager(l, out)
+	t.inquire(l.id, missing, t.maxAge(now, s))
+}
+
+// inquire adds to what a neighbour is asked for. What is missing of many origins at
+// once goes into few frames.
+func (t *Tree) inquire(of ident.Link, missing []Range, maxAge time.Duration) {
+	for i := len(t.inquiries) - 1; i >= 0; i-- {
+		if q := &t.inquiries[i]; q.of == of && q.MaxAge == maxAge && len(q.Ranges)+len(missing) <= maxRanges {
+			q.Ranges = append(q.Ranges, missing...)
+			return
+		}
+	}
+	t.inquiries = append(t.inquiries, inquiry{of, &Graft{Ranges: missing, Eager: true, MaxAge: maxAge}})
+}
+
+// inquiry is what a neighbour will be asked for at the end of this call.
+type inquiry struct {
+	of ident.Link
+	*Graft
+}
+
+// sendInquiries asks. Whoever is asked pushes from now on, and so do we.
+func (t *Tree) sendInquiries(out Out) {
+	for _, q := range t.inquiries {
+		if l := t.link(q.of); l != nil {
+			t.Stats.Grafts++
+			out.Send(q.of, q.Graft)
+			t.makeEager(l, out)
+		}
+	}
+	clear(t.inquiries)
+	t.inquiries = t.inquiries[:0]
 }
 
 // maxAge is how old events may be that we ask for. Of an origin that is new to
@@ -135,31 +203,47 @@ func (t *Tree) IsShort(now time.Time) bool {
 	})
 }
 
-// isOwed reports whether some neighbour has not said yet that it has nothing.
+// isOwed reports whether some neighbour that may have what is missing has not said
+// yet that it has nothing.
 func (t *Tree) isOwed(s *stream) bool {
-	return slices.ContainsFunc(t.links, func(l link) bool { return !slices.Contains(s.denied, l.id) })
+	return slices.ContainsFunc(t.links, func(l link) bool { return s.mayHave(l.id) && !slices.Contains(s.denied, l.id) })
 }
 
-// chooseHolder is whom to ask next: who last showed that it has later events,
-// then every other neighbour in turn.
+// chooseHolder is whom to ask next: who last showed that it has these events or later
+// ones, then who has announced them, then every other neighbour that may have them. Who has
+// said that it does not is asked again in the next round only where a later event shows
+// that there are some: it may have learnt meanwhile that they are gone.
 func (t *Tree) chooseHolder(s *stream) *link {
-	if l := t.link(s.holder); l != nil && !slices.Contains(s.tried, l.id) {
+	l := t.untried(s)
+	if l == nil && len(s.tried) > 0 {
+		s.tried = s.tried[:0] // the next round
+		s.rounds++
+		l = t.untried(s)
+	}
+	if l != nil {
 		s.tried = append(s.tried, l.id)
+	}
+	return l
+}
+
+func (t *Tree) untried(s *stream) *link {
+	may := func(id ident.Link) bool {
+		return s.mayHave(id) && !slices.Contains(s.tried, id) && (s.next < s.shown || !slices.Contains(s.denied, id))
+	}
+	if l := t.link(s.holder); l != nil && may(l.id) {
 		return l
 	}
-	for i := range t.links {
-		if l := &t.links[i]; !slices.Contains(s.tried, l.id) {
-			s.tried = append(s.tried, l.id)
+	for _, id := range s.claimants {
+		if l := t.link(id); l != nil && may(id) {
 			return l
 		}
 	}
-	s.tried = append(s.tried[:0], s.holder) // the next round
-	s.rounds++
-	return t.link(s.holder)
-}
-
-func (t *Tree) hasUntried(s *stream) bool {
-	return slices.ContainsFunc(t.links, func(l link) bool { return !slices.Contains(s.tried, l.id) })
+	for i := range t.links {
+		if l := &t.links[i]; may(l.id) {
+			return l
+		}
+	}
+	return nil
 }
 
 // giveUp goes on without the first run of missing events, and says so: if later
@@ -183,102 +267,36 @@ func (t *Tree) giveUp(now time.Time, s *stream, out Out) {
 
 // skip moves past events that will not come.
 func (t *Tree) skip(now time.Time, s *stream, to uint64, out Out) {
+	t.remember(s)
 	if s.firstHeld() == 0 {
 		t.tellSkipped(now, s)
+		if s.skipped == 0 {
+			s.skipped = s.next
+		}
 	}
 	s.next = to
 	s.high = max(s.high, to)
 	s.tried = s.tried[:0]
 	t.deliver(now, s, out)
 	if s.repair != nil {
-		s.askAt = now
+		t.askFrom(s, now)
 	}
 }
 
-// onGraft serves what the peer misses, and pushes to it from now on.
-func (t *Tree) onGraft(now time.Time, l *link, g *Graft, out Out) {
-	if g.Eager {
-		t.makeEager(l, out)
-		t.keep(l)
+// takeBack goes back to an event that comes after all, though it was given up. Only
+// what neighbours said spoke for the numbers that were skipped: no event with a higher
+// one was ever delivered. So one who lies about how far an origin has come makes
+// OnGap be called, and silences nobody.
+func (t *Tree) takeBack(now time.Time, s *stream, g *Gossip) {
+	if s.skipped == 0 || g.Seq < s.skipped || g.Seq >= s.next || now.Add(-g.Age).Before(t.started) {
+		return // or it was emitted before this node was there, and none of its business
 	}
-	if g.Parent {
-		t.adopt(l, out)
+	s.next = g.Seq
+	if s.repair == nil {
+		s.high = s.end()
+	} else {
+		s.evicted = 0
 	}
-	if len(g.Ranges) > 0 {
-		t.disturb(now)
-	}
-	bornAfter := now.Add(-max(g.MaxAge, 0))
-	for _, r := range g.Ranges {
-		if r.To > r.From && len(l.serve) < 2*maxRanges {
-			l.serve = append(l.serve, request{r, bornAfter})
-		}
-	}
-	if t.allow(now, l); l.isServed() {
-		t.ready(l, out)
-	}
-}
-
-// serve answers pulls, with about room bytes; it returns how many of these were
-// not needed.
-func (t *Tree) serve(now time.Time, l *link, room int, out Out) int {
-	t.allow(now, l)
-	for len(l.serve) > 0 && room > 0 && l.allowed > 0 {
-		r := &l.serve[0]
-		for r.From < r.To && room > 0 && l.allowed > 0 {
-			e, miss := t.find(now, *r)
-			if miss != nil {
-				out.Send(l.id, miss)
-				r.From = miss.Range.To
-				room -= serveCost
-				l.allowed -= serveCost
-				continue
-			}
-			to := min(r.To, e.end())
-			t.push(now, l, e, r.From, to, out)
-			r.From = to
-			room -= len(e.Body) + serveCost
-			l.allowed -= len(e.Body) + serveCost
-		}
-		if r.From >= r.To {
-			l.serve = l.serve[1:]
-		}
-	}
-	return max(room, 0)
-}
-
-// find is the first event of a request, or why a run of them does not come. The
-// run may go beyond the request, to say at once how far it is in vain.
-func (t *Tree) find(now time.Time, r request) (*Event, *Miss) {
-	s := t.streams.find(r.Origin)
-	if s == nil {
-		return nil, &Miss{Range: r.Range}
-	}
-	e := s.at(r.From)
-	since := t.moment(r.bornAfter.Add(-bornSlack))
-	if e != nil && e.born >= since {
-		return e, nil
-	}
-	miss := &Miss{Range: Range{r.Origin, r.From, r.From + 1}}
-	to := &miss.Range.To
-	switch {
-	case e != nil:
-		youngest := e.born
-		*to = e.end()
-		for x := s.at(*to); x != nil && x.born < since; x = s.at(*to) {
-			youngest = max(youngest, x.born)
-			*to = x.end()
-		}
-		miss.Why, miss.Age = Gone, time.Duration(t.moment(now)-youngest)
-	case r.From >= s.next:
-		_, *to = s.unknown(r.From, r.To)
-	default:
-		miss.Why, miss.Age = Gone, min(time.Duration(t.moment(now)-s.forgot), maxAge)
-		*to = s.next
-		if i := s.search(r.From); i < len(s.held) {
-			*to = min(*to, s.held[i].Seq)
-		}
-	}
-	return nil, miss
 }
 
 // onMiss takes the news that some events do not come from this neighbour.
@@ -307,63 +325,28 @@ func (t *Tree) onMiss(now time.Time, l *link, m *Miss, out Out) {
 	}
 	// Another neighbour may have them. When all were asked in vain, the wait
 	// for order ends it.
-	if m.Why == Gone {
+	if m.Why == Gone && (s.exists() || l.mayVouch(now)) {
 		s.evicted = max(s.evicted, min(m.Range.To, s.high))
 	}
+	s.renounces(l.id)
 	if !slices.Contains(s.denied, l.id) {
 		s.denied = append(s.denied, l.id)
 	}
-	s.asked, s.askAt = 0, now.Add(graftRetry/10)
-	if !t.hasUntried(s) {
+	s.asked = 0
+	again := now.Add(graftRetry / 10)
+	switch {
+	case len(s.claimants) == 0 && !s.exists(): // not even who announced it has it
+		t.giveUp(now, s, out)
+		return
+	case t.untried(s) == nil:
 		if s.firstHeld() == 0 && s.evicted <= s.next && !t.isOwed(s) {
-			// It was announced, and not even who announced it has it.
 			t.giveUp(now, s, out)
 			return
 		}
-		s.askAt = now.Add(graftRetry)
+		again = now.Add(graftRetry)
 	}
+	t.askFrom(s, again)
 	t.pull(now, s, out)
-}
-
-// A peer may pull so many histories at once, and one more in so long a time. Who
-// has been away needs one. Without a bound, a few bytes that ask for all of it again
-// and again would keep a node sending.
-const (
-	allowedAtOnce = 2
-	allowedIn     = 8 * time.Second
-)
-
-// allow brings up to date what a peer may pull.
-func (t *Tree) allow(now time.Time, l *link) {
-	most := allowedAtOnce * t.cfg.HistoryBytes
-	if l.allowedAt.IsZero() {
-		l.allowed = most
-	} else {
-		more := float64(t.cfg.HistoryBytes) * now.Sub(l.allowedAt).Seconds() / allowedIn.Seconds()
-		l.allowed = min(l.allowed+int(min(more, float64(most))), most)
-	}
-	l.allowedAt = now
-	if len(l.serve) > 0 && l.allowed <= 0 && t.serveAt.IsZero() {
-		t.serveAt = now.Add(allowedIn / 64)
-	}
-}
-
-// isServed reports whether what a peer has asked for can be pushed now.
-func (l *link) isServed() bool { return len(l.serve) > 0 && l.allowed > 0 }
-
-// serveAgain goes on with those who had pulled too much.
-func (t *Tree) serveAgain(now time.Time, out Out) {
-	if t.serveAt.IsZero() || now.Before(t.serveAt) {
-		return
-	}
-	t.serveAt = time.Time{}
-	for i := range t.links {
-		if l := &t.links[i]; len(l.serve) > 0 {
-			if t.allow(now, l); l.allowed > 0 {
-				t.ready(l, out)
-			}
-		}
-	}
 }
 
 // forgets notes that an event born at that time is not held (any more).

@@ -24,8 +24,10 @@ type stream struct {
 	early  int       // what the history counts for those from next on
 	heard  moment    // last new event
 
+	isHeard   bool   // it is in Tree.order: an event of it came, or is known to be gone
 	delivered bool   // some event was: what follows was emitted while we were alive
 	forgot    moment // no event below next that is not held was born later
+	skipped   uint64 // from here to next was skipped, and nothing was delivered since; see takeBack; or 0
 
 	*repair // while events in [next, high) are missing
 }
@@ -41,17 +43,20 @@ func (t *Tree) moment(at time.Time) moment { return moment(at.Sub(t.started)) }
 // repair is how the missing events of a stream are looked for. Most streams miss
 // nothing most of the time, so it is apart from them.
 type repair struct {
-	holder   ident.Link   // who announced or had later events
-	asked    ident.Link   // whom we asked last; 0: nobody
-	tried    []ident.Link // in this round
-	denied   []ident.Link // who answered, since the last progress, that they have nothing
-	rounds   int          // of asking all neighbours, since the last progress
-	since    time.Time    // the last progress, or when the first was missed
-	askAt    time.Time    // when to ask (again)
-	giveUpAt time.Time
-	evicted  uint64  // below this number, some neighbour had the events once
-	shown    uint64  // one past the highest number of an event that came
-	older    []older // see onOlder; since the last progress
+	holder    ident.Link   // who announced or had later events, last
+	claimants []ident.Link // who announced what is missing
+	asked     ident.Link   // whom we asked last; 0: nobody
+	tried     []ident.Link // in this round
+	denied    []ident.Link // who answered, since the last progress, that they have nothing
+	rounds    int          // of asking all neighbours, since the last progress
+	since     time.Time    // the last progress, or when the first was missed
+	askAt     time.Time    // when to ask (again); see Tree.askFrom
+	place     int          // in Tree.repairs
+	giveUpAt  time.Time
+	evicted   uint64     // below this number, some neighbour had the events once
+	shown     uint64     // one past the highest number of an event that came
+	older     []older    // see onOlder; since the last progress
+	sponsor   ident.Link // who brought up an origin that is not heard; see Tree.hearsay
 }
 
 // search is the index of the first held run that ends behind seq.
@@ -179,12 +184,12 @@ func (s *stream) firstHeld() uint64 {
 }
 
 // progress puts giving up off.
-func (s *stream) progress(now time.Time, cfg Config) {
+func (t *Tree) progress(now time.Time, s *stream) {
 	if s.repair != nil {
 		s.tried, s.denied, s.older, s.rounds = s.tried[:0], s.denied[:0], s.older[:0], 0
 		s.since = now
-		s.giveUpAt = now.Add(cfg.OrderWait)
-		s.askAt = now.Add(graftRetry)
+		s.giveUpAt = now.Add(t.cfg.OrderWait)
+		t.askFrom(s, now.Add(graftRetry))
 	}
 }
 
@@ -192,30 +197,34 @@ func (s *stream) progress(now time.Time, cfg Config) {
 // taken to have begun with event 1; whoever is asked for what came before we
 // were alive says so.
 func (t *Tree) stream(now time.Time, o ident.Origin) *stream {
-	if s := t.streams.find(o); s != nil {
-		return s
+	s := t.streams.find(o)
+	if s == nil {
+		s = t.begin(now, o)
 	}
-	if len(t.order) >= maxStreams {
-		t.forgetStream()
-	}
-	s := t.streams.add(stream{origin: o, next: 1, high: 1, heard: t.moment(now), forgot: longAgo})
-	t.order = append(t.order, s)
+	t.remember(s)
 	return s
 }
 
-// forgetStream lets go of the origin that was silent longest among the oldest
-// ones, and never of our own; but first of one that nobody has heard of but by
-// announcements, among the latest ones: else who announces origins that are none would
-// have the others forgotten, and heard again.
-func (t *Tree) forgetStream() {
-	for i := len(t.order) - 1; i >= max(1, len(t.order)-64); i-- {
-		if s := t.order[i]; s.next == 1 && len(s.held) == 0 {
-			t.complete(s)
-			t.streams.remove(s)
-			t.order = append(t.order[:i], t.order[i+1:]...)
-			return
-		}
+func (t *Tree) begin(now time.Time, o ident.Origin) *stream {
+	return t.streams.add(stream{origin: o, next: 1, high: 1, heard: t.moment(now), forgot: longAgo})
+}
+
+// remember takes an origin among those that are remembered.
+func (t *Tree) remember(s *stream) {
+	if s.isHeard {
+		return
 	}
+	t.dropSponsor(s)
+	if len(t.order) >= maxStreams {
+		t.forgetStream()
+	}
+	s.isHeard = true
+	t.order = append(t.order, s)
+}
+
+// forgetStream lets go of the origin that was silent longest among the oldest
+// ones, and never of our own.
+func (t *Tree) forgetStream() {
 	victim := 1
 	for i := 1; i < min(len(t.order), 64); i++ {
 		if t.order[i].heard < t.order[victim].heard {

@@ -85,7 +85,9 @@ type Tree struct {
 	announceAt time.Time // next announcements on lazy links; zero: none pending
 	calm       uint8     // how many announcements there were since events were missed, here or next door; at most maxCalm
 	serveAt    time.Time // when those are served again who had pulled too much; zero: there are none
-	repairs    []*stream // streams with events missing
+	repairs    agenda    // streams with events missing
+	inquiries  []inquiry // see inquire
+	hearsays   int       // streams that nothing but announcements speaks for
 	skipped    []*stream // whose last events are given up; the neighbours are told next time
 	late       lateness
 	pulse      pulse
@@ -110,7 +112,10 @@ type link struct {
 }
 
 type dealings struct {
-	serve     []request        // pulls of the peer that are not served yet
+	serve     []request // pulls of the peer that are not served yet
+	sponsored int       // origins that nobody has heard, and that it brought up
+	vouched   float64   // how often its word was taken that events are gone, lately; see mayVouch
+	vouchedAt time.Time
 	allowed   int              // bytes that it may pull, as of …
 	allowedAt time.Time        // zero: it has pulled nothing yet
 	known     []Range          // the latest that the peer announced: no need to tell it
@@ -223,12 +228,17 @@ func (t *Tree) LinkDown(now time.Time, id ident.Link, out Out) {
 	if gone.id == t.pulse.parent || gone.eager && gone.role == stray && t.pulse.parent == 0 && t.pulse.root != t.cfg.Self {
 		t.loseParent(out)
 	}
-	for _, s := range t.repairs {
+	for _, s := range slices.Clone(t.repairs) { // the order changes
+		s.renounces(id)
 		if s.asked == id {
-			s.asked, s.askAt = 0, now
+			s.asked = 0
+			t.askFrom(s, now)
 		}
 		if s.holder == id {
 			s.holder = 0
+		}
+		if s.sponsor == id {
+			t.dropSponsor(s)
 		}
 	}
 }
@@ -257,6 +267,7 @@ func (t *Tree) Handle(now time.Time, id ident.Link, msg Message, out Out) {
 	case *Miss:
 		t.onMiss(now, l, msg, out)
 	}
+	t.sendInquiries(out)
 }
 
 // Advance does what is due.
@@ -268,9 +279,10 @@ func (t *Tree) Advance(now time.Time, out Out) {
 	}
 	t.serveAgain(now, out)
 	t.advancePulse(now, out)
-	for _, s := range slices.Clone(t.repairs) {
+	for _, s := range t.repairs.due(now) {
 		t.pull(now, s, out)
 	}
+	t.sendInquiries(out)
 	t.expireHistory(now)
 }
 
@@ -286,8 +298,8 @@ func (t *Tree) Deadline() (at time.Time, ok bool) {
 	sooner(t.pulse.settleAt)
 	sooner(t.pulse.nextAt)
 	sooner(t.pulse.waitTo)
-	for _, s := range t.repairs {
-		sooner(s.askAt)
+	if len(t.repairs) > 0 {
+		sooner(t.repairs[0].askAt)
 	}
 	if oldest := t.history.oldest(); oldest != nil {
 		sooner(t.started.Add(time.Duration(oldest.born) + t.cfg.HistoryAge + time.Second))

@@ -15,8 +15,8 @@ import (
 //
 // s is the stream of the origin, nil if nothing is known of it.
 func (t *Tree) believes(s *stream, g *Gossip) bool {
-	if t.cfg.Verify == nil {
-		return true
+	if t.cfg.Verify == nil || g.Verdict != Open {
+		return g.Verdict != Forged
 	}
 	rest := g.Body
 	for seq := g.Seq; seq < g.end(); seq++ {
@@ -30,6 +30,30 @@ func (t *Tree) believes(s *stream, g *Gossip) bool {
 		}
 	}
 	return true
+}
+
+// WantsVerdict reports whether a Gossip has events that are new here and have to be
+// verified. That takes longer than all else, so an owner who has other things to do
+// meanwhile may find out by itself, with [Judge], and put the verdict into the Gossip.
+func (t *Tree) WantsVerdict(id ident.Link, g *Gossip) bool {
+	if t.cfg.Verify == nil || !g.Signed && !t.cfg.VerifyAll || t.link(id) == nil || g.Origin == t.cfg.Self {
+		return false
+	}
+	s := t.streams.find(g.Origin)
+	return s == nil || s.misses(g.Seq, g.end())
+}
+
+// Judge gives the verdict on a Gossip.
+func Judge(g *Gossip, verify func(o ident.Origin, seq uint64, body []byte) bool) Verdict {
+	rest := g.Body
+	for seq := g.Seq; seq < g.end(); seq++ {
+		body, next, ok := packed.Next(rest)
+		if !ok || !verify(g.Origin, seq, body) {
+			return Forged
+		}
+		rest = next
+	}
+	return Believed
 }
 
 // provenTo is how far a stream may be skipped, for want of events that nobody has:
@@ -73,14 +97,17 @@ func (t *Tree) onOlder(now time.Time, l *link, s *stream, r Range, out Out) {
 	if !slices.Contains(s.denied, l.id) {
 		s.denied = append(s.denied, l.id)
 	}
-	s.asked, s.askAt = 0, now
-	if !t.hasUntried(s) {
+	s.renounces(l.id)
+	s.asked = 0
+	again := now
+	if t.untried(s) == nil {
 		if s.firstHeld() == 0 && s.evicted <= s.next && !t.isOwed(s) {
 			t.giveUp(now, s, out) // no event shows that there is anything
 			return
 		}
-		s.askAt = now.Add(graftRetry)
+		again = now.Add(graftRetry)
 	}
+	t.askFrom(s, again)
 	t.pull(now, s, out)
 }
 
@@ -99,7 +126,8 @@ func (t *Tree) passOver(now time.Time, s *stream, out Out) bool {
 			s.denied = append(s.denied, o.by)
 		}
 		if s.asked == o.by {
-			s.asked, s.askAt = 0, now // the next one
+			s.asked = 0
+			t.askFrom(s, now) // the next one
 		}
 	}
 	if t.isOwed(s) || !slices.ContainsFunc(s.older, func(o older) bool { return o.to >= end }) {

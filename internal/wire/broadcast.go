@@ -125,7 +125,7 @@ func (d *Decoder) readGossip(r *reader) {
 	g.Seq = r.seq("seq", 1)
 	g.Round = max(r.byte("round"), 1)
 	g.Age = r.age("age")
-	g.Count, g.Body, g.Signed = 0, nil, false
+	g.Count, g.Body, g.Signed, g.Verdict = 0, nil, false, plumtree.Open
 	if r.fault.err != nil {
 		return
 	}

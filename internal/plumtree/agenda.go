@@ -1,0 +1,52 @@
+package plumtree
+
+import (
+	"container/heap"
+	"time"
+)
+
+// agenda is the streams with events missing, by when they are to be asked for: a heap,
+// since there may be thousands, and every step looks for the first.
+type agenda []*stream
+
+// askFrom sets when a stream's missing events are to be asked for.
+func (t *Tree) askFrom(s *stream, at time.Time) {
+	s.askAt = at
+	heap.Fix(&t.repairs, s.place)
+}
+
+// due are the streams whose time has come.
+func (a agenda) due(now time.Time) (list []*stream) {
+	var walk func(i int)
+	walk = func(i int) {
+		if i < len(a) && !now.Before(a[i].askAt) {
+			list = append(list, a[i])
+			walk(2*i + 1)
+			walk(2*i + 2)
+		}
+	}
+	walk(0)
+	return list
+}
+
+// Len implements heap.Interface, as do the next ones.
+func (a agenda) Len() int           { return len(a) }
+func (a agenda) Less(i, j int) bool { return a[i].askAt.Before(a[j].askAt) }
+
+func (a agenda) Swap(i, j int) {
+	a[i], a[j] = a[j], a[i]
+	a[i].place, a[j].place = i, j
+}
+
+func (a *agenda) Push(s any) {
+	s.(*stream).place = len(*a)
+	*a = append(*a, s.(*stream))
+}
+
+func (a *agenda) Pop() any {
+	last := len(*a) - 1
+	s := (*a)[last]
+	(*a)[last] = nil
+	*a = (*a)[:last]
+	return s
+}

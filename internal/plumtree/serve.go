@@ -1,0 +1,132 @@
+package plumtree
+
+import (
+	"time"
+)
+
+// onGraft serves what the peer misses, and pushes to it from now on.
+func (t *Tree) onGraft(now time.Time, l *link, g *Graft, out Out) {
+	if g.Eager {
+		t.makeEager(l, out)
+		t.keep(l)
+	}
+	if g.Parent {
+		t.adopt(l, out)
+	}
+	if len(g.Ranges) > 0 {
+		t.disturb(now)
+	}
+	bornAfter := now.Add(-max(g.MaxAge, 0))
+	for _, r := range g.Ranges {
+		if r.To > r.From && len(l.serve) < maxServe {
+			l.serve = append(l.serve, request{r, bornAfter})
+		}
+	}
+	if t.allow(now, l); l.isServed() {
+		t.ready(l, out)
+	}
+}
+
+// serve answers pulls, with about room bytes; it returns how many of these were
+// not needed.
+func (t *Tree) serve(now time.Time, l *link, room int, out Out) int {
+	t.allow(now, l)
+	for len(l.serve) > 0 && room > 0 && l.allowed > 0 {
+		r := &l.serve[0]
+		for r.From < r.To && room > 0 && l.allowed > 0 {
+			e, miss := t.find(now, *r)
+			if miss != nil {
+				out.Send(l.id, miss)
+				r.From = miss.Range.To
+				room -= serveCost
+				l.allowed -= serveCost
+				continue
+			}
+			to := min(r.To, e.end())
+			t.push(now, l, e, r.From, to, out)
+			r.From = to
+			room -= len(e.Body) + serveCost
+			l.allowed -= len(e.Body) + serveCost
+		}
+		if r.From >= r.To {
+			l.serve = l.serve[1:]
+		}
+	}
+	return max(room, 0)
+}
+
+// find is the first event of a request, or why a run of them does not come. The
+// run may go beyond the request, to say at once how far it is in vain.
+func (t *Tree) find(now time.Time, r request) (*Event, *Miss) {
+	s := t.streams.find(r.Origin)
+	if s == nil {
+		return nil, &Miss{Range: r.Range}
+	}
+	e := s.at(r.From)
+	since := t.moment(r.bornAfter.Add(-bornSlack))
+	if e != nil && e.born >= since {
+		return e, nil
+	}
+	miss := &Miss{Range: Range{r.Origin, r.From, r.From + 1}}
+	to := &miss.Range.To
+	switch {
+	case e != nil:
+		youngest := e.born
+		*to = e.end()
+		for x := s.at(*to); x != nil && x.born < since; x = s.at(*to) {
+			youngest = max(youngest, x.born)
+			*to = x.end()
+		}
+		miss.Why, miss.Age = Gone, time.Duration(t.moment(now)-youngest)
+	case r.From >= s.next:
+		_, *to = s.unknown(r.From, r.To)
+	default:
+		miss.Why, miss.Age = Gone, min(time.Duration(t.moment(now)-s.forgot), maxAge)
+		*to = s.next
+		if i := s.search(r.From); i < len(s.held) {
+			*to = min(*to, s.held[i].Seq)
+		}
+	}
+	return nil, miss
+}
+
+// A peer may pull so many histories at once, and one more in so long a time. Who
+// has been away needs one. Without a bound, a few bytes that ask for all of it again
+// and again would keep a node sending.
+const (
+	allowedAtOnce = 2
+	allowedIn     = 8 * time.Second
+)
+
+// allow brings up to date what a peer may pull.
+func (t *Tree) allow(now time.Time, l *link) {
+	most := allowedAtOnce * t.cfg.HistoryBytes
+	if l.allowedAt.IsZero() {
+		l.allowed = most
+	} else {
+		more := float64(t.cfg.HistoryBytes) * now.Sub(l.allowedAt).Seconds() / allowedIn.Seconds()
+		l.allowed = min(l.allowed+int(min(more, float64(most))), most)
+	}
+	l.allowedAt = now
+	if len(l.serve) > 0 && l.allowed <= 0 && t.serveAt.IsZero() {
+		t.serveAt = now.Add(allowedIn / 64)
+	}
+}
+
+// isServed reports whether what a peer has asked for can be pushed now.
+func (l *link) isServed() bool { return len(l.serve) > 0 && l.allowed > 0 }
+
+// serveAgain goes on with those who had pulled too much.
+func (t *Tree) serveAgain(now time.Time, out Out) {
+	if t.serveAt.IsZero() || now.Before(t.serveAt) {
+		return
+	}
+	t.serveAt = time.Time{}
+	for i := range t.links {
+		if l := &t.links[i]; len(l.serve) > 0 {
+			if t.allow(now, l); l.allowed > 0 {
+				t.ready(l, out)
+			}
+		}
+	}
+}
