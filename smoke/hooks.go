@@ -103,7 +103,9 @@ func (n *Node) OnNetsplit(fn func(Netsplit)) (off func()) { return n.hooks.netsp
 func (n *Node) OnHeal(fn func(Heal)) (off func()) { return n.hooks.heal.on(fn) }
 
 // OnGap registers a hook for events that will not be delivered. It runs where
-// they would have been, before the later ones of that origin.
+// they would have been, before the later ones of that origin. Those that were the
+// last ones of their origin may come after all, when they were given up on the word
+// of a neighbour and somebody else turns out to have them.
 func (n *Node) OnGap(fn func(Gap)) (off func()) { return n.hooks.gap.on(fn) }
 
 // OnSeedLost registers a hook for seeds that fall silent.
