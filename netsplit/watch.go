@@ -183,6 +183,16 @@ func (w *Watch) CalledSeed() { w.isSeed = true }
 // IsBeaconing reports whether this node floods beacons.
 func (w *Watch) IsBeaconing() bool { return w.beaconing }
 
+// SeedsLost is how many seeds do not answer, as the program was told.
+func (w *Watch) SeedsLost() (n int) {
+	for _, t := range w.targets {
+		if t.seed && t.lost {
+			n++
+		}
+	}
+	return n
+}
+
 // Component is the lowest beacon that this node hears, which names its
 // component; zero if it hears none.
 func (w *Watch) Component() ident.ID {

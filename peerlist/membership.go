@@ -286,6 +286,18 @@ func (m *Membership) Neighbors(yield func(Conn) bool) {
 	}
 }
 
+// RTT is the round trip on a link, as it was last measured: by the end that dialled,
+// and zero at the other one.
+func (m *Membership) RTT(id ident.Link) time.Duration {
+	if l := m.find(id); l != nil {
+		return l.rtt
+	}
+	return 0
+}
+
+// Self is how others know this node.
+func (m *Membership) Self() Contact { return m.cfg.Self }
+
 // Degree is the number of neighbours.
 func (m *Membership) Degree() int { return len(m.active) }
 

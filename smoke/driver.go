@@ -53,6 +53,7 @@ type driver struct {
 	batch     []emitter.Run            // deliveries of this step
 	postponed []func()                 // see afterwards
 	calls     map[uint64]chan<- result // Add and Count under way
+	surveys   map[uint64]*survey       // those of calls that are surveys
 	lastCall  uint64
 
 	timer *time.Timer
@@ -166,6 +167,7 @@ func (d *driver) call(ctx context.Context, begin func(now time.Time, token uint6
 	case <-ctx.Done():
 		d.mu.Lock()
 		delete(d.calls, token)
+		delete(d.surveys, token)
 		d.mu.Unlock()
 		return result{}, ctx.Err()
 	case <-d.ctx.Done():
@@ -176,6 +178,7 @@ func (d *driver) call(ctx context.Context, begin func(now time.Time, token uint6
 func (d *driver) answer(token uint64, r result) {
 	if c, ok := d.calls[token]; ok {
 		delete(d.calls, token)
+		delete(d.surveys, token)
 		c <- r
 	}
 }

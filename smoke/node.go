@@ -184,6 +184,7 @@ func (n *Node) newDriver() (*driver, error) {
 		links:     make(map[ident.Link]*link),
 		conns:     make(map[*link]struct{}),
 		calls:     make(map[uint64]chan<- result),
+		surveys:   make(map[uint64]*survey),
 	}
 	history := max(o.History.Bytes, 1<<20) // without one, some events are kept
 	d.verifies = !n.signs.isEmpty()
@@ -206,10 +207,11 @@ func (n *Node) newDriver() (*driver, error) {
 	d.timer.Stop()
 	seed := [2]uint64{randv2.Uint64(), randv2.Uint64()}
 	d.machine = overlay.New(time.Now(), overlay.Config{
-		Self:  d.self,
-		Addr:  d.advertised,
-		Seeds: canonical(o.Seeds),
-		Rand:  randv2.New(randv2.NewPCG(seed[0], seed[1])),
+		Self:     d.self,
+		Addr:     d.advertised,
+		Seeds:    canonical(o.Seeds),
+		Describe: d.describe,
+		Rand:     randv2.New(randv2.NewPCG(seed[0], seed[1])),
 		Membership: peerlist.Config{
 			MinPeers: o.MinPeers, MaxPeers: maxPeers(o),
 			PingInterval: o.PingInterval, PingTimeout: o.PingTimeout,

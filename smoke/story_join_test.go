@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -281,6 +282,56 @@ func TestAnyNodeCountsThemAll(t *testing.T) {
 			return n == 20 && err == nil
 		})
 	})
+}
+
+// Any node can ask all of them how they are, and hears of each link from both its ends.
+func TestAnyNodeAsksAllHowTheyAre(t *testing.T) {
+	s := tell(t)
+	seed := s.start(smoke.Options{})
+	cast := append(s.startAtOnce(19, smoke.Options{Seeds: []string{seed.Addr()}}), seed)
+	s.wantOverlay(cast, 3)
+	cast[0].speak(5)
+	s.wantHeard(cast, cast[:1])
+	each(cast, func(a *actor) {
+		s.eventually("all of them tell", func() bool {
+			infos := make(map[smoke.ID]smoke.NodeInfo)
+			twice := false
+			n, err := a.Survey(t.Context(), func(i smoke.NodeInfo) {
+				_, known := infos[i.ID]
+				twice = twice || known
+				infos[i.ID] = i
+			})
+			if err != nil && !errors.Is(err, smoke.ErrIncomplete) || twice {
+				t.Errorf("survey: %v, somebody told twice: %v", err, twice)
+			}
+			if n != len(cast) || len(infos) != len(cast) || err != nil {
+				return false
+			}
+			for _, x := range cast {
+				i := infos[x.ID()]
+				if i.Addr != x.Addr() || i.Degree != len(i.Links) || i.MinPeers != 3 || i.MaxPeers != 5 || i.Delivered+i.Emitted != 5 {
+					t.Errorf("of itself, %v tells %+v", x.ID(), i)
+				}
+				for _, l := range i.Links {
+					if !slices.ContainsFunc(infos[l.Peer].Links, func(b smoke.LinkInfo) bool { return b.Peer == i.ID && b.Dialled != l.Dialled }) {
+						return false // it is new, or has just ended
+					}
+				}
+			}
+			return true
+		})
+	})
+	own := seed.Info()
+	if own.ID != seed.ID() || own.Delivered != 5 || own.Uptime <= 0 || len(own.Links) == 0 {
+		t.Errorf("the seed's own: %+v", own)
+	}
+	seed.Stop()
+	if _, err := seed.Survey(t.Context(), func(smoke.NodeInfo) {}); !errors.Is(err, smoke.ErrStopped) {
+		t.Errorf("after its end: %v", err)
+	}
+	if own := seed.Info(); own.ID != seed.ID() || own.Degree != 0 {
+		t.Errorf("after its end: %+v", own)
+	}
 }
 
 // A hundred nodes know one seed, and all that each of them says reaches the 99

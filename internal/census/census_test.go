@@ -20,6 +20,7 @@ type world struct {
 	nodes []*node
 	ends  [][2]int // by link - 1
 	queue []frame
+	watch func(frame) // sees what is delivered; may be nil
 }
 
 type frame struct {
@@ -36,15 +37,17 @@ type node struct {
 	dead     bool // takes no frame in
 	counted  map[uint64]uint64
 	complete map[uint64]bool
+	told     map[uint64][]Digest
 }
 
 func newWorld(t *testing.T, n int, seed uint64) *world {
 	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 1)), now: birth}
 	for i := range n {
 		w.nodes = append(w.nodes, &node{
-			Census: New(ident.Origin{ID: ident.ID{byte(i >> 8), byte(i)}, Epoch: 7}), w: w, index: i,
-			counted: map[uint64]uint64{}, complete: map[uint64]bool{},
+			w: w, index: i, counted: map[uint64]uint64{}, complete: map[uint64]bool{}, told: map[uint64][]Digest{},
 		})
+		self := ident.Origin{ID: ident.ID{byte(i >> 8), byte(i)}, Epoch: 7}
+		w.nodes[i].Census = New(self, func() Digest { return Digest{Node: self, Known: uint64(i)} })
 	}
 	return w
 }
@@ -66,6 +69,13 @@ func (n *node) Send(l ident.Link, m Message) {
 	n.w.queue = append(n.w.queue, frame{to, l, m})
 }
 
+func (n *node) Told(token uint64, digests []Digest) {
+	if _, over := n.counted[token]; over {
+		n.w.t.Fatalf("count %d of node %d is over, and somebody tells", token, n.index)
+	}
+	n.told[token] = append(n.told[token], digests...)
+}
+
 func (n *node) Counted(token, nodes uint64, complete bool) {
 	if _, twice := n.counted[token]; twice {
 		n.w.t.Fatalf("count %d of node %d ends twice", token, n.index)
@@ -82,6 +92,9 @@ func (w *world) settle() {
 		at = slices.IndexFunc(w.queue, func(x frame) bool { return x.link == f.link && x.to == f.to })
 		f = w.queue[at]
 		w.queue = slices.Delete(w.queue, at, at+1)
+		if w.watch != nil {
+			w.watch(f)
+		}
 		if n := w.nodes[f.to]; !n.dead {
 			n.Handle(w.now, f.link, f.msg, n)
 		}
@@ -154,6 +167,11 @@ func TestCountIsExact(t *testing.T) {
 					w.settle()
 					w.want(from, token, uint64(n), true)
 				}
+				// Each tells of itself, once.
+				w.nodes[0].Survey(w.now, 8, w.nodes[0])
+				w.settle()
+				w.want(0, 8, uint64(n), true)
+				w.wantTold(0, 8, n)
 				// Everybody at once.
 				for i := range w.nodes {
 					w.start(i, 9)
@@ -274,5 +292,121 @@ func TestLiesAndStrangers(t *testing.T) {
 	n.Handle(w.now, l, &CountReply{Query: n.last, Origin: n.self, Nodes: 7}, n) // once more
 	if len(n.counted) != 1 {
 		t.Error("a count ended twice")
+	}
+}
+
+// wantTold checks that n nodes have told of themselves, each once.
+func (w *world) wantTold(node int, token uint64, n int) {
+	w.t.Helper()
+	told := w.nodes[node].told[token]
+	who := make(map[ident.Origin]uint64)
+	for _, d := range told {
+		who[d.Node] = d.Known
+	}
+	if len(told) != n || len(who) != n {
+		w.t.Fatalf("node %d was told %d digests, of %d nodes; want %d", node, len(told), len(who), n)
+	}
+	for i, x := range w.nodes {
+		if known, ok := who[ident.Origin{ID: x.self, Epoch: 7}]; ok && known != uint64(i) {
+			w.t.Fatalf("node %d is said to be %d", i, known)
+		}
+	}
+}
+
+// Who answers is seen at once, though somebody never does.
+func TestASurveyDoesNotWaitForTheDead(t *testing.T) {
+	w := newWorld(t, 4, 1) // 0 - 1 - 2, and 3 behind 1, dead
+	w.link(0, 1)
+	w.link(1, 2)
+	w.link(1, 3)
+	w.nodes[3].dead = true
+	w.nodes[0].Survey(w.now, 1, w.nodes[0])
+	w.settle()
+	w.pass(2 * gather)
+	w.wantTold(0, 1, 3)
+	if len(w.nodes[0].counted) > 0 {
+		t.Error("it is over already")
+	}
+	w.pass(surveyIn)
+	w.want(0, 1, 3, false)
+}
+
+// Digests of many nodes go in few frames, of few digests each.
+func TestDigestsGoTogether(t *testing.T) {
+	const n = 200
+	w := newWorld(t, n, 1)
+	w.link(0, 1)
+	for i := 2; i < n; i++ {
+		w.link(1, i) // a star behind node 1
+	}
+	tells := 0
+	w.watch = func(f frame) {
+		if m, ok := f.msg.(*Tell); ok && f.to == 0 {
+			tells++
+			if len(m.Digests) == 0 || len(m.Digests) > MaxDigests {
+				t.Errorf("a frame of %d digests", len(m.Digests))
+			}
+		}
+	}
+	w.nodes[0].Survey(w.now, 1, w.nodes[0])
+	w.settle()
+	w.wantTold(0, 1, n)
+	if tells > n/MaxDigests+1 {
+		t.Errorf("%d frames", tells)
+	}
+}
+
+// Digests that nobody has asked for, or more of them than that, go nowhere.
+func TestUnwantedDigestsGoNowhere(t *testing.T) {
+	w := newWorld(t, 3, 1)
+	first, last := w.link(0, 1), w.link(1, 2)
+	w.nodes[2].dead = true
+	middle := w.nodes[1]
+	middle.Handle(w.now, last, &Tell{Query: 1, Origin: ident.ID{9}, Digests: make([]Digest, 16)}, middle)
+	middle.Handle(w.now, first, &Count{Query: 5, Origin: ident.ID{9}, Digests: 40, Wait: answerIn}, middle)
+	w.queue = nil
+	middle.Handle(w.now, first, &Tell{Query: 5, Origin: ident.ID{9}, Digests: make([]Digest, 16)}, middle) // from who asked
+	for range 100 {
+		middle.Handle(w.now, last, &Tell{Query: 5, Origin: ident.ID{9}, Digests: make([]Digest, 16)}, middle)
+	}
+	middle.Handle(w.now, last, &CountReply{Query: 5, Origin: ident.ID{9}, Nodes: 1}, middle)
+	told := 0
+	for _, f := range w.queue {
+		if m, ok := f.msg.(*Tell); ok {
+			told += len(m.Digests)
+		}
+	}
+	if told != 40 {
+		t.Errorf("%d digests went on; want 40", told)
+	}
+}
+
+// Each question is flooded, so a neighbour gets so many of them.
+func TestWhoAsksTooOftenIsTurnedAway(t *testing.T) {
+	for _, digests := range []uint64{0, 1} {
+		w := newWorld(t, 3, 1)
+		first := w.link(0, 1)
+		w.link(1, 2)
+		asked := 0
+		w.watch = func(f frame) {
+			if _, ok := f.msg.(*Count); ok && f.to == 2 {
+				asked++
+			}
+		}
+		const seconds = 10
+		for n := range uint64(1000 * seconds) {
+			w.nodes[1].Handle(w.now, first, &Count{Query: n, Origin: ident.ID{9}, Digests: digests}, w.nodes[1])
+			w.settle()
+			if n%10 == 9 {
+				w.pass(10 * time.Millisecond)
+			}
+		}
+		most := countsAtOnce + seconds*countsPerSecond
+		if digests > 0 {
+			most /= surveyCost
+		}
+		if asked > most || asked < most*9/10 {
+			t.Errorf("with %d digests: %d questions went on; want %d", digests, asked, most)
+		}
 	}
 }

@@ -15,6 +15,16 @@ type Count struct {
 	Query  uint64        // the asker's number for this count
 	Origin ident.ID      // the node that asks
 	Wait   time.Duration // how long the sender waits for the answer
+	// Digests is how many of them the asker wants at most; 0: only the number of nodes.
+	Digests uint64
+}
+
+// Tell carries the digests of the sender and of who is behind it, to the neighbour
+// that a Count with Digests came from. It comes before the CountReply.
+type Tell struct {
+	Query   uint64
+	Origin  ident.ID
+	Digests []Digest
 }
 
 // CountReply answers a Count, to the neighbour that it came from.
@@ -27,3 +37,4 @@ type CountReply struct {
 
 func (*Count) census()      {}
 func (*CountReply) census() {}
+func (*Tell) census()       {}

@@ -103,7 +103,7 @@ var houseTable = []row{
 		pkg: "smoke", floor: 4,
 		may: []string{
 			"internal/ident", "internal/packed", "internal/signed", "peerlist", "netsplit", "internal/plumtree",
-			"internal/overlay", "internal/wire", "internal/emitter", "internal/pace",
+			"internal/overlay", "internal/wire", "internal/emitter", "internal/pace", "internal/census",
 			"transport", "transport/tcp", "discovery", "discovery/dns", "trust",
 			msgpack, logrus, backoff, rate,
 		},

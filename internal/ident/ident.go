@@ -52,6 +52,35 @@ func Parse(text string) (ID, error) {
 // String gives the ID as 32 hexadecimal digits.
 func (id ID) String() string { return hex.EncodeToString(id[:]) }
 
+// MarshalText implements encoding.TextMarshaler: it gives what String does, or, for
+// the zero ID, nothing.
+func (id ID) MarshalText() ([]byte, error) {
+	if id.IsZero() {
+		return []byte{}, nil
+	}
+	return []byte(id.String()), nil
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (id *ID) UnmarshalText(text []byte) (err error) {
+	if *id = (ID{}); len(text) > 0 {
+		*id, err = Parse(string(text))
+	}
+	return err
+}
+
+// MarshalBinary implements encoding.BinaryMarshaler: it gives the bytes.
+func (id ID) MarshalBinary() ([]byte, error) { return id[:], nil }
+
+// UnmarshalBinary implements encoding.BinaryUnmarshaler.
+func (id *ID) UnmarshalBinary(b []byte) error {
+	if len(b) != Size {
+		return fmt.Errorf("node id: want %d bytes, got %d", Size, len(b))
+	}
+	copy(id[:], b)
+	return nil
+}
+
 // Short gives the first 8 hexadecimal digits, enough for a log line.
 func (id ID) Short() string { return hex.EncodeToString(id[:4]) }
 

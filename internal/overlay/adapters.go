@@ -120,3 +120,5 @@ func (o *censusOut) Send(to ident.Link, msg census.Message) { o.out.Send(to, msg
 func (o *censusOut) Counted(token, nodes uint64, complete bool) {
 	o.out.Counted(token, nodes, complete)
 }
+
+func (o *censusOut) Told(token uint64, digests []census.Digest) { o.out.Told(token, digests) }

@@ -3,6 +3,7 @@ package overlay
 import (
 	"errors"
 	"fmt"
+	"github.com/smokesignal-go/smokesignal/internal/census"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -30,18 +31,18 @@ func addr(n int) string { return fmt.Sprintf("10.0.0.%d:1", n) }
 type bench struct {
 	t *testing.T
 	*Machine
-	now     time.Time
-	last    ident.Link
-	open    map[ident.Link]bool // links that came up and did not end
-	up      map[ident.Link]bool // neighbours
-	dials   []Dial
-	sent    []sent
-	heard   map[ident.Origin]uint64
-	seeds   []string
-	told    []netsplit.Notice
-	added   int
-	counts  int
-	refused int
+	now           time.Time
+	last          ident.Link
+	open          map[ident.Link]bool // links that came up and did not end
+	up            map[ident.Link]bool // neighbours
+	dials         []Dial
+	sent          []sent
+	heard         map[ident.Origin]uint64
+	seeds         []string
+	told          []netsplit.Notice
+	added         int
+	counts, tells int
+	refused       int
 }
 
 type sent struct {
@@ -109,6 +110,7 @@ func (b *bench) Gap(plumtree.Range)                          {}
 func (b *bench) Refused(peerlist.Conn, plumtree.Range, bool) { b.refused++ }
 func (b *bench) Notify(n netsplit.Notice)                    { b.told = append(b.told, n) }
 func (b *bench) Added(uint64, error)                         { b.added++ }
+func (b *bench) Told(uint64, []census.Digest)                { b.tells++ }
 func (b *bench) Counted(uint64, uint64, bool)                { b.counts++ }
 
 func (b *bench) get(l ident.Link, m any) { b.Handle(b.now, l, m, b) }

@@ -70,6 +70,7 @@ func FuzzMachine(f *testing.F) {
 				b.Fill(b.now, link, rng.IntN(4000), b)
 			case 13:
 				b.Count(b.now, calls, b)
+				b.Survey(b.now, calls+1<<32, b)
 			default:
 				b.get(link, message(rng))
 			}
@@ -151,8 +152,11 @@ func message(rng *rand.Rand) any {
 	case 18:
 		return &plumtree.Miss{Range: plumtree.Range{Origin: origin(), From: number(), To: number()}, Why: plumtree.Why(rng.IntN(4))}
 	case 19:
-		return &census.Count{Query: number(), Origin: id()}
+		return &census.Count{Query: number(), Origin: id(), Digests: rng.Uint64N(3)}
 	case 20:
+		if rng.IntN(2) == 0 {
+			return &census.Tell{Query: number(), Origin: id(), Digests: make([]census.Digest, rng.IntN(20))}
+		}
 		return &census.CountReply{Query: number(), Origin: id(), Nodes: rng.Uint64()}
 	case 21:
 		return "no frame at all"

@@ -58,6 +58,8 @@ type Out interface {
 	Notify(n netsplit.Notice)
 	Added(token uint64, err error)
 	Counted(token, nodes uint64, complete bool)
+	// Told brings some of what a Survey asked for, before it is Counted.
+	Told(token uint64, digests []census.Digest)
 }
 
 // Dial is a wish to reach an address. It is handed back with the answer.
@@ -77,6 +79,10 @@ type Config struct {
 	Membership peerlist.Config
 	Watch      netsplit.Config
 	Tree       plumtree.Config
+
+	// Describe adds what the owner knows to what this node tells of itself, when it is
+	// asked. May be nil.
+	Describe func(*census.Digest)
 }
 
 // Machine is a node without its input and output.
@@ -88,6 +94,10 @@ type Machine struct {
 	census  *census.Census
 	pacer   *pace.Pacer
 	conns   []ref // all links, oldest first
+
+	born               time.Time
+	minPeers, maxPeers int
+	complete           func(*census.Digest) // Config.Describe
 
 	verifyCost int // of an event, as so many bytes
 
@@ -158,17 +168,23 @@ func New(now time.Time, cfg Config) *Machine {
 		cost = verifyCost
 	}
 	cfg.Membership.IsInUse = tree.IsInUse
-	return &Machine{
+	m := &Machine{
 		self:    cfg.Self,
 		members: peerlist.NewMembership(cfg.Membership),
 		watch:   netsplit.NewWatch(cfg.Watch),
 		tree:    tree,
-		census:  census.New(cfg.Self),
 		pacer:   pace.New(cfg.Self),
 		strikes: make(map[ident.ID]int),
 
 		verifyCost: cost,
+
+		born:     now,
+		minPeers: cfg.Membership.MinPeers,
+		maxPeers: cfg.Membership.MaxPeers,
+		complete: cfg.Describe,
 	}
+	m.census = census.New(cfg.Self, func() census.Digest { return m.Describe(m.now) })
+	return m
 }
 
 // Start begins to look for the overlay.

@@ -307,6 +307,9 @@ func (t *Tree) Deadline() (at time.Time, ok bool) {
 	return at, ok
 }
 
+// Emitted is how many events this node has emitted.
+func (t *Tree) Emitted() uint64 { return t.own.next - 1 }
+
 // Eager iterates over the links on which events are pushed.
 func (t *Tree) Eager(yield func(ident.Link) bool) {
 	for _, l := range t.links {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/internal/census"
 	"github.com/smokesignal-go/smokesignal/internal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 	"github.com/smokesignal-go/smokesignal/internal/packed"
@@ -40,8 +41,9 @@ type Node struct {
 	Banned    int // neighbours that sent too much that is not to be believed
 	Notices   []netsplit.Notice
 	Downs     []peerlist.Reason
-	Answers   map[uint64]error  // of Add, by token
-	Counts    map[uint64]uint64 // of Count, by token
+	Answers   map[uint64]error           // of Add, by token
+	Counts    map[uint64]uint64          // of Count, by token
+	Digests   map[uint64][]census.Digest // of Survey, by token
 
 	// Withholds makes the node one that does not pass on, nor serve, the events for
 	// which it says so, and does all else as the others. May be nil.
@@ -316,6 +318,14 @@ func (node *Node) Counted(token, nodes uint64, _ bool) {
 		node.Counts = make(map[uint64]uint64)
 	}
 	node.Counts[token] = nodes
+}
+
+// Told implements overlay.Out.
+func (node *Node) Told(token uint64, digests []census.Digest) {
+	if node.Digests == nil {
+		node.Digests = make(map[uint64][]census.Digest)
+	}
+	node.Digests[token] = append(node.Digests[token], digests...)
 }
 
 func (node *Node) String() string { return fmt.Sprintf("n%d", node.Index) }

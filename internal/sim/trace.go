@@ -148,6 +148,8 @@ func (n *Net) describe(msg any) string {
 		return fmt.Sprintf("COUNT %d of %s", m.Query, n.name(m.Origin))
 	case *census.CountReply:
 		return fmt.Sprintf("COUNTREPLY %d of %s: %d", m.Query, n.name(m.Origin), m.Nodes)
+	case *census.Tell:
+		return fmt.Sprintf("TELL %d of %s: %d digests", m.Query, n.name(m.Origin), len(m.Digests))
 	}
 	return fmt.Sprintf("%T", msg)
 }

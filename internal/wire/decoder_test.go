@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -210,7 +211,7 @@ func TestWantIsTheLongestFrameAtMost(t *testing.T) {
 
 func TestUnknownKindsAreSkippedAndCounted(t *testing.T) {
 	d := opened(t)
-	for i, kind := range []Kind{0x00, 0x04, 0x0f, 0x18, 0x24, 0x36, 0x42, 0xff} {
+	for i, kind := range []Kind{0x00, 0x04, 0x0f, 0x18, 0x24, 0x36, 0x43, 0xff} {
 		f := frame(kind, 1, 2, 3)
 		if m, n, err := d.Next(f); m != nil || n != len(f) || err != nil {
 			t.Fatalf("Next of %v = %v, %d, %v", kind, m, n, err)
@@ -351,6 +352,37 @@ func TestNumbersOfAPeerAreClampedOrRefused(t *testing.T) {
 	}
 }
 
+func longestTell() *census.Tell {
+	d := census.Digest{
+		Node: life(255, math.MaxUint64), Addr: strings.Repeat("a", MaxText), Version: strings.Repeat("v", census.MaxVersion),
+		Age: maxAgeOfNode * time.Millisecond, Component: node(255),
+	}
+	for _, n := range numbers(&d) {
+		*n = maxNumber
+	}
+	for range census.MaxLinks {
+		d.Links = append(d.Links, census.Link{Peer: node(255), RTT: maxMicros * time.Microsecond, Eager: true, Dialled: true, Lag: maxNumber})
+	}
+	m := &census.Tell{Query: math.MaxUint64, Origin: node(255)}
+	for range census.MaxDigests {
+		m.Digests = append(m.Digests, d)
+	}
+	return m
+}
+
+// What a later version appends to a digest is ignored, and what stands behind it is not.
+func TestDigestsMayGrow(t *testing.T) {
+	d := longDigest(1)
+	var w writer
+	w.digest(&d)
+	size, n := binary.Uvarint(w.buf)
+	longer := append(w.buf[n:len(w.buf):len(w.buf)], "and more"...)
+	other := node(2)
+	one := append(binary.AppendUvarint(nil, size+8), longer...)
+	head := append(binary.BigEndian.AppendUint64(nil, 9), other[:]...)
+	wantMessage(t, opened(t), frame(KindTell, slices.Concat(head, []byte{2}, one, one)...), &census.Tell{Query: 9, Origin: node(2), Digests: []census.Digest{d, d}})
+}
+
 func TestLongestMessagesFit(t *testing.T) {
 	text := strings.Repeat("a", MaxText)
 	contacts := make([]peerlist.Contact, MaxContacts)
@@ -385,6 +417,8 @@ func TestLongestMessagesFit(t *testing.T) {
 		&plumtree.Gossip{Origin: life(7, math.MaxUint64), Seq: MaxSeq, Round: 255, Age: MaxAge, Count: 1, Signed: true, Body: pack(signedBody(text, strings.Repeat("p", MaxPayload)))},
 		&Direct{Body: event},
 		&census.CountReply{Query: math.MaxUint64, Origin: node(255), Nodes: MaxNodes},
+		&census.Count{Query: math.MaxUint64, Origin: node(255), Wait: MaxAge, Digests: maxNumber},
+		longestTell(),
 	} {
 		buf, err := e.Append(nil, m)
 		if err != nil {

@@ -123,10 +123,27 @@ var vectors = []vector{
 		&Direct{Body: body("hello", "\xa2me")}},
 	{"count", "query 258 of 11…; the sender waits 3.8 s",
 		&census.Count{Query: 258, Origin: node(0x11), Wait: 3800 * time.Millisecond}},
+	{"count-survey", "query 259 of 11…; up to 4096 are to tell of themselves",
+		&census.Count{Query: 259, Origin: node(0x11), Wait: 1500 * time.Millisecond, Digests: 4096}},
+	{"tell", "query 259 of 11…: one digest, of 22… in epoch 7",
+		&census.Tell{Query: 259, Origin: node(0x11), Digests: []census.Digest{longDigest(0x22)}}},
 	{"countreply", "query 258 of 11…, 10000 nodes and perhaps more",
 		&census.CountReply{Query: 258, Origin: node(0x11), Partial: true, Nodes: 10000}},
 	{"refuse", `the sender stops; text "stopping"`,
 		&Refuse{Code: RefuseLeaving, Text: "stopping"}},
+}
+
+// longDigest is one with something in every field.
+func longDigest(n byte) census.Digest {
+	return census.Digest{
+		Node: life(n, 7), Addr: "n22:8495", Version: "v1.2.3", Age: 90 * time.Second, Component: node(0x11),
+		MinPeers: 3, MaxPeers: 5, Known: 40, Queued: 1, Emitted: 300, Delivered: 9000, Duplicates: 2, Gaps: 1,
+		Refused: 4, SeedsLost: 1, Degree: 2, History: 70000,
+		Links: []census.Link{
+			{Peer: node(0x11), RTT: 1500 * time.Microsecond, Eager: true, Dialled: true},
+			{Peer: node(0x33), Lag: 4096},
+		},
+	}
 }
 
 // encodeVectors gives the frames of the vectors as one Encoder makes them.

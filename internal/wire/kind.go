@@ -57,8 +57,9 @@ const (
 
 // Census, package census.
 const (
-	KindCount      Kind = 0x40 // query 8, origin id 16, wait ms
+	KindCount      Kind = 0x40 // query 8, origin id 16, wait ms, digests uvarint
 	KindCountReply Kind = 0x41 // query 8, origin id 16, flags (1: partial), nodes uvarint
+	KindTell       Kind = 0x42 // query 8, origin id 16, list of digests, each with its length as a uvarint
 )
 
 var kindNames = map[Kind]string{
@@ -69,7 +70,7 @@ var kindNames = map[Kind]string{
 	KindBeacon: "BEACON", KindProbe: "PROBE", KindProbeReply: "PROBEREPLY", KindSplit: "SPLIT",
 	KindGossip: "GOSSIP", KindIHave: "IHAVE", KindGraft: "GRAFT", KindPrune: "PRUNE", KindMiss: "MISS", KindPulse: "PULSE",
 	KindSlow:  "SLOW",
-	KindCount: "COUNT", KindCountReply: "COUNTREPLY",
+	KindCount: "COUNT", KindCountReply: "COUNTREPLY", KindTell: "TELL",
 }
 
 // String gives the name of the kind as docs/protocol.md has it, or its number.

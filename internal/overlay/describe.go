@@ -1,0 +1,43 @@
+package overlay
+
+import (
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/census"
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/peerlist"
+)
+
+// Describe gives what the node tells of itself to who surveys the overlay.
+func (m *Machine) Describe(now time.Time) census.Digest {
+	s := &m.tree.Stats
+	d := census.Digest{
+		Node: m.self, Addr: m.members.Self().Addr, Age: now.Sub(m.born), Component: m.watch.Component(),
+		MinPeers: uint64(max(m.minPeers, 0)), MaxPeers: uint64(max(m.maxPeers, 0)),
+		Known: uint64(m.members.BookLen()), History: uint64(m.tree.HistoryBytes()),
+		Emitted: m.tree.Emitted(), Delivered: s.Delivered, Duplicates: s.Duplicates, Gaps: s.Gaps,
+		Refused: s.Refused + m.members.RefusedContacts(), SeedsLost: uint64(m.watch.SeedsLost()),
+		Degree: uint64(m.members.Degree()),
+	}
+	eager := make(map[ident.Link]bool)
+	for id := range m.tree.Eager {
+		eager[id] = true
+	}
+	m.members.Neighbors(func(c peerlist.Conn) bool {
+		d.Links = append(d.Links, census.Link{
+			Peer: c.Peer.ID, RTT: m.members.RTT(c.Link), Eager: eager[c.Link], Dialled: c.Dialled != "", Lag: uint64(m.tree.Lag(c.Link)),
+		})
+		return len(d.Links) < census.MaxLinks
+	})
+	if m.complete != nil {
+		m.complete(&d)
+	}
+	return d
+}
+
+// Survey counts the nodes of the overlay and has all of them tell of themselves; the
+// answers are Out.Told, and then Out.Counted.
+func (m *Machine) Survey(now time.Time, token uint64, out Out) {
+	m.begin(now, forCensus, out)
+	m.census.Survey(now, token, (*censusOut)(m))
+}

@@ -1,0 +1,181 @@
+package smoke
+
+import (
+	"context"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/census"
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+)
+
+// NodeInfo is what a node says of itself, at one moment. Of a node that is not one's
+// own it is what somebody claims. Its form as JSON is the same wherever it is shown;
+// durations are in seconds.
+type NodeInfo struct {
+	ID        ID      `json:"id"`
+	Addr      string  `json:"addr"`    // that it tells others; may be empty
+	Version   string  `json:"version"` // of this library in the program; may be empty
+	Uptime    Seconds `json:"uptime"`
+	Component ID      `json:"component"` // the lowest beaconing node that it hears; zero if it hears none
+	MinPeers  int     `json:"minPeers"`
+	MaxPeers  int     `json:"maxPeers"` // 0: no limit
+	Known     int     `json:"known"`    // addresses in its book
+	Queued    int     `json:"queued"`   // events that wait for its handlers
+	History   int     `json:"history"`  // bytes of events that it keeps
+	SeedsLost int     `json:"seedsLost"`
+
+	// Counted since it started.
+	Emitted    uint64 `json:"emitted"`
+	Delivered  uint64 `json:"delivered"`
+	Duplicates uint64 `json:"duplicates"`
+	Gaps       uint64 `json:"gaps"`
+	Refused    uint64 `json:"refused"` // the sum of its Refused
+
+	Degree int        `json:"degree"` // neighbours
+	Links  []LinkInfo `json:"links"`  // to them; 24 at most
+}
+
+// LinkInfo is a link as one of its ends sees it.
+type LinkInfo struct {
+	Peer    ID      `json:"peer"`
+	RTT     Seconds `json:"rtt"`     // round trip; 0: not measured yet, or the other end does so
+	Eager   bool    `json:"eager"`   // events are pushed on it
+	Dialled bool    `json:"dialled"` // by this end
+	Lag     int     `json:"lag"`     // bytes of events that wait for it
+}
+
+// Seconds is a duration that is a number of seconds in JSON.
+type Seconds float64
+
+// Duration is the same as what package time has.
+func (s Seconds) Duration() time.Duration { return time.Duration(float64(s) * float64(time.Second)) }
+
+func seconds(d time.Duration) Seconds { return Seconds(d.Seconds()) }
+
+// Info is what this node says of itself. Before Start and after Stop that is its ID
+// and its version only.
+func (n *Node) Info() NodeInfo {
+	d, err := n.life()
+	if err == nil {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.machine != nil {
+			return infoOf(d.machine.Describe(time.Now()))
+		}
+	}
+	return NodeInfo{ID: n.id, Version: version(), Links: []LinkInfo{}}
+}
+
+// Survey asks all nodes of the network how they are, this one among them, and calls
+// told for each answer as it comes, on the caller's goroutine. It returns how many
+// nodes there are, as Count does: within some round trips if all answer, and within a
+// second and a half with [ErrIncomplete] if some do not. It costs two small frames a
+// link and some 200 bytes for each node and each link that its answer passes; nobody
+// tells anything unless he is asked. A node passes on 4096 answers at most, and eight
+// surveys a second of a neighbour.
+//
+// Other errors: that of ctx, [ErrNotStarted], [ErrStopped].
+func (n *Node) Survey(ctx context.Context, told func(NodeInfo)) (nodes int, err error) {
+	d, err := n.life()
+	if err != nil {
+		return 0, err
+	}
+	s := &survey{more: make(chan struct{}, 1)}
+	ended := make(chan struct{})
+	var r result
+	go func() { // ends with call, which ends with ctx, with the answer, or with the life of the node; this function waits for it
+		defer close(ended)
+		r, err = d.call(ctx, func(now time.Time, token uint64) {
+			d.surveys[token] = s
+			d.machine.Survey(now, token, d)
+		})
+	}()
+	for open := true; open; {
+		select {
+		case <-s.more:
+		case <-ended:
+			open = false
+		}
+		for _, digest := range s.take() {
+			told(infoOf(digest))
+		}
+	}
+	if err == nil && !r.complete {
+		err = ErrIncomplete
+	}
+	return int(r.nodes), err
+}
+
+// survey is the answers that have come and were not taken.
+type survey struct {
+	more chan struct{} // there are some
+
+	mu      sync.Mutex // guards waiting
+	waiting []census.Digest
+}
+
+func (s *survey) take() []census.Digest {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := s.waiting
+	s.waiting = nil
+	return list
+}
+
+// Told implements overlay.Out.
+func (d *driver) Told(token uint64, digests []census.Digest) {
+	s := d.surveys[token]
+	if s == nil {
+		return // the caller has gone
+	}
+	s.mu.Lock()
+	s.waiting = append(s.waiting, digests...)
+	s.mu.Unlock()
+	select {
+	case s.more <- struct{}{}:
+	default:
+	}
+}
+
+// describe adds to what the machine tells of this node. It is called inside a step.
+func (d *driver) describe(g *census.Digest) {
+	g.Version = version()
+	g.Queued = uint64(d.node.events.Stats().Queued)
+	r := d.node.refusals.counts()
+	g.Refused += r.Handshakes + r.Strangers + r.Others + r.Crowd + r.Addresses + r.Frames + r.Floods
+}
+
+func infoOf(g census.Digest) NodeInfo {
+	info := NodeInfo{
+		ID: g.Node.ID, Addr: g.Addr, Version: g.Version, Uptime: seconds(g.Age), Component: g.Component,
+		MinPeers: int(g.MinPeers), MaxPeers: int(g.MaxPeers), Known: int(g.Known), Queued: int(g.Queued),
+		History: int(g.History), SeedsLost: int(g.SeedsLost), Emitted: g.Emitted, Delivered: g.Delivered,
+		Duplicates: g.Duplicates, Gaps: g.Gaps, Refused: g.Refused, Degree: int(g.Degree),
+		Links: make([]LinkInfo, len(g.Links)), // not nil: JSON has [] for it
+	}
+	for i, l := range g.Links {
+		info.Links[i] = LinkInfo{Peer: ident.ID(l.Peer), RTT: seconds(l.RTT), Eager: l.Eager, Dialled: l.Dialled, Lag: int(l.Lag)}
+	}
+	return info
+}
+
+// version is that of this library in the program, as far as the program knows it.
+var version = sync.OnceValue(func() string {
+	build, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	const path = "github.com/smokesignal-go/smokesignal"
+	v := ""
+	if build.Main.Path == path {
+		v = build.Main.Version
+	}
+	for _, m := range build.Deps {
+		if m.Path == path {
+			v = m.Version
+		}
+	}
+	return v[:min(len(v), census.MaxVersion)]
+})
