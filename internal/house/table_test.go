@@ -111,7 +111,7 @@ var houseTable = []row{
 		why:   "the face and the driver put the floors together; not the simulator, which is no part of a program",
 	},
 
-	{pkg: "smoketest", floor: 5, may: []string{"smoke", "transport", "transport/mem"}, planned: true, why: "a user's tests run real nodes on a network in memory"},
+	{pkg: "smoketest", floor: 5, may: []string{"smoke", "transport/mem"}, tests: []string{"trust"}, why: "a user's tests run real nodes on a network in memory"},
 	{pkg: "dashboard", floor: 5, may: []string{"smoke"}, planned: true, why: "shows what any program can ask a node"},
 	{pkg: "metrics", floor: 5, may: []string{"smoke", "github.com/prometheus/client_golang"}, planned: true, why: "tells Prometheus what any program can ask a node"},
 	{pkg: "internal/gauge", floor: 5, may: []string{"smoke", "internal/histogram"}, why: "measures a network as any program on it could"},

@@ -190,16 +190,17 @@ func (c *conn) put(p []byte) int {
 
 // fly sends something on its way to this end. The caller holds link.mu.
 func (c *conn) fly(a arrival) {
-	latency := time.Duration(c.link.network.latency.Load())
-	a.at = time.Now().Add(latency)
+	delay := c.link.network.delay()
+	a.at = time.Now().Add(delay)
 	c.flight = append(c.flight, a)
-	if latency == 0 {
+	if delay == 0 {
 		c.land()
 		return
 	}
-	// The timer outlives a closed connection by at most the latency, and finds
-	// nothing to do then.
-	time.AfterFunc(latency, func() {
+	// The timer outlives a closed connection by at most the delay, and finds
+	// nothing to do then. What came earlier than something before it lands
+	// together with that.
+	time.AfterFunc(delay, func() {
 		c.link.mu.Lock()
 		defer c.link.mu.Unlock()
 		c.land()

@@ -176,6 +176,25 @@ func TestCutsAddUpAndHaveSides(t *testing.T) {
 	})
 }
 
+func TestMendEndsOneCutAndLeavesTheOthers(t *testing.T) {
+	tell(t, func(s *story) {
+		s.cut()
+		s.net.Cut([]string{annIP}, []string{"10.0.0.3"})
+		s.send(s.toAnn, "during")
+		s.net.Mend([]string{annIP}, []string{"10.0.0.4"})
+		s.wantSilence(s.toBob)
+		s.net.Mend([]string{bobIP}, []string{annIP})
+		s.wantRead(s.toBob, "during")
+		s.send(s.toBob, "after")
+		s.wantRead(s.toAnn, "after")
+		ctx, cancel := context.WithTimeout(s.Context(), time.Second)
+		defer cancel()
+		if _, err := s.net.Host("10.0.0.3").Dial(ctx, s.listener.Addr().String()); !transport.IsTimeout(err) {
+			t.Errorf("the other cut: %v", err)
+		}
+	})
+}
+
 func TestAnUnknownHostDoesNotAnswerUntilItIsThere(t *testing.T) {
 	tell(t, func(s *story) {
 		ctx, cancel := context.WithTimeout(s.Context(), time.Second)
@@ -280,6 +299,35 @@ func TestBytesTakeTheirTime(t *testing.T) {
 		s.net.Latency(0)
 		s.send(a, "fast")
 		s.wantRead(b, "slow fast")
+		_, _ = a.Close(), b.Close()
+	})
+}
+
+// Each write takes a time of its own, and none overtakes another.
+func TestJitterKeepsTheOrder(t *testing.T) {
+	tell(t, func(s *story) {
+		s.net.Latency(50 * time.Millisecond)
+		s.net.Jitter(20 * time.Millisecond)
+		start := time.Now()
+		times := make(map[time.Duration]bool)
+		for i := range 100 {
+			s.send(s.toAnn, string(rune('a'+i%26)))
+		}
+		for i := range 100 {
+			s.wantRead(s.toBob, string(rune('a'+i%26)))
+			times[time.Since(start)] = true
+		}
+		if took := time.Since(start); took < 50*time.Millisecond || took > 70*time.Millisecond {
+			t.Errorf("the last came after %v", took)
+		}
+		if len(times) == 1 {
+			t.Error("all took the same time")
+		}
+		start = time.Now()
+		a, b := s.connect()
+		if took := time.Since(start); took < 100*time.Millisecond || took > 140*time.Millisecond {
+			t.Errorf("a dial took %v", took)
+		}
 		_, _ = a.Close(), b.Close()
 	})
 }

@@ -89,8 +89,8 @@ func (h *host) dial(ctx context.Context, addr string) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d := time.Duration(h.network.latency.Load()); d > 0 {
-		timer := time.NewTimer(2 * d)
+	if d := h.network.delay() + h.network.delay(); d > 0 {
+		timer := time.NewTimer(d)
 		defer timer.Stop()
 		select {
 		case <-timer.C:

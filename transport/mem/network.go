@@ -23,6 +23,7 @@ package mem
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -35,6 +36,7 @@ import (
 // goroutines.
 type Network struct {
 	latency atomic.Int64 // time.Duration, one way
+	jitter  atomic.Int64 // time.Duration, at most so much more
 
 	// mu guards everything below, and everything in the hosts and listeners.
 	// It is taken before the lock of a link, never after it.
@@ -78,6 +80,17 @@ func (n *Network) Host(ip string) transport.Transport {
 // ways. Zero, the start, means that they are there at once.
 func (n *Network) Latency(d time.Duration) { n.latency.Store(int64(max(d, 0))) }
 
+// Jitter lets the bytes of each write travel up to d longer than the latency, from
+// now on, by chance: each time is as likely as any other. No bytes overtake others
+// of their connection, so a late write holds up those behind it. Zero, the start,
+// means none.
+func (n *Network) Jitter(d time.Duration) { n.jitter.Store(int64(max(d, 0))) }
+
+// delay draws how long something travels, one way.
+func (n *Network) delay() time.Duration {
+	return time.Duration(n.latency.Load() + rand.Int64N(n.jitter.Load()+1))
+}
+
 // Cut makes a black hole between each host of a and each of b, in both
 // directions. Nobody is told: bytes that are sent stay on the way, resets and
 // the ends of streams do too, and dials hang until their context ends or the
@@ -102,6 +115,22 @@ func (n *Network) Heal() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	clear(n.cuts)
+	n.setCuts()
+	n.wake()
+}
+
+// Mend ends the cuts between each host of a and each of b, and leaves the others.
+// What was on the way between them arrives, in order.
+func (n *Network) Mend(a, b []string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, x := range a {
+		for _, y := range b {
+			p, q := mustParse(x), mustParse(y)
+			delete(n.cuts, [2]netip.Addr{p, q})
+			delete(n.cuts, [2]netip.Addr{q, p})
+		}
+	}
 	n.setCuts()
 	n.wake()
 }

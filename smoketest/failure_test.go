@@ -1,0 +1,249 @@
+package smoketest
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/smoke"
+)
+
+// witness is a test that notes down how it fails.
+type witness struct {
+	testing.TB
+	failed bool
+	texts  []string
+	logged []string
+}
+
+// fatal ends what a witness fails in.
+type fatal struct{}
+
+func (w *witness) Helper()      {}
+func (w *witness) Failed() bool { return w.failed }
+
+func (w *witness) Logf(format string, args ...any) {
+	w.logged = append(w.logged, fmt.Sprintf(format, args...))
+}
+
+func (w *witness) Errorf(format string, args ...any) {
+	w.failed = true
+	w.texts = append(w.texts, fmt.Sprintf(format, args...))
+}
+
+func (w *witness) Fatalf(format string, args ...any) {
+	w.Errorf(format, args...)
+	panic(fatal{})
+}
+
+// fails runs a test that should fail, and gives the witness of it.
+func fails(t *testing.T, n int, o Options, test func(net *Network)) *witness {
+	t.Helper()
+	w := &witness{TB: t}
+	synctest.Test(t, func(t *testing.T) {
+		net := newNetwork(w, n)
+		if o.Configure != nil {
+			net.configure = func(i int, opts *smoke.Options) { o.Configure(t, i, opts) }
+		}
+		if o.Setup != nil {
+			net.onLife(func(i int, node *smoke.Node) { o.Setup(t, i, node) })
+		}
+		defer net.end()
+		defer func() {
+			if v := recover(); v != nil && v != (fatal{}) {
+				panic(v)
+			}
+		}()
+		net.begin(n)
+		test(net)
+	})
+	return w
+}
+
+// wantText wants one failure, whose text has all these in it, in this order.
+func (w *witness) wantText(t *testing.T, parts ...string) {
+	t.Helper()
+	text := strings.Join(w.texts, "\n")
+	if len(w.texts) != 1 {
+		t.Errorf("%d failures: %s", len(w.texts), text)
+	}
+	at := 0
+	for _, part := range parts {
+		found := strings.Index(text[at:], part)
+		if found < 0 {
+			t.Errorf("the failure does not say %q (then): %s", part, text)
+			return
+		}
+		at += found + len(part)
+	}
+}
+
+func TestSettleShowsWhoSeesWhom(t *testing.T) {
+	o := Options{Configure: func(t *testing.T, i int, o *smoke.Options) {
+		if i == 3 {
+			o.Network = "another"
+		}
+	}}
+	w := fails(t, 3, o, func(net *Network) {
+		net.Crash(2)
+		net.Add()
+		net.Settle()
+	})
+	w.wantText(t, "not settled after 15m0s: node 3 has no neighbours\n",
+		"\tnode 0 sees 1\n\tnode 1 sees 0\n\tnode 2 crashed\n\tnode 3 sees nobody")
+}
+
+func TestSettleNamesTheParts(t *testing.T) {
+	fails(t, 5, Options{}, func(net *Network) {
+		net.Partition([]int{1, 4}, []int{2})
+		if v := net.look(); !strings.Contains(v.fault, "cut off") || !strings.Contains(v.picture, "which is cut off from it") ||
+			!strings.HasSuffix(v.picture, "\tcut into the parts 0 3 | 1 4 | 2") {
+			t.Errorf("%s\n%s", v.fault, v.picture)
+		}
+		net.Settle()
+		if v := net.look(); v.fault != "" || !strings.HasPrefix(v.picture, "\tnode 0 sees 3\n\tnode 1 sees 4\n\tnode 2 sees nobody\n") {
+			t.Errorf("%s\n%s", v.fault, v.picture)
+		}
+		net.Crash(3)
+		if v := net.look(); v.fault != "node 0 has node 3, which crashed, for a neighbour" {
+			t.Errorf("%s\n%s", v.fault, v.picture)
+		}
+	})
+}
+
+func TestSettleNeedsAProgramThatRests(t *testing.T) {
+	w := fails(t, 2, Options{}, func(net *Network) {
+		over := make(chan bool)
+		defer close(over)
+		// Owned by this test; over ends it, and the bubble waits for it.
+		go func() {
+			for tick := time.Tick(time.Second); ; {
+				select {
+				case <-tick:
+					_ = net.Node(0).Broadcast().Emit("tick") // fails only at the end
+				case <-over:
+					return
+				}
+			}
+		}()
+		net.Settle()
+	})
+	w.wantText(t, "not settled after 15m0s: events come all the time, ", "then use Wait", "node 0 sees 1")
+}
+
+func TestSettleSeesWhatWaitsForAHandler(t *testing.T) {
+	w := fails(t, 2, Options{}, func(net *Network) {
+		over := make(chan bool)
+		defer close(over)
+		net.Node(1).Broadcast().On("chat", func() { <-over })
+		for range 3 {
+			if err := net.Node(0).Broadcast().Emit("chat"); err != nil {
+				t.Error(err)
+			}
+		}
+		net.Settle()
+	})
+	w.wantText(t, "2 events wait for the handlers of node 1\n", "node 1 sees 0; 2 events wait for its handlers")
+}
+
+func TestWaitSaysWhatItWaitedFor(t *testing.T) {
+	w := fails(t, 3, Options{}, func(net *Network) {
+		start, calls := time.Now(), 0
+		net.Wait(time.Hour, "ten turns", func() bool { calls++; return calls == 10 })
+		if took := time.Since(start); took != 9*waitStep {
+			t.Errorf("it took %v", took)
+		}
+		net.Wait(time.Minute, "pigs fly", func() bool { return false })
+	})
+	w.wantText(t, "not within 1m0s: pigs fly\n\tnode 0 sees 1 2\n")
+}
+
+func TestMistakesOfATest(t *testing.T) {
+	for want, mistake := range map[string]func(net *Network){
+		"there is no node 7: there are 3, numbered from 0":         func(net *Network) { net.Crash(7) },
+		"there is no node -1":                                      func(net *Network) { net.Node(-1) },
+		"there is no node 3":                                       func(net *Network) { net.Partition([]int{0}, []int{3}) },
+		"there is no node 4":                                       func(net *Network) { net.Cut(0, 4) },
+		"node 1 is in two parts of the partition [[0 1] [1 2]]":    func(net *Network) { net.Partition([]int{0, 1}, []int{1, 2}) },
+		"node 2 does not run: it crashed":                          func(net *Network) { net.Crash(2); net.Stop(2) },
+		"node 2 does not run: it was stopped":                      func(net *Network) { net.Stop(2); net.Crash(2) },
+		"record what node 1 hears: ":                               func(net *Network) { recordTheWrongType(net) },
+		"start node 3: bad options: MaxPayload is -1: nodes carry": func(net *Network) { net.Add() },
+	} {
+		o := Options{Configure: func(t *testing.T, i int, o *smoke.Options) {
+			if i == 3 {
+				o.MaxPayload = -1
+			}
+		}}
+		fails(t, 3, o, mistake).wantText(t, want)
+	}
+	fails(t, 0, Options{}, func(*Network) {}).wantText(t, "a network of 0 nodes: it needs one at least")
+}
+
+func recordTheWrongType(net *Network) {
+	Record[int](net, "chat")
+	net.Stop(2)
+	_ = net.Node(0).Broadcast().Emit("chat", "no number") // can't fail
+	net.Settle()
+}
+
+// The logs of the nodes are for those who look for what went wrong.
+func TestLogsAreShownOnFailure(t *testing.T) {
+	for _, fail := range []bool{false, true} {
+		w := fails(t, 2, Options{}, func(net *Network) {
+			net.Crash(1)
+			net.Restart(1)
+			time.Sleep(time.Minute)
+			if fail {
+				net.t.Errorf("no reason")
+			}
+		})
+		text := strings.Join(w.logged, "\n")
+		if !fail && text != "" {
+			t.Errorf("without a failure: %s", text)
+		}
+		if fail && (len(w.logged) != 2 || !strings.HasPrefix(w.logged[1], "what node 1 logged:\n\ttime=0s level=INFO msg=listening ") ||
+			strings.Count(w.logged[1], "msg=listening") != 2 || !strings.Contains(text, "time=1m5")) {
+			t.Errorf("%d logs: %s", len(w.logged), text)
+		}
+	}
+}
+
+func TestALogbookKeepsTheLastLines(t *testing.T) {
+	b := newLogbook(time.Now())
+	if got := b.String(); got != ": nothing" {
+		t.Errorf("got %q", got)
+	}
+	for i := range lastLines + 2 {
+		b.logger().Debug("line", "n", i)
+	}
+	lines := strings.Split(b.String(), "\n\t")
+	if len(lines) != lastLines+1 || lines[0] != ", without the first 2 lines:" ||
+		!strings.HasSuffix(lines[1], "msg=line n=2") || !strings.HasPrefix(lines[1], "time=") {
+		t.Errorf("%d lines: %q", len(lines), lines)
+	}
+}
+
+// A goroutine that the program under test leaves behind ends the process, in words
+// that the package comment explains. So that is another process.
+func TestALeakShows(t *testing.T) {
+	const child = "SMOKETEST_LEAK"
+	if os.Getenv(child) != "" {
+		Run(t, 2, func(t *testing.T, net *Network) {
+			forgotten := make(chan bool)
+			go func() { <-forgotten }() // what this test is about
+		})
+		return
+	}
+	command := exec.Command(os.Args[0], "-test.run=^TestALeakShows$")
+	command.Env = append(os.Environ(), child+"=1")
+	out, err := command.CombinedOutput()
+	const words = "panic: deadlock: main bubble goroutine has exited but blocked goroutines remain"
+	if err == nil || !strings.Contains(string(out), words) || !strings.Contains(string(out), "TestALeakShows.func") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
