@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -13,6 +14,10 @@ import (
 )
 
 // Conn is a secure connection.
+//
+// Deadlines mean what they do elsewhere, but that TLS can't go on after a write that
+// one has ended. Without them too nothing is written for ever: the connection gives
+// up when nothing moves for ten seconds.
 type Conn struct {
 	*tls.Conn
 	wire        *wire
@@ -25,16 +30,24 @@ type Conn struct {
 // Peer is the id of the other end, which it has proven.
 func (c *Conn) Peer() ident.ID { return c.peer }
 
-// Write writes, and waits for as long as the other end takes nothing. It must not be
-// called by two goroutines at once, nor beside TryWrite.
+// Write writes, and waits until the connection has taken all of it: for as long as
+// something moves, or to the deadline. It must not be called by two goroutines at
+// once, nor beside TryWrite.
 func (c *Conn) Write(b []byte) (int, error) {
-	c.wire.wait(true)
-	defer c.wire.wait(false)
-	return c.Conn.Write(b)
+	for rest := b; ; {
+		if err := c.wire.await(); err != nil || len(rest) == 0 {
+			return len(b) - len(rest), err
+		}
+		n, err := c.Conn.Write(rest[:min(len(rest), mostAtOnce)])
+		rest = rest[n:]
+		if err != nil {
+			return len(b) - len(rest), err
+		}
+	}
 }
 
-// TryWrite writes all of b, or, where the connection takes nothing now, nothing. See
-// package transport.
+// TryWrite writes b, a mebibyte of it at most, or, where the connection takes nothing
+// now, nothing. See package transport.
 func (c *Conn) TryWrite(b []byte) (int, error) {
 	switch busy, err := c.wire.isBusy(); {
 	case err != nil:
@@ -42,20 +55,38 @@ func (c *Conn) TryWrite(b []byte) (int, error) {
 	case busy || c.wire.try == nil:
 		return 0, nil
 	}
-	return c.Conn.Write(b)
+	return c.Conn.Write(b[:min(len(b), mostAtOnce)])
 }
 
 // CloseWrite says that nothing more comes from here, after all that was written. It
-// waits until that is out, five seconds at most.
+// waits until that is out, five seconds at most, whatever moves meanwhile.
 func (c *Conn) CloseWrite() error {
-	c.wire.wait(true)
-	defer c.wire.wait(false)
-	return c.Conn.CloseWrite()
+	c.wire.endBy(time.Now().Add(goodbyeWithin))
+	if err := c.wire.await(); err != nil {
+		return err
+	}
+	if err := c.Conn.CloseWrite(); err != nil {
+		return err
+	}
+	c.wire.sayNoMore()
+	return c.wire.await()
 }
 
 // Close ends the connection at once. It does not tell the other end first, as
 // tls.Conn does, which may have to wait for that; CloseWrite does.
 func (c *Conn) Close() error { return c.wire.Close() }
+
+// SetDeadline is SetReadDeadline and SetWriteDeadline.
+func (c *Conn) SetDeadline(t time.Time) error {
+	if err := c.SetReadDeadline(t); err != nil {
+		return err
+	}
+	return c.SetWriteDeadline(t)
+}
+
+// SetWriteDeadline sets when Write gives up at the latest, one that waits already
+// among them.
+func (c *Conn) SetWriteDeadline(t time.Time) error { return c.wire.setLimit(t) }
 
 // SetLinger is that of the connection below, where it has one.
 func (c *Conn) SetLinger(seconds int) error {
@@ -67,37 +98,65 @@ func (c *Conn) SetLinger(seconds int) error {
 
 // wire is the connection below TLS. What TLS has encrypted has to go out as it is,
 // all of it and in order, so that what the connection does not take at once has to
-// wait here, and a goroutine writes it. Nobody who has no time has to wait for that:
-// neither TryWrite nor who reads, and answers what TLS asks by itself.
+// wait here, and a goroutine writes it.
+//
+// After the handshake TLS never waits for the connection. It writes by itself, from
+// within Read and holding the lock that Write needs: who asks for new keys (RFC 8446,
+// section 4.6.3) gets an answer, who breaks the rules an alert. Were that to wait, a
+// peer that asks and takes nothing could stop the reader, and then whoever wants to
+// say goodbye. crypto/tls ends a connection after 16 such questions in a row
+// (maxUselessRecords), but counts from the beginning with each byte of data: so there
+// can be any number of them, and what bounds the answers is mostWaiting.
+//
+// Those who have time wait in await, and hold nothing. Its end is that of the
+// goroutine, which gives up when nothing moves for stillMoving, or at the limit.
 type wire struct {
 	net.Conn
 	try interface{ TryWrite([]byte) (int, error) } // nil: the connection can only wait
 
-	mu      sync.Mutex // guards all below
-	mayWait bool       // Write and the handshake may; nobody else
-	waiting []byte     // encrypted, and not written
-	writing bool       // the goroutine is there
-	idle    sync.Cond  // it has ended
-	err     error      // what it has ended with
+	mu       sync.Mutex // guards all below; not held while the connection waits
+	greeting bool       // the handshake: only who makes it writes, and may wait
+	waiting  []byte     // encrypted, and not written
+	writing  bool       // the goroutine is there
+	idle     sync.Cond  // it has ended
+	err      error      // what it has ended with
+	limit    time.Time  // no write goes on after that; zero: there is no such time
+	leaving  bool       // the limit does not move any more
+	over     bool       // the goodbye was said
+	moved    time.Time  // when the goroutine last saw something move
 }
 
-// mostWaiting is what may wait: one outbox of a link, or the largest event, and what
-// TLS has to say by itself.
-const mostWaiting = 2 << 20
+const (
+	// mostAtOnce is what TLS is given to encrypt in one go.
+	mostAtOnce = 1 << 20
+	// mostWaiting is what may wait: that, encrypted, and what TLS says by itself.
+	mostWaiting = 2 * mostAtOnce
+	// stillMoving is for how long nothing may move.
+	stillMoving = 10 * time.Second
+	// goodbyeWithin is for what waits, and the goodbye; that of crypto/tls.
+	goodbyeWithin = 5 * time.Second
+)
 
 var errCrowded = errors.New("the other end takes nothing, and asks for more")
 
 func newWire(raw net.Conn) *wire {
-	w := &wire{Conn: raw, mayWait: true}
+	w := &wire{Conn: raw, greeting: true}
 	w.try, _ = raw.(interface{ TryWrite([]byte) (int, error) })
 	w.idle.L = &w.mu
 	return w
 }
 
-func (w *wire) wait(may bool) {
+// greeted ends the handshake.
+func (w *wire) greeted() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.mayWait = may
+	w.greeting = false
+}
+
+func (w *wire) isGreeting() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.greeting
 }
 
 // isBusy reports whether something waits.
@@ -107,24 +166,28 @@ func (w *wire) isBusy() (bool, error) {
 	return w.writing, w.err
 }
 
-// Write is called by TLS, by one goroutine at a time.
-func (w *wire) Write(b []byte) (int, error) {
+// await waits until nothing waits any more.
+func (w *wire) await() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.mayWait {
-		for w.writing {
-			w.idle.Wait()
-		}
-		if w.err != nil {
-			return 0, w.err
-		}
-		w.mu.Unlock()
-		n, err := w.writeAll(b)
-		w.mu.Lock()
-		return n, err
+	for w.writing {
+		w.idle.Wait()
 	}
-	if w.err != nil {
+	return w.err
+}
+
+// Write is called by TLS, by one goroutine at a time.
+func (w *wire) Write(b []byte) (int, error) {
+	if w.isGreeting() {
+		return w.Conn.Write(b)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.err != nil:
 		return 0, w.err
+	case w.over:
+		return 0, net.ErrClosed
 	}
 	rest := b
 	if !w.writing && w.try != nil {
@@ -140,29 +203,11 @@ func (w *wire) Write(b []byte) (int, error) {
 	w.waiting = append(w.waiting, rest...)
 	if len(w.waiting) > 0 && !w.writing {
 		w.writing = true
-		// The connection owns it. It ends when nothing waits, or with the
-		// connection, and Close waits for it.
+		// The connection owns it. It ends when nothing waits, when nothing moves, or
+		// with the connection, and Close waits for it.
 		go w.flush()
 	}
 	return len(b), nil
-}
-
-// stillMoving is for how long nothing may move.
-const stillMoving = 10 * time.Second
-
-// writeAll writes, and goes on after a deadline for as long as something moves: TLS
-// would not go on after one.
-func (w *wire) writeAll(b []byte) (done int, err error) {
-	for {
-		n, err := w.Conn.Write(b[done:])
-		done += n
-		if err == nil || n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
-			return done, err
-		}
-		if err := w.Conn.SetWriteDeadline(time.Now().Add(stillMoving)); err != nil {
-			return done, err
-		}
-	}
 }
 
 // flush writes what waits.
@@ -172,14 +217,76 @@ func (w *wire) flush() {
 	for len(w.waiting) > 0 && w.err == nil {
 		b := w.waiting
 		w.waiting = nil
-		w.mu.Unlock()
-		_, err := w.writeAll(b)
-		w.mu.Lock()
-		w.err = err
+		w.err = w.writeAll(b)
 	}
 	w.waiting, w.writing = nil, false
+	w.err = cmp.Or(w.err, w.setDeadline())
 	w.idle.Broadcast()
 }
+
+// writeAll writes, and goes on for as long as something moves. The caller holds mu,
+// which is free meanwhile.
+func (w *wire) writeAll(b []byte) error {
+	for {
+		w.moved = time.Now()
+		if err := w.setDeadline(); err != nil {
+			return err
+		}
+		w.mu.Unlock()
+		n, err := w.Conn.Write(b)
+		w.mu.Lock()
+		b = b[n:]
+		if err == nil || n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+	}
+}
+
+// setDeadline sets that of the connection: the limit, or when nothing has moved for
+// too long. The caller holds mu.
+func (w *wire) setDeadline() error {
+	at := w.limit
+	if still := w.moved.Add(stillMoving); w.writing && (at.IsZero() || still.Before(at)) {
+		at = still
+	}
+	return w.Conn.SetWriteDeadline(at)
+}
+
+// setLimit sets the limit, the zero time for none, also of who writes now.
+func (w *wire) setLimit(at time.Time) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.leaving {
+		w.limit = at
+	}
+	return w.setDeadline()
+}
+
+// endBy sets the limit for good. That it can't be set only a connection says that has
+// ended, and it says so again when it is written to.
+func (w *wire) endBy(at time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.leaving {
+		return
+	}
+	w.leaving = true
+	if w.limit.IsZero() || at.Before(w.limit) {
+		w.limit = at
+	}
+	_ = w.setDeadline()
+}
+
+// sayNoMore has TLS fail to write: it would answer questions even after its goodbye.
+func (w *wire) sayNoMore() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.over = true
+}
+
+// SetWriteDeadline does nothing: TLS calls it around its goodbye, first for what
+// endBy does here, then for what sayNoMore does, which has to leave alone what waits.
+func (w *wire) SetWriteDeadline(time.Time) error { return nil }
 
 // Close ends the connection and waits for the goroutine, which ends with it.
 func (w *wire) Close() error {

@@ -233,7 +233,8 @@ func (g *Guard) ID() ident.ID { return g.id }
 // have the keys of their certificates. Whether the other end is let in, [Guard.Admit]
 // says. addr is what was dialled; "" for a connection that was accepted. The end of
 // ctx, or a deadline of the connection, ends the handshake; the caller closes the
-// connection then.
+// connection then. For writes after the handshake that deadline does not hold: set it
+// again on what Secure returns.
 func (g *Guard) Secure(ctx context.Context, raw net.Conn, addr string) (*Conn, error) {
 	below := newWire(raw)
 	c := &Conn{wire: below, dialled: addr != ""}
@@ -268,7 +269,7 @@ func (g *Guard) Secure(ctx context.Context, raw net.Conn, addr string) (*Conn, e
 		return nil, fmt.Errorf("TLS handshake: %w", err)
 	}
 	c.exported = exported
-	below.wait(false)
+	below.greeted()
 	return c, nil
 }
 

@@ -554,15 +554,22 @@ func (c *slow) Write(b []byte) (int, error) {
 
 func (c *slow) SetWriteDeadline(time.Time) error { return nil }
 
-// A write that is slow goes on for as long as something moves: its deadline is for
-// what does not move. TLS would not go on after one.
+// A write that is slow goes on for as long as something moves: TLS would not go on
+// after one that has ended half-way.
 func TestASlowWriteGoesOn(t *testing.T) {
-	c := &slow{takes: []int{10, 1, 500, 489}}
-	if n, err := newWire(c).Write(make([]byte, 1000)); n != 1000 || err != nil || c.got != 1000 {
+	write := func(c *slow) (int, error) {
+		w := newWire(c)
+		w.greeted()
+		if _, err := w.Write(make([]byte, 1000)); err != nil {
+			t.Fatal(err)
+		}
+		err := w.await()
+		return c.got, err
+	}
+	if n, err := write(&slow{takes: []int{10, 1, 500, 489}}); n != 1000 || err != nil {
 		t.Errorf("%d of 1000, %v", n, err)
 	}
-	c = &slow{takes: []int{10, 0}}
-	if n, err := newWire(c).Write(make([]byte, 1000)); n != 10 || !errors.Is(err, os.ErrDeadlineExceeded) {
+	if n, err := write(&slow{takes: []int{10, 0}}); n != 10 || !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("when nothing moves: %d, %v", n, err)
 	}
 }
