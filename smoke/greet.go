@@ -53,12 +53,15 @@ func (d *driver) accept() {
 			conn.Close()
 			continue
 		}
-		if !d.admit(conn) {
+		ctx, cancel := context.WithCancel(d.ctx)
+		if !d.admit(conn, cancel) {
+			cancel()
 			conn.Close()
 			return
 		}
 		d.spawn(func() {
-			l, rest, hello, err := d.greet(conn, "")
+			l, rest, hello, err := d.greet(ctx, conn, "")
+			cancel()
 			d.admitted(conn)
 			if err != nil {
 				conn.Close()
@@ -76,14 +79,15 @@ func (d *driver) accept() {
 
 // newcomer is a connection that was accepted and has not said HELLO yet.
 type newcomer struct {
-	conn  net.Conn
-	since time.Time
+	conn   net.Conn
+	since  time.Time
+	cancel context.CancelFunc // ends the greeting, and with that the connection
 }
 
 // admit takes a connection among the newcomers, and reports false if the life is
 // over. When there are too many, the oldest one that had its chance makes room:
 // who means well is done in a few round trips, who says nothing is not.
-func (d *driver) admit(conn net.Conn) bool {
+func (d *driver) admit(conn net.Conn, cancel context.CancelFunc) bool {
 	for {
 		d.mu.Lock()
 		if !d.isOpen() {
@@ -92,7 +96,7 @@ func (d *driver) admit(conn net.Conn) bool {
 		}
 		now := time.Now()
 		if len(d.newcomers) < maxGreeting {
-			d.newcomers = append(d.newcomers, newcomer{conn, now})
+			d.newcomers = append(d.newcomers, newcomer{conn, now, cancel})
 			d.mu.Unlock()
 			return true
 		}
@@ -105,7 +109,7 @@ func (d *driver) admit(conn net.Conn) bool {
 		if left <= 0 {
 			d.node.refusals.crowd.Add(1)
 			d.log.warn("too many connections that say nothing; the oldest was closed", fields{"from": oldest.conn.RemoteAddr().String()})
-			oldest.conn.Close()
+			oldest.cancel()
 			continue
 		}
 		select {
@@ -132,7 +136,7 @@ func (d *driver) dial(wish overlay.Dial) {
 		var l *link
 		var rest []byte
 		var hello *wire.Hello
-		if l, rest, hello, err = d.greet(conn, wish.Addr); err == nil {
+		if l, rest, hello, err = d.greet(d.ctx, conn, wish.Addr); err == nil {
 			d.up(l, rest, hello, &wish)
 			return
 		}
@@ -212,18 +216,27 @@ func (d *driver) up(l *link, rest []byte, hello *wire.Hello, wish *overlay.Dial)
 }
 
 // greet makes a connection secure, where links are, and exchanges HELLOs. The end
-// that dialled speaks first. dialled is the address that it dialled, or empty.
-func (d *driver) greet(conn net.Conn, dialled string) (l *link, rest []byte, hello *wire.Hello, err error) {
-	stop := context.AfterFunc(d.ctx, func() { conn.Close() })
+// that dialled speaks first. dialled is the address that it dialled, or empty. The end
+// of ctx ends the greeting.
+func (d *driver) greet(ctx context.Context, conn net.Conn, dialled string) (l *link, rest []byte, hello *wire.Hello, err error) {
+	raw := conn
+	stop := context.AfterFunc(ctx, func() { raw.Close() })
 	defer stop()
 	addr := conn.RemoteAddr().String()
-	conn.SetDeadline(time.Now().Add(greetWithin))
+	until := time.Now().Add(greetWithin)
+	conn.SetDeadline(until)
 	var safe *trust.Conn
 	if d.guard != nil {
-		if safe, err = d.guard.Secure(d.ctx, conn, dialled); err != nil {
+		if safe, err = d.guard.Secure(ctx, conn, dialled); err != nil {
 			return nil, nil, nil, &DialError{Addr: addr, Err: explainHandshake(err)}
 		}
+		defer func() {
+			if err != nil {
+				safe.Close() // which waits for what it has begun to write
+			}
+		}()
 		conn = safe
+		conn.SetDeadline(until)
 		if dialled != "" { // who is not on the list is told nothing
 			if err := d.guard.Lists(safe); err != nil {
 				return nil, nil, nil, &DialError{Addr: addr, Err: fmt.Errorf("%w: %w", ErrNotAdmitted, err)}
@@ -240,7 +253,9 @@ func (d *driver) greet(conn net.Conn, dialled string) (l *link, rest []byte, hel
 	if err != nil {
 		return nil, nil, nil, &DialError{Addr: addr, Err: err}
 	}
-	if err := d.admission(safe, hello); err != nil {
+	asking, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	if err := d.admission(asking, safe, hello); err != nil {
 		if dialled == "" {
 			l.say(&wire.Refuse{Code: wire.RefuseStranger}) // in vain, if it has hung up
 		}

@@ -1,6 +1,7 @@
 package smoke
 
 import (
+	"context"
 	"crypto/tls"
 	"time"
 
@@ -121,8 +122,9 @@ type Options struct {
 	Allow []ID
 
 	// Admit is a rule of one's own: nil lets the candidate in. Many goroutines call
-	// it at once; see [trust.Rules].
-	Admit func(trust.Candidate) error
+	// it at once, and it should return when its context ends, which is after three
+	// seconds at most; see [trust.Rules].
+	Admit func(context.Context, trust.Candidate) error
 
 	// Signed are the names of events that this node signs when it emits them, and
 	// takes from others only if whoever is named as their Origin has signed them;

@@ -1,6 +1,7 @@
 package smoke
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -89,14 +90,14 @@ func (n *Node) security() string {
 }
 
 // admission says whether the other end of a link is let in: nil, or why not.
-func (d *driver) admission(conn *trust.Conn, h *wire.Hello) error {
+func (d *driver) admission(ctx context.Context, conn *trust.Conn, h *wire.Hello) error {
 	if conn == nil {
 		return nil
 	}
 	if h.Major != wire.Major {
 		return nil // of such a HELLO nothing else was read; refusal says so
 	}
-	if err := d.guard.Admit(conn, h.ID, []byte(h.Proof), h.Network, h.Addr); err != nil {
+	if err := d.guard.Admit(ctx, conn, h.ID, []byte(h.Proof), h.Network, h.Addr); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotAdmitted, err)
 	}
 	return nil

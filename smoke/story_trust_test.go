@@ -173,7 +173,7 @@ func TestOnlyThoseOnTheListAreLetIn(t *testing.T) {
 func TestARuleOfOnesOwnIsAsked(t *testing.T) {
 	s := tell(t)
 	asked := make(chan trust.Candidate, 2)
-	ann := s.start(smoke.Options{Admit: func(c trust.Candidate) error {
+	ann := s.start(smoke.Options{Admit: func(_ context.Context, c trust.Candidate) error {
 		asked <- c
 		if c.Network != "ours" {
 			return errors.New("not on a Sunday")

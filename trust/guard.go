@@ -42,6 +42,9 @@ const exportLabel = "EXPORTER-smokesignal-secret"
 // alert protocol_version (RFC 8446, sections 5.1 and 6).
 var protocolAlert = []byte{0x15, 0x03, 0x03, 0, 2, 2, 70}
 
+// mostAsked is for how many candidates Admit may run at once; see [Rules].
+const mostAsked = 128
+
 // longestCertificate that a node shows, in bytes. Ours have some 300.
 const longestCertificate = 2 << 10
 
@@ -58,6 +61,10 @@ var (
 	ErrWrongSecret = errors.New("it does not know the secret")
 	ErrNotListed   = errors.New("its id is not on the list of those let in")
 	ErrNotItsID    = errors.New("the id that it says is not that of its key")
+	// ErrAdmitLate: Admit did not answer while somebody waited for it.
+	ErrAdmitLate = errors.New("the rule Admit has not answered in time")
+	// ErrAdmitBusy: Admit was not asked.
+	ErrAdmitBusy = fmt.Errorf("the rule Admit has not returned from %d other calls: it hangs", mostAsked)
 )
 
 // Candidate is a node that wants to link up, or that was dialled. All but Network
@@ -80,10 +87,16 @@ type Rules struct {
 	// Allow are the ids that are let in; empty: all.
 	Allow []ident.ID
 	// Admit is a rule of one's own: nil lets the candidate in. It is called from
-	// many goroutines, for links that we dialled and for those that we accept. The
-	// connection waits for it, three seconds at most for the whole greeting. What
+	// many goroutines, for links that we dialled and for those that we accept. What
 	// it says is for our log: the candidate learns only that it was refused.
-	Admit func(Candidate) error
+	//
+	// ctx ends when nobody waits for the answer any more: with the greeting, three
+	// seconds after the connection came about, or when the node stops. The candidate
+	// is not let in then, and Admit had better return. While it runs for 128
+	// candidates, waited for or not, others are refused without being asked about:
+	// that is twice as many as a node greets at once, so that it takes an Admit that
+	// hangs.
+	Admit func(ctx context.Context, c Candidate) error
 }
 
 // Guard secures the connections of one node. It may be used by many goroutines.
@@ -92,6 +105,7 @@ type Guard struct {
 	rules          Rules
 	secret         []byte
 	server, client *tls.Config
+	asking         chan struct{} // holds one for each call of Admit that has not returned
 }
 
 // New makes a guard of a node's key, or else of its own TLS configuration, which
@@ -99,7 +113,7 @@ type Guard struct {
 // ClientCAs for who dials. What matters for the safety of links is set over it:
 // TLS 1.3, a certificate of both ends, no resumption.
 func New(key *Key, own *tls.Config, rules Rules) (*Guard, error) {
-	g := &Guard{rules: rules}
+	g := &Guard{rules: rules, asking: make(chan struct{}, mostAsked)}
 	if rules.Secret != "" {
 		secret, err := parseSecret(rules.Secret)
 		if err != nil {
@@ -290,8 +304,9 @@ func (g *Guard) Proof(c *Conn) []byte {
 }
 
 // Admit says whether the other end of a connection is let in: nil, or why not. claim
-// is the id that it says; network and addr are what else it says of itself.
-func (g *Guard) Admit(c *Conn, claim ident.ID, proof []byte, network, addr string) error {
+// is the id that it says; network and addr are what else it says of itself. It returns
+// when ctx ends, whatever [Rules].Admit does.
+func (g *Guard) Admit(ctx context.Context, c *Conn, claim ident.ID, proof []byte, network, addr string) error {
 	if claim != c.peer {
 		return fmt.Errorf("%w: it says %s, and its key makes it %s", ErrNotItsID, claim.Short(), c.peer.Short())
 	}
@@ -301,7 +316,7 @@ func (g *Guard) Admit(c *Conn, claim ident.ID, proof []byte, network, addr strin
 	if err := g.Lists(c); err != nil {
 		return err
 	}
-	return g.ask(Candidate{
+	return g.ask(ctx, Candidate{
 		ID: c.peer, Remote: c.RemoteAddr().String(), Dialled: c.dialled,
 		Certificate: c.certificate, Network: network, Addr: addr,
 	})
@@ -316,15 +331,37 @@ func (g *Guard) Lists(c *Conn) error {
 	return nil
 }
 
-// ask asks the rule of one's own. Where it panics, nobody is let in.
-func (g *Guard) ask(c Candidate) (err error) {
+// ask asks the rule of one's own. Where it panics, or ends its goroutine, nobody is let
+// in.
+func (g *Guard) ask(ctx context.Context, c Candidate) error {
 	if g.rules.Admit == nil {
 		return nil
 	}
-	defer func() {
-		if value := recover(); value != nil {
-			err = fmt.Errorf("the rule panicked: %v", value)
-		}
+	select {
+	case g.asking <- struct{}{}:
+	default:
+		return ErrAdmitBusy
+	}
+	answer := make(chan error, 1)
+	// The rule owns it, and ends it by returning. Nobody waits for that longer than
+	// ctx: a program's function can't be made to end.
+	go func() {
+		err := errors.New("the rule Admit has ended its goroutine")
+		defer func() {
+			if value := recover(); value != nil {
+				err = fmt.Errorf("the rule Admit panicked: %v", value)
+			}
+			<-g.asking
+			answer <- err
+		}()
+		err = g.rules.Admit(ctx, c)
 	}()
-	return g.rules.Admit(c)
+	select {
+	case err := <-answer:
+		if err != nil || ctx.Err() == nil {
+			return err
+		}
+	case <-ctx.Done():
+	}
+	return fmt.Errorf("%w: %w", ErrAdmitLate, ctx.Err())
 }

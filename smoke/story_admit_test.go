@@ -1,0 +1,101 @@
+package smoke_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/smoke"
+	"github.com/smokesignal-go/smokesignal/transport/mem"
+	"github.com/smokesignal-go/smokesignal/trust"
+)
+
+// A program's own rule is code that nobody can end from outside. These are told in
+// virtual time, where what takes no time takes none.
+
+// host starts a node with a key on a host of its own, 10.0.0.n.
+func (s *story) host(network *mem.Network, n int, o smoke.Options) *actor {
+	s.Helper()
+	ip := fmt.Sprintf("10.0.0.%d", n)
+	o.Address, o.Port, o.Transport = ip, 8495, network.Host(ip)
+	if o.Key == nil {
+		o.Key = newKey(s)
+	}
+	return s.start(o)
+}
+
+// Admit waits for a directory that is down. It is told after three seconds that nobody
+// waits any more, the candidate is refused, and the log says whose fault it was; the
+// next one gets in.
+func TestARuleHasThreeSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := tell(t)
+		network := mem.New()
+		took := make(chan time.Duration, 2)
+		down := true // the story changes it when nobody is asked
+		ann := s.host(network, 1, smoke.Options{Admit: func(ctx context.Context, _ trust.Candidate) error {
+			if !down {
+				return nil
+			}
+			start := time.Now()
+			<-ctx.Done()
+			took <- time.Since(start)
+			return ctx.Err()
+		}})
+		bob := s.host(network, 2, smoke.Options{})
+		if err := bob.AddPeer(t.Context(), ann.Addr()); err == nil {
+			t.Error("bob is let in")
+		}
+		if got := <-took; got != 3*time.Second {
+			t.Errorf("the rule had %v", got)
+		}
+		ann.wantLogged("a connection was refused", "the rule Admit has not answered in time")
+		if err := ann.AddPeer(t.Context(), bob.Addr()); !errors.Is(err, trust.ErrAdmitLate) || !errors.Is(err, smoke.ErrNotAdmitted) {
+			t.Errorf("ann dials bob: %v", err)
+		}
+		<-took
+		down = false
+		bob.add(ann)
+	})
+}
+
+// Admit hangs, for whom the node dialled and for whom it accepted, and does not care
+// for its context. Stop does not wait for it.
+func TestARuleThatHangsDoesNotHoldUpStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := tell(t)
+		network := mem.New()
+		letGo := make(chan struct{})
+		asked := make(chan trust.Candidate, 2)
+		hangs := func(_ context.Context, c trust.Candidate) error {
+			asked <- c
+			<-letGo // the two that hang are ended by the story, as nobody else can
+			return nil
+		}
+		ann := s.host(network, 1, smoke.Options{Admit: hangs})
+		bob := s.host(network, 2, smoke.Options{Seeds: []string{ann.Addr()}})
+		cem := s.host(network, 3, smoke.Options{})
+		dialled := make(chan error)
+		go func() { dialled <- ann.AddPeer(t.Context(), cem.Addr()) }() // ends with ann; waited for below
+		for range 2 {
+			<-asked
+		}
+		start := time.Now()
+		if err := ann.Stop(); err != nil {
+			t.Errorf("stop: %v", err)
+		}
+		if took := time.Since(start); took != 0 {
+			t.Errorf("stop took %v", took)
+		}
+		if err := <-dialled; !errors.Is(err, smoke.ErrStopped) {
+			t.Errorf("ann dials cem: %v", err)
+		}
+		if bob.Peers().Len()+cem.Peers().Len() > 0 {
+			t.Error("somebody was let in")
+		}
+		close(letGo)
+	})
+}

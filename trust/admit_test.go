@@ -1,0 +1,86 @@
+package trust
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func newTestRule(t *testing.T, admit func(context.Context, Candidate) error) *Guard {
+	return newTestGuard(t, newTestKey(t), Rules{Admit: admit})
+}
+
+func TestARuleIsAskedForAsLongAsSomebodyWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		guard := newTestRule(t, func(ctx context.Context, _ Candidate) error {
+			<-ctx.Done()
+			return nil // too late
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		start := time.Now()
+		err := guard.ask(ctx, Candidate{})
+		if !errors.Is(err, ErrAdmitLate) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("the rule: %v", err)
+		}
+		if took := time.Since(start); took != 3*time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+// A rule that hangs, whatever its context says, is not asked any more when it hangs for
+// too many, and asked again when it does not. The hanging ones can't be ended by us: the
+// test lets them go at its end, as a program would have to.
+func TestARuleThatHangsIsNotAskedWithoutEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		letGo := make(chan struct{})
+		asked := 0 // calls begin one after another here
+		guard := newTestRule(t, func(context.Context, Candidate) error {
+			asked++
+			<-letGo
+			return nil
+		})
+		over, cancel := context.WithCancel(t.Context())
+		cancel()
+		for n := range mostAsked {
+			if err := guard.ask(over, Candidate{}); !errors.Is(err, ErrAdmitLate) {
+				t.Fatalf("call %d: %v", n, err)
+			}
+			synctest.Wait()
+		}
+		start := time.Now()
+		for range 10 {
+			if err := guard.ask(t.Context(), Candidate{}); !errors.Is(err, ErrAdmitBusy) {
+				t.Errorf("one more: %v", err)
+			}
+		}
+		if took := time.Since(start); took != 0 || asked != mostAsked {
+			t.Errorf("the last ten were refused after %v; the rule was asked %d times", took, asked)
+		}
+		close(letGo)
+		synctest.Wait()
+		if err := guard.ask(t.Context(), Candidate{}); err != nil {
+			t.Errorf("when all have returned: %v", err)
+		}
+	})
+}
+
+// Who does not answer lets nobody in, and is not counted for ever.
+func TestARuleThatDoesNotAnswerLetsNobodyIn(t *testing.T) {
+	for want, rule := range map[string]func(){
+		"panicked: oh":            func() { panic("oh") },
+		"has ended its goroutine": runtime.Goexit,
+	} {
+		guard := newTestRule(t, func(context.Context, Candidate) error { rule(); return nil })
+		for range 2 * mostAsked {
+			if err := guard.ask(t.Context(), Candidate{}); err == nil || !strings.Contains(err.Error(), want) {
+				t.Fatalf("%q: %v", want, err)
+			}
+		}
+	}
+}
