@@ -32,6 +32,8 @@ type driver struct {
 	self      ident.Origin
 	listener  net.Listener
 	hello     string // the address in our HELLO; ":port" if peers see it better than we do
+	// net.InterfaceAddrs, but in tests. Not called with mu held: it may take its time.
+	addresses func() ([]net.Addr, error)
 
 	born    time.Time
 	ctx     context.Context // ends with this life
@@ -46,6 +48,7 @@ type driver struct {
 	lastLink   ident.Link
 	newcomers  []newcomer // oldest first
 	advertised string
+	sightings  []sighting // oldest first
 	stopping   bool
 	pressure   // what waits, and who is held up
 

@@ -182,6 +182,7 @@ func dialError(addr string, err error) error {
 // up gives a link to the machine and reads it to its end.
 func (d *driver) up(l *link, rest []byte, hello *wire.Hello, wish *overlay.Dial) {
 	open := false
+	at := d.ownAddr(hello.Seen)
 	d.step(func(now time.Time) {
 		if open = d.isOpen(); !open {
 			return
@@ -205,7 +206,7 @@ func (d *driver) up(l *link, rest []byte, hello *wire.Hello, wish *overlay.Dial)
 		} else {
 			c.From = l.addr
 		}
-		d.seenAs(now, hello.Seen)
+		d.seenAs(now, sighting{hello.ID, at})
 		d.machine.LinkUp(now, c, wish, d)
 	})
 	if !open {
@@ -388,24 +389,6 @@ func (d *driver) resolve(ctx context.Context, seed string) ([]string, error) {
 	return addrs, err
 }
 
-// seenAs takes the news at which address a peer sees us, where we listen on all
-// of them. The caller holds mu.
-func (d *driver) seenAs(now time.Time, seen string) {
-	if d.hello == "" || d.hello[0] != ':' {
-		return // we were told what to say
-	}
-	ap, err := netip.ParseAddrPort(seen)
-	if err != nil || ap.Addr().IsLoopback() || ap.Addr().IsUnspecified() || !isOurs(ap.Addr()) {
-		return // behind a translation of addresses the port would be wrong
-	}
-	addr := net.JoinHostPort(ap.Addr().Unmap().String(), d.hello[1:])
-	if current, err := netip.ParseAddrPort(d.advertised); err == nil && !current.Addr().IsLoopback() || addr == d.advertised {
-		return
-	}
-	d.advertised = addr
-	d.machine.SetSelf(now, addr, d)
-}
-
 // complete puts the host that we see before a port that came without one.
 func complete(addr, seen string) string {
 	if addr == "" || addr[0] != ':' {
@@ -432,16 +415,4 @@ func host(a net.Addr) string { return hostOf(a.String()) }
 func isLocal(addr string) bool {
 	ap, err := netip.ParseAddrPort(addr)
 	return err == nil && ap.Addr().Unmap().IsLoopback()
-}
-
-// isOurs reports whether an interface of this machine has the address.
-func isOurs(ip netip.Addr) bool {
-	addrs, err := net.InterfaceAddrs()
-	if err != nil {
-		return false
-	}
-	return slices.ContainsFunc(addrs, func(a net.Addr) bool {
-		p, err := netip.ParsePrefix(a.String())
-		return err == nil && p.Addr().Unmap() == ip.Unmap()
-	})
 }

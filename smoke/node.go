@@ -156,12 +156,13 @@ func (n *Node) Start() error {
 	}
 	n.events.Reopen()
 	n.driver, n.stopped, n.lastAddr = d, false, d.listener.Addr().String()
+	advertised := d.advertised // peers may soon know better
 	d.step(func(now time.Time) { d.machine.Start(now, d) })
 	d.spawn(d.accept)
 	if n.opts.StateFile != "" {
 		d.spawn(d.keepState)
 	}
-	n.log.info("listening", fields{"addr": n.lastAddr, "advertised": d.advertised, "seeds": n.opts.Seeds, "links": n.security()})
+	n.log.info("listening", fields{"addr": n.lastAddr, "advertised": advertised, "seeds": n.opts.Seeds, "links": n.security()})
 	if n.guard == nil && n.opts.InsecurePlaintext && !n.opts.isLocal() {
 		n.log.warn("links are not encrypted: whoever reaches this port can join, read and invent events", fields{"addr": n.lastAddr})
 	}
@@ -181,6 +182,7 @@ func (n *Node) newDriver() (*driver, error) {
 		log:       n.log,
 		self:      ident.Origin{ID: n.id, Epoch: newEpoch()},
 		born:      time.Now(),
+		addresses: net.InterfaceAddrs,
 		links:     make(map[ident.Link]*link),
 		conns:     make(map[*link]struct{}),
 		calls:     make(map[uint64]chan<- result),

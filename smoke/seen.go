@@ -1,0 +1,92 @@
+package smoke
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+)
+
+// A node that listens on all addresses of its machine, and was not told which one
+// others know, learns that from them: each says in its HELLO where it sees the other
+// end. What it says has to be an address of this machine, so that nobody can send the
+// node's neighbours elsewhere; and since a machine may have several, of which one peer
+// reaches another one than most do, the last few peers vote.
+
+// lastSightings is how many of them. A guess: about as many as a node has neighbours.
+const lastSightings = 8
+
+// sighting is where a peer sees this node.
+type sighting struct {
+	by ident.ID
+	at netip.Addr // the zero Addr: nowhere that matters
+}
+
+// ownAddr is the address that a peer says it sees us at, if that is one of this machine
+// and it matters. It asks the system, so the caller does not hold mu.
+func (d *driver) ownAddr(seen string) netip.Addr {
+	if !d.isOpenToSightings() {
+		return netip.Addr{}
+	}
+	ap, err := netip.ParseAddrPort(seen)
+	ip := ap.Addr().Unmap()
+	if err != nil || ip.IsLoopback() || ip.IsUnspecified() {
+		return netip.Addr{}
+	}
+	ours, err := d.addresses()
+	if err != nil {
+		d.log.debug("can't tell the addresses of this machine", fields{"error": err})
+		return netip.Addr{}
+	}
+	if !slices.ContainsFunc(ours, func(a net.Addr) bool {
+		p, err := netip.ParsePrefix(a.String())
+		return err == nil && p.Addr().Unmap() == ip
+	}) {
+		return netip.Addr{} // behind a translation of addresses the port would be wrong
+	}
+	return ip
+}
+
+// isOpenToSightings reports whether we have to be told what address to tell others.
+func (d *driver) isOpenToSightings() bool { return d.hello != "" && d.hello[0] == ':' }
+
+// seenAs takes the news at which address a peer sees us. The caller holds mu.
+func (d *driver) seenAs(now time.Time, s sighting) {
+	if !s.at.IsValid() {
+		return
+	}
+	d.sightings = slices.DeleteFunc(d.sightings, func(old sighting) bool { return old.by == s.by }) // one vote each
+	d.sightings = append(d.sightings, s)
+	d.sightings = d.sightings[max(0, len(d.sightings)-lastSightings):]
+	present, _ := netip.ParseAddrPort(d.advertised) // the zero Addr, which nobody votes for, if it is none
+	addr := net.JoinHostPort(elect(d.sightings, present.Addr().Unmap()).String(), d.hello[1:])
+	if addr == d.advertised {
+		return
+	}
+	d.advertised = addr
+	d.machine.SetSelf(now, addr, d)
+}
+
+// elect gives the address that has more votes than any other; the present one, if
+// there is none such.
+func elect(votes []sighting, present netip.Addr) netip.Addr {
+	count := make(map[netip.Addr]int)
+	for _, v := range votes {
+		count[v.at]++
+	}
+	best, most, isTie := present, 0, false
+	for at, n := range count { // order does not matter: a tie is one in any order
+		switch {
+		case n > most:
+			best, most, isTie = at, n, false
+		case n == most:
+			isTie = true
+		}
+	}
+	if isTie {
+		return present
+	}
+	return best
+}

@@ -1,0 +1,134 @@
+package smoke
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/wire"
+	"github.com/smokesignal-go/smokesignal/transport/mem"
+)
+
+func TestTheAddressThatMostSayIsElected(t *testing.T) {
+	for _, test := range []struct{ votes, present, want string }{
+		{"", "a", "a"},
+		{"b", "a", "b"},
+		{"a", "a", "a"},
+		{"a b", "a", "a"},
+		{"a b", "b", "b"},
+		{"b c", "a", "a"}, // a tie, and none of them is the present one
+		{"b c c", "a", "c"},
+		{"b b c c a", "a", "a"},
+		{"b b c c a", "c", "c"},
+		{"a a a b b b b c", "a", "b"},
+	} {
+		of := func(name string) netip.Addr { return netip.AddrFrom4([4]byte{10, 0, 0, name[0]}) }
+		var votes []sighting
+		for _, name := range strings.Fields(test.votes) {
+			votes = append(votes, sighting{at: of(name)})
+		}
+		if got := elect(votes, of(test.present)); got != of(test.want) {
+			t.Errorf("votes %q, present %s: %s, want %s", test.votes, test.present, got, of(test.want))
+		}
+	}
+}
+
+// seen is a node on all addresses of a machine, which are 10.0.0.1 to 10.0.0.3, and
+// the number of peers that it has met.
+type seen struct {
+	*testing.T
+	node *Node
+	met  int
+}
+
+// by has a peer link up that sees the node at an address, and leave.
+func (s *seen) by(id byte, at string) {
+	s.Helper()
+	s.met++
+	ours, theirs := net.Pipe()
+	over := make(chan struct{})
+	d := s.node.driver
+	go func() { // the test's; ends with the pipe
+		defer close(over)
+		d.up(newLink(d, ours, fmt.Sprintf("10.0.1.%d:1", id)), nil, &wire.Hello{ID: ident.ID{id}, Epoch: uint64(s.met), Seen: at}, nil)
+	}()
+	synctest.Wait()
+	theirs.Close()
+	<-over
+}
+
+func (s *seen) want(addr string) {
+	s.Helper()
+	if got := s.node.Advertised(); got != addr {
+		s.Errorf("it tells others %s, want %s", got, addr)
+	}
+}
+
+// A node that listens on all addresses changes its mind about which of them to tell
+// others when its last peers do; not for one of them, and for none of somebody else.
+func TestANodeBelievesItsLastPeers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &seen{T: t, node: CreateNode(Options{Listen: "0.0.0.0", Port: 8495, Transport: mem.New().Host("10.0.0.1")})}
+		if err := s.node.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer s.node.Stop()
+		d := s.node.driver
+		asked, fails := 0, false
+		d.addresses = func() (list []net.Addr, err error) {
+			asked++
+			if !d.mu.TryLock() {
+				t.Error("the system is asked under the lock")
+				return nil, nil
+			}
+			d.mu.Unlock()
+			if fails {
+				return nil, errors.New("not now")
+			}
+			for n := range byte(3) {
+				list = append(list, &net.IPNet{IP: net.IPv4(10, 0, 0, n+1), Mask: net.CIDRMask(24, 32)})
+			}
+			return list, nil
+		}
+		before := s.node.Advertised()
+		s.by(1, "192.0.2.1:8495") // somebody else's
+		s.by(1, "127.0.0.1:8495")
+		s.by(1, "nonsense")
+		s.by(1, "")
+		s.want(before)
+		s.by(1, "10.0.0.2:50000") // the first one who knows
+		s.want("10.0.0.2:8495")
+		s.by(2, "10.0.0.3:50000") // a tie
+		s.want("10.0.0.2:8495")
+		s.by(3, "[::ffff:10.0.0.3]:50000")
+		s.want("10.0.0.3:8495")
+		for range 20 { // one peer has one vote, however often it comes
+			s.by(1, "10.0.0.2:50000")
+		}
+		s.want("10.0.0.3:8495")
+		for id := range byte(lastSightings) { // and the last ones count
+			s.by(10+id, "10.0.0.1:50000")
+		}
+		s.want("10.0.0.1:8495")
+		if len(d.sightings) != lastSightings {
+			t.Errorf("%d votes are kept", len(d.sightings))
+		}
+		fails = true
+		for id := range byte(lastSightings) {
+			s.by(20+id, "10.0.0.2:50000")
+		}
+		s.want("10.0.0.1:8495")
+
+		// Who was told what to say does not ask.
+		d.hello, asked = "10.0.0.1:8495", 0
+		s.by(30, "10.0.0.2:50000")
+		if asked > 0 {
+			t.Error("the system is asked in vain")
+		}
+	})
+}
