@@ -56,11 +56,12 @@ func newLink(d *driver, conn net.Conn, addr string) *link {
 	}
 }
 
-// finish ends the link after what is in its outbox; a silent one at once. The
-// caller holds driver.mu.
+// finish ends the link after what is in its outbox, and flushWithin at the latest; a
+// silent one at once. The caller holds driver.mu.
 func (l *link) finish(why peerlist.Reason) {
 	l.mu.Lock()
 	l.closing = true
+	l.ending = time.AfterFunc(flushWithin, l.cutOff)
 	l.mu.Unlock()
 	if why == peerlist.ReasonSilent {
 		l.reset()
@@ -78,10 +79,30 @@ func (l *link) reset() {
 	l.conn.Close()
 }
 
+// cutOff ends a link that has not finished. Its writer may wait for a peer that takes
+// nothing, or takes a byte now and then to no end; closing ends that. The runtime owns
+// the goroutine, which does not wait.
+func (l *link) cutOff() {
+	l.mu.Lock()
+	l.isCut = true
+	l.mu.Unlock()
+	l.conn.Close()
+}
+
+// callOff has cutOff not happen.
+func (l *link) callOff() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ending != nil {
+		l.ending.Stop()
+	}
+}
+
 // hangUp ends our direction and leaves the other one a moment, because closing
 // at once could destroy what is on its way to the peer. The reader closes.
 func (l *link) hangUp() {
 	if half, ok := l.conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+		l.callOff()
 		l.conn.SetReadDeadline(time.Now().Add(lingerAfter))
 		return
 	}
@@ -130,6 +151,9 @@ func (l *link) read(rest []byte) error {
 func (d *driver) take(l *link, buf []byte, rested time.Time) (used int, danger bool, err error) {
 	d.mu.Lock()
 	defer d.unlock((*link).writeNow)
+	if !l.isHeard() && d.machine != nil {
+		return len(buf), false, nil
+	}
 	now := time.Now()
 	control := 0 // of frames that are no events; see burden
 	for used < len(buf) && d.machine != nil {
@@ -183,9 +207,18 @@ func (d *driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 	return used, d.danger, nil
 }
 
+// isHeard reports whether what comes on the link matters. On one that was let go it
+// does not: the reader goes on to its end, for what is on the way to the peer, and for
+// no longer than lingerAfter. But where another link to the same neighbour has taken
+// its place, what the peer has said before it knew still comes on the old one. The
+// caller holds driver.mu.
+func (l *link) isHeard() bool {
+	return l.d.links[l.id] == l || l.peer != nil && !l.peer.gone.Load()
+}
+
 // takeDirect queues an event that is for this node only.
 func (d *driver) takeDirect(l *link, m *wire.Direct) {
-	if l.peer == nil {
+	if l.peer == nil || l.peer.gone.Load() { // for the same reason as in take, which it may be since this step
 		return
 	}
 	l.peer.received++
@@ -203,6 +236,7 @@ func (l *link) run(rest []byte) {
 	defer close(l.ended)
 	l.d.step(func(now time.Time) {
 		delete(l.d.conns, l)
+		l.callOff()
 		if l.d.links[l.id] != l {
 			return // the machine has closed it
 		}

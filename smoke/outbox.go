@@ -9,6 +9,7 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
+	"github.com/smokesignal-go/smokesignal/trust"
 )
 
 // A link is written to by one goroutine at a time, its writer. There is none while
@@ -29,7 +30,7 @@ const (
 	outboxMost = 4 << 20
 
 	slowAfter   = 10 * time.Second // a write that moves nothing for so long ends the link
-	flushWithin = 2 * time.Second  // for what is left in the outbox when a link is let go
+	flushWithin = 2 * time.Second  // for all that is left to be written when a link is let go
 )
 
 // outbox is what waits to be written on a link. Events wait in the history until
@@ -44,6 +45,8 @@ type outbox struct {
 	writing  bool          // there is a writer
 	over     bool          // there will be none any more
 	idle     chan struct{} // closed when there is none; nil while nobody waits
+	ending   *time.Timer   // calls cutOff; nil before finish
+	isCut    bool          // it has
 
 	// The writer's own.
 	taken []byte
@@ -215,7 +218,8 @@ func (l *link) giveBack(mayWait bool, failed error) (more, last bool) {
 }
 
 // writeRest writes what was taken, or as much as goes without waiting. It gives up
-// when nothing moves for slowAfter.
+// when nothing moves for slowAfter, or when the connection is closed: cutOff does that
+// where a link that was let go does not come to its end.
 func (l *link) writeRest(mayWait bool) error {
 	if conn, ok := l.conn.(tryWriter); ok && len(l.rest) > 0 {
 		n, err := conn.TryWrite(l.rest)
@@ -227,29 +231,23 @@ func (l *link) writeRest(mayWait bool) error {
 	if len(l.rest) == 0 {
 		return nil
 	}
-	defer l.conn.SetWriteDeadline(time.Time{}) // it would be one of TryWrite's too
-	closing := l.isClosing()
-	limit := slowAfter
-	if closing {
-		limit = flushWithin
+	if _, ok := l.conn.(*trust.Conn); ok { // it gives up as well, and TLS can't go on after a deadline
+		n, err := l.conn.Write(l.rest)
+		l.rest = l.rest[n:]
+		return err
 	}
+	defer l.conn.SetWriteDeadline(time.Time{}) // it would be one of TryWrite's too
 	for len(l.rest) > 0 {
-		if err := l.conn.SetWriteDeadline(time.Now().Add(limit)); err != nil {
+		if err := l.conn.SetWriteDeadline(time.Now().Add(slowAfter)); err != nil {
 			return err
 		}
 		n, err := l.conn.Write(l.rest)
 		l.rest = l.rest[n:]
-		if err != nil && (n == 0 || closing || !errors.Is(err, os.ErrDeadlineExceeded)) {
+		if err != nil && (n == 0 || !errors.Is(err, os.ErrDeadlineExceeded)) {
 			return err
 		}
 	}
 	return nil
-}
-
-func (l *link) isClosing() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.closing
 }
 
 // awaitWriter ends the writing: it waits for the writer, and there will be no
@@ -268,9 +266,10 @@ func (l *link) awaitWriter() {
 	}
 }
 
-// unsent is how much of what was put into the outbox did not leave.
-func (l *link) unsent() int {
+// unsent is how much of what was put into the outbox did not leave; wasCut, that the
+// peer took it too slowly.
+func (l *link) unsent() (bytes int, wasCut bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.out) + l.inFlight
+	return len(l.out) + l.inFlight, l.isCut
 }

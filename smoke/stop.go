@@ -135,11 +135,15 @@ func (d *driver) stop(ctx context.Context) *UndeliveredError {
 		}
 		close(flushed)
 	}()
+	late := false
 	select {
 	case <-flushed:
 	case <-ctx.Done():
-		for _, l := range open {
-			left.Bytes += l.unsent()
+		late = true
+	}
+	for _, l := range open {
+		if bytes, wasCut := l.unsent(); late || wasCut {
+			left.Bytes += bytes
 		}
 	}
 	d.cancel() // ends dials, look-ups and greetings

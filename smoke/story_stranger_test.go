@@ -107,7 +107,15 @@ func hello() *wire.Hello {
 // the node.
 func (s *stranger) befriend() *wire.Hello {
 	s.t.Helper()
-	s.say(hello())
+	return s.befriendAs(someID)
+}
+
+// befriendAs is befriend with another id.
+func (s *stranger) befriendAs(id ident.ID) *wire.Hello {
+	s.t.Helper()
+	greeting := hello()
+	greeting.ID = id
+	s.say(greeting)
 	theirs, ok := s.next().(*wire.Hello)
 	if !ok {
 		s.t.Fatal("the node does not greet")

@@ -1,0 +1,258 @@
+package smoke_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/wire"
+	"github.com/smokesignal-go/smokesignal/peerlist"
+	"github.com/smokesignal-go/smokesignal/smoke"
+	"github.com/smokesignal-go/smokesignal/transport/mem"
+	"github.com/smokesignal-go/smokesignal/trust"
+)
+
+// How a neighbour goes that does not want to. The nodes are on a network in memory, in
+// virtual time.
+
+const (
+	annAt = "10.0.0.1:8495"
+	eveIP = "10.0.0.2"
+)
+
+// visitIn dials a node on a network in memory; with a guard the connection is secured.
+// raw is what is below that.
+func visitIn(t testing.TB, network *mem.Network, addr string, guard *trust.Guard) (eve *stranger, raw net.Conn) {
+	t.Helper()
+	raw, err := network.Host(eveIP).Dial(t.Context(), addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := raw
+	if guard != nil {
+		if conn, err = guard.Secure(t.Context(), raw, addr); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return receive(t, conn), raw
+}
+
+// direct is an event for one node only, with a number.
+func direct(t testing.TB, name string, n byte) *wire.Direct {
+	t.Helper()
+	body, err := wire.AppendBody(nil, name, []byte{0x91, n}) // msgpack: an array of one small integer
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &wire.Direct{Body: body}
+}
+
+// gossip is a node whose peers whisper numbers to it. The handler takes the first one,
+// and waits.
+type gossip struct {
+	*actor
+	inside, leave chan struct{}
+
+	mu    sync.Mutex // guards heard
+	heard []int
+}
+
+func (s *story) gossip(network *mem.Network) *gossip {
+	g := &gossip{inside: make(chan struct{}), leave: make(chan struct{})}
+	g.actor = s.create(smoke.Options{Address: "10.0.0.1", Port: 8495, Transport: network.Host("10.0.0.1")})
+	g.Peers().OnAdd(func(p *smoke.Peer) {
+		p.On("whisper", func(n int) {
+			g.mu.Lock()
+			first := len(g.heard) == 0
+			g.heard = append(g.heard, n)
+			g.mu.Unlock()
+			if first {
+				close(g.inside)
+				<-g.leave
+			}
+		})
+	})
+	if err := g.Start(); err != nil {
+		s.Fatal(err)
+	}
+	return g
+}
+
+// wantWhispers lets the handler go on, and looks at what it heard when nothing moves
+// any more.
+func (g *gossip) wantWhispers(want ...int) {
+	g.story.Helper()
+	close(g.leave)
+	synctest.Wait()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !slices.Equal(g.heard, want) {
+		g.story.Errorf("heard %v, want %v", g.heard, want)
+	}
+}
+
+// Who was let go is not heard any more, although its bytes are still read.
+func TestWhoWasLetGoIsNotHeardAnyMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := tell(t)
+		network := mem.New()
+		ann := s.gossip(network)
+		eve, _ := visitIn(t, network, annAt, nil)
+		eve.befriend()
+		eve.say(direct(t, "whisper", 1))
+		<-ann.inside
+		eve.say(direct(t, "whisper", 2))
+		synctest.Wait()
+		if err := ann.RemovePeer(someID); err != nil {
+			t.Fatal(err)
+		}
+		goodbye := eve.untilHungUp()
+		if last, ok := goodbye[len(goodbye)-1].(*peerlist.Disconnect); !ok || last.Reason != peerlist.ReasonRemoved {
+			t.Errorf("ann says goodbye with %+v", goodbye[len(goodbye)-1])
+		}
+		eve.say(direct(t, "whisper", 3))
+		eve.mumble([]byte("and what is no frame at all"))
+		synctest.Wait()
+		ann.wantWhispers(1, 2)
+		// Ann reads on for a second, and not for as long as eve talks.
+		time.Sleep(990 * time.Millisecond)
+		eve.mumble([]byte("more"))
+		time.Sleep(20 * time.Millisecond)
+		if _, err := eve.conn.Write([]byte("more")); err == nil {
+			t.Error("ann still reads what eve says")
+		}
+		if len(ann.log.AllEntries()) > 1 {
+			t.Errorf("ann complains: %v", ann.log.LastEntry().Message)
+		}
+	})
+}
+
+// What a neighbour said before its own goodbye is heard, however late.
+func TestWhatWasSaidBeforeTheGoodbyeIsHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := tell(t)
+		network := mem.New()
+		ann := s.gossip(network)
+		eve, _ := visitIn(t, network, annAt, nil)
+		eve.befriend()
+		var last []byte
+		for _, m := range []any{
+			direct(t, "whisper", 1), direct(t, "whisper", 2), direct(t, "whisper", 3),
+			&peerlist.Disconnect{Reason: peerlist.ReasonLeave}, direct(t, "whisper", 4),
+		} {
+			frame, err := eve.enc.Append(nil, m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			last = append(last, frame...)
+		}
+		eve.mumble(last)
+		<-ann.inside
+		eve.untilHungUp()
+		ann.wantWhispers(1, 2, 3)
+	})
+}
+
+// A neighbour has a second link, which takes the place of the first. The neighbour
+// stays, and what it has said on the first one before it knew is heard.
+func TestWhatComesOnALinkThatWasReplacedIsHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := tell(t)
+		network := mem.New()
+		ann := s.gossip(network)
+		first, _ := visitIn(t, network, annAt, nil)
+		first.befriend()
+		first.say(direct(t, "whisper", 1))
+		<-ann.inside
+		second, _ := visitIn(t, network, annAt, nil)
+		second.befriend()
+		first.say(direct(t, "whisper", 2))
+		first.untilHungUp()
+		synctest.Wait()
+		if ann.Peers().Len() != 1 || ann.times("add") != 1 || ann.times("remove") != 0 {
+			t.Errorf("%d neighbours, %d added, %d removed", ann.Peers().Len(), ann.times("add"), ann.times("remove"))
+		}
+		ann.wantWhispers(1, 2)
+	})
+}
+
+// A neighbour takes nothing, or a byte now and then, and a write to it waits already
+// when it is let go, or when the node stops. From then on it has two seconds.
+func TestALinkThatIsLetGoEndsSoon(t *testing.T) {
+	const flushWithin = 2 * time.Second
+	for _, encrypted := range []bool{false, true} {
+		for _, drips := range []bool{false, true} {
+			for _, stops := range []bool{false, true} {
+				t.Run(fmt.Sprintf("encrypted %v, drips %v, stops %v", encrypted, drips, stops), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						s := tell(t)
+						network := mem.New()
+						o := smoke.Options{Address: "10.0.0.1", Port: 8495, Transport: network.Host("10.0.0.1")}
+						var guard *trust.Guard
+						id := someID
+						if encrypted {
+							o.Key = newKey(t)
+							key := newKey(t)
+							var err error
+							if guard, err = trust.New(key, nil, trust.Rules{}); err != nil {
+								t.Fatal(err)
+							}
+							id = key.ID()
+						}
+						ann := s.start(o)
+						eve, raw := visitIn(t, network, annAt, guard)
+						eve.befriendAs(id)
+						// More than the connection holds, and less than what holds Emit up.
+						for range 7 {
+							if err := ann.Broadcast().Emit("ballast", make([]byte, 64<<10)); err != nil {
+								t.Fatal(err)
+							}
+						}
+						time.Sleep(time.Second) // now the writer waits
+						over := make(chan struct{})
+						go func() { // the test's; ends with the connection
+							defer close(over)
+							for one := make([]byte, 1); drips; time.Sleep(100 * time.Millisecond) {
+								if _, err := raw.Read(one); err != nil {
+									return
+								}
+							}
+						}()
+						start := time.Now()
+						if stops {
+							ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+							defer cancel()
+							err := ann.Shutdown(ctx)
+							if left, ok := errors.AsType[*smoke.UndeliveredError](err); !ok || left.Bytes == 0 || !errors.Is(err, smoke.ErrBusy) {
+								t.Errorf("shutdown: %v", err)
+							}
+							if took := time.Since(start); took > flushWithin {
+								t.Errorf("shutdown took %v", took)
+							}
+						} else {
+							if err := ann.RemovePeer(id); err != nil {
+								t.Fatal(err)
+							}
+							time.Sleep(flushWithin - time.Millisecond)
+							if _, err := eve.conn.Write([]byte{0}); err != nil {
+								t.Errorf("eve had less than her time: %v", err)
+							}
+							time.Sleep(2 * time.Millisecond)
+							if _, err := eve.conn.Write([]byte{0}); err == nil {
+								t.Error("the link has not ended")
+							}
+						}
+						eve.conn.Close()
+						<-over
+					})
+				})
+			}
+		}
+	}
+}
