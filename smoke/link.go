@@ -218,7 +218,7 @@ func (l *link) isHeard() bool {
 
 // takeDirect queues an event that is for this node only.
 func (d *driver) takeDirect(l *link, m *wire.Direct) {
-	if l.peer == nil || l.peer.gone.Load() { // for the same reason as in take, which it may be since this step
+	if l.peer == nil || l.peer.gone.Load() { // in this very step, perhaps
 		return
 	}
 	l.peer.received++

@@ -18,7 +18,8 @@ const stopWithin = time.Second
 // listener, and returns when every goroutine of the node has ended. It waits a
 // second at most for neighbours and handlers; what was left then is in the
 // error, an *[UndeliveredError]. A handler that runs even then can't be ended: it
-// is the last one. A node that does not run is stopped already: nil.
+// is the last one. Nor can [Options].Admit, whose context has ended. A node that does
+// not run is stopped already: nil.
 //
 // Called from a handler, Stop does not wait for handlers; no further one runs.
 // If somebody else is stopping the node already, Stop waits for that.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -97,5 +98,69 @@ func TestARuleThatHangsDoesNotHoldUpStop(t *testing.T) {
 			t.Error("somebody was let in")
 		}
 		close(letGo)
+	})
+}
+
+// Strangers for whom Admit thinks long take all places of those that are greeted. Who
+// comes next gets in all the same: the oldest ones make room, and Admit is told that
+// nobody waits for them.
+func TestARuleThatThinksLongLetsOthersIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := tell(t)
+		network := mem.New()
+		bobIs := newKey(t)
+		const strangers = 70 // 64 are greeted at once
+		ended := make(chan error, strangers)
+		ann := s.host(network, 1, smoke.Options{Admit: func(ctx context.Context, c trust.Candidate) error {
+			if c.ID == bobIs.ID() {
+				return nil
+			}
+			<-ctx.Done()
+			ended <- ctx.Err()
+			return ctx.Err()
+		}})
+		var visiting sync.WaitGroup
+		for n := range strangers {
+			key := newKey(t)
+			guard, err := trust.New(key, nil, trust.Rules{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			visiting.Go(func() { // some wait until there is a place for them
+				conn, err := network.Host(fmt.Sprintf("10.0.1.%d", n+1)).Dial(t.Context(), annAt)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer conn.Close()
+				safe, err := guard.Secure(t.Context(), conn, annAt)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				eve := receive(t, safe)
+				greeting := hello()
+				greeting.ID = key.ID()
+				eve.say(greeting)
+				eve.untilHungUp()
+			})
+		}
+		synctest.Wait()
+		start := time.Now()
+		bob := s.host(network, 2, smoke.Options{Key: bobIs})
+		bob.add(ann)
+		if took := time.Since(start); took >= 3*time.Second {
+			t.Errorf("bob waited %v", took)
+		}
+		visiting.Wait()
+		early := 0
+		for range strangers {
+			if err := <-ended; errors.Is(err, context.Canceled) {
+				early++
+			}
+		}
+		if crowd := ann.Stats().Refused.Crowd; early == 0 || early != int(crowd) {
+			t.Errorf("Admit was told early of %d strangers, and %d connections made room", early, crowd)
+		}
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 	"github.com/smokesignal-go/smokesignal/peerlist"
 	"github.com/smokesignal-go/smokesignal/smoke"
+	"github.com/smokesignal-go/smokesignal/transport"
 	"github.com/smokesignal-go/smokesignal/transport/mem"
 	"github.com/smokesignal-go/smokesignal/trust"
 )
@@ -21,16 +22,13 @@ import (
 // How a neighbour goes that does not want to. The nodes are on a network in memory, in
 // virtual time.
 
-const (
-	annAt = "10.0.0.1:8495"
-	eveIP = "10.0.0.2"
-)
+const annAt = "10.0.0.1:8495"
 
-// visitIn dials a node on a network in memory; with a guard the connection is secured.
-// raw is what is below that.
-func visitIn(t testing.TB, network *mem.Network, addr string, guard *trust.Guard) (eve *stranger, raw net.Conn) {
+// visitFrom dials a node on a network in memory; with a guard the connection is
+// secured. raw is what is below that.
+func visitFrom(t testing.TB, host transport.Transport, addr string, guard *trust.Guard) (eve *stranger, raw net.Conn) {
 	t.Helper()
-	raw, err := network.Host(eveIP).Dial(t.Context(), addr)
+	raw, err := host.Dial(t.Context(), addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +101,7 @@ func TestWhoWasLetGoIsNotHeardAnyMore(t *testing.T) {
 		s := tell(t)
 		network := mem.New()
 		ann := s.gossip(network)
-		eve, _ := visitIn(t, network, annAt, nil)
+		eve, _ := visitFrom(t, network.Host("10.0.0.2"), annAt, nil)
 		eve.befriend()
 		eve.say(direct(t, "whisper", 1))
 		<-ann.inside
@@ -139,7 +137,7 @@ func TestWhatWasSaidBeforeTheGoodbyeIsHeard(t *testing.T) {
 		s := tell(t)
 		network := mem.New()
 		ann := s.gossip(network)
-		eve, _ := visitIn(t, network, annAt, nil)
+		eve, _ := visitFrom(t, network.Host("10.0.0.2"), annAt, nil)
 		eve.befriend()
 		var last []byte
 		for _, m := range []any{
@@ -166,11 +164,11 @@ func TestWhatComesOnALinkThatWasReplacedIsHeard(t *testing.T) {
 		s := tell(t)
 		network := mem.New()
 		ann := s.gossip(network)
-		first, _ := visitIn(t, network, annAt, nil)
+		first, _ := visitFrom(t, network.Host("10.0.0.2"), annAt, nil)
 		first.befriend()
 		first.say(direct(t, "whisper", 1))
 		<-ann.inside
-		second, _ := visitIn(t, network, annAt, nil)
+		second, _ := visitFrom(t, network.Host("10.0.0.2"), annAt, nil)
 		second.befriend()
 		first.say(direct(t, "whisper", 2))
 		first.untilHungUp()
@@ -206,7 +204,7 @@ func TestALinkThatIsLetGoEndsSoon(t *testing.T) {
 							id = key.ID()
 						}
 						ann := s.start(o)
-						eve, raw := visitIn(t, network, annAt, guard)
+						eve, raw := visitFrom(t, network.Host("10.0.0.2"), annAt, guard)
 						eve.befriendAs(id)
 						// More than the connection holds, and less than what holds Emit up.
 						for range 7 {
