@@ -61,7 +61,7 @@ func (t Tried) fix() string {
 	case errors.Is(t.Err, smoke.ErrSelf):
 		return "name another node: this seed is the one that is looking"
 	}
-	return "check that a node runs there (smoke bench --serve), that the address is right, and that no firewall is between"
+	return "check that a node runs there (smoke ping " + t.Seed + "), that the address is right, and that no firewall is between"
 }
 
 // Join waits until a node that runs has a neighbour. If there is none within

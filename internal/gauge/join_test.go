@@ -49,7 +49,7 @@ func TestNobodyIsFound(t *testing.T) {
 		{"nobody there", smoke.Options{Seeds: []string{"10.0.0.99:1"}}, JoinWithin,
 			[]string{`no node of network ""`, "tried 10.0.0.99:1: ", "firewall"}},
 		{"a host that refuses", smoke.Options{Seeds: []string{ip(1) + ":1"}}, JoinWithin,
-			[]string{"tried 10.0.0.1:1: refused", "--serve"}},
+			[]string{"tried 10.0.0.1:1: refused", "smoke ping "}},
 		{"another network", smoke.Options{Seeds: []string{ip(1) + ":8495"}, Network: "other"}, firstTry,
 			[]string{`no node of network "other"`, "another network", "--network NAME"}},
 		{"itself", smoke.Options{Seeds: []string{ip(2) + ":8495"}}, firstTry,
