@@ -5,11 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -19,12 +15,14 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/gauge"
 	"github.com/smokesignal-go/smokesignal/internal/scenario"
 	"github.com/smokesignal-go/smokesignal/smoke"
+	"github.com/smokesignal-go/smokesignal/trust"
 )
 
 // benchmark is one call of smoke bench.
 type benchmark struct {
 	plan   gauge.Plan
-	node   smoke.Options
+	join   joining
+	node   smoke.Options // what join has read
 	nodes  int
 	serve  bool
 	asJSON bool
@@ -35,6 +33,9 @@ type benchReport struct {
 	Command string `json:"command"` // that does the same again
 	*gauge.Result
 }
+
+// benchNetwork is where those meet who name no network.
+const benchNetwork = "bench"
 
 const benchLong = `Measure what a network of real nodes carries: yours, or one made for it.
 
@@ -57,12 +58,9 @@ handler. Between processes clocks do not agree: there a sample of the events is
 echoed, and the latency is the round trip over the overlay, to the handler of
 the echo. Half of it is not claimed to be anything.
 
-Options that have no flag are read from the environment, as by smoke.FromEnv:
-SMOKE_LISTEN, SMOKE_ADVERTISE, SMOKE_LOG_LEVEL, …; a flag comes before its
-variable.
-
 It ends with 1 if an event was lost, corrupt, twice or out of order, or if a
-receiver did not report.`
+receiver did not report, and with 3 if there is no node to join.
+` + envHelp
 
 func benchCommand() *cobra.Command {
 	b := &benchmark{}
@@ -78,9 +76,8 @@ func benchCommand() *cobra.Command {
 			if err := b.read(cmd.Flags()); err != nil {
 				return usageError{err}
 			}
-			ctx, quit := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
-			defer quit()
-			defer context.AfterFunc(ctx, quit)() // a second Ctrl-C ends it at once
+			ctx, release := interruptible(cmd)
+			defer release()
 			if b.serve {
 				return b.receive(ctx, cmd)
 			}
@@ -92,21 +89,9 @@ func benchCommand() *cobra.Command {
 }
 
 func (b *benchmark) flags(f *pflag.FlagSet) {
-	f.SortFlags = false
-	f.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
-		if name == "seed" {
-			name = "seeds" // one is the usual number
-		}
-		return pflag.NormalizedName(name)
-	})
-	f.StringSliceVar(&b.node.Seeds, "seeds", nil, "`host:port` of nodes of the network to join")
-	f.StringVar(&b.node.Address, "address", "", "`IP` of this machine, or its subnet (default 127.0.0.1)")
-	f.IntVar(&b.node.Port, "port", 0, "to listen on; 0: a free one")
-	f.StringVar(&b.node.Network, "network", "bench", "`name` of the network")
+	b.join.flags(f)
 	f.BoolVar(&b.serve, "serve", false, "receive and report until interrupted, and emit nothing")
 	f.IntVar(&b.nodes, "nodes", 8, "in this process, if there are no seeds")
-	f.IntVar(&b.node.MinPeers, "min-peers", 0, "smoke.Options.MinPeers (default 3)")
-	f.IntVar(&b.node.MaxPeers, "max-peers", 0, "smoke.Options.MaxPeers (default 5)")
 	f.Float64Var(&b.plan.Rate, "rate", 1000, "`events` a second; 0: all that Emit takes")
 	f.IntVar(&b.plan.Size, "size", 128, fmt.Sprintf("`bytes` of an event, %d to %d", gauge.MinSize, gauge.MaxSize))
 	f.DurationVar(&b.plan.For, "for", 10*time.Second, "how long to measure")
@@ -116,39 +101,22 @@ func (b *benchmark) flags(f *pflag.FlagSet) {
 
 // read puts the flags over the environment, and says what can't go together.
 func (b *benchmark) read(f *pflag.FlagSet) error {
-	env, err := smoke.FromEnv()
+	node, err := b.join.read(f)
 	if err != nil {
 		return err
 	}
-	flags := b.node
-	b.node = env
-	for name, set := range map[string]func(){
-		"seeds":     func() { b.node.Seeds = flags.Seeds },
-		"address":   func() { b.node.Address = flags.Address },
-		"port":      func() { b.node.Port = flags.Port },
-		"min-peers": func() { b.node.MinPeers = flags.MinPeers },
-		"max-peers": func() { b.node.MaxPeers = flags.MaxPeers },
-	} {
-		if f.Changed(name) {
-			set()
-		}
+	if node.Network == "" {
+		node.Network = benchNetwork
 	}
-	if f.Changed("network") || env.Network == "" {
-		b.node.Network = flags.Network
-	}
-	if strings.Contains(b.node.Address, "/") {
-		if b.node.Address, err = smoke.LocalIP(b.node.Address); err != nil {
-			return err
-		}
-	}
+	b.node = node
 	isLocal := len(b.node.Seeds) == 0 && !b.serve
 	switch {
 	case !isLocal && f.Changed("nodes"):
 		return input("nodes", b.nodes, "given only without --seeds and --serve: it makes a network in this process")
 	case isLocal && (b.nodes < 2 || b.nodes > 1000):
 		return input("nodes", b.nodes, "2 to 1000")
-	case isLocal && f.Changed("address"), isLocal && f.Changed("port"):
-		return errors.New("--address and --port are for a network of several processes: give its --seeds too, or --serve")
+	case isLocal && (f.Changed("address") || f.Changed("port") || f.Changed("tls")):
+		return errors.New("--address, --port and --tls are for a network of several processes: give its --seeds too, or --serve")
 	}
 	if err := b.plan.Validate(); err != nil {
 		return err
@@ -164,7 +132,7 @@ func input(field string, value any, allowed string) error {
 func (b *benchmark) measure(ctx context.Context, cmd *cobra.Command) error {
 	status := newStatus(cmd.ErrOrStderr())
 	defer status.clear()
-	b.logTo(status, logrus.ErrorLevel) // what nodes warn of, the result and the errors tell
+	logTo(&b.node, status, logrus.ErrorLevel) // what nodes warn of, the result and the errors tell
 	var node *smoke.Node
 	var watch *gauge.Watch
 	if len(b.node.Seeds) == 0 {
@@ -210,7 +178,10 @@ func (b *benchmark) end(cmd *cobra.Command, stop func() error) {
 // local is what one node of a network in this process is like.
 func (b *benchmark) local(int) smoke.Options {
 	o := b.node
-	o.Address, o.Listen, o.Advertise, o.Port = "", "", "", 0
+	o.Address, o.Listen, o.Advertise, o.Port, o.StateFile = "", "", "", 0, ""
+	if o.Key != nil {
+		o.Key, _ = trust.NewKey() // only one node can have that key; its Reader never fails
+	}
 	return o
 }
 
@@ -236,16 +207,4 @@ func flagsGiven(cmd *cobra.Command) string {
 		}
 	})
 	return strings.Join(words, " ")
-}
-
-// logTo makes the nodes log there from a level on, if the environment does not
-// say from which.
-func (b *benchmark) logTo(w io.Writer, level logrus.Level) {
-	if b.node.Logger != nil {
-		return
-	}
-	l := logrus.New()
-	l.SetOutput(w)
-	l.SetLevel(level)
-	b.node.Logger = l
 }

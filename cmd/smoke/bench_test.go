@@ -11,13 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/spf13/pflag"
-	"go.uber.org/goleak"
-
 	"github.com/smokesignal-go/smokesignal/internal/gauge"
+	"github.com/spf13/pflag"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // brief is a run that a test can wait for.
 var brief = []string{"--rate", "200", "--for", "100ms", "--warmup", "10ms"}
@@ -121,7 +117,7 @@ func TestNobodyToMeasure(t *testing.T) {
 	defer quit()
 	addr := await(t, lines, `network "theirs".*--seeds (\S+)$`)
 	out, err, code := command(t, append([]string{"bench", "--seeds", addr}, brief...)...)
-	if code != 1 || out != "" || !strings.Contains(err, "tried "+addr) || !strings.Contains(err, "--network NAME") {
+	if code != 3 || out != "" || !strings.Contains(err, "tried "+addr) || !strings.Contains(err, "--network NAME") {
 		t.Errorf("exit %d: %s%s", code, out, err)
 	}
 }

@@ -14,10 +14,11 @@ import (
 // certCommand makes certificates for trying an authority out.
 func certCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "cert",
-		Short: "make certificates for trying out",
-		Args:  argsOf(cobra.NoArgs),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:     "cert",
+		Short:   "make certificates for trying out",
+		Example: "  smoke cert dev --dir certs --nodes 3 --host 192.168.2.17",
+		Args:    argsOf(cobra.NoArgs),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.AddCommand(certDevCommand())
 	return c

@@ -15,10 +15,11 @@ import (
 // keyCommand makes and shows the keys of nodes, and makes secrets.
 func keyCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "key",
-		Short: "make and show the keys of nodes, and make secrets",
-		Args:  argsOf(cobra.NoArgs),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:     "key",
+		Short:   "make and show the keys of nodes, and make secrets",
+		Example: "  smoke key new ann.key\n  smoke key secret > secret",
+		Args:    argsOf(cobra.NoArgs),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.AddCommand(keyNewCommand(), keyShowCommand(), keySecretCommand())
 	return c

@@ -1,13 +1,31 @@
-// Smoke is the command of Smokesignal.
+// Smoke is the command of Smokesignal. docs/command.md shows each of these at work.
 //
-//	smoke sim      run failures on a simulated network and measure what comes of them
-//	smoke proof    run all the measurements that a page lists
-//	smoke bench    measure what a network of real nodes carries
+//	smoke node     run a node, and say what befalls it
+//	smoke sub      print events as they come
+//	smoke emit     emit an event, or a line of input each
+//	smoke chat     talk with others, line by line
+//
+//	smoke ping     greet the node at an address
+//	smoke doctor   check whether a node would work here, and say what to change
+//
 //	smoke key      make and show the keys of nodes, and make secrets
 //	smoke cert     make certificates for trying out
 //
-// It ends with 0 if all went well, with 1 if a promise was broken or a pass mark
-// missed, and with 2 if it was called wrongly.
+//	smoke bench    measure what a network of real nodes carries
+//	smoke sim      run failures on a simulated network and measure what comes of them
+//	smoke proof    run all the measurements that a page lists
+//
+//	smoke version  say what this is
+//
+// Results go to stdout, everything else to stderr. There is no colour.
+//
+// It ends with
+//
+//	0  if all went well,
+//	1  if something is wrong: a check or a pass mark failed, events were lost,
+//	   a file can't be read, somebody answered and is no node for us,
+//	2  if it was called wrongly, by its flags or by the environment,
+//	3  if nobody was found: no node answered, or none in time.
 package main
 
 import (
@@ -18,14 +36,17 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/smokesignal-go/smokesignal/internal/gauge"
 	"github.com/smokesignal-go/smokesignal/internal/scenario"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// errFailed says that the measurements were made and were not good enough. What
-// was wrong has been printed.
-var errFailed = errors.New("not good enough")
+// What a command ends with when it has printed already what is wrong.
+var (
+	errFailed = errors.New("not good enough")
+	errNobody = errors.New("nobody was found")
+)
 
 // usageError is a command line that cannot be understood.
 type usageError struct{ error }
@@ -34,33 +55,53 @@ func (e usageError) Unwrap() error { return e.error }
 
 // run is the command as a function, for tests.
 func run(args []string, stdout, stderr io.Writer) (code int) {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.Execute()
+	if err != nil && !errors.Is(err, errFailed) && !errors.Is(err, errNobody) {
+		fmt.Fprintf(stderr, "smoke: %v\n", err)
+	}
+	return exitCode(err)
+}
+
+// exitCode is what the command ends with.
+func exitCode(err error) int {
+	var input *scenario.InputError
+	var usage usageError
+	var alone *gauge.AloneError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &input), errors.As(err, &usage):
+		return 2
+	case errors.As(err, &alone), errors.Is(err, errNobody):
+		return 3
+	}
+	return 1
+}
+
+// newRoot makes the command with all its commands.
+func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "smoke",
 		Short:         "the command of Smokesignal",
+		Example:       "  smoke node --port 8495\n  smoke sub --seeds 127.0.0.1:8495\n  smoke emit chat hello --seeds 127.0.0.1:8495",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          argsOf(cobra.NoArgs),
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(simCommand(), proofCommand(), benchCommand(), keyCommand(), certCommand())
-	err := root.Execute()
-	var input *scenario.InputError
-	var usage usageError
-	switch {
-	case err == nil:
-		return 0
-	case errors.Is(err, errFailed):
-		return 1
-	case errors.As(err, &input), errors.As(err, &usage):
-		fmt.Fprintf(stderr, "smoke: %v\n", err)
-		return 2
-	}
-	fmt.Fprintf(stderr, "smoke: %v\n", err)
-	return 1
+	root.AddCommand(
+		nodeCommand(), subCommand(), emitCommand(), chatCommand(),
+		pingCommand(), doctorCommand(),
+		keyCommand(), certCommand(),
+		benchCommand(), simCommand(), proofCommand(),
+		versionCommand(),
+	)
+	return root
 }
 
 // argsOf makes a usageError of what is wrong with arguments.

@@ -20,11 +20,12 @@ var listed = regexp.MustCompile("`(smoke sim [^`]+)`")
 func proofCommand() *cobra.Command {
 	only := ""
 	cmd := &cobra.Command{
-		Use:   "proof PAGE",
-		Short: "run all the measurements that a page lists",
-		Long:  "Run every `smoke sim …` that stands in backticks on the page (docs/proof.md), one after\nanother, and print what each measured.",
-		Args:  argsOf(cobra.ExactArgs(1)),
-		RunE:  func(cmd *cobra.Command, args []string) error { return prove(cmd, args[0], only) },
+		Use:     "proof PAGE",
+		Short:   "run all the measurements that a page lists",
+		Long:    "Run every `smoke sim …` that stands in backticks on the page (docs/proof.md), one after\nanother, and print what each measured.",
+		Example: "  smoke proof docs/proof.md --only crash",
+		Args:    argsOf(cobra.ExactArgs(1)),
+		RunE:    func(cmd *cobra.Command, args []string) error { return prove(cmd, args[0], only) },
 	}
 	cmd.Flags().StringVar(&only, "only", "", "leave out commands that do not contain this text")
 	return cmd

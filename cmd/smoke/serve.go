@@ -2,12 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"sync"
-	"time"
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
@@ -19,7 +15,7 @@ import (
 // receive is a node that counts, until ctx ends.
 func (b *benchmark) receive(ctx context.Context, cmd *cobra.Command) error {
 	out := &lines{w: cmd.OutOrStdout(), asJSON: b.asJSON}
-	b.logTo(cmd.ErrOrStderr(), logrus.WarnLevel)
+	logTo(&b.node, cmd.ErrOrStderr(), logrus.WarnLevel)
 	node := smoke.CreateNode(b.node)
 	receiver := gauge.NewReceiver(node, nil, out.run)
 	defer b.end(cmd, receiver.Close)
@@ -44,41 +40,14 @@ func (b *benchmark) receive(ctx context.Context, cmd *cobra.Command) error {
 	return nil
 }
 
-// lines is what a receiver prints, one thing a line. It may be used by many
-// goroutines.
-type lines struct {
-	asJSON bool
-
-	mu sync.Mutex // guards w
-	w  io.Writer
-}
-
-// note says what is going on, to people.
-func (l *lines) note(text string) {
-	if !l.asJSON {
-		l.print(time.Now().Format(time.TimeOnly) + " " + text)
-	}
-}
-
-// print writes one line. If nobody reads any more there is nobody to tell.
-func (l *lines) print(text string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	fmt.Fprintln(l.w, text)
-}
-
 // run prints a run that has ended.
 func (l *lines) run(r gauge.Run) {
 	if !l.asJSON {
 		l.note(fmt.Sprintf("run of %s, events of up to %d B: %s", r.Emitter.Short(), r.Size, r.Verdict()))
 		return
 	}
-	line, err := json.Marshal(map[string]any{
+	l.object(facts{
 		"emitter": r.Emitter.String(), "events": r.Events, "size": r.Size, "received": r.Received, "lost": r.Lost(),
 		"told": r.Told, "duplicates": r.Duplicates, "outOfOrder": r.OutOfOrder, "corrupt": r.Corrupt,
 	})
-	if err != nil {
-		line = fmt.Appendf(nil, "%q", err.Error()) // numbers and hexadecimal digits: there is none
-	}
-	l.print(string(line))
 }

@@ -26,6 +26,7 @@ const (
 	cobra   = "github.com/spf13/cobra"            // the command, its flags and completions
 	pflag   = "github.com/spf13/pflag"            // cobra's own flags
 	plot    = "gonum.org/v1/plot"                 // the pictures of a run
+	scripts = "github.com/rogpeppe/go-internal"   // what a person types, as tests
 )
 
 // anyTest is what every test may import.
@@ -115,7 +116,15 @@ var houseTable = []row{
 	{pkg: "dashboard", floor: 5, may: []string{"smoke"}, planned: true, why: "shows what any program can ask a node"},
 	{pkg: "metrics", floor: 5, may: []string{"smoke", "github.com/prometheus/client_golang"}, planned: true, why: "tells Prometheus what any program can ask a node"},
 	{pkg: "internal/gauge", floor: 5, may: []string{"smoke", "internal/histogram"}, why: "measures a network as any program on it could"},
-	{pkg: "cmd/smoke", floor: 5, may: []string{"smoke", "trust", "internal/gauge", "internal/scenario", "internal/sim", logrus, term, cobra, pflag, plot}, why: "a user of the face, and the way to run the simulator"},
+	{
+		pkg: "cmd/smoke", floor: 5,
+		may: []string{
+			"smoke", "trust", "discovery", "discovery/dns", "transport", "transport/tcp", "internal/wire",
+			"internal/gauge", "internal/scenario", "internal/sim", logrus, term, cobra, pflag, plot,
+		},
+		tests: []string{scripts},
+		why:   "a user of the face, and the way to run the simulator; to say what listens somewhere it greets without joining, which the face can't",
+	},
 	{pkg: "example_chat", floor: 5, may: []string{"smoke", logrus, term}, tests: []string{"internal/netlab"}, why: "what a program that uses us has to import, and no more"},
 	{pkg: "internal/stage", floor: 5, may: []string{"smoke", "trust", "peerlist", "internal/cutproxy"}, why: "real processes that play a network, wherever somebody puts them"},
 	{pkg: "internal/demo", floor: 5, may: []string{"internal/stage", "internal/netlab", "internal/cutproxy", term}, why: "tells the story with real processes"},

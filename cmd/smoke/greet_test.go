@@ -1,0 +1,95 @@
+package main
+
+import (
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/smokesignal-go/smokesignal/internal/wire"
+	"github.com/smokesignal-go/smokesignal/smoke"
+	"github.com/smokesignal-go/smokesignal/transport/mem"
+)
+
+// What listens there need not be a node, nor mean well. Each of these talks to who has
+// connected, and hangs up when it returns.
+func TestStrangersAreGreeted(t *testing.T) {
+	says := func(text string) func(net.Conn) {
+		return func(c net.Conn) {
+			c.Write([]byte(text))
+			io.Copy(io.Discard, c) // until the other one has had enough
+		}
+	}
+	hello := func(h wire.Hello) func(net.Conn) {
+		var e wire.Encoder
+		h.ID = smoke.ID{1}
+		frame, err := e.Append(nil, &h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return says(string(frame))
+	}
+	for _, stranger := range []struct {
+		name  string
+		talk  func(net.Conn)
+		error string
+		fix   string
+		knows bool // its id
+	}{
+		{"a node", hello(wire.Hello{Major: wire.Major, Minor: 7}), "", "", true},
+		{"of another network", hello(wire.Hello{Major: wire.Major, Network: "a b"}), `"a b" and not ""`, "--network 'a b'", true},
+		{"of another version", hello(wire.Hello{Major: wire.Major + 1}), "another version of the protocol", "same version", false},
+		{"says nothing", func(c net.Conn) { io.Copy(io.Discard, c) }, "said nothing within 3s", "check the port", false},
+		{"hangs up", func(net.Conn) {}, "hung up", "check the port", false},
+		{"speaks HTTP", says("HTTP/1.1 400 Bad Request\r\n"), `it said "HTTP/1.1 400`, "check the port", false},
+		{"speaks TLS", says("\x15\x03\x03\x00\x02\x02\x46"), "its links are encrypted", "--secret-file", false},
+		{"never ends", func(c net.Conn) {
+			for {
+				if _, err := c.Write(make([]byte, 1<<16)); err != nil {
+					return
+				}
+			}
+		}, "no smokesignal node", "check the port", false},
+		{"begins a HELLO", says("\xff\x07\x01SMOK"), "no smokesignal node", "check the port", false},
+		{"refuses", says("\x03\x02\x05\x00"), "not let in by the node there", "--secret-file", false},
+		{"is busy", says("\x06\x02\x00\x03\x1b[m"), `refused: busy "\x1b[m"`, "", false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			network := mem.New()
+			g := &greeter{id: smoke.ID{2}, transport: network.Host("10.0.0.2")}
+			if _, err := g.greet(t.Context(), "10.0.0.1:1"); err == nil || !strings.Contains(err.Error(), "no answer within 3s") {
+				t.Fatalf("of a machine that is not there: %v", err)
+			}
+			listener, err := network.Host("10.0.0.1").Listen(t.Context(), "10.0.0.1:1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			// The test's own; ends with the talk, and synctest waits.
+			go func() {
+				conn, err := listener.Accept()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				stranger.talk(conn)
+				conn.Close()
+				listener.Close()
+			}()
+			found, err := g.greet(t.Context(), "10.0.0.1:1")
+			said := ""
+			if err != nil {
+				said = err.Error()
+			}
+			if (stranger.error == "") != (err == nil) || !strings.Contains(said, stranger.error) {
+				t.Errorf("who %s: %v, want %q", stranger.name, err, stranger.error)
+			}
+			if fix := g.fix(err); !strings.Contains(fix, stranger.fix) {
+				t.Errorf("who %s: %q, want %q", stranger.name, fix, stranger.fix)
+			}
+			if (found.ID != "") != stranger.knows {
+				t.Errorf("who %s: %+v", stranger.name, found)
+			}
+		})
+	}
+}

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/sirupsen/logrus"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/smokesignal-go/smokesignal/smoke"
+	"github.com/smokesignal-go/smokesignal/trust"
+)
+
+// joining is the flags that all commands with a node have, and what they and the
+// environment come to.
+type joining struct {
+	// isGuest: the node is there for a moment, perhaps beside another one for which
+	// the environment was written. What only one node can have (port, key, file of
+	// its state) is then taken from flags only.
+	isGuest bool
+
+	given      smoke.Options // by flags
+	keyFile    string
+	secretFile string
+	tlsFiles   []string
+	logLevel   string
+}
+
+// envHelp ends the help of a command with these flags.
+const envHelp = `
+What has no flag is read from the environment, as by smoke.FromEnv: SMOKE_SEEDS,
+SMOKE_ADDRESS, SMOKE_SECRET, SMOKE_PING_TIMEOUT, …; a flag comes before its variable.`
+
+// guestHelp is the same for guests.
+const guestHelp = envHelp + `
+SMOKE_PORT, SMOKE_ADVERTISE, SMOKE_KEY_FILE and SMOKE_STATE_FILE are left alone: they
+are those of the node that lives here.`
+
+func (j *joining) flags(f *pflag.FlagSet) {
+	f.SortFlags = false
+	f.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if name == "seed" {
+			name = "seeds" // one is the usual number
+		}
+		return pflag.NormalizedName(name)
+	})
+	f.StringSliceVar(&j.given.Seeds, "seeds", nil, "`host:port` of nodes of the network to join")
+	f.StringVar(&j.given.Address, "address", "", "`IP` of this machine, or its subnet (default 127.0.0.1)")
+	f.IntVar(&j.given.Port, "port", 0, "to listen on; 0: a free one")
+	f.StringVar(&j.given.Listen, "listen", "", "`host` or host:port to bind, where that is not the address")
+	f.StringVar(&j.given.Advertise, "advertise", "", "`host` or host:port that others are told, where they need another one")
+	f.StringVar(&j.given.Network, "network", "", "`name` of the network")
+	j.trustFlags(f)
+	f.StringSliceVar(&j.given.Signed, "signed", nil, "`names` of events that must be signed; '*': all")
+	f.StringVar(&j.given.StateFile, "state", "", "`file` in which the node keeps addresses for its next life")
+	f.IntVar(&j.given.MinPeers, "min-peers", 0, "links to have (default 3)")
+	f.IntVar(&j.given.MaxPeers, "max-peers", 0, "links not to exceed (default 5); negative: no limit")
+	f.StringVar(&j.logLevel, "log-level", "", "`level` from which the node logs to stderr: error, warn, info, debug, trace")
+}
+
+// trustFlags are those that say how links are secured.
+func (j *joining) trustFlags(f *pflag.FlagSet) {
+	f.StringVar(&j.secretFile, "secret-file", "", "`file` with the secret of the network; smoke key secret makes one")
+	f.StringVar(&j.keyFile, "key", "", "`file` with the key of this node, of which no other one may be alive; smoke key new makes one")
+	f.StringSliceVar(&j.tlsFiles, "tls", nil, "`CA,CERT,KEY`: the PEM files of an authority, and of this node")
+	f.BoolVar(&j.given.InsecurePlaintext, "insecure-plaintext", false, "links are not encrypted, also to other machines")
+}
+
+// read puts the flags over the environment. It does not ask whether the options
+// make sense together; with an error it gives those that could be read.
+func (j *joining) read(f *pflag.FlagSet) (smoke.Options, error) {
+	o, err := smoke.FromEnv()
+	if l, ok := o.Logger.(*logrus.Logger); ok {
+		l.SetFormatter(plain)
+	}
+	problems := []error{err}
+	if j.isGuest {
+		problems = append(problems, visit(&o))
+	}
+	for name, set := range map[string]func(){ // order does not matter: each sets another field
+		"seeds":              func() { o.Seeds = j.given.Seeds },
+		"address":            func() { o.Address = j.given.Address },
+		"port":               func() { o.Port = j.given.Port },
+		"listen":             func() { o.Listen = j.given.Listen },
+		"advertise":          func() { o.Advertise = j.given.Advertise },
+		"network":            func() { o.Network = j.given.Network },
+		"signed":             func() { o.Signed = j.given.Signed },
+		"state":              func() { o.StateFile = j.given.StateFile },
+		"min-peers":          func() { o.MinPeers = j.given.MinPeers },
+		"max-peers":          func() { o.MaxPeers = j.given.MaxPeers },
+		"insecure-plaintext": func() { o.InsecurePlaintext = j.given.InsecurePlaintext },
+	} {
+		if f.Changed(name) {
+			set()
+		}
+	}
+	problems = append(problems, j.readTrust(&o), j.readLevel(&o))
+	if strings.Contains(o.Address, "/") {
+		ip, err := smoke.LocalIP(o.Address)
+		if o.Address = ip; err != nil {
+			problems = append(problems, err)
+		}
+	}
+	return o, errors.Join(problems...)
+}
+
+// valid is read for a command that goes no further with options that are wrong.
+func (j *joining) valid(f *pflag.FlagSet) (smoke.Options, error) {
+	o, err := j.read(f)
+	if err == nil {
+		err = o.Validate()
+	}
+	if err != nil {
+		return o, usageError{err}
+	}
+	return o, nil
+}
+
+// readTrust reads the files that flags name.
+func (j *joining) readTrust(o *smoke.Options) (err error) {
+	if j.secretFile != "" {
+		text, e := os.ReadFile(j.secretFile)
+		err = errors.Join(err, e)
+		o.Secret = strings.TrimSpace(string(text))
+	}
+	if j.keyFile != "" {
+		key, e := trust.LoadKey(j.keyFile)
+		err = errors.Join(err, e)
+		o.Key = key
+	}
+	switch len(j.tlsFiles) {
+	case 0:
+	case 3:
+		config, e := trust.TLSFiles(j.tlsFiles[0], j.tlsFiles[1], j.tlsFiles[2])
+		err = errors.Join(err, e)
+		o.TLS = config
+	default:
+		err = errors.Join(err, fmt.Errorf("--tls names %d files: write three, CA,CERT,KEY, as `smoke cert dev` makes them", len(j.tlsFiles)))
+	}
+	return err
+}
+
+func (j *joining) readLevel(o *smoke.Options) error {
+	if j.logLevel == "" {
+		return nil
+	}
+	level, err := logrus.ParseLevel(j.logLevel)
+	if err != nil {
+		return fmt.Errorf("--log-level is %.100q: write error, warn, info, debug or trace", j.logLevel)
+	}
+	logTo(o, os.Stderr, level)
+	return nil
+}
+
+// visit takes out of options what only one node can have.
+func visit(o *smoke.Options) (err error) {
+	o.Port, o.Advertise, o.StateFile = 0, "", ""
+	if host, _, err := net.SplitHostPort(o.Listen); err == nil {
+		o.Listen = host
+	}
+	if o.Key != nil {
+		o.Key, err = trust.NewKey() // its links have to be encrypted like those of the other
+	}
+	return err
+}
+
+// logTo makes a node log there from a level on, if its options do not say where.
+func logTo(o *smoke.Options, w io.Writer, level logrus.Level) {
+	if o.Logger != nil {
+		return
+	}
+	l := logrus.New()
+	l.SetOutput(w)
+	l.SetLevel(level)
+	l.SetFormatter(plain)
+	o.Logger = l
+}
+
+// plain is a log without colour, on a terminal too.
+var plain = &logrus.TextFormatter{DisableColors: true}
+
+// interruptible ends with the first Ctrl-C or SIGTERM. The second one ends the
+// process at once.
+func interruptible(cmd *cobra.Command) (ctx context.Context, release func()) {
+	ctx, quit := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+	off := context.AfterFunc(ctx, quit)
+	return ctx, func() {
+		off()
+		quit()
+	}
+}

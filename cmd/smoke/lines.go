@@ -1,0 +1,88 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+	"unicode/utf16"
+)
+
+// lines is what a command prints, one thing a line. It may be used by many
+// goroutines.
+type lines struct {
+	asJSON bool
+
+	mu sync.Mutex // guards w
+	w  io.Writer
+}
+
+// facts are the fields of a JSON object.
+type facts map[string]any
+
+// tell says what has happened: in words for people, by name and facts for programs.
+func (l *lines) tell(what, words string, f facts) {
+	if !l.asJSON {
+		l.note(words)
+		return
+	}
+	whole := facts{"time": time.Now().Format(time.RFC3339Nano), "what": what}
+	for name, value := range f { // order does not matter: JSON sorts
+		whole[name] = value
+	}
+	l.object(whole)
+}
+
+// note says what is going on, to people.
+func (l *lines) note(text string) {
+	if !l.asJSON {
+		l.print(time.Now().Format(time.TimeOnly) + " " + text)
+	}
+}
+
+// object prints a JSON object.
+func (l *lines) object(v any) {
+	line, err := json.Marshal(v)
+	if err != nil {
+		line, _ = json.Marshal(facts{"error": err.Error()}) // a NaN, for example; text can always be written
+	}
+	l.print(string(line))
+}
+
+// print writes one line. If nobody reads any more there is nobody to tell.
+func (l *lines) print(text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	fmt.Fprintln(l.w, visible(text))
+}
+
+// visible makes of text one line with nothing in it that a terminal would obey:
+// what does not print is written as in JSON and Go, so JSON stays what it was. Much
+// of what is printed comes from others.
+func visible(text string) string {
+	text = strings.ToValidUTF8(text, "\ufffd")
+	if !strings.ContainsFunc(text, isHidden) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if !isHidden(r) {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, r) {
+			fmt.Fprintf(&b, `\u%04x`, unit)
+		}
+	}
+	return b.String()
+}
+
+// isHidden reports whether a rune would not be seen for what it is. Joiners pass,
+// since scripts and emoji need them.
+func isHidden(r rune) bool {
+	const nonJoiner, joiner = '\u200c', '\u200d'
+	return !unicode.IsPrint(r) && r != nonJoiner && r != joiner
+}

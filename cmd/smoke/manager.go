@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"time"
+)
+
+// manager is the service manager that has started this process and wants to know
+// how it is, as systemd does: sd_notify(3), sd_watchdog_enabled(3). nil is none.
+type manager struct {
+	conn  net.Conn
+	every time.Duration // between two signs of life; 0: none are wanted
+}
+
+// openManager finds the manager in the environment.
+func openManager() (*manager, error) {
+	path := os.Getenv("NOTIFY_SOCKET") // "@name" is an abstract one, for package net too
+	if path == "" {
+		return nil, nil
+	}
+	conn, err := net.Dial("unixgram", path)
+	if err != nil {
+		return nil, fmt.Errorf("reach the service manager at NOTIFY_SOCKET: %w", err)
+	}
+	m := &manager{conn: conn}
+	pid := os.Getenv("WATCHDOG_PID")
+	if us, err := strconv.ParseInt(os.Getenv("WATCHDOG_USEC"), 10, 64); err == nil && us > 0 && (pid == "" || pid == strconv.Itoa(os.Getpid())) {
+		m.every = time.Duration(us) * time.Microsecond / 2 // half of it, as the manual page advises
+	}
+	return m, nil
+}
+
+// say sends one message. If it can't be sent the manager will notice, and nobody
+// else has to know.
+func (m *manager) say(state string) {
+	if m != nil {
+		m.conn.SetWriteDeadline(time.Now().Add(time.Second))
+		m.conn.Write([]byte(state))
+	}
+}
+
+// feed gives signs of life, each after a call of alive has come back, until ctx
+// ends. The channel is closed when the last one is given.
+func (m *manager) feed(ctx context.Context, alive func()) (done <-chan struct{}) {
+	ended := make(chan struct{})
+	if m == nil || m.every <= 0 {
+		close(ended)
+		return ended
+	}
+	// Owned by the caller: ctx ends it, and the caller waits for ended.
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(m.every)
+		defer tick.Stop()
+		for {
+			alive()
+			m.say("WATCHDOG=1")
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return ended
+}
+
+func (m *manager) close() {
+	if m != nil {
+		m.conn.Close()
+	}
+}

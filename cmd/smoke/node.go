@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"github.com/spf13/cobra"
+
+	"github.com/smokesignal-go/smokesignal/smoke"
+)
+
+// resident is one call of smoke node.
+type resident struct {
+	join   joining
+	asJSON bool
+}
+
+const nodeLong = `Run a node until Ctrl-C or SIGTERM, and print what befalls it. It passes events on as
+all nodes do, and emits none: a seed for others, or one more way between them. The
+first line says where it listens; with --json each line is an object:
+
+  ready           id, addr it listens on, advertised address, network
+  peer-up         id and addr of a new neighbour, and how many peers there are now
+  peer-down       the same, of one that is gone
+  netsplit        another part of the network was found; ours and other name the two
+  heal            the parts are one again, after so many seconds
+  gap             events will not come: origin, from, to (not included), events, slow
+  seed-lost       addr and error: a seed is down, or cut off
+  seed-back       addr
+  stopping, stopped
+
+Under systemd (Type=notify) it says when it is ready, how many peers it has, that
+it stops, and, with WatchdogSec=, that it lives.
+`
+
+func nodeCommand() *cobra.Command {
+	r := &resident{}
+	cmd := &cobra.Command{
+		Use:   "node",
+		Short: "run a node, and say what befalls it",
+		Long:  nodeLong + envHelp,
+		Example: "  smoke node --port 8495\n" +
+			"  smoke node --address 192.168.2.0/24 --port 8495 --seeds 192.168.2.100:8495,dns://chat:8495 --json",
+		Args: argsOf(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o, err := r.join.valid(cmd.Flags())
+			if err != nil {
+				return err
+			}
+			logTo(&o, cmd.ErrOrStderr(), logrus.WarnLevel)
+			ctx, release := interruptible(cmd)
+			defer release()
+			return r.run(ctx, o, &lines{w: cmd.OutOrStdout(), asJSON: r.asJSON})
+		},
+	}
+	r.join.flags(cmd.Flags())
+	cmd.Flags().BoolVar(&r.asJSON, "json", false, "print JSON, one object a line")
+	return cmd
+}
+
+// run is the life of the node. What is to live beside it begins after Start, and
+// ends before Shutdown.
+func (r *resident) run(ctx context.Context, o smoke.Options, out *lines) error {
+	manager, err := openManager()
+	if err != nil {
+		return err
+	}
+	defer manager.close()
+	node := smoke.CreateNode(o)
+	begun := make(chan struct{}) // closed when the first line stands
+	tell := func(what, words string, f facts) {
+		<-begun
+		out.tell(what, words, f)
+	}
+	watch(node, tell, manager)
+	if err := node.Start(); err != nil {
+		return err
+	}
+	advertised := node.Advertised()
+	out.tell("ready", fmt.Sprintf("listening on %s, node %s; others join with --seeds %s", node.Addr(), node.ID().Short(), advertised),
+		facts{"id": node.ID().String(), "addr": node.Addr(), "advertised": advertised, "network": o.Network})
+	close(begun)
+	manager.say("READY=1\nSTATUS=no peers yet")
+	fed := manager.feed(ctx, func() { node.Stats() })
+
+	<-ctx.Done()
+	<-fed
+	manager.say("STOPPING=1")
+	out.tell("stopping", "stopping", nil)
+	if err := leave(node); err != nil {
+		return err
+	}
+	out.tell("stopped", "stopped", nil)
+	return nil
+}
+
+// watch tells what befalls a node.
+func watch(node *smoke.Node, tell func(what, words string, f facts), manager *manager) {
+	peer := func(what, words string) func(*smoke.Peer) {
+		return func(p *smoke.Peer) {
+			n := node.Peers().Len()
+			manager.say("STATUS=" + count(n, "peer"))
+			tell(what, fmt.Sprintf("%s %s at %s; %s", words, p.ID().Short(), p.Addr(), count(n, "peer")),
+				facts{"id": p.ID().String(), "addr": p.Addr(), "peers": n})
+		}
+	}
+	node.Peers().OnAdd(peer("peer-up", "peer up"))
+	node.Peers().OnRemove(peer("peer-down", "peer down"))
+	node.OnNetsplit(func(s smoke.Netsplit) {
+		tell("netsplit", "netsplit: another part of the network was found, merging", facts{"ours": s.Ours.String(), "other": s.Other.String()})
+	})
+	node.OnHeal(func(h smoke.Heal) {
+		tell("heal", fmt.Sprintf("healed after %v", h.After.Round(time.Millisecond)), facts{"seconds": h.After.Seconds()})
+	})
+	node.OnGap(func(g smoke.Gap) {
+		tell("gap", gapWords(g), facts{"origin": g.Origin.String(), "from": g.From, "to": g.To, "events": g.Events, "slow": g.Slow})
+	})
+	node.OnSeedLost(func(l smoke.SeedLost) {
+		tell("seed-lost", fmt.Sprintf("seed %s does not answer: %v", l.Addr, l.Err), facts{"addr": l.Addr, "error": fmt.Sprint(l.Err)})
+	})
+	node.OnSeedBack(func(b smoke.SeedBack) {
+		tell("seed-back", "seed "+b.Addr+" answers again", facts{"addr": b.Addr})
+	})
+}
+
+// gapWords says what is missing and why.
+func gapWords(g smoke.Gap) string {
+	why := "they can't be had any more"
+	if g.Slow {
+		why = "this program is too slow for them"
+	}
+	return fmt.Sprintf("%s of %s missed: %s", count(g.Events, "event"), g.Origin.Short(), why)
+}
+
+// leaveWithin bounds how long a node takes to send what it has and say goodbye.
+const leaveWithin = 5 * time.Second
+
+// leave stops a node in order. Ctrl-C does not shorten it; a second one ends the
+// process.
+func leave(node *smoke.Node) error {
+	ctx, cancel := context.WithTimeout(context.Background(), leaveWithin)
+	defer cancel()
+	return node.Shutdown(ctx)
+}
+
+// count is a number of things, in words.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(leakFree{m}, map[string]func(){"smoke": main})
+}
+
+// leakFree is the tests, and after them a look for goroutines that they have left.
+type leakFree struct{ *testing.M }
+
+func (m leakFree) Run() int {
+	code := m.M.Run()
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+// Scripts have these commands beside those of testscript:
+//
+//	exits CODE program [arg...]      run it; it has to end with that code
+//	start NAME program [arg...]      run it in the background, with an input that stays open
+//	await NAME pattern [VAR...]      read its lines, both outputs mixed, up to one that fits;
+//	                                 groups of the pattern go into variables
+//	say NAME text                    write a line into its input
+//	stop NAME                        interrupt it; it has to end with 0
+//	end NAME [CODE]                  close its input and wait; it has to end with that code, or 0
+func TestScripts(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("NOT TESTED on Windows: there is no interrupt that a test could send")
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector would wait a second at each exit
+			env.Values["vars"], env.Values["processes"] = env.Vars, make(map[string]*process)
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"exits": func(ts *testscript.TestScript, _ bool, args []string) { exits(ts, args) },
+			"start": func(ts *testscript.TestScript, _ bool, args []string) { start(ts, args) },
+			"await": func(ts *testscript.TestScript, _ bool, args []string) { running(ts, args).await(ts, args[1:]) },
+			"say": func(ts *testscript.TestScript, _ bool, args []string) {
+				_, err := fmt.Fprintln(running(ts, args).in, args[1])
+				ts.Check(err)
+			},
+			"stop": func(ts *testscript.TestScript, _ bool, args []string) {
+				p := running(ts, args)
+				ts.Check(p.cmd.Process.Signal(os.Interrupt))
+				p.end(ts, "0")
+			},
+			"end": func(ts *testscript.TestScript, _ bool, args []string) {
+				p := running(ts, args)
+				p.in.Close()
+				p.end(ts, append(args, "0")[1])
+			},
+		},
+		RequireExplicitExec: true,
+	})
+}
+
+func exits(ts *testscript.TestScript, args []string) {
+	err := ts.Exec(args[1], args[2:]...)
+	checkExit(ts, err, args[0])
+}
+
+func checkExit(ts *testscript.TestScript, err error, want string) {
+	code := 0
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		code = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if strconv.Itoa(code) != want {
+		ts.Fatalf("it ended with %d, and %s is right", code, want)
+	}
+}
+
+// process runs in the background of a script.
+type process struct {
+	cmd   *exec.Cmd
+	in    io.WriteCloser
+	lines chan string // closed when both outputs have ended
+}
+
+func start(ts *testscript.TestScript, args []string) {
+	path, err := exec.LookPath(args[1])
+	ts.Check(err)
+	cmd := exec.Command(path, args[2:]...)
+	cmd.Env, _ = ts.Value("vars").([]string)
+	cmd.Dir = ts.MkAbs(".")
+	in, err := cmd.StdinPipe()
+	ts.Check(err)
+	out, w, err := os.Pipe()
+	ts.Check(err)
+	cmd.Stdout, cmd.Stderr = w, w
+	ts.Check(cmd.Start())
+	w.Close()
+	p := &process{cmd: cmd, in: in, lines: make(chan string, 1000)} // more than a script makes it say
+	// Owned by the script, whose end kills the process; that ends it.
+	go func() {
+		defer close(p.lines)
+		defer out.Close()
+		for scanner := bufio.NewScanner(out); scanner.Scan(); {
+			p.lines <- scanner.Text()
+		}
+	}()
+	ts.Value("processes").(map[string]*process)[args[0]] = p
+	ts.Defer(func() {
+		cmd.Process.Kill()
+		for range p.lines {
+		}
+		cmd.Wait()
+	})
+}
+
+// running is the process that a script has started under a name.
+func running(ts *testscript.TestScript, args []string) *process {
+	p := ts.Value("processes").(map[string]*process)[args[0]]
+	if p == nil {
+		ts.Fatalf("%s was not started", args[0])
+	}
+	return p
+}
+
+// patience is for what will never be said, so that the script says for what it waits.
+const patience = 30 * time.Second
+
+func (p *process) await(ts *testscript.TestScript, args []string) {
+	pattern := regexp.MustCompile(args[0])
+	limit := time.NewTimer(patience)
+	defer limit.Stop()
+	for {
+		select {
+		case line, ok := <-p.lines:
+			if !ok {
+				ts.Fatalf("it ended, and no line was like %s", pattern)
+			}
+			ts.Logf("[line] %s", line)
+			if found := pattern.FindStringSubmatch(line); found != nil {
+				for i, name := range args[1:] {
+					ts.Setenv(name, found[i+1])
+				}
+				return
+			}
+		case <-limit.C:
+			ts.Fatalf("no line was like %s within %v", pattern, patience)
+		}
+	}
+}
+
+func (p *process) end(ts *testscript.TestScript, code string) {
+	for line := range p.lines {
+		ts.Logf("[line] %s", line)
+	}
+	checkExit(ts, p.cmd.Wait(), code)
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"github.com/smokesignal-go/smokesignal/internal/wire"
+)
+
+// version is what this program is.
+type version struct {
+	Version  string `json:"version"`            // of the module; "(devel)" where it was built in a checkout
+	Revision string `json:"revision,omitempty"` // of its repository
+	Time     string `json:"time,omitempty"`     // of the revision
+	Modified bool   `json:"modified,omitempty"` // there were changes beside it
+	Protocol string `json:"protocol"`
+	Go       string `json:"go"`
+	System   string `json:"system"`
+}
+
+func versionCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "version",
+		Short: "say what this is",
+		Long: "Print the version of the module, the protocol that its nodes speak, and the version of Go.\n" +
+			"Nodes of different major versions of the protocol do not talk; minor ones do not matter.",
+		Example: "  smoke version --json",
+		Args:    argsOf(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			v := readVersion(debug.ReadBuildInfo())
+			if asJSON {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(v)
+			}
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), v)
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// readVersion makes it of what the linker has written down.
+func readVersion(info *debug.BuildInfo, ok bool) version {
+	v := version{
+		Version:  "unknown",
+		Protocol: fmt.Sprintf("%d.%d", wire.Major, wire.Minor),
+		Go:       runtime.Version(),
+		System:   runtime.GOOS + "/" + runtime.GOARCH,
+	}
+	if !ok {
+		return v
+	}
+	if info.Main.Version != "" {
+		v.Version = info.Main.Version
+	}
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			v.Revision = s.Value
+		case "vcs.time":
+			v.Time = s.Value
+		case "vcs.modified":
+			v.Modified = s.Value == "true"
+		}
+	}
+	return v
+}
+
+// String gives it in one line.
+func (v version) String() string {
+	from := ""
+	if v.Revision != "" {
+		from = fmt.Sprintf(" (%.12s of %s", v.Revision, v.Time)
+		if v.Modified {
+			from += ", with changes"
+		}
+		from += ")"
+	}
+	return fmt.Sprintf("smoke %s%s, protocol %s, %s %s", v.Version, from, v.Protocol, v.Go, v.System)
+}
