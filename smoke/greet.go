@@ -160,7 +160,7 @@ func (d *driver) complain(wish overlay.Dial, err error) {
 	case errors.Is(err, ErrOtherNetwork), errors.Is(err, ErrOtherVersion), errors.Is(err, ErrNotSmokesignal):
 		log.warn("what listens at this address is no node of this network", f)
 	case d.node.peers.Len() == 0 && time.Since(d.born) > quietFor:
-		log.warn("nobody answers at this address, and there are no neighbours; still looking", f)
+		d.log.about("nobody answers").warn("nobody answers at this address, and there are no neighbours; still looking", f)
 	default:
 		log.debug("dial failed", f)
 	}

@@ -88,6 +88,10 @@ func maxPeers(o Options) int {
 // or a random one made by CreateNode.
 func (n *Node) ID() ID { return n.id }
 
+// Options are those of the node, with the defaults where it was given none. Its Secret
+// is among them.
+func (n *Node) Options() Options { return n.opts }
+
 // Broadcast is for events from and to all nodes.
 func (n *Node) Broadcast() *Broadcast { return n.broadcast }
 
@@ -268,6 +272,9 @@ func advertise(o Options, listening string) (hello, addr string) {
 	h, port, err := net.SplitHostPort(listening)
 	if err != nil {
 		return listening, listening // no IP network
+	}
+	if o.Advertise == NoAddress {
+		return "", ""
 	}
 	if o.Advertise != "" {
 		if _, _, err := net.SplitHostPort(o.Advertise); err == nil {

@@ -28,7 +28,8 @@ type Options struct {
 
 	// Advertise is the host, or host:port, that others are told when that is
 	// not what the node listens on: behind a proxy or a mapped port. Without a
-	// port it gets the one that the node listens on.
+	// port it gets the one that the node listens on. [NoAddress] tells them none: for
+	// a node that is there for a moment only, so that nobody looks for it afterwards.
 	Advertise string
 
 	// Seeds are where to ask for entry: "host:port", "[v6]:port", or
@@ -161,6 +162,10 @@ type Options struct {
 	// and invent events.
 	InsecurePlaintext bool
 }
+
+// NoAddress in [Options.Advertise] tells others no address: they can't dial the node,
+// and do not remember it.
+const NoAddress = "-"
 
 // AllEvents in [Options.Signed] stands for events of all names.
 const AllEvents = "*"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 	"github.com/smokesignal-go/smokesignal/trust"
@@ -29,7 +30,7 @@ func (o Options) hasRules() bool { return o.Secret != "" || len(o.Allow) > 0 || 
 // options.
 func (o Options) isLocal() bool {
 	for _, addr := range []string{o.Address, o.Listen, o.Advertise} {
-		if host, _, _ := splitHost(addr); addr != "" && !isLoopback(host) {
+		if host, _, _ := splitHost(addr); addr != "" && addr != NoAddress && !isLoopback(host) {
 			return false
 		}
 	}
@@ -105,8 +106,11 @@ func (d *driver) admission(ctx context.Context, conn *trust.Conn, h *wire.Hello)
 
 // explainHandshake says what a person should know of a handshake that failed.
 func explainHandshake(err error) error {
-	if errors.Is(err, trust.ErrPlaintext) {
+	switch {
+	case errors.Is(err, trust.ErrPlaintext):
 		return fmt.Errorf("%w: %w", ErrPlaintext, err)
+	case errors.Is(err, io.EOF):
+		return fmt.Errorf("%w: it has hung up; are its links not encrypted?", err)
 	}
 	return err
 }

@@ -7,52 +7,19 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/census"
-	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/info"
 )
 
 // NodeInfo is what a node says of itself, at one moment. Of a node that is not one's
 // own it is what somebody claims. Its form as JSON is the same wherever it is shown;
 // durations are in seconds.
-type NodeInfo struct {
-	ID        ID      `json:"id"`
-	Addr      string  `json:"addr"`    // that it tells others; may be empty
-	Version   string  `json:"version"` // of this library in the program; may be empty
-	Uptime    Seconds `json:"uptime"`
-	Component ID      `json:"component"` // the lowest beaconing node that it hears; zero if it hears none
-	MinPeers  int     `json:"minPeers"`
-	MaxPeers  int     `json:"maxPeers"` // 0: no limit
-	Known     int     `json:"known"`    // addresses in its book
-	Queued    int     `json:"queued"`   // events that wait for its handlers
-	History   int     `json:"history"`  // bytes of events that it keeps
-	SeedsLost int     `json:"seedsLost"`
-
-	// Counted since it started.
-	Emitted    uint64 `json:"emitted"`
-	Delivered  uint64 `json:"delivered"`
-	Duplicates uint64 `json:"duplicates"`
-	Gaps       uint64 `json:"gaps"`
-	Refused    uint64 `json:"refused"` // the sum of its Refused
-
-	Degree int        `json:"degree"` // neighbours
-	Links  []LinkInfo `json:"links"`  // to them; 24 at most
-}
+type NodeInfo = info.Node
 
 // LinkInfo is a link as one of its ends sees it.
-type LinkInfo struct {
-	Peer    ID      `json:"peer"`
-	RTT     Seconds `json:"rtt"`     // round trip; 0: not measured yet, or the other end does so
-	Eager   bool    `json:"eager"`   // events are pushed on it
-	Dialled bool    `json:"dialled"` // by this end
-	Lag     int     `json:"lag"`     // bytes of events that wait for it
-}
+type LinkInfo = info.Link
 
 // Seconds is a duration that is a number of seconds in JSON.
-type Seconds float64
-
-// Duration is the same as what package time has.
-func (s Seconds) Duration() time.Duration { return time.Duration(float64(s) * float64(time.Second)) }
-
-func seconds(d time.Duration) Seconds { return Seconds(d.Seconds()) }
+type Seconds = info.Seconds
 
 // Info is what this node says of itself. Before Start and after Stop that is its ID
 // and its version only.
@@ -62,7 +29,7 @@ func (n *Node) Info() NodeInfo {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		if d.machine != nil {
-			return infoOf(d.machine.Describe(time.Now()))
+			return info.Of(d.machine.Describe(time.Now()))
 		}
 	}
 	return NodeInfo{ID: n.id, Version: version(), Links: []LinkInfo{}}
@@ -99,7 +66,7 @@ func (n *Node) Survey(ctx context.Context, told func(NodeInfo)) (nodes int, err 
 			open = false
 		}
 		for _, digest := range s.take() {
-			told(infoOf(digest))
+			told(info.Of(digest))
 		}
 	}
 	if err == nil && !r.complete {
@@ -145,20 +112,6 @@ func (d *driver) describe(g *census.Digest) {
 	g.Queued = uint64(d.node.events.Stats().Queued)
 	r := d.node.refusals.counts()
 	g.Refused += r.Handshakes + r.Strangers + r.Others + r.Crowd + r.Addresses + r.Frames + r.Floods
-}
-
-func infoOf(g census.Digest) NodeInfo {
-	info := NodeInfo{
-		ID: g.Node.ID, Addr: g.Addr, Version: g.Version, Uptime: seconds(g.Age), Component: g.Component,
-		MinPeers: int(g.MinPeers), MaxPeers: int(g.MaxPeers), Known: int(g.Known), Queued: int(g.Queued),
-		History: int(g.History), SeedsLost: int(g.SeedsLost), Emitted: g.Emitted, Delivered: g.Delivered,
-		Duplicates: g.Duplicates, Gaps: g.Gaps, Refused: g.Refused, Degree: int(g.Degree),
-		Links: make([]LinkInfo, len(g.Links)), // not nil: JSON has [] for it
-	}
-	for i, l := range g.Links {
-		info.Links[i] = LinkInfo{Peer: ident.ID(l.Peer), RTT: seconds(l.RTT), Eager: l.Eager, Dialled: l.Dialled, Lag: int(l.Lag)}
-	}
-	return info
 }
 
 // version is that of this library in the program, as far as the program knows it.

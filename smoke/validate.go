@@ -99,7 +99,7 @@ func (o Options) validateAddresses(p *problems) {
 			p.add("Listen", o.Listen, fmt.Sprintf("its port is not the Port, which is %d", o.Port), "leave one of the two out")
 		}
 	}
-	if o.Advertise != "" {
+	if o.Advertise != "" && o.Advertise != NoAddress {
 		host, _, why := splitHost(o.Advertise)
 		switch {
 		case why != "":
@@ -135,6 +135,9 @@ func (o Options) validateSeeds(p *problems) {
 	field, value := "Address", o.Address
 	if o.Listen != "" {
 		field, value = "Listen", o.Listen
+	}
+	if o.Advertise == NoAddress {
+		return
 	}
 	if o.Advertise != "" {
 		field, value = "Advertise", o.Advertise

@@ -125,7 +125,7 @@ func TestFlagsComeBeforeTheEnvironment(t *testing.T) {
 	}
 	// A guest leaves alone what belongs to the node that lives here.
 	o = read(&joining{isGuest: true})
-	if o.Port != 0 || o.Listen != "127.0.0.2" || o.Advertise != "" || o.StateFile != "" || o.Key == nil || o.Key.ID() == kept.ID() || o.Network != "ours" {
+	if o.Port != 0 || o.Listen != "127.0.0.2" || o.Advertise != smoke.NoAddress || o.StateFile != "" || o.Key == nil || o.Key.ID() == kept.ID() || o.Network != "ours" {
 		t.Errorf("a guest: %+v", o)
 	}
 	if o = read(&joining{isGuest: true}, "--port", "9999", "--key", key); o.Port != 9999 || o.Key.ID() != kept.ID() {

@@ -162,7 +162,7 @@ func (j *joining) readLevel(o *smoke.Options) error {
 
 // visit takes out of options what only one node can have.
 func visit(o *smoke.Options) (err error) {
-	o.Port, o.Advertise, o.StateFile = 0, "", ""
+	o.Port, o.Advertise, o.StateFile = 0, smoke.NoAddress, "" // nobody has to look for it when it is gone
 	if host, _, err := net.SplitHostPort(o.Listen); err == nil {
 		o.Listen = host
 	}

@@ -5,6 +5,12 @@
 //	smoke emit     emit an event, or a line of input each
 //	smoke chat     talk with others, line by line
 //
+//	smoke status   say how the network is, and what is wrong
+//	smoke nodes    list all nodes of the network
+//	smoke peers    list the links of a node
+//	smoke path     show the way on which events go from one node to another
+//	smoke top      show the network live in the terminal
+//
 //	smoke ping     greet the node at an address
 //	smoke doctor   check whether a node would work here, and say what to change
 //
@@ -71,12 +77,13 @@ func exitCode(err error) int {
 	var input *scenario.InputError
 	var usage usageError
 	var alone *gauge.AloneError
+	var nobody *nobodyThere
 	switch {
 	case err == nil:
 		return 0
 	case errors.As(err, &input), errors.As(err, &usage):
 		return 2
-	case errors.As(err, &alone), errors.Is(err, errNobody):
+	case errors.As(err, &alone), errors.As(err, &nobody), errors.Is(err, errNobody):
 		return 3
 	}
 	return 1
@@ -96,6 +103,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		nodeCommand(), subCommand(), emitCommand(), chatCommand(),
+		statusCommand(), nodesCommand(), peersCommand(), pathCommand(), topCommand(),
 		pingCommand(), doctorCommand(),
 		keyCommand(), certCommand(),
 		benchCommand(), simCommand(), proofCommand(),

@@ -13,14 +13,17 @@ import (
 
 // resident is one call of smoke node.
 type resident struct {
-	join   joining
-	asJSON bool
+	join      joining
+	http      string
+	tokenFile string
+	asJSON    bool
 }
 
 const nodeLong = `Run a node until Ctrl-C or SIGTERM, and print what befalls it. It passes events on as
 all nodes do, and emits none: a seed for others, or one more way between them. The
 first line says where it listens; with --json each line is an object:
 
+  dashboard       url, with --http
   ready           id, addr it listens on, advertised address, network
   peer-up         id and addr of a new neighbour, and how many peers there are now
   peer-down       the same, of one that is gone
@@ -41,7 +44,7 @@ func nodeCommand() *cobra.Command {
 		Use:   "node",
 		Short: "run a node, and say what befalls it",
 		Long:  nodeLong + envHelp,
-		Example: "  smoke node --port 8495\n" +
+		Example: "  smoke node --port 8495 --http 127.0.0.1:8496\n" +
 			"  smoke node --address 192.168.2.0/24 --port 8495 --seeds 192.168.2.100:8495,dns://chat:8495 --json",
 		Args: argsOf(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -56,6 +59,8 @@ func nodeCommand() *cobra.Command {
 		},
 	}
 	r.join.flags(cmd.Flags())
+	cmd.Flags().StringVar(&r.http, "http", "", "serve the dashboard at `host:port`, such as "+defaultHTTP)
+	cmd.Flags().StringVar(&r.tokenFile, "http-token-file", "", "`file` with a token with which events can be emitted on the dashboard")
 	cmd.Flags().BoolVar(&r.asJSON, "json", false, "print JSON, one object a line")
 	return cmd
 }
@@ -75,12 +80,22 @@ func (r *resident) run(ctx context.Context, o smoke.Options, out *lines) error {
 		out.tell(what, words, f)
 	}
 	watch(node, tell, manager)
+	page, err := r.openDashboard(node)
+	if err != nil {
+		return err
+	}
+	if page != nil {
+		defer page.close() // nothing of it has to be saved
+	}
 	if err := node.Start(); err != nil {
 		return err
 	}
 	advertised := node.Advertised()
 	out.tell("ready", fmt.Sprintf("listening on %s, node %s; others join with --seeds %s", node.Addr(), node.ID().Short(), advertised),
 		facts{"id": node.ID().String(), "addr": node.Addr(), "advertised": advertised, "network": o.Network})
+	if page != nil {
+		out.tell("dashboard", "dashboard at "+page.url(), facts{"url": page.url()})
+	}
 	close(begun)
 	manager.say("READY=1\nSTATUS=no peers yet")
 	fed := manager.feed(ctx, func() { node.Stats() })

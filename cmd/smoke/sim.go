@@ -23,6 +23,7 @@ type simulation struct {
 	asJSON bool
 	plot   string
 	script bool
+	play   playing
 	speed  float64 // pass mark; 0: none
 	memory int     // pass mark in MiB; 0: none
 }
@@ -48,9 +49,13 @@ func simCommand() *cobra.Command {
 			"\nLines of a script:\n" + scenario.Help(),
 		Example: "  smoke sim --scenario crash --nodes 10000 --seed 7 --fraction 0.9 --silent\n" +
 			"  smoke sim --scenario split --parts 4 --for 10m --runs 20 --json\n" +
-			"  smoke sim --file my.script --plot out.svg",
+			"  smoke sim --file my.script --plot out.svg\n" +
+			"  smoke sim --open --nodes 40",
 		Args: argsOf(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if s.play.open {
+				return s.play.run(cmd, s.spec)
+			}
 			r, err := s.run(cmd)
 			if err != nil || r == nil {
 				return err
@@ -98,6 +103,8 @@ func (s *simulation) flags(f *pflag.FlagSet) {
 	f.BoolVar(&s.asJSON, "json", false, "print JSON")
 	f.StringVar(&s.plot, "plot", "", "draw the first run into this SVG file")
 	f.BoolVar(&s.script, "script", false, "print the scenario as a script, and run nothing")
+	f.BoolVar(&s.play.open, "open", false, "show it live on the dashboard, with buttons, until Ctrl-C, instead of a scenario")
+	f.StringVar(&s.play.http, "http", defaultHTTP, "`host:port` of that dashboard")
 	f.Float64Var(&s.speed, "speed", 0, "pass mark: virtual seconds a second")
 	f.IntVar(&s.memory, "memory", 0, "pass mark: MiB of memory")
 }

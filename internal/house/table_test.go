@@ -104,7 +104,7 @@ var houseTable = []row{
 		pkg: "smoke", floor: 4,
 		may: []string{
 			"internal/ident", "internal/packed", "internal/signed", "peerlist", "netsplit", "internal/plumtree",
-			"internal/overlay", "internal/wire", "internal/emitter", "internal/pace", "internal/census",
+			"internal/overlay", "internal/wire", "internal/emitter", "internal/pace", "internal/census", "internal/info",
 			"transport", "transport/tcp", "discovery", "discovery/dns", "trust",
 			msgpack, logrus, backoff, rate,
 		},
@@ -113,14 +113,16 @@ var houseTable = []row{
 	},
 
 	{pkg: "smoketest", floor: 5, may: []string{"smoke", "transport/mem"}, tests: []string{"trust"}, why: "a user's tests run real nodes on a network in memory"},
-	{pkg: "dashboard", floor: 5, may: []string{"smoke"}, planned: true, why: "shows what any program can ask a node"},
+	{pkg: "internal/info", floor: 3, may: []string{"internal/ident", "internal/census"}, why: "what nodes say of themselves, real ones and simulated ones alike"},
+	{pkg: "internal/board", floor: 5, may: []string{"smoke"}, why: "the page, over anything that can be asked like a node"},
+	{pkg: "dashboard", floor: 5, may: []string{"smoke", "internal/board", rate}, why: "shows what any program can ask a node"},
 	{pkg: "metrics", floor: 5, may: []string{"smoke", "github.com/prometheus/client_golang"}, planned: true, why: "tells Prometheus what any program can ask a node"},
 	{pkg: "internal/gauge", floor: 5, may: []string{"smoke", "internal/histogram"}, why: "measures a network as any program on it could"},
 	{
 		pkg: "cmd/smoke", floor: 5,
 		may: []string{
 			"smoke", "trust", "discovery", "discovery/dns", "transport", "transport/tcp", "internal/wire",
-			"internal/gauge", "internal/scenario", "internal/sim", logrus, term, cobra, pflag, plot,
+			"dashboard", "internal/board", "internal/census", "internal/info", "netsplit", "internal/gauge", "internal/scenario", "internal/sim", logrus, term, cobra, pflag, plot,
 		},
 		tests: []string{scripts},
 		why:   "a user of the face, and the way to run the simulator; to say what listens somewhere it greets without joining, which the face can't",

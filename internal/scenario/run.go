@@ -63,15 +63,10 @@ func Run(spec Spec) (*Result, error) {
 	if errs := spec.Validate(); len(errs) > 0 { // settings of the script
 		return nil, errors.Join(errs...)
 	}
-	latency, err := spec.latency()
-	if err != nil {
+	r := &run{Spec: spec, result: &Result{Seed: spec.Seed}, stalled: make(map[*sim.Node]bool)}
+	if r.net, err = spec.Net(); err != nil {
 		return nil, err
 	}
-	r := &run{Spec: spec, result: &Result{Seed: spec.Seed}, stalled: make(map[*sim.Node]bool)}
-	r.net = sim.New(sim.Config{
-		Seed: spec.Seed, Latency: latency, Loss: spec.Loss, Wire: spec.Wire,
-		Overlay: overlay.Config{Membership: peerlist.Config{MinPeers: spec.MinPeers, MaxPeers: spec.MaxPeers, NoLimits: spec.NoLimits}},
-	})
 	r.ledger = sim.NewLedger(r.net)
 	r.mark = r.ledger.Mark()
 	for i := range spec.Seeds {
@@ -88,6 +83,18 @@ func Run(spec Spec) (*Result, error) {
 	r.result.Steps = r.net.Steps
 	r.result.Virtual = r.net.Now().Seconds()
 	return r.result, nil
+}
+
+// Net makes the network that a spec describes, without any node.
+func (s Spec) Net() (*sim.Net, error) {
+	latency, err := s.latency()
+	if err != nil {
+		return nil, err
+	}
+	return sim.New(sim.Config{
+		Seed: s.Seed, Latency: latency, Loss: s.Loss, Wire: s.Wire,
+		Overlay: overlay.Config{Membership: peerlist.Config{MinPeers: s.MinPeers, MaxPeers: s.MaxPeers, NoLimits: s.NoLimits}},
+	}), nil
 }
 
 // addr is the address of the i-th node.

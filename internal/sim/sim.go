@@ -120,6 +120,9 @@ func New(cfg Config) *Net {
 // Now is the virtual time since the network was made.
 func (n *Net) Now() time.Duration { return time.Duration(n.t) }
 
+// Time is the same as the machines have it.
+func (n *Net) Time() time.Time { return n.now }
+
 // Fail ends the run: whatever runs the network returns, and goes on returning.
 // The first reason counts.
 func (n *Net) Fail(err error) {

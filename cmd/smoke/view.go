@@ -1,0 +1,246 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/smokesignal-go/smokesignal/internal/board"
+	"github.com/smokesignal-go/smokesignal/smoke"
+)
+
+// viewing is how commands look at a network: by the dashboard of one of its nodes, or
+// by joining it for a moment.
+type viewing struct {
+	join   joining
+	url    string
+	within time.Duration
+	asJSON bool
+}
+
+// defaultURL is where `smoke node --http` without a value of its own serves.
+const (
+	defaultHTTP = "127.0.0.1:8496"
+	defaultURL  = "http://" + defaultHTTP + mount
+	mount       = "/debug/smoke/"
+)
+
+const viewHelp = `
+It asks the dashboard of a node, as ` + "`smoke node --http`" + ` serves it: at --url, or
+SMOKE_URL, or ` + defaultURL + `. With --seeds it joins the network
+itself for a moment instead; then the answers are those of the whole network, and
+there is no node of one's own.`
+
+func newViewing() *viewing { return &viewing{join: joining{isGuest: true}} }
+
+func (v *viewing) flags(f *pflag.FlagSet) {
+	f.SortFlags = false
+	f.StringVar(&v.url, "url", "", "`URL` of the dashboard of a node")
+	v.join.flags(f)
+	f.DurationVar(&v.within, "within", 5*time.Second, "give up after that time")
+	f.BoolVar(&v.asJSON, "json", false, "print JSON")
+}
+
+// mesh is what was seen.
+type mesh struct {
+	board.Picture
+	isGuest bool // by somebody who is no node of it
+}
+
+// eyes look at a network more than once.
+type eyes interface {
+	look(ctx context.Context) (*mesh, error)
+	close() error
+}
+
+// open finds a way to look. Its error has been printed if it is errNobody.
+func (v *viewing) open(ctx context.Context, cmd *cobra.Command) (eyes, error) {
+	if v.within <= 0 {
+		return nil, usageError{fmt.Errorf("--within is %v: write a duration such as 5s", v.within)}
+	}
+	if !cmd.Flags().Changed("seeds") {
+		return v.dashboard(cmd)
+	}
+	if v.url != "" {
+		return nil, usageError{errors.New("--url and --seeds: write one of the two")}
+	}
+	o, err := v.join.valid(cmd.Flags())
+	if err != nil {
+		return nil, err
+	}
+	logTo(&o, cmd.ErrOrStderr(), logrus.ErrorLevel)
+	node := smoke.CreateNode(o)
+	if err := node.Start(); err != nil {
+		return nil, err
+	}
+	if err := find(ctx, node, o, v.within); err != nil {
+		return nil, errors.Join(err, leave(node))
+	}
+	return guest{node, v.within}, nil
+}
+
+// see looks once.
+func (v *viewing) see(cmd *cobra.Command) (*mesh, error) {
+	ctx, release := interruptible(cmd)
+	defer release()
+	e, err := v.open(ctx, cmd)
+	if err != nil {
+		return nil, err
+	}
+	m, err := e.look(ctx)
+	return m, errors.Join(err, e.close())
+}
+
+// guest looks by a node of its own.
+type guest struct {
+	node   *smoke.Node
+	within time.Duration
+}
+
+func (g guest) look(ctx context.Context) (*mesh, error) {
+	ctx, cancel := context.WithTimeout(ctx, g.within)
+	defer cancel()
+	m := &mesh{isGuest: true}
+	_, err := g.node.Survey(ctx, func(info smoke.NodeInfo) {
+		if info.ID != g.node.ID() {
+			m.Nodes = append(m.Nodes, board.NodeView{NodeInfo: info})
+		}
+	})
+	if err != nil && !errors.Is(err, smoke.ErrIncomplete) {
+		return nil, err
+	}
+	for i := range m.Nodes { // without ourselves
+		n := &m.Nodes[i]
+		others := n.Links[:0]
+		for _, l := range n.Links {
+			if l.Peer != g.node.ID() {
+				others = append(others, l)
+			}
+		}
+		n.Degree -= len(n.Links) - len(others)
+		n.Links = others
+	}
+	m.Complete = err == nil
+	m.Arrange()
+	return m, nil
+}
+
+func (g guest) close() error { return leave(g.node) }
+
+// window looks by the dashboard of a node.
+type window struct {
+	base   *url.URL
+	within time.Duration
+}
+
+func (v *viewing) dashboard(cmd *cobra.Command) (eyes, error) {
+	text := v.url
+	for _, other := range []string{os.Getenv("SMOKE_URL"), defaultURL} {
+		if text == "" {
+			text = other
+		}
+	}
+	if !strings.Contains(text, "://") {
+		text = "http://" + text
+	}
+	base, err := url.Parse(text)
+	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
+		return nil, usageError{fmt.Errorf("--url is %q: write the URL of a dashboard, such as %s", text, defaultURL)}
+	}
+	if base.Path == "" || base.Path == "/" {
+		base.Path = mount
+	}
+	if !strings.HasSuffix(base.Path, "/") {
+		base.Path += "/"
+	}
+	return window{base, v.within}, nil
+}
+
+// maxAnswer bounds what is read of an answer: some kilobytes for each of the 4096
+// nodes that a survey tells of.
+const maxAnswer = 16 << 20
+
+func (w window) look(ctx context.Context) (*mesh, error) {
+	ctx, cancel := context.WithTimeout(ctx, w.within)
+	defer cancel()
+	at := w.base.JoinPath("api/mesh").String()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil, &nobodyThere{fmt.Errorf("no dashboard at %s: %w; start a node with `smoke node --http %s`, or look with --seeds", w.base, unwrapURL(err), w.base.Host)}
+	}
+	defer answer.Body.Close()
+	m := &mesh{}
+	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
+	if err == nil && answer.StatusCode != http.StatusOK {
+		err = fmt.Errorf("it says %s", answer.Status)
+	}
+	if err == nil {
+		err = json.Unmarshal(body, &m.Picture)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("what answers at %s is no dashboard: %w", at, err)
+	}
+	return m, nil
+}
+
+func (w window) close() error {
+	http.DefaultClient.CloseIdleConnections()
+	return nil
+}
+
+// unwrapURL leaves out the URL, which is said already.
+func unwrapURL(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
+	}
+	return err
+}
+
+// nobodyThere ends a command with 3.
+type nobodyThere struct{ error }
+
+func (e *nobodyThere) Unwrap() error { return e.error }
+
+// find is the one node that a person means: by the beginning of its id, or by its
+// address.
+func (m *mesh) find(name string) (*board.NodeView, error) {
+	var found []*board.NodeView
+	for i := range m.Nodes {
+		n := &m.Nodes[i]
+		if n.Addr == name || strings.HasPrefix(n.ID.String(), strings.ToLower(name)) {
+			found = append(found, n)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return nil, usageError{fmt.Errorf("%q is no node of the network: write the beginning of an id, or an address; `smoke nodes` lists them", name)}
+	case 1:
+		return found[0], nil
+	}
+	return nil, usageError{fmt.Errorf("%q may be %d nodes: write more of the id", name, len(found))}
+}
+
+// self is the node by which one looks, or nil for a guest.
+func (m *mesh) self() *board.NodeView {
+	for i := range m.Nodes {
+		if m.Nodes[i].ID == m.Self && !m.isGuest {
+			return &m.Nodes[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,212 @@
+// Package dashboard shows the mesh that a node is part of, live, on a page:
+//
+//	http.Handle("/debug/smoke/", dashboard.New(node))
+//
+// Any one node shows all of them: the links between them and which of these events
+// travel on, round-trip times, what waits, splits, events as they pass, and what is
+// wrong, in words. The page is embedded and loads nothing from anywhere else.
+//
+// Below the path of the page there are also
+//
+//	api/mesh     all that the page shows, as JSON
+//	api/options  how this node is set up, without what is secret
+//	livez        200 while the program runs; it never depends on peers
+//	readyz       200 if the node has neighbours, or none to look for; 503 if it looks
+//	             for some ("looking"; with ?alone=ok that is 200), or does not run
+//	             ("failed"); with JSON that says so
+//
+// # What it costs
+//
+// Nothing while nobody looks: no node tells anything unless it is asked. With a page
+// open all nodes are asked twice a second how they are, and answer with some 200 bytes
+// each; see [smoke.Node.Survey]. Of more than 200 nodes, they are asked more rarely.
+//
+// # Who may look
+//
+// Whoever reaches the handler sees addresses, names of events and the beginnings of
+// what they carry. The handler has no login of its own: serve it on the loopback, or
+// behind the one that your program has. Nobody can change anything by it, unless
+// [Options.Token] is set.
+package dashboard
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/smokesignal-go/smokesignal/internal/board"
+	"github.com/smokesignal-go/smokesignal/smoke"
+)
+
+// Options say what a dashboard may do. The zero value shows.
+type Options struct {
+	// Token lets who knows it emit events by the page. It is sent as
+	// "Authorization: Bearer …", so serve the page by HTTPS, or on the loopback. ""
+	// turns that off.
+	Token string
+}
+
+// New makes the handler for a node. It may be served below any path that ends with a
+// slash, and be made before the node starts.
+func New(node *smoke.Node) http.Handler { return NewWith(node, Options{}) }
+
+// NewWith is New with options.
+func NewWith(node *smoke.Node, o Options) http.Handler {
+	m := &mesh{node: node}
+	if o.Token != "" {
+		m.token = sha256.Sum256([]byte(o.Token))
+		m.canEmit = true
+	}
+	return board.New(m)
+}
+
+// mesh is what one node sees. It is a board.Mesh and a board.Emitter.
+type mesh struct {
+	node    *smoke.Node
+	canEmit bool
+	token   [sha256.Size]byte
+	skipped atomic.Int64 // events that were not shown
+}
+
+func (m *mesh) ID() smoke.ID { return m.node.ID() }
+
+func (m *mesh) Survey(ctx context.Context, told func(smoke.NodeInfo)) (int, error) {
+	n, err := m.node.Survey(ctx, told)
+	if err == smoke.ErrNotStarted || err == smoke.ErrStopped {
+		told(m.node.Info())
+	}
+	return n, err
+}
+
+// Health says whether the node has found others.
+func (m *mesh) Health() board.Health {
+	info, o := m.node.Info(), m.node.Options()
+	switch {
+	case m.node.Advertised() == "" && info.Uptime == 0:
+		return board.Health{State: "failed", Text: "The node does not run."}
+	case info.Degree > 0:
+		return board.Health{State: "found", Text: "The node is part of a mesh.", Peers: info.Degree}
+	case !hasOthers(o.Seeds, info.Addr):
+		return board.Health{State: "found", Text: "The node waits to be found: it has no seeds to look for."}
+	}
+	return board.Health{State: "looking", Text: fmt.Sprintf("The node has no neighbours. It looks for %s.", strings.Join(o.Seeds, ", "))}
+}
+
+// hasOthers reports whether a seed may be another node.
+func hasOthers(seeds []string, self string) bool {
+	for _, s := range seeds {
+		if s != self {
+			return true
+		}
+	}
+	return false
+}
+
+const (
+	eventsPerSecond = 50      // are looked at; more than a page shows
+	longestPreview  = 4 << 10 // bytes of arguments; of more, none are shown
+	longestText     = 200     // characters
+)
+
+func (m *mesh) OnEvent(fn func(board.Event)) (off func()) {
+	limit := rate.NewLimiter(eventsPerSecond, eventsPerSecond)
+	return m.node.Broadcast().OnAny(func(e smoke.Event) {
+		if !limit.Allow() {
+			m.skipped.Add(1)
+			return
+		}
+		fn(board.Event{
+			Name: e.Name, Origin: e.Origin, Seq: e.Seq, Size: len(e.Raw()), Text: preview(e),
+			Skipped: int(m.skipped.Swap(0)),
+		})
+	})
+}
+
+// preview is the beginning of an event's arguments.
+func preview(e smoke.Event) string {
+	if len(e.Raw()) > longestPreview {
+		return ""
+	}
+	args := make([]any, min(e.Len(), 16))
+	ptrs := make([]any, len(args))
+	for i := range args {
+		ptrs[i] = &args[i]
+	}
+	if err := e.Bind(ptrs...); err != nil {
+		return ""
+	}
+	text, err := json.Marshal(args)
+	if err != nil {
+		return fmt.Sprintf("%.*v", longestText, args) // a map with keys that JSON does not have
+	}
+	if short := []rune(string(text)); len(short) > longestText {
+		return string(short[:longestText]) + "…"
+	}
+	return string(text)
+}
+
+func (m *mesh) OnNotice(fn func(string)) {
+	n := m.node
+	n.OnConnect(func() { fn("this node found the mesh") })
+	n.OnDisconnect(func() { fn("this node lost its last neighbour") })
+	n.OnNetsplit(func(s smoke.Netsplit) {
+		fn(fmt.Sprintf("netsplit: another part of the mesh was found (%s and %s); merging", s.Ours.Short(), s.Other.Short()))
+	})
+	n.OnHeal(func(h smoke.Heal) { fn(fmt.Sprintf("the mesh is one again, after %v", h.After.Round(100*time.Millisecond))) })
+	n.OnGap(func(g smoke.Gap) { fn(fmt.Sprintf("%d events of %s are lost to this node", g.Events, g.Origin.Short())) })
+	n.OnSeedLost(func(s smoke.SeedLost) { fn(fmt.Sprintf("seed %s does not answer: %v", s.Addr, s.Err)) })
+	n.OnSeedBack(func(s smoke.SeedBack) { fn(fmt.Sprintf("seed %s answers again", s.Addr)) })
+}
+
+func (m *mesh) CanEmit() bool { return m.canEmit }
+
+func (m *mesh) MayEmit(token string) bool {
+	sum := sha256.Sum256([]byte(token))
+	return m.canEmit && subtle.ConstantTimeCompare(sum[:], m.token[:]) == 1
+}
+
+func (m *mesh) Emit(ctx context.Context, name string, args []any) error {
+	return m.node.Broadcast().EmitContext(ctx, name, args...)
+}
+
+// Options are those that a person would look for.
+func (m *mesh) Options() []board.Setting {
+	o := m.node.Options()
+	set := func(is bool) string {
+		if is {
+			return "set"
+		}
+		return "not set"
+	}
+	list := []board.Setting{}
+	add := func(name string, value any) { list = append(list, board.Setting{Name: name, Value: fmt.Sprint(value)}) }
+	add("Address", o.Address)
+	add("Listening", m.node.Addr())
+	add("Advertised", m.node.Advertised())
+	add("Seeds", strings.Join(o.Seeds, ", "))
+	add("MinPeers", o.MinPeers)
+	add("MaxPeers", o.MaxPeers)
+	add("PingInterval", o.PingInterval)
+	add("PingTimeout", o.PingTimeout)
+	add("Network", fmt.Sprintf("%q", o.Network))
+	add("History", fmt.Sprintf("%d bytes, %v", o.History.Bytes, o.History.Age))
+	add("MaxPayload", fmt.Sprintf("%d bytes", o.MaxPayload))
+	add("SlowHandler", o.SlowHandler)
+	add("StateFile", o.StateFile)
+	add("Key", set(o.Key != nil))
+	add("TLS", set(o.TLS != nil))
+	add("Secret", set(o.Secret != ""))
+	add("Allow", fmt.Sprintf("%d ids", len(o.Allow)))
+	add("Admit", set(o.Admit != nil))
+	add("Signed", strings.Join(o.Signed, ", "))
+	add("InsecurePlaintext", o.InsecurePlaintext)
+	return list
+}

@@ -1,0 +1,196 @@
+package board
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/smoke"
+)
+
+// Picture is the mesh at one moment, as the page gets it.
+type Picture struct {
+	Self     smoke.ID     `json:"self"`
+	Source   string       `json:"source"` // "node" or "simulation"
+	Controls []string     `json:"controls"`
+	CanEmit  bool         `json:"canEmit"`
+	At       float64      `json:"at"` // seconds since the board was made
+	Complete bool         `json:"complete"`
+	Nodes    []NodeView   `json:"nodes"` // by id
+	Parts    [][]smoke.ID `json:"parts"` // of the nodes that are not silent, the largest first
+	Problems []Problem    `json:"problems"`
+	Notices  []Notice     `json:"notices"`
+}
+
+// NodeView is a node, and when it was heard.
+type NodeView struct {
+	smoke.NodeInfo
+	Seen   float64 `json:"seen"` // seconds ago
+	Silent bool    `json:"silent"`
+}
+
+// Problem is what is wrong, and what to do.
+type Problem struct {
+	Node smoke.ID `json:"node"` // zero: it concerns the mesh
+	Text string   `json:"text"`
+	Do   string   `json:"do"`
+}
+
+// picture draws the mesh as it was last seen.
+func (b *Board) picture() Picture {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	p := Picture{
+		Self: b.mesh.ID(), Source: "node", Controls: []string{}, At: b.since(now), Complete: b.complete,
+		Nodes: []NodeView{}, Notices: append([]Notice{}, b.notices...),
+	}
+	if c, ok := b.mesh.(Controller); ok {
+		p.Source, p.Controls = "simulation", c.Controls()
+	}
+	if e, ok := b.mesh.(Emitter); ok {
+		p.CanEmit = e.CanEmit()
+	}
+	for _, n := range b.nodes {
+		p.Nodes = append(p.Nodes, NodeView{n.NodeInfo, now.Sub(n.at).Seconds(), b.isSilent(now, n)})
+	}
+	p.Arrange()
+	if health := b.mesh.Health(); health.State != "found" {
+		p.Problems = slices.Insert(p.Problems, 0, Problem{p.Self, health.Text, "Check the seeds and the firewall: smoke doctor tells what it finds."})
+	}
+	return p
+}
+
+// Arrange puts the nodes in order, and finds the parts and the problems.
+func (p *Picture) Arrange() {
+	slices.SortFunc(p.Nodes, func(x, y NodeView) int { return x.ID.Compare(y.ID) })
+	p.Parts = parts(p.Nodes)
+	p.Problems = problems(p)
+}
+
+// parts are the nodes that links connect, silent ones aside.
+func parts(nodes []NodeView) [][]smoke.ID {
+	at := make(map[smoke.ID]int, len(nodes))
+	for i, n := range nodes {
+		if !n.Silent {
+			at[n.ID] = i
+		}
+	}
+	neighbors := make([][]int, len(nodes))
+	for i, n := range nodes {
+		for _, l := range n.Links {
+			if j, ok := at[l.Peer]; ok && !n.Silent {
+				neighbors[i] = append(neighbors[i], j)
+				neighbors[j] = append(neighbors[j], i)
+			}
+		}
+	}
+	list := [][]smoke.ID{}
+	done := make([]bool, len(nodes))
+	for i, n := range nodes {
+		if n.Silent || done[i] {
+			continue
+		}
+		done[i] = true
+		var part []smoke.ID
+		for queue := []int{i}; len(queue) > 0; queue = queue[1:] {
+			part = append(part, nodes[queue[0]].ID)
+			for _, j := range neighbors[queue[0]] {
+				if !done[j] {
+					done[j] = true
+					queue = append(queue, j)
+				}
+			}
+		}
+		slices.SortFunc(part, smoke.ID.Compare)
+		list = append(list, part)
+	}
+	slices.SortStableFunc(list, func(x, y []smoke.ID) int { return cmp.Compare(len(y), len(x)) })
+	return list
+}
+
+const (
+	manyQueued = 4096    // events before handlers: from there on the node asks others for less
+	manyLag    = 1 << 20 // bytes that wait for a link
+	settled    = 10      // seconds after which a node should have its links
+)
+
+// problems says in words what is wrong: what concerns the mesh first.
+func problems(p *Picture) []Problem {
+	list := []Problem{}
+	add := func(node smoke.ID, do, format string, args ...any) {
+		list = append(list, Problem{node, fmt.Sprintf(format, args...), do})
+	}
+	silent, versions := 0, make(map[string]int)
+	for _, n := range p.Nodes {
+		if n.Silent {
+			silent++
+		} else {
+			versions[n.Version]++
+		}
+	}
+	if silent > 0 {
+		add(smoke.ID{}, "If they run, a cut lies between: look at the network. The mesh heals by itself when it can.",
+			"%s not answer any more: down, or cut off.", count(silent, "node does", "nodes do"))
+	}
+	if len(p.Parts) > 1 {
+		add(smoke.ID{}, "Links between the parts come about by themselves if the parts can reach a seed of each other.",
+			"The mesh is in %d parts: %s nodes.", len(p.Parts), sizes(p.Parts))
+	}
+	if len(versions) > 1 {
+		add(smoke.ID{}, "Fine while an update is rolled out; else update the rest.", "%d versions of the library are in use.", len(versions))
+	}
+	for _, n := range p.Nodes {
+		if n.Silent {
+			continue
+		}
+		if n.Queued >= manyQueued {
+			add(n.ID, "Make its handlers quicker, or hand the work to goroutines of your own. Everybody emits less meanwhile.",
+				"Handlers are behind: %d events wait.", n.Queued)
+		}
+		for _, l := range n.Links {
+			if l.Lag >= manyLag {
+				add(n.ID, "The network to that node or the node itself is slow; after ten seconds without a byte the link ends.",
+					"%.1f MiB of events wait for the link to %s.", float64(l.Lag)/(1<<20), l.Peer.Short())
+			}
+		}
+		if n.SeedsLost > 0 {
+			add(n.ID, "Start them, or take them off the list; without any, a split can't be healed from here.",
+				"%s not answer.", count(n.SeedsLost, "seed does", "seeds do"))
+		}
+		if want := min(n.MinPeers, len(p.Nodes)-silent-1); n.Degree < want && n.Uptime > settled && p.Complete {
+			add(n.ID, "Can others dial the address that it advertises? Is there room: MaxPeers?",
+				"It has %s of the %d that it wants.", count(n.Degree, "link", "links"), n.MinPeers)
+		}
+		if n.Gaps > 0 {
+			add(n.ID, "Events left all histories before it could pull them: a long split or handlers that are too slow. Its OnGap was told.",
+				"It lost events, in %s.", count(int(n.Gaps), "run", "runs"))
+		}
+	}
+	const enough = 20
+	if rest := len(list) - enough; rest > 0 {
+		list = append(list[:enough], Problem{Text: fmt.Sprintf("And %d more.", rest)})
+	}
+	return list
+}
+
+func sizes(parts [][]smoke.ID) (text string) {
+	for i, part := range parts {
+		if i == 5 {
+			return text + " …"
+		}
+		if i > 0 {
+			text += ", "
+		}
+		text += fmt.Sprint(len(part))
+	}
+	return text
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
