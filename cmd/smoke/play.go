@@ -13,6 +13,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/board"
 	"github.com/smokesignal-go/smokesignal/internal/census"
 	"github.com/smokesignal-go/smokesignal/internal/info"
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/internal/scenario"
 	"github.com/smokesignal-go/smokesignal/internal/sim"
 	"github.com/smokesignal-go/smokesignal/netsplit"
@@ -64,7 +65,6 @@ type play struct {
 
 	mu     sync.Mutex // guards all below, and what is called for them
 	net    *sim.Net
-	ledger *sim.Ledger
 	seeds  []string
 	parted bool // by even and odd
 	event  func(board.Event)
@@ -79,7 +79,7 @@ func newPlay(spec scenario.Spec) (*play, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &play{rate: spec.Rate, net: net, ledger: sim.NewLedger(net), event: func(board.Event) {}, notice: func(string) {}}
+	p := &play{rate: spec.Rate, net: net, event: func(board.Event) {}, notice: func(string) {}}
 	for i := range spec.Seeds {
 		p.seeds = append(p.seeds, sim.Addr(i))
 	}
@@ -94,6 +94,7 @@ func newPlay(spec scenario.Spec) (*play, error) {
 func (p *play) add() *sim.Node {
 	node := p.net.Add(p.seeds...)
 	p.net.Start(node)
+	node.OnDeliver = func(*plumtree.Event) {} // else it keeps them all
 	node.OnNotice = func(n netsplit.Notice) {
 		if node.Index > 0 {
 			return // one tells for all
@@ -115,7 +116,7 @@ func (p *play) talk() {
 	again = func() {
 		if living := p.net.Living(); len(living) > 0 {
 			node := living[p.net.Rand.IntN(len(living))]
-			_, seq := p.ledger.Emit(node, playPayload)
+			seq := node.Emit(make([]byte, playPayload))
 			p.event(board.Event{Name: "simulated", Origin: node.ID, Seq: seq, Size: playPayload})
 		}
 		p.net.After(gap, again)
