@@ -32,7 +32,7 @@ func (n *Node) Info() NodeInfo {
 			return info.Of(d.machine.Describe(time.Now()))
 		}
 	}
-	return NodeInfo{ID: n.id, Version: version(), Links: []LinkInfo{}}
+	return NodeInfo{ID: n.id, Version: version(), Links: []LinkInfo{}, Left: []ID{}}
 }
 
 // Survey asks all nodes of the network how they are, this one among them, and calls

@@ -13,7 +13,6 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/board"
 	"github.com/smokesignal-go/smokesignal/internal/census"
 	"github.com/smokesignal-go/smokesignal/internal/info"
-	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/internal/scenario"
 	"github.com/smokesignal-go/smokesignal/internal/sim"
 	"github.com/smokesignal-go/smokesignal/netsplit"
@@ -94,7 +93,7 @@ func newPlay(spec scenario.Spec) (*play, error) {
 func (p *play) add() *sim.Node {
 	node := p.net.Add(p.seeds...)
 	p.net.Start(node)
-	node.OnDeliver = func(*plumtree.Event) {} // else it keeps them all
+	node.Forget() // there is no end at which anybody would look at its events
 	node.OnNotice = func(n netsplit.Notice) {
 		if node.Index > 0 {
 			return // one tells for all

@@ -85,6 +85,13 @@ func (b *Board) look(ctx context.Context) {
 	}
 	now := time.Now()
 	maps.DeleteFunc(b.nodes, func(_ smoke.ID, n *seen) bool { return now.Sub(n.at) > forgetAfter })
+	for _, n := range b.nodes { // order does not matter: nobody is silent but by himself
+		for _, id := range n.Left {
+			if left := b.nodes[id]; left != nil && b.isSilent(now, left) {
+				delete(b.nodes, id)
+			}
+		}
+	}
 	if excess := len(b.nodes) - maxSilent; excess > 0 {
 		for _, n := range slices.SortedFunc(maps.Values(b.nodes), func(x, y *seen) int { return x.at.Compare(y.at) })[:excess] {
 			if b.isSilent(now, n) {

@@ -27,6 +27,10 @@ type Digest struct {
 	History    uint64 // bytes of events that it keeps
 	Degree     uint64 // neighbours, those that Links has no room for among them
 	Links      []Link // at most MaxLinks
+	// Left are neighbours that have said goodbye because they stop, in the last minute;
+	// at most MaxLeft. Who is not heard any more and is not among them is down, or cut
+	// off.
+	Left []ident.ID
 }
 
 // Link is a link as one of its ends sees it.
@@ -43,8 +47,10 @@ const (
 	MaxLinks = 24
 	// MaxVersion is the longest Version, in bytes.
 	MaxVersion = 64
+	// MaxLeft is how many that have left it tells of.
+	MaxLeft = 8
 	// MaxDigests is how many digests one frame carries.
-	MaxDigests = 15
+	MaxDigests = 14
 	// MostDigests is how many a node passes on in answer to one question.
 	MostDigests = 4096
 )

@@ -34,6 +34,8 @@ type Node struct {
 
 	Degree int    `json:"degree"` // neighbours
 	Links  []Link `json:"links"`  // to them; 24 at most
+	// Left are neighbours that have stopped in order in the last minute; 8 at most.
+	Left []ident.ID `json:"left"`
 }
 
 // Link is a link as one of its ends sees it.
@@ -62,6 +64,7 @@ func Of(g census.Digest) Node {
 		Duplicates: g.Duplicates, Gaps: g.Gaps, Refused: g.Refused, Degree: int(g.Degree),
 		Links: make([]Link, len(g.Links)), // not nil: JSON has [] for it
 	}
+	n.Left = append([]ident.ID{}, g.Left...)
 	for i, l := range g.Links {
 		n.Links[i] = Link{Peer: l.Peer, RTT: seconds(l.RTT), Eager: l.Eager, Dialled: l.Dialled, Lag: int(l.Lag)}
 	}

@@ -63,6 +63,9 @@ func (o *membersOut) Down(id ident.Link, why peerlist.Reason) {
 	o.watch.NeighborDown(id)
 	o.census.LinkDown(id, (*censusOut)(m))
 	o.pacer.LinkDown(id)
+	if why == peerlist.ReasonLeave {
+		m.noteLeft(c.Peer.ID)
+	}
 	o.out.PeerDown(c.Conn, why)
 }
 

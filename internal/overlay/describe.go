@@ -29,10 +29,30 @@ func (m *Machine) Describe(now time.Time) census.Digest {
 		})
 		return len(d.Links) < census.MaxLinks
 	})
+	for _, g := range m.left {
+		if now.Sub(g.at) < leftFor {
+			d.Left = append(d.Left, g.id)
+		}
+	}
 	if m.complete != nil {
 		m.complete(&d)
 	}
 	return d
+}
+
+// goodbye is when a neighbour said that it stops.
+type goodbye struct {
+	id ident.ID
+	at time.Time
+}
+
+// leftFor is how long that is told to who asks: a survey or two come in it.
+const leftFor = time.Minute
+
+// noteLeft remembers it.
+func (m *Machine) noteLeft(id ident.ID) {
+	m.left = append(m.left, goodbye{id, m.now})
+	m.left = m.left[max(0, len(m.left)-census.MaxLeft):]
 }
 
 // Survey counts the nodes of the overlay and has all of them tell of themselves; the

@@ -95,6 +95,7 @@ type Machine struct {
 	pacer   *pace.Pacer
 	conns   []ref // all links, oldest first
 
+	left               []goodbye // the latest, at most census.MaxLeft
 	born               time.Time
 	minPeers, maxPeers int
 	complete           func(*census.Digest) // Config.Describe

@@ -79,6 +79,9 @@ func (node *Node) link(id ident.Link) *half {
 	return nil
 }
 
+// Forget has the node keep none of what is delivered to it.
+func (node *Node) Forget() { node.OnDeliver = func(*plumtree.Event) {} }
+
 // Emit broadcasts a body from this node.
 func (node *Node) Emit(body []byte) uint64 {
 	seq := node.Machine.Emit(node.net.now, body, node)

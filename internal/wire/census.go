@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/census"
+	"github.com/smokesignal-go/smokesignal/internal/ident"
 )
 
 func (w *writer) census(m census.Message) {
@@ -62,7 +63,7 @@ const (
 
 	// The shortest digest, of a node that has neither address, version nor links; and
 	// the shortest link.
-	minDigest = 1 + 16 + 8 + 1 + 1 + 1 + 16 + 12 + 1
+	minDigest = 1 + 16 + 8 + 1 + 1 + 1 + 16 + 12 + 1 + 1
 	minLink   = 16 + 1 + 1 + 1
 )
 
@@ -93,6 +94,10 @@ func (w *writer) digest(d *census.Digest) {
 		own.flags(l.Eager, l.Dialled)
 		own.uvarint(min(l.Lag, maxNumber))
 	}
+	own.count("left", len(d.Left), census.MaxLeft)
+	for _, id := range d.Left {
+		own.id(id)
+	}
 	if own.fault.err != nil && w.fault.err == nil {
 		w.fault = own.fault
 	}
@@ -120,6 +125,9 @@ func (r *reader) digest() (d census.Digest) {
 		l.Eager, l.Dialled = flags&1 != 0, flags&2 != 0
 		l.Lag = own.number("lag")
 		d.Links = append(d.Links, l)
+	}
+	for range own.count("left", census.MaxLeft, ident.Size) {
+		d.Left = append(d.Left, own.id("left"))
 	}
 	if own.fault.err != nil && r.fault.err == nil {
 		r.fail(own.fault.field, own.fault.reason, own.fault.err)

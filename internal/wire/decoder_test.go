@@ -363,6 +363,9 @@ func longestTell() *census.Tell {
 	for range census.MaxLinks {
 		d.Links = append(d.Links, census.Link{Peer: node(255), RTT: maxMicros * time.Microsecond, Eager: true, Dialled: true, Lag: maxNumber})
 	}
+	for range census.MaxLeft {
+		d.Left = append(d.Left, node(255))
+	}
 	m := &census.Tell{Query: math.MaxUint64, Origin: node(255)}
 	for range census.MaxDigests {
 		m.Digests = append(m.Digests, d)

@@ -143,6 +143,7 @@ func longDigest(n byte) census.Digest {
 			{Peer: node(0x11), RTT: 1500 * time.Microsecond, Eager: true, Dialled: true},
 			{Peer: node(0x33), Lag: 4096},
 		},
+		Left: []ident.ID{node(0x66)},
 	}
 }
 
