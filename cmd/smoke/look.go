@@ -71,17 +71,21 @@ func (m *mesh) sizes() []int {
 	return sizes
 }
 
-// links counts them, each once.
+// links counts those between nodes that are not silent, each once.
 func (m *mesh) links() int {
 	type pair struct{ a, b smoke.ID }
 	seen := make(map[pair]bool)
 	for _, n := range m.Nodes {
 		for _, l := range n.Links {
+			other, _ := m.end(l.Peer, n.ID)
+			if n.Silent || other == nil || other.Silent {
+				continue
+			}
 			p := pair{n.ID, l.Peer}
 			if p.b.Less(p.a) {
 				p = pair{p.b, p.a}
 			}
-			seen[p] = seen[p] || !n.Silent
+			seen[p] = true
 		}
 	}
 	return len(seen)

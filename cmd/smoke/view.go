@@ -38,7 +38,7 @@ const (
 
 const viewHelp = `
 It asks the dashboard of a node, as ` + "`smoke node --http`" + ` serves it: at --url, or
-SMOKE_URL, or ` + defaultURL + `. With --seeds it joins the network
+SMOKESIGNAL_URL, or ` + defaultURL + `. With --seeds it joins the network
 itself for a moment instead; then the answers are those of the whole network, and
 there is no node of one's own.`
 
@@ -146,7 +146,7 @@ type window struct {
 
 func (v *viewing) dashboard(cmd *cobra.Command) (eyes, error) {
 	text := v.url
-	for _, other := range []string{os.Getenv("SMOKE_URL"), defaultURL} {
+	for _, other := range []string{os.Getenv("SMOKESIGNAL_URL"), defaultURL} {
 		if text == "" {
 			text = other
 		}

@@ -159,7 +159,7 @@ func (b *Board) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-store")
 	below, ok := b.below(r.URL.Path)
-	if !ok {
+	if !ok && !strings.Contains(below, ".") {
 		// Without the slash at the end, the page would look for its files beside
 		// itself.
 		http.Redirect(w, r, r.URL.Path+"/", http.StatusMovedPermanently)
