@@ -160,8 +160,12 @@ func (m *mesh) OnNotice(fn func(string)) {
 	n.OnNetsplit(func(s smoke.Netsplit) {
 		fn(fmt.Sprintf("netsplit: another part of the mesh was found (%s and %s); merging", s.Ours.Short(), s.Other.Short()))
 	})
-	n.OnHeal(func(h smoke.Heal) { fn(fmt.Sprintf("the mesh is one again, after %v", h.After.Round(100*time.Millisecond))) })
-	n.OnGap(func(g smoke.Gap) { fn(fmt.Sprintf("%d events of %s are lost to this node", g.Events, g.Origin.Short())) })
+	n.OnHeal(func(h smoke.Heal) {
+		fn(fmt.Sprintf("the mesh is one again, after %v", h.After.Round(100*time.Millisecond)))
+	})
+	n.OnGap(func(g smoke.Gap) {
+		fn(fmt.Sprintf("%d events of %s are lost to this node", g.Events, g.Origin.Short()))
+	})
 	n.OnSeedLost(func(s smoke.SeedLost) { fn(fmt.Sprintf("seed %s does not answer: %v", s.Addr, s.Err)) })
 	n.OnSeedBack(func(s smoke.SeedBack) { fn(fmt.Sprintf("seed %s answers again", s.Addr)) })
 }

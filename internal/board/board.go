@@ -88,7 +88,9 @@ const (
 	maxSilent   = 1000                   // of them; a mesh whose nodes come and go all the time
 	maxWatchers = 32
 	maxNotices  = 20
-	linger      = 5 * time.Second // surveys go on after a question for JSON
+	linger      = 5 * time.Second        // surveys go on after a question for JSON
+	firstLook   = 2 * time.Second        // for which who asks for JSON waits for all answers
+	nextLook    = 300 * time.Millisecond // the same, while surveys go on: who does not answer is known
 )
 
 // Board is the handler. See [New].
@@ -207,8 +209,11 @@ func (b *Board) readyz(w http.ResponseWriter, r *http.Request) {
 }
 
 func (b *Board) serveMesh(w http.ResponseWriter, r *http.Request) {
-	b.want()
-	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	wait := firstLook
+	if b.want() {
+		wait = nextLook
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), wait)
 	defer cancel()
 	b.look(ctx)
 	writeJSON(w, b.picture())

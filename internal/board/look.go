@@ -10,12 +10,14 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// want has surveys go on for a moment.
-func (b *Board) want() {
+// want has surveys go on for a moment, and reports whether they did before.
+func (b *Board) want() (was bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	was = b.looking
 	b.wanted = time.Now().Add(linger)
 	b.startLooking()
+	return was
 }
 
 // startLooking begins to survey, if nobody does. The caller holds mu.
@@ -85,9 +87,10 @@ func (b *Board) look(ctx context.Context) {
 	}
 	now := time.Now()
 	maps.DeleteFunc(b.nodes, func(_ smoke.ID, n *seen) bool { return now.Sub(n.at) > forgetAfter })
-	for _, n := range b.nodes { // order does not matter: nobody is silent but by himself
+	for _, n := range b.nodes { // order does not matter: nobody is gone but by himself
 		for _, id := range n.Left {
-			if left := b.nodes[id]; left != nil && b.isSilent(now, left) {
+			// It may be back, and have told so in the same survey.
+			if left := b.nodes[id]; left != nil && n.at.Sub(left.at) > slack {
 				delete(b.nodes, id)
 			}
 		}

@@ -1,0 +1,167 @@
+package dashboard_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/smokesignal-go/smokesignal/dashboard"
+	"github.com/smokesignal-go/smokesignal/internal/board"
+	"github.com/smokesignal-go/smokesignal/smoke"
+	"github.com/smokesignal-go/smokesignal/smoketest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func get(h http.Handler, path string) (int, string) {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/debug/smoke/"+path, nil))
+	return w.Code, w.Body.String()
+}
+
+func picture(t *testing.T, h http.Handler) (p board.Picture) {
+	t.Helper()
+	_, text := get(h, "api/mesh")
+	if err := json.Unmarshal([]byte(text), &p); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	return p
+}
+
+// Any node shows what all nodes know of themselves.
+func TestTheMeshIsWhatTheNodesSay(t *testing.T) {
+	smoketest.Run(t, 12, func(t *testing.T, net *smoketest.Network) {
+		defer time.Sleep(time.Minute) // until nobody looks
+		page := dashboard.New(net.Node(7))
+		for range 3 {
+			net.Node(2).Broadcast().Emit("news", "hello")
+		}
+		net.Settle()
+		p := picture(t, page)
+		if len(p.Nodes) != 12 || len(p.Parts) != 1 || !p.Complete || len(p.Problems) > 0 || p.Self != net.Node(7).ID() || p.CanEmit || p.Source != "node" {
+			t.Fatalf("it shows %+v", p)
+		}
+		for i, node := range net.Nodes() {
+			at := slices.IndexFunc(p.Nodes, func(n board.NodeView) bool { return n.ID == node.ID() })
+			if at < 0 {
+				t.Fatalf("node %d is not there", i)
+			}
+			n, peers := p.Nodes[at], 0
+			for peer := range node.Peers().All() {
+				peers++
+				if !slices.ContainsFunc(n.Links, func(l smoke.LinkInfo) bool { return l.Peer == peer.ID() }) {
+					t.Errorf("node %d: its link to %v is not shown", i, peer.ID())
+				}
+			}
+			if n.Addr != node.Advertised() || n.Degree != peers || len(n.Links) != peers || n.Emitted+n.Delivered != 3 || n.Silent {
+				t.Errorf("node %d is shown as %+v", i, n)
+			}
+		}
+	})
+}
+
+// A cut shows on the page of either side within two seconds, and that it has healed.
+func TestACutShowsWithinTwoSeconds(t *testing.T) {
+	smoketest.Run(t, 12, func(t *testing.T, net *smoketest.Network) {
+		defer time.Sleep(time.Minute) // until nobody looks
+		here, there := dashboard.New(net.Node(0)), dashboard.New(net.Node(11))
+		// silent reports whether a page shows all of these nodes as silent. Some of its own
+		// side may be too, for as long as all their links led across.
+		silent := func(h http.Handler, who ...int) bool {
+			nodes := picture(t, h).Nodes
+			return !slices.ContainsFunc(who, func(i int) bool {
+				return !slices.ContainsFunc(nodes, func(n board.NodeView) bool { return n.ID == net.Node(i).ID() && n.Silent })
+			})
+		}
+		for range 10 { // they are watched
+			picture(t, here)
+			picture(t, there)
+			time.Sleep(500 * time.Millisecond)
+		}
+		left, right := []int{0, 1, 2, 3, 4}, []int{5, 6, 7, 8, 9, 10, 11}
+		net.Partition(left, right)
+		cut := time.Now()
+		net.Wait(2*time.Second, "both pages show the cut", func() bool { return silent(here, right...) && silent(there, left...) })
+		t.Logf("shown after %v", time.Since(cut))
+		time.Sleep(time.Minute) // less would be no netsplit to tell of
+		p := picture(t, here)
+		if !slices.ContainsFunc(p.Problems, func(x board.Problem) bool { return strings.Contains(x.Text, "7 nodes do not answer") }) {
+			t.Errorf("problems: %+v", p.Problems)
+		}
+		net.Heal()
+		net.Settle()
+		if p = picture(t, here); len(p.Parts) != 1 || len(p.Parts[0]) != 12 || len(p.Problems) > 0 {
+			t.Errorf("after healing it shows %+v", p)
+		}
+		if !slices.ContainsFunc(p.Notices, func(n board.Notice) bool { return strings.Contains(n.Text, "one again") }) {
+			t.Errorf("notices: %+v", p.Notices)
+		}
+	})
+}
+
+func TestHealthOfANode(t *testing.T) {
+	for _, c := range []struct {
+		seeds []string
+		want  int
+		state string
+	}{{nil, 200, "found"}, {[]string{smoketest.Addr(0)}, 200, "found"}, {[]string{smoketest.Addr(8)}, 503, "looking"}} {
+		var page http.Handler
+		o := smoketest.Options{
+			Configure: func(_ *testing.T, _ int, o *smoke.Options) { o.Seeds = c.seeds },
+			Setup: func(t *testing.T, _ int, node *smoke.Node) {
+				page = dashboard.New(node)
+				if code, text := get(page, "readyz"); code != 503 || !strings.Contains(text, "failed") {
+					t.Errorf("before Start: %d %s", code, text)
+				}
+			},
+		}
+		smoketest.RunWith(t, 1, o, func(t *testing.T, net *smoketest.Network) {
+			defer time.Sleep(time.Minute) // until nobody looks
+			if code, text := get(page, "readyz"); code != c.want || !strings.Contains(text, c.state) {
+				t.Errorf("seeds %v: %d %s", c.seeds, code, text)
+			}
+			if p := picture(t, page); len(p.Nodes) != 1 || (len(p.Problems) > 0) != (c.state == "looking") {
+				t.Errorf("seeds %v: it shows %+v", c.seeds, p)
+			}
+			net.Stop(0)
+			if code, text := get(page, "readyz"); code != 503 || !strings.Contains(text, "failed") {
+				t.Errorf("after Stop: %d %s", code, text)
+			}
+			if code, _ := get(page, "livez"); code != 200 {
+				t.Errorf("alive: %d", code)
+			}
+		})
+	}
+}
+
+// The page shows no secret, and emits for who has the token.
+func TestOptionsAndEmitting(t *testing.T) {
+	smoketest.RunWith(t, 2, smoketest.Options{Configure: func(_ *testing.T, _ int, o *smoke.Options) {
+		o.Secret = "0123456789abcdef0123456789abcdef"
+	}}, func(t *testing.T, net *smoketest.Network) {
+		defer time.Sleep(time.Minute) // until nobody looks
+		heard := smoketest.Record[string](net, "chat")
+		page := dashboard.NewWith(net.Node(0), dashboard.Options{Token: "open sesame"})
+		_, text := get(page, "api/options")
+		if strings.Contains(text, "0123456789abcdef") || !strings.Contains(text, `{"name":"Secret","value":"set"}`) || strings.Contains(text, "sesame") {
+			t.Errorf("options: %s", text)
+		}
+		if p := picture(t, page); !p.CanEmit {
+			t.Error("the page does not offer to emit")
+		}
+		r := httptest.NewRequest(http.MethodPost, "/debug/smoke/api/emit", strings.NewReader(`{"name":"chat","args":["hi"]}`))
+		r.Header.Set("Authorization", "Bearer open sesame")
+		w := httptest.NewRecorder()
+		page.ServeHTTP(w, r)
+		net.Settle()
+		if got := heard.Heard(1); w.Code != 204 || !slices.Equal(got, []string{"hi"}) {
+			t.Errorf("%d %s; node 1 heard %q", w.Code, w.Body, got)
+		}
+	})
+}
