@@ -7,9 +7,10 @@ import (
 )
 
 // AppendBody appends the body of an event: a byte that gives the length of the
-// name, the name, and the payload, which is msgpack. A name of no bytes or of
-// more than MaxName, or a payload of more than MaxPayload, is an error that
-// wraps ErrMalformed or ErrTooLarge, and dst comes back as it was.
+// name, the name, and the payload, which is msgpack, with [Headers] before it if
+// there are any. A name of no bytes or of more than MaxName, or a payload of more
+// than MaxPayload, is an error that wraps ErrMalformed or ErrTooLarge, and dst comes
+// back as it was.
 func AppendBody(dst []byte, name string, payload []byte) ([]byte, error) {
 	switch {
 	case len(name) == 0:

@@ -50,6 +50,13 @@ func body(name, payload string) []byte {
 	return b
 }
 
+var sampleHeaders = Headers("\x01k\x01v\x04lang\x02de")
+
+// bodyWith is body with headers.
+func bodyWith(h Headers, name, payload string) []byte {
+	return body(name, string(AppendHeaders(nil, h))+payload)
+}
+
 // signedBody is body with a signature, which is not good.
 func signedBody(name, payload string) []byte {
 	b := append([]byte{0}, bytes.Repeat([]byte{0xaa}, 32)...)
@@ -101,6 +108,8 @@ var vectors = []vector{
 		&plumtree.Gossip{Origin: life(0x44, 9), Seq: 3, Round: 3, Age: time.Second, Count: 2, Body: pack(body("chat", "\xa2hi"), body("bye", "\xc0"))}},
 	{"gossip-signed", `an event that its origin has signed; seq 5, round 1, age 0; key of 32 bytes aa, signature of 64 bytes bb (which would be refused), "chat" with payload "hi"`,
 		&plumtree.Gossip{Origin: life(0x44, 9), Seq: 5, Round: 1, Count: 1, Signed: true, Body: pack(signedBody("chat", "\xa2hi"))}},
+	{"gossip-headers", `an event with two headers; seq 6, round 1, age 0, "chat" with "k" = "v" and "lang" = "de", and payload "hi"`,
+		&plumtree.Gossip{Origin: life(0x44, 9), Seq: 6, Round: 1, Count: 1, Body: pack(bodyWith(sampleHeaders, "chat", "\xa2hi"))}},
 	{"ihave", "sync; 1 up to and including 5 of slot 0, then 7 of 55… in epoch 1, which takes slot 1",
 		&plumtree.IHave{Sync: true, Ranges: []plumtree.Range{{Origin: life(0x44, 9), From: 1, To: 6}, {Origin: life(0x55, 1), From: 7, To: 8}}}},
 	{"ihave-nothing", "sync; nothing of slot 1, whose next event will be 303",

@@ -51,7 +51,7 @@ const (
 // The limits of the protocol. They are part of it: two nodes that disagree
 // about them refuse each other's frames, so none of them is an option.
 const (
-	// MaxPayload is the longest payload of an event in bytes.
+	// MaxPayload is the longest payload of an event in bytes, with its headers.
 	MaxPayload = 1 << 20
 
 	// MaxName is the longest name of an event in bytes. The shortest is 1.
