@@ -32,10 +32,11 @@ func (b *Broadcast) Emit(name string, args ...any) error {
 	return b.EmitContext(context.Background(), name, args...)
 }
 
-// EmitContext is Emit with an end to its waiting. When ctx ends first, nothing
-// was sent, and the error is the context's.
+// EmitContext is Emit with an end to its waiting, and with the headers that ctx has; see
+// [ContextWithHeader]. When ctx ends first, nothing was sent, and the error is the
+// context's. Headers that can't be sent are a *[HeaderError].
 func (b *Broadcast) EmitContext(ctx context.Context, name string, args ...any) error {
-	body, err := b.node.encode(b.node.signature(name), name, args)
+	body, err := b.node.encode(ctx, b.node.signature(name), name, args)
 	if err != nil {
 		return err
 	}
@@ -94,12 +95,16 @@ func onAny(e *emitter.Emitter, fn func(Event)) (off func()) {
 	})
 }
 
-// encode makes the body of an event, behind what is in dst.
-func (n *Node) encode(dst []byte, name string, args []any) ([]byte, error) {
+// encode makes the body of an event with the headers of ctx, behind what is in dst.
+func (n *Node) encode(ctx context.Context, dst []byte, name string, args []any) ([]byte, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
-	payload, err := encodeArgs(nil, args...)
+	headers := headersIn(ctx)
+	if headers.err != nil {
+		return nil, headers.err
+	}
+	payload, err := encodeArgs(wire.AppendHeaders(nil, headers.list), args...)
 	if err != nil {
 		return nil, err
 	}

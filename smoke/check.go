@@ -14,5 +14,12 @@ const (
 // checkPayload reports why other nodes would refuse arguments.
 func checkPayload(b []byte) error { return wire.CheckPayload(b) }
 
-// safePayload gives what msgpack can decode without harm in place of b.
-func safePayload(b []byte) ([]byte, error) { return wire.SafePayload(b) }
+// safeArguments gives what msgpack can decode without harm in place of the arguments
+// in a payload, which may have headers before them.
+func safeArguments(payload []byte) ([]byte, error) {
+	_, args, err := wire.SplitHeaders(payload)
+	if err != nil {
+		return nil, err
+	}
+	return wire.SafePayload(args)
+}

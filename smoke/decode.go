@@ -61,7 +61,7 @@ var decoders = sync.Pool{New: func() any { return &arguments{msgpack: msgpack.Ne
 // openArguments checks the arguments of an event and begins to decode them.
 // Close what it returns.
 func openArguments(e Event) (*arguments, error) {
-	b, err := safePayload(e.payload)
+	b, err := safeArguments(e.payload)
 	count, offset, ok := 0, 0, false
 	if err == nil {
 		count, offset, ok = arrayHeader(b)
@@ -224,7 +224,7 @@ func (a *arguments) decodeUint(v reflect.Value, code byte) error {
 // short way for the handlers that want nothing else. The result is a part of
 // the event.
 func oneString(e Event, want string) ([]byte, error) {
-	b, err := safePayload(e.payload)
+	b, err := safeArguments(e.payload)
 	count, offset, ok := 0, 0, false
 	if err == nil {
 		count, offset, ok = arrayHeader(b)

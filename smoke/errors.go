@@ -41,7 +41,7 @@ var (
 // ErrTooLarge says that an event is larger than the network carries. It is a
 // value: errors.As takes a pointer to an ErrTooLarge.
 type ErrTooLarge struct {
-	Size  int // bytes of the encoded arguments
+	Size  int // bytes of the encoded arguments, and of the headers
 	Limit int // Options.MaxPayload
 }
 

@@ -5,6 +5,7 @@ import (
 	"reflect"
 
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
+	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
 // Event is one event as a handler gets it. It is a small value: copy it freely.
@@ -18,7 +19,7 @@ type Event struct {
 	Seq    uint64 // counts what the origin emitted in this life of it, from 1
 	Signed bool   // Origin has signed it; see [Options.Signed]
 
-	payload []byte // a msgpack array of the arguments, unchecked
+	payload []byte // headers, if there are any, and a msgpack array of the arguments; unchecked
 }
 
 // newEvent makes what handlers get of what the emitter carries.
@@ -31,15 +32,21 @@ func newEvent(e emitter.Event) Event {
 // too; they stay valid for as long as somebody holds them, and whoever wants to
 // hold a part of them only should copy that part.
 //
-// Emit(name, event.Raw()) passes the arguments on as they are. To decode them
+// Emit(name, event.Raw()) passes the arguments on as they are, without the headers. To decode them
 // use [Event.Bind], which checks them first: they were written by another node,
 // and the decoders of msgpack can be made to take all memory by a few bytes.
-func (e Event) Raw() Raw { return e.payload }
+func (e Event) Raw() Raw {
+	_, args, err := wire.SplitHeaders(e.payload)
+	if err != nil {
+		return e.payload // which is no arguments at all, as Bind will say
+	}
+	return args
+}
 
 // Len is the number of arguments, as the origin claims it. It is 0 where the
 // bytes are no arguments at all.
 func (e Event) Len() int {
-	n, _, _ := arrayHeader(e.payload)
+	n, _, _ := arrayHeader(e.Raw())
 	return n
 }
 

@@ -64,7 +64,8 @@ type Options struct {
 	History History
 
 	// MaxPayload is the largest size of an event's encoded arguments that this
-	// node emits, in bytes. 0 means 1 MiB, which is the most that nodes carry.
+	// node emits, with the headers, in bytes. 0 means 1 MiB, which is the most that
+	// nodes carry.
 	MaxPayload int
 
 	// SlowHandler is after how long a running handler is warned about. 0 means

@@ -68,9 +68,10 @@ func (p *Peer) Emit(name string, args ...any) error {
 	return p.EmitContext(ctx, name, args...)
 }
 
-// EmitContext is Emit with an end of one's own to the waiting.
+// EmitContext is Emit with an end of one's own to the waiting, and with the headers that
+// ctx has; see [ContextWithHeader].
 func (p *Peer) EmitContext(ctx context.Context, name string, args ...any) error {
-	body, err := p.driver.node.encode(nil, name, args)
+	body, err := p.driver.node.encode(ctx, nil, name, args)
 	if err != nil {
 		return err
 	}
