@@ -27,6 +27,9 @@ const (
 	pflag   = "github.com/spf13/pflag"            // cobra's own flags
 	plot    = "gonum.org/v1/plot"                 // the pictures of a run
 	scripts = "github.com/rogpeppe/go-internal"   // what a person types, as tests
+
+	otel       = "go.opentelemetry.io/otel"            // the API of traces; its SDK is in tests only, since the choice is the program's
+	prometheus = "github.com/prometheus/client_golang" // the registry that a program has already
 )
 
 // anyTest is what every test may import.
@@ -116,7 +119,8 @@ var houseTable = []row{
 	{pkg: "internal/info", floor: 3, may: []string{"internal/ident", "internal/census"}, why: "what nodes say of themselves, real ones and simulated ones alike"},
 	{pkg: "internal/board", floor: 5, may: []string{"smoke"}, why: "the page, over anything that can be asked like a node"},
 	{pkg: "dashboard", floor: 5, may: []string{"smoke", "internal/board", rate}, why: "shows what any program can ask a node"},
-	{pkg: "metrics", floor: 5, may: []string{"smoke", "github.com/prometheus/client_golang"}, planned: true, why: "tells Prometheus what any program can ask a node"},
+	{pkg: "metrics", floor: 5, may: []string{"smoke", prometheus}, planned: true, why: "tells Prometheus what any program can ask a node; nobody else knows Prometheus"},
+	{pkg: "tracing", floor: 5, may: []string{"smoke", otel}, why: "carries traces in headers, as any program could; nobody else knows OpenTelemetry"},
 	{pkg: "internal/gauge", floor: 5, may: []string{"smoke", "internal/histogram"}, why: "measures a network as any program on it could"},
 	{
 		pkg: "cmd/smoke", floor: 5,

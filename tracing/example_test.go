@@ -1,0 +1,85 @@
+package tracing_test
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/propagation"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/smokesignal-go/smokesignal/smoke"
+	"github.com/smokesignal-go/smokesignal/tracing"
+)
+
+// One node emits an event in a span, and another one handles it in a span that is
+// linked to it.
+func Example() {
+	// A program sets these two once; the exporter would be that of its collector.
+	spans := tracetest.NewInMemoryExporter()
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))
+	defer provider.Shutdown(context.Background())
+	otel.SetTextMapPropagator(propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{}))
+	tracer := provider.Tracer("shop")
+
+	ann, bob := smoke.CreateNode(smoke.Options{}), smoke.CreateNode(smoke.Options{})
+	done := make(chan bool)
+	smoke.On(bob.Broadcast(), "order", func(e smoke.Event, number int) {
+		_, span := tracing.Start(context.Background(), tracer, e)
+		defer close(done)
+		defer span.End()
+		fmt.Println("order", number)
+	})
+
+	order := func(ctx context.Context, number int) error {
+		ctx, span := tracer.Start(ctx, "publish order", trace.WithSpanKind(trace.SpanKindProducer))
+		defer span.End()
+		return ann.Broadcast().EmitContext(tracing.Inject(ctx), "order", number)
+	}
+
+	for _, node := range []*smoke.Node{ann, bob} {
+		if err := node.Start(); err != nil {
+			fmt.Println(err)
+		}
+		defer node.Stop()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	fmt.Println(bob.AddPeer(ctx, ann.Addr()))
+	fmt.Println(order(ctx, 42))
+	<-done
+
+	seen := make(map[string]tracetest.SpanStub)
+	for _, span := range spans.GetSpans() {
+		seen[span.Name] = span
+	}
+	publish, process := seen["publish order"], seen["process order"]
+	fmt.Println(process.Links[0].SpanContext.SpanID() == publish.SpanContext.SpanID())
+	// Output:
+	// <nil>
+	// <nil>
+	// order 42
+	// true
+}
+
+// What a handler does where one trace is wanted for everything that comes of an event.
+func ExampleExtract() {
+	tracer := otel.Tracer("shop")
+	handle := func(e smoke.Event) {
+		ctx, span := tracer.Start(tracing.Extract(context.Background(), e), "process order")
+		defer span.End()
+		_ = ctx // for whatever is done next
+	}
+	node := smoke.CreateNode(smoke.Options{})
+	node.Broadcast().On("order", handle)
+}
+
+func ExampleInject_headers() {
+	ctx := context.Background()
+	ctx = smoke.ContextWithHeader(ctx, "lang", "de")
+	fmt.Println(smoke.ContextHeaders(tracing.Inject(ctx)))
+	// Output: map[lang:de] <nil>
+}
