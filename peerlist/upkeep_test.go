@@ -323,12 +323,12 @@ func TestTheEndThatDialledPings(t *testing.T) {
 	if pings < 4 || pings > 6 {
 		t.Errorf("%d pings in 10 s", pings)
 	}
-	if rtt := b.find(mine).rtt; rtt != trip || trip == 0 {
+	if rtt := b.RTT(mine); rtt != trip || trip == 0 {
 		t.Errorf("round trip %v", rtt)
 	}
 	b.get(mine, &Pong{Sent: -time.Hour}) // not one of ours
 	b.get(mine, &Pong{Sent: 1 << 62})
-	if rtt := b.find(mine).rtt; rtt != trip || trip == 0 {
+	if rtt := b.RTT(mine); rtt != trip || trip == 0 {
 		t.Errorf("after two lies: round trip %v", rtt)
 	}
 }

@@ -50,7 +50,8 @@ type driver struct {
 	advertised string
 	sightings  []sighting // oldest first
 	stopping   bool
-	pressure   // what waits, and who is held up
+	missed     uint64 // events of others that will not come
+	pressure          // what waits, and who is held up
 
 	woken     []*link                  // whose writers this step has given something to do
 	batch     []emitter.Run            // deliveries of this step

@@ -144,6 +144,7 @@ func (d *driver) dial(wish overlay.Dial) {
 	} else {
 		err = dialError(wish.Addr, err)
 	}
+	d.node.counters.dialsFailed.Add(1)
 	d.complain(wish, err)
 	d.step(func(now time.Time) { d.machine.DialFailed(now, wish, err, d) })
 }

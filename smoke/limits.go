@@ -136,23 +136,44 @@ func groupOf(ip netip.Addr) (netip.Prefix, error) {
 var errFlood = &wire.FrameError{Reason: "too many frames that are no events", Err: wire.ErrTooLarge}
 
 // Stats are figures of a node. They are those of one moment, but for the counters,
-// which count from CreateNode, or, of Broadcast, from the last Start.
+// which count from CreateNode, or, of events and Grafts, from the last Start.
 type Stats struct {
-	Peers   int // neighbours
-	Known   int // addresses of nodes in the book
-	Lag     int // bytes of events that wait for the neighbour for which most wait
-	Queued  int // events that wait for the handlers
-	History int // bytes
+	Peers     int // neighbours
+	Wanted    int // neighbours that the node tries to have: Options.MinPeers
+	Known     int // addresses of nodes in the book
+	SeedsLost int // addresses of Options.Seeds that do not answer, as OnSeedLost was told
+	Lag       int // bytes of events that wait for the neighbour for which most wait
+	Queued    int // events that wait for the handlers
+	History   int // bytes
 
+	// RoundTrip is how long the farthest neighbour took to answer. It is measured on
+	// links that this node has dialled, every PingInterval while they are quiet and more
+	// rarely while they are not. 0: never yet.
+	RoundTrip time.Duration
+
+	Emitted    uint64 // events of this node
 	Delivered  uint64 // events of others
 	Duplicates uint64 // events that came again
-	Gaps       uint64 // runs of events that OnGap was told of
-	Refused    Refused
+	Gaps       uint64 // runs of events that were lost, and that OnGap was told of
+	Missed     uint64 // events in these runs
+	Grafts     uint64 // requests for events that others had announced, or for a place in the tree
+
+	BytesIn, BytesOut uint64        // of frames on all links, before encryption
+	PeersAdded        uint64        // neighbours that came, whether they stayed or not
+	DialsFailed       uint64        // connections that this node tried to make, and no link came of it
+	Netsplits         uint64        // that OnNetsplit was told of
+	Heals             uint64        // that OnHeal was told of
+	Waited            time.Duration // by Emit for others to keep up, all its calls together
+	Handlers          HandlerStats
+	Refused           Refused
 }
 
 // Stats gives the node's figures. It may be called from any goroutine.
 func (n *Node) Stats() Stats {
-	s := Stats{Refused: n.refusals.counts(), Queued: n.events.Stats().Queued}
+	events := n.events.Stats()
+	s := Stats{Refused: n.refusals.counts(), Queued: events.Queued, Wanted: n.opts.MinPeers}
+	s.Handlers.Dropped = events.Dropped
+	n.counters.into(&s)
 	d, err := n.life()
 	if err != nil {
 		return s
@@ -166,8 +187,10 @@ func (n *Node) Stats() Stats {
 	s.Peers, s.Known, s.History = d.machine.Degree(), d.machine.BookLen(), d.machine.HistoryBytes()
 	for id := range d.links {
 		s.Lag = max(s.Lag, d.machine.Lag(id))
+		s.RoundTrip = max(s.RoundTrip, d.machine.RTT(id))
 	}
 	tree := d.machine.Stats()
-	s.Delivered, s.Duplicates, s.Gaps = tree.Delivered, tree.Duplicates, tree.Gaps
+	s.Delivered, s.Duplicates, s.Gaps, s.Grafts = tree.Delivered, tree.Duplicates, tree.Gaps, tree.Grafts
+	s.SeedsLost, s.Emitted, s.Missed = d.machine.SeedsLost(), d.machine.Emitted(), d.missed
 	return s
 }

@@ -114,6 +114,7 @@ func (l *link) hangUp() {
 func (l *link) read(rest []byte) error {
 	buf := make([]byte, max(readSmall, len(rest)))
 	filled := copy(buf, rest)
+	l.d.node.counters.bytesIn.Add(uint64(filled))
 	rested := time.Now() // since then something was there whenever it came back
 	for {
 		used, danger, err := l.d.take(l, buf[:filled], rested)
@@ -142,6 +143,7 @@ func (l *link) read(rest []byte) error {
 			rested = now
 		}
 		filled += n
+		l.d.node.counters.bytesIn.Add(uint64(n))
 	}
 }
 

@@ -42,6 +42,7 @@ type Node struct {
 	peers     *Peerlist
 	hooks     hooks
 	refusals  refusals
+	counters  *counters
 
 	mu       sync.Mutex       // guards all below; never held while a handler runs or a link is waited for
 	refused  []error          // registrations that failed before Start
@@ -57,7 +58,7 @@ type Node struct {
 // handlers and hooks in between, so that none comes too late. What is wrong with
 // the options is what Start returns.
 func CreateNode(opts Options) *Node {
-	n := &Node{given: opts, opts: opts.withDefaults(), id: opts.ID, signs: newNameSet(opts.Signed)}
+	n := &Node{given: opts, opts: opts.withDefaults(), id: opts.ID, signs: newNameSet(opts.Signed), counters: new(counters)}
 	n.guard, n.key, _ = newGuard(n.given) // Start says what is wrong
 	switch {
 	case n.guard != nil:
@@ -416,18 +417,22 @@ func (n *Node) refuse(err error) {
 func (n *Node) reports(who string, lost func(emitter.Lost)) emitter.Config {
 	if lost == nil {
 		lost = func(l emitter.Lost) {
+			n.counters.dropped.Add(uint64(l.Events))
 			n.log.about(who).warn("handlers are too slow: events had to make room", fields{"of": who, "events": l.Events})
 		}
 	}
 	return emitter.Config{
 		SlowAfter: n.opts.SlowHandler,
 		OnPanic: func(name string, value any, stack []byte) {
+			n.counters.panics.Add(1)
 			n.log.about(name).error("a handler panicked", fields{"event": name, "of": who, "panic": fmt.Sprint(value), "stack": string(stack)})
 		},
 		OnError: func(name string, err error) {
+			n.counters.errors.Add(1)
 			n.log.about(name).warn("a handler could not take an event", fields{"event": name, "of": who, "error": err})
 		},
 		OnSlow: func(name string, soFar time.Duration) {
+			n.counters.slow.Add(1)
 			n.log.about(name).warn("a handler takes long; events behind it wait", fields{"event": name, "of": who, "so far": soFar})
 		},
 		OnDrop: lost,
@@ -453,6 +458,7 @@ func (n *Node) onLost(l emitter.Lost) {
 // recoverHook keeps a hook that panics from harming the others.
 func (n *Node) recoverHook() {
 	if v := recover(); v != nil {
+		n.counters.panics.Add(1)
 		n.log.error("a handler panicked", fields{"of": "OnGap", "panic": fmt.Sprint(v), "stack": string(debug.Stack())})
 	}
 }

@@ -77,6 +77,7 @@ func (d *driver) PeerUp(c peerlist.Conn) {
 		l.peer = p
 		return
 	}
+	d.node.counters.peersAdded.Add(1)
 	p := newPeer(d, c.Peer.ID, c.Addr, l)
 	l.peer = p
 	d.peers = append(d.peers, p)
@@ -148,6 +149,7 @@ func (d *driver) Gap(missing plumtree.Range) {
 		return // it would not have been heard either
 	}
 	d.flushBatch()
+	d.missed += missing.To - missing.From
 	d.afterwards(func() {
 		d.log.warn("events are missing and can't be had any more", fields{
 			"origin": missing.Origin.ID.Short(), "from": missing.From, "to": missing.To})
@@ -174,12 +176,14 @@ func (d *driver) Notify(n netsplit.Notice) {
 	d.flushBatch()
 	switch n := n.(type) {
 	case netsplit.Found:
+		d.node.counters.netsplits.Add(1)
 		d.afterwards(func() {
 			d.log.warn("another part of the network was found: merging", fields{
 				"ours": n.Ours.Short(), "other": n.Other.Short()})
 		})
 		d.node.hooks.netsplit.run(d.node, Netsplit{Ours: n.Ours, Other: n.Other})
 	case netsplit.Healed:
+		d.node.counters.heals.Add(1)
 		d.afterwards(func() {
 			d.log.info("the network is one again", fields{"after": n.For})
 		})

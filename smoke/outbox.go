@@ -223,7 +223,7 @@ func (l *link) giveBack(mayWait bool, failed error) (more, last bool) {
 func (l *link) writeRest(mayWait bool) error {
 	if conn, ok := l.conn.(tryWriter); ok && len(l.rest) > 0 {
 		n, err := conn.TryWrite(l.rest)
-		l.rest = l.rest[n:]
+		l.wrote(n)
 		if err != nil || !mayWait {
 			return err
 		}
@@ -242,12 +242,18 @@ func (l *link) writeRest(mayWait bool) error {
 			return err
 		}
 		n, err := l.conn.Write(l.rest)
-		l.rest = l.rest[n:]
+		l.wrote(n)
 		if err != nil && (n == 0 || !errors.Is(err, os.ErrDeadlineExceeded)) {
 			return err
 		}
 	}
 	return nil
+}
+
+// wrote takes what has left off the rest.
+func (l *link) wrote(n int) {
+	l.rest = l.rest[n:]
+	l.d.node.counters.bytesOut.Add(uint64(n))
 }
 
 // awaitWriter ends the writing: it waits for the writer, and there will be no

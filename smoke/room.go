@@ -250,6 +250,7 @@ func (d *driver) awaitRoom(ctx context.Context, paced bool) error {
 		case <-d.ctx.Done():
 		}
 		timer.Stop()
+		d.node.counters.waited.Add(int64(time.Since(now)))
 		if err := ctx.Err(); err != nil {
 			return err
 		}

@@ -90,6 +90,9 @@ func (i *islands) meet(whose string) {
 		if a.times("netsplit") != 1 || a.times("heal") != 1 {
 			i.Errorf("%s saw %d netsplits and %d ends", a.ID().Short(), a.times("netsplit"), a.times("heal"))
 		}
+		if got := a.Stats(); got.Netsplits != 1 || got.Heals != 1 {
+			i.Errorf("%s counts %d netsplits and %d ends", a.ID().Short(), got.Netsplits, got.Heals)
+		}
 	}
 }
 
@@ -111,7 +114,16 @@ func TestADeadSeedIsNoNetsplit(t *testing.T) {
 		}
 		return n
 	}
+	missing := func() (n int) {
+		for _, a := range cast {
+			n += a.Stats().SeedsLost
+		}
+		return n
+	}
 	s.eventually("somebody misses the seed", func() bool { return lost() > 0 })
+	if missing() == 0 {
+		t.Error("nobody's figures show that the seed is lost")
+	}
 	each(cast, func(a *actor) { a.speak(10) })
 	s.wantHeard(cast, cast)
 	s.start(smoke.Options{Port: portOf(t, seed.Addr())}) // a new node, which knows nobody
@@ -123,6 +135,7 @@ func TestADeadSeedIsNoNetsplit(t *testing.T) {
 		return back == lost()
 	})
 	s.wantNever(cast, "netsplit", "disconnect", "gap")
+	s.eventually("the figures show that the seed is back", func() bool { return missing() == 0 })
 	for _, a := range cast {
 		if n := a.times("seed lost"); n > 1 {
 			t.Errorf("%s lost the seed %d times", a.ID().Short(), n)

@@ -433,6 +433,16 @@ func (m *Machine) BookLen() int { return m.members.BookLen() }
 // life of this node.
 func (m *Machine) Anchors() []string { return m.members.Anchors() }
 
+// SeedsLost is how many addresses of seeds do not answer.
+func (m *Machine) SeedsLost() int { return m.watch.SeedsLost() }
+
+// RTT is the round trip to a neighbour, as it was last measured; see
+// [peerlist.Membership.RTT].
+func (m *Machine) RTT(id ident.Link) time.Duration { return m.members.RTT(id) }
+
+// Emitted counts the events of this node.
+func (m *Machine) Emitted() uint64 { return m.tree.Emitted() }
+
 // RefusedContacts counts contacts that were not taken in.
 func (m *Machine) RefusedContacts() uint64 { return m.members.RefusedContacts() }
 

@@ -1,0 +1,37 @@
+package smoke
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// counters are what a node counts, since CreateNode, that nobody else keeps. Who adds
+// to them writes to the network, waits, or has met with something rare, so that it
+// costs nothing. They stand apart from the Node, which many read at the same time.
+type counters struct {
+	bytesIn, bytesOut       atomic.Uint64
+	peersAdded, dialsFailed atomic.Uint64
+	netsplits, heals        atomic.Uint64
+	waited                  atomic.Int64  // nanoseconds
+	panics, errors, slow    atomic.Uint64 // of handlers
+	dropped                 atomic.Uint64 // by the emitters of peers; that of the node has its own
+}
+
+// into fills in what they say.
+func (c *counters) into(s *Stats) {
+	s.BytesIn, s.BytesOut = c.bytesIn.Load(), c.bytesOut.Load()
+	s.PeersAdded, s.DialsFailed = c.peersAdded.Load(), c.dialsFailed.Load()
+	s.Netsplits, s.Heals = c.netsplits.Load(), c.heals.Load()
+	s.Waited = time.Duration(c.waited.Load())
+	s.Handlers.Panics, s.Handlers.Errors, s.Handlers.Slow = c.panics.Load(), c.errors.Load(), c.slow.Load()
+	s.Handlers.Dropped += c.dropped.Load()
+}
+
+// HandlerStats count what has befallen the handlers of a node, those of its peers and
+// the hooks among them.
+type HandlerStats struct {
+	Panics  uint64 // calls that panicked
+	Errors  uint64 // calls that returned an error, or whose arguments did not fit
+	Slow    uint64 // calls that took longer than Options.SlowHandler
+	Dropped uint64 // events that had to make room, because handlers were too slow
+}

@@ -1,0 +1,56 @@
+package smoke
+
+import (
+	"io"
+	"testing"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/smokesignal-go/smokesignal/internal/emitter"
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+)
+
+// quiet is a node that logs nowhere.
+func quiet(o Options) *Node {
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	o.Logger = log
+	return CreateNode(o)
+}
+
+func TestWhatBefallsHandlersIsCounted(t *testing.T) {
+	n := quiet(Options{})
+	c := n.reports("peer", nil)
+	c.OnPanic("chat", "boom", nil)
+	c.OnError("chat", ErrArguments)
+	c.OnError("chat", ErrArguments)
+	c.OnSlow("chat", time.Second)
+	c.OnDrop(emitter.Lost{Events: 5})
+	n.OnGap(func(Gap) { panic("boom") })
+	n.onLost(emitter.Lost{Events: 7}) // which the emitter has counted
+	if got, want := n.Stats().Handlers, (HandlerStats{Panics: 2, Errors: 2, Slow: 1, Dropped: 5}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+func TestEventsThatWillNotComeAreCounted(t *testing.T) {
+	n := quiet(Options{})
+	if err := n.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer n.Stop()
+	d, err := n.life()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.step(func(time.Time) {
+		d.Gap(plumtree.Range{Origin: ident.Origin{ID: ID{1}, Epoch: 1}, From: 3, To: 10})
+		d.Gap(plumtree.Range{Origin: ident.Origin{ID: ID{2}, Epoch: 1}, From: 1, To: 2})
+		d.Gap(plumtree.Range{Origin: ident.Origin{ID: n.ID(), Epoch: 1}, From: 1, To: 2}) // it has heard these
+	})
+	if got := n.Stats().Missed; got != 8 {
+		t.Errorf("%d events are missed", got)
+	}
+}

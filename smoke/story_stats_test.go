@@ -1,0 +1,79 @@
+package smoke_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/smoke"
+)
+
+// What ann has sent is what bob has received, on a link that is encrypted and on one
+// that is not, and each counts what it did.
+func TestTheFiguresOfTwoNodesFit(t *testing.T) {
+	for name, o := range map[string]smoke.Options{"plaintext": {}, "encrypted": {Key: newKey(t)}} {
+		t.Run(name, func(t *testing.T) {
+			s := tell(t)
+			o.PingInterval = 50 * time.Millisecond // so that the round trip is soon measured
+			ann := s.start(o)
+			o.Seeds = []string{ann.Addr()}
+			if o.Key != nil {
+				o.Key = newKey(t)
+			}
+			bob := s.start(o)
+			bob.peer(ann)
+			ann.peer(bob)
+			ann.speak(20)
+			bob.speak(3)
+			s.wantHeard([]*actor{ann, bob}, []*actor{ann, bob})
+			s.eventually("what one has sent the other has received", func() bool {
+				a, b := ann.Stats(), bob.Stats()
+				return a.BytesOut == b.BytesIn && b.BytesOut == a.BytesIn && a.BytesIn > 0 && b.BytesIn > 0
+			})
+			s.eventually("the one that dialled knows the round trip", func() bool { return bob.Stats().RoundTrip > 0 })
+			a, b := ann.Stats(), bob.Stats()
+			if a.Emitted != 20 || a.Delivered != 3 || b.Emitted != 3 || b.Delivered != 20 || a.Missed+b.Missed != 0 {
+				t.Errorf("ann %+v\nbob %+v", a, b)
+			}
+			if a.PeersAdded != 1 || b.PeersAdded != 1 || a.Wanted != 3 || a.RoundTrip != 0 || a.SeedsLost != 0 {
+				t.Errorf("ann %+v\nbob %+v", a, b)
+			}
+		})
+	}
+}
+
+func TestDialsInVainAreCounted(t *testing.T) {
+	s := tell(t)
+	ann := s.start(smoke.Options{})
+	gone := s.start(smoke.Options{})
+	addr := gone.Addr()
+	if err := gone.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := ann.AddPeer(t.Context(), addr); !errors.Is(err, smoke.ErrRefused) {
+		t.Fatal(err)
+	}
+	if got := ann.Stats().DialsFailed; got != 1 {
+		t.Errorf("%d dials failed", got)
+	}
+}
+
+// Who emits more than 64 KiB at once waits, and the figures say for how long.
+func TestForHowLongEmitWaitsIsCounted(t *testing.T) {
+	ann := tell(t).start(smoke.Options{})
+	load := make([]byte, 256<<10)
+	for range 2 {
+		if err := ann.Broadcast().Emit("load", load); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := ann.Stats(); got.Waited <= 0 || got.Emitted != 2 {
+		t.Errorf("%d events, waited for %v", got.Emitted, got.Waited)
+	}
+	if err := ann.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if got := ann.Stats(); got.Waited <= 0 || got.Emitted != 0 || got.Wanted != 3 {
+		t.Errorf("stopped: %d events, waited for %v", got.Emitted, got.Waited)
+	}
+}
