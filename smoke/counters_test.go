@@ -10,6 +10,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
 	"github.com/smokesignal-go/smokesignal/internal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+	"github.com/smokesignal-go/smokesignal/netsplit"
 )
 
 // quiet is a node that logs nowhere.
@@ -52,5 +53,29 @@ func TestEventsThatWillNotComeAreCounted(t *testing.T) {
 	})
 	if got := n.Stats().Missed; got != 8 {
 		t.Errorf("%d events are missed", got)
+	}
+}
+
+func TestTheFiguresShowANetsplitWhileItLasts(t *testing.T) {
+	n := quiet(Options{})
+	if err := n.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer n.Stop()
+	d, err := n.life()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range []struct {
+		notice netsplit.Notice
+		split  bool
+	}{{netsplit.Found{}, true}, {netsplit.SeedLost{}, true}, {netsplit.Healed{}, false}, {netsplit.Found{}, true}} {
+		d.step(func(time.Time) { d.Notify(c.notice) })
+		if got := n.Stats(); got.Split != c.split {
+			t.Errorf("after notice %d: %v", i, got.Split)
+		}
+	}
+	if got := n.Stats(); got.Netsplits != 2 || got.Heals != 1 {
+		t.Errorf("%d netsplits and %d heals", got.Netsplits, got.Heals)
 	}
 }

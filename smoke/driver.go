@@ -51,6 +51,7 @@ type driver struct {
 	sightings  []sighting // oldest first
 	stopping   bool
 	missed     uint64 // events of others that will not come
+	isSplit    bool   // a netsplit was found, and is not over
 	pressure          // what waits, and who is held up
 
 	woken     []*link                  // whose writers this step has given something to do

@@ -146,6 +146,10 @@ type Stats struct {
 	Queued    int // events that wait for the handlers
 	History   int // bytes
 
+	// Split is whether a part of the network was found and has not merged with ours yet:
+	// between OnNetsplit and OnHeal.
+	Split bool
+
 	// RoundTrip is how long the farthest neighbour took to answer. It is measured on
 	// links that this node has dialled, every PingInterval while they are quiet and more
 	// rarely while they are not. 0: never yet.
@@ -191,6 +195,6 @@ func (n *Node) Stats() Stats {
 	}
 	tree := d.machine.Stats()
 	s.Delivered, s.Duplicates, s.Gaps, s.Grafts = tree.Delivered, tree.Duplicates, tree.Gaps, tree.Grafts
-	s.SeedsLost, s.Emitted, s.Missed = d.machine.SeedsLost(), d.machine.Emitted(), d.missed
+	s.SeedsLost, s.Emitted, s.Missed, s.Split = d.machine.SeedsLost(), d.machine.Emitted(), d.missed, d.isSplit
 	return s
 }

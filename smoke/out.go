@@ -177,6 +177,7 @@ func (d *driver) Notify(n netsplit.Notice) {
 	switch n := n.(type) {
 	case netsplit.Found:
 		d.node.counters.netsplits.Add(1)
+		d.isSplit = true
 		d.afterwards(func() {
 			d.log.warn("another part of the network was found: merging", fields{
 				"ours": n.Ours.Short(), "other": n.Other.Short()})
@@ -184,6 +185,7 @@ func (d *driver) Notify(n netsplit.Notice) {
 		d.node.hooks.netsplit.run(d.node, Netsplit{Ours: n.Ours, Other: n.Other})
 	case netsplit.Healed:
 		d.node.counters.heals.Add(1)
+		d.isSplit = false
 		d.afterwards(func() {
 			d.log.info("the network is one again", fields{"after": n.For})
 		})

@@ -1,6 +1,7 @@
 package smoke_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -80,6 +81,12 @@ func (i *islands) meet(whose string) {
 		return nil
 	})
 	i.Logf("one network of %s within %v", whose, time.Since(start))
+	i.eventuallyAll(i.all, func(a *actor) error {
+		if a.Stats().Split {
+			return errors.New("its figures say that it is split")
+		}
+		return nil
+	})
 	i.wantOverlay(i.all, 1)
 	i.wantHeard(i.all, i.all)
 	each(i.all, func(a *actor) { a.speak(5) })
