@@ -4,8 +4,8 @@ go 1.26.0
 
 require (
 	github.com/jpillora/backoff v1.1.0
-	github.com/rogpeppe/go-internal v1.16.0
 	github.com/prometheus/client_golang v1.25.0
+	github.com/rogpeppe/go-internal v1.16.0
 	github.com/sirupsen/logrus v1.10.2
 	github.com/spf13/cobra v1.10.2
 	github.com/spf13/pflag v1.0.9

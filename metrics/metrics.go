@@ -1,0 +1,70 @@
+// Package metrics tells Prometheus what a node knows about itself.
+//
+//	registry.MustRegister(metrics.New(node))
+//
+// The collector asks the node when it is scraped, and never in between: it has no
+// goroutine, keeps nothing, and costs as much as one call of [smoke.Node.Stats]. It may
+// be registered before the node is started, and stays good when the node is stopped and
+// started again. What counts since the last Start begins at zero then, as counters may.
+//
+// A process with several nodes gives each a label of its own:
+//
+//	prometheus.WrapRegistererWith(prometheus.Labels{"node": "a"}, registry).MustRegister(metrics.New(a))
+//
+// No label has values that come from peers, so the number of series is fixed.
+// docs/metrics.md says what each metric means and which alert to set, and
+// docs/grafana.json is a dashboard.
+package metrics
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/smokesignal-go/smokesignal/smoke"
+)
+
+// Node is what the collector asks: a *[smoke.Node], or what a test puts in its place.
+type Node interface {
+	ID() smoke.ID
+	Stats() smoke.Stats
+}
+
+// New makes a collector of the figures of one node. It may be used by many goroutines.
+func New(node Node) prometheus.Collector {
+	labels := prometheus.Labels{"id": node.ID().String()}
+	return &collector{
+		node: node,
+		info: prometheus.NewDesc(prefix+"node_info", "The node, by its id; always 1.", nil, labels),
+	}
+}
+
+// prefix begins the name of each metric.
+const prefix = "smokesignal_"
+
+// collector is what New makes. It does not change.
+type collector struct {
+	node Node
+	info *prometheus.Desc
+}
+
+// Describe implements prometheus.Collector.
+func (c *collector) Describe(to chan<- *prometheus.Desc) {
+	to <- c.info
+	for _, m := range table {
+		to <- m.desc
+	}
+	to <- refused
+}
+
+// Collect implements prometheus.Collector.
+func (c *collector) Collect(to chan<- prometheus.Metric) {
+	s := c.node.Stats()
+	to <- prometheus.MustNewConstMetric(c.info, prometheus.GaugeValue, 1)
+	for _, m := range table {
+		if v := m.value(&s); v != 0 || !m.mayBeUnknown {
+			to <- prometheus.MustNewConstMetric(m.desc, m.kind, v)
+		}
+	}
+	for _, r := range reasons {
+		to <- prometheus.MustNewConstMetric(refused, prometheus.CounterValue, float64(r.count(&s.Refused)), r.reason)
+	}
+}
