@@ -139,7 +139,7 @@ var errFlood = &wire.FrameError{Reason: "too many frames that are no events", Er
 // which count from CreateNode, or, of events and Grafts, from the last Start.
 type Stats struct {
 	Peers     int // neighbours
-	Wanted    int // neighbours that the node tries to have: Options.MinPeers
+	MinPeers  int // neighbours that the node tries to have: Options.MinPeers
 	Known     int // addresses of nodes in the book
 	SeedsLost int // addresses of Options.Seeds that do not answer, as OnSeedLost was told
 	Lag       int // bytes of events that wait for the neighbour for which most wait
@@ -150,10 +150,10 @@ type Stats struct {
 	// between OnNetsplit and OnHeal.
 	Split bool
 
-	// RoundTrip is how long the farthest neighbour took to answer. It is measured on
+	// RTT is how long the farthest neighbour took to answer. It is measured on
 	// links that this node has dialled, every PingInterval while they are quiet and more
 	// rarely while they are not. 0: never yet.
-	RoundTrip time.Duration
+	RTT time.Duration
 
 	Emitted    uint64 // events of this node
 	Delivered  uint64 // events of others
@@ -175,7 +175,7 @@ type Stats struct {
 // Stats gives the node's figures. It may be called from any goroutine.
 func (n *Node) Stats() Stats {
 	events := n.events.Stats()
-	s := Stats{Refused: n.refusals.counts(), Queued: events.Queued, Wanted: n.opts.MinPeers}
+	s := Stats{Refused: n.refusals.counts(), Queued: events.Queued, MinPeers: n.opts.MinPeers}
 	s.Handlers.Dropped = events.Dropped
 	n.counters.into(&s)
 	d, err := n.life()
@@ -191,7 +191,7 @@ func (n *Node) Stats() Stats {
 	s.Peers, s.Known, s.History = d.machine.Degree(), d.machine.BookLen(), d.machine.HistoryBytes()
 	for id := range d.links {
 		s.Lag = max(s.Lag, d.machine.Lag(id))
-		s.RoundTrip = max(s.RoundTrip, d.machine.RTT(id))
+		s.RTT = max(s.RTT, d.machine.RTT(id))
 	}
 	tree := d.machine.Stats()
 	s.Delivered, s.Duplicates, s.Gaps, s.Grafts = tree.Delivered, tree.Duplicates, tree.Gaps, tree.Grafts

@@ -30,12 +30,12 @@ func TestTheFiguresOfTwoNodesFit(t *testing.T) {
 				a, b := ann.Stats(), bob.Stats()
 				return a.BytesOut == b.BytesIn && b.BytesOut == a.BytesIn && a.BytesIn > 0 && b.BytesIn > 0
 			})
-			s.eventually("the one that dialled knows the round trip", func() bool { return bob.Stats().RoundTrip > 0 })
+			s.eventually("the one that dialled knows the round trip", func() bool { return bob.Stats().RTT > 0 })
 			a, b := ann.Stats(), bob.Stats()
 			if a.Emitted != 20 || a.Delivered != 3 || b.Emitted != 3 || b.Delivered != 20 || a.Missed+b.Missed != 0 {
 				t.Errorf("ann %+v\nbob %+v", a, b)
 			}
-			if a.PeersAdded != 1 || b.PeersAdded != 1 || a.Wanted != 3 || a.RoundTrip != 0 || a.SeedsLost != 0 {
+			if a.PeersAdded != 1 || b.PeersAdded != 1 || a.MinPeers != 3 || a.RTT != 0 || a.SeedsLost != 0 {
 				t.Errorf("ann %+v\nbob %+v", a, b)
 			}
 		})
@@ -73,7 +73,7 @@ func TestForHowLongEmitWaitsIsCounted(t *testing.T) {
 	if err := ann.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	if got := ann.Stats(); got.Waited <= 0 || got.Emitted != 0 || got.Wanted != 3 {
+	if got := ann.Stats(); got.Waited <= 0 || got.Emitted != 0 || got.MinPeers != 3 {
 		t.Errorf("stopped: %d events, waited for %v", got.Emitted, got.Waited)
 	}
 }
