@@ -20,7 +20,7 @@ func (f *figures) ID() smoke.ID       { return smoke.ID{0xab, 1} }
 func (f *figures) Stats() smoke.Stats { return smoke.Stats(*f) }
 
 func TestNamesAndHelpAreAsPrometheusWantsThem(t *testing.T) {
-	problems, err := testutil.CollectAndLint(New(&figures{RoundTrip: time.Millisecond}))
+	problems, err := testutil.CollectAndLint(New(&figures{RTT: time.Millisecond}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func TestNamesAndHelpAreAsPrometheusWantsThem(t *testing.T) {
 
 func TestFiguresBecomeMetrics(t *testing.T) {
 	f := figures{
-		Peers: 4, Wanted: 3, Known: 100, SeedsLost: 1, Split: true, Lag: 2048, Queued: 7, History: 1 << 20, RoundTrip: 1500 * time.Microsecond,
+		Peers: 4, MinPeers: 3, Known: 100, SeedsLost: 1, Split: true, Lag: 2048, Queued: 7, History: 1 << 20, RTT: 1500 * time.Microsecond,
 		Emitted: 10, Delivered: 1000, Duplicates: 2, Gaps: 1, Missed: 6, Grafts: 3, BytesIn: 1 << 33, BytesOut: 5,
 		PeersAdded: 9, DialsFailed: 8, Netsplits: 2, Heals: 1, Waited: 2500 * time.Millisecond,
 		Handlers: smoke.HandlerStats{Panics: 1, Errors: 2, Slow: 3, Dropped: 4},
@@ -84,7 +84,7 @@ smokesignal_split 1
 
 // A figure that smoke gets is not to be forgotten here.
 func TestEachFigureMovesOneMetric(t *testing.T) {
-	still := gather(t, New(&figures{RoundTrip: 1}))
+	still := gather(t, New(&figures{RTT: 1}))
 	var visit func(field reflect.Value, path string, f *figures)
 	visit = func(field reflect.Value, path string, f *figures) {
 		switch {
@@ -112,9 +112,9 @@ func TestEachFigureMovesOneMetric(t *testing.T) {
 			t.Errorf("%s moves %d metrics", path, moved)
 		}
 		field.SetZero()
-		f.RoundTrip = 1
+		f.RTT = 1
 	}
-	f := figures{RoundTrip: 1}
+	f := figures{RTT: 1}
 	visit(reflect.ValueOf(&f).Elem(), "Stats", &f)
 }
 
@@ -143,7 +143,7 @@ func gather(t *testing.T, c prometheus.Collector) map[string]float64 {
 }
 
 func TestTheNumberOfSeriesIsFixed(t *testing.T) {
-	if n := testutil.CollectAndCount(New(&figures{RoundTrip: 1})); n != 1+len(table)+len(reasons) {
+	if n := testutil.CollectAndCount(New(&figures{RTT: 1})); n != 1+len(table)+len(reasons) {
 		t.Errorf("%d series", n)
 	}
 	if n := testutil.CollectAndCount(New(&figures{}), prefix+"round_trip_seconds"); n != 0 {
@@ -169,7 +169,7 @@ func TestTwoNodesInOneRegistry(t *testing.T) {
 func TestTheMetricsOfARealNode(t *testing.T) {
 	ann, bob := smoke.CreateNode(smoke.Options{}), smoke.CreateNode(smoke.Options{})
 	collector := New(bob)
-	if got := gather(t, collector); got[prefix+"peers"] != 0 || got[prefix+"wanted_peers"] != 3 {
+	if got := gather(t, collector); got[prefix+"peers"] != 0 || got[prefix+"min_peers"] != 3 {
 		t.Errorf("before: %v", got)
 	}
 	heard := make(chan bool, 3)

@@ -17,7 +17,7 @@ type metric struct {
 // table is all of smoke.Stats but what was refused.
 var table = []metric{
 	gauge("peers", "Neighbours of the node.", func(s *smoke.Stats) int { return s.Peers }),
-	gauge("wanted_peers", "Neighbours that the node tries to have (Options.MinPeers).", func(s *smoke.Stats) int { return s.Wanted }),
+	gauge("min_peers", "Neighbours that the node tries to have (Options.MinPeers).", func(s *smoke.Stats) int { return s.MinPeers }),
 	gauge("known_addresses", "Addresses of nodes in the address book.", func(s *smoke.Stats) int { return s.Known }),
 	gauge("lost_seeds", "Addresses of seeds that do not answer.", func(s *smoke.Stats) int { return s.SeedsLost }),
 	gauge("split", "1 from when another part of the network was found until the two are one, else 0.", func(s *smoke.Stats) int {
@@ -30,7 +30,7 @@ var table = []metric{
 	gauge("queued_events", "Events that wait for the handlers.", func(s *smoke.Stats) int { return s.Queued }),
 	gauge("history_bytes", "Recent events that are held for nodes that missed them.", func(s *smoke.Stats) int { return s.History }),
 	unlessUnknown(gauge("round_trip_seconds", "Time that the farthest neighbour took to answer a ping; absent before the first answer.",
-		func(s *smoke.Stats) float64 { return s.RoundTrip.Seconds() })),
+		func(s *smoke.Stats) float64 { return s.RTT.Seconds() })),
 
 	counter("emitted_events_total", "Events that this node broadcast, since the last start.", func(s *smoke.Stats) uint64 { return s.Emitted }),
 	counter("delivered_events_total", "Events of other nodes that arrived, each once, since the last start.", func(s *smoke.Stats) uint64 { return s.Delivered }),
