@@ -233,7 +233,7 @@ func (l *link) writeRest(mayWait bool) error {
 	}
 	if _, ok := l.conn.(*trust.Conn); ok { // it gives up as well, and TLS can't go on after a deadline
 		n, err := l.conn.Write(l.rest)
-		l.rest = l.rest[n:]
+		l.wrote(n)
 		return err
 	}
 	defer l.conn.SetWriteDeadline(time.Time{}) // it would be one of TryWrite's too
