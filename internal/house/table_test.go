@@ -118,7 +118,7 @@ var houseTable = []row{
 	{pkg: "smoketest", floor: 5, may: []string{"smoke", "transport/mem"}, tests: []string{"trust"}, why: "a user's tests run real nodes on a network in memory"},
 	{pkg: "internal/info", floor: 3, may: []string{"internal/ident", "internal/census"}, why: "what nodes say of themselves, real ones and simulated ones alike"},
 	{pkg: "internal/board", floor: 5, may: []string{"smoke"}, why: "the page, over anything that can be asked like a node"},
-	{pkg: "dashboard", floor: 5, may: []string{"smoke", "internal/board", rate}, why: "shows what any program can ask a node"},
+	{pkg: "dashboard", floor: 5, may: []string{"smoke", "internal/board", rate}, tests: []string{"smoketest"}, why: "shows what any program can ask a node"},
 	{pkg: "metrics", floor: 5, may: []string{"smoke", prometheus}, why: "tells Prometheus what any program can ask a node; nobody else knows Prometheus"},
 	{pkg: "tracing", floor: 5, may: []string{"smoke", otel}, why: "carries traces in headers, as any program could; nobody else knows OpenTelemetry"},
 	{pkg: "internal/gauge", floor: 5, may: []string{"smoke", "internal/histogram"}, why: "measures a network as any program on it could"},
