@@ -1,6 +1,7 @@
 package dashboard_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -162,6 +163,45 @@ func TestOptionsAndEmitting(t *testing.T) {
 		net.Settle()
 		if got := heard.Heard(1); w.Code != 204 || !slices.Equal(got, []string{"hi"}) {
 			t.Errorf("%d %s; node 1 heard %q", w.Code, w.Body, got)
+		}
+	})
+}
+
+// What it costs that somebody watches a hundred nodes, and that nobody does.
+func TestWhatWatchingCosts(t *testing.T) {
+	smoketest.Run(t, 100, func(t *testing.T, net *smoketest.Network) {
+		defer time.Sleep(time.Minute) // until nobody looks
+		sent := func() (bytes uint64) {
+			for _, node := range net.Nodes() {
+				bytes += node.Stats().BytesOut
+			}
+			return bytes
+		}
+		const lasts = time.Minute
+		perSecond := func(do func()) float64 {
+			before := sent()
+			do()
+			return float64(sent()-before) / lasts.Seconds()
+		}
+		page := dashboard.New(net.Node(50))
+		before := perSecond(func() { time.Sleep(lasts) })
+		during := perSecond(func() {
+			ctx, hangUp := context.WithTimeout(t.Context(), lasts)
+			defer hangUp()
+			w := httptest.NewRecorder()
+			page.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/debug/smoke/api/stream", nil).WithContext(ctx))
+			if n := strings.Count(w.Body.String(), "event: mesh\n"); n < 100 {
+				t.Errorf("the page got %d pictures", n)
+			}
+		})
+		time.Sleep(10 * time.Second)
+		after := perSecond(func() { time.Sleep(lasts) })
+		t.Logf("100 nodes send %.1f kB/s together while nobody watches, %.1f kB/s while somebody does, and %.1f kB/s after that", before/1e3, during/1e3, after/1e3)
+		if during > 100*4000 {
+			t.Errorf("watching costs %.0f bytes a node and second", during/100)
+		}
+		if after > 1.3*before {
+			t.Errorf("somebody goes on asking: %.0f B/s before, %.0f after", before, after)
 		}
 	})
 }
