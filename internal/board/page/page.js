@@ -1,0 +1,140 @@
+// The page: what the server tells goes to the graph, the lists and the words.
+
+import { $, el, keep, nameOf, put } from "./dom.js";
+import { offer } from "./forms.js";
+import { Graph } from "./graph.js";
+import { build } from "./mesh.js";
+import { describe, nodeList, showDetails } from "./nodes.js";
+import { steer } from "./pointer.js";
+import { listen } from "./stream.js";
+import { byRemedy, bytes, clock, count, many, short, span, verdict } from "./words.js";
+
+const healedFor = 30; // seconds for which a heal is told at the top
+const eventsKept = 60; // in the list
+const rateOver = 5; // seconds over which events are counted
+
+const graph = new Graph($("graph"));
+const showList = nodeList(select);
+let now = null; // the graph of the last picture
+let lostFor = null; // seconds without word from the server
+let parted = null; // when the mesh came apart, by the server's clock in seconds
+let healed = null; // { after, at }
+let started = 0; // when the server's clock was zero, in ms
+let delivered = []; // [at, events] of the last seconds
+
+function onMesh(mesh) {
+  started = Date.now() - mesh.at * 1000;
+  lostFor = null;
+  if (mesh.at < now?.mesh.at) [parted, healed, delivered] = [null, null, []]; // another server
+  if (mesh.parts.length > 1) parted ??= mesh.at;
+  else if (parted !== null && mesh.parts.length) [healed, parted] = [{ after: mesh.at - parted, at: mesh.at }, null];
+  if (parted !== null || mesh.at > healed?.at + healedFor) healed = null;
+  now = build(mesh);
+  if (!now.nodes.has(graph.selected)) graph.selected = null;
+  graph.update(now);
+  offer(mesh);
+  show();
+}
+
+// show puts into words what is known.
+function show() {
+  const mesh = now?.mesh;
+  const said = verdict({ mesh, lostFor, healed });
+  document.body.classList.toggle("lost", lostFor !== null);
+  put($("server"), lostFor === null ? "live" : `lost ${span(Math.floor(lostFor))} ago`, lostFor === null ? "live" : "lost");
+  put($("headline"), said.headline);
+  put($("more"), said.more);
+  $("verdict").className = said.level;
+  document.title = `${said.level === "ok" ? "" : "! "}${said.headline} · smokesignal`;
+  say(said);
+  if (!mesh) return;
+  put($("whose"), mesh.source === "simulation" ? "a simulation" : `${short(mesh.self)} ${now.nodes.get(mesh.self)?.data.addr ?? ""}`);
+  showFigures(mesh);
+  keep($("problems"), byRemedy(said.problems), JSON.stringify, ({ todo, list }) => el("li", {},
+    ...list.map((p) => el("div", { className: "said" }, ...(p.node ? [nameOf(p.node, now, select), ": "] : []), p.text)),
+    el("div", { className: "do said", textContent: todo })));
+  keep($("notices"), mesh.notices.toReversed(), JSON.stringify, (n) => el("li", {},
+    el("time", { textContent: clock(started + n.at * 1000) }), el("span", { className: "text said", textContent: n.text })));
+  showSelected();
+}
+
+// say tells those who listen when things turn, and not each figure on the way.
+let toldOf = "";
+function say({ level, headline }) {
+  const turn = headline.replace(/[\d.,]+/g, "");
+  if (turn === toldOf) return;
+  toldOf = turn;
+  put($("alarm"), level === "bad" ? headline : "");
+  put($("say"), level === "bad" ? "" : headline);
+}
+
+function showFigures(mesh) {
+  // The page of a node counts what that one delivers; a simulation has no such node.
+  const heard = now.nodes.has(mesh.self) ? [now.nodes.get(mesh.self)] : [...now.nodes.values()];
+  const events = heard.reduce((sum, n) => sum + n.data.delivered, 0) / (heard.length || 1);
+  delivered = delivered.filter(([at, n]) => at > mesh.at - rateOver && at < mesh.at && n <= events);
+  delivered.push([mesh.at, events]);
+  const [at, before] = delivered[0];
+  put($("count-nodes"), count(mesh.nodes.length));
+  put($("count-parts"), count(mesh.parts.length), now.isSplit ? "bad-text" : "");
+  put($("word-parts"), mesh.parts.length === 1 ? "part" : "parts");
+  put($("count-links"), count(now.links.size));
+  put($("count-rate"), mesh.at > at ? ((events - before) / (mesh.at - at)).toFixed(1) : "–");
+  const partial = [!mesh.complete && "this picture is not complete yet",
+    now.unheard && `${many(now.unheard, "link leads", "links lead")} to nodes not heard of`].filter(Boolean);
+  put($("partial"), partial.join("; "));
+}
+
+function showSelected() {
+  showList(now, graph.selected);
+  showDetails(now, now.nodes.get(graph.selected) ?? now.nodes.get(now.mesh.self), select);
+}
+
+function select(id) {
+  const node = now?.nodes.get(id);
+  if (id && !node) return;
+  graph.selected = id;
+  graph.ask();
+  if (now) showSelected();
+  if (node) put($("say"), describe(node, now));
+}
+
+function onEvent(e) {
+  graph.pulse(e.origin);
+  if ($("hold").ariaPressed === "true") return;
+  const skipped = e.skipped ? `, after ${count(e.skipped)} not shown` : "";
+  $("events").prepend(el("li", {},
+    el("time", { textContent: clock(started + e.at * 1000) }), el("b", { className: "said", textContent: e.name }),
+    el("span", { className: "faint" }, "from ", nameOf(e.origin, now, select),
+      ` no. ${count(e.seq)}, ${bytes(e.size)}${skipped}`),
+    el("span", { className: "text said", textContent: e.text })));
+  while ($("events").children.length > eventsKept) $("events").lastChild.remove();
+}
+
+// point shows what is under the pointer, on the side of it where there is room.
+function point(what, x, y) {
+  const tip = $("tip");
+  tip.hidden = !what;
+  if (!what) return;
+  put(tip, describe(what, now));
+  const beside = (at, size, room) => (at + 16 + size > room ? Math.max(0, at - 12 - size) : at + 16);
+  tip.style.translate = `${beside(x, tip.offsetWidth, graph.size.w)}px ${beside(y, tip.offsetHeight, graph.size.h)}px`;
+}
+
+steer(graph, { select, point });
+$("zoom-in").addEventListener("click", () => graph.zoom(1.3));
+$("zoom-out").addEventListener("click", () => graph.zoom(1 / 1.3));
+$("fit").addEventListener("click", () => graph.fit());
+$("hold").addEventListener("click", () => { $("hold").ariaPressed = $("hold").ariaPressed !== "true"; });
+listen({ mesh: onMesh, event: onEvent, lost(seconds) { lostFor = seconds; show(); } });
+
+// For tests: what the last frame drew, what is selected, where a node stands on the page.
+window.smokesignal = Object.freeze({
+  drawn: () => structuredClone(graph.drawn),
+  selected: () => graph.selected,
+  at(id) {
+    const { x, y } = graph.toScreen(graph.layout.points.get(id));
+    const box = graph.canvas.getBoundingClientRect();
+    return { x: box.x + x, y: box.y + y };
+  },
+});

@@ -1,0 +1,66 @@
+// Figures and states of the mesh in words. Pure functions of what the server told.
+
+export const short = (id) => id.slice(0, 8);
+export const count = (n) => n.toLocaleString("en");
+export const many = (n, one, more = `${one}s`) => `${count(n)} ${n === 1 ? one : more}`;
+export const clock = (ms) => new Date(ms).toLocaleTimeString("en-GB"); // as it stands in logs
+
+export function bytes(n) {
+  if (n < 1000) return `${n} B`;
+  return n < 1e6 ? `${(n / 1e3).toFixed(1)} kB` : `${(n / 1e6).toFixed(1)} MB`;
+}
+
+// roundTrip takes seconds; 0 is one that was not measured yet.
+export function roundTrip(s) {
+  if (!s) return "–";
+  if (s < 0.001) return `${Math.round(s * 1e6)} µs`;
+  return s < 1 ? `${(s * 1e3).toFixed(s < 0.01 ? 1 : 0)} ms` : `${s.toFixed(1)} s`;
+}
+
+export function span(s) {
+  if (s < 60) return `${s < 10 ? s.toFixed(1) : Math.round(s)} s`;
+  const [d, h, m] = [Math.floor(s / 86400), Math.floor(s / 3600) % 24, Math.floor(s / 60) % 60];
+  if (d) return `${d} d ${h} h`;
+  return h ? `${h} h ${m} min` : `${m} min ${Math.floor(s % 60)} s`;
+}
+
+function split(parts) {
+  const sizes = parts.map((p) => count(p.length));
+  const last = sizes.length > 4 ? `${sizes.splice(3).length} smaller ones` : `${sizes.pop()} nodes`;
+  return `The mesh is in ${parts.length} parts: ${sizes.join(", ")} and ${last}`;
+}
+
+// verdict says how things are: a headline, more about it, and the other problems.
+// No word from the server makes all the rest old, and a split outweighs what else
+// is wrong. lostFor is in seconds or null, healed is { after: seconds } or null.
+export function verdict({ mesh, lostFor, healed }) {
+  if (lostFor !== null) {
+    const old = mesh ? `What you see is ${span(lostFor)} old. ` : "";
+    const more = `${old}See whether its process runs and can be reached; this page connects again by itself.`;
+    return { level: "bad", headline: "No word from the server", more, problems: [] };
+  }
+  if (!mesh) return { level: "wait", headline: "Waiting for the first picture of the mesh", more: "", problems: [] };
+  if (mesh.parts.length > 1) {
+    // The server has a problem for this as well, with less of a headline.
+    const isSplit = (p) => p.text.startsWith(`The mesh is in ${mesh.parts.length} parts`);
+    const problems = mesh.problems.filter((p) => !isSplit(p));
+    const more = `Events do not cross from one to another. ${mesh.problems.find(isSplit)?.do ?? ""}`;
+    return { level: "bad", headline: split(mesh.parts), more, problems };
+  }
+  if (mesh.problems.length) {
+    const [first, ...problems] = mesh.problems;
+    if (!first.node) return { level: "warn", headline: first.text, more: first.do, problems };
+    const headline = many(mesh.problems.length, "thing needs a look", "things need a look");
+    return { level: "warn", headline, more: "", problems: mesh.problems };
+  }
+  const whole = `${many(mesh.nodes.length, "node")}, one mesh`;
+  if (!healed) return { level: "ok", headline: `All is well: ${whole}`, more: "", problems: [] };
+  return { level: "ok", headline: `Healed: ${whole}`, more: `It was in parts for ${span(healed.after)}.`, problems: [] };
+}
+
+// byRemedy gathers the problems for which the same is to be done.
+export function byRemedy(problems) {
+  const groups = new Map();
+  for (const p of problems) groups.set(p.do, [...(groups.get(p.do) ?? []), p]);
+  return [...groups].map(([todo, list]) => ({ todo, list }));
+}
