@@ -13,13 +13,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/smokesignal-go/smokesignal/internal/board"
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // ring is a mesh of a few made-up nodes, each linked to the next one.
 type ring struct {
