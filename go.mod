@@ -3,6 +3,7 @@ module github.com/smokesignal-go/smokesignal
 go 1.26.0
 
 require (
+	github.com/coder/websocket v1.8.15
 	github.com/jpillora/backoff v1.1.0
 	github.com/prometheus/client_golang v1.25.0
 	github.com/rogpeppe/go-internal v1.16.0
