@@ -87,6 +87,8 @@ func (c *cache) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusNotFound)
 	case err != nil:
 		http.Error(w, err.Error(), http.StatusInternalServerError)
+	case r.Method == http.MethodPut:
+		w.WriteHeader(http.StatusNoContent)
 	default:
 		fmt.Fprintln(w, value)
 	}
