@@ -27,11 +27,11 @@ const (
 	pflag   = "github.com/spf13/pflag"            // cobra's own flags
 	plot    = "gonum.org/v1/plot"                 // the pictures of a run
 	scripts = "github.com/rogpeppe/go-internal"   // what a person types, as tests
+	ws      = "github.com/coder/websocket"        // the web-sockets of an example
+	yaml    = "go.yaml.in/yaml/v3"                // to look at what is deployed; in tests only
 
 	otel       = "go.opentelemetry.io/otel"            // the API of traces; its SDK is in tests only, since the choice is the program's
 	prometheus = "github.com/prometheus/client_golang" // the registry that a program has already
-	ws      = "github.com/coder/websocket"        // the web-sockets of an example
-	yaml    = "go.yaml.in/yaml/v3"                // to look at what is deployed; in tests only
 )
 
 // anyTest is what every test may import.
@@ -140,7 +140,7 @@ var houseTable = []row{
 	{pkg: "examples/presence", floor: 5, may: []string{"smoke"}, tests: []string{"smoketest"}, why: "an example has to do with what a user can import"},
 	{pkg: "examples/lan", floor: 5, may: []string{"smoke"}, tests: []string{"smoketest"}, why: "an example has to do with what a user can import"},
 	{pkg: "examples/recipes", floor: 5, may: []string{"smoke"}, tests: []string{"smoketest"}, why: "pieces of documentation, compiled"},
-	{pkg: "deploy", floor: 5, tests: []string{"smoke", "discovery", yaml}, why: "files for other programs; the tests hold them against the options of a node"},
+	{pkg: "deploy", floor: 5, tests: []string{"smoke", yaml}, why: "files for other programs; the tests hold them against the options of a node"},
 	{pkg: "internal/stage", floor: 5, may: []string{"smoke", "trust", "peerlist", "internal/cutproxy"}, why: "real processes that play a network, wherever somebody puts them"},
 	{pkg: "internal/demo", floor: 5, may: []string{"internal/stage", "internal/netlab", "internal/cutproxy", term}, why: "tells the story with real processes"},
 	{pkg: "internal/real", floor: 5, may: []string{"internal/stage", "internal/netlab", "internal/scenario", term}, why: "measures with real processes what the simulator says of them"},
