@@ -1,10 +1,12 @@
 package house
 
 import (
+	"bytes"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -39,6 +41,40 @@ func TestThePageOfSecurityNamesTestsThatAreThere(t *testing.T) {
 	for _, name := range named {
 		if !there[name] {
 			t.Errorf("docs/security.md names %s, and there is no such test", name)
+		}
+	}
+}
+
+// TestThePagesShowCode: what pages show as Go is cut, letter for letter, from code that
+// is compiled and tested.
+func TestThePagesShowCode(t *testing.T) {
+	const root = "../.."
+	var sources [][]byte
+	err := filepath.WalkDir(filepath.Join(root, "examples"), func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		sources = append(sources, text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := regexp.MustCompile("(?s)\n```go\n(.*?\n)```\n")
+	for _, name := range []string{"first-steps.md", "recipes.md"} {
+		page, err := os.ReadFile(filepath.Join(root, "docs", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks := block.FindAllSubmatch(page, -1)
+		if len(blocks) == 0 {
+			t.Errorf("docs/%s shows none", name)
+		}
+		for _, found := range blocks {
+			if !slices.ContainsFunc(sources, func(s []byte) bool { return bytes.Contains(s, found[1]) }) {
+				t.Errorf("docs/%s shows what is in no file of examples/ any more: copy it again\n%s", name, found[1])
+			}
 		}
 	}
 }

@@ -27,6 +27,8 @@ const (
 	pflag   = "github.com/spf13/pflag"            // cobra's own flags
 	plot    = "gonum.org/v1/plot"                 // the pictures of a run
 	scripts = "github.com/rogpeppe/go-internal"   // what a person types, as tests
+	ws      = "github.com/coder/websocket"        // the web-sockets of an example
+	yaml    = "go.yaml.in/yaml/v3"                // to look at what is deployed; in tests only
 
 	otel       = "go.opentelemetry.io/otel"            // the API of traces; its SDK is in tests only, since the choice is the program's
 	prometheus = "github.com/prometheus/client_golang" // the registry that a program has already
@@ -132,6 +134,13 @@ var houseTable = []row{
 		why:   "a user of the face, and the way to run the simulator; to say what listens somewhere it greets without joining, which the face can't",
 	},
 	{pkg: "example_chat", floor: 5, may: []string{"smoke", logrus, term}, tests: []string{"internal/netlab"}, why: "what a program that uses us has to import, and no more"},
+	{pkg: "examples/hello", floor: 5, may: []string{"smoke"}, why: "the first program"},
+	{pkg: "examples/websocket", floor: 5, may: []string{"smoke", ws}, tests: []string{"smoketest"}, why: "an example has to do with what a user can import; its browsers come over transport/mem"},
+	{pkg: "examples/cache", floor: 5, may: []string{"smoke"}, tests: []string{"smoketest"}, why: "an example has to do with what a user can import"},
+	{pkg: "examples/presence", floor: 5, may: []string{"smoke"}, tests: []string{"smoketest"}, why: "an example has to do with what a user can import"},
+	{pkg: "examples/lan", floor: 5, may: []string{"smoke"}, tests: []string{"smoketest"}, why: "an example has to do with what a user can import"},
+	{pkg: "examples/recipes", floor: 5, may: []string{"smoke"}, tests: []string{"smoketest"}, why: "pieces of documentation, compiled"},
+	{pkg: "deploy", floor: 5, tests: []string{"smoke", yaml}, why: "files for other programs; the tests hold them against the options of a node"},
 	{pkg: "internal/stage", floor: 5, may: []string{"smoke", "trust", "peerlist", "internal/cutproxy"}, why: "real processes that play a network, wherever somebody puts them"},
 	{pkg: "internal/demo", floor: 5, may: []string{"internal/stage", "internal/netlab", "internal/cutproxy", term}, why: "tells the story with real processes"},
 	{pkg: "internal/real", floor: 5, may: []string{"internal/stage", "internal/netlab", "internal/scenario", term}, why: "measures with real processes what the simulator says of them"},

@@ -1,0 +1,110 @@
+// Cache is a cache on each of several servers that stays right: who changes a value
+// tells the others, and who has missed something forgets everything. The truth is a
+// folder of files. In two terminals, after mkdir values:
+//
+//	SMOKE_PORT=8495 go run ./examples/cache -http 127.0.0.1:8081 -dir values
+//	SMOKE_SEEDS=127.0.0.1:8495 go run ./examples/cache -http 127.0.0.1:8082 -dir values
+//
+// and in a third one:
+//
+//	curl -X PUT -d blue 127.0.0.1:8081/colour
+//	curl 127.0.0.1:8082/colour
+//
+// What it has to do with the library stands in cache.go.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"log"
+	"net/http"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/smoke"
+)
+
+func main() {
+	addr := flag.String("http", "127.0.0.1:8081", "where to ask for values and change them")
+	dir := flag.String("dir", ".", "where the values are, the same for all servers")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *addr, *dir); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// run is the life of one server.
+func run(ctx context.Context, addr, dir string) error {
+	options, err := smoke.FromEnv()
+	if err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(dir) // no key leads out of it
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	node := smoke.CreateNode(options)
+	server := &http.Server{Addr: addr, Handler: newCache(node, files{root}), ReadHeaderTimeout: 5 * time.Second}
+	if err := node.Start(); err != nil {
+		return err
+	}
+	fmt.Printf("http://%s, a node at %s\n", addr, node.Addr())
+	off := context.AfterFunc(ctx, func() { server.Close() })
+	defer off()
+	if err = server.ListenAndServe(); errors.Is(err, http.ErrServerClosed) {
+		err = nil
+	}
+	return errors.Join(err, node.Stop())
+}
+
+// ServeHTTP answers GET /key, and PUT /key with the value as the body.
+func (c *cache) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	key := r.URL.Path[1:]
+	var value string
+	var err error
+	switch r.Method {
+	case http.MethodGet:
+		value, err = c.Get(key)
+	case http.MethodPut:
+		var body []byte
+		if body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20)); err == nil {
+			err = c.Set(key, string(body))
+		}
+	default:
+		http.Error(w, "GET and PUT are what there is", http.StatusMethodNotAllowed)
+		return
+	}
+	switch {
+	case errors.Is(err, errNoKey):
+		http.Error(w, err.Error(), http.StatusNotFound)
+	case err != nil:
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+	case r.Method == http.MethodPut:
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		fmt.Fprintln(w, value)
+	}
+}
+
+// files is a store: a file for each key.
+type files struct{ dir *os.Root }
+
+func (f files) Load(key string) (string, error) {
+	text, err := f.dir.ReadFile(key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", errNoKey
+	}
+	return string(text), err
+}
+
+func (f files) Save(key, value string) error {
+	return f.dir.WriteFile(key, []byte(value), 0o644)
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"bufio"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// asHello makes this test binary the program itself.
+const asHello = "RUN_HELLO"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asHello) != "" {
+		os.Unsetenv(asHello)
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// Two processes, as in two terminals.
+func TestTwoTerminals(t *testing.T) {
+	addr := freeAddr(t)
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := open(t, "SMOKE_PORT="+port)
+	second := open(t, "SMOKE_SEEDS="+addr)
+	for _, terminal := range []*bufio.Scanner{first, second} {
+		if !terminal.Scan() || !strings.HasSuffix(terminal.Text(), " HEYO! I'm here") {
+			t.Fatalf("it says %q, %v", terminal.Text(), terminal.Err())
+		}
+	}
+}
+
+// freeAddr is a loopback address on which nobody listens.
+func freeAddr(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// open starts the program, and ends it with the test.
+func open(t *testing.T, env string) *bufio.Scanner {
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), asHello+"=1", env)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait() // it was killed, and says so
+	})
+	return bufio.NewScanner(out)
+}
