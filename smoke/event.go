@@ -16,6 +16,7 @@ import (
 type Event struct {
 	Name   string
 	Origin ID     // the node that emitted it, however many nodes it came through
+	Epoch  uint64 // which life of the origin: higher in each later one; 0 for an event of [Peer.Emit]
 	Seq    uint64 // counts what the origin emitted in this life of it, from 1
 	Signed bool   // Origin has signed it; see [Options.Signed]
 
@@ -24,7 +25,7 @@ type Event struct {
 
 // newEvent makes what handlers get of what the emitter carries.
 func newEvent(e emitter.Event) Event {
-	return Event{Name: e.Name, Origin: e.Origin, Seq: e.Seq, Signed: e.Signed, payload: e.Payload}
+	return Event{Name: e.Name, Origin: e.Origin, Epoch: e.Epoch, Seq: e.Seq, Signed: e.Signed, payload: e.Payload}
 }
 
 // Raw gives the arguments as they came, a msgpack array, without looking at

@@ -171,7 +171,8 @@ const NoAddress = "-"
 // AllEvents in [Options.Signed] stands for events of all names.
 const AllEvents = "*"
 
-// History bounds what a node remembers. What exceeds one bound goes, oldest first.
+// History bounds what a node remembers. What exceeds one bound goes, oldest first; but
+// what was emitted or came in one piece goes in one piece.
 type History struct {
 	Bytes int           // 0 means 16 MiB; negative: no history
 	Age   time.Duration // 0 means 5 min; negative: no history

@@ -58,7 +58,7 @@ func fails(t *testing.T, n int, o Options, test func(net *Network)) *witness {
 				panic(v)
 			}
 		}()
-		net.begin(n)
+		net.begin(n, false)
 		test(net)
 	})
 	return w

@@ -23,6 +23,10 @@ type Options struct {
 	// hooks on a node that is about to start, so that none comes too late. It is
 	// called once for each life: at the beginning, and again by Add and Restart.
 	Setup func(t *testing.T, i int, node *smoke.Node)
+
+	// Busy is for programs that emit by themselves from Setup on, and are never quiet:
+	// the test begins when all nodes are connected, and does not wait for more.
+	Busy bool
 }
 
 // Run runs a test with n nodes, numbered from 0, that are connected already. It
@@ -44,7 +48,7 @@ func RunWith(t *testing.T, n int, o Options, test func(t *testing.T, net *Networ
 			net.onLife(func(i int, node *smoke.Node) { o.Setup(t, i, node) })
 		}
 		defer net.end()
-		net.begin(n)
+		net.begin(n, o.Busy)
 		test(t, net)
 	})
 }
@@ -66,13 +70,17 @@ func newNetwork(t testing.TB, n int) *Network {
 }
 
 // begin starts the first nodes, all at once.
-func (n *Network) begin(nodes int) {
+func (n *Network) begin(nodes int, busy bool) {
 	n.t.Helper()
 	if nodes < 1 {
 		n.t.Fatalf("a network of %d nodes: it needs one at least", nodes)
 	}
 	for range nodes {
 		n.Add()
+	}
+	if busy {
+		n.Wait(time.Minute, "all nodes are connected", n.Connected)
+		return
 	}
 	n.Settle()
 }

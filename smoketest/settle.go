@@ -11,9 +11,9 @@ const (
 	// which is ten minutes.
 	settleWithin = 15 * time.Minute
 	// No event may have come for so long. What a lost link held up is announced by
-	// others within two seconds, when they do so least often; that leaves the time
-	// to ask two of them for it.
-	eventsRest = 5 * time.Second
+	// others within two seconds, when they do so least often; and what nobody has any
+	// more is given up, and told, five seconds after that is known.
+	eventsRest = 7 * time.Second
 	// No link may have come or gone for so long. Less than for events, since in a
 	// large network some node always swaps a link for a better one.
 	linksRest = time.Second
@@ -22,7 +22,7 @@ const (
 	waitStep   = 10 * time.Millisecond
 )
 
-// Settle waits until the network is connected and quiet. It takes five seconds of
+// Settle waits until the network is connected and quiet. It takes seven seconds of
 // virtual time at least, and after fifteen minutes fails the test, with a picture
 // of who sees whom.
 //
@@ -31,7 +31,7 @@ const (
 // and links lead from each node to all others of its part; no node still has a link
 // to one that is cut off from it, or gone.
 //
-// Quiet means: for five seconds no node took in an event that is new to it, and
+// Quiet means: for seven seconds no node took in an event that is new to it, and
 // none waits for a link or for handlers; for one second no link came or went. By
 // then every event that was on its way has been handled, one exception aside: if
 // nodes have crashed that were the only ones to have an event which others know of,

@@ -405,3 +405,32 @@ func TestAddrs(t *testing.T) {
 		net.Settle()
 	})
 }
+
+// A program that emits all the time is never quiet; it can be tested all the same.
+func TestAProgramThatEmitsAllTheTime(t *testing.T) {
+	o := Options{Busy: true, Setup: func(t *testing.T, _ int, node *smoke.Node) {
+		ctx := t.Context()
+		go func() { // ends with the test
+			for ctx.Err() == nil {
+				node.Broadcast().EmitContext(ctx, "beat") // in vain before Start
+				select {
+				case <-time.After(time.Second):
+				case <-ctx.Done():
+				}
+			}
+		}()
+	}}
+	RunWith(t, 4, o, func(t *testing.T, net *Network) {
+		if !net.Connected() {
+			t.Fatal("it began too early")
+		}
+		net.Wait(10*time.Second, "all hear all", func() bool {
+			for _, node := range net.Nodes() {
+				if node.Stats().Delivered < 9 {
+					return false
+				}
+			}
+			return true
+		})
+	})
+}

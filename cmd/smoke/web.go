@@ -36,7 +36,13 @@ func serveWeb(addr string, h http.Handler) (*web, error) {
 	return w, nil
 }
 
-func (w *web) url() string { return "http://" + w.addr + mount }
+// url is where a person of this machine opens it.
+func (w *web) url() string {
+	if ap, err := netip.ParseAddrPort(w.addr); err == nil && ap.Addr().IsUnspecified() {
+		return fmt.Sprintf("http://127.0.0.1:%d%s", ap.Port(), mount)
+	}
+	return "http://" + w.addr + mount
+}
 
 // close ends the page, with what is under way.
 func (w *web) close() error {

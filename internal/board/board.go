@@ -111,7 +111,8 @@ type Board struct {
 // seen is a node, and when it was heard last.
 type seen struct {
 	smoke.NodeInfo
-	at time.Time
+	at     time.Time
+	lostAt time.Time // when more of its events were lost than before; zero: never
 }
 
 // Notice is something that happened.

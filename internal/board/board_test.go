@@ -260,29 +260,40 @@ func TestProblemsAreToldInWords(t *testing.T) {
 		r.nodes[1].Queued = 5000
 		r.nodes[2].Links[0].Lag = 3 << 20
 		r.nodes[3].SeedsLost = 1
-		r.nodes[4].Gaps = 2
 		r.nodes[5].MinPeers = 3
 		r.nodes[6].Version = "v2.0.0"
 		r.health = board.Health{State: "looking", Text: "It looks for x."}
 		p := look(t, b)
 		for _, want := range []string{
 			"It looks for x.", "Handlers are behind: 5000", "3.0 MiB of events wait", "1 seed does not answer",
-			"lost events, in 2 runs", "2 links of the 3", "2 versions",
+			"2 links of the 3", "2 versions",
 		} {
 			if !says(p, want) {
 				t.Errorf("nothing says %q: %+v", want, p.Problems)
 			}
 		}
-		if len(p.Problems) != 7 {
+		if len(p.Problems) != 6 {
 			t.Errorf("%d problems", len(p.Problems))
+		}
+		r.told(func() { r.nodes[4].Gaps = 2 })
+		if p := look(t, b); !says(p, "It lost events: 2 runs") {
+			t.Errorf("nothing says that events were lost: %+v", p.Problems)
 		}
 		r.told(func() {
 			for i := range r.nodes {
-				r.nodes[i].Gaps = 1
+				r.nodes[i].Gaps, r.nodes[i].SeedsLost = 3, 1
 			}
 		})
-		if n := len(look(t, b).Problems); n > 22 {
-			t.Errorf("%d problems at once", n)
+		p = look(t, b)
+		if !says(p, "30 nodes lost events") || !says(p, "seeds of 30 nodes") || len(p.Problems) > 8 {
+			t.Errorf("where all have a problem: %+v", p.Problems)
+		}
+		for range 10 { // it is watched
+			time.Sleep(time.Minute)
+			p = look(t, b)
+		}
+		if says(p, "lost events") {
+			t.Errorf("ten minutes later: %+v", p.Problems)
 		}
 	})
 }

@@ -77,7 +77,13 @@ func (b *Board) look(ctx context.Context) {
 	_, err := b.mesh.Survey(ctx, func(info smoke.NodeInfo) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		b.nodes[info.ID] = &seen{info, time.Now()}
+		n := &seen{NodeInfo: info, at: time.Now()}
+		if last := b.nodes[info.ID]; last != nil {
+			if n.lostAt = last.lostAt; info.Gaps > last.Gaps {
+				n.lostAt = n.at
+			}
+		}
+		b.nodes[info.ID] = n
 	})
 	b.mu.Lock()
 	defer b.mu.Unlock()

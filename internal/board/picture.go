@@ -28,6 +28,8 @@ type NodeView struct {
 	smoke.NodeInfo
 	Seen   float64 `json:"seen"` // seconds ago
 	Silent bool    `json:"silent"`
+	// LostLately: it gave events up in the last five minutes, as far as one looked.
+	LostLately bool `json:"lostLately"`
 }
 
 // Problem is what is wrong, and what to do.
@@ -53,7 +55,7 @@ func (b *Board) picture() Picture {
 		p.CanEmit = e.CanEmit()
 	}
 	for _, n := range b.nodes {
-		p.Nodes = append(p.Nodes, NodeView{n.NodeInfo, now.Sub(n.at).Seconds(), b.isSilent(now, n)})
+		p.Nodes = append(p.Nodes, NodeView{n.NodeInfo, now.Sub(n.at).Seconds(), b.isSilent(now, n), now.Sub(n.lostAt) < lostFor})
 	}
 	p.Arrange()
 	if health := b.mesh.Health(); health.State != "found" {
@@ -114,6 +116,9 @@ const (
 	manyQueued = 4096    // events before handlers: from there on the node asks others for less
 	manyLag    = 1 << 20 // bytes that wait for a link
 	settled    = 10      // seconds after which a node should have its links
+	lostFor    = 5 * time.Minute
+	kinds      = 5 // of problems that single nodes have
+	few        = 3 // nodes with the same problem; of more, only the number is said
 )
 
 // problems says in words what is wrong: what concerns the mesh first.
@@ -141,36 +146,48 @@ func problems(p *Picture) []Problem {
 	if len(versions) > 1 {
 		add(smoke.ID{}, "Fine while an update is rolled out; else update the rest.", "%d versions of the library are in use.", len(versions))
 	}
+	var crowd [kinds]struct {
+		one  []Problem
+		many string
+		do   string
+	}
+	ofNode := func(kind int, node smoke.ID, do, many, one string, args ...any) {
+		c := &crowd[kind]
+		c.one, c.many, c.do = append(c.one, Problem{node, fmt.Sprintf(one, args...), do}), many, do
+	}
 	for _, n := range p.Nodes {
 		if n.Silent {
 			continue
 		}
 		if n.Queued >= manyQueued {
-			add(n.ID, "Make its handlers quicker, or hand the work to goroutines of your own. Everybody emits less meanwhile.",
-				"Handlers are behind: %d events wait.", n.Queued)
+			ofNode(0, n.ID, "Make its handlers quicker, or hand the work to goroutines of your own. Everybody emits less meanwhile.",
+				"Handlers of %d nodes are behind.", "Handlers are behind: %d events wait.", n.Queued)
 		}
 		for _, l := range n.Links {
 			if l.Lag >= manyLag {
-				add(n.ID, "The network to that node or the node itself is slow; after ten seconds without a byte the link ends.",
-					"%.1f MiB of events wait for the link to %s.", float64(l.Lag)/(1<<20), l.Peer.Short())
+				ofNode(1, n.ID, "The network to that node or the node itself is slow; after ten seconds without a byte the link ends.",
+					"On %d links more than 1 MiB of events waits.", "%.1f MiB of events wait for the link to %s.", float64(l.Lag)/(1<<20), l.Peer.Short())
 			}
 		}
 		if n.SeedsLost > 0 {
-			add(n.ID, "Start them, or take them off the list; without any, a split can't be healed from here.",
-				"%s not answer.", count(n.SeedsLost, "seed does", "seeds do"))
+			ofNode(2, n.ID, "Start them, or take them off the list; without any, a split can't be healed from here.",
+				"Of the seeds of %d nodes some do not answer.", "%s not answer.", count(n.SeedsLost, "seed does", "seeds do"))
 		}
 		if want := min(n.MinPeers, len(p.Nodes)-silent-1); n.Degree < want && n.Uptime > settled && p.Complete {
-			add(n.ID, "Can others dial the address that it advertises? Is there room: MaxPeers?",
-				"It has %s of the %d that it wants.", count(n.Degree, "link", "links"), n.MinPeers)
+			ofNode(3, n.ID, "Can others dial the address that it advertises? Is there room: MaxPeers?",
+				"%d nodes have fewer links than they want.", "It has %s of the %d that it wants.", count(n.Degree, "link", "links"), n.MinPeers)
 		}
-		if n.Gaps > 0 {
-			add(n.ID, "Events left all histories before it could pull them: a long split or handlers that are too slow. Its OnGap was told.",
-				"It lost events, in %s.", count(int(n.Gaps), "run", "runs"))
+		if n.LostLately {
+			ofNode(4, n.ID, "Events left all histories before it could pull them: a long split, or handlers that are too slow. Its OnGap was told.",
+				"%d nodes lost events.", "It lost events: %s since it started.", count(int(n.Gaps), "run", "runs"))
 		}
 	}
-	const enough = 20
-	if rest := len(list) - enough; rest > 0 {
-		list = append(list[:enough], Problem{Text: fmt.Sprintf("And %d more.", rest)})
+	for _, c := range crowd {
+		if len(c.one) > few {
+			add(smoke.ID{}, c.do, c.many, len(c.one))
+		} else {
+			list = append(list, c.one...)
+		}
 	}
 	return list
 }
