@@ -207,7 +207,7 @@ func TestLogsAreShownOnFailure(t *testing.T) {
 			t.Errorf("without a failure: %s", text)
 		}
 		if fail && (len(w.logged) != 2 || !strings.HasPrefix(w.logged[1], "what node 1 logged:\n\ttime=0s level=INFO msg=listening ") ||
-			strings.Count(w.logged[1], "msg=listening") != 2 || !strings.Contains(text, "time=1m5")) {
+			strings.Count(w.logged[1], "msg=listening") != 2 || !strings.Contains(text, "time=1m7")) {
 			t.Errorf("%d logs: %s", len(w.logged), text)
 		}
 	}
