@@ -12,7 +12,8 @@ import (
 // Ledger notes what was emitted and who heard it, and holds every node to its
 // promises while the network runs: an event is delivered once, not to the node
 // that emitted it, in the order of its origin, and what is skipped was told as
-// a gap before. A promise that is broken fails the network.
+// a gap before. What was told as a gap may come after all, if nothing later has. A
+// promise that is broken fails the network.
 //
 // It is cheap enough to be always on: some bytes for each node and origin.
 type Ledger struct {
@@ -47,6 +48,7 @@ type Emitted struct {
 type heard struct {
 	next   uint32 // the event to be delivered next; 0: none was yet
 	missed uint32 // told as gaps, of those emitted since the node joined
+	gap    uint32 // from here on told as gaps since the last delivery; 0: none was
 }
 
 // NewLedger makes the ledger of a network. Nodes are to be started by [Ledger.Begin].
@@ -122,6 +124,8 @@ func (l *Ledger) deliver(node *Node, e *plumtree.Event) {
 		l.net.Fail(fmt.Errorf("node %d delivers event %d of %s, which is by %s", node.Index, e.Seq, e.Origin, src.Origin))
 	case e.Origin == node.Origin():
 		l.net.Fail(fmt.Errorf("node %d delivers its own event %d", node.Index, e.Seq))
+	case h.gap != 0 && e.Seq >= uint64(h.gap) && e.Seq < uint64(h.next):
+		l.count(node, h, src, e.Seq, uint64(h.next), false)
 	case h.next != 0 && e.Seq < uint64(h.next):
 		l.net.Fail(fmt.Errorf("node %d delivers event %d of n%d after event %d", node.Index, e.Seq, src.Node.Index, h.next-1))
 	case h.next != 0 && e.Seq > uint64(h.next):
@@ -129,7 +133,7 @@ func (l *Ledger) deliver(node *Node, e *plumtree.Event) {
 	case h.next == 0 && e.Seq > 1 && src.Events[e.Seq-2].At > node.Born+slackOfBirth:
 		l.net.Fail(fmt.Errorf("node %d begins with event %d of n%d, though it lived when the one before was emitted, and nobody told of the gap", node.Index, e.Seq, src.Node.Index))
 	}
-	h.next = uint32(e.Seq) + 1
+	h.next, h.gap = uint32(e.Seq)+1, 0
 	ev := &src.Events[e.Seq-1]
 	ev.Last = l.net.Now()
 	ev.Got++
@@ -154,12 +158,24 @@ func (l *Ledger) gap(node *Node, r plumtree.Range) {
 		l.net.Fail(fmt.Errorf("node %d is told of a gap [%d,%d) of n%d after event %d", node.Index, r.From, r.To, l.Sources[at].Node.Index, h.next-1))
 	}
 	h.next = uint32(r.To)
-	for seq := r.From; seq < r.To; seq++ {
-		if l.Sources[at].Events[seq-1].At >= node.Joined {
-			h.missed++
+	if h.gap == 0 {
+		h.gap = uint32(r.From)
+	}
+	l.count(node, h, l.Sources[at], r.From, r.To, true)
+}
+
+// count takes events among those that a node missed, or out of them.
+func (l *Ledger) count(node *Node, h *heard, src *Source, from, to uint64, missed bool) {
+	by, all := uint32(1), to-from
+	if !missed {
+		by, all = -by, -all
+	}
+	for seq := from; seq < to; seq++ {
+		if src.Events[seq-1].At >= node.Joined {
+			h.missed += by
 		}
 	}
-	l.Missed += r.To - r.From
+	l.Missed += all
 }
 
 // Mark is a moment from which on deliveries are looked at.

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,26 @@ func TestLedgerSeesBrokenPromises(t *testing.T) {
 			to.OnDeliver(emitted(l, from, 2))
 			to.OnGap(gap(from, 3, 5))
 			to.OnDeliver(emitted(l, from, 5))
+		}},
+		{"what was given up comes after all", "", func(l *Ledger, from, to *Node) {
+			to.OnDeliver(emitted(l, from, 1))
+			to.OnGap(gap(from, 2, 6))
+			to.OnDeliver(emitted(l, from, 3))
+			to.OnGap(gap(from, 4, 7))
+			to.OnDeliver(emitted(l, from, 7))
+			if l.Missed != 4 {
+				l.net.Fail(fmt.Errorf("%d events were missed", l.Missed))
+			}
+		}},
+		{"it comes when it is too late", "after event 6", func(l *Ledger, from, to *Node) {
+			to.OnGap(gap(from, 1, 6))
+			to.OnDeliver(emitted(l, from, 6))
+			to.OnDeliver(emitted(l, from, 3))
+		}},
+		{"it comes twice", "after event 3", func(l *Ledger, from, to *Node) {
+			to.OnGap(gap(from, 1, 6))
+			to.OnDeliver(emitted(l, from, 3))
+			to.OnDeliver(emitted(l, from, 3))
 		}},
 		{"duplicate", "after event 1", func(l *Ledger, from, to *Node) {
 			to.OnDeliver(emitted(l, from, 1))
