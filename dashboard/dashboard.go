@@ -161,7 +161,7 @@ func (m *mesh) OnNotice(fn func(string)) {
 		fn(fmt.Sprintf("netsplit: another part of the mesh was found (%s and %s); merging", s.Ours.Short(), s.Other.Short()))
 	})
 	n.OnHeal(func(h smoke.Heal) {
-		fn(fmt.Sprintf("the mesh is one again, after %v", h.After.Round(100*time.Millisecond)))
+		fn(fmt.Sprintf("the parts are one; merging took %v", h.After.Round(time.Millisecond)))
 	})
 	n.OnGap(func(g smoke.Gap) {
 		fn(fmt.Sprintf("%d events of %s are lost to this node", g.Events, g.Origin.Short()))

@@ -92,7 +92,7 @@ func TestACutShowsWithinTwoSeconds(t *testing.T) {
 		t.Logf("shown after %v", time.Since(cut))
 		time.Sleep(time.Minute) // less would be no netsplit to tell of
 		p := picture(t, here)
-		if !slices.ContainsFunc(p.Problems, func(x board.Problem) bool { return strings.Contains(x.Text, "7 nodes do not answer") }) {
+		if !slices.ContainsFunc(p.Problems, func(x board.Problem) bool { return strings.Contains(x.Text, "7 nodes do not answer any more: 10.0.0.10:8495, ") }) {
 			t.Errorf("problems: %+v", p.Problems)
 		}
 		net.Heal()
@@ -100,7 +100,7 @@ func TestACutShowsWithinTwoSeconds(t *testing.T) {
 		if p = picture(t, here); len(p.Parts) != 1 || len(p.Parts[0]) != 12 || len(p.Problems) > 0 {
 			t.Errorf("after healing it shows %+v", p)
 		}
-		if !slices.ContainsFunc(p.Notices, func(n board.Notice) bool { return strings.Contains(n.Text, "one again") }) {
+		if !slices.ContainsFunc(p.Notices, func(n board.Notice) bool { return strings.Contains(n.Text, "the parts are one") }) {
 			t.Errorf("notices: %+v", p.Notices)
 		}
 	})

@@ -15,7 +15,7 @@ type Netsplit struct {
 
 // Heal says that the parts of the last [Netsplit] have become one.
 type Heal struct {
-	After time.Duration // since the Netsplit
+	After time.Duration // since the Netsplit: what the merging took, not how long the cut lasted
 }
 
 // SeedLost says that a seed does not answer: it was not heard for some ten

@@ -187,7 +187,7 @@ func (d *driver) Notify(n netsplit.Notice) {
 		d.node.counters.heals.Add(1)
 		d.isSplit = false
 		d.afterwards(func() {
-			d.log.info("the network is one again", fields{"after": n.For})
+			d.log.info("the network is one again", fields{"merging took": n.For})
 		})
 		d.node.hooks.heal.run(d.node, Heal{After: n.For})
 	case netsplit.SeedLost:

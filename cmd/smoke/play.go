@@ -102,7 +102,7 @@ func (p *play) add() *sim.Node {
 		case netsplit.Found:
 			p.notice(fmt.Sprintf("netsplit: %s and %s found each other; merging", n.Ours.Short(), n.Other.Short()))
 		case netsplit.Healed:
-			p.notice(fmt.Sprintf("the mesh is one again, after %v", n.For.Round(100*time.Millisecond)))
+			p.notice(fmt.Sprintf("the parts are one; merging took %v", n.For.Round(time.Millisecond)))
 		}
 	}
 	return node
@@ -215,7 +215,7 @@ func (p *play) Control(name string) error {
 		}
 		node := living[p.net.Rand.IntN(len(living))]
 		p.net.Crash(node, false)
-		p.notice(fmt.Sprintf("%s was killed", node.ID.Short()))
+		p.notice(fmt.Sprintf("%s was killed", node.Addr))
 	case "add":
 		if len(p.net.Living()) >= mostPlayed {
 			return fmt.Errorf("there are %d nodes: enough", mostPlayed)
@@ -224,7 +224,7 @@ func (p *play) Control(name string) error {
 		if p.parted { // it stands on one of the sides
 			p.net.Cut(func(i int) int { return i % 2 })
 		}
-		p.notice(fmt.Sprintf("%s was started", node.ID.Short()))
+		p.notice(fmt.Sprintf("%s was started", node.Addr))
 	}
 	return nil
 }

@@ -99,20 +99,25 @@ type Board struct {
 	mux  *http.ServeMux
 	born time.Time
 
-	mu       sync.Mutex // guards all below
-	nodes    map[smoke.ID]*seen
-	complete bool // the last survey was
-	notices  []Notice
-	watchers map[*watcher]struct{}
-	wanted   time.Time // somebody wants to know until then, beside the watchers
-	looking  bool      // the goroutine is there
+	mu           sync.Mutex // guards all below
+	nodes        map[smoke.ID]*seen
+	complete     bool // the last survey was
+	notices      []Notice
+	watchers     map[*watcher]struct{}
+	wanted       time.Time // somebody wants to know until then, beside the watchers
+	looking      bool      // the goroutine is there
+	lookingSince time.Time
+	wholeAt      time.Time // the beginning of the last survey that was complete
+	parts        int       // of the mesh, when it was last looked at
+	partedAt     time.Time // when these became more than one
 }
 
 // seen is a node, and when it was heard last.
 type seen struct {
 	smoke.NodeInfo
-	at     time.Time
-	lostAt time.Time // when more of its events were lost than before; zero: never
+	at        time.Time
+	lostAt    time.Time // when more of its events were lost than before; zero: never
+	wasSilent bool      // when that was last looked at
 }
 
 // Notice is something that happened.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -38,7 +39,7 @@ func newRing(n int) *ring {
 	for i := 1; i <= n; i++ {
 		next := i%n + 1
 		r.nodes = append(r.nodes, smoke.NodeInfo{
-			ID: id(i), Addr: "n:1", Uptime: 60, MinPeers: 1, MaxPeers: 5, Degree: 2,
+			ID: id(i), Addr: fmt.Sprintf("n%d:1", i), Uptime: 60, MinPeers: 1, MaxPeers: 5, Degree: 2,
 			Links: []smoke.LinkInfo{{Peer: id(next), Eager: true, Dialled: true}}, Left: []smoke.ID{},
 		})
 	}
@@ -222,7 +223,7 @@ func TestSilenceShowsWithinTwoSeconds(t *testing.T) {
 		if len(p.Nodes) != 6 || !p.Nodes[1].Silent || !p.Nodes[4].Silent || p.Nodes[0].Silent || p.Complete {
 			t.Errorf("it shows %+v", p.Nodes)
 		}
-		if len(p.Parts) != 2 || len(p.Parts[0]) != 2 || !says(p, "2 nodes do not answer") || !says(p, "in 2 parts: 2, 2 nodes") {
+		if len(p.Parts) != 2 || len(p.Parts[0]) != 2 || !says(p, "do not answer any more") || !says(p, "in 2 parts: 2, 2 nodes") {
 			t.Errorf("parts %v, problems %+v", p.Parts, p.Problems)
 		}
 		r.told(func() { clear(r.dumb) })
@@ -243,7 +244,7 @@ func TestWhoHasLeftIsNoProblem(t *testing.T) {
 			r.nodes[0].Left = []smoke.ID{id(3)}
 		})
 		time.Sleep(4 * time.Second)
-		if p := look(t, b); len(p.Nodes) != 3 || p.Nodes[2].ID != id(4) || !p.Nodes[2].Silent || !says(p, "1 node does not answer") {
+		if p := look(t, b); len(p.Nodes) != 3 || p.Nodes[2].ID != id(4) || !p.Nodes[2].Silent || !says(p, "n4:1 does not answer") {
 			t.Errorf("it shows %+v, %+v", p.Nodes, p.Problems)
 		}
 		time.Sleep(6 * time.Minute)
@@ -261,18 +262,18 @@ func TestProblemsAreToldInWords(t *testing.T) {
 		r.nodes[2].Links[0].Lag = 3 << 20
 		r.nodes[3].SeedsLost = 1
 		r.nodes[5].MinPeers = 3
-		r.nodes[6].Version = "v2.0.0"
+		r.nodes[6].Version = "v2.0.0" // an update is no problem
 		r.health = board.Health{State: "looking", Text: "It looks for x."}
 		p := look(t, b)
 		for _, want := range []string{
 			"It looks for x.", "Handlers are behind: 5000", "3.0 MiB of events wait", "1 seed does not answer",
-			"2 links of the 3", "2 versions",
+			"2 links of the 3",
 		} {
 			if !says(p, want) {
 				t.Errorf("nothing says %q: %+v", want, p.Problems)
 			}
 		}
-		if len(p.Problems) != 6 {
+		if len(p.Problems) != 5 {
 			t.Errorf("%d problems", len(p.Problems))
 		}
 		r.told(func() { r.nodes[4].Gaps = 2 })
@@ -442,6 +443,72 @@ func TestNoticesAreKept(t *testing.T) {
 		}
 		if n := len(look(t, b).Notices); n != 20 {
 			t.Errorf("%d notices", n)
+		}
+	})
+}
+
+// Who looks again after a while sees how it is now: neither are all silent that nobody
+// has asked meanwhile, nor are those well that have gone.
+func TestALookAfterAWhile(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRing(5)
+		b := board.New(r)
+		look(t, b)
+		time.Sleep(time.Minute)
+		ctx, hangUp := context.WithTimeout(t.Context(), time.Second)
+		defer hangUp()
+		w := httptest.NewRecorder()
+		b.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/api/stream", nil).WithContext(ctx))
+		if text := w.Body.String(); strings.Contains(text, `"silent":true`) || !strings.Contains(text, `"complete":false`) {
+			t.Errorf("the page got %s", text)
+		}
+		time.Sleep(time.Minute)
+		r.told(func() { r.nodes = r.nodes[:3] }) // the others have nobody any more who asks them
+		if p := look(t, b); len(p.Nodes) != 5 || !p.Nodes[3].Silent || !p.Nodes[4].Silent || !says(p, "n4:1, n5:1 do not answer") {
+			t.Errorf("it shows %+v, %+v", p.Nodes, p.Problems)
+		}
+	})
+}
+
+// A guest has no address, and is not missed; nor is who has a successor at his.
+func TestSuccessorsAndGuests(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRing(4)
+		r.nodes[2].Addr = ""
+		b := board.New(r)
+		look(t, b)
+		r.told(func() {
+			r.nodes = append(r.nodes[:2], r.nodes[3])
+			r.nodes[2].ID = id(9)
+		})
+		time.Sleep(10 * time.Second)
+		if p := look(t, b); len(p.Nodes) != 3 || p.Nodes[2].ID != id(9) || len(p.Problems) > 0 {
+			t.Errorf("it shows %+v, %+v", p.Nodes, p.Problems)
+		}
+	})
+}
+
+func TestWhatOneSeesIsNoted(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRing(6)
+		b := board.New(r)
+		watch := func(d time.Duration) {
+			for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(500 * time.Millisecond) {
+				look(t, b)
+			}
+		}
+		watch(5 * time.Second)
+		r.told(func() { r.dumb[id(2)], r.dumb[id(5)] = true, true })
+		watch(10 * time.Second)
+		r.told(func() { clear(r.dumb) })
+		watch(5 * time.Second)
+		var notes []string
+		for _, n := range look(t, b).Notices {
+			notes = append(notes, n.Text)
+		}
+		all := strings.Join(notes, "; ")
+		if !strings.HasPrefix(all, "2 nodes fell silent: n2:1, n5:1; the mesh is in 2 parts; 2 nodes answer again: n2:1, n5:1; the mesh is one again, after ") || len(notes) != 4 {
+			t.Errorf("it notes %s", all)
 		}
 	})
 }

@@ -1,10 +1,13 @@
 package board
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/smoke"
@@ -23,7 +26,7 @@ func (b *Board) want() (was bool) {
 // startLooking begins to survey, if nobody does. The caller holds mu.
 func (b *Board) startLooking() {
 	if !b.looking {
-		b.looking = true
+		b.looking, b.lookingSince, b.complete = true, time.Now(), false
 		// The board owns it. It ends when nobody has wanted to know for a moment;
 		// nobody has to wait for that.
 		go b.keepLooking()
@@ -62,6 +65,7 @@ func (b *Board) keepLooking() {
 			}()
 		default: // many are under way
 		}
+		b.remark()
 		b.show()
 		time.Sleep(wait)
 	}
@@ -74,12 +78,13 @@ func (b *Board) period() time.Duration {
 
 // look surveys the mesh once.
 func (b *Board) look(ctx context.Context) {
+	began := time.Now()
 	_, err := b.mesh.Survey(ctx, func(info smoke.NodeInfo) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		n := &seen{NodeInfo: info, at: time.Now()}
 		if last := b.nodes[info.ID]; last != nil {
-			if n.lostAt = last.lostAt; info.Gaps > last.Gaps {
+			if n.lostAt, n.wasSilent = last.lostAt, last.wasSilent; info.Gaps > last.Gaps {
 				n.lostAt = n.at
 			}
 		}
@@ -87,20 +92,15 @@ func (b *Board) look(ctx context.Context) {
 	})
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.complete = err == nil
+	if b.complete = err == nil; b.complete {
+		b.wholeAt = began
+	}
 	if err != nil && !errors.Is(err, smoke.ErrIncomplete) {
 		return
 	}
 	now := time.Now()
 	maps.DeleteFunc(b.nodes, func(_ smoke.ID, n *seen) bool { return now.Sub(n.at) > forgetAfter })
-	for _, n := range b.nodes { // order does not matter: nobody is gone but by himself
-		for _, id := range n.Left {
-			// It may be back, and have told so in the same survey.
-			if left := b.nodes[id]; left != nil && n.at.Sub(left.at) > slack {
-				delete(b.nodes, id)
-			}
-		}
-	}
+	b.forgetGone(now)
 	if excess := len(b.nodes) - maxSilent; excess > 0 {
 		for _, n := range slices.SortedFunc(maps.Values(b.nodes), func(x, y *seen) int { return x.at.Compare(y.at) })[:excess] {
 			if b.isSilent(now, n) {
@@ -110,13 +110,97 @@ func (b *Board) look(ctx context.Context) {
 	}
 }
 
-// isSilent reports whether a node was not heard when it should have been. The caller
-// holds mu.
-func (b *Board) isSilent(now time.Time, n *seen) bool { return now.Sub(n.at) > 2*b.period()+slack }
+// forgetGone forgets nodes that are missed by nobody: who has said goodbye, whose
+// successor answers at the same address, and guests, which have none. The caller holds
+// mu.
+func (b *Board) forgetGone(now time.Time) {
+	living := make(map[string]*seen)
+	for _, n := range b.nodes { // order does not matter: who goes depends on nobody's place in it
+		for _, id := range n.Left {
+			// It may be back, and have told so in the same survey.
+			if left := b.nodes[id]; left != nil && n.at.Sub(left.at) > slack {
+				delete(b.nodes, id)
+			}
+		}
+		if !b.isSilent(now, n) {
+			living[n.Addr] = n
+		}
+	}
+	maps.DeleteFunc(b.nodes, func(_ smoke.ID, n *seen) bool {
+		return b.isSilent(now, n) && (n.Addr == "" || living[n.Addr] != nil)
+	})
+}
+
+// isSilent reports whether a node was not heard when it should have been: in a survey
+// that all have answered who could be asked, or for two in a row. The caller holds mu.
+func (b *Board) isSilent(now time.Time, n *seen) bool {
+	if n.at.Before(b.wholeAt) {
+		return true
+	}
+	at := n.at
+	if b.lookingSince.After(at) {
+		at = b.lookingSince
+	}
+	return now.Sub(at) > 2*b.period()+slack
+}
+
+// remark makes notices of what one sees: who falls silent and answers again, and when
+// the mesh is in another number of parts.
+func (b *Board) remark() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	var fell, back []string
+	var views []NodeView
+	for _, n := range b.nodes { // order does not matter: names are sorted
+		silent := b.isSilent(now, n)
+		switch {
+		case silent && !n.wasSilent:
+			fell = append(fell, nameOf(n.NodeInfo))
+		case !silent && n.wasSilent:
+			back = append(back, nameOf(n.NodeInfo))
+		}
+		n.wasSilent = silent
+		views = append(views, NodeView{NodeInfo: n.NodeInfo, Silent: silent})
+	}
+	if len(fell) > 0 {
+		b.note(fmt.Sprintf("%s silent: %s", count(len(fell), "node fell", "nodes fell"), names(fell)))
+	}
+	if len(back) > 0 {
+		b.note(fmt.Sprintf("%s again: %s", count(len(back), "node answers", "nodes answer"), names(back)))
+	}
+	switch n := len(parts(views)); {
+	case n > 1 && b.parts <= 1:
+		b.note(fmt.Sprintf("the mesh is in %d parts", n))
+		b.partedAt = now
+	case n == 1 && b.parts > 1:
+		b.note(fmt.Sprintf("the mesh is one again, after %v", now.Sub(b.partedAt).Round(100*time.Millisecond)))
+	}
+	if n := len(parts(views)); n > 0 {
+		b.parts = n
+	}
+}
+
+// nameOf is how a person knows a node.
+func nameOf(n smoke.NodeInfo) string { return cmp.Or(n.Addr, n.ID.Short()) }
+
+// names lists a few.
+func names(list []string) string {
+	slices.Sort(list)
+	if rest := len(list) - few; rest > 1 {
+		return fmt.Sprintf("%s and %d more", strings.Join(list[:few], ", "), rest)
+	}
+	return strings.Join(list, ", ")
+}
 
 func (b *Board) onNotice(text string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.note(text)
+}
+
+// note adds a notice. The caller holds mu.
+func (b *Board) note(text string) {
 	b.notices = append(b.notices, Notice{b.since(time.Now()), text})
 	b.notices = b.notices[max(0, len(b.notices)-maxNotices):]
 }

@@ -121,30 +121,33 @@ const (
 	few        = 3 // nodes with the same problem; of more, only the number is said
 )
 
+// cutOrDown is what to do about nodes that do not answer.
+const cutOrDown = "They are down, or cut off. If they run, look at the network between: the mesh heals by itself when it can."
+
 // problems says in words what is wrong: what concerns the mesh first.
 func problems(p *Picture) []Problem {
 	list := []Problem{}
 	add := func(node smoke.ID, do, format string, args ...any) {
 		list = append(list, Problem{node, fmt.Sprintf(format, args...), do})
 	}
-	silent, versions := 0, make(map[string]int)
+	var silent []string
 	for _, n := range p.Nodes {
 		if n.Silent {
-			silent++
-		} else {
-			versions[n.Version]++
+			silent = append(silent, nameOf(n.NodeInfo))
 		}
 	}
-	if silent > 0 {
-		add(smoke.ID{}, "If they run, a cut lies between: look at the network. The mesh heals by itself when it can.",
-			"%s not answer any more: down, or cut off.", count(silent, "node does", "nodes do"))
+	switch n := len(silent); {
+	case n > few+1:
+		add(smoke.ID{}, cutOrDown, "%d nodes do not answer any more: %s.", n, names(silent))
+	case n > 1:
+		add(smoke.ID{}, cutOrDown, "%s do not answer any more.", names(silent))
+	case n == 1:
+		add(smoke.ID{}, cutOrDown, "%s does not answer any more.", silent[0])
 	}
-	if len(p.Parts) > 1 {
+	isParted := len(p.Parts) > 1
+	if isParted {
 		add(smoke.ID{}, "Links between the parts come about by themselves if the parts can reach a seed of each other.",
 			"The mesh is in %d parts: %s nodes.", len(p.Parts), sizes(p.Parts))
-	}
-	if len(versions) > 1 {
-		add(smoke.ID{}, "Fine while an update is rolled out; else update the rest.", "%d versions of the library are in use.", len(versions))
 	}
 	var crowd [kinds]struct {
 		one  []Problem
@@ -170,10 +173,13 @@ func problems(p *Picture) []Problem {
 			}
 		}
 		if n.SeedsLost > 0 {
-			ofNode(2, n.ID, "Start them, or take them off the list; without any, a split can't be healed from here.",
-				"Of the seeds of %d nodes some do not answer.", "%s not answer.", count(n.SeedsLost, "seed does", "seeds do"))
+			do := "Start them, or take them off the list; without any, a split can't be healed from here."
+			if isParted || len(silent) > 0 {
+				do = "They may be on the other side of a cut: leave them on the list, they heal it."
+			}
+			ofNode(2, n.ID, do, "Of the seeds of %d nodes some do not answer.", "%s not answer.", count(n.SeedsLost, "seed does", "seeds do"))
 		}
-		if want := min(n.MinPeers, len(p.Nodes)-silent-1); n.Degree < want && n.Uptime > settled && p.Complete {
+		if want := min(n.MinPeers, len(p.Nodes)-len(silent)-1); n.Degree < want && n.Uptime > settled && p.Complete && !isParted && len(silent) == 0 {
 			ofNode(3, n.ID, "Can others dial the address that it advertises? Is there room: MaxPeers?",
 				"%d nodes have fewer links than they want.", "It has %s of the %d that it wants.", count(n.Degree, "link", "links"), n.MinPeers)
 		}

@@ -15,7 +15,7 @@ const columns = [
   ["links", (n) => n.data.degree, (n) => count(n.data.degree), () => ""],
   ["queued", (n) => n.data.queued, (n) => count(n.data.queued), () => ""],
   ["gaps", (n) => n.data.gaps, (n) => count(n.data.gaps), (n) => warn(n.data.gaps)],
-  ["heard", (n) => n.data.seen, ago, (n) => bad(n.data.silent)],
+  ["answered", (n) => n.data.seen, ago, (n) => bad(n.data.silent)],
 ];
 
 const partOf = (node, { isSplit }) => (isSplit && node.part >= 0 ? node.part : null);
@@ -111,13 +111,13 @@ function figures(node, graph) {
   return [
     ["address", d.addr || "not told"],
     ["up for", span(d.uptime)],
-    ["heard", ago(node), bad(d.silent)],
+    ["answered", ago(node), bad(d.silent)],
     ["part", graph.isSplit ? (part === null ? "–" : letter(part)) : "the only one"],
     ["links", `${d.degree}, wants ${d.minPeers} to ${d.maxPeers || "any"}`, warn(d.degree < d.minPeers)],
     ["nodes it knows", count(d.known)],
     ["emitted", count(d.emitted)],
     ["delivered", count(d.delivered)],
-    ["came again", count(d.duplicates)],
+    ["duplicates", count(d.duplicates)],
     ["gaps (lost)", count(d.gaps), warn(d.gaps)],
     ["wait for handlers", count(d.queued)],
     ["history", bytes(d.history)],

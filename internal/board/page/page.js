@@ -75,11 +75,13 @@ function showFigures(mesh) {
   delivered = delivered.filter(([at, n]) => at > mesh.at - rateOver && at < mesh.at && n <= events);
   delivered.push([mesh.at, events]);
   const [at, before] = delivered[0];
-  put($("count-nodes"), count(mesh.nodes.length));
+  const silent = mesh.nodes.filter((n) => n.silent).length;
+  put($("count-nodes"), count(mesh.nodes.length - silent));
+  put($("word-nodes"), silent ? `nodes, ${count(silent)} silent` : "nodes", silent ? "bad-text" : "");
   put($("count-parts"), count(mesh.parts.length), now.isSplit ? "bad-text" : "");
   put($("word-parts"), mesh.parts.length === 1 ? "part" : "parts");
-  put($("count-links"), count(now.links.size));
-  put($("count-rate"), mesh.at > at ? ((events - before) / (mesh.at - at)).toFixed(1) : "–");
+  put($("count-links"), count([...now.links.values()].filter((l) => !l.lost).length));
+  put($("count-rate"), mesh.at - at >= 1 ? ((events - before) / (mesh.at - at)).toFixed(1) : "–");
   const partial = [!mesh.complete && "this picture is not complete yet",
     now.unheard && `${many(now.unheard, "link leads", "links lead")} to nodes not heard of`].filter(Boolean);
   put($("partial"), partial.join("; "));

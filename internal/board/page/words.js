@@ -39,7 +39,7 @@ export function verdict({ mesh, lostFor, healed }) {
     const more = `${old}See whether its process runs and can be reached; this page connects again by itself.`;
     return { level: "bad", headline: "No word from the server", more, problems: [] };
   }
-  if (!mesh) return { level: "wait", headline: "Waiting for the first picture of the mesh", more: "", problems: [] };
+  if (!mesh?.nodes.length) return { level: "wait", headline: "Waiting for the first picture of the mesh", more: "", problems: [] };
   if (mesh.parts.length > 1) {
     // The server has a problem for this as well, with less of a headline.
     const isSplit = (p) => p.text.startsWith(`The mesh is in ${mesh.parts.length} parts`);
