@@ -23,7 +23,7 @@ run: ## chat: run it in two terminals
 	@$(GO) run ./example_chat
 
 demo: ## watch real processes connect, lose a seed, split and heal
-	@$(GO) run ./internal/demo
+	@$(GO) run ./cmd/smoke demo
 
 test: ## vet, all tests, and those with goroutines again under the race detector
 	$(GO) vet ./...

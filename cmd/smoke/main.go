@@ -17,6 +17,7 @@
 //	smoke key      make and show the keys of nodes, and make secrets
 //	smoke cert     make certificates for trying out
 //
+//	smoke demo     watch real processes connect, lose a seed, split and heal
 //	smoke bench    measure what a network of real nodes carries
 //	smoke sim      run failures on a simulated network and measure what comes of them
 //	smoke proof    run all the measurements that a page lists
@@ -42,11 +43,17 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/smokesignal-go/smokesignal/internal/demo"
 	"github.com/smokesignal-go/smokesignal/internal/gauge"
 	"github.com/smokesignal-go/smokesignal/internal/scenario"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	if demo.IsNode() {
+		os.Exit(demo.BeNode())
+	}
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
 
 // What a command ends with when it has printed already what is wrong.
 var (
@@ -106,7 +113,7 @@ func newRoot() *cobra.Command {
 		statusCommand(), nodesCommand(), peersCommand(), pathCommand(), topCommand(),
 		pingCommand(), doctorCommand(),
 		keyCommand(), certCommand(),
-		benchCommand(), simCommand(), proofCommand(),
+		demoCommand(), benchCommand(), simCommand(), proofCommand(),
 		versionCommand(),
 	)
 	return root

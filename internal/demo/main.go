@@ -1,11 +1,11 @@
-// Demo tells the whole story of Smokesignal, unattended, on one screen: twelve
+// Package demo tells the whole story of Smokesignal, unattended, on one screen: twelve
 // processes find each other through one seed, talk, lose the seed, get it back,
 // are cut in two halves, are joined again, and leave. Each phase is measured;
 // the program ends with 1 if anything fell short, and says what.
 //
-//	go run ./internal/demo          # or: make demo
-//	go run ./internal/demo -json    # the same for a program
-//	go run ./internal/demo -half 30 -min 4 -rate 20
+//	smoke demo             # or: make demo
+//	smoke demo --json      # the same for a program
+//	smoke demo --half 30 --min-peers 4 --rate 20
 //
 // The processes are real ones, and with root on Linux so is the network between
 // the halves: two network namespaces, and a router that drops what passes
@@ -14,17 +14,14 @@
 //
 // The processes are those of package stage. One goroutine tells the story and
 // owns all that is known.
-package main
+package demo
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"golang.org/x/term"
@@ -32,7 +29,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/stage"
 )
 
-// The size of the story: set once, by the command line, before it begins.
+// The size of the story: set by Main, before it begins.
 var (
 	perSide  = 6                // nodes in each half
 	minLinks = 3                // smoke's default of MinPeers
@@ -41,51 +38,70 @@ var (
 	rate     = 0                // messages a second, by all together, while the halves are apart
 )
 
-func main() {
-	if stage.IsNode() {
-		os.Exit(stage.BeNode())
-	}
-	asJSON := flag.Bool("json", false, "print the measurements as JSON")
-	proxy := flag.Bool("proxy", false, "cut with a relay even where a real network can be made")
-	verbose := flag.Bool("v", false, "show what the nodes log")
-	flag.IntVar(&perSide, "half", perSide, "nodes in each half, 2 to 100")
-	flag.IntVar(&minLinks, "min", minLinks, "MinPeers of each node")
-	flag.IntVar(&maxLinks, "max", maxLinks, "MaxPeers of each node")
-	flag.DurationVar(&apartFor, "apart", apartFor, "how long the halves are apart at least")
-	flag.IntVar(&rate, "rate", rate, "messages a second while the halves are apart, beside the ten that each node says at the beginning and the end")
-	flag.Parse()
-	if perSide < 2 || perSide > 100 || minLinks < 1 || maxLinks < minLinks || rate < 0 {
-		fmt.Fprintln(os.Stderr, "demo: want 2 ≤ -half ≤ 100, 1 ≤ -min ≤ -max, 0 ≤ -rate")
-		os.Exit(2)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+// Options are how the story is told.
+type Options struct {
+	AsJSON   bool          // the measurements, and nothing else
+	Proxy    bool          // cut with a relay even where a real network can be made
+	Verbose  bool          // show what the nodes log
+	PerSide  int           // nodes in each half, 2 to 100
+	MinPeers int           // of each node
+	MaxPeers int           // likewise
+	Apart    time.Duration // how long the halves are apart at least
+	Rate     int           // messages a second while they are
+}
 
-	told, err := tell(ctx, *proxy, *verbose, newScreen(*asJSON))
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "demo:", err)
-		os.Exit(1)
+// Defaults are twelve nodes, and halves that are apart for long enough to be missed.
+func Defaults() Options {
+	return Options{PerSide: perSide, MinPeers: minLinks, MaxPeers: maxLinks, Apart: apartFor, Rate: rate}
+}
+
+// Validate says what is wrong with the options.
+func (o Options) Validate() error {
+	if o.PerSide < 2 || o.PerSide > 100 || o.MinPeers < 1 || o.MaxPeers < o.MinPeers || o.Rate < 0 {
+		return errors.New("want 2 to 100 nodes in a half, 1 ≤ min peers ≤ max peers, and a rate that is not negative")
 	}
-	if *asJSON {
-		encoder := json.NewEncoder(os.Stdout)
+	return nil
+}
+
+// ErrShort says that the story was told to its end, and that something fell short in
+// it, which has been printed.
+var ErrShort = errors.New("something fell short")
+
+// IsNode reports whether this process was started as a node of the story: then it is to
+// be nothing but BeNode.
+func IsNode() bool { return stage.IsNode() }
+
+// BeNode is a node of the story, and gives the process's exit code.
+func BeNode() int { return stage.BeNode() }
+
+// Main tells the story on out. It starts its own program again for each node, so that
+// program begins with IsNode. One story is told at a time.
+func Main(ctx context.Context, o Options, out *os.File) error {
+	perSide, minLinks, maxLinks, apartFor, rate = o.PerSide, o.MinPeers, o.MaxPeers, o.Apart, o.Rate
+	told, err := tell(ctx, o.Proxy, o.Verbose, newScreen(o.AsJSON, out))
+	if err != nil {
+		return err
+	}
+	if o.AsJSON {
+		encoder := json.NewEncoder(out)
 		encoder.SetIndent("", "  ")
 		if err := encoder.Encode(told); err != nil {
-			fmt.Fprintln(os.Stderr, "demo: print the measurements:", err)
-			os.Exit(1)
+			return fmt.Errorf("print the measurements: %w", err)
 		}
 	}
 	if len(told.Shortfalls) > 0 {
-		os.Exit(1)
+		return ErrShort
 	}
+	return nil
 }
 
 // newScreen shows the table unless JSON is asked for, and progress only on a
 // terminal.
-func newScreen(asJSON bool) *screen {
+func newScreen(asJSON bool, out *os.File) *screen {
 	if asJSON {
 		return &screen{}
 	}
-	return &screen{out: os.Stdout, live: term.IsTerminal(int(os.Stdout.Fd()))}
+	return &screen{out: out, live: term.IsTerminal(int(out.Fd()))}
 }
 
 // tell goes through the phases. An error means that the story could not be

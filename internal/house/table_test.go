@@ -128,7 +128,7 @@ var houseTable = []row{
 		pkg: "cmd/smoke", floor: 5,
 		may: []string{
 			"smoke", "trust", "discovery", "discovery/dns", "transport", "transport/tcp", "internal/wire",
-			"dashboard", "internal/board", "internal/census", "internal/info", "netsplit", "internal/gauge", "internal/scenario", "internal/sim", logrus, term, cobra, pflag, plot,
+			"dashboard", "internal/board", "internal/demo", "internal/census", "internal/info", "netsplit", "internal/gauge", "internal/scenario", "internal/sim", logrus, term, cobra, pflag, plot,
 		},
 		tests: []string{scripts},
 		why:   "a user of the face, and the way to run the simulator; to say what listens somewhere it greets without joining, which the face can't",
