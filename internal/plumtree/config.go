@@ -83,11 +83,19 @@ const (
 	maxStreams = 16384
 	// maxRanges is how many ranges go into one frame.
 	maxRanges = 128
+	// maxHoles is how many runs of an origin's missing events are asked for at once.
+	// Events of which every other one is missing are no accident.
+	maxHoles = 16
+	// A neighbour is asked for so many ranges at once, and so many more in a second: half
+	// of what a node takes before it thinks of a flood. What is more has to wait.
+	askedAtOnce    = 80_000
+	askedPerSecond = 8_000
 	// maxServe bounds the ranges that a neighbour may ask for at once.
 	maxServe = 2 * maxTold
-	// maxHearsay bounds the origins that are looked for on the word of one neighbour:
-	// as many as it is told of in the beginning. All together have four times that.
-	maxHearsay = maxTold
+	// maxHearsay bounds the origins that are looked for on the word of one neighbour: as
+	// many as one is told of in the beginning, the neighbour itself among them. All
+	// together have sixteen times that.
+	maxHearsay = maxTold + 1
 	// A neighbour's word that the events of an origin are gone, which nothing else
 	// speaks for, is taken so many times at once, as often as it is told of origins in
 	// the beginning, and so many times more in a second: each has all the other

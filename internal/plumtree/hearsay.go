@@ -15,7 +15,7 @@ import (
 // hearsay begins the stream of an origin that a neighbour has announced, or gives nil
 // if it has announced too many that nothing came of yet.
 func (t *Tree) hearsay(now time.Time, l *link, o ident.Origin) *stream {
-	if l.sponsored >= maxHearsay || t.hearsays >= 4*maxHearsay {
+	if l.sponsored >= maxHearsay || t.hearsays >= 16*maxHearsay {
 		return nil
 	}
 	s := t.begin(now, o)
@@ -48,5 +48,16 @@ func (l *link) mayVouch(now time.Time) bool {
 		return false
 	}
 	l.vouched++
+	return true
+}
+
+// mayBeAsked reports whether a neighbour may be asked for so many ranges now.
+func (l *link) mayBeAsked(now time.Time, ranges int) bool {
+	l.asked = max(l.asked-now.Sub(l.askedAt).Seconds()*askedPerSecond, 0)
+	l.askedAt = now
+	if l.asked+float64(ranges+8) > askedAtOnce {
+		return false
+	}
+	l.asked += float64(ranges + 8)
 	return true
 }

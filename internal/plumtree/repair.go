@@ -84,11 +84,10 @@ func (s *stream) renounces(id ident.Link) {
 // event of that origin, or a neighbour that had the missing ones once.
 func (s *stream) exists() bool { return s.next < s.shown || s.next < s.evicted }
 
-// mayHave reports whether a neighbour can be asked. What exists, all can; who has
-// what was merely announced says so itself. Where the origin has been heard before,
-// the others are asked after those who said so, in case these are stalled.
+// mayHave reports whether a neighbour can be asked. What exists, all can; who has what
+// was merely announced says so itself, sooner or later.
 func (s *stream) mayHave(id ident.Link) bool {
-	return s.isHeard || s.exists() || slices.Contains(s.claimants, id)
+	return s.exists() || slices.Contains(s.claimants, id)
 }
 
 func (t *Tree) complete(s *stream) {
@@ -170,9 +169,10 @@ type inquiry struct {
 }
 
 // sendInquiries asks. Whoever is asked pushes from now on, and so do we.
-func (t *Tree) sendInquiries(out Out) {
+func (t *Tree) sendInquiries(now time.Time, out Out) {
 	for _, q := range t.inquiries {
-		if l := t.link(q.of); l != nil {
+		// Over the limit it is as if the question were lost: it is asked again.
+		if l := t.link(q.of); l != nil && l.mayBeAsked(now, len(q.Ranges)) {
 			t.Stats.Grafts++
 			out.Send(q.of, q.Graft)
 			t.makeEager(l, out)
@@ -262,17 +262,17 @@ func (t *Tree) giveUp(now time.Time, s *stream, out Out) {
 	s.forgets(t.moment(now))
 	t.Stats.Gaps++
 	out.Gap(Range{s.origin, s.next, to})
+	if s.firstHeld() == 0 {
+		t.tellSkipped(now, s)
+	}
 	t.skip(now, s, to, out)
 }
 
 // skip moves past events that will not come.
 func (t *Tree) skip(now time.Time, s *stream, to uint64, out Out) {
 	t.remember(s)
-	if s.firstHeld() == 0 {
-		t.tellSkipped(now, s)
-		if s.skipped == 0 {
-			s.skipped = s.next
-		}
+	if s.firstHeld() == 0 && s.skipped == 0 {
+		s.skipped = s.next
 	}
 	s.next = to
 	s.high = max(s.high, to)
@@ -310,6 +310,10 @@ func (t *Tree) onMiss(now time.Time, l *link, m *Miss, out Out) {
 		// Older than we are: nothing is lost.
 		if t.cfg.VerifyAll {
 			t.onOlder(now, l, s, m.Range, out)
+			return
+		}
+		if !s.isHeard && !l.mayVouch(now) {
+			t.complete(s)
 			return
 		}
 		if m.Range.From <= s.next && m.Range.To > s.next {

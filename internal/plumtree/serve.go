@@ -56,7 +56,8 @@ func (t *Tree) serve(now time.Time, l *link, room int, out Out) int {
 }
 
 // find is the first event of a request, or why a run of them does not come. The
-// run may go beyond the request, to say at once how far it is in vain.
+// run may go beyond the request, to say at once how far it is in vain; not over all of
+// a long history, since that costs the asker nothing.
 func (t *Tree) find(now time.Time, r request) (*Event, *Miss) {
 	s := t.streams.find(r.Origin)
 	if s == nil {
@@ -73,7 +74,7 @@ func (t *Tree) find(now time.Time, r request) (*Event, *Miss) {
 	case e != nil:
 		youngest := e.born
 		*to = e.end()
-		for x := s.at(*to); x != nil && x.born < since; x = s.at(*to) {
+		for x, n := s.at(*to), 0; x != nil && x.born < since && n < maxRanges; x, n = s.at(*to), n+1 {
 			youngest = max(youngest, x.born)
 			*to = x.end()
 		}

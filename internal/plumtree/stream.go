@@ -139,18 +139,15 @@ func (s *stream) end() uint64 {
 	return s.next
 }
 
-// appendHeld appends the runs of events that are held, and where none is, an
-// empty range that tells how far the origin has come.
+// appendHeld appends the range from the first event that is held to the last, and where
+// none is, an empty range that tells how far the origin has come. Who misses some asks
+// for what it misses, and hears of the holes then.
 func (s *stream) appendHeld(list []Range) []Range {
-	if len(s.held) == 0 && s.next > 1 {
+	switch n := len(s.held); {
+	case n > 0:
+		return append(list, Range{s.origin, s.held[0].Seq, s.held[n-1].end()})
+	case s.next > 1:
 		return append(list, Range{s.origin, s.next, s.next})
-	}
-	for i, e := range s.held {
-		if i > 0 && s.held[i-1].end() == e.Seq {
-			list[len(list)-1].To = e.end()
-		} else {
-			list = append(list, Range{s.origin, e.Seq, e.end()})
-		}
 	}
 	return list
 }
@@ -164,7 +161,7 @@ func (s *stream) misses(from, to uint64) bool {
 // appendMissing appends the runs in [from, to) that were not received.
 func (s *stream) appendMissing(list []Range, from, to uint64) []Range {
 	to = min(to, s.next+window)
-	for len(list) < maxRanges {
+	for len(list) < maxHoles {
 		a, b := s.unknown(from, to)
 		if a >= b {
 			break

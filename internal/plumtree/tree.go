@@ -116,6 +116,8 @@ type dealings struct {
 	sponsored int       // origins that nobody has heard, and that it brought up
 	vouched   float64   // how often its word was taken that events are gone, lately; see mayVouch
 	vouchedAt time.Time
+	asked     float64 // ranges that it was asked for lately
+	askedAt   time.Time
 	allowed   int              // bytes that it may pull, as of …
 	allowedAt time.Time        // zero: it has pulled nothing yet
 	known     []Range          // the latest that the peer announced: no need to tell it
@@ -267,7 +269,7 @@ func (t *Tree) Handle(now time.Time, id ident.Link, msg Message, out Out) {
 	case *Miss:
 		t.onMiss(now, l, msg, out)
 	}
-	t.sendInquiries(out)
+	t.sendInquiries(now, out)
 }
 
 // Advance does what is due.
@@ -282,7 +284,7 @@ func (t *Tree) Advance(now time.Time, out Out) {
 	for _, s := range t.repairs.due(now) {
 		t.pull(now, s, out)
 	}
-	t.sendInquiries(out)
+	t.sendInquiries(now, out)
 	t.expireHistory(now)
 }
 
