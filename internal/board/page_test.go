@@ -3,7 +3,6 @@ package board_test
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"math"
@@ -15,6 +14,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/accessibility"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"go.uber.org/goleak"
 
 	"github.com/smokesignal-go/smokesignal/internal/board"
@@ -27,34 +29,13 @@ var (
 	phone = screen{width: 390, height: 844, phone: true}
 )
 
-var chromium *browser // nil where there is none
-
 func TestMain(m *testing.M) {
 	preview := flag.String("preview", "", "serve the page with made-up data on this `address`, for as long as one likes, and test nothing")
 	flag.Parse()
 	if *preview != "" {
 		fatal(show(*preview))
 	}
-	dir, err := os.MkdirTemp("", "board")
-	if err != nil {
-		fatal(err)
-	}
-	if path := findBrowser(); path == "" {
-		fmt.Fprintln(os.Stderr, noChromium)
-	} else if chromium, err = startBrowser(path, dir); err != nil {
-		fatal(errors.Join(err, os.RemoveAll(dir)))
-	}
-	// The browser's reader is there before the first test, and ends after the last.
-	goleak.VerifyTestMain(m, goleak.IgnoreCurrent(), goleak.Cleanup(func(code int) {
-		var err error
-		if chromium != nil {
-			err = chromium.close()
-		}
-		if err = errors.Join(err, os.RemoveAll(dir)); err != nil {
-			fatal(err)
-		}
-		os.Exit(code)
-	}))
+	goleak.VerifyTestMain(withBrowser{m})
 }
 
 func fatal(err error) {
@@ -70,18 +51,19 @@ func open(t *testing.T, mesh meshJSON, s screen) (*fake, *tab) {
 	return f, visit(t, f.handler(), s)
 }
 
-// visit serves a page and opens it. At the end of the test it must have asked
-// nobody but its server, and have complained of nothing.
+// visit serves a page and opens it, beside those of other tests. At the end of the
+// test it must have asked nobody but its server, and have complained of nothing.
 func visit(t *testing.T, h http.Handler, s screen) *tab {
 	t.Helper()
 	if chromium == nil {
 		t.Skip(noChromium)
 	}
+	t.Parallel()
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
-	p := openTab(t, chromium, s)
+	p := openTab(t, s)
 	t.Cleanup(func() {
-		asked := p.asked()
+		asked, complaints := p.told()
 		if len(asked) == 0 {
 			t.Error("the page asked for nothing, which can't be")
 		}
@@ -90,11 +72,11 @@ func visit(t *testing.T, h http.Handler, s screen) *tab {
 				t.Errorf("the page asked for %s", url)
 			}
 		}
-		for _, text := range p.complained() {
+		for _, text := range complaints {
 			t.Errorf("on the console: %s", text)
 		}
 	})
-	p.must("Page.navigate", map[string]any{"url": server.URL + "/debug/smoke/"}, nil)
+	run(p, chromedp.Navigate(server.URL+"/debug/smoke/"))
 	p.wait(`window.smokesignal && document.querySelector("#server").className === "live"`)
 	return p
 }
@@ -263,49 +245,40 @@ func TestTheKeyboardReachesEveryNode(t *testing.T) {
 	p.waitDrawn(mesh)
 
 	for range 20 {
-		p.key("Tab")
-		var at string
-		if err := p.get("document.activeElement.id", &at); err != nil {
-			t.Fatal(err)
-		}
+		run(p, chromedp.KeyEvent(kb.Tab))
+		at := eval[string](p, "document.activeElement.id")
 		if at == "graph" {
 			break
 		}
 	}
 	p.wait(`document.activeElement.id === "graph" && document.activeElement.matches(":focus-visible")`)
-	p.key("ArrowRight") // the first one is this node
+	run(p, chromedp.KeyEvent(kb.ArrowRight)) // the first one is this node
 	p.wait(fmt.Sprintf("smokesignal.selected() === %q", mesh.Self))
 	// From there to and fro; four directions leave nobody where he is.
 	seen := map[string]bool{}
-	for _, key := range []string{"ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp"} {
-		p.key(key)
-		var id string
-		if err := p.get("smokesignal.selected()", &id); err != nil {
-			t.Fatal(err)
-		}
+	for _, key := range []string{kb.ArrowRight, kb.ArrowDown, kb.ArrowLeft, kb.ArrowUp} {
+		run(p, chromedp.KeyEvent(key))
+		id := eval[string](p, "smokesignal.selected()")
 		seen[id] = true
 	}
 	if len(seen) < 2 {
 		t.Errorf("four arrows led to %v", seen)
 	}
-	p.key("Escape")
+	run(p, chromedp.KeyEvent(kb.Escape))
 	p.wait("smokesignal.selected() === null")
 	// So that + and - are seen, of a place away from the middle.
 	const spread = `(() => { const ats = smokesignal.drawn().nodes.map((id) => smokesignal.at(id).x); return Math.max(...ats) - Math.min(...ats); })()`
-	var before float64
-	if err := p.get(spread, &before); err != nil {
-		t.Fatal(err)
-	}
-	p.key("-")
+	before := eval[float64](p, spread)
+	run(p, chromedp.KeyEvent("-"))
 	p.wait(fmt.Sprintf("%s < %f", spread, before*0.8))
-	p.key("+")
-	p.key("+")
+	run(p, chromedp.KeyEvent("+"))
+	run(p, chromedp.KeyEvent("+"))
 	p.wait(fmt.Sprintf("%s > %f", spread, before*1.2))
 
 	// In the list one arrow is one row, from the first to the last.
 	p.wait(`document.querySelector("#nodes tbody button").focus() || true`)
 	for range len(mesh.Nodes) - 1 {
-		p.key("ArrowDown")
+		run(p, chromedp.KeyEvent(kb.ArrowDown))
 	}
 	p.wait(fmt.Sprintf("smokesignal.selected() === %q", mesh.Nodes[11].ID))
 	p.wait(shows("#details-title", "10.0.0.12"))
@@ -318,14 +291,7 @@ func TestAClickSelectsAndADragMoves(t *testing.T) {
 	_, p := open(t, mesh, screen{width: 1280, height: 800, still: true})
 	p.waitDrawn(mesh)
 	id := mesh.Nodes[5].ID
-	where := func() (at place) {
-		t.Helper()
-		if err := p.get(fmt.Sprintf("smokesignal.at(%q)", id), &at); err != nil {
-			t.Fatal(err)
-		}
-		return at
-	}
-	at := where()
+	at := eval[place](p, fmt.Sprintf("smokesignal.at(%q)", id))
 	p.drag(at)
 	p.wait(fmt.Sprintf("smokesignal.selected() === %q", id))
 	p.wait(shows("#details-id", id))
@@ -340,22 +306,16 @@ func TestFingersSelectAndPinch(t *testing.T) {
 	_, p := open(t, mesh, screen{width: 390, height: 844, phone: true, still: true})
 	p.waitDrawn(mesh)
 	a, b := mesh.Nodes[1].ID, mesh.Nodes[8].ID
-	where := func(id string) (at place) {
+	where := func(id string) place {
 		t.Helper()
-		if err := p.get(fmt.Sprintf("smokesignal.at(%q)", id), &at); err != nil {
-			t.Fatal(err)
-		}
-		return at
+		return eval[place](p, fmt.Sprintf("smokesignal.at(%q)", id))
 	}
 	apart := func() float64 { p, q := where(a), where(b); return math.Hypot(p.X-q.X, p.Y-q.Y) }
 	p.touch([]place{where(a)})
 	p.wait(fmt.Sprintf("smokesignal.selected() === %q", a))
 
 	before := apart()
-	var box struct{ X, Y, Width, Height float64 }
-	if err := p.get(`document.querySelector("#graph").getBoundingClientRect().toJSON()`, &box); err != nil {
-		t.Fatal(err)
-	}
+	box := eval[struct{ X, Y, Width, Height float64 }](p, `document.querySelector("#graph").getBoundingClientRect().toJSON()`)
 	x, y := box.X+box.Width/2, box.Y+box.Height/2
 	p.touch([]place{{x - 30, y}, {x + 30, y}}, []place{{x - 60, y}, {x + 60, y}}, []place{{x - 90, y}, {x + 90, y}})
 	p.wait(fmt.Sprintf("smokesignal.selected() === %q", a)) // a pinch is no tap
@@ -398,16 +358,14 @@ func TestEmit(t *testing.T) {
 	p.wait(`!document.querySelector("#emit").hidden`)
 	fill := func() {
 		t.Helper()
-		if err := p.get(`(() => {
+		eval[chromedp.Void](p, `(() => {
 			const form = document.querySelector("#emit-form");
 			document.querySelector("#emit").open = true;
 			form.elements.name.value = "chat";
 			form.elements.text.value = "hi \"there\"";
 			form.elements.token.value = "s3cret";
 			form.requestSubmit();
-		})()`, nil); err != nil {
-			t.Fatal(err)
-		}
+		})()`)
 	}
 	fill()
 	p.wait(shows("#emit-answer", "Emitted chat."))
@@ -456,13 +414,10 @@ func TestAPhoneScrollsOneWay(t *testing.T) {
 			p.wait(`document.querySelectorAll("#events li").length === 1`)
 			p.wait(`document.querySelectorAll("details").forEach((d) => { d.open = true; }) ?? true`)
 			p.wait(shows("#option-list", "PingTimeout"))
-			for _, width := range []int{360, 390, 640, 768, 1024} {
+			for _, width := range []int64{360, 390, 640, 768, 1024} {
 				p.resize(screen{width: width, height: 780, phone: true})
 				p.wait(fmt.Sprintf("screen.width === %d", width))
-				var is []int
-				if err := p.get("[document.documentElement.scrollWidth, innerWidth]", &is); err != nil {
-					t.Fatal(err)
-				}
+				is := eval[[]int64](p, "[document.documentElement.scrollWidth, innerWidth]")
 				if is[0] > width || is[1] != width {
 					t.Errorf("the page is %d wide in a window of %d, on a screen of %d", is[0], is[1], width)
 				}
@@ -477,15 +432,10 @@ func TestReducedMotionIsStill(t *testing.T) {
 	f, p := open(t, mesh, screen{width: 1280, height: 800, still: true})
 	p.waitDrawn(mesh)
 	const where = `JSON.stringify(smokesignal.drawn().nodes.map((id) => smokesignal.at(id)))`
-	var before, after string
-	if err := p.get(where, &before); err != nil {
-		t.Fatal(err)
-	}
+	before := eval[string](p, where)
 	f.emit(eventJSON{At: 1, Name: "chat", Origin: mesh.Self})
 	p.wait(`document.querySelectorAll("#events li").length === 1`)
-	if err := p.get(`new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(`+where+`))))`, &after); err != nil {
-		t.Fatal(err)
-	}
+	after := eval[string](p, `new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(`+where+`))))`)
 	if before != after {
 		t.Error("nodes have moved")
 	}
@@ -497,20 +447,21 @@ func TestEveryControlHasAName(t *testing.T) {
 	mesh.CanEmit, mesh.Controls = true, []string{"cut"}
 	_, p := open(t, mesh, wide)
 	p.waitDrawn(mesh)
-	var tree struct {
-		Nodes []struct {
-			Ignored bool
-			Role    struct{ Value string }
-			Name    struct{ Value string }
+	text := func(v *accessibility.Value) (is string) {
+		t.Helper()
+		if v != nil && len(v.Value) > 0 {
+			if err := json.Unmarshal(v.Value, &is); err != nil {
+				t.Fatal(err)
+			}
 		}
+		return is
 	}
-	p.must("Accessibility.getFullAXTree", nil, &tree)
 	found := 0
-	for _, n := range tree.Nodes {
-		switch n.Role.Value {
+	for _, n := range call(p, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{}).Nodes {
+		switch role := text(n.Role); role {
 		case "button", "textbox", "searchbox", "link", "table", "application", "DisclosureTriangle", "region":
-			if found++; !n.Ignored && n.Name.Value == "" {
-				t.Errorf("a %s without a name", n.Role.Value)
+			if found++; !n.Ignored && text(n.Name) == "" {
+				t.Errorf("a %s without a name", role)
 			}
 		}
 	}

@@ -30,6 +30,9 @@ const (
 	ws      = "github.com/coder/websocket"        // the web-sockets of an example
 	yaml    = "go.yaml.in/yaml/v3"                // to look at what is deployed; in tests only
 
+	chromedp = "github.com/chromedp/chromedp" // a real browser for the page; in tests only
+	cdproto  = "github.com/chromedp/cdproto"  // the words that chromedp and the browser speak; in tests only
+
 	otel       = "go.opentelemetry.io/otel"            // the API of traces; its SDK is in tests only, since the choice is the program's
 	prometheus = "github.com/prometheus/client_golang" // the registry that a program has already
 )
@@ -119,7 +122,7 @@ var houseTable = []row{
 
 	{pkg: "smoketest", floor: 5, may: []string{"smoke", "transport/mem"}, tests: []string{"trust"}, why: "a user's tests run real nodes on a network in memory"},
 	{pkg: "internal/info", floor: 3, may: []string{"internal/ident", "internal/census"}, why: "what nodes say of themselves, real ones and simulated ones alike"},
-	{pkg: "internal/board", floor: 5, may: []string{"smoke"}, why: "the page, over anything that can be asked like a node"},
+	{pkg: "internal/board", floor: 5, may: []string{"smoke"}, tests: []string{chromedp, cdproto}, why: "the page, over anything that can be asked like a node"},
 	{pkg: "dashboard", floor: 5, may: []string{"smoke", "internal/board", rate}, tests: []string{"smoketest"}, why: "shows what any program can ask a node"},
 	{pkg: "metrics", floor: 5, may: []string{"smoke", prometheus}, why: "tells Prometheus what any program can ask a node; nobody else knows Prometheus"},
 	{pkg: "tracing", floor: 5, may: []string{"smoke", otel}, why: "carries traces in headers, as any program could; nobody else knows OpenTelemetry"},
