@@ -24,8 +24,10 @@
 // # Who may look
 //
 // Whoever reaches the handler sees addresses, names of events and the beginnings of
-// what they carry. The handler has no login of its own: serve it on the loopback, or
-// behind the one that your program has. Nobody can change anything by it, unless
+// what they carry. The handler has no login of its own: serve it behind the one that
+// your program has, or on the loopback; there, refuse requests whose Host is not
+// localhost or a loopback address, as `smoke node --http` does, or a page from elsewhere
+// can read along by giving its name that address (DNS rebinding). Nobody can change anything by it, unless
 // [Options.Token] is set.
 package dashboard
 
@@ -145,7 +147,7 @@ func preview(e smoke.Event) string {
 	}
 	text, err := json.Marshal(args)
 	if err != nil {
-		return fmt.Sprintf("%.*v", longestText, args) // a map with keys that JSON does not have
+		text = fmt.Append(nil, args) // a number or a map that JSON does not have
 	}
 	if short := []rune(string(text)); len(short) > longestText {
 		return string(short[:longestText]) + "…"

@@ -92,7 +92,9 @@ func TestACutShowsWithinTwoSeconds(t *testing.T) {
 		t.Logf("shown after %v", time.Since(cut))
 		time.Sleep(time.Minute) // less would be no netsplit to tell of
 		p := picture(t, here)
-		if !slices.ContainsFunc(p.Problems, func(x board.Problem) bool { return strings.Contains(x.Text, "7 nodes do not answer any more: 10.0.0.10:8495, ") }) {
+		if !slices.ContainsFunc(p.Problems, func(x board.Problem) bool {
+			return strings.Contains(x.Text, "7 nodes do not answer any more: 10.0.0.10:8495, ")
+		}) {
 			t.Errorf("problems: %+v", p.Problems)
 		}
 		net.Heal()

@@ -30,15 +30,16 @@ const (
 // link is one connection after its greeting. It has a reader, which is the
 // goroutine that made the connection, and what waits to be written.
 type link struct {
-	d      *driver
-	id     ident.Link
-	conn   net.Conn
-	dec    wire.Decoder  // the reader's, as is the next
-	rate   *rate.Limiter // of frames that are no events; see burden
-	verify verifier
-	peer   *Peer         // while it is a neighbour; guarded by driver.mu
-	addr   string        // how we see the other end
-	ended  chan struct{} // closed when the reader has ended, after the writer
+	d       *driver
+	id      ident.Link
+	conn    net.Conn
+	dec     wire.Decoder  // the reader's, as is the next
+	rate    *rate.Limiter // of frames that are no events; see burden
+	answers *rate.Limiter // of frames that answer ours
+	verify  verifier
+	peer    *Peer         // while it is a neighbour; guarded by driver.mu
+	addr    string        // how we see the other end
+	ended   chan struct{} // closed when the reader has ended, after the writer
 
 	ready     atomic.Bool // events wait in the history; written under driver.mu
 	full      bool        // many do; guarded by driver.mu, as is the next
@@ -52,7 +53,8 @@ type link struct {
 func newLink(d *driver, conn net.Conn, addr string) *link {
 	return &link{
 		d: d, conn: conn, addr: addr, ended: make(chan struct{}),
-		rate: rate.NewLimiter(controlPerSecond*controlParts, controlAtOnce*controlParts),
+		rate:    rate.NewLimiter(controlPerSecond*controlParts, controlAtOnce*controlParts),
+		answers: rate.NewLimiter(answersPerSecond, answersAtOnce),
 	}
 }
 
@@ -157,7 +159,7 @@ func (d *driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 		return len(buf), false, nil
 	}
 	now := time.Now()
-	control := 0 // of frames that are no events; see burden
+	control, answers := 0, 0 // see burden
 	for used < len(buf) && d.machine != nil {
 		m, n, err := l.dec.Next(buf[used:])
 		if err != nil {
@@ -190,7 +192,11 @@ func (d *driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 			d.settle(now)
 			return used, false, io.EOF
 		default:
-			control += burden(m)
+			if isAnswer(m) {
+				answers++
+			} else {
+				control += burden(m)
+			}
 			d.machine.Handle(now, l.id, m, d)
 		}
 	}
@@ -203,7 +209,7 @@ func (d *driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 		d.machine.Press(now, 0, d)
 	}
 	d.settle(now)
-	if control > 0 && !l.rate.AllowN(now, control) {
+	if control > 0 && !l.rate.AllowN(now, control) || answers > 0 && !l.answers.AllowN(now, answers) {
 		return used, false, errFlood
 	}
 	return used, d.danger, nil

@@ -80,6 +80,15 @@ func visible(text string) string {
 	return b.String()
 }
 
+// printable is visible of text that may have several lines.
+func printable(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = visible(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
+
 // isHidden reports whether a rune would not be seen for what it is. Joiners pass,
 // since scripts and emoji need them.
 func isHidden(r rune) bool {

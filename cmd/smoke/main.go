@@ -74,7 +74,7 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 	root.SetErr(stderr)
 	err := root.Execute()
 	if err != nil && !errors.Is(err, errFailed) && !errors.Is(err, errNobody) {
-		fmt.Fprintf(stderr, "smoke: %v\n", err)
+		fmt.Fprintf(stderr, "smoke: %s\n", printable(err.Error()))
 	}
 	return exitCode(err)
 }

@@ -77,7 +77,7 @@ func top(ctx context.Context, e eyes, out *os.File, every time.Duration) error {
 		case err != nil && last == nil:
 			return err
 		case err != nil:
-			drawScreen(out, []string{fmt.Sprintf("%s  no answer: %v", now.Format(time.TimeOnly), err)})
+			drawScreen(out, []string{visible(fmt.Sprintf("%s  no answer: %v", now.Format(time.TimeOnly), err))})
 		default:
 			drawScreen(out, screen(m, last, now.Sub(lastAt), now))
 			last, lastAt = m, now

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"io/fs"
 	"net/http"
+	pathpkg "path"
 	"slices"
 	"strings"
 	"sync"
@@ -85,7 +86,9 @@ const (
 	maxSurveys  = 4                      // under way at one time: one that nobody answers takes three periods
 	slack       = 200 * time.Millisecond // for an answer, beside two periods
 	forgetAfter = 5 * time.Minute        // a node that is silent
-	maxSilent   = 1000                   // of them; a mesh whose nodes come and go all the time
+	maxNodes    = 5000                   // that are kept: who tells of more is lying, or has more than a page shows
+	longest     = 5 * time.Second        // period
+	atLeast     = 200 * time.Millisecond // between surveys for those who ask for JSON
 	maxWatchers = 32
 	maxNotices  = 20
 	linger      = 5 * time.Second        // surveys go on after a question for JSON
@@ -107,9 +110,11 @@ type Board struct {
 	wanted       time.Time // somebody wants to know until then, beside the watchers
 	looking      bool      // the goroutine is there
 	lookingSince time.Time
-	wholeAt      time.Time // the beginning of the last survey that was complete
-	parts        int       // of the mesh, when it was last looked at
-	partedAt     time.Time // when these became more than one
+	sharedAt     time.Time     // when the last survey for who asks for JSON began
+	shared       chan struct{} // closed when it has ended; nil before the first
+	wholeAt      time.Time     // the beginning of the last survey that was complete
+	parts        int           // of the mesh, when it was last looked at
+	partedAt     time.Time     // when these became more than one
 }
 
 // seen is a node, and when it was heard last.
@@ -170,7 +175,12 @@ func (b *Board) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !ok && !strings.Contains(below, ".") {
 		// Without the slash at the end, the page would look for its files beside
 		// itself.
-		http.Redirect(w, r, r.URL.Path+"/", http.StatusMovedPermanently)
+		http.Redirect(w, r, "./"+pathpkg.Base(r.URL.Path)+"/", http.StatusMovedPermanently)
+		return
+	}
+	if site := r.Header.Get("Sec-Fetch-Site"); strings.HasPrefix(below, "/api/") && (site == "cross-site" || site == "same-site") {
+		// To ask costs all nodes something, and a page from elsewhere has no business here.
+		writeText(w, http.StatusForbidden, "a page from another site may not ask here")
 		return
 	}
 	inner := r.Clone(r.Context())
@@ -186,6 +196,9 @@ func (b *Board) below(path string) (string, bool) {
 		}
 	}
 	i := strings.LastIndexByte(path, '/')
+	if i < 0 {
+		return "", false
+	}
 	if vendor := "/vendor"; len(path[:i]) >= len(vendor) && path[i-len(vendor):i] == vendor {
 		i -= len(vendor)
 	}
@@ -221,7 +234,7 @@ func (b *Board) serveMesh(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), wait)
 	defer cancel()
-	b.look(ctx)
+	b.lookShared(ctx)
 	writeJSON(w, b.picture())
 }
 

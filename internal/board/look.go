@@ -73,7 +73,7 @@ func (b *Board) keepLooking() {
 
 // period is how long to wait between surveys. The caller holds mu.
 func (b *Board) period() time.Duration {
-	return max(period, period*time.Duration(len(b.nodes))/periodNodes)
+	return min(max(period, period*time.Duration(len(b.nodes))/periodNodes), longest)
 }
 
 // look surveys the mesh once.
@@ -101,11 +101,43 @@ func (b *Board) look(ctx context.Context) {
 	now := time.Now()
 	maps.DeleteFunc(b.nodes, func(_ smoke.ID, n *seen) bool { return now.Sub(n.at) > forgetAfter })
 	b.forgetGone(now)
-	if excess := len(b.nodes) - maxSilent; excess > 0 {
+	if excess := len(b.nodes) - maxNodes; excess > 0 {
 		for _, n := range slices.SortedFunc(maps.Values(b.nodes), func(x, y *seen) int { return x.at.Compare(y.at) })[:excess] {
-			if b.isSilent(now, n) {
-				delete(b.nodes, n.ID)
+			delete(b.nodes, n.ID)
+		}
+	}
+}
+
+// lookShared surveys the mesh for who asks for JSON. All who ask at about the same time
+// share one survey, so that nobody can have all nodes asked as often as he likes.
+func (b *Board) lookShared(ctx context.Context) {
+	for {
+		b.mu.Lock()
+		now := time.Now()
+		soon := b.sharedAt.Add(atLeast).Sub(now)
+		if soon <= 0 {
+			done := make(chan struct{})
+			b.sharedAt, b.shared = now, done
+			b.mu.Unlock()
+			defer close(done)
+			b.look(ctx)
+			return
+		}
+		b.mu.Unlock()
+		select {
+		case <-time.After(soon):
+		case <-ctx.Done():
+			return
+		}
+		b.mu.Lock()
+		done, isNew := b.shared, b.sharedAt.After(now)
+		b.mu.Unlock()
+		if isNew { // somebody who had waited as well was quicker
+			select {
+			case <-done:
+			case <-ctx.Done():
 			}
+			return
 		}
 	}
 }

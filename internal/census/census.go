@@ -39,6 +39,7 @@ const (
 	surveyIn   = 1500 * time.Millisecond // answerIn, of a survey: who asks looks again soon
 	gather     = 20 * time.Millisecond   // for which digests wait for more
 	maxQueries = 64                      // counts that pass through a node at one time
+	maxPast    = 8192                    // counts that are recognised when they come round again
 	maxNodes   = 1 << 40                 // more than that is a lie
 
 	// Counts that a neighbour may begin or pass on: each is flooded. One with digests
@@ -54,8 +55,16 @@ type Census struct {
 	self     ident.ID
 	describe func() Digest
 	links    []link
-	queries  []*query // oldest first
+	queries  []*query          // oldest first
+	past     map[name]struct{} // of all that have begun here, the latest; look-ups only
+	order    []name            // the same, oldest first
 	last     uint64
+}
+
+// name tells one count from all others.
+type name struct {
+	origin ident.ID
+	number uint64
 }
 
 type link struct {
@@ -82,7 +91,7 @@ type query struct {
 // New makes the machine of one node. describe gives what it tells of itself. The
 // numbers of counts go on from the epoch, so that they never repeat.
 func New(self ident.Origin, describe func() Digest) *Census {
-	return &Census{self: self.ID, describe: describe, last: self.Epoch}
+	return &Census{self: self.ID, describe: describe, last: self.Epoch, past: make(map[name]struct{})}
 }
 
 // LinkUp takes a new neighbour.
@@ -181,6 +190,12 @@ func (c *Census) begin(o ident.ID, number uint64, parent ident.Link, expires tim
 		}
 		c.queries = slices.Delete(c.queries, 0, 1)
 	}
+	if len(c.order) >= maxPast {
+		delete(c.past, c.order[0])
+		c.order = c.order[1:]
+	}
+	c.past[name{o, number}] = struct{}{}
+	c.order = append(c.order, name{o, number})
 	q := &query{origin: o, number: number, parent: parent, nodes: 1, expires: expires}
 	c.queries = append(c.queries, q)
 	return q
@@ -246,6 +261,10 @@ func (c *Census) Handle(now time.Time, id ident.Link, msg Message, out Out) {
 		switch {
 		case q == nil && m.Origin == c.self: // from before: nobody waits for it
 			out.Send(id, &CountReply{Query: m.Query, Origin: m.Origin})
+		case q == nil && c.isPast(m):
+			// It had to make room, and comes round again: without an end, if it began
+			// anew here.
+			out.Send(id, &CountReply{Query: m.Query, Origin: m.Origin})
 		case q == nil && !l.allows(now, costOf(m)):
 			out.Send(id, &CountReply{Query: m.Query, Origin: m.Origin, Partial: true})
 		case q == nil:
@@ -270,6 +289,11 @@ func (c *Census) Handle(now time.Time, id ident.Link, msg Message, out Out) {
 			c.tell(now, q, m.Digests, out)
 		}
 	}
+}
+
+func (c *Census) isPast(m *Count) bool {
+	_, ok := c.past[name{m.Origin, m.Query}]
+	return ok
 }
 
 func costOf(m *Count) float64 {

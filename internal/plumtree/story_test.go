@@ -89,18 +89,21 @@ func TestWhatComesByItselfIsNotGrafted(t *testing.T) {
 	b.wantDelivered(a, 1)
 }
 
-func TestGraftGoesToTheNextWhenOneDoesNotAnswer(t *testing.T) {
+func TestGraftGoesToTheNextThatHasItWhenOneDoesNotAnswer(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2, 3)
 	a := origin(1)
 	b.gossip(2, a, 1)
 	b.forget()
 	b.get(3, &IHave{Ranges: []Range{{a, 2, 3}}})
+	b.pass(50 * time.Millisecond)
+	b.get(1, &IHave{Ranges: []Range{{a, 2, 3}}})
 	b.pass(graftRetry + 300*time.Millisecond)
-	b.want(b.take(3), graft(Range{a, 2, 3}))
 	b.want(b.take(1), graft(Range{a, 2, 3}))
-	b.want(b.take(2))
-	b.LinkDown(b.now, 1, b) // who was asked is gone: the next one, at once
+	b.want(b.take(3), graft(Range{a, 2, 3}))
+	b.want(b.take(2)) // it has not said that it has it
+	b.get(2, &IHave{Ranges: []Range{{a, 2, 3}}})
+	b.LinkDown(b.now, 3, b) // who was asked is gone: the next one, at once
 	b.pass(0)
 	b.want(b.take(2), graft(Range{a, 2, 3}))
 	b.gossip(2, a, 2)
