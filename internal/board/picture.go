@@ -39,29 +39,34 @@ type Problem struct {
 	Do   string   `json:"do"`
 }
 
-// picture draws the mesh as it was last seen.
+// picture draws the mesh as it was last seen. It asks the mesh before it takes mu, since
+// who brings events may hold a lock of the mesh's.
 func (b *Board) picture() Picture {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	now := time.Now()
-	p := Picture{
-		Self: b.mesh.ID(), Source: "node", Controls: []string{}, At: b.since(now), Complete: b.complete,
-		Nodes: []NodeView{}, Notices: append([]Notice{}, b.notices...),
-	}
+	health := b.mesh.Health()
+	p := Picture{Self: b.mesh.ID(), Source: "node", Controls: []string{}, Nodes: []NodeView{}}
 	if c, ok := b.mesh.(Controller); ok {
 		p.Source, p.Controls = "simulation", c.Controls()
 	}
 	if e, ok := b.mesh.(Emitter); ok {
 		p.CanEmit = e.CanEmit()
 	}
-	for _, n := range b.nodes {
-		p.Nodes = append(p.Nodes, NodeView{n.NodeInfo, now.Sub(n.at).Seconds(), b.isSilent(now, n), now.Sub(n.lostAt) < lostFor})
-	}
+	b.fillIn(&p)
 	p.Arrange()
-	if health := b.mesh.Health(); health.State != "found" {
+	if health.State != "found" {
 		p.Problems = slices.Insert(p.Problems, 0, Problem{p.Self, health.Text, "Check the seeds and the firewall: smoke doctor tells what it finds."})
 	}
 	return p
+}
+
+// fillIn puts in what was seen.
+func (b *Board) fillIn(p *Picture) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	p.At, p.Complete, p.Notices = b.since(now), b.complete, append([]Notice{}, b.notices...)
+	for _, n := range b.nodes {
+		p.Nodes = append(p.Nodes, NodeView{n.NodeInfo, now.Sub(n.at).Seconds(), b.isSilent(now, n), now.Sub(n.lostAt) < lostFor})
+	}
 }
 
 // Arrange puts the nodes in order, and finds the parts and the problems.
