@@ -410,3 +410,35 @@ func TestWhoAsksTooOftenIsTurnedAway(t *testing.T) {
 		}
 	}
 }
+
+// A count that had to make room for others is known when it comes round again: else a
+// few hundred of them would chase one another through a network for ever.
+func TestACountThatMadeRoomDoesNotComeBack(t *testing.T) {
+	w := newWorld(t, 3, 1)
+	first := w.link(0, 1)
+	w.link(1, 2)
+	w.nodes[2].dead = true
+	asked := make(map[uint64]int)
+	w.watch = func(f frame) {
+		if m, ok := f.msg.(*Count); ok && f.to == 2 {
+			asked[m.Query]++
+		}
+	}
+	for round := range 3 {
+		for n := range uint64(4 * maxQueries) {
+			w.nodes[1].Handle(w.now, first, &Count{Query: n, Origin: ident.ID{9}, Wait: answerIn}, w.nodes[1])
+			w.settle()
+			if round == 0 && n%16 == 0 {
+				w.pass(time.Second / 2) // as many as it takes
+			}
+		}
+	}
+	for n, times := range asked {
+		if times > 1 {
+			t.Fatalf("count %d went on %d times", n, times)
+		}
+	}
+	if len(asked) <= maxQueries {
+		t.Errorf("only %d counts went on", len(asked))
+	}
+}
