@@ -138,6 +138,8 @@ var houseTable = []row{
 	},
 	{pkg: "example_chat", floor: 5, may: []string{"smoke", logrus, term}, tests: []string{"internal/netlab"}, why: "what a program that uses us has to import, and no more"},
 	{pkg: "examples/hello", floor: 5, may: []string{"smoke"}, why: "the first program"},
+	{pkg: "examples/start", floor: 5, may: []string{"smoke"}, why: "as little as a program can be"},
+	{pkg: "examples/metrics", floor: 5, may: []string{"smoke", "metrics", prometheus}, tests: []string{"smoketest"}, why: "what serves figures, and no more"},
 	{pkg: "examples/websocket", floor: 5, may: []string{"smoke", ws}, tests: []string{"smoketest"}, why: "an example has to do with what a user can import; its browsers come over transport/mem"},
 	{pkg: "examples/cache", floor: 5, may: []string{"smoke"}, tests: []string{"smoketest"}, why: "an example has to do with what a user can import"},
 	{pkg: "examples/presence", floor: 5, may: []string{"smoke"}, tests: []string{"smoketest"}, why: "an example has to do with what a user can import"},
