@@ -1,8 +1,6 @@
 package smoke
 
-import (
-	"github.com/smokesignal-go/smokesignal/peerlist"
-)
+import "github.com/smokesignal-go/smokesignal/peerlist"
 
 // farewell is why a neighbour went: the reason, and who gave it.
 type farewell struct {
