@@ -147,14 +147,14 @@ func wantCall(t *testing.T, args []string) {
 func wantEnv(t *testing.T, env map[string]string) smoke.Options {
 	t.Helper()
 	for name, value := range env {
+		if name == "SMOKE_ADDRESS" {
+			value = strings.Replace(value, "0/24", "2", 1) // of a subnet, which this machine need not have
+		}
 		t.Setenv(name, value)
 	}
 	o, err := smoke.FromEnv()
 	if err != nil {
 		t.Error(err)
-	}
-	if strings.Contains(o.Address, "/") { // as the command does, of the machine it runs on
-		o.Address = strings.TrimSuffix(o.Address, "0/24") + "2"
 	}
 	if err := o.Validate(); err != nil {
 		t.Error(err)

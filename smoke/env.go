@@ -14,7 +14,7 @@ import (
 )
 
 // variable is one variable of the environment that a node can be set up by. Its
-// set returns what to write instead of a value that it can't read.
+// set returns what to write instead of a value that it can't use.
 type variable struct {
 	name string
 	set  func(o *Options, value string) (fix string)
@@ -23,7 +23,7 @@ type variable struct {
 const envPrefix = "SMOKE_"
 
 var variables = []variable{
-	{"SMOKE_ADDRESS", func(o *Options, v string) string { o.Address = v; return "" }},
+	{"SMOKE_ADDRESS", setAddress},
 	{"SMOKE_PORT", func(o *Options, v string) string { return setInt(&o.Port, v) }},
 	{"SMOKE_LISTEN", func(o *Options, v string) string { o.Listen = v; return "" }},
 	{"SMOKE_ADVERTISE", func(o *Options, v string) string { o.Advertise = v; return "" }},
@@ -43,7 +43,9 @@ var variables = []variable{
 
 // FromEnv makes Options of the environment, for programs in containers:
 //
-//	SMOKE_ADDRESS        SMOKE_PORT       SMOKE_LISTEN     SMOKE_ADVERTISE
+//	SMOKE_ADDRESS        an address of this machine, or a subnet as for [LocalIP], which
+//	                     finds its address there, such as "192.168.2.0/24"
+//	SMOKE_PORT           SMOKE_LISTEN     SMOKE_ADVERTISE
 //	SMOKE_SEEDS          separated by commas or spaces
 //	SMOKE_MIN_PEERS      SMOKE_MAX_PEERS  SMOKE_NETWORK
 //	SMOKE_KEY_FILE       which `smoke key new` has made
@@ -54,7 +56,7 @@ var variables = []variable{
 //	SMOKE_LOG_LEVEL      error, warn, info, debug or trace, to stderr
 //
 // A variable that is not there or empty leaves its option at zero. What can't
-// be read, and a variable that begins with SMOKE_ and is none of these, is an
+// be used, and a variable that begins with SMOKE_ and is none of these, is an
 // error, an *[OptionsError] with all of them; the options hold the rest then.
 // Whether the options make sense together is left to [Options.Validate], since
 // the program may change them first.
@@ -77,11 +79,24 @@ func fromEnviron(environ []string) (Options, error) {
 			p.add(name, value, "there is no such variable", "write "+nearest(name)+", or take it out of the environment")
 		case value != "":
 			if fix := variables[n].set(&o, value); fix != "" {
-				p.add(name, value, "it can't be read", fix)
+				p.add(name, value, "it can't be used", fix)
 			}
 		}
 	}
 	return o, p.err()
+}
+
+func setAddress(o *Options, value string) (fix string) {
+	if !strings.Contains(value, "/") {
+		o.Address = value
+		return ""
+	}
+	ip, err := LocalIP(value)
+	if err != nil {
+		return fmt.Sprintf("write an address of this machine, or a subnet in which it has one (%v)", err)
+	}
+	o.Address = ip
+	return ""
 }
 
 func setBool(field *bool, value string) (fix string) {

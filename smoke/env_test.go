@@ -40,6 +40,20 @@ func TestOptionsFromTheEnvironment(t *testing.T) {
 	}
 }
 
+func TestAddressInASubnetFromTheEnvironment(t *testing.T) {
+	if o, err := fromEnviron([]string{"SMOKE_ADDRESS=127.0.0.0/8"}); err != nil || o.Address != "127.0.0.1" {
+		t.Errorf("%q, %v", o.Address, err)
+	}
+	o, err := fromEnviron([]string{"SMOKE_ADDRESS=203.0.113.0/30"}) // RFC 5737: no machine has it
+	if err == nil || o.Address != "" || !strings.Contains(err.Error(), `SMOKE_ADDRESS is "203.0.113.0/30": it can't be used; write an address`) ||
+		!strings.Contains(err.Error(), "it has none there") {
+		t.Errorf("%q, %v", o.Address, err)
+	}
+	if _, err := fromEnviron([]string{"SMOKE_ADDRESS=203.0.113.0/lots"}); err == nil || !strings.Contains(err.Error(), "neither the length nor the mask") {
+		t.Error(err)
+	}
+}
+
 func TestSecurityFromTheEnvironment(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "node.key")
 	if o, err := fromEnviron([]string{"SMOKE_KEY_FILE=" + path}); err == nil || o.Key != nil || !strings.Contains(err.Error(), "smoke key new") {
@@ -70,10 +84,10 @@ func TestAllProblemsOfTheEnvironmentAreTold(t *testing.T) {
 		t.Fatal(o, err)
 	}
 	for _, want := range []string{
-		`SMOKE_PORT is "http": it can't be read; write a whole number`,
-		`SMOKE_MAX_PEERS is "5.5": it can't be read; write a whole number`,
-		`SMOKE_PING_TIMEOUT is "3": it can't be read; write a number and a unit`,
-		`SMOKE_LOG_LEVEL is "loud": it can't be read; write error, warn`,
+		`SMOKE_PORT is "http": it can't be used; write a whole number`,
+		`SMOKE_MAX_PEERS is "5.5": it can't be used; write a whole number`,
+		`SMOKE_PING_TIMEOUT is "3": it can't be used; write a number and a unit`,
+		`SMOKE_LOG_LEVEL is "loud": it can't be used; write error, warn`,
 		`SMOKE_SEED is "10.0.0.1:1": there is no such variable; write SMOKE_SEEDS`,
 		`SMOKE_MAXPEERS is "5": there is no such variable; write SMOKE_MAX_PEERS`,
 	} {

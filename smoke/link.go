@@ -41,6 +41,7 @@ type link struct {
 	addr    string        // how we see the other end
 	ended   chan struct{} // closed when the reader has ended, after the writer
 
+	goodbye   bool        // the peer has sent a DISCONNECT; guarded by driver.mu
 	ready     atomic.Bool // events wait in the history; written under driver.mu
 	full      bool        // many do; guarded by driver.mu, as is the next
 	fullSince time.Time
@@ -197,6 +198,9 @@ func (d *driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 			} else {
 				control += burden(m)
 			}
+			if _, ok := m.(*peerlist.Disconnect); ok {
+				l.goodbye = true
+			}
 			d.machine.Handle(now, l.id, m, d)
 		}
 	}
@@ -221,12 +225,12 @@ func (d *driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 // its place, what the peer has said before it knew still comes on the old one. The
 // caller holds driver.mu.
 func (l *link) isHeard() bool {
-	return l.d.links[l.id] == l || l.peer != nil && !l.peer.gone.Load()
+	return l.d.links[l.id] == l || l.peer != nil && !l.peer.isGone()
 }
 
 // takeDirect queues an event that is for this node only.
 func (d *driver) takeDirect(l *link, m *wire.Direct) {
-	if l.peer == nil || l.peer.gone.Load() { // in this very step, perhaps
+	if l.peer == nil || l.peer.isGone() { // in this very step, perhaps
 		return
 	}
 	l.peer.received++

@@ -95,7 +95,11 @@ func (d *driver) PeerUp(c peerlist.Conn) {
 // PeerDown implements overlay.Out.
 func (d *driver) PeerDown(c peerlist.Conn, why peerlist.Reason) {
 	p, ok := d.node.peers.Get(c.Peer.ID)
-	if !ok || p.link.Load().id != c.Link {
+	if !ok {
+		return
+	}
+	l := p.link.Load()
+	if l.id != c.Link {
 		return // another link has taken its place
 	}
 	d.flushBatch()
@@ -113,7 +117,7 @@ func (d *driver) PeerDown(c peerlist.Conn, why peerlist.Reason) {
 				fields{"id": d.self.ID, "peer": c.Addr})
 		})
 	}
-	p.gone.Store(true)
+	p.gone.Store(&farewell{why, l.goodbye})
 	d.forgetIdlePeers()
 	d.node.peers.Remove(p.id)
 	if d.node.peers.Len() == 0 {
@@ -126,7 +130,7 @@ func (d *driver) forgetIdlePeers() {
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
 	d.peers = slices.DeleteFunc(d.peers, func(p *Peer) bool {
-		if !p.gone.Load() || p.events.Drain(now) != nil {
+		if !p.isGone() || p.events.Drain(now) != nil {
 			return false
 		}
 		p.events.Close() // with nothing to wait for

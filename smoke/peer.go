@@ -22,7 +22,7 @@ type Peer struct {
 	id     ID
 	addr   string
 	link   atomic.Pointer[link]
-	gone   atomic.Bool
+	gone   atomic.Pointer[farewell] // nil while it is a neighbour
 	events *emitter.Emitter
 
 	received uint64 // direct events; guarded by driver.mu
@@ -82,7 +82,7 @@ func (d *driver) emitDirect(ctx context.Context, p *Peer, body []byte) error {
 	for {
 		d.mu.Lock()
 		l := p.link.Load()
-		if !d.isOpen() || p.gone.Load() {
+		if !d.isOpen() || p.isGone() {
 			stopped := !d.isOpen()
 			d.mu.Unlock()
 			if stopped {

@@ -69,5 +69,6 @@
 // so a test that waits for what never comes is no deadlock. It waits until go
 // test's own -timeout. [Network.Wait] and [Network.Settle] have an end.
 //
-// What the nodes have logged is shown when the test fails.
+// What the nodes have logged is shown when the test fails: warnings and errors, and all
+// of it with go test -v.
 package smoketest

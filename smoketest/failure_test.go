@@ -1,9 +1,12 @@
 package smoketest
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -193,37 +196,58 @@ func recordTheWrongType(net *Network) {
 
 // The logs of the nodes are for those who look for what went wrong.
 func TestLogsAreShownOnFailure(t *testing.T) {
-	for _, fail := range []bool{false, true} {
-		w := fails(t, 2, Options{}, func(net *Network) {
+	story := func(t *testing.T, verbose, fail, warn bool) []string {
+		was := flag.Lookup("test.v").Value.String()
+		flag.Set("test.v", strconv.FormatBool(verbose))
+		defer flag.Set("test.v", was)
+		o := Options{Setup: func(_ *testing.T, i int, node *smoke.Node) {
+			node.Broadcast().On("stumble", func() { panic("a stone") })
+		}}
+		return fails(t, 2, o, func(net *Network) {
 			net.Crash(1)
 			net.Restart(1)
-			time.Sleep(time.Minute)
+			net.Settle()
+			if warn {
+				if err := net.Node(0).Broadcast().Emit("stumble"); err != nil {
+					t.Error(err)
+				}
+				net.Settle()
+			}
 			if fail {
 				net.t.Errorf("no reason")
 			}
-		})
-		text := strings.Join(w.logged, "\n")
-		if !fail && text != "" {
-			t.Errorf("without a failure: %s", text)
-		}
-		if fail && (len(w.logged) != 2 || !strings.HasPrefix(w.logged[1], "what node 1 logged:\n\ttime=0s level=INFO msg=listening ") ||
-			strings.Count(w.logged[1], "msg=listening") != 2 || !strings.Contains(text, "time=1m7")) {
-			t.Errorf("%d logs: %s", len(w.logged), text)
-		}
+		}).logged
+	}
+	if logged := story(t, false, false, true); len(logged) > 0 {
+		t.Errorf("without a failure: %q", logged)
+	}
+	logged := story(t, false, true, false)
+	if len(logged) != 1 || !strings.HasPrefix(logged[0], "no node logged a warning or an error; `go test -v` shows ") {
+		t.Errorf("without a warning: %q", logged)
+	}
+	logged = story(t, false, true, true)
+	if len(logged) != 2 || strings.Contains(logged[0], "level=info") || !strings.Contains(logged[1], "`go test -v` shows all") ||
+		!regexp.MustCompile(`^what node 1 logged:\n\t\d+\.?\d*s level=error msg="[^"]*panicked`).MatchString(logged[0]) {
+		t.Errorf("with a warning: %q", logged)
+	}
+	logged = story(t, true, true, false)
+	if len(logged) != 2 || !strings.HasPrefix(logged[1], "what node 1 logged:\n\t0s level=info msg=listening ") ||
+		strings.Count(logged[1], "msg=listening") != 2 || !strings.Contains(logged[1], "level=debug") {
+		t.Errorf("all of it: %q", logged)
 	}
 }
 
 func TestALogbookKeepsTheLastLines(t *testing.T) {
-	b := newLogbook(time.Now())
-	if got := b.String(); got != ": nothing" {
+	b := newLogbook(time.Now(), true)
+	if got := b.String(); got != "" {
 		t.Errorf("got %q", got)
 	}
 	for i := range lastLines + 2 {
-		b.logger().Debug("line", "n", i)
+		b.logger().WithField("n", i).WithField("m", 0).Debug("line")
 	}
 	lines := strings.Split(b.String(), "\n\t")
 	if len(lines) != lastLines+1 || lines[0] != ", without the first 2 lines:" ||
-		!strings.HasSuffix(lines[1], "msg=line n=2") || !strings.HasPrefix(lines[1], "time=") {
+		!strings.HasSuffix(lines[1], "s level=debug msg=line m=0 n=2") {
 		t.Errorf("%d lines: %q", len(lines), lines)
 	}
 }

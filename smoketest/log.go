@@ -2,63 +2,84 @@ package smoketest
 
 import (
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/sirupsen/logrus"
 )
 
 // lastLines is how many lines of a node's log are kept: a guess at what a person
 // reads of one that failed.
 const lastLines = 40
 
-// logbook keeps the last lines that a node has logged. It may be used by many
-// goroutines.
+// logbook keeps the last lines that a node has logged: warnings and errors, which is
+// what somebody looks for first, or everything. It may be used by many goroutines.
 type logbook struct {
 	began time.Time
+	whole bool
 
 	mu    sync.Mutex // guards all below
 	lines []string
 	left  int // lines that had to go
 }
 
-func newLogbook(began time.Time) *logbook { return &logbook{began: began} }
+func newLogbook(began time.Time, whole bool) *logbook { return &logbook{began: began, whole: whole} }
 
-// logger writes into the book, with the time since the beginning of the test.
-func (b *logbook) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{
-		Level: slog.LevelDebug,
-		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
-			if len(groups) == 0 && a.Key == slog.TimeKey && a.Value.Kind() == slog.KindTime {
-				a.Value = slog.StringValue(a.Value.Time().Sub(b.began).Round(time.Millisecond).String())
-			}
-			return a
-		},
-	}))
+// logger writes into the book. Its lines have their fields in one order.
+func (b *logbook) logger() *logrus.Logger {
+	l := logrus.New()
+	l.SetOutput(b)
+	l.SetFormatter(&logrus.TextFormatter{DisableColors: true, DisableTimestamp: true})
+	l.SetLevel(logrus.WarnLevel)
+	if b.whole {
+		l.SetLevel(logrus.DebugLevel)
+	}
+	return l
 }
 
-// Write takes a line. A slog.Handler calls it once for each.
+// Write takes a line, and notes the time since the beginning of the test with it. A
+// logrus.Logger calls it once for each.
 func (b *logbook) Write(line []byte) (int, error) {
+	at := time.Since(b.began).Round(time.Millisecond)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.lines) == lastLines {
 		b.lines = append(b.lines[:0], b.lines[1:]...)
 		b.left++
 	}
-	b.lines = append(b.lines, strings.TrimSpace(string(line)))
+	b.lines = append(b.lines, fmt.Sprintf("%v %s", at, strings.TrimSpace(string(line))))
 	return len(line), nil
 }
 
-// String gives the lines, each below the one before.
+// String gives the lines, each below the one before; empty if there are none.
 func (b *logbook) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if len(b.lines) == 0 {
+		return ""
+	}
 	text := ":"
 	if b.left > 0 {
 		text = fmt.Sprintf(", without the first %d lines:", b.left)
 	}
-	if len(b.lines) == 0 {
-		text = ": nothing"
-	}
 	return strings.Join(append([]string{text}, b.lines...), "\n\t")
+}
+
+// showLogs shows what the nodes have logged.
+func (n *Network) showLogs() {
+	some := false
+	for _, m := range n.members {
+		if text := m.log.String(); text != "" {
+			some = true
+			n.t.Logf("what node %d logged%s", m.number, text)
+		}
+	}
+	switch {
+	case n.whole:
+	case some:
+		n.t.Logf("these are warnings and errors; `go test -v` shows all that was logged")
+	default:
+		n.t.Logf("no node logged a warning or an error; `go test -v` shows all that was logged")
+	}
 }

@@ -25,6 +25,7 @@ type Network struct {
 	t         testing.TB
 	mem       *mem.Network
 	began     time.Time
+	whole     bool // logs, and not only what they have of warnings
 	seeds     []string
 	configure func(i int, o *smoke.Options)
 	setup     []func(i int, node *smoke.Node) // for each life, before it starts
@@ -80,7 +81,7 @@ func (n *Network) Nodes() iter.Seq2[int, *smoke.Node] {
 // Settle to have it connected.
 func (n *Network) Add() int {
 	n.t.Helper()
-	m := &member{number: len(n.members), log: newLogbook(n.began), state: stopped}
+	m := &member{number: len(n.members), log: newLogbook(n.began, n.whole), state: stopped}
 	m.opts = smoke.Options{
 		Address:   ip(m.number),
 		Port:      port,

@@ -59,6 +59,7 @@ func newNetwork(t testing.TB, n int) *Network {
 		t:         t,
 		mem:       mem.New(),
 		began:     time.Now(),
+		whole:     testing.Verbose(),
 		configure: func(int, *smoke.Options) {},
 		numbers:   make(map[smoke.ID]int),
 	}
@@ -96,8 +97,6 @@ func (n *Network) end() {
 	}
 	wg.Wait()
 	if n.t.Failed() {
-		for _, m := range n.members {
-			n.t.Logf("what node %d logged%s", m.number, m.log)
-		}
+		n.showLogs()
 	}
 }

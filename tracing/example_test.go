@@ -29,10 +29,10 @@ func Example() {
 	done := make(chan bool)
 	smoke.On(bob.Broadcast(), "order", func(e smoke.Event, number int) {
 		_, span := tracing.Start(context.Background(), tracer, e)
-		defer close(done)
 		defer span.End()
 		fmt.Println("order", number)
 	})
+	bob.Broadcast().On("order", func() { close(done) }) // runs after that
 
 	order := func(ctx context.Context, number int) error {
 		ctx, span := tracer.Start(ctx, "publish order", trace.WithSpanKind(trace.SpanKindProducer))

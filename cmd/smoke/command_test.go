@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/smokesignal-go/smokesignal/internal/board"
 	"github.com/smokesignal-go/smokesignal/smoke"
 	"github.com/smokesignal-go/smokesignal/trust"
 )
@@ -130,6 +132,51 @@ func TestFlagsComeBeforeTheEnvironment(t *testing.T) {
 	}
 	if o = read(&joining{isGuest: true}, "--port", "9999", "--key", key); o.Port != 9999 || o.Key.ID() != kept.ID() {
 		t.Errorf("a guest with flags: %+v", o)
+	}
+}
+
+// While versions are rolled out one wants to see who has which; else they are noise.
+func TestVersionsStandInTheTableIfTheyDiffer(t *testing.T) {
+	m := &mesh{}
+	for i, version := range []string{"v1.2.0", "v1.2.0", ""} {
+		m.Nodes = append(m.Nodes, board.NodeView{NodeInfo: smoke.NodeInfo{ID: smoke.ID{byte(i)}, Version: version, Degree: 2, MinPeers: 3}})
+	}
+	for _, story := range []struct {
+		nodes int
+		want  string
+	}{
+		{2, `PART$`},
+		{3, `PART +VERSION\n(?s:.*) 2 \(3–∞\) .* v1\.2\.0\n.* v1\.2\.0\n.* \?\n$`},
+	} {
+		var out bytes.Buffer
+		if err := printNodes(&out, &mesh{Picture: board.Picture{Nodes: m.Nodes[:story.nodes]}}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if !regexp.MustCompile(`(?m)` + story.want).MatchString(out.String()) {
+			t.Errorf("of %d nodes:\n%s", story.nodes, out.String())
+		}
+	}
+}
+
+// A flag takes the place of a variable also if nobody can use that.
+func TestAFlagMakesGoodForAVariable(t *testing.T) {
+	for name, value := range map[string]string{"SMOKE_ADDRESS": "203.0.113.0/30", "SMOKE_STATE_FILE": "state", "SMOKE_KEY_FILE": "nowhere", "SMOKE_PORT": "http", "SMOKE_SEED": "x"} {
+		t.Setenv(name, value)
+	}
+	key := filepath.Join(t.TempDir(), "node.key")
+	if _, err := trust.KeepKey(key); err != nil {
+		t.Fatal(err)
+	}
+	j := &joining{}
+	f := pflag.NewFlagSet("test", pflag.ContinueOnError)
+	j.flags(f)
+	if err := f.Parse([]string{"--address", "127.0.0.0/8", "--key", key, "--seeds", "127.0.0.1:1"}); err != nil {
+		t.Fatal(err)
+	}
+	o, err := j.read(f)
+	var left *smoke.OptionsError
+	if !errors.As(err, &left) || len(left.Problems) != 2 || left.Problems[0].Field != "SMOKE_PORT" || left.Problems[1].Field != "SMOKE_SEED" || o.Address != "127.0.0.1" {
+		t.Errorf("%+v, %v", o, err)
 	}
 }
 

@@ -126,6 +126,9 @@ func (d *doctor) checkOptions(o smoke.Options, err error) bool {
 		case err == nil:
 		case errors.As(err, &several):
 			for _, p := range several.Problems {
+				if p.Field == "Address" && d.join.isAddressLost(o) {
+					continue // that follows, and was said
+				}
 				d.tell(check{"options", bad, fmt.Sprintf("%s is %s: %s", p.Field, p.Value, p.Why), p.Fix})
 			}
 		default:

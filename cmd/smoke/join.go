@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -81,7 +82,7 @@ func (j *joining) read(f *pflag.FlagSet) (smoke.Options, error) {
 	if l, ok := o.Logger.(*logrus.Logger); ok {
 		l.SetFormatter(plain)
 	}
-	problems := []error{err}
+	problems := []error{withoutOverruled(err, f)}
 	if j.isGuest {
 		problems = append(problems, visit(&o))
 	}
@@ -102,14 +103,39 @@ func (j *joining) read(f *pflag.FlagSet) (smoke.Options, error) {
 			set()
 		}
 	}
-	problems = append(problems, j.readTrust(&o), j.readLevel(&o))
-	if strings.Contains(o.Address, "/") {
-		ip, err := smoke.LocalIP(o.Address)
+	if strings.Contains(j.given.Address, "/") {
+		ip, err := smoke.LocalIP(j.given.Address)
 		if o.Address = ip; err != nil {
 			problems = append(problems, err)
 		}
 	}
+	problems = append(problems, j.readTrust(&o), j.readLevel(&o))
 	return o, errors.Join(problems...)
+}
+
+// withoutOverruled leaves out what is wrong with variables in whose place a flag was
+// given.
+func withoutOverruled(err error, f *pflag.FlagSet) error {
+	all, ok := errors.AsType[*smoke.OptionsError](err)
+	if !ok {
+		return err
+	}
+	left := slices.DeleteFunc(slices.Clone(all.Problems), func(p smoke.Problem) bool {
+		name := strings.TrimSuffix(strings.TrimPrefix(p.Field, "SMOKE_"), "_FILE")
+		name = strings.ToLower(strings.ReplaceAll(name, "_", "-"))
+		flag := f.Lookup(name)
+		return flag != nil && flag.Name == name && flag.Changed
+	})
+	if len(left) == 0 {
+		return nil
+	}
+	return &smoke.OptionsError{Problems: left}
+}
+
+// isAddressLost reports whether there is no address because none was found where the
+// flags or the environment say.
+func (j *joining) isAddressLost(o smoke.Options) bool {
+	return o.Address == "" && (j.given.Address != "" || os.Getenv("SMOKE_ADDRESS") != "")
 }
 
 // valid is read for a command that goes no further with options that are wrong.

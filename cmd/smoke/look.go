@@ -151,12 +151,17 @@ func nodesCommand() *cobra.Command {
 }
 
 // printNodes prints a table of nodes. rates are events heard a second; nil leaves
-// them out.
+// them out. Versions stand there if they differ.
 func printNodes(w io.Writer, m *mesh, rates map[smoke.ID]float64) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	head := []string{"NODE", "ADDRESS", "UP", "PEERS", "EMITTED", "HEARD", "LOST", "WAITING", "PART"}
+	last := "PART"
 	if rates != nil {
-		head[8] = "EVENTS/S"
+		last = "EVENTS/S"
+	}
+	head := []string{"NODE", "ADDRESS", "UP", "PEERS", "EMITTED", "HEARD", "LOST", "QUEUED", last}
+	differ := slices.ContainsFunc(m.Nodes, func(n board.NodeView) bool { return n.Version != m.Nodes[0].Version })
+	if differ {
+		head = append(head, "VERSION")
 	}
 	fmt.Fprintln(t, strings.Join(head, "\t"))
 	part := make(map[smoke.ID]int)
@@ -170,7 +175,7 @@ func printNodes(w io.Writer, m *mesh, rates map[smoke.ID]float64) error {
 		if n.ID == m.Self && !m.isGuest {
 			name += " *"
 		}
-		last := fmt.Sprint(part[n.ID])
+		last = fmt.Sprint(part[n.ID])
 		switch {
 		case n.Silent:
 			last = fmt.Sprintf("silent for %.0f s", n.Seen)
@@ -181,7 +186,10 @@ func printNodes(w io.Writer, m *mesh, rates map[smoke.ID]float64) error {
 		if n.MaxPeers == 0 {
 			most = "∞"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%v\t%d of %d–%s\t%d\t%d\t%d\t%d\t%s\n", name, visible(shown(n.Addr)), since(n.Uptime),
+		if differ {
+			last += "\t" + visible(cmp.Or(n.Version, "?"))
+		}
+		fmt.Fprintf(t, "%s\t%s\t%v\t%d (%d–%s)\t%d\t%d\t%d\t%d\t%s\n", name, visible(shown(n.Addr)), since(n.Uptime),
 			n.Degree, n.MinPeers, most, n.Emitted, n.Delivered, n.Gaps, n.Queued, last)
 	}
 	return t.Flush()

@@ -26,7 +26,7 @@ first line says where it listens; with --json each line is an object:
   dashboard       url, with --http
   ready           id, addr it listens on, advertised address, network
   peer-up         id and addr of a new neighbour, and how many peers there are now
-  peer-down       the same, of one that is gone
+  peer-down       the same, of one that is gone, and why
   netsplit        another part of the network was found; ours and other name the two
   heal            the parts are one again, after so many seconds
   gap             events will not come: origin, from, to (not included), events, slow
@@ -111,18 +111,21 @@ func (r *resident) run(ctx context.Context, o smoke.Options, out *lines) error {
 	return nil
 }
 
-// watch tells what befalls a node.
+// watch tells what befalls a node that is yet to be started.
 func watch(node *smoke.Node, tell func(what, words string, f facts), manager *manager) {
-	peer := func(what, words string) func(*smoke.Peer) {
-		return func(p *smoke.Peer) {
-			n := node.Peers().Len()
-			manager.say("STATUS=" + count(n, "peer"))
-			tell(what, fmt.Sprintf("%s %s at %s; %s", words, p.ID().Short(), p.Addr(), count(n, "peer")),
-				facts{"id": p.ID().String(), "addr": p.Addr(), "peers": n})
-		}
-	}
-	node.Peers().OnAdd(peer("peer-up", "peer up"))
-	node.Peers().OnRemove(peer("peer-down", "peer down"))
+	peers := 0 // there were then; hooks run one after another, when there may be others
+	node.Peers().OnAdd(func(p *smoke.Peer) {
+		peers++
+		manager.say("STATUS=" + count(peers, "peer"))
+		tell("peer-up", fmt.Sprintf("peer up %s at %s; %s", p.ID().Short(), shown(p.Addr()), count(peers, "peer")),
+			facts{"id": p.ID().String(), "addr": p.Addr(), "peers": peers})
+	})
+	node.Peers().OnRemove(func(p *smoke.Peer) {
+		peers--
+		manager.say("STATUS=" + count(peers, "peer"))
+		tell("peer-down", fmt.Sprintf("peer down %s at %s: %s; %s", p.ID().Short(), shown(p.Addr()), p.Gone(), count(peers, "peer")),
+			facts{"id": p.ID().String(), "addr": p.Addr(), "why": p.Gone(), "peers": peers})
+	})
 	node.OnNetsplit(func(s smoke.Netsplit) {
 		tell("netsplit", "netsplit: another part of the network was found, merging", facts{"ours": s.Ours.String(), "other": s.Other.String()})
 	})

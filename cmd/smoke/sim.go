@@ -23,6 +23,7 @@ type simulation struct {
 	asJSON bool
 	plot   string
 	script bool
+	help   bool // with scripts
 	play   playing
 	speed  float64 // pass mark; 0: none
 	memory int     // pass mark in MiB; 0: none
@@ -44,15 +45,19 @@ func simCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sim",
 		Short: "run failures on a simulated network and measure what comes of them",
-		Long: "Run a scenario, or a script of your own, on a simulated network of the same machines that\n" +
-			"run on TCP. One seed gives one run.\n\nScenarios:\n" + scenario.Describe() +
-			"\nLines of a script:\n" + scenario.Help(),
+		Long: "Run a scenario, or a script of your own (--file), on a simulated network of the same\n" +
+			"machines that run on TCP. One seed gives one run. `smoke sim --help-script` lists the lines\n" +
+			"of a script.\n\nScenarios:\n" + scenario.Describe(),
 		Example: "  smoke sim --scenario crash --nodes 10000 --seed 7 --fraction 0.9 --silent\n" +
 			"  smoke sim --scenario split --parts 4 --for 10m --runs 20 --json\n" +
 			"  smoke sim --file my.script --plot out.svg\n" +
 			"  smoke sim --open --nodes 40",
 		Args: argsOf(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if s.help {
+				_, err := fmt.Fprint(cmd.OutOrStdout(), "Lines of a script:\n", scenario.Help())
+				return err
+			}
 			if s.play.open {
 				return s.play.run(cmd, s.spec)
 			}
@@ -78,7 +83,7 @@ func (s *simulation) flags(f *pflag.FlagSet) {
 	p := &s.spec
 	f.StringVar(&p.Scenario, "scenario", p.Scenario, "what happens: "+strings.Join(scenario.Names(), ", "))
 	f.StringVar(&s.file, "file", "", "a script instead of a scenario")
-	f.IntVar(&p.Nodes, "nodes", p.Nodes, "nodes at the start")
+	f.IntVar(&p.Nodes, "nodes", p.Nodes, "nodes at the start; 24 with --open")
 	f.IntVar(&p.Seeds, "seeds", p.Seeds, "so many of them are in everybody's list of seeds")
 	f.Uint64Var(&p.Seed, "seed", p.Seed, "of all that is random")
 	f.IntVar(&s.runs, "runs", 1, "runs, each with the next seed")
@@ -103,6 +108,7 @@ func (s *simulation) flags(f *pflag.FlagSet) {
 	f.BoolVar(&s.asJSON, "json", false, "print JSON")
 	f.StringVar(&s.plot, "plot", "", "draw the first run into this SVG file")
 	f.BoolVar(&s.script, "script", false, "print the scenario as a script, and run nothing")
+	f.BoolVar(&s.help, "help-script", false, "list the lines of which scripts are made, and run nothing")
 	f.BoolVar(&s.play.open, "open", false, "show it live on the dashboard, with buttons, until Ctrl-C, instead of a scenario")
 	f.StringVar(&s.play.http, "http", defaultHTTP, "`host:port` of that dashboard")
 	f.Float64Var(&s.speed, "speed", 0, "pass mark: virtual seconds a second")

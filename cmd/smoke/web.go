@@ -3,15 +3,18 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/dashboard"
 	"github.com/smokesignal-go/smokesignal/smoke"
+	"github.com/smokesignal-go/smokesignal/transport"
 )
 
 // web is a page that a command serves.
@@ -25,6 +28,9 @@ type web struct {
 func serveWeb(addr string, h http.Handler) (*web, error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
+		if transport.IsAddrInUse(err) {
+			return nil, fmt.Errorf("--http: %w; name another one: --http %s, or port 0", err, nextPort(addr))
+		}
 		return nil, fmt.Errorf("--http: %w", err)
 	}
 	mux := http.NewServeMux()
@@ -34,6 +40,16 @@ func serveWeb(addr string, h http.Handler) (*web, error) {
 	w.server = &http.Server{Handler: ownName(listener.Addr(), mux), ReadHeaderTimeout: 5 * time.Second}
 	go func() { w.ended <- w.server.Serve(listener) }() // close ends it and waits
 	return w, nil
+}
+
+// nextPort is the address with the port after the one in it.
+func nextPort(addr string) string {
+	if host, port, err := net.SplitHostPort(addr); err == nil {
+		if n, err := strconv.ParseUint(port, 10, 16); err == nil && n < math.MaxUint16 {
+			return net.JoinHostPort(host, fmt.Sprint(n+1))
+		}
+	}
+	return "127.0.0.1:8497"
 }
 
 // url is where a person of this machine opens it.

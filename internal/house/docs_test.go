@@ -62,7 +62,7 @@ func TestThePagesShowCode(t *testing.T) {
 		t.Fatal(err)
 	}
 	block := regexp.MustCompile("(?s)\n```go\n(.*?\n)```\n")
-	for _, name := range []string{"first-steps.md", "recipes.md"} {
+	for _, name := range []string{"first-steps.md", "recipes.md", "metrics.md"} {
 		page, err := os.ReadFile(filepath.Join(root, "docs", name))
 		if err != nil {
 			t.Fatal(err)
@@ -76,5 +76,29 @@ func TestThePagesShowCode(t *testing.T) {
 				t.Errorf("docs/%s shows what is in no file of examples/ any more: copy it again\n%s", name, found[1])
 			}
 		}
+	}
+}
+
+// TestTheReadmeShowsAProgram: the first thing that somebody tries is compiled and run,
+// and as long as the heading says.
+func TestTheReadmeShowsAProgram(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("../../examples/start/main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.Index(source, []byte("\npackage main\n"))
+	if at < 0 {
+		t.Fatal("examples/start is no program")
+	}
+	program := source[at+1:]
+	if !bytes.Contains(readme, []byte("\n```go\n"+string(program)+"```\n")) {
+		t.Error("README.md does not show examples/start/main.go any more: copy it again")
+	}
+	if lines := bytes.Count(program, []byte("\n")); lines != 21 || !bytes.Contains(readme, []byte("\n## Twenty-one lines\n")) {
+		t.Errorf("it has %d lines: write that in the heading of README.md", lines)
 	}
 }

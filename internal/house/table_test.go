@@ -120,7 +120,7 @@ var houseTable = []row{
 		why:   "the face and the driver put the floors together; not the simulator, which is no part of a program",
 	},
 
-	{pkg: "smoketest", floor: 5, may: []string{"smoke", "transport/mem"}, tests: []string{"trust"}, why: "a user's tests run real nodes on a network in memory"},
+	{pkg: "smoketest", floor: 5, may: []string{"smoke", "transport/mem", logrus}, tests: []string{"trust"}, why: "a user's tests run real nodes on a network in memory"},
 	{pkg: "internal/info", floor: 3, may: []string{"internal/ident", "internal/census"}, why: "what nodes say of themselves, real ones and simulated ones alike"},
 	{pkg: "internal/board", floor: 5, may: []string{"smoke"}, tests: []string{chromedp, cdproto}, why: "the page, over anything that can be asked like a node"},
 	{pkg: "dashboard", floor: 5, may: []string{"smoke", "internal/board", rate}, tests: []string{"smoketest"}, why: "shows what any program can ask a node"},
@@ -138,6 +138,8 @@ var houseTable = []row{
 	},
 	{pkg: "example_chat", floor: 5, may: []string{"smoke", logrus, term}, tests: []string{"internal/netlab"}, why: "what a program that uses us has to import, and no more"},
 	{pkg: "examples/hello", floor: 5, may: []string{"smoke"}, why: "the first program"},
+	{pkg: "examples/start", floor: 5, may: []string{"smoke"}, why: "as little as a program can be"},
+	{pkg: "examples/metrics", floor: 5, may: []string{"smoke", "metrics", prometheus}, tests: []string{"smoketest"}, why: "what serves figures, and no more"},
 	{pkg: "examples/websocket", floor: 5, may: []string{"smoke", ws}, tests: []string{"smoketest"}, why: "an example has to do with what a user can import; its browsers come over transport/mem"},
 	{pkg: "examples/cache", floor: 5, may: []string{"smoke"}, tests: []string{"smoketest"}, why: "an example has to do with what a user can import"},
 	{pkg: "examples/presence", floor: 5, may: []string{"smoke"}, tests: []string{"smoketest"}, why: "an example has to do with what a user can import"},

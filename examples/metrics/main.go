@@ -1,0 +1,35 @@
+// Metrics is a node whose figures Prometheus can fetch: http://127.0.0.1:9464/metrics
+//
+//	SMOKE_PORT=8495 go run ./examples/metrics
+package main
+
+import (
+	"log"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/smokesignal-go/smokesignal/metrics"
+	"github.com/smokesignal-go/smokesignal/smoke"
+)
+
+func main() {
+	options, err := smoke.FromEnv()
+	if err != nil {
+		log.Fatal(err)
+	}
+	node := smoke.CreateNode(options)
+	if err := node.Start(); err != nil {
+		log.Fatal(err)
+	}
+	http.Handle("/metrics", figures(node))
+	log.Fatal(http.ListenAndServe("127.0.0.1:9464", nil))
+}
+
+// figures serves those of a node.
+func figures(node *smoke.Node) http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(metrics.New(node))
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+}

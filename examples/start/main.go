@@ -1,0 +1,25 @@
+// Start is as little as a program on the network can be. In two terminals, or ten:
+//
+//	go run ./examples/start -port 8495
+//	go run ./examples/start
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log"
+
+	"github.com/smokesignal-go/smokesignal/smoke"
+)
+
+func main() {
+	port := flag.Int("port", 0, "to listen on; 0: a free one")
+	flag.Parse()
+	node := smoke.CreateNode(smoke.Options{Port: *port, Seeds: []string{"127.0.0.1:8495"}})
+	node.Broadcast().On("chat", func(e smoke.Event, text string) { fmt.Println(e.Origin.Short(), text) })
+	node.OnConnect(func() { node.Broadcast().Emit("chat", "HEYO! I'm here") })
+	if err := node.Start(); err != nil {
+		log.Fatal(err)
+	}
+	select {}
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/smoke"
+)
+
+// asStart makes this test binary the program itself.
+const asStart = "RUN_START"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asStart) != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// What the program says is heard, and what others say it prints.
+func TestItHearsAndIsHeard(t *testing.T) {
+	port := freePort(t)
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-port", port)
+	cmd.Env = append(os.Environ(), asStart+"=1")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait() // it was killed, and says so
+	})
+
+	node := smoke.CreateNode(smoke.Options{Seeds: []string{net.JoinHostPort("127.0.0.1", port)}})
+	heard := make(chan string, 1)
+	node.Broadcast().Once("chat", func(text string) { heard <- text })
+	if err := node.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer node.Stop()
+	select {
+	case text := <-heard:
+		if text != "HEYO! I'm here" {
+			t.Errorf("it says %q", text)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("it says nothing")
+	}
+	if err := node.Broadcast().Emit("chat", "hello"); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	if want := fmt.Sprintf("%s hello", node.ID().Short()); !lines.Scan() || lines.Text() != want {
+		t.Errorf("it prints %q, %v; want %q", lines.Text(), lines.Err(), want)
+	}
+}
+
+// freePort is a port of the loopback on which nobody listens.
+func freePort(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
