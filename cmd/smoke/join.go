@@ -213,10 +213,10 @@ func logTo(o *smoke.Options, w io.Writer, level logrus.Level) {
 // plain is a log without colour, on a terminal too.
 var plain = &logrus.TextFormatter{DisableColors: true}
 
-// interruptible ends with the first Ctrl-C or SIGTERM, or when nobody reads any more
-// what is printed. The second one ends the process at once.
+// interruptible ends with the first Ctrl-C or SIGTERM. The second one ends the
+// process at once.
 func interruptible(cmd *cobra.Command) (ctx context.Context, release func()) {
-	ctx, quit := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE)
+	ctx, quit := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 	off := context.AfterFunc(ctx, quit)
 	return ctx, func() {
 		off()

@@ -20,7 +20,7 @@ import (
 )
 
 // nodeMode is the argument that makes a program one node.
-const nodeMode = "node"
+const nodeMode = "stage-node"
 
 // Order is what a node is told to do. At the end of its orders a node stops.
 type Order struct {
