@@ -31,7 +31,8 @@ test: ## vet, all tests, and those with goroutines again under the race detector
 	@if [ "$$($(GO) env CGO_ENABLED)" = 1 ]; then set -x; $(GO) test -race -timeout $(TIMEOUT) $(CONCURRENT); \
 	else echo "!! no C compiler, which the race detector needs: data races were NOT looked for"; fi
 	@$(GO) run ./internal/real -check
-	@command -v chromium chromium-browser google-chrome >/dev/null || echo "!! there is no Chromium: the page of the dashboard is NOT tested"
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || echo "!! there is no Chromium: the page of the dashboard is NOT tested"
+	@command -v systemd-analyze >/dev/null || echo "!! there is no systemd-analyze: deploy/smoke.service is NOT verified"
 	@$(MAKE) --no-print-directory test-bench
 
 race: ## all tests under the race detector

@@ -124,7 +124,7 @@ func TestMain(m *testing.M) {
 func command(t *testing.T) string {
 	t.Helper()
 	if runtime.GOOS == "windows" {
-		t.Skip("NOT TESTED on Windows: these files are for systems that are like Unix")
+		t.Skip("!! NOT TESTED on Windows, only on Unix: these files are for nothing else")
 	}
 	path, err := image()
 	if err != nil {
@@ -167,7 +167,7 @@ const secret = "4f1c9e02b7d85a63e0f29b14c7863da5"
 func TestTheImageIsOneFile(t *testing.T) {
 	path := command(t)
 	if runtime.GOOS != "linux" {
-		t.Skip("NOT TESTED: what is built here is not what is built for an image")
+		t.Skip("!! NOT TESTED on this system, only on Linux: what is built here is not what is built for an image")
 	}
 	file, err := elf.Open(path)
 	if err != nil {

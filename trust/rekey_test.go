@@ -74,7 +74,7 @@ func rekey(t *testing.T, ours, theirs net.Conn) (*rekeyer, *Conn) {
 	default:
 		c.Close()
 		ours.Close()
-		t.Skipf("KeyUpdates were NOT TRIED: on a machine without AES in hardware TLS takes %s, which the standard library does not offer", tls.CipherSuiteName(suite))
+		t.Skipf("!! NOT TESTED: KeyUpdates: on a machine without AES in hardware TLS takes %s, which the standard library does not offer", tls.CipherSuiteName(suite))
 	}
 	for line := range strings.Lines(keys.String()) {
 		if words := strings.Fields(line); len(words) == 3 && words[0] == "CLIENT_TRAFFIC_SECRET_0" {

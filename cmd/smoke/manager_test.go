@@ -14,7 +14,7 @@ import (
 func listenAs(t *testing.T) (told func() string) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
-		t.Skip("NOT TESTED on Windows: it has no sockets of this kind")
+		t.Skip("!! NOT TESTED on Windows, only on Unix: there are no sockets of this kind")
 	}
 	dir, err := os.MkdirTemp("", "") // t.TempDir may be too long for the path of a socket
 	if err != nil {

@@ -44,7 +44,7 @@ func (m leakFree) Run() int {
 //	end NAME [CODE]                  close its input and wait; it has to end with that code, or 0
 func TestScripts(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("NOT TESTED on Windows: there is no interrupt that a test could send")
+		t.Skip("!! NOT TESTED on Windows, only on Unix: there is no interrupt that a test could send")
 	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",

@@ -18,8 +18,9 @@ func show(addr string) error {
 	f := &fake{mesh: alive(0)}
 	// It ends with the program.
 	go func() {
-		for n := 1; ; n++ {
-			time.Sleep(500 * time.Millisecond)
+		n := 0
+		for range time.Tick(500 * time.Millisecond) {
+			n++
 			mesh := alive(n)
 			f.show(mesh)
 			f.emit(eventJSON{

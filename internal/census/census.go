@@ -19,6 +19,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/smokesignal-go/smokesignal/internal/ident"
 )
 
@@ -68,9 +70,8 @@ type name struct {
 }
 
 type link struct {
-	id    ident.Link
-	asked float64 // how much it has asked for lately
-	at    time.Time
+	id     ident.Link
+	counts *rate.Limiter // that it may begin or pass on
 }
 
 type query struct {
@@ -95,7 +96,9 @@ func New(self ident.Origin, describe func() Digest) *Census {
 }
 
 // LinkUp takes a new neighbour.
-func (c *Census) LinkUp(id ident.Link) { c.links = append(c.links, link{id: id}) }
+func (c *Census) LinkUp(id ident.Link) {
+	c.links = append(c.links, link{id, rate.NewLimiter(countsPerSecond, countsAtOnce)})
+}
 
 // LinkDown takes the end of a neighbour; nobody waits for it any more.
 func (c *Census) LinkDown(id ident.Link, out Out) {
@@ -160,17 +163,6 @@ func (c *Census) flush(q *query, out Out) {
 		c.send(q, q.told, out)
 		q.told = nil
 	}
-}
-
-// allows reports whether a neighbour may begin or pass on one more question.
-func (l *link) allows(now time.Time, cost float64) bool {
-	l.asked = max(l.asked-now.Sub(l.at).Seconds()*countsPerSecond, 0)
-	l.at = now
-	if l.asked+cost > countsAtOnce {
-		return false
-	}
-	l.asked += cost
-	return true
 }
 
 func (c *Census) link(id ident.Link) *link {
@@ -265,7 +257,7 @@ func (c *Census) Handle(now time.Time, id ident.Link, msg Message, out Out) {
 			// It had to make room, and comes round again: without an end, if it began
 			// anew here.
 			out.Send(id, &CountReply{Query: m.Query, Origin: m.Origin})
-		case q == nil && !l.allows(now, costOf(m)):
+		case q == nil && !l.counts.AllowN(now, costOf(m)):
 			out.Send(id, &CountReply{Query: m.Query, Origin: m.Origin, Partial: true})
 		case q == nil:
 			wait := min(max(m.Wait-perHop, leastWait), answerIn)
@@ -296,7 +288,7 @@ func (c *Census) isPast(m *Count) bool {
 	return ok
 }
 
-func costOf(m *Count) float64 {
+func costOf(m *Count) int {
 	if m.Digests > 0 {
 		return surveyCost
 	}

@@ -62,11 +62,11 @@ var houseTable = []row{
 		why: "beacons and probes; links are somebody else's business",
 	},
 	{
-		pkg: "internal/plumtree", floor: 1, may: []string{"internal/ident", "internal/retry", "internal/packed"},
+		pkg: "internal/plumtree", floor: 1, may: []string{"internal/ident", "internal/retry", "internal/packed", rate},
 		why: "broadcast hears of neighbours by two events, not by asking membership",
 	},
 	{
-		pkg: "internal/census", floor: 1, may: []string{"internal/ident", "internal/retry"},
+		pkg: "internal/census", floor: 1, may: []string{"internal/ident", "internal/retry", rate},
 		why: "counting nodes needs only who asks and who answers",
 	},
 

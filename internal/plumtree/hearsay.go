@@ -38,26 +38,3 @@ func (t *Tree) dropSponsor(s *stream) {
 	s.sponsor = 0
 	t.hearsays--
 }
-
-// mayVouch reports whether a neighbour's word is taken that events are gone of which
-// it is all that speaks for them.
-func (l *link) mayVouch(now time.Time) bool {
-	l.vouched = max(l.vouched-now.Sub(l.vouchedAt).Seconds()*vouchesPerSecond, 0)
-	l.vouchedAt = now
-	if l.vouched >= maxVouched {
-		return false
-	}
-	l.vouched++
-	return true
-}
-
-// mayBeAsked reports whether a neighbour may be asked for so many ranges now.
-func (l *link) mayBeAsked(now time.Time, ranges int) bool {
-	l.asked = max(l.asked-now.Sub(l.askedAt).Seconds()*askedPerSecond, 0)
-	l.askedAt = now
-	if l.asked+float64(ranges+8) > askedAtOnce {
-		return false
-	}
-	l.asked += float64(ranges + 8)
-	return true
-}

@@ -172,7 +172,7 @@ type inquiry struct {
 func (t *Tree) sendInquiries(now time.Time, out Out) {
 	for _, q := range t.inquiries {
 		// Over the limit it is as if the question were lost: it is asked again.
-		if l := t.link(q.of); l != nil && l.mayBeAsked(now, len(q.Ranges)) {
+		if l := t.link(q.of); l != nil && l.asks.AllowN(now, 8+len(q.Ranges)) {
 			t.Stats.Grafts++
 			out.Send(q.of, q.Graft)
 			t.makeEager(l, out)
@@ -312,7 +312,7 @@ func (t *Tree) onMiss(now time.Time, l *link, m *Miss, out Out) {
 			t.onOlder(now, l, s, m.Range, out)
 			return
 		}
-		if !s.isHeard && !l.mayVouch(now) {
+		if !s.isHeard && !l.vouches.AllowN(now, 1) {
 			t.complete(s)
 			return
 		}
@@ -329,7 +329,7 @@ func (t *Tree) onMiss(now time.Time, l *link, m *Miss, out Out) {
 	}
 	// Another neighbour may have them. When all were asked in vain, the wait
 	// for order ends it.
-	if m.Why == Gone && (s.exists() || l.mayVouch(now)) {
+	if m.Why == Gone && (s.exists() || l.vouches.AllowN(now, 1)) {
 		s.evicted = max(s.evicted, min(m.Range.To, s.high))
 	}
 	s.renounces(l.id)

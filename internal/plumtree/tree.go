@@ -21,6 +21,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/smokesignal-go/smokesignal/internal/ident"
 )
 
@@ -112,12 +114,10 @@ type link struct {
 }
 
 type dealings struct {
-	serve     []request // pulls of the peer that are not served yet
-	sponsored int       // origins that nobody has heard, and that it brought up
-	vouched   float64   // how often its word was taken that events are gone, lately; see mayVouch
-	vouchedAt time.Time
-	asked     float64 // ranges that it was asked for lately
-	askedAt   time.Time
+	serve     []request        // pulls of the peer that are not served yet
+	sponsored int              // origins that nobody has heard, and that it brought up
+	vouches   *rate.Limiter    // how often its word is taken that events are gone of which it is all that speaks for them
+	asks      *rate.Limiter    // ranges that it is asked for, and eight for each frame
 	allowed   int              // bytes that it may pull, as of …
 	allowedAt time.Time        // zero: it has pulled nothing yet
 	known     []Range          // the latest that the peer announced: no need to tell it
@@ -196,7 +196,11 @@ func (t *Tree) LinkUp(now time.Time, id ident.Link, out Out) {
 			}
 		}
 	}
-	t.links = append(t.links, link{id: id, eager: true, dealings: &dealings{exempt: true}})
+	t.links = append(t.links, link{id: id, eager: true, dealings: &dealings{
+		exempt:  true,
+		vouches: rate.NewLimiter(vouchesPerSecond, maxVouched),
+		asks:    rate.NewLimiter(askedPerSecond, askedAtOnce),
+	}})
 	t.passes(&t.links[len(t.links)-1])
 	t.showTree(now, id, out)
 	if t.cfg.NoSync {
