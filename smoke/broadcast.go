@@ -60,11 +60,16 @@ func (b *Broadcast) EmitContext(ctx context.Context, name string, args ...any) e
 // handler. If the function does not fit any shape, that is logged at once,
 // Start returns it as a *[HandlerError], and the handler is never called.
 //
-// See the function [On] for one with a type of your own.
-func (b *Broadcast) On(name string, fn any) (off func()) { return register(b, name, fn, nil, false) }
+// See the function [On] for one with a type of your own, [TryOn] for one that returns
+// the error, and [HandlerOption] for opts.
+func (b *Broadcast) On(name string, fn any, opts ...HandlerOption) (off func()) {
+	return register(b, name, fn, nil, newSettings(opts))
+}
 
 // Once is On for the next event only.
-func (b *Broadcast) Once(name string, fn any) (off func()) { return register(b, name, fn, nil, true) }
+func (b *Broadcast) Once(name string, fn any, opts ...HandlerOption) (off func()) {
+	return register(b, name, fn, nil, newSettings(opts).withOnce())
+}
 
 // OnAny registers a handler for the events of all names.
 func (b *Broadcast) OnAny(fn func(Event)) (off func()) { return onAny(b.node.events, fn) }
@@ -74,15 +79,8 @@ func (b *Broadcast) Off(name string) { b.node.events.Off(name) }
 
 func (b *Broadcast) refuse(err error) { b.node.refuse(err) }
 
-func (b *Broadcast) listen(name string, h emitter.Handler, once bool) (off func()) {
-	return listen(b.node.events, name, h, once)
-}
-
-func listen(e *emitter.Emitter, name string, h emitter.Handler, once bool) (off func()) {
-	if once {
-		return e.Once(name, h)
-	}
-	return e.On(name, h)
+func (b *Broadcast) listen(name string, h emitter.Handler, s settings) (off func()) {
+	return b.node.events.Register(name, h, s.Settings)
 }
 
 func onAny(e *emitter.Emitter, fn func(Event)) (off func()) {

@@ -23,8 +23,9 @@ import (
 // Listener is what events can be listened to on: a Broadcast or a *Peer. It is
 // implemented in this package only.
 type Listener interface {
-	// listen registers a handler that has been compiled.
-	listen(name string, h emitter.Handler, once bool) (off func())
+	// listen registers a handler that has been compiled, with settings that have
+	// no error.
+	listen(name string, h emitter.Handler, s settings) (off func())
 	// refuse reports a registration that failed: in the log now, and as a part
 	// of what Start returns when the node has not been started.
 	refuse(err error)
@@ -35,16 +36,16 @@ type Listener interface {
 //
 //	smoke.On(node.Broadcast(), "chat", func(e smoke.Event, m ChatMsg) { … })
 //
-// It takes the handler off again when off is called, which may be from anywhere
-// and more than once. A name or a type that can't be used is reported as with
-// the method On.
-func On[T any](l Listener, name string, fn func(Event, T)) (off func()) {
-	return register(l, name, fn, typedHandler(fn), false)
+// The returned function removes the handler. It may be called from any goroutine
+// and more than once. A name, a type or an option that can't be used is reported
+// as with the method On; [TryOn] returns it.
+func On[T any](l Listener, name string, fn func(Event, T), opts ...HandlerOption) (off func()) {
+	return register(l, name, fn, typedHandler(fn), newSettings(opts))
 }
 
 // Once is [On] for one event only.
-func Once[T any](l Listener, name string, fn func(Event, T)) (off func()) {
-	return register(l, name, fn, typedHandler(fn), true)
+func Once[T any](l Listener, name string, fn func(Event, T), opts ...HandlerOption) (off func()) {
+	return register(l, name, fn, typedHandler(fn), newSettings(opts).withOnce())
 }
 
 // typedHandler is what On makes of a function, without reflection for each call.
@@ -80,18 +81,31 @@ func typedHandler[T any](fn func(Event, T)) emitter.Handler {
 	}
 }
 
-// register compiles fn and hands it to the listener; typed, if there is one,
-// takes the place of what was compiled. It is what the methods On and Once do.
-func register(l Listener, name string, fn any, typed emitter.Handler, once bool) (off func()) {
-	handler, err := compileHandler(name, fn)
+// register is what the methods On and Once do. It reports an error of tryRegister to
+// the listener.
+func register(l Listener, name string, fn any, typed emitter.Handler, s settings) (off func()) {
+	off, err := tryRegister(l, name, fn, typed, s)
 	if err != nil {
 		l.refuse(err)
 		return func() {}
 	}
+	return off
+}
+
+// tryRegister compiles fn and registers it with the listener. If typed is not nil, it
+// takes the place of the compiled handler. Errors are *[NameError] and *[HandlerError].
+func tryRegister(l Listener, name string, fn any, typed emitter.Handler, s settings) (off func(), err error) {
+	handler, err := compileHandler(name, fn)
+	if err != nil {
+		return nil, err
+	}
+	if s.why != "" {
+		return nil, &HandlerError{Event: name, Func: fmt.Sprintf("%T", fn), Why: s.why, Fix: s.fix, At: callSite()}
+	}
 	if typed != nil {
 		handler = typed
 	}
-	return l.listen(name, handler, once)
+	return l.listen(name, handler, s), nil
 }
 
 // compileHandler makes a handler of a function. Its errors are *[NameError] and

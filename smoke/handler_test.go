@@ -19,9 +19,9 @@ type audience struct {
 	offs     int
 }
 
-func (a *audience) listen(_ string, h emitter.Handler, once bool) (off func()) {
+func (a *audience) listen(_ string, h emitter.Handler, s settings) (off func()) {
 	a.handlers = append(a.handlers, h)
-	a.once = append(a.once, once)
+	a.once = append(a.once, s.Once)
 	return func() { a.offs++ }
 }
 
@@ -219,7 +219,7 @@ func TestOnRefuses(t *testing.T) {
 	On(a, "chat", func(Event, Event) {})()
 	On[string](a, "chat", nil)()
 	On(a, "", func(Event, string) {})()
-	register(a, "chat", 5, nil, false)()
+	register(a, "chat", 5, nil, settings{})()
 	if len(a.refused) != 5 || len(a.handlers) != 0 {
 		t.Fatalf("%d refused, %d registered", len(a.refused), len(a.handlers))
 	}

@@ -123,10 +123,14 @@ func (l *link) isFull() bool {
 
 // On registers a handler for the events that this peer emits to us; see
 // [Broadcast.On] for the shapes it may have.
-func (p *Peer) On(name string, fn any) (off func()) { return register(p, name, fn, nil, false) }
+func (p *Peer) On(name string, fn any, opts ...HandlerOption) (off func()) {
+	return register(p, name, fn, nil, newSettings(opts))
+}
 
 // Once is On for the next event only.
-func (p *Peer) Once(name string, fn any) (off func()) { return register(p, name, fn, nil, true) }
+func (p *Peer) Once(name string, fn any, opts ...HandlerOption) (off func()) {
+	return register(p, name, fn, nil, newSettings(opts).withOnce())
+}
 
 // OnAny registers a handler for the events of all names.
 func (p *Peer) OnAny(fn func(Event)) (off func()) { return onAny(p.events, fn) }
@@ -139,6 +143,6 @@ func (p *Peer) Close() error { return p.driver.node.RemovePeer(p.id) }
 
 func (p *Peer) refuse(err error) { p.driver.node.refuse(err) }
 
-func (p *Peer) listen(name string, h emitter.Handler, once bool) (off func()) {
-	return listen(p.events, name, h, once)
+func (p *Peer) listen(name string, h emitter.Handler, s settings) (off func()) {
+	return p.events.Register(name, h, s.Settings)
 }

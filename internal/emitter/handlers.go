@@ -6,12 +6,18 @@ import (
 	"sync/atomic"
 )
 
+// Settings says how one handler is registered. The zero value is that of
+// [Emitter.On].
+type Settings struct {
+	Once bool // for the next event only
+}
+
 // registration is one handler under one name.
 type registration struct {
+	Settings
 	number  uint64 // rises with each registration: the order of the handlers
 	name    string // "" for a handler of every name
 	handler Handler
-	once    bool
 	gone    atomic.Bool // taken off, or a Once that had its event
 }
 
@@ -38,17 +44,22 @@ func (t *table) lookup(name []byte) audience {
 	return audience{list: t.every}
 }
 
-// On registers a handler for the events of one name. The off that it returns
-// takes the handler off again, as often as it is called. An event whose turn
-// comes after off returned does not reach the handler; a call that has begun
+// Register registers a handler for the events of one name. The off that it
+// returns takes the handler off again, as often as it is called. An event whose
+// turn comes after off returned does not reach the handler; a call that has begun
 // goes on, and is not waited for.
+func (e *Emitter) Register(name string, handler Handler, settings Settings) (off func()) {
+	return e.register(&registration{Settings: settings, name: name, handler: handler}, false)
+}
+
+// On is Register with the zero Settings.
 func (e *Emitter) On(name string, handler Handler) (off func()) {
-	return e.register(&registration{name: name, handler: handler}, false)
+	return e.Register(name, handler, Settings{})
 }
 
 // Once registers a handler for the next event of one name.
 func (e *Emitter) Once(name string, handler Handler) (off func()) {
-	return e.register(&registration{name: name, handler: handler, once: true}, false)
+	return e.Register(name, handler, Settings{Once: true})
 }
 
 // OnAny registers a handler for the events of every name.

@@ -173,7 +173,7 @@ func (e *Emitter) runOn(b *batch) (through bool) {
 
 // call gives one event to one handler.
 func (e *Emitter) call(r *registration, event *Event) {
-	if r.once {
+	if r.Once {
 		if !r.gone.CompareAndSwap(false, true) {
 			return
 		}

@@ -1,0 +1,49 @@
+package smoke
+
+import "github.com/smokesignal-go/smokesignal/internal/emitter"
+
+// HandlerOption changes how one handler is registered. It is an argument of the
+// functions and methods that register handlers, and means nothing elsewhere. The
+// functions that return one are listed below.
+type HandlerOption struct {
+	apply func(*settings) // nil: the option changes nothing
+}
+
+// settings are what all options of one registration amount to.
+type settings struct {
+	emitter.Settings // what the emitter needs to know of them
+
+	why, fix string // why the options can't be used, and what to write instead; "" if they can
+}
+
+// newSettings applies options in their order.
+func newSettings(opts []HandlerOption) settings {
+	var s settings
+	for _, o := range opts {
+		if o.apply != nil {
+			o.apply(&s)
+		}
+	}
+	return s
+}
+
+// withOnce returns the settings for one event only.
+func (s settings) withOnce() settings {
+	s.Once = true
+	return s
+}
+
+// fail notes why the options can't be used. The first reason stays.
+func (s *settings) fail(why, fix string) {
+	if s.why == "" {
+		s.why, s.fix = why, fix
+	}
+}
+
+// TryOn registers fn like the method On of l, and returns an error instead of
+// logging it: a *[NameError] or a *[HandlerError]. Then off is nil, nothing was
+// registered, and Start is not affected. fn may have any shape that
+// [Broadcast.On] lists.
+func TryOn(l Listener, name string, fn any, opts ...HandlerOption) (off func(), err error) {
+	return tryRegister(l, name, fn, nil, newSettings(opts))
+}
