@@ -8,13 +8,16 @@ TIMEOUT  ?= 10m
 REAL     ?=
 # More flags for `make bench` and `make bench-quick`, such as --json.
 BENCH    ?=
+# The commit that `make compare` compares with, and more flags for it, such as --pairs 30.
+OLD      ?=
+COMPARE  ?=
 # Where a program of ours may run: each is built and vetted by `make lint`.
 SYSTEMS  := linux/amd64 linux/arm64 darwin/arm64 windows/amd64
 
 # Packages that start goroutines: their tests look for leaked ones.
 CONCURRENT = $(shell grep -rl --include='*_test.go' --exclude-dir=bench 'goleak\.Verify' . | xargs -n 1 dirname | sort -u)
 
-.PHONY: help run demo test race proof real bench bench-quick lint lint-bench test-bench fmt fuzz
+.PHONY: help run demo test race proof real bench bench-quick compare lint lint-bench test-bench fmt fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +57,10 @@ bench: ## compare with NATS, Redis, memberlist and an ideal tree: twelve minutes
 
 bench-quick: ## the same, roughly: a minute
 	@cd bench && $(GO) build -o ../bin/bench . && ../bin/bench all --quick $(BENCH)
+
+compare: ## compare the speed with an earlier commit: make compare OLD=commit, ten minutes on a quiet machine
+	@test -n "$(OLD)" || { echo "usage: make compare OLD=commit"; exit 2; }
+	@cd bench && $(GO) build -o ../bin/bench . && ../bin/bench compare $(OLD) $(COMPARE)
 
 fmt: ## format all Go files
 	gofmt -w .

@@ -47,19 +47,24 @@ const childWithin = 2 * time.Minute
 // measureApart runs one measurement in a process of its own. What goes wrong
 // with that process is in the result.
 func measureApart(ctx context.Context, o order, stderr io.Writer) *load.Result {
+	self, err := os.Executable()
+	if err != nil {
+		return &load.Result{Spec: o.Spec, Error: err.Error()}
+	}
+	return measureBy(ctx, self, o, stderr)
+}
+
+// measureBy is measureApart with the program that measures.
+func measureBy(ctx context.Context, program string, o order, stderr io.Writer) *load.Result {
 	ctx, cancel := context.WithTimeout(ctx, childWithin+o.Warm+o.For)
 	defer cancel()
 	failed := func(err error) *load.Result { return &load.Result{Spec: o.Spec, Error: err.Error()} }
-	self, err := os.Executable()
-	if err != nil {
-		return failed(err)
-	}
 	in, err := json.Marshal(o)
 	if err != nil {
 		return failed(err)
 	}
 	var out bytes.Buffer
-	cmd := exec.CommandContext(ctx, self, "child")
+	cmd := exec.CommandContext(ctx, program, "child")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(in), &out, stderr
 	if err := cmd.Run(); err != nil {
 		return failed(fmt.Errorf("measure %s: %w", o.Contestant, err))

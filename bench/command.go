@@ -16,7 +16,7 @@ func command() *cobra.Command {
 	root := &cobra.Command{
 		Use: "bench", Short: "compare Smokesignal with what one could take instead", SilenceUsage: true, SilenceErrors: true,
 	}
-	root.AddCommand(childCommand(), allCommand(), listCommand())
+	root.AddCommand(childCommand(), allCommand(), listCommand(), compareCommand())
 	for _, workload := range []string{"flat", "steady", "form", "idle", "stall"} {
 		root.AddCommand(workloadCommand(workload))
 	}

@@ -61,12 +61,13 @@ type Result struct {
 // Names of figures. Times are in seconds, sizes in bytes.
 const (
 	Rate       = "deliveriesPerSecond"
-	CPU        = "cpuSecondsPerMillion" // deliveries; the sending and checking included
-	Bytes      = "bytesPerPayloadByte"  // written, for each byte delivered
-	Share      = "coreShare"            // processor time by time; 1 is one core
-	Others     = "othersShare"          // cores that something else on the machine was using meanwhile
-	PeakRSS    = "peakRSS"              // of the whole run
-	Goroutines = "goroutines"           // at the end of the measuring
+	CPU        = "cpuSecondsPerMillion"   // deliveries; the sending and checking included
+	Bytes      = "bytesPerPayloadByte"    // written, for each byte delivered
+	Share      = "coreShare"              // processor time by time; 1 is one core
+	Others     = "othersShare"            // cores that something else on the machine was using meanwhile
+	Allocs     = "allocationsPerDelivery" // of this process; the sending and checking included
+	PeakRSS    = "peakRSS"                // of the whole run
+	Goroutines = "goroutines"             // at the end of the measuring
 
 	Form      = "formSeconds"           // from the first node's start
 	FormCPU   = "formCPUSeconds"        // spent on that

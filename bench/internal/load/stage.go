@@ -76,11 +76,12 @@ func (s *stage) sample() (measure.Sample, error) {
 type moment struct {
 	measure.Sample
 	delivered uint64
+	mallocs   uint64 // by this process, since its start
 }
 
 func (s *stage) moment() (moment, error) {
 	m, err := s.sample()
-	return moment{m, s.ledger.Delivered()}, err
+	return moment{m, s.ledger.Delivered(), measure.Mallocs()}, err
 }
 
 // note puts down what happened between two moments.
@@ -95,6 +96,7 @@ func (s *stage) note(from, to moment) {
 	f[Goroutines] = float64(measure.Goroutines())
 	if deliveries > 0 {
 		f[CPU] = cpu / deliveries * 1e6
+		f[Allocs] = float64(to.mallocs-from.mallocs) / deliveries
 		f[Bytes] = float64(to.Written-from.Written) / (deliveries * float64(s.spec.Size))
 	}
 }

@@ -145,6 +145,14 @@ func memory(key string, others []int) (sum uint64, err error) {
 // Goroutines is how many there are.
 func Goroutines() int { return runtime.NumGoroutine() }
 
+// Mallocs is how many objects this process has allocated since its start. It stops
+// all goroutines for some microseconds.
+func Mallocs() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.Mallocs
+}
+
 // field reads a number out of a file with a line for each.
 func field(path, key string) (uint64, error) {
 	text, err := os.ReadFile(path)
