@@ -34,14 +34,18 @@ type place struct {
 	left int    // events of the last of them whose turn comes yet
 	rest []byte // their bodies
 
-	event Event           // whose turn it is; of a hook or a note of loss no more than a name for its panic
-	list  []*registration // its handlers
-	next  int             // index of the one whose turn comes next
+	event Event // whose turn it is; of a hook or a note of loss no more than a name for its panic
 
-	// The list above and the name of the event are what table says about key.
-	// So it is asked again when either changes, and not for each event.
-	table *table
-	key   []byte
+	// Its handlers: those of its name, and those of every name. Each list is in
+	// order; who is next of the two is who was registered first.
+	named, every         []*registration
+	nextNamed, nextEvery int // indices
+
+	// The lists above and the name of the event are what the table said about key
+	// when it had had so many changes. So it is asked again when either is another,
+	// and not for each event.
+	changes uint64
+	key     []byte
 }
 
 // batches are shared by all emitters: an idle one holds none.
@@ -81,13 +85,35 @@ func (b *batch) nameOf(n int) string {
 func (p *place) beginRun(run *Run) {
 	p.left, p.rest = run.Count, run.Packed
 	p.event.Origin, p.event.Epoch, p.event.Seq = run.Origin, run.Epoch, run.Seq-1
+	p.event.Born, p.event.Via, p.event.Own = run.Born, run.Via, run.Own
 }
+
+// nextHandler goes to the next handler of the event, and returns nil after the
+// last.
+func (p *place) nextHandler() *registration {
+	if p.nextEvery == len(p.every) {
+		if p.nextNamed == len(p.named) {
+			return nil
+		}
+		p.nextNamed++
+		return p.named[p.nextNamed-1]
+	}
+	if p.nextNamed < len(p.named) && p.named[p.nextNamed].number < p.every[p.nextEvery].number {
+		p.nextNamed++
+		return p.named[p.nextNamed-1]
+	}
+	p.nextEvery++
+	return p.every[p.nextEvery-1]
+}
+
+// isFirst reports whether no handler of the event had its turn.
+func (p *place) isFirst() bool { return p.nextNamed+p.nextEvery == 0 }
 
 // callOff leaves the rest of the event to nobody, and has whatever the runner
 // does next go under that name.
 func (p *place) callOff(name string) {
 	p.event.Name, p.event.Payload = name, nil
-	p.list, p.next, p.table = nil, 0, nil
+	p.named, p.every, p.nextNamed, p.nextEvery, p.changes = nil, nil, 0, 0, 0
 }
 
 // nextEvent goes to the next event of the run and to the first of its handlers.
@@ -109,19 +135,21 @@ func (e *Emitter) nextEvent(p *place) (turns int, err error) {
 		p.callOff("")
 		return 1, fmt.Errorf("event %d of %s: %w", p.event.Seq, p.event.Origin.Short(), err)
 	}
-	p.event.Payload, p.event.Signed, p.next = payload, wire.IsSigned(body), 0
-	if table := e.table.Load(); table != p.table || !bytes.Equal(name, p.key) {
-		e.address(p, table, name)
+	p.event.Payload, p.event.Signed, p.nextNamed, p.nextEvery = payload, wire.IsSigned(body), 0, 0
+	if changes := e.table.changes.Load(); changes != p.changes || !bytes.Equal(name, p.key) {
+		e.address(p, changes, name)
 	}
 	return 1, nil
 }
 
 // address finds the handlers of a name, and a string for it that is there
-// already.
-func (e *Emitter) address(p *place, table *table, name []byte) {
-	a := table.lookup(name)
-	if a.name == "" && len(a.list) > 0 {
-		a.name = e.names.intern(name)
+// already. changes was read before, so that no change is missed.
+func (e *Emitter) address(p *place, changes uint64, name []byte) {
+	a := e.table.lookup(name)
+	p.changes, p.key, p.named, p.every, p.event.Name = changes, name, a.listeners(), e.table.every.listeners(), ""
+	if len(p.named) > 0 {
+		p.event.Name = a.name
+	} else if len(p.every) > 0 {
+		p.event.Name = e.names.intern(name)
 	}
-	p.table, p.key, p.event.Name, p.list = table, name, a.name, a.list
 }

@@ -49,6 +49,10 @@ type Run struct {
 	// is passed over and told to [Config.OnError], and so, in one, are the
 	// events from where the bytes are no longer bodies at all.
 	Packed []byte
+
+	Born Moment    // when the first of them was emitted; 0 if that is not known
+	Via  *ident.ID // the neighbour that brought them; nil if there is none
+	Own  bool      // this node has emitted them: only handlers with [Settings].Echo get them
 }
 
 // Event is one event as a handler gets it. It is a small value: copy it.
@@ -57,6 +61,10 @@ type Event struct {
 	Origin     ident.ID // who emitted it
 	Epoch, Seq uint64   // which life of the origin, and its how many-th event
 	Signed     bool     // it carries a signature of its origin, which whoever pushed it has verified
+	Own        bool     // this node has emitted it
+
+	Born Moment    // when it was emitted, to within the time that its run took to fill; 0 if that is not known
+	Via  *ident.ID // the neighbour that brought it; nil if there is none
 
 	// Payload is a part of [Run.Packed]: a handler does not change its bytes,
 	// and where it wants to keep them for long it copies them, so as not to keep
@@ -75,12 +83,12 @@ type Emitter struct {
 	config Config
 	work   func() // e.run, bound once so that starting it allocates nothing
 
-	table     atomic.Pointer[table] // the handlers; written under registering
-	held      atomic.Bool           // written under mu
-	closed    atomic.Bool           // written under mu
-	interrupt atomic.Bool           // the runner is to call take before its next event; written under mu
-	cut       atomic.Bool           // Close wants what the runner has in hand thrown away; written under mu
-	crowded   atomic.Bool           // see Room; written under mu
+	table     table       // the handlers; written under registering
+	held      atomic.Bool // written under mu
+	closed    atomic.Bool // written under mu
+	interrupt atomic.Bool // the runner is to call take before its next event; written under mu
+	cut       atomic.Bool // Close wants what the runner has in hand thrown away; written under mu
+	crowded   atomic.Bool // see Room; written under mu
 
 	// registering guards the change of table, and registered.
 	registering sync.Mutex
@@ -118,7 +126,7 @@ type Emitter struct {
 func New(config Config) *Emitter {
 	e := &Emitter{config: config.withDefaults()}
 	e.work, e.bell.L = e.run, &e.mu
-	e.table.Store(new(table))
+	e.table.init()
 	return e
 }
 

@@ -37,8 +37,8 @@ type losses struct {
 func (e *Emitter) dropOldest() {
 	run := e.queue.pop()
 	e.dropped += uint64(run.Count)
-	table, held := e.table.Load(), e.held.Load()
-	e.queue.lost.note(&run, func(name []byte) bool { return held || len(table.lookup(name).list) > 0 })
+	held := e.held.Load()
+	e.queue.lost.note(&run, func(name []byte) bool { return held || e.table.isHeard(name, run.Own) })
 }
 
 // note notes those events of a run that are for somebody. It walks all of the

@@ -126,15 +126,17 @@ func (e *Emitter) runOn(b *batch) (through bool) {
 		}
 	}()
 	for {
-		for p.next < len(p.list) {
+		for first := p.isFirst(); ; first = false {
+			r := p.nextHandler()
+			if r == nil {
+				break
+			}
 			if e.cut.Load() {
 				return true // the handler before has closed the emitter
 			}
-			if p.next > 0 {
+			if !first {
 				e.progress.begin(0)
 			}
-			r := p.list[p.next]
-			p.next++
 			e.call(r, &p.event)
 		}
 		if e.interrupt.Load() {
@@ -160,7 +162,7 @@ func (e *Emitter) runOn(b *batch) (through bool) {
 				p.callOff("")
 				e.progress.begin(1)
 				it.hook()
-			case e.table.Load().handlers == 0: // a node that only passes events on
+			case e.table.handlers.Load() == 0: // a node that only passes events on
 				e.progress.begin(it.run.Count)
 			default:
 				p.beginRun(&it.run)
@@ -173,6 +175,9 @@ func (e *Emitter) runOn(b *batch) (through bool) {
 
 // call gives one event to one handler.
 func (e *Emitter) call(r *registration, event *Event) {
+	if event.Own && !r.Echo {
+		return
+	}
 	if r.Once {
 		if !r.gone.CompareAndSwap(false, true) {
 			return

@@ -26,7 +26,7 @@ func (e *Emitter) Stats() Stats {
 		Panics:      e.panics.Load(),
 		Errors:      e.errors.Load(),
 		Slow:        e.slow,
-		Handlers:    e.table.Load().handlers,
+		Handlers:    int(e.table.handlers.Load()),
 	}
 }
 

@@ -1,0 +1,242 @@
+package emitter
+
+import (
+	"hash/maphash"
+	"sync/atomic"
+)
+
+// table holds the handlers of an emitter. The runner reads it without a lock,
+// once for each change of name. Registrations write it under
+// [Emitter.registering]; each costs about the same, however many there are.
+//
+// It is a hash table with open addressing, whose slots point to audiences. A slot
+// that was taken stays so until the table is built anew, which keeps a reader's
+// search valid. One without listeners counts as dead, and goes then.
+type table struct {
+	seed  maphash.Seed
+	slots atomic.Pointer[[]atomic.Pointer[audience]] // their number is a power of two; nil while there are none
+	every audience                                   // of the handlers of every name
+	taken int                                        // slots with an audience; under registering
+	live  int                                        // of these, the ones with listeners; under registering
+
+	handlers atomic.Int64 // registrations that are in the table
+	echoes   atomic.Int64 // those of them that hear own events
+	// changes counts the changes of the table from 1. What a reader found is valid
+	// while the number that it read before stays the same.
+	changes atomic.Uint64
+}
+
+// audience is who listens to one name.
+type audience struct {
+	name string
+	hash uint64
+	roll atomic.Pointer[roll] // nil: nobody
+}
+
+// roll is a list of registrations in their order. It is never changed, but for one
+// thing: the next roll may lie in the same memory, behind what this one has of it.
+type roll struct {
+	list   []*registration
+	gone   int // registrations in list that were taken off
+	echoes int // registrations in list, and not taken off, that hear own events
+}
+
+const (
+	fewestSlots = 16 // a guess: 128 bytes
+	shortRoll   = 32 // a guess: a roll up to that length is copied at once when one leaves it
+)
+
+func (t *table) init() {
+	t.seed = maphash.MakeSeed()
+	t.changes.Store(1)
+}
+
+// lookup returns the audience of one name, which may be a part of a run; nil if
+// the name has none.
+func (t *table) lookup(name []byte) *audience {
+	slots := t.slots.Load()
+	if slots == nil {
+		return nil
+	}
+	hash := maphash.Bytes(t.seed, name)
+	for i := hash; ; i++ {
+		a := (*slots)[i&uint64(len(*slots)-1)].Load()
+		if a == nil || a.hash == hash && a.name == string(name) { // takes no memory for the string
+			return a
+		}
+	}
+}
+
+// isHeard reports whether a name has a listener; for an event of this node, one
+// that hears own events.
+func (t *table) isHeard(name []byte, own bool) bool {
+	return t.every.isHeard(own) || t.lookup(name).isHeard(own)
+}
+
+func (a *audience) isHeard(own bool) bool {
+	if a == nil {
+		return false
+	}
+	r := a.roll.Load()
+	return r != nil && (!own || r.echoes > 0)
+}
+
+// listeners returns the registrations in their order, those that were taken off
+// perhaps among them.
+func (a *audience) listeners() []*registration {
+	if a == nil {
+		return nil
+	}
+	if r := a.roll.Load(); r != nil {
+		return r.list
+	}
+	return nil
+}
+
+// The methods below are called under registering.
+
+// add puts a registration into the table.
+func (t *table) add(r *registration) {
+	r.audience = &t.every
+	if !r.every {
+		r.audience = t.audience(r.name)
+	}
+	r.audience.add(r)
+	t.count(r, 1)
+}
+
+// remove takes a registration out of the table, and reports whether it was in it.
+func (t *table) remove(r *registration) bool {
+	r.gone.Store(true)
+	if r.removed {
+		return false
+	}
+	r.removed = true
+	if r.audience.remove(r); !r.every && r.audience.roll.Load() == nil {
+		t.live--
+		t.shrink()
+	}
+	t.count(r, -1)
+	return true
+}
+
+// removeAll takes the registrations of one name out of the table, and returns
+// them.
+func (t *table) removeAll(name string) (removed []*registration) {
+	a := t.lookup([]byte(name))
+	if a == nil || a.roll.Load() == nil {
+		return nil
+	}
+	for _, r := range a.listeners() {
+		if !r.removed {
+			r.gone.Store(true)
+			r.removed = true
+			removed = append(removed, r)
+			t.count(r, -1)
+		}
+	}
+	a.roll.Store(nil)
+	t.live--
+	t.shrink()
+	t.changes.Add(1)
+	return removed
+}
+
+func (t *table) count(r *registration, change int64) {
+	t.handlers.Add(change)
+	if r.Echo {
+		t.echoes.Add(change)
+	}
+	t.changes.Add(1)
+}
+
+// audience returns the audience of a name, for a listener that it is about to have.
+func (t *table) audience(name string) *audience {
+	a := t.lookup([]byte(name))
+	if a == nil {
+		if slots := t.slots.Load(); slots == nil || 4*(t.taken+1) > 3*len(*slots) {
+			t.rebuild()
+		}
+		a = &audience{name: name, hash: maphash.String(t.seed, name)}
+		a.put(*t.slots.Load())
+		t.taken++
+	}
+	if a.roll.Load() == nil {
+		t.live++
+	}
+	return a
+}
+
+// shrink gives memory back after most names have lost their listeners.
+func (t *table) shrink() {
+	if slots := *t.slots.Load(); len(slots) > fewestSlots && 16*t.live < len(slots) {
+		t.rebuild()
+	}
+}
+
+// rebuild moves the audiences that have listeners into new slots, of which a third
+// at most is taken then. So it pays for itself: many names come, or go, before the
+// next time.
+func (t *table) rebuild() {
+	size := fewestSlots
+	for size < 3*(t.live+1) {
+		size *= 2
+	}
+	slots := make([]atomic.Pointer[audience], size)
+	t.taken = 0
+	if old := t.slots.Load(); old != nil {
+		for i := range *old {
+			if a := (*old)[i].Load(); a != nil && a.roll.Load() != nil {
+				a.put(slots)
+				t.taken++
+			}
+		}
+	}
+	t.slots.Store(&slots)
+}
+
+// put stores the audience in the first free slot for its hash.
+func (a *audience) put(slots []atomic.Pointer[audience]) {
+	i := a.hash
+	for slots[i&uint64(len(slots)-1)].Load() != nil {
+		i++
+	}
+	slots[i&uint64(len(slots)-1)].Store(a)
+}
+
+// add appends a registration, which is its place in the order.
+func (a *audience) add(r *registration) {
+	next := new(roll)
+	if old := a.roll.Load(); old != nil {
+		*next = *old
+	}
+	// Nobody who has an older roll looks at what lies behind it.
+	next.list = append(next.list, r)
+	if r.Echo {
+		next.echoes++
+	}
+	a.roll.Store(next)
+}
+
+// remove takes a registration off that is marked as removed. A long roll keeps it
+// until half of the list is gone.
+func (a *audience) remove(r *registration) {
+	old := a.roll.Load()
+	next := &roll{list: old.list, gone: old.gone + 1, echoes: old.echoes}
+	if r.Echo {
+		next.echoes--
+	}
+	switch stay := len(next.list) - next.gone; {
+	case stay == 0:
+		next = nil
+	case len(next.list) <= shortRoll || 2*stay <= len(next.list):
+		list := make([]*registration, 0, stay)
+		for _, other := range next.list {
+			if !other.removed {
+				list = append(list, other)
+			}
+		}
+		next.list, next.gone = list, 0
+	}
+	a.roll.Store(next)
+}
