@@ -2,6 +2,7 @@ package smoke
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
@@ -72,7 +73,9 @@ func (b *Broadcast) Once(name string, fn any, opts ...HandlerOption) (off func()
 }
 
 // OnAny registers a handler for the events of all names.
-func (b *Broadcast) OnAny(fn func(Event)) (off func()) { return onAny(b.node.events, fn) }
+func (b *Broadcast) OnAny(fn func(Event), opts ...HandlerOption) (off func()) {
+	return onAny(b, b.node.events, fn, newSettings(opts))
+}
 
 // Off removes all handlers of a name.
 func (b *Broadcast) Off(name string) { b.node.events.Off(name) }
@@ -83,14 +86,18 @@ func (b *Broadcast) listen(name string, h emitter.Handler, s settings) (off func
 	return b.node.events.Register(name, h, s.Settings)
 }
 
-func onAny(e *emitter.Emitter, fn func(Event)) (off func()) {
+func onAny(l Listener, e *emitter.Emitter, fn func(Event), s settings) (off func()) {
 	if fn == nil {
 		return func() {}
 	}
-	return e.OnAny(func(ev emitter.Event) error {
+	if s.check(l); s.why != "" {
+		l.refuse(&HandlerError{Func: fmt.Sprintf("%T", fn), Why: s.why, Fix: s.fix, At: callSite()})
+		return func() {}
+	}
+	return e.RegisterAny(func(ev emitter.Event) error {
 		fn(newEvent(ev))
 		return nil
-	})
+	}, s.Settings)
 }
 
 // encode makes the body of an event with the headers of ctx, behind what is in dst.

@@ -36,6 +36,7 @@ type driver struct {
 	addresses func() ([]net.Addr, error)
 
 	born    time.Time
+	epoch   emitter.Moment  // when the machine was made
 	ctx     context.Context // ends with this life
 	cancel  context.CancelFunc
 	running sync.WaitGroup // every goroutine of this life
@@ -46,6 +47,7 @@ type driver struct {
 	conns      map[*link]struct{} // links, and those let go whose connections have not ended
 	peers      []*Peer            // neighbours, and those gone whose handlers are still busy
 	lastLink   ident.Link
+	bringers   bringers
 	newcomers  []newcomer // oldest first
 	advertised string
 	sightings  []sighting // oldest first
@@ -198,7 +200,8 @@ func (d *driver) emit(ctx context.Context, body []byte) error {
 		return ErrStopped
 	}
 	now := time.Now()
-	d.machine.Emit(now, body, d)
+	seq := d.machine.Emit(now, body, d)
+	d.echo(now, seq, body)
 	d.settle(now)
 	return nil
 }
@@ -207,5 +210,6 @@ func (d *driver) emit(ctx context.Context, body []byte) error {
 func (d *driver) deliver(e *plumtree.Event) {
 	d.batch = append(d.batch, emitter.Run{
 		Origin: e.Origin.ID, Epoch: e.Origin.Epoch, Seq: e.Seq, Count: int(e.Count), Packed: e.Body,
+		Born: d.epoch.Add(e.Born()), Via: d.bringer(e.Via()),
 	})
 }

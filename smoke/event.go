@@ -3,6 +3,7 @@ package smoke
 import (
 	"fmt"
 	"reflect"
+	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
@@ -19,14 +20,29 @@ type Event struct {
 	Epoch  uint64 // which life of the origin: higher in each later one; 0 for an event of [Peer.Emit]
 	Seq    uint64 // counts what the origin emitted in this life of it, from 1
 	Signed bool   // Origin has signed it; see [Options.Signed]
+	Via    ID     // the neighbour that brought it; this node's id for an own event ([Echo]); zero if not known any more
 
+	born    emitter.Moment
 	payload []byte // headers, if there are any, and a msgpack array of the arguments; unchecked
 }
 
 // newEvent makes what handlers get of what the emitter carries.
 func newEvent(e emitter.Event) Event {
-	return Event{Name: e.Name, Origin: e.Origin, Epoch: e.Epoch, Seq: e.Seq, Signed: e.Signed, payload: e.Payload}
+	event := Event{Name: e.Name, Origin: e.Origin, Epoch: e.Epoch, Seq: e.Seq, Signed: e.Signed, born: e.Born, payload: e.Payload}
+	if e.Via != nil {
+		event.Via = *e.Via
+	}
+	return event
 }
+
+// Age is how long ago the event was emitted, at the moment of the call: the time that
+// it waited for this handler counts. Each node on the way adds for how long it had the
+// event, and no clocks are compared; so Age lacks what the event took between two
+// nodes, and it can be 5 ms too high, because events that are emitted at once share
+// one age. What was emitted while its origin had no neighbour counts from when the
+// first one came. For an event of [Peer.Emit], Age counts from its arrival. A node on
+// the way can forge it, also where the event is signed.
+func (e Event) Age() time.Duration { return e.born.Age() }
 
 // Raw gives the arguments as they came, a msgpack array, without looking at
 // them. It costs nothing. The bytes must not be changed, since others read them

@@ -99,7 +99,7 @@ func tryRegister(l Listener, name string, fn any, typed emitter.Handler, s setti
 	if err != nil {
 		return nil, err
 	}
-	if s.why != "" {
+	if s.check(l); s.why != "" {
 		return nil, &HandlerError{Event: name, Func: fmt.Sprintf("%T", fn), Why: s.why, Fix: s.fix, At: callSite()}
 	}
 	if typed != nil {

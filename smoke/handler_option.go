@@ -40,6 +40,13 @@ func (s *settings) fail(why, fix string) {
 	}
 }
 
+// check looks for options that mean nothing on that listener.
+func (s *settings) check(l Listener) {
+	if _, ok := l.(*Peer); ok && s.Echo {
+		s.fail("Echo is for broadcasts, and this is a handler of a neighbour", "leave Echo out")
+	}
+}
+
 // TryOn registers fn like the method On of l, and returns an error instead of
 // logging it: a *[NameError] or a *[HandlerError]. Then off is nil, nothing was
 // registered, and Start is not affected. fn may have any shape that

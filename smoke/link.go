@@ -235,7 +235,7 @@ func (d *driver) takeDirect(l *link, m *wire.Direct) {
 	}
 	l.peer.received++
 	l.peer.events.Push(emitter.Run{
-		Origin: l.peer.id, Seq: l.peer.received, Count: 1,
+		Origin: l.peer.id, Seq: l.peer.received, Count: 1, Born: emitter.MomentOf(time.Now()), Via: &l.peer.id,
 		Packed: packed.Append(make([]byte, 0, packed.Size(len(m.Body))), m.Body),
 	})
 }

@@ -213,7 +213,9 @@ func (n *Node) newDriver() (*driver, error) {
 	d.timer = time.AfterFunc(time.Hour, d.tick)
 	d.timer.Stop()
 	seed := [2]uint64{randv2.Uint64(), randv2.Uint64()}
-	d.machine = overlay.New(time.Now(), overlay.Config{
+	now := time.Now()
+	d.epoch = emitter.MomentOf(now)
+	d.machine = overlay.New(now, overlay.Config{
 		Self:     d.self,
 		Addr:     d.advertised,
 		Seeds:    canonical(o.Seeds),

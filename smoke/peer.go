@@ -133,7 +133,9 @@ func (p *Peer) Once(name string, fn any, opts ...HandlerOption) (off func()) {
 }
 
 // OnAny registers a handler for the events of all names.
-func (p *Peer) OnAny(fn func(Event)) (off func()) { return onAny(p.events, fn) }
+func (p *Peer) OnAny(fn func(Event), opts ...HandlerOption) (off func()) {
+	return onAny(p, p.events, fn, newSettings(opts))
+}
 
 // Off removes all handlers of a name.
 func (p *Peer) Off(name string) { p.events.Off(name) }

@@ -209,6 +209,7 @@ func (d *driver) relieve(l *link) {
 // forget takes a link off all lists. The caller holds mu.
 func (d *driver) forget(l *link) {
 	delete(d.links, l.id)
+	d.bringers.left(l)
 	d.behind = slices.DeleteFunc(d.behind, func(x *link) bool { return x == l })
 	d.relieve(l)
 }

@@ -10,8 +10,12 @@ var processBegan = time.Now()
 
 // MomentOf returns the Moment of a time with a monotonic clock reading.
 func MomentOf(t time.Time) Moment {
-	m := Moment(t.Sub(processBegan))
-	if m == 0 {
+	return Moment(0).Add(t.Sub(processBegan))
+}
+
+// Add returns the Moment that is d later.
+func (m Moment) Add(d time.Duration) Moment {
+	if m += Moment(d); m == 0 {
 		m = 1
 	}
 	return m

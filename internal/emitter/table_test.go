@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// registering holds the ways in which a program may register many handlers.
+// manyWays holds the ways in which a program may register many handlers.
 // Each returns a function that takes all of them off.
 var manyWays = map[string]func(e *Emitter, n int) (off func()){
 	"one handler for each of many names": func(e *Emitter, n int) func() {

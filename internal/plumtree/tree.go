@@ -66,6 +66,13 @@ type Event struct {
 // end is one past the last number.
 func (e *Event) end() uint64 { return e.Seq + uint64(e.Count) }
 
+// Born is when the first of the events was emitted, as the time since the tree was
+// made. It is negative for what was emitted before.
+func (e *Event) Born() time.Duration { return time.Duration(e.born) }
+
+// Via is the link on which the events came first; 0 at their origin.
+func (e *Event) Via() ident.Link { return e.via }
+
 // cost is what the history counts for it.
 func (e *Event) cost() int { return len(e.Body) + eventCost }
 

@@ -1,0 +1,35 @@
+package smoke
+
+import (
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/emitter"
+	"github.com/smokesignal-go/smokesignal/internal/packed"
+	"github.com/smokesignal-go/smokesignal/internal/wire"
+)
+
+// Echo lets a handler of a [Broadcast] hear the events that this node emits, beside
+// those of the other nodes. It hears each once, on the goroutine of the handlers, in
+// the order in which the node emitted them, which is the order in which all others
+// hear them. It hears them also while the node has no neighbour. An event for which
+// Emit returned an error is not heard.
+//
+// [Event].Origin and Via are this node's id then. Handlers without Echo do not hear
+// own events. On a *[Peer] the option is a *[HandlerError].
+func Echo() HandlerOption {
+	return HandlerOption{func(s *settings) { s.Echo = true }}
+}
+
+// echo queues an event that this node has just emitted for the handlers that want
+// their own. body has its signature, if it carries one. The caller holds mu.
+func (d *driver) echo(now time.Time, seq uint64, body []byte) {
+	name, _, err := wire.SplitBody(body)
+	if err != nil || !d.node.events.HasEcho(name) {
+		return
+	}
+	d.batch = append(d.batch, emitter.Run{
+		Origin: d.self.ID, Epoch: d.self.Epoch, Seq: seq, Count: 1,
+		Packed: packed.Append(make([]byte, 0, packed.Size(len(body))), body),
+		Born:   emitter.MomentOf(now), Via: &d.self.ID, Own: true,
+	})
+}
