@@ -124,14 +124,36 @@ func ParseSeed(text string) (Seed, error) {
 		if ip.IsUnspecified() || ip.IsMulticast() {
 			return fail(fmt.Sprintf("%s is the address of no machine", ip), "write the address at which the others reach the seed")
 		}
+		if strings.HasPrefix(rest, "[") && !strings.Contains(host, ":") {
+			return fail("brackets are for IPv6 addresses", forms)
+		}
+		if why := badZone(ip.Zone()); why != "" {
+			return fail(why, "write the name of an interface of this machine after the %")
+		}
+		if !ip.IsLinkLocalUnicast() {
+			ip = ip.WithZone("") // which would say nothing more
+		}
 		s.IP = ip
 		return s, nil
+	}
+	if strings.HasPrefix(rest, "[") {
+		return fail("brackets are for IPv6 addresses", forms)
 	}
 	if why := badName(host); why != "" {
 		return fail(why, forms)
 	}
 	s.Host = host
 	return s, nil
+}
+
+// badZone says why a text is no zone of an IPv6 address, "" when it is one or empty.
+func badZone(zone string) string {
+	for _, c := range []byte(zone) {
+		if !isNameByte(c) && c != '.' {
+			return fmt.Sprintf("an interface has no %q in its name", c)
+		}
+	}
+	return ""
 }
 
 // splitProblem says why there are no host and port in text.

@@ -24,6 +24,7 @@ func enter(s settings, view view) (*chat, error) {
 	if s.node.Address == "" {
 		s.node.Address = "127.0.0.1"
 	}
+	s.node = s.node.Canonical() // no brackets around the address
 	s.node.Seeds = []string{net.JoinHostPort(s.node.Address, strconv.Itoa(s.home))}
 	first := s.node
 	first.Port = s.home

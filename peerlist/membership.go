@@ -42,6 +42,7 @@ type Conn struct {
 	Dialled string // the address we dialled; empty for a link we accepted
 	From    string // of a link we accepted: where it comes from, as this end sees it, with any port; may be empty
 	Local   bool   // the peer is on this machine: loopback addresses mean something to it
+	Zone    string // the IPv6 zone of the link, if it leads to a link-local address
 }
 
 // Membership is the machine. It may not be used by two goroutines at once.

@@ -167,7 +167,11 @@ func (d *driver) complain(wish overlay.Dial, err error) {
 	}
 }
 
-func (d *driver) dialTimeout() time.Duration { return max(d.opts.PingTimeout/2, 100*time.Millisecond) }
+// dialTimeout bounds one dial. Its upper bound is a guess: a dial that is lost holds a
+// place among those under way.
+func (d *driver) dialTimeout() time.Duration {
+	return min(max(d.opts.PingTimeout/2, 100*time.Millisecond), 10*time.Second)
+}
 
 // dialError sorts the ways in which a dial fails.
 func dialError(addr string, err error) error {
@@ -198,6 +202,7 @@ func (d *driver) up(l *link, rest []byte, hello *wire.Hello, wish *overlay.Dial)
 			Peer:  ident.Origin{ID: hello.ID, Epoch: hello.Epoch},
 			Addr:  complete(hello.Addr, l.addr),
 			Local: isLocal(l.addr),
+			Zone:  ident.ZoneOf(l.addr),
 		}
 		if !c.Local && ident.IsLoopback(c.Addr) {
 			c.Addr = "" // it means the peer's own machine
@@ -279,7 +284,7 @@ func (d *driver) greet(ctx context.Context, conn net.Conn, dialled string) (l *l
 func (d *driver) ourHello(seen string, safe *trust.Conn) *wire.Hello {
 	hello := &wire.Hello{
 		Major: wire.Major, Minor: wire.Minor,
-		Network: d.opts.Network, ID: d.self.ID, Epoch: d.self.Epoch, Addr: d.hello, Seen: seen,
+		Network: d.opts.Network, ID: d.self.ID, Epoch: d.self.Epoch, Addr: d.hello, Seen: ident.TellAddr(seen),
 	}
 	if safe != nil {
 		hello.Proof = string(d.guard.Proof(safe))
@@ -388,18 +393,6 @@ func (d *driver) resolve(ctx context.Context, seed string) ([]string, error) {
 		err = &discovery.LookupError{Seed: seed, Err: discovery.ErrEmpty}
 	}
 	return addrs, err
-}
-
-// complete puts the host that we see before a port that came without one.
-func complete(addr, seen string) string {
-	if addr == "" || addr[0] != ':' {
-		return addr
-	}
-	whole := net.JoinHostPort(hostOf(seen), addr[1:])
-	if len(whole) > wire.MaxText {
-		return "" // could not be told to others
-	}
-	return whole
 }
 
 func hostOf(addr string) string {

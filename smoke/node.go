@@ -8,12 +8,10 @@ import (
 	randv2 "math/rand/v2"
 	"net"
 	"runtime/debug"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/smokesignal-go/smokesignal/discovery"
 	"github.com/smokesignal-go/smokesignal/discovery/dns"
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
 	"github.com/smokesignal-go/smokesignal/internal/ident"
@@ -58,7 +56,8 @@ type Node struct {
 // handlers and hooks in between, so that none comes too late. What is wrong with
 // the options is what Start returns.
 func CreateNode(opts Options) *Node {
-	n := &Node{given: opts, opts: opts.withDefaults(), id: opts.ID, signs: newNameSet(opts.Signed), counters: new(counters)}
+	opts = opts.copied()
+	n := &Node{given: opts, opts: opts.Canonical().withDefaults(), id: opts.ID, signs: newNameSet(opts.Signed), counters: new(counters)}
 	n.guard, n.key, _ = newGuard(n.given) // Start says what is wrong
 	switch {
 	case n.guard != nil:
@@ -79,7 +78,7 @@ func CreateNode(opts Options) *Node {
 }
 
 func maxPeers(o Options) int {
-	if o.MaxPeers < 0 {
+	if o.MaxPeers < 0 || o.MaxPeers > peerlist.Unlimited {
 		return peerlist.Unlimited
 	}
 	return o.MaxPeers
@@ -89,9 +88,9 @@ func maxPeers(o Options) int {
 // or a random one made by CreateNode.
 func (n *Node) ID() ID { return n.id }
 
-// Options are those of the node, with the defaults where it was given none. Its Secret
-// is among them.
-func (n *Node) Options() Options { return n.opts }
+// Options returns a copy of the options of the node, with the defaults where it was
+// given none, and with each address in its canonical form. Its Secret is among them.
+func (n *Node) Options() Options { return n.opts.copied() }
 
 // Broadcast is for events from and to all nodes.
 func (n *Node) Broadcast() *Broadcast { return n.broadcast }
@@ -218,7 +217,7 @@ func (n *Node) newDriver() (*driver, error) {
 	d.machine = overlay.New(now, overlay.Config{
 		Self:     d.self,
 		Addr:     d.advertised,
-		Seeds:    canonical(o.Seeds),
+		Seeds:    o.Seeds,
 		Describe: d.describe,
 		Rand:     randv2.New(randv2.NewPCG(seed[0], seed[1])),
 		Membership: peerlist.Config{
@@ -229,71 +228,6 @@ func (n *Node) newDriver() (*driver, error) {
 		Tree: n.signatures(d.self, plumtree.Config{HistoryBytes: o.History.Bytes, HistoryAge: o.History.Age, Heard: n.heard}),
 	})
 	return d, nil
-}
-
-// canonical writes seeds that are addresses the way in which peers tell theirs.
-func canonical(seeds []string) []string {
-	list := make([]string, len(seeds))
-	for i, s := range seeds {
-		list[i] = s
-		if seed, err := discovery.ParseSeed(s); err == nil {
-			if addr, ok := seed.Addr(); ok {
-				list[i] = addr
-			}
-		}
-	}
-	return list
-}
-
-// bindAddr is what to listen on.
-func bindAddr(o Options) string {
-	port := strconv.Itoa(o.Port)
-	if o.Listen == "" {
-		return net.JoinHostPort(o.Address, port)
-	}
-	if h, p, err := net.SplitHostPort(o.Listen); err == nil {
-		return net.JoinHostPort(h, p)
-	}
-	return net.JoinHostPort(o.Listen, port)
-}
-
-// dialFrom is the address that our dials come from: the one that we listen on,
-// so that peers see us under it. A loopback address can't reach other machines,
-// and a name or a wildcard leaves the choice to the system.
-func dialFrom(bind string) string {
-	h := hostOf(bind)
-	if ip := net.ParseIP(h); ip != nil && !ip.IsUnspecified() && !ip.IsLoopback() {
-		return h
-	}
-	return ""
-}
-
-// advertise is what our HELLO says, and the address that it amounts to. A node
-// that listens on all addresses, and was not told which one others know, says
-// its port only, and peers put the host before it that they see.
-func advertise(o Options, listening string) (hello, addr string) {
-	h, port, err := net.SplitHostPort(listening)
-	if err != nil {
-		return listening, listening // no IP network
-	}
-	if o.Advertise == NoAddress {
-		return "", ""
-	}
-	if o.Advertise != "" {
-		if _, _, err := net.SplitHostPort(o.Advertise); err == nil {
-			return o.Advertise, o.Advertise
-		}
-		addr := net.JoinHostPort(o.Advertise, port)
-		return addr, addr
-	}
-	if given := net.ParseIP(o.Address); o.Listen != "" && given != nil && !given.IsUnspecified() && !given.IsLoopback() {
-		addr := net.JoinHostPort(o.Address, port)
-		return addr, addr
-	}
-	if ip := net.ParseIP(h); ip != nil && ip.IsUnspecified() {
-		return ":" + port, net.JoinHostPort(bestInterface(), port)
-	}
-	return listening, listening
 }
 
 // bestInterface is the first address of this machine that other machines can

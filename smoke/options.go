@@ -6,13 +6,19 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/discovery"
+	"github.com/smokesignal-go/smokesignal/peerlist"
 	"github.com/smokesignal-go/smokesignal/transport"
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
 // Options say what a node is to be like. The zero value works: a node that
-// listens on a free loopback port and knows nobody. CreateNode copies them; a
-// change after that has no effect, except by what is pointed to.
+// listens on a free loopback port and knows nobody. CreateNode copies them, slices,
+// maps and the TLS configuration included: a later change has no effect. What other
+// pointers, functions and interfaces lead to is shared.
+//
+// Address, Listen, Advertise and Seeds take an IPv6 address with or without brackets;
+// before a port it needs them. An IPv4-mapped IPv6 address means the IPv4 one. A zone
+// ("fe80::1%eth0") is used on this machine and not told to others.
 type Options struct {
 	// Address is the IP address or host name of this machine: what the node
 	// listens on and tells others. "" means 127.0.0.1, for trying things out on
@@ -48,11 +54,12 @@ type Options struct {
 	MaxPeers int
 
 	// PingInterval is how often a quiet link is tried. 0 means 2 s; the
-	// shortest is 1 ms.
+	// shortest is 1 ms, the longest 1 h.
 	PingInterval time.Duration
 
 	// PingTimeout is for how long nothing may be heard on a link before it is
-	// given up. 0 means 3 s; the shortest is 1 ms.
+	// given up. 0 means 3 s; the shortest is 1 ms, the longest 1 h. A dial may take
+	// half of it, 10 s at most.
 	PingTimeout time.Duration
 
 	// Network keeps networks apart that could meet by accident: only nodes with
@@ -187,6 +194,8 @@ const (
 	defaultPingInterval = 2 * time.Second // with the timeout, a dead peer shows within 5 s
 	defaultPingTimeout  = 3 * time.Second // design, section 6
 	shortestPing        = time.Millisecond
+	longestPing         = time.Hour // a guess: a link that is quiet for longer is better dialled again
+	mostPeers           = peerlist.Unlimited
 	defaultHistoryBytes = 16 << 20        // a guess: 5 min of 200 events/s of 128 bytes
 	defaultHistoryAge   = 5 * time.Minute // a guess: longer than switches and machines take to start again
 	defaultMaxPayload   = 1 << 20

@@ -30,7 +30,7 @@ func (o Options) hasRules() bool { return o.Secret != "" || len(o.Allow) > 0 || 
 // options.
 func (o Options) isLocal() bool {
 	for _, addr := range []string{o.Address, o.Listen, o.Advertise} {
-		if host, _, _ := splitHost(addr); addr != "" && addr != NoAddress && !isLoopback(host) {
+		if at, _ := readPlace(addr); addr != "" && addr != NoAddress && !at.isLoopback() {
 			return false
 		}
 	}
@@ -56,6 +56,14 @@ func newGuard(o Options) (guard *trust.Guard, key *trust.Key, err error) {
 func (o Options) validateSecurity(p *problems) {
 	if o.Secret != "" && trust.CheckSecret(o.Secret) != nil {
 		p.add("Secret", fmt.Sprintf("%d bytes", len(o.Secret)), "it could be guessed", "write at least 16 random bytes in base64 or hexadecimal digits: `smoke key secret` makes some")
+	}
+	if o.Key != nil && o.Key.ID().IsZero() {
+		p.add("Key", "empty", "it is no key", "make one with trust.NewKey, trust.LoadKey or `smoke key new`")
+	}
+	for n, id := range o.Allow {
+		if id.IsZero() {
+			p.add(fmt.Sprintf("Allow[%d]", n), id, "no node has the zero ID", "leave it out, or write the ID of a node")
+		}
 	}
 	if o.Key != nil && o.TLS != nil {
 		p.add("TLS", "set", "Key is set too, and a node has one certificate", "leave one of the two out")

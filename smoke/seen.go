@@ -31,7 +31,7 @@ func (d *driver) ownAddr(seen string) netip.Addr {
 		return netip.Addr{}
 	}
 	ap, err := netip.ParseAddrPort(seen)
-	ip := ap.Addr().Unmap()
+	ip := ap.Addr().Unmap().WithZone("") // a zone would be the peer's
 	if err != nil || ip.IsLoopback() || ip.IsUnspecified() {
 		return netip.Addr{}
 	}

@@ -2,9 +2,6 @@ package smoke
 
 import (
 	"fmt"
-	"net"
-	"net/netip"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -77,13 +74,13 @@ func (o Options) Validate() error {
 
 func (o Options) validateAddresses(p *problems) {
 	if o.Address != "" {
-		host, port, why := splitHost(o.Address)
+		at, why := readPlace(o.Address)
 		switch {
 		case why != "":
 			p.add("Address", o.Address, why, writeHost)
-		case port != 0:
-			p.add("Address", o.Address, "it has a port in it", fmt.Sprintf("write %q there, and %d as the Port", host, port))
-		case isWildcard(host):
+		case at.port != 0:
+			p.add("Address", o.Address, "it has a port in it", fmt.Sprintf("write %q there, and %d as the Port", at.host, at.port))
+		case at.isWildcard():
 			p.add("Address", o.Address, "others can't dial it", "write an address of this machine, and this one as Listen")
 		}
 	}
@@ -91,20 +88,20 @@ func (o Options) validateAddresses(p *problems) {
 		p.add("Port", o.Port, "it is no port", "write 1 to 65535, or 0 to take a free one")
 	}
 	if o.Listen != "" {
-		_, port, why := splitHost(o.Listen)
+		at, why := readPlace(o.Listen)
 		switch {
 		case why != "":
 			p.add("Listen", o.Listen, why, `write a host or host:port to bind, such as "0.0.0.0"`)
-		case port != 0 && o.Port != 0 && port != o.Port:
+		case at.port != 0 && o.Port != 0 && at.port != o.Port:
 			p.add("Listen", o.Listen, fmt.Sprintf("its port is not the Port, which is %d", o.Port), "leave one of the two out")
 		}
 	}
 	if o.Advertise != "" && o.Advertise != NoAddress {
-		host, _, why := splitHost(o.Advertise)
+		at, why := readPlace(o.Advertise)
 		switch {
 		case why != "":
 			p.add("Advertise", o.Advertise, why, "write the host or host:port at which others reach this node")
-		case isWildcard(host):
+		case at.isWildcard():
 			p.add("Advertise", o.Advertise, "others can't dial it", "write the host or host:port at which they reach this node")
 		}
 	}
@@ -142,8 +139,8 @@ func (o Options) validateSeeds(p *problems) {
 	if o.Advertise != "" {
 		field, value = "Advertise", o.Advertise
 	}
-	host, _, _ := splitHost(value)
-	if value == "" || isLoopback(host) {
+	at, _ := readPlace(value)
+	if value == "" || at.isLoopback() {
 		p.add(field, value, fmt.Sprintf("nobody but this machine can reach the node there, and seed %q is on another one", remote),
 			`set Address to an address of this machine, for example from smoke.LocalIP("192.168.2.0/24")`)
 	}
@@ -163,12 +160,15 @@ func (o Options) isRemote(seed discovery.Seed) bool {
 	if seed.IP.IsValid() {
 		return !seed.IP.IsLoopback()
 	}
-	return o.Resolver == nil && o.Transport == nil && !isLoopback(seed.Host)
+	return o.Resolver == nil && o.Transport == nil && !place{host: strings.ToLower(strings.TrimSuffix(seed.Host, "."))}.isLoopback()
 }
 
 func (o Options) validatePeers(p *problems) {
 	if o.MinPeers < 0 {
 		p.add("MinPeers", o.MinPeers, "a node can't have less than no links", "write 1 or more, or 0 for the default")
+	}
+	if o.MinPeers > mostPeers {
+		p.add("MinPeers", o.MinPeers, "no node holds so many links", fmt.Sprintf("write %d at most", mostPeers))
 	}
 	if o.MaxPeers > 0 && o.MinPeers > o.MaxPeers {
 		p.add("MinPeers", o.MinPeers, fmt.Sprintf("it is above MaxPeers, which is %d", o.MaxPeers),
@@ -179,6 +179,9 @@ func (o Options) validatePeers(p *problems) {
 }
 
 func checkPing(p *problems, field string, d time.Duration) {
+	if d > longestPing {
+		p.add(field, d, fmt.Sprintf("it is longer than %v", longestPing), "write a duration such as 2*time.Second, or 0 for the default")
+	}
 	if d != 0 && d < shortestPing {
 		p.add(field, d, fmt.Sprintf("it is shorter than %v", shortestPing), "write a duration such as 2*time.Second, or 0 for the default")
 	}
@@ -197,45 +200,4 @@ func (o Options) validateRest(p *problems) {
 	if why := loggerFault(o.Logger); why != "" {
 		p.add("Logger", fmt.Sprintf("%T", o.Logger), why, "write a *logrus.Logger, a *slog.Logger, or nil")
 	}
-}
-
-// splitHost takes "host" or "host:port" apart; port is 0 where there is none.
-// Why says what is wrong with it.
-func splitHost(text string) (host string, port int, why string) {
-	host = text
-	if h, portText, err := net.SplitHostPort(text); err == nil {
-		number, err := strconv.ParseUint(portText, 10, 16)
-		if err != nil || number == 0 {
-			return "", 0, fmt.Sprintf("%q is no port", portText)
-		}
-		host, port = h, int(number)
-	} else if strings.HasPrefix(text, "[") && strings.HasSuffix(text, "]") {
-		host = text[1 : len(text)-1]
-	}
-	if isWildcard(host) {
-		return host, port, ""
-	}
-	// A seed is the same host with a port, and its rules for hosts are ours.
-	_, err := discovery.ParseSeed(net.JoinHostPort(host, "1"))
-	if syntax, ok := err.(*discovery.SyntaxError); ok {
-		return "", 0, syntax.Why
-	} else if err != nil {
-		return "", 0, err.Error()
-	}
-	return host, port, ""
-}
-
-// isWildcard reports whether a host means all addresses of the machine.
-func isWildcard(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsUnspecified()
-}
-
-// isLoopback reports whether a host is this machine only.
-func isLoopback(host string) bool {
-	if ip, err := netip.ParseAddr(host); err == nil {
-		return ip.Unmap().IsLoopback()
-	}
-	name := strings.ToLower(strings.TrimSuffix(host, "."))
-	return name == "localhost" || strings.HasSuffix(name, ".localhost") // RFC 6761, section 6.3
 }

@@ -9,8 +9,9 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
-	"net"
+	"net/netip"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -72,8 +73,8 @@ func (a *DevAuthority) Issue(hosts ...string) (certificate, key []byte, err erro
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	for _, host := range hosts {
-		if ip := net.ParseIP(host); ip != nil {
-			template.IPAddresses = append(template.IPAddresses, ip)
+		if ip, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+			template.IPAddresses = append(template.IPAddresses, ip.Unmap().WithZone("").AsSlice())
 		} else {
 			template.DNSNames = append(template.DNSNames, host)
 		}

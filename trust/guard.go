@@ -25,6 +25,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -123,6 +124,9 @@ func New(key *Key, own *tls.Config, rules Rules) (*Guard, error) {
 	}
 	if own != nil {
 		return g, g.useOwn(own)
+	}
+	if key == nil || key.id.IsZero() {
+		return nil, errors.New("there is no key: make one with NewKey")
 	}
 	certificate, err := key.certificate()
 	if err != nil {
@@ -287,11 +291,16 @@ func (g *Guard) Secure(ctx context.Context, raw net.Conn, addr string) (*Conn, e
 	return c, nil
 }
 
+// hostOf returns the host of an address as a certificate names it: without a zone.
 func hostOf(addr string) string {
-	if host, _, err := net.SplitHostPort(addr); err == nil {
-		return host
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
 	}
-	return addr
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return ip.Unmap().WithZone("").String()
+	}
+	return host
 }
 
 // Proof is what this end of a connection shows of the secret; nil where there is

@@ -115,7 +115,7 @@ func (c *chatting) enter(ctx context.Context, o smoke.Options, out, notes *lines
 	if len(o.Seeds) > 0 || o.Port != 0 {
 		return c.open(ctx, o, out, notes)
 	}
-	host := o.Address
+	host := o.Canonical().Address // without brackets
 	if host == "" {
 		host = "127.0.0.1"
 	}

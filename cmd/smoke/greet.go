@@ -53,6 +53,7 @@ type greeter struct {
 
 // newGreeter makes one for a node with these options, which are valid.
 func newGreeter(o smoke.Options) (*greeter, error) {
+	o = o.Canonical()
 	key := o.Key
 	var err error
 	if key == nil && o.TLS == nil {

@@ -29,7 +29,7 @@ func (o *membersOut) Send(to ident.Link, msg peerlist.Message) {
 	if _, ok := msg.(*peerlist.Disconnect); ok {
 		o.tree.Fill(o.now, to, LastWords, (*treeOut)(o))
 	}
-	o.out.Send(to, msg)
+	o.out.Send(to, tell(msg))
 }
 
 func (o *membersOut) Dial(addr string)              { o.out.Dial(Dial{Addr: addr}) }
@@ -69,7 +69,7 @@ func (o *membersOut) Down(id ident.Link, why peerlist.Reason) {
 	o.out.PeerDown(c.Conn, why)
 }
 
-func (o *watchOut) Send(to ident.Link, msg netsplit.Message) { o.out.Send(to, msg) }
+func (o *watchOut) Send(to ident.Link, msg netsplit.Message) { o.out.Send(to, tell(msg)) }
 func (o *watchOut) Dial(addr string)                         { o.out.Dial(Dial{Addr: addr, Probe: true}) }
 func (o *watchOut) Resolve(name string)                      { o.out.Resolve(name) }
 func (o *watchOut) Notify(n netsplit.Notice)                 { o.out.Notify(n) }

@@ -214,6 +214,7 @@ func (m *Machine) Handle(now time.Time, id ident.Link, msg any, out Out) {
 		}
 	case netsplit.Message:
 		m.begin(now, forWatch, out)
+		hear(msg, c.Zone)
 		m.watch.Handle(now, id, msg, (*watchOut)(m))
 	case census.Message:
 		m.begin(now, forCensus, out)
@@ -223,6 +224,7 @@ func (m *Machine) Handle(now time.Time, id ident.Link, msg any, out Out) {
 		m.pacer.Handle(now, id, msg, (*pacerOut)(m))
 	case peerlist.Message:
 		m.begin(now, forMembers, out)
+		hear(msg, c.Zone)
 		if join, ok := msg.(*peerlist.Join); ok && join.AsSeed {
 			m.touch(forWatch)
 			m.watch.CalledSeed()

@@ -1,0 +1,88 @@
+package overlay
+
+import (
+	"strings"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/netsplit"
+	"github.com/smokesignal-go/smokesignal/peerlist"
+)
+
+// Addresses pass here on their way between a peer and the machines, so that the
+// machines hold one form of each, and no zone of this machine is sent. See package
+// ident.
+
+// hear brings the addresses in a message from a peer into their canonical form. zone
+// is that of the link.
+func hear(msg any, zone string) {
+	switch msg := msg.(type) {
+	case *peerlist.ForwardJoin:
+		msg.Newcomer.Addr = ident.HeardAddr(msg.Newcomer.Addr, zone)
+	case *peerlist.NeighborReply:
+		hearAll(msg.Sample, zone)
+	case *peerlist.Disconnect:
+		hearAll(msg.Try, zone)
+	case *peerlist.Shuffle:
+		hearAll(msg.Sample, zone)
+	case *netsplit.Beacon:
+		msg.Addr = ident.HeardAddr(msg.Addr, zone)
+	}
+}
+
+func hearAll(contacts []peerlist.Contact, zone string) {
+	for i := range contacts {
+		contacts[i].Addr = ident.HeardAddr(contacts[i].Addr, zone)
+	}
+}
+
+// tell returns a message as it may be sent: without zones. It copies what it changes.
+func tell(msg any) any {
+	switch msg := msg.(type) {
+	case *peerlist.ForwardJoin:
+		if hasZone(msg.Newcomer.Addr) {
+			copied := *msg
+			copied.Newcomer.Addr = ident.TellAddr(msg.Newcomer.Addr)
+			return &copied
+		}
+	case *peerlist.NeighborReply:
+		if list, changed := tellAll(msg.Sample); changed {
+			copied := *msg
+			copied.Sample = list
+			return &copied
+		}
+	case *peerlist.Disconnect:
+		if list, changed := tellAll(msg.Try); changed {
+			copied := *msg
+			copied.Try = list
+			return &copied
+		}
+	case *peerlist.Shuffle:
+		if list, changed := tellAll(msg.Sample); changed {
+			copied := *msg
+			copied.Sample = list
+			return &copied
+		}
+	case *netsplit.Beacon:
+		if hasZone(msg.Addr) {
+			copied := *msg
+			copied.Addr = ident.TellAddr(msg.Addr)
+			return &copied
+		}
+	}
+	return msg
+}
+
+func tellAll(contacts []peerlist.Contact) (list []peerlist.Contact, changed bool) {
+	for i := range contacts {
+		if !hasZone(contacts[i].Addr) {
+			continue
+		}
+		if !changed {
+			list, changed = append([]peerlist.Contact(nil), contacts...), true
+		}
+		list[i].Addr = ident.TellAddr(contacts[i].Addr)
+	}
+	return list, changed
+}
+
+func hasZone(addr string) bool { return strings.IndexByte(addr, '%') >= 0 }
