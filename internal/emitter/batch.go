@@ -34,7 +34,8 @@ type place struct {
 	left int    // events of the last of them whose turn comes yet
 	rest []byte // their bodies
 
-	event Event // whose turn it is; of a hook or a note of loss no more than a name for its panic
+	event  Event  // whose turn it is; of a hook or a note of loss no more than a name for its panic
+	packed []byte // the same, as it lies in its run
 
 	// Its handlers: those of its name, and those of every name. Each list is in
 	// order; who is next of the two is who was registered first.
@@ -129,7 +130,7 @@ func (e *Emitter) nextEvent(p *place) (turns int, err error) {
 		p.callOff("")
 		return turns, fmt.Errorf("take apart %d events of %s from %d on: %w", turns, p.event.Origin.Short(), p.event.Seq, wire.ErrMalformed)
 	}
-	p.rest = rest
+	p.packed, p.rest = p.rest[:len(p.rest)-len(rest)], rest
 	name, payload, err := wire.SplitBody(body)
 	if err != nil {
 		p.callOff("")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
+	"slices"
 )
 
 // ErrInside is returned to a handler that asks to wait for handlers: it would
@@ -31,9 +32,15 @@ func (e *DrainError) Unwrap() error { return e.Err }
 // returns a *[DrainError]; the handlers go on. A held emitter with something in
 // its queue is not drained before Release. From inside a handler Drain returns
 // a *DrainError with [ErrInside] at once.
-func (e *Emitter) Drain(ctx context.Context) error {
+//
+// The queues that handlers have of their own count as the one of all others. A
+// [Mailbox] is drained when its last event was taken.
+func (e *Emitter) Drain(ctx context.Context) error { return e.drainAll(ctx) }
+
+// drainTrunk is Drain without the branches.
+func (e *Emitter) drainTrunk(ctx context.Context) error {
 	idle := func() bool { return !e.running && e.hand == nil && e.queue.empty() }
-	err := e.wait(ctx, idle)
+	err := e.await(ctx, idle)
 	if err == nil {
 		return nil
 	}
@@ -66,7 +73,15 @@ func (e *Emitter) Close() {
 // handler that runs, its error is returned, and that handler is the last one.
 // From inside a handler it returns [ErrInside].
 func (e *Emitter) CloseContext(ctx context.Context) error {
+	e.close()
+	e.shutBranches()
+	return e.Wait(ctx)
+}
+
+// close takes no further events and throws away what waits.
+func (e *Emitter) close() {
 	e.mu.Lock()
+	defer e.mu.Unlock()
 	if !e.closed.Load() {
 		e.closed.Store(true)
 		if e.timer != nil && e.timer.Stop() {
@@ -77,19 +92,26 @@ func (e *Emitter) CloseContext(ctx context.Context) error {
 		e.relieve()
 		e.wake()
 	}
-	e.mu.Unlock()
-	return e.Wait(ctx)
 }
 
 // Wait waits until the emitter is closed and its last handler has returned, or
 // until it is reopened. It returns the error of ctx where that ends first, and
 // [ErrInside] from inside a handler.
 func (e *Emitter) Wait(ctx context.Context) error {
+	err := e.waitTrunk(ctx)
+	for _, b := range e.allBranches() {
+		err = errors.Join(err, b.wait(ctx))
+	}
+	return err
+}
+
+// waitTrunk is Wait without the branches.
+func (e *Emitter) waitTrunk(ctx context.Context) error {
 	e.mu.Lock()
 	life := e.lives
 	e.mu.Unlock()
 	over := func() bool { return e.closed.Load() && !e.running && !e.telling || e.lives != life }
-	if err := e.wait(ctx, over); err != nil {
+	if err := e.await(ctx, over); err != nil {
 		return fmt.Errorf("wait for the last handler: %w", err)
 	}
 	return nil
@@ -100,6 +122,9 @@ func (e *Emitter) Wait(ctx context.Context) error {
 // that still runs, the new events come after it. On an open emitter it does
 // nothing.
 func (e *Emitter) Reopen() {
+	for _, b := range e.allBranches() {
+		b.reopen()
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed.Load() {
@@ -135,9 +160,9 @@ func (e *Emitter) discardHand() {
 	}
 }
 
-// wait waits until done, which it asks under mu whenever the runner or OnSlow
+// await waits until done, which it asks under mu whenever the runner or OnSlow
 // has ended.
-func (e *Emitter) wait(ctx context.Context, done func() bool) error {
+func (e *Emitter) await(ctx context.Context, done func() bool) error {
 	inside := insideHandler()
 	for {
 		e.mu.Lock()
@@ -161,7 +186,7 @@ func (e *Emitter) wait(ctx context.Context, done func() bool) error {
 	}
 }
 
-// wake lets everybody in wait ask again. The caller holds mu.
+// wake lets everybody in await ask again. The caller holds mu.
 func (e *Emitter) wake() {
 	if e.changed != nil {
 		close(e.changed)
@@ -169,20 +194,29 @@ func (e *Emitter) wake() {
 	}
 }
 
-// The two functions that are below everything an emitter calls.
+// The two functions that are below everything an emitter calls, and the one that is
+// below the first where a handler has its goroutine to itself.
 var (
-	runFrame  = reflect.TypeFor[Emitter]().PkgPath() + ".(*Emitter).run"
-	tickFrame = reflect.TypeFor[Emitter]().PkgPath() + ".(*Emitter).tick"
+	runFrame   = reflect.TypeFor[Emitter]().PkgPath() + ".(*Emitter).run"
+	tickFrame  = reflect.TypeFor[Emitter]().PkgPath() + ".(*Emitter).tick"
+	asideFrame = reflect.TypeFor[Emitter]().PkgPath() + ".(*Emitter).runAside"
 )
 
 // Inside reports whether the caller is a handler or a hook of some emitter, and
 // must not wait for handlers.
 func Inside() bool { return insideHandler() }
 
+// InsideShared reports whether the caller is a handler or a hook that shares its
+// goroutine with others, so that they wait for as long as it does.
+func InsideShared() bool { return isBelow(runFrame) && !isBelow(asideFrame) }
+
 // insideHandler reports whether the calling goroutine is the handler goroutine
 // of some emitter, or one that is inside OnSlow. It reads the stack, which costs
 // microseconds and is paid by those who wait, so that a handler costs nothing.
-func insideHandler() bool {
+func insideHandler() bool { return isBelow(runFrame, tickFrame) }
+
+// isBelow reports whether one of the functions is on the stack of the caller.
+func isBelow(functions ...string) bool {
 	var pcs [64]uintptr
 	for skip := 2; ; skip += len(pcs) {
 		n := runtime.Callers(skip, pcs[:])
@@ -193,7 +227,7 @@ func insideHandler() bool {
 		for more := true; more; {
 			var frame runtime.Frame
 			frame, more = frames.Next()
-			if frame.Function == runFrame || frame.Function == tickFrame {
+			if slices.Contains(functions, frame.Function) {
 				return true
 			}
 		}

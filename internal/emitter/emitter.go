@@ -17,6 +17,9 @@
 //   - Handlers of one event run in the order in which they were registered.
 //     Which they are is settled when the turn of that event comes, whatever run
 //     it came in: Hold, Close, On and off take effect between any two events.
+//   - A handler may have a queue and a goroutine of its own ([Settings].Queue), or
+//     the program takes its events itself ([Emitter.Subscribe]). Neither holds up
+//     the other handlers. What made room there is told to [Config.OnDrop] too.
 //   - A panic is recovered, counted and reported; the next handler goes on.
 //   - The handler goroutine exists only while there is something to run: an
 //     idle emitter is a struct, without a goroutine and without a running timer.
@@ -90,9 +93,12 @@ type Emitter struct {
 	cut       atomic.Bool // Close wants what the runner has in hand thrown away; written under mu
 	crowded   atomic.Bool // see Room; written under mu
 
-	// registering guards the change of table, and registered.
+	// registering guards the change of table, and the next two. It is taken before mu,
+	// and before mu of a branch.
 	registering sync.Mutex
-	registered  uint64 // numbers the registrations
+	registered  uint64                   // numbers the registrations
+	branches    map[*registration]branch // that are open
+	spent       func()                   // of a branch: the trunk is to forget it, since its only handler is gone
 
 	// mu guards everything below. No handler or callback runs under it.
 	mu        sync.Mutex
@@ -116,10 +122,13 @@ type Emitter struct {
 	seen sighting
 	slow uint64 // calls reported to OnSlow
 
-	names    names    // the runner's own
-	progress progress // the runner's; the others read it
+	names    names           // the runner's own
+	overrun  []*registration // with a note in lost; the runner's own
+	notes    []Lost          // of one of them, to be told; the runner's own
+	progress progress        // the runner's; the others read it
 	panics   atomic.Uint64
 	errors   atomic.Uint64
+	aside    atomic.Uint64 // events that made room in branches
 }
 
 // New makes an emitter without handlers.
@@ -200,17 +209,23 @@ func (e *Emitter) Do(f func()) bool {
 // come, and Room is nil.
 func (e *Emitter) Hold() {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	e.held.Store(true)
 	e.interrupt.Store(true)
 	e.relieve()
+	e.mu.Unlock()
+	for _, b := range e.allBranches() {
+		b.hold()
+	}
 }
 
 // Release lets a held emitter run. Holds are not counted: one Release ends them.
 func (e *Emitter) Release() {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	e.held.Store(false)
 	e.crowd()
 	e.start()
+	e.mu.Unlock()
+	for _, b := range e.allBranches() {
+		b.release()
+	}
 }

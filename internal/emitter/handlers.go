@@ -7,6 +7,10 @@ import "sync/atomic"
 type Settings struct {
 	Once bool // for the next event only
 	Echo bool // hear the events of this node too: those in a Run that is Own
+
+	// Queue gives the handler a queue for that many events, 1 to [MostQueue], and a
+	// goroutine of its own. 0: it shares both with all others.
+	Queue int
 }
 
 // registration is one handler under one name.
@@ -17,6 +21,8 @@ type registration struct {
 	every   bool // it is a handler of every name, and has none
 	handler Handler
 	gone    atomic.Bool // taken off, or a Once that had its event
+	branch  branch      // where its events are queued; nil: its handler is called
+	lost    losses      // that made room in branch; the runner's own
 
 	audience *audience // who it is one of
 	removed  bool      // from the table; under registering
@@ -54,7 +60,9 @@ func (e *Emitter) OnAny(handler Handler) (off func()) {
 func (e *Emitter) Off(name string) {
 	e.registering.Lock()
 	defer e.registering.Unlock()
-	e.table.removeAll(name)
+	for _, r := range e.table.removeAll(name) {
+		e.dropBranch(r)
+	}
 }
 
 // Has reports whether an event of that name has somebody to go to: a handler of
@@ -73,10 +81,18 @@ func (e *Emitter) HasEcho(name []byte) bool {
 func (e *Emitter) register(r *registration) (off func()) {
 	e.registering.Lock()
 	defer e.registering.Unlock()
+	if r.Queue > 0 {
+		e.addBranch(r, e.newQueue(r))
+	}
+	e.enter(r)
+	return func() { e.off(r) }
+}
+
+// enter gives a registration its place. The caller holds registering.
+func (e *Emitter) enter(r *registration) {
 	e.registered++
 	r.number = e.registered
 	e.table.add(r)
-	return func() { e.off(r) }
 }
 
 // off takes one registration off.
@@ -84,4 +100,5 @@ func (e *Emitter) off(r *registration) {
 	e.registering.Lock()
 	defer e.registering.Unlock()
 	e.table.remove(r)
+	e.dropBranch(r)
 }

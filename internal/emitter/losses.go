@@ -19,6 +19,7 @@ type Lost struct {
 	Name        string // of the first of them
 	Events      int    // how many were dropped
 	Bytes       int    // of their names and payloads
+	Aside       bool   // they made room in the queue of one handler; the others have had them
 }
 
 // manyOrigins bounds the memory that losses take: beyond it (a guess, about

@@ -52,6 +52,9 @@ func (e *Emitter) run() {
 	}()
 	for e.take() {
 		e.runHand()
+		if e.spent != nil && e.table.handlers.Load() == 0 {
+			e.spent()
+		}
 	}
 	finished = true
 }
@@ -137,6 +140,10 @@ func (e *Emitter) runOn(b *batch) (through bool) {
 			if !first {
 				e.progress.begin(0)
 			}
+			if r.branch != nil && (!p.event.Own || r.Echo) && !r.gone.Load() {
+				e.putAside(r, p)
+				continue
+			}
 			e.call(r, &p.event)
 		}
 		if e.interrupt.Load() {
@@ -168,7 +175,12 @@ func (e *Emitter) runOn(b *batch) (through bool) {
 				p.beginRun(&it.run)
 			}
 		default:
-			return true
+			note, ok := e.nextOverrun()
+			if !ok {
+				return true
+			}
+			p.callOff(note.Name)
+			e.tellLost(note)
 		}
 	}
 }

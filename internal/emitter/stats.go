@@ -4,6 +4,7 @@ package emitter
 type Stats struct {
 	Queued      int    // events and hooks that wait
 	QueuedBytes int    // of the runs in the queue; what the runner has taken is not among them
+	Aside       int    // events that wait in the queues that handlers have of their own
 	Delivered   uint64 // events and hooks whose turn has come, whether anybody listened or not
 	Dropped     uint64 // events that made room for newer ones, whether anybody listened or not
 	Discarded   uint64 // events and hooks that Close found waiting
@@ -15,13 +16,18 @@ type Stats struct {
 
 // Stats returns the counters. Those of a running emitter move on meanwhile.
 func (e *Emitter) Stats() Stats {
+	aside := 0
+	for _, b := range e.allBranches() {
+		aside += b.left()
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return Stats{
 		Queued:      e.queue.len() + e.inHand(),
 		QueuedBytes: e.queue.bytes,
 		Delivered:   e.taken - uint64(e.inHand()),
-		Dropped:     e.dropped,
+		Aside:       aside,
+		Dropped:     e.dropped + e.aside.Load(),
 		Discarded:   e.discarded,
 		Panics:      e.panics.Load(),
 		Errors:      e.errors.Load(),

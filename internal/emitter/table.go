@@ -105,11 +105,11 @@ func (t *table) add(r *registration) {
 	t.count(r, 1)
 }
 
-// remove takes a registration out of the table, and reports whether it was in it.
-func (t *table) remove(r *registration) bool {
+// remove takes a registration out of the table, if it is in it.
+func (t *table) remove(r *registration) {
 	r.gone.Store(true)
 	if r.removed {
-		return false
+		return
 	}
 	r.removed = true
 	if r.audience.remove(r); !r.every && r.audience.roll.Load() == nil {
@@ -117,7 +117,6 @@ func (t *table) remove(r *registration) bool {
 		t.shrink()
 	}
 	t.count(r, -1)
-	return true
 }
 
 // removeAll takes the registrations of one name out of the table, and returns
