@@ -40,6 +40,11 @@ type Gap struct {
 	From, To uint64
 	Slow     bool
 	Events   int // how many; with Slow there may be fewer than To-From
+
+	// Queue is the name of the first of them, if they made room in the queue that one
+	// handler has to itself ([Queue], [Messages]): other handlers have had them. ""
+	// if no handler has had them.
+	Queue string
 }
 
 // hook is a list of functions for one kind of occasion.

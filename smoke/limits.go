@@ -188,7 +188,7 @@ type Stats struct {
 // Stats gives the node's figures. It may be called from any goroutine.
 func (n *Node) Stats() Stats {
 	events := n.events.Stats()
-	s := Stats{Refused: n.refusals.counts(), Queued: events.Queued, MinPeers: n.opts.MinPeers}
+	s := Stats{Refused: n.refusals.counts(), Queued: events.Queued + events.Aside, MinPeers: n.opts.MinPeers}
 	s.Handlers.Dropped = events.Dropped
 	n.counters.into(&s)
 	d, err := n.life()

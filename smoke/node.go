@@ -378,8 +378,16 @@ func (n *Node) reports(who string, lost func(emitter.Lost)) emitter.Config {
 // onLost tells OnGap of events that made room. It runs on the handlers'
 // goroutine, before any newer event.
 func (n *Node) onLost(l emitter.Lost) {
-	n.log.warn("handlers are too slow: events had to make room", fields{"origin": l.Origin.Short(), "events": l.Events})
+	if l.Aside {
+		n.log.about(l.Name).warn("a handler with a queue is too slow: events had to make room in it", fields{
+			"event": l.Name, "origin": l.Origin.Short(), "events": l.Events})
+	} else {
+		n.log.warn("handlers are too slow: events had to make room", fields{"origin": l.Origin.Short(), "events": l.Events})
+	}
 	gap := Gap{Origin: l.Origin, From: l.First, To: l.Last + 1, Slow: true, Events: l.Events}
+	if l.Aside {
+		gap.Queue = l.Name
+	}
 	n.hooks.gap.mu.Lock()
 	fns := n.hooks.gap.fns
 	n.hooks.gap.mu.Unlock()

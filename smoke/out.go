@@ -118,6 +118,9 @@ func (d *driver) PeerDown(c peerlist.Conn, why peerlist.Reason) {
 		})
 	}
 	p.gone.Store(&farewell{why, l.goodbye})
+	if p.events.HasQueues() {
+		p.events.Do(p.events.Finish)
+	}
 	d.forgetIdlePeers()
 	d.node.peers.Remove(p.id)
 	if d.node.peers.Len() == 0 {

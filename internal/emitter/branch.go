@@ -166,6 +166,9 @@ func (e *Emitter) shutBranches() {
 	e.discarded += uint64(discarded)
 }
 
+// HasQueues reports whether some handler has a queue of its own, or a [Mailbox].
+func (e *Emitter) HasQueues() bool { return len(e.allBranches()) > 0 }
+
 // Finish says that no event will be pushed any more: who takes events from a
 // [Mailbox] gets what is in it, and then the end.
 func (e *Emitter) Finish() {

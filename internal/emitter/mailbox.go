@@ -14,6 +14,7 @@ import (
 // Next is for one goroutine at a time. Close may be called from any.
 type Mailbox struct {
 	off    func()
+	fail   func(name string, err error)
 	events int // the bound
 
 	mu       sync.Mutex // guards all below
@@ -33,6 +34,7 @@ type Mailbox struct {
 func (e *Emitter) Subscribe(name string, settings Settings) *Mailbox {
 	m := &Mailbox{events: settings.Queue, bell: make(chan struct{}, 1)}
 	r := &registration{Settings: settings, name: name}
+	m.fail = e.tellError
 	m.off = func() { e.off(r) }
 	e.registering.Lock()
 	defer e.registering.Unlock()
@@ -82,6 +84,9 @@ func (m *Mailbox) take() (event Event, ok, ended bool) {
 
 // Close ends the mailbox.
 func (m *Mailbox) Close() { m.off() }
+
+// Fail reports an error about an event as if a handler had returned it.
+func (m *Mailbox) Fail(name string, err error) { m.fail(name, err) }
 
 // ring wakes Next. The caller holds mu.
 func (m *Mailbox) ring() {

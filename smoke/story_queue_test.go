@@ -1,0 +1,289 @@
+package smoke_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/smoke"
+	"github.com/smokesignal-go/smokesignal/transport/mem"
+)
+
+// Two nodes: ann talks, and bob is slow.
+func annAndBob(t *testing.T, test func(t *testing.T, s *story, ann, bob *actor)) {
+	synctest.Test(t, func(t *testing.T) {
+		s := tell(t)
+		cast, _ := s.hosts(mem.New(), new(atomic.Int64), 2, "10.0.0.1:8495")
+		s.wantOverlay(cast, 1)
+		test(t, s, cast[0], cast[1])
+	})
+}
+
+func TestASlowHandlerWithAQueueHoldsUpNoOther(t *testing.T) {
+	annAndBob(t, func(t *testing.T, s *story, ann, bob *actor) {
+		var slow []int
+		bob.Broadcast().On("word", func(n int) {
+			time.Sleep(time.Second)
+			slow = append(slow, n)
+		}, smoke.Queue(100))
+		began := time.Now()
+		ann.speak(20)
+		s.wantHeard([]*actor{bob}, []*actor{ann})
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("the others heard 20 words after %v", took)
+		}
+		time.Sleep(30 * time.Second)
+		synctest.Wait()
+		if len(slow) != 20 || !slices.IsSorted(slow) || bob.Stats().Handlers.Dropped != 0 {
+			t.Errorf("the slow one heard %v", slow)
+		}
+		if waited := ann.Stats().Waited; waited > 0 {
+			t.Errorf("ann waited for %v", waited)
+		}
+	})
+}
+
+// What a queue had no room for is counted, and OnGap is told; others have heard it.
+func TestAFullQueueIsToldAsAGap(t *testing.T) {
+	annAndBob(t, func(t *testing.T, s *story, ann, bob *actor) {
+		var slow []uint64
+		lost := make(map[uint64]bool)
+		bob.OnGap(func(g smoke.Gap) {
+			if g.Origin != ann.ID() || !g.Slow || g.Queue != "word" {
+				t.Errorf("told of %+v", g)
+			}
+			for n := g.From; n < g.To; n++ {
+				lost[n] = true
+			}
+		})
+		smoke.On(bob.Broadcast(), "word", func(e smoke.Event, _ int) {
+			time.Sleep(time.Second)
+			slow = append(slow, e.Seq)
+		}, smoke.Queue(5))
+		for range 30 {
+			ann.speak(1)
+			time.Sleep(100 * time.Millisecond)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if len(slow)+len(lost) != 30 || len(lost) == 0 || bob.Stats().Handlers.Dropped != uint64(len(lost)) {
+			t.Errorf("heard %v, lost %v, %d counted", slow, lost, bob.Stats().Handlers.Dropped)
+		}
+		for _, n := range slow {
+			if lost[n] {
+				t.Errorf("%d was heard and told as lost", n)
+			}
+		}
+	})
+}
+
+func TestStopWaitsForTheQueues(t *testing.T) {
+	annAndBob(t, func(t *testing.T, s *story, ann, bob *actor) {
+		var slow []int
+		bob.Broadcast().On("word", func(n int) {
+			time.Sleep(time.Second)
+			slow = append(slow, n)
+		}, smoke.Queue(100))
+		ann.speak(5)
+		time.Sleep(100 * time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		if err := bob.Shutdown(ctx); err != nil || len(slow) != 5 {
+			t.Errorf("%v, heard %v", err, slow)
+		}
+	})
+	annAndBob(t, func(t *testing.T, s *story, ann, bob *actor) {
+		bob.Broadcast().On("word", func(n int) { time.Sleep(time.Second) }, smoke.Queue(100))
+		ann.speak(5)
+		time.Sleep(100 * time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		var left *smoke.UndeliveredError
+		if err := bob.Shutdown(ctx); !errors.As(err, &left) || left.Events != 3 {
+			t.Errorf("after two seconds: %v", err)
+		}
+		time.Sleep(time.Second) // the handler that ran is the last one
+	})
+}
+
+func TestQueuesThatAreNone(t *testing.T) {
+	node := smoke.CreateNode(smoke.Options{})
+	for _, n := range []int{0, -1, 1<<24 + 1} {
+		var handlerErr *smoke.HandlerError
+		if _, err := smoke.TryOn(node.Broadcast(), "a", func() {}, smoke.Queue(n)); !errors.As(err, &handlerErr) {
+			t.Errorf("Queue(%d): %v", n, err)
+		}
+	}
+	node.Broadcast().OnAny(func(smoke.Event) {}, smoke.Queue(0))
+	if err := node.Start(); err == nil {
+		t.Error("Start does not tell of the bad Queue")
+		node.Stop()
+	}
+}
+
+func TestALoopOverMessages(t *testing.T) {
+	type msg struct{ Text string }
+	annAndBob(t, func(t *testing.T, s *story, ann, bob *actor) {
+		emit := func(args ...any) {
+			if err := ann.Broadcast().Emit("chat", args...); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(time.Second)
+		}
+		messages := smoke.Messages[msg](t.Context(), bob.Broadcast(), "chat")
+		emit(msg{"before the loop"})
+		emit(5) // fits no msg
+		var heard []string
+		done := make(chan struct{})
+		go func() { // ends with the node; waited for at done
+			defer close(done)
+			for e, m := range messages {
+				if e.Origin != ann.ID() || e.Name != "chat" || e.Via != ann.ID() {
+					t.Errorf("event %+v", e)
+				}
+				heard = append(heard, m.Text)
+			}
+		}()
+		emit(msg{"in it"})
+		emit(msg{})
+		if n := bob.Stats().Handlers.Errors; n != 1 {
+			t.Errorf("%d errors counted", n)
+		}
+		if err := bob.Stop(); err != nil {
+			t.Error(err)
+		}
+		<-done
+		if want := []string{"before the loop", "in it", ""}; !slices.Equal(heard, want) {
+			t.Errorf("heard %q", heard)
+		}
+	})
+}
+
+func TestALoopOverMessagesEnds(t *testing.T) {
+	annAndBob(t, func(t *testing.T, s *story, ann, bob *actor) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		messages := smoke.Messages[int](ctx, bob.Broadcast(), "word")
+		ann.speak(3)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		for _, n := range messages {
+			if n == 2 {
+				break
+			}
+		}
+		ann.speak(1) // 4: between the loops
+		time.Sleep(time.Second)
+		done := make(chan int)
+		go func() { // ends with ctx; waited for at done
+			n := 0
+			for _, n = range messages {
+			}
+			done <- n
+		}()
+		synctest.Wait()
+		ann.speak(1)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		cancel()
+		if n := <-done; n != 5 {
+			t.Errorf("the second loop heard %d last", n)
+		}
+		for range messages {
+			t.Error("a loop with an ended context heard something")
+		}
+		for p := range bob.Peers().All() {
+			go func() { // ends with the link; waited for at done
+				n := 0
+				for _, n = range smoke.Messages[int](t.Context(), p, "direct") {
+				}
+				done <- n
+			}()
+			synctest.Wait()
+			if err := ann.peer(bob).Emit("direct", 7); err != nil {
+				t.Error(err)
+			}
+			if err := ann.Stop(); err != nil {
+				t.Error(err)
+			}
+			if n := <-done; n != 7 {
+				t.Errorf("the loop over a peer heard %d last", n)
+			}
+			for range smoke.Messages[int](t.Context(), p, "direct") {
+				t.Error("a peer that is gone sent something")
+			}
+		}
+	})
+}
+
+// A loop that nobody begins costs nothing after its context has ended, and does not
+// hold up Stop for longer than that may take.
+func TestMessagesWithoutALoop(t *testing.T) {
+	annAndBob(t, func(t *testing.T, s *story, ann, bob *actor) {
+		ctx, cancel := context.WithCancel(t.Context())
+		messages := smoke.Messages[int](ctx, bob.Broadcast(), "word")
+		ann.speak(3)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		cancel()
+		synctest.Wait()
+		if n := bob.Stats().Queued; n != 0 {
+			t.Errorf("%d events wait for nobody", n)
+		}
+		for range messages {
+			t.Error("something came after the end of the context")
+		}
+		_ = smoke.Messages[int](t.Context(), bob.Broadcast(), "word")
+		ann.speak(2)
+		time.Sleep(time.Second)
+		var left *smoke.UndeliveredError
+		if err := bob.Stop(); !errors.As(err, &left) || left.Events != 2 {
+			t.Errorf("stop: %v", err)
+		}
+	})
+}
+
+func TestALoopOverMessagesInsideAHandler(t *testing.T) {
+	annAndBob(t, func(t *testing.T, s *story, ann, bob *actor) {
+		var heard []string
+		bob.Broadcast().On("word", func(n int) {
+			for range smoke.Messages[int](t.Context(), bob.Broadcast(), "more") {
+				t.Error("the loop began")
+			}
+			heard = append(heard, fmt.Sprint("shared ", n))
+		})
+		bob.Broadcast().Once("word", func(n int) {
+			for _, m := range smoke.Messages[int](t.Context(), bob.Broadcast(), "more") {
+				heard = append(heard, fmt.Sprint("own ", m))
+				break
+			}
+		}, smoke.Queue(1))
+		ann.speak(1)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if err := ann.Broadcast().Emit("more", 5); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if want := []string{"shared 1", "own 5"}; !slices.Equal(heard, want) {
+			t.Errorf("heard %q", heard)
+		}
+	})
+}
+
+func TestMessagesThatCanNotBe(t *testing.T) {
+	node := smoke.CreateNode(smoke.Options{})
+	for range smoke.Messages[chan int](t.Context(), node.Broadcast(), "a") {
+	}
+	var handlerErr *smoke.HandlerError
+	if err := node.Start(); !errors.As(err, &handlerErr) {
+		t.Errorf("start: %v", err)
+		node.Stop()
+	}
+}
