@@ -113,6 +113,7 @@ func (n *Node) encode(ctx context.Context, dst []byte, name string, args []any) 
 	if err != nil {
 		return nil, err
 	}
+	n.noteArgTags(args)
 	if limit := n.opts.MaxPayload; len(payload) > limit {
 		return nil, ErrTooLarge{Size: len(payload), Limit: limit}
 	}

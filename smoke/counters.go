@@ -1,6 +1,7 @@
 package smoke
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -14,6 +15,9 @@ type counters struct {
 	netsplits, heals        atomic.Uint64
 	waited                  atomic.Int64  // nanoseconds
 	panics, errors, slow    atomic.Uint64 // of handlers
+	surplusNames            sync.Map      // names of events of which surplus arguments were logged; as many as the program has registered
+	tagged                  sync.Map      // reflect.Type: looked at for tags that mean nothing; as many as the program has
+	surplus                 atomic.Uint64 // events with arguments that a handler did not take
 	dropped                 atomic.Uint64 // by the emitters of peers; that of the node has its own
 }
 
@@ -24,6 +28,7 @@ func (c *counters) into(s *Stats) {
 	s.Netsplits, s.Heals = c.netsplits.Load(), c.heals.Load()
 	s.Waited = time.Duration(c.waited.Load())
 	s.Handlers.Panics, s.Handlers.Errors, s.Handlers.Slow = c.panics.Load(), c.errors.Load(), c.slow.Load()
+	s.Handlers.Surplus = c.surplus.Load()
 	s.Handlers.Dropped += c.dropped.Load()
 }
 
@@ -33,5 +38,6 @@ type HandlerStats struct {
 	Panics  uint64 // calls that panicked
 	Errors  uint64 // calls that returned an error, or whose arguments did not fit
 	Slow    uint64 // calls that took longer than Options.SlowHandler
+	Surplus uint64 // calls for which the event had more arguments than the handler takes; they were left out
 	Dropped uint64 // events that had to make room, because handlers were too slow
 }

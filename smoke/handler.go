@@ -2,23 +2,26 @@ package smoke
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"reflect"
 	"runtime"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/smokesignal-go/smokesignal/internal/codec"
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
 )
 
 // What a handler may look like, and how one is made of a function.
 //
-// A handler is a function of any number of parameters. The first may be an
-// [Event]; each of the others takes one argument of the event, decoded, and a
-// variadic one takes all the rest. It returns nothing, or an error, which is
-// logged. A handler is not called when there are fewer arguments than it has
-// parameters or when one does not fit, and the node is told by an
-// *[ArgumentError]; arguments that nobody asks for are ignored.
+// A handler is a function of any number of parameters. The first may be a
+// context.Context, and the first or the one after the context an [Event]; each of the
+// others takes one argument of the event, decoded, and a variadic one takes all the
+// rest. It returns nothing, or an error, which is logged. A handler is not called if
+// there are fewer arguments than it has parameters or if one does not fit: then the node
+// logs an *[ArgumentError]. If there are more, they are left out; see
+// [HandlerStats].Surplus.
 
 // Listener is what events can be listened to on: a Broadcast or a *Peer. It is
 // implemented in this package only.
@@ -29,6 +32,12 @@ type Listener interface {
 	// refuse reports a registration that failed: in the log now, and as a part
 	// of what Start returns when the node has not been started.
 	refuse(err error)
+	// context returns the context for the call of a handler with an event.
+	context(e Event) context.Context
+	// surplus notes that an event had more arguments than a handler takes.
+	surplus(e Event, takes, others int)
+	// noteTags is told the type of each argument that a handler takes.
+	noteTags(t reflect.Type)
 }
 
 // On registers fn for the events of one name on a Broadcast or a *Peer, with
@@ -40,44 +49,49 @@ type Listener interface {
 // and more than once. A name, a type or an option that can't be used is reported
 // as with the method On; [TryOn] returns it.
 func On[T any](l Listener, name string, fn func(Event, T), opts ...HandlerOption) (off func()) {
-	return register(l, name, fn, typedHandler(fn), newSettings(opts))
+	return register(l, name, fn, typedHandler(l, fn), newSettings(opts))
 }
 
 // Once is [On] for one event only.
 func Once[T any](l Listener, name string, fn func(Event, T), opts ...HandlerOption) (off func()) {
-	return register(l, name, fn, typedHandler(fn), newSettings(opts).withOnce())
+	return register(l, name, fn, typedHandler(l, fn), newSettings(opts).withOnce())
 }
 
-// typedHandler is what On makes of a function, without reflection for each call.
-// It is nil for the types that compileHandler has a shorter way for.
-func typedHandler[T any](fn func(Event, T)) emitter.Handler {
+// typedHandler is what On makes of a function, without reflection for each call. It is
+// nil for the types that compileHandler has a shorter way for, and for those that it
+// refuses.
+func typedHandler[T any](l Listener, fn func(Event, T)) emitter.Handler {
 	switch any(fn).(type) {
 	case func(Event, string), func(Event, []byte):
+		return nil
+	}
+	if codec.DecodeFault(reflect.TypeFor[T]()) != "" {
 		return nil
 	}
 	// Handlers of one registration run one after another, so one value will do
 	// for all events, if nothing of one is left for the next.
 	value, none := new(T), *new(T)
-	isNumber := reflect.ValueOf(value).Elem().CanInt() || reflect.ValueOf(value).Elem().CanUint()
+	target, decode := reflect.ValueOf(value).Elem(), codec.DecodeFunc(reflect.TypeFor[T]())
 	return func(e emitter.Event) error {
 		event := newEvent(e)
 		args, err := openArguments(event)
 		if err != nil {
-			return err
+			return &emitter.MisfitError{Err: err}
 		}
 		if err = args.need(1); err == nil {
 			*value = none
-			if isNumber {
-				err = args.next(reflect.ValueOf(value).Elem())
-			} else {
-				err = args.nextInto(value)
-			}
+			err = args.decode(target, decode)
 		}
+		others := args.count - 1
 		args.close()
-		if err == nil {
-			fn(event, *value)
+		if err != nil {
+			return &emitter.MisfitError{Err: err}
 		}
-		return err
+		if others > 0 {
+			l.surplus(event, 1, others)
+		}
+		fn(event, *value)
+		return nil
 	}
 }
 
@@ -95,7 +109,7 @@ func register(l Listener, name string, fn any, typed emitter.Handler, s settings
 // tryRegister compiles fn and registers it with the listener. If typed is not nil, it
 // takes the place of the compiled handler. Errors are *[NameError] and *[HandlerError].
 func tryRegister(l Listener, name string, fn any, typed emitter.Handler, s settings) (off func(), err error) {
-	handler, err := compileHandler(name, fn)
+	handler, err := compileHandler(l, name, fn)
 	if err != nil {
 		return nil, err
 	}
@@ -110,12 +124,15 @@ func tryRegister(l Listener, name string, fn any, typed emitter.Handler, s setti
 
 // compileHandler makes a handler of a function. Its errors are *[NameError] and
 // *[HandlerError].
-func compileHandler(name string, fn any) (emitter.Handler, error) {
+func compileHandler(l Listener, name string, fn any) (emitter.Handler, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
 	if why, fix := handlerFault(fn); why != "" {
 		return nil, &HandlerError{Event: name, Func: fmt.Sprintf("%T", fn), Why: why, Fix: fix, At: callSite()}
+	}
+	for _, param := range shapeOf(reflect.TypeOf(fn)).params {
+		l.noteTags(param)
 	}
 	switch fn := fn.(type) {
 	case func():
@@ -123,35 +140,36 @@ func compileHandler(name string, fn any) (emitter.Handler, error) {
 	case func(Event):
 		return func(e emitter.Event) error { fn(newEvent(e)); return nil }, nil
 	case func(string):
-		return func(e emitter.Event) error {
-			event := newEvent(e)
-			s, err := oneString(event, "string")
-			if err == nil {
-				fn(string(s))
-			}
-			return err
-		}, nil
+		return textHandler(l, "string", func(_ Event, s []byte) { fn(string(s)) }), nil
 	case func(Event, string):
-		return func(e emitter.Event) error {
-			event := newEvent(e)
-			s, err := oneString(event, "string")
-			if err == nil {
-				fn(event, string(s))
-			}
-			return err
-		}, nil
+		return textHandler(l, "string", func(e Event, s []byte) { fn(e, string(s)) }), nil
 	case func(Event, []byte):
-		return func(e emitter.Event) error {
-			event := newEvent(e)
-			s, err := oneString(event, "[]uint8")
-			if err == nil {
-				fn(event, bytes.Clone(s))
-			}
-			return err
-		}, nil
+		return textHandler(l, "[]uint8", func(e Event, s []byte) { fn(e, bytes.Clone(s)) }), nil
 	}
-	return reflected(reflect.ValueOf(fn)), nil
+	return reflected(l, reflect.ValueOf(fn)), nil
 }
+
+// textHandler makes a handler of a function that takes one string or bytes. What it gets
+// is a part of the event.
+func textHandler(l Listener, want string, fn func(Event, []byte)) emitter.Handler {
+	return func(e emitter.Event) error {
+		event := newEvent(e)
+		s, others, err := oneString(event, want)
+		if err != nil {
+			return &emitter.MisfitError{Err: err}
+		}
+		if others > 0 {
+			l.surplus(event, 1, others)
+		}
+		fn(event, s)
+		return nil
+	}
+}
+
+var (
+	contextType = reflect.TypeFor[context.Context]()
+	eventType   = reflect.TypeFor[Event]()
+)
 
 // handlerFault says why fn can be no handler and what to write instead.
 func handlerFault(fn any) (why, fix string) {
@@ -166,20 +184,29 @@ func handlerFault(fn any) (why, fix string) {
 		return "it is a nil function", write
 	}
 	t := v.Type()
+	lead := 0 // parameters that are no arguments
 	for n := range t.NumIn() {
 		in := t.In(n)
-		if n == t.NumIn()-1 && t.IsVariadic() {
+		isRest := n == t.NumIn()-1 && t.IsVariadic()
+		if isRest {
 			in = in.Elem()
 		}
-		if in == reflect.TypeFor[Event]() {
-			if n > 0 || t.IsVariadic() && t.NumIn() == 1 {
-				return "smoke.Event can only be the first parameter, once", write
+		switch {
+		case in == contextType:
+			if n > 0 || isRest {
+				return "context.Context can only be the first parameter, once", write
 			}
+			lead++
+			continue
+		case in == eventType:
+			if n > lead || n > 0 && t.In(n-1) == eventType || isRest {
+				return "smoke.Event can only be the first parameter, or the one after the context, once", write
+			}
+			lead++
 			continue
 		}
-		if fault := inspect(in, toDecode).fault; fault != "" {
-			return fmt.Sprintf("parameter %d can't be decoded: %s", n+1, fault),
-				"take a type of plain values, structs, slices and maps"
+		if why, fix := paramFault(in); why != "" {
+			return fmt.Sprintf("parameter %d %s", n+1, why), fix
 		}
 	}
 	if t.NumOut() > 1 || t.NumOut() == 1 && t.Out(0) != reflect.TypeFor[error]() {
@@ -188,26 +215,53 @@ func handlerFault(fn any) (why, fix string) {
 	return "", ""
 }
 
-// reflected makes a handler of any function that has no fault.
-func reflected(fn reflect.Value) emitter.Handler {
-	t := fn.Type()
-	takesEvent := t.NumIn() > 0 && t.In(0) == reflect.TypeFor[Event]()
-	var params []reflect.Type // of the arguments, the variadic one apart
-	var rest reflect.Type     // of the elements of the variadic one, or nil
+// paramFault says why no argument can be decoded into a parameter, and what to do.
+func paramFault(t reflect.Type) (why, fix string) {
+	if fault := codec.DecodeFault(t); fault != "" {
+		return "can't be decoded: " + fault, "take a type of plain values, structs, slices and maps; docs/events.md lists them"
+	}
+	if codec.IsError(t) && t.Kind() != reflect.Interface {
+		return fmt.Sprintf("is %s, an error, and errors travel as their text", t),
+			"take error or string, or give the type the methods MarshalMsgpack and UnmarshalMsgpack"
+	}
+	return "", ""
+}
+
+// shape is what a handler's parameters take.
+type shape struct {
+	takesContext, takesEvent bool
+	params                   []reflect.Type // of the arguments, the variadic one apart
+	rest                     reflect.Type   // of the elements of the variadic one, or nil
+}
+
+func shapeOf(t reflect.Type) shape {
+	var s shape
 	for n := range t.NumIn() {
-		switch {
-		case n == 0 && takesEvent:
+		switch in := t.In(n); {
+		case in == contextType:
+			s.takesContext = true
+		case in == eventType:
+			s.takesEvent = true
 		case n == t.NumIn()-1 && t.IsVariadic():
-			rest = t.In(n).Elem()
+			s.rest = in.Elem()
 		default:
-			params = append(params, t.In(n))
+			s.params = append(s.params, in)
 		}
 	}
+	return s
+}
+
+// reflected makes a handler of any function that has no fault.
+func reflected(l Listener, fn reflect.Value) emitter.Handler {
+	s := shapeOf(fn.Type())
 	return func(e emitter.Event) error {
 		event := newEvent(e)
-		in, err := decodeParams(event, takesEvent, params, rest)
+		in, others, err := s.decode(l, event)
 		if err != nil {
-			return err
+			return &emitter.MisfitError{Err: err}
+		}
+		if others > 0 && len(s.params) > 0 {
+			l.surplus(event, len(s.params), others)
 		}
 		out := fn.Call(in)
 		if len(out) == 1 && !out[0].IsNil() {
@@ -217,36 +271,43 @@ func reflected(fn reflect.Value) emitter.Handler {
 	}
 }
 
-// decodeParams makes the values to call a handler with.
-func decodeParams(event Event, takesEvent bool, params []reflect.Type, rest reflect.Type) ([]reflect.Value, error) {
-	args, err := openArguments(event)
-	if err != nil {
-		return nil, err
+// decode makes the values to call a handler with. It returns how many arguments there
+// are besides.
+func (s *shape) decode(l Listener, event Event) (in []reflect.Value, others int, err error) {
+	in = make([]reflect.Value, 0, 2+len(s.params))
+	if s.takesContext {
+		in = append(in, reflect.ValueOf(l.context(event)))
 	}
-	defer args.close()
-	if err := args.need(len(params)); err != nil {
-		return nil, err
-	}
-	in := make([]reflect.Value, 0, 1+len(params))
-	if takesEvent {
+	if s.takesEvent {
 		in = append(in, reflect.ValueOf(event))
 	}
-	last := len(params)
-	if rest != nil {
+	if len(s.params) == 0 && s.rest == nil {
+		return in, 0, nil // it takes no arguments: they are not looked at
+	}
+	args, err := openArguments(event)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer args.close()
+	if err := args.need(len(s.params)); err != nil {
+		return nil, 0, err
+	}
+	last := len(s.params)
+	if s.rest != nil {
 		last = args.count
 	}
 	for n := range last {
-		param := rest
-		if n < len(params) {
-			param = params[n]
+		param := s.rest
+		if n < len(s.params) {
+			param = s.params[n]
 		}
 		value := reflect.New(param).Elem()
 		if err := args.next(value); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		in = append(in, value)
 	}
-	return in, nil
+	return in, args.count - last, nil
 }
 
 // HandlerError says that a function can be no handler. It is a mistake in the

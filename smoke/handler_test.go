@@ -1,9 +1,11 @@
 package smoke
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"unsafe"
@@ -17,7 +19,17 @@ type audience struct {
 	once     []bool
 	refused  []error
 	offs     int
+	left     []string // surplus arguments
+	base     context.Context
 }
+
+func (a *audience) context(e Event) context.Context { return withHeaders(a.base, e) }
+
+func (a *audience) surplus(e Event, takes, others int) {
+	a.left = append(a.left, fmt.Sprintf("%s: takes %d, %d left out", e.Name, takes, others))
+}
+
+func (a *audience) noteTags(reflect.Type) {}
 
 func (a *audience) listen(_ string, h emitter.Handler, s settings) (off func()) {
 	a.handlers = append(a.handlers, h)
@@ -37,7 +49,13 @@ func delivered(t testing.TB, args ...any) emitter.Event {
 	return emitter.Event{Name: "chat", Origin: ID{7}, Seq: 3, Payload: payload}
 }
 
-type named string
+type (
+	named    string
+	baseKey  struct{}
+	codeFail struct{ Code int }
+)
+
+func (codeFail) Error() string { return "code" }
 
 func TestHandlersOfEveryShape(t *testing.T) {
 	var got string
@@ -65,8 +83,15 @@ func TestHandlersOfEveryShape(t *testing.T) {
 		{func(s string, n ...int) { note(s, n) }, []any{"a"}, "[a []]"},
 		{func(v any) { note(v) }, []any{map[string]any{"k": "v"}}, "[map[k:v]]"},
 		{func(s string) error { note(s); return nil }, []any{"x"}, "[x]"},
+		{func(ctx context.Context) { note(ctx.Value(baseKey{})) }, []any{"x"}, "[base]"},
+		{func(ctx context.Context, e Event) { note(ctx.Value(baseKey{}), e.Seq) }, []any{"x"}, "[base 3]"},
+		{func(ctx context.Context, e Event, n int) { note(ctx.Value(baseKey{}), e.Seq, n) }, []any{7}, "[base 3 7]"},
+		{func(ctx context.Context, s string, all ...int) error { note(ctx != nil, s, all); return nil }, []any{"x", 7, 8}, "[true x [7 8]]"},
+		{func(ctx context.Context, all ...any) { note(ctx != nil, all) }, []any{"x", 7}, "[true [x 7]]"},
+		{func(err error) { note(err) }, []any{errors.New("disk full")}, "[disk full]"},
+		{func(err error) { note(err == nil) }, []any{nil}, "[true]"},
 	} {
-		h, err := compileHandler("chat", c.fn)
+		h, err := compileHandler(&audience{base: context.WithValue(t.Context(), baseKey{}, "base")}, "chat", c.fn)
 		if err != nil {
 			t.Errorf("%T: %v", c.fn, err)
 			continue
@@ -93,7 +118,7 @@ func TestArgumentsThatDoNotFitDoNotReachTheHandler(t *testing.T) {
 		{func(string, ...int) { t.Error("called") }, []any{"a", 1, nil, "b"}, `argument 4: want int, got a string`},
 		{func(chatMsg) { t.Error("called") }, []any{1.5}, `argument 1: want smoke.chatMsg, got a float`},
 	} {
-		h, err := compileHandler("chat", c.fn)
+		h, err := compileHandler(new(audience), "chat", c.fn)
 		if err != nil {
 			t.Errorf("%T: %v", c.fn, err)
 			continue
@@ -103,7 +128,7 @@ func TestArgumentsThatDoNotFitDoNotReachTheHandler(t *testing.T) {
 		}
 	}
 	for _, fn := range []any{func(string) {}, func(Event, int) {}, func(...any) {}} {
-		h, err := compileHandler("chat", fn)
+		h, err := compileHandler(new(audience), "chat", fn)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -117,7 +142,7 @@ func TestArgumentsThatDoNotFitDoNotReachTheHandler(t *testing.T) {
 
 func TestAnErrorThatAHandlerReturnsComesOut(t *testing.T) {
 	mine := errors.New("mine")
-	h, err := compileHandler("chat", func(Event) error { return mine })
+	h, err := compileHandler(new(audience), "chat", func(Event) error { return mine })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,6 +163,16 @@ func TestFunctionsThatAreNoHandlers(t *testing.T) {
 		{func(string, Event) {}, "smoke.Event can only be the first"},
 		{func(Event, Event) {}, "smoke.Event can only be the first"},
 		{func(...Event) {}, "smoke.Event can only be the first"},
+		{func(Event, context.Context) {}, "context.Context can only be the first"},
+		{func(context.Context, context.Context) {}, "context.Context can only be the first"},
+		{func(...context.Context) {}, "context.Context can only be the first"},
+		{func(string, context.Context) {}, "context.Context can only be the first"},
+		{func(context.Context, string, Event) {}, "smoke.Event can only be the first"},
+		{func(context.Context, ...Event) {}, "smoke.Event can only be the first"},
+		{func(codeFail) {}, "parameter 1 is smoke.codeFail, an error"},
+		{func(Event, *codeFail) {}, "parameter 2 is *smoke.codeFail, an error"},
+		{func(...codeFail) {}, "parameter 1 is smoke.codeFail, an error"},
+		{func(nothing) {}, "has no exported fields"},
 		{func(chan int) {}, "parameter 1 can't be decoded: chan int is a chan"},
 		{func(Event, func()) {}, "parameter 2 can't be decoded: func() is a func"},
 		{func(unsafe.Pointer) {}, "is a unsafe.Pointer"},
@@ -149,7 +184,7 @@ func TestFunctionsThatAreNoHandlers(t *testing.T) {
 		{func() int { return 0 }, "returns something else"},
 		{func() (int, error) { return 0, nil }, "returns something else"},
 	} {
-		_, err := compileHandler("chat", c.fn)
+		_, err := compileHandler(new(audience), "chat", c.fn)
 		var handler *HandlerError
 		if !errors.As(err, &handler) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%T: %v; want %q", c.fn, err, c.want)
@@ -174,7 +209,7 @@ func TestNamesOfEvents(t *testing.T) {
 			!strings.Contains(nameErr.At, "handler_test.go:") {
 			t.Errorf("%.20q: %v; want %q", name, err, want)
 		}
-		if _, compileErr := compileHandler(name, func() {}); !errors.As(compileErr, &nameErr) {
+		if _, compileErr := compileHandler(new(audience), name, func() {}); !errors.As(compileErr, &nameErr) {
 			t.Errorf("%.20q: %v", name, compileErr)
 		}
 	}
@@ -232,7 +267,7 @@ func TestOnRefuses(t *testing.T) {
 
 func TestHandlersOfRawEventsCostNoAllocation(t *testing.T) {
 	size := 0
-	h, err := compileHandler("chat", func(e Event) { size += len(e.Raw()) })
+	h, err := compileHandler(new(audience), "chat", func(e Event) { size += len(e.Raw()) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,7 +294,7 @@ func BenchmarkHandler(b *testing.B) {
 			h := a.handlers[0]
 			if c.fn != nil {
 				var err error
-				if h, err = compileHandler("chat", c.fn); err != nil {
+				if h, err = compileHandler(new(audience), "chat", c.fn); err != nil {
 					b.Fatal(err)
 				}
 			}

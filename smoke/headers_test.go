@@ -74,7 +74,7 @@ func TestHandlersOfEveryShapeTakeEventsWithHeaders(t *testing.T) {
 		func(e Event, rest ...string) { got = e.Header("lang") + strings.Join(rest, "") },
 		func(e Event) error { var s string; err := e.Bind(&s); got = e.Header("lang") + s; return err },
 	} {
-		h, err := compileHandler("chat", fn)
+		h, err := compileHandler(new(audience), "chat", fn)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -134,7 +134,7 @@ func TestHeadersThatAreNotWellFormedSpoilTheEvent(t *testing.T) {
 		if err := e.Bind(); !errors.Is(err, ErrArguments) {
 			t.Errorf("%q: %v", payload, err)
 		}
-		if _, err := oneString(e, "string"); !errors.Is(err, ErrArguments) {
+		if _, _, err := oneString(e, "string"); !errors.Is(err, ErrArguments) {
 			t.Errorf("%q, as a string: %v", payload, err)
 		}
 		if _, err := encodeArgs(nil, e.Raw()); err == nil {

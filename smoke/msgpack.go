@@ -4,8 +4,6 @@ import "encoding/binary"
 
 // The little of msgpack that is read by hand: the heads of arrays and strings.
 
-const emptyArray = 0x90
-
 // arrayHeader reads the head of an array: how many values it holds and where
 // the first one begins.
 func arrayHeader(b []byte) (count, offset int, ok bool) {
@@ -21,7 +19,7 @@ func arrayHeader(b []byte) (count, offset int, ok bool) {
 }
 
 // stringAt reads the string or binary at the start of b, which has passed
-// safeArguments. The result is a part of b; it is nil for nil.
+// checkedArguments. The result is a part of b; it is nil for nil.
 func stringAt(b []byte) (s []byte, ok bool) {
 	head, n := 0, 0
 	switch c := b[0]; {
@@ -39,27 +37,4 @@ func stringAt(b []byte) (s []byte, ok bool) {
 		return nil, false
 	}
 	return b[head : head+n], true
-}
-
-// kindOf names what begins with the byte c, for error texts.
-func kindOf(c byte) string {
-	switch {
-	case c < 0x80 || c >= 0xe0 || c >= 0xcc && c <= 0xd3:
-		return "an integer"
-	case c < 0x90 || c == 0xde || c == 0xdf:
-		return "a map"
-	case c < 0xa0 || c == 0xdc || c == 0xdd:
-		return "an array"
-	case c < 0xc0 || c >= 0xd9 && c <= 0xdb:
-		return "a string"
-	case c == 0xc0:
-		return "nil"
-	case c == 0xc2 || c == 0xc3:
-		return "a bool"
-	case c >= 0xc4 && c <= 0xc6:
-		return "bytes"
-	case c == 0xca || c == 0xcb:
-		return "a float"
-	}
-	return "a timestamp"
 }

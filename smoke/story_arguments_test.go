@@ -131,6 +131,41 @@ func TestOnceWaitsForAnEventThatFits(t *testing.T) {
 	}
 }
 
+// More arguments than a handler takes are what a new version of a program sends to an
+// old one. The old one goes on, and says so.
+func TestSurplusArgumentsAreCountedAndLoggedOnce(t *testing.T) {
+	s := tell(t)
+	calls := 0
+	ann, bob := s.pair(func(bob *actor) {
+		b := bob.Broadcast()
+		b.On("a", func(string) { calls++ })
+		b.On("b", func(smoke.Event, int, string) { calls++ })
+		smoke.On(b, "c", func(smoke.Event, int) { calls++ })
+		for _, name := range []string{"a", "b", "c"} { // these take whatever there is
+			b.On(name, func() { calls++ })
+			b.On(name, func(smoke.Event) { calls++ })
+			b.On(name, func(...any) { calls++ })
+		}
+	})
+	var events [][]any
+	for range 3 {
+		events = append(events, []any{"a", "x", 1}, []any{"b", 1, "x", 2, 3}, []any{"c", 1, 2}, []any{"a", "x"}, []any{"b", 1, "x"}, []any{"c", 1})
+	}
+	ann.emit(bob, events...)
+	if got := bob.Stats().Handlers; calls != 4*len(events) || got.Surplus != 9 || got.Errors != 0 {
+		t.Errorf("%d calls, %+v", calls, got)
+	}
+	logged := map[string]int{}
+	for _, entry := range bob.log.AllEntries() {
+		if strings.Contains(entry.Message, "more arguments than its handler takes") {
+			logged[fmt.Sprint(entry.Data["event"], " ", entry.Data["takes"], " ", entry.Data["left out"])]++
+		}
+	}
+	if len(logged) != 3 || logged["a 1 argument 1"] != 1 || logged["b 2 arguments 2"] != 1 || logged["c 1 argument 1"] != 1 {
+		t.Errorf("logged %v", logged)
+	}
+}
+
 // The context of a handler ends when the node is stopped, and passes headers on.
 func TestTheContextOfAHandlerEndsWithTheNode(t *testing.T) {
 	s := tell(t)

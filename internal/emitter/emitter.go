@@ -80,6 +80,16 @@ type Event struct {
 // [Config.OnError] and changes nothing for the other handlers.
 type Handler func(Event) error
 
+// MisfitError is what a handler returns if the event does not fit it, so that the
+// program has not seen the event: a handler of one event then waits for another one.
+type MisfitError struct{ Err error }
+
+// Error implements error.
+func (e *MisfitError) Error() string { return e.Err.Error() }
+
+// Unwrap returns Err.
+func (e *MisfitError) Unwrap() error { return e.Err }
+
 // Emitter holds handlers and the queue of runs that wait for them. Make one
 // with [New], and [Emitter.Close] it.
 type Emitter struct {

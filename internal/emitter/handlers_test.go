@@ -1,6 +1,7 @@
 package emitter
 
 import (
+	"errors"
 	"testing"
 )
 
@@ -23,6 +24,43 @@ func TestOnceRunsOnceThoughTwoEventsWait(t *testing.T) {
 		push("a", "a")
 		d.want(t, "once a 1")
 		if e.Has("a") || e.Stats().Handlers != 0 {
+			t.Error("the handler is registered still")
+		}
+	})
+}
+
+func TestOnceIsNotUsedUpByAnEventThatDoesNotFit(t *testing.T) {
+	runs(t, Config{}, func(t *testing.T, e *Emitter, push func(names ...string)) {
+		var d diary
+		takes := func(seq uint64, name string) Handler {
+			return func(ev Event) error {
+				if ev.Seq < seq {
+					return &MisfitError{errors.New("too early")}
+				}
+				d.add("%s %d", name, ev.Seq)
+				return errors.New("its own")
+			}
+		}
+		e.Once("a", takes(3, "third"))
+		e.Once("a", takes(1, "first"))
+		off := e.Once("a", takes(2, "second"))
+		e.Once("a", func(ev Event) error { off(); panic(ev.Seq) })
+		push("a", "a", "a", "a")
+		d.want(t, "first 1", "third 3")
+		if e.Has("a") || e.Stats().Handlers != 0 {
+			t.Errorf("%d handlers are registered still", e.Stats().Handlers)
+		}
+	})
+}
+
+func TestOffInsideAHandlerOfOneEventThatDoesNotFit(t *testing.T) {
+	runs(t, Config{}, func(t *testing.T, e *Emitter, push func(names ...string)) {
+		var d diary
+		var off func()
+		off = e.Once("a", func(ev Event) error { d.add("%d", ev.Seq); off(); return &MisfitError{errors.New("no")} })
+		push("a", "a")
+		d.want(t, "1")
+		if e.Stats().Handlers != 0 {
 			t.Error("the handler is registered still")
 		}
 	})

@@ -191,14 +191,35 @@ func (e *Emitter) call(r *registration, event *Event) {
 		return
 	}
 	if r.Once {
-		if !r.gone.CompareAndSwap(false, true) {
-			return
-		}
-		e.off(r)
-	} else if r.gone.Load() {
+		e.callOnce(r, event)
+		return
+	}
+	if r.gone.Load() {
 		return
 	}
 	if err := r.handler(*event); err != nil {
+		e.tellError(event.Name, err)
+	}
+}
+
+// callOnce gives an event to a handler of one event. The handler is used up unless it
+// returns a *[MisfitError]; it is also if it panics.
+func (e *Emitter) callOnce(r *registration, event *Event) {
+	if !r.gone.CompareAndSwap(false, true) {
+		return
+	}
+	var misfit *MisfitError
+	defer func() {
+		if misfit == nil {
+			e.off(r)
+		}
+	}()
+	err := r.handler(*event)
+	if m, ok := err.(*MisfitError); ok {
+		misfit = m
+		r.gone.Store(false) // if it was taken off meanwhile, no table has it any more
+	}
+	if err != nil {
 		e.tellError(event.Name, err)
 	}
 }

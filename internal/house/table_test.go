@@ -104,6 +104,7 @@ var houseTable = []row{
 	{pkg: "trust", floor: 3, may: []string{"internal/ident"}, why: "keys, certificates and who is let in; it knows connections, and no node"},
 	{pkg: "discovery", floor: 3, why: "seeds are text in and addresses out"},
 	{pkg: "discovery/dns", floor: 3, may: []string{"discovery"}, why: "one way to look up"},
+	{pkg: "internal/codec", floor: 3, may: []string{"internal/wire", msgpack}, why: "Go values to msgpack and back; the library is asked only by types that encode themselves with it"},
 	{pkg: "internal/emitter", floor: 3, may: []string{"internal/ident", "internal/packed", "internal/wire"}, why: "runs handlers; takes runs of events apart for them"},
 	{pkg: "internal/netlab", floor: 3, why: "a test rig of namespaces, which knows nothing of nodes"},
 	{pkg: "internal/cutproxy", floor: 3, why: "a test rig of sockets, which knows nothing of nodes"},
@@ -112,11 +113,11 @@ var houseTable = []row{
 		pkg: "smoke", floor: 4,
 		may: []string{
 			"internal/ident", "internal/packed", "internal/signed", "peerlist", "netsplit", "internal/plumtree",
-			"internal/overlay", "internal/wire", "internal/emitter", "internal/pace", "internal/census", "internal/info",
+			"internal/overlay", "internal/wire", "internal/emitter", "internal/codec", "internal/pace", "internal/census", "internal/info",
 			"transport", "transport/tcp", "discovery", "discovery/dns", "trust",
-			msgpack, logrus, backoff, rate,
+			logrus, backoff, rate,
 		},
-		tests: []string{"internal/netlab", "internal/cutproxy"},
+		tests: []string{"internal/netlab", "internal/cutproxy", msgpack},
 		why:   "the face and the driver put the floors together; not the simulator, which is no part of a program",
 	},
 

@@ -1,0 +1,124 @@
+// Package codec turns Go values into msgpack and back. It decides once for each type
+// how its values travel, and refuses a type whose values no receiver could read.
+//
+// The contract:
+//
+//   - What [Append] returns without an error, [Decoder.Decode] turns into an equal value
+//     of the same type, apart from what docs/events.md lists: the zone of a time,
+//     unexported fields, an error of which the text remains.
+//   - A number that does not fit into the receiver's type is an error, at any depth. No
+//     number is cut.
+//   - Into an empty interface it decodes the types of [Decoder.Decode]'s table and no
+//     others, so that a program needs no case for int8.
+//   - A type may encode itself: msgpack.CustomEncoder, msgpack.Marshaler,
+//     encoding.BinaryMarshaler or encoding.TextMarshaler, in this order, with a value or
+//     a pointer receiver, wherever the value stands. Its panics are errors.
+//   - The bytes are those of msgpack v5 with compact integers, so that nodes of version
+//     1.0 read them.
+//
+// All functions may be called from any goroutine. An Encoder or a Decoder is used by one
+// goroutine at a time. What is compiled for a type is kept for the life of the process;
+// there are as many entries as the program has types.
+package codec
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/wire"
+)
+
+// direction says what a type is needed for.
+type direction int
+
+const (
+	toEncode direction = iota
+	toDecode
+)
+
+var (
+	timeType  = reflect.TypeFor[time.Time]()
+	errorType = reflect.TypeFor[error]()
+	bytesType = reflect.TypeFor[[]byte]()
+	textError = reflect.TypeOf(errors.New("")) // what an error is decoded into
+)
+
+// EncodeFault says why values of a type can't be encoded; "" if they can.
+func EncodeFault(t reflect.Type) string { return inspect(t, toEncode) }
+
+// DecodeFault says why a type can't be decoded into; "" if it can.
+func DecodeFault(t reflect.Type) string { return inspect(t, toDecode) }
+
+// IsError reports whether values of a type are errors that travel as their text: the
+// type, or a pointer to it, implements error and does not encode itself.
+func IsError(t reflect.Type) bool {
+	if t.Kind() == reflect.Interface {
+		return t.Implements(errorType)
+	}
+	if !t.Implements(errorType) && (t.Kind() == reflect.Pointer || !reflect.PointerTo(t).Implements(errorType)) {
+		return false
+	}
+	target := pointee(t)
+	return target != nil && ownOf(target).encode == ownNone
+}
+
+// holdsBytes reports whether a type is a slice or an array of bytes, whatever these are
+// called.
+func holdsBytes(t reflect.Type) bool {
+	return (t.Kind() == reflect.Slice || t.Kind() == reflect.Array) && t.Elem().Kind() == reflect.Uint8
+}
+
+// pointee follows pointers to what is no pointer. It returns nil if there is no such end.
+func pointee(t reflect.Type) reflect.Type {
+	for seen := map[reflect.Type]bool{}; t.Kind() == reflect.Pointer; t = t.Elem() {
+		if seen[t] {
+			return nil
+		}
+		seen[t] = true
+	}
+	return t
+}
+
+// pathError is an error with the place at which it occurred, such as "Seats[3]".
+type pathError struct {
+	path string
+	err  error
+}
+
+// Error implements error.
+func (e *pathError) Error() string { return e.path + ": " + e.err.Error() }
+
+// Unwrap returns the error without its place.
+func (e *pathError) Unwrap() error { return e.err }
+
+// at adds a step to the place of an error.
+func at(step string, err error) error {
+	var inner *pathError
+	if p, ok := err.(*pathError); ok {
+		inner = p
+	} else {
+		return &pathError{step, err}
+	}
+	if inner.path[0] != '[' {
+		step += "."
+	}
+	inner.path = step + inner.path
+	return inner
+}
+
+func atIndex(i int, err error) error { return at(fmt.Sprintf("[%d]", i), err) }
+
+// recovered turns a panic of code that is not ours into an error. It is deferred.
+func recovered(err *error) {
+	if value := recover(); value != nil {
+		*err = fmt.Errorf("panic: %v", value)
+	}
+}
+
+// The limits that every node sets to the arguments of an event.
+const (
+	maxDepth    = wire.MaxDepth
+	maxElements = wire.MaxElements
+)
