@@ -50,6 +50,7 @@ var table = []metric{
 
 	counter("handler_panics_total", "Calls of handlers that panicked.", func(s *smoke.Stats) uint64 { return s.Handlers.Panics }),
 	counter("handler_errors_total", "Calls of handlers that failed, or for which the arguments did not fit.", func(s *smoke.Stats) uint64 { return s.Handlers.Errors }),
+	counter("handler_surplus_total", "Calls of handlers for which the event had more arguments than they take.", func(s *smoke.Stats) uint64 { return s.Handlers.Surplus }),
 	counter("slow_handlers_total", "Calls of handlers that took longer than Options.SlowHandler.", func(s *smoke.Stats) uint64 { return s.Handlers.Slow }),
 	counter("dropped_events_total", "Events that had to make room because handlers were too slow.", func(s *smoke.Stats) uint64 { return s.Handlers.Dropped }),
 }
