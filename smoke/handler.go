@@ -76,7 +76,7 @@ func typedHandler[T any](l Listener, fn func(Event, T)) emitter.Handler {
 		event := newEvent(e)
 		args, err := openArguments(event)
 		if err != nil {
-			return &emitter.MisfitError{Err: err}
+			return err
 		}
 		if err = args.need(1); err == nil {
 			*value = none
@@ -85,11 +85,12 @@ func typedHandler[T any](l Listener, fn func(Event, T)) emitter.Handler {
 		others := args.count - 1
 		args.close()
 		if err != nil {
-			return &emitter.MisfitError{Err: err}
+			return err
 		}
 		if others > 0 {
 			l.surplus(event, 1, others)
 		}
+		e.Take()
 		fn(event, *value)
 		return nil
 	}
@@ -136,9 +137,9 @@ func compileHandler(l Listener, name string, fn any) (emitter.Handler, error) {
 	}
 	switch fn := fn.(type) {
 	case func():
-		return func(emitter.Event) error { fn(); return nil }, nil
+		return func(e emitter.Event) error { e.Take(); fn(); return nil }, nil
 	case func(Event):
-		return func(e emitter.Event) error { fn(newEvent(e)); return nil }, nil
+		return func(e emitter.Event) error { e.Take(); fn(newEvent(e)); return nil }, nil
 	case func(string):
 		return textHandler(l, "string", func(_ Event, s []byte) { fn(string(s)) }), nil
 	case func(Event, string):
@@ -156,11 +157,12 @@ func textHandler(l Listener, want string, fn func(Event, []byte)) emitter.Handle
 		event := newEvent(e)
 		s, others, err := oneString(event, want)
 		if err != nil {
-			return &emitter.MisfitError{Err: err}
+			return err
 		}
 		if others > 0 {
 			l.surplus(event, 1, others)
 		}
+		e.Take()
 		fn(event, s)
 		return nil
 	}
@@ -258,11 +260,12 @@ func reflected(l Listener, fn reflect.Value) emitter.Handler {
 		event := newEvent(e)
 		in, others, err := s.decode(l, event)
 		if err != nil {
-			return &emitter.MisfitError{Err: err}
+			return err
 		}
 		if others > 0 && len(s.params) > 0 {
 			l.surplus(event, len(s.params), others)
 		}
+		e.Take()
 		out := fn.Call(in)
 		if len(out) == 1 && !out[0].IsNil() {
 			return out[0].Interface().(error)

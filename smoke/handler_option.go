@@ -29,7 +29,7 @@ func newSettings(opts []HandlerOption) settings {
 
 // withOnce returns the settings for one event only.
 func (s settings) withOnce() settings {
-	s.Once = true
+	s.Once, s.Fitting = true, true
 	return s
 }
 

@@ -62,7 +62,7 @@ func newDecoder[M any](l Listener, name string, s settings) (decode emitter.Hand
 	last = new(decoded[M])
 	fn := func(e Event, m M) { *last = decoded[M]{e, m} }
 	c := &catcher{Listener: l}
-	_, err = tryRegister(c, name, fn, typedHandler(fn), s)
+	_, err = tryRegister(c, name, fn, typedHandler(l, fn), s)
 	return c.handler, last, err
 }
 

@@ -73,22 +73,29 @@ type Event struct {
 	// and where it wants to keep them for long it copies them, so as not to keep
 	// the whole run.
 	Payload []byte
+
+	taker *taker // nil unless the handler is one that says when it takes an event
+}
+
+// taker is who is to know that a handler takes an event.
+type taker struct {
+	emitter      *Emitter
+	registration *registration
+}
+
+// Take says that the handler takes the event: it is used up, if its registration has
+// [Settings].Once and Fitting. It may be called for any event. Only the handler's own
+// goroutine calls it, before the handler returns.
+func (e Event) Take() {
+	if e.taker != nil {
+		e.taker.emitter.off(e.taker.registration)
+	}
 }
 
 // Handler takes one event. An error says that this handler could not take the
 // event, for example because the arguments do not fit; it goes to
 // [Config.OnError] and changes nothing for the other handlers.
 type Handler func(Event) error
-
-// MisfitError is what a handler returns if the event does not fit it, so that the
-// program has not seen the event: a handler of one event then waits for another one.
-type MisfitError struct{ Err error }
-
-// Error implements error.
-func (e *MisfitError) Error() string { return e.Err.Error() }
-
-// Unwrap returns Err.
-func (e *MisfitError) Unwrap() error { return e.Err }
 
 // Emitter holds handlers and the queue of runs that wait for them. Make one
 // with [New], and [Emitter.Close] it.

@@ -6,7 +6,10 @@ import "sync/atomic"
 // [Emitter.On].
 type Settings struct {
 	Once bool // for the next event only
-	Echo bool // hear the events of this node too: those in a Run that is Own
+	// Fitting makes that the next event which the handler takes: it calls [Event.Take],
+	// and stays registered for events of which it does not.
+	Fitting bool
+	Echo    bool // hear the events of this node too: those in a Run that is Own
 
 	// Queue gives the handler a queue for that many events, 1 to [MostQueue], and a
 	// goroutine of its own. 0: it shares both with all others.

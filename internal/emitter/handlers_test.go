@@ -29,35 +29,38 @@ func TestOnceRunsOnceThoughTwoEventsWait(t *testing.T) {
 	})
 }
 
-func TestOnceIsNotUsedUpByAnEventThatDoesNotFit(t *testing.T) {
+func TestOnceIsNotUsedUpByAnEventThatItDoesNotTake(t *testing.T) {
 	runs(t, Config{}, func(t *testing.T, e *Emitter, push func(names ...string)) {
 		var d diary
+		once := func(h Handler) (off func()) { return e.Register("a", h, Settings{Once: true, Fitting: true}) }
 		takes := func(seq uint64, name string) Handler {
 			return func(ev Event) error {
 				if ev.Seq < seq {
-					return &MisfitError{errors.New("too early")}
+					return errors.New("too early")
 				}
+				ev.Take()
 				d.add("%s %d", name, ev.Seq)
 				return errors.New("its own")
 			}
 		}
-		e.Once("a", takes(3, "third"))
-		e.Once("a", takes(1, "first"))
-		off := e.Once("a", takes(2, "second"))
-		e.Once("a", func(ev Event) error { off(); panic(ev.Seq) })
+		once(takes(3, "third"))
+		once(takes(1, "first"))
+		off := once(takes(2, "second"))
+		once(func(ev Event) error { ev.Take(); off(); d.add("panics %d", ev.Seq); panic(ev.Seq) })
+		e.On("a", func(ev Event) error { ev.Take(); d.add("on %d", ev.Seq); return nil })
 		push("a", "a", "a", "a")
-		d.want(t, "first 1", "third 3")
-		if e.Has("a") || e.Stats().Handlers != 0 {
-			t.Errorf("%d handlers are registered still", e.Stats().Handlers)
+		d.want(t, "first 1", "panics 1", "on 1", "on 2", "third 3", "on 3", "on 4")
+		if e.Stats().Handlers != 1 {
+			t.Errorf("%d handlers are registered", e.Stats().Handlers)
 		}
 	})
 }
 
-func TestOffInsideAHandlerOfOneEventThatDoesNotFit(t *testing.T) {
+func TestOffInsideAHandlerThatDoesNotTakeItsEvent(t *testing.T) {
 	runs(t, Config{}, func(t *testing.T, e *Emitter, push func(names ...string)) {
 		var d diary
 		var off func()
-		off = e.Once("a", func(ev Event) error { d.add("%d", ev.Seq); off(); return &MisfitError{errors.New("no")} })
+		off = e.Register("a", func(ev Event) error { d.add("%d", ev.Seq); off(); return nil }, Settings{Once: true, Fitting: true})
 		push("a", "a")
 		d.want(t, "1")
 		if e.Stats().Handlers != 0 {

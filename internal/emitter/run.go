@@ -190,36 +190,19 @@ func (e *Emitter) call(r *registration, event *Event) {
 	if event.Own && !r.Echo {
 		return
 	}
-	if r.Once {
-		e.callOnce(r, event)
-		return
-	}
-	if r.gone.Load() {
-		return
-	}
-	if err := r.handler(*event); err != nil {
-		e.tellError(event.Name, err)
-	}
-}
-
-// callOnce gives an event to a handler of one event. The handler is used up unless it
-// returns a *[MisfitError]; it is also if it panics.
-func (e *Emitter) callOnce(r *registration, event *Event) {
-	if !r.gone.CompareAndSwap(false, true) {
-		return
-	}
-	var misfit *MisfitError
-	defer func() {
-		if misfit == nil {
-			e.off(r)
+	if r.Once && !r.Fitting {
+		if !r.gone.CompareAndSwap(false, true) {
+			return
 		}
-	}()
-	err := r.handler(*event)
-	if m, ok := err.(*MisfitError); ok {
-		misfit = m
-		r.gone.Store(false) // if it was taken off meanwhile, no table has it any more
+		e.off(r)
+	} else if r.gone.Load() {
+		return
 	}
-	if err != nil {
+	ev := *event
+	if r.Once && r.Fitting {
+		ev.taker = &taker{e, r}
+	}
+	if err := r.handler(ev); err != nil {
 		e.tellError(event.Name, err)
 	}
 }
