@@ -29,6 +29,7 @@ type driver struct {
 	resolver  discovery.Resolver
 	guard     *trust.Guard // nil: links are plaintext
 	log       *logger
+	misfits   mismatches
 	self      ident.Origin
 	listener  net.Listener
 	hello     string // the address in our HELLO; ":port" if peers see it better than we do

@@ -67,8 +67,7 @@ func (d *driver) accept() {
 				conn.Close()
 				if d.ctx.Err() == nil {
 					d.node.refusals.count(err)
-					d.log.about(host(conn.RemoteAddr())).warn("a connection was refused", fields{
-						"from": conn.RemoteAddr().String(), "error": err})
+					d.refuseConn(conn, err)
 				}
 				return
 			}
@@ -156,9 +155,8 @@ func (d *driver) complain(wish overlay.Dial, err error) {
 	f := fields{"addr": wish.Addr, "error": err}
 	switch {
 	case d.ctx.Err() != nil:
-	case errors.Is(err, ErrNotAdmitted), errors.Is(err, ErrPlaintext):
-		log.warn("the node at this address and this one do not let each other in", f)
-	case errors.Is(err, ErrOtherNetwork), errors.Is(err, ErrOtherVersion), errors.Is(err, ErrNotSmokesignal):
+	case d.complainOfMismatch(wish.Addr, err):
+	case errors.Is(err, ErrNotSmokesignal):
 		log.warn("what listens at this address is no node of this network", f)
 	case d.node.peers.Len() == 0 && time.Since(d.born) > quietFor:
 		d.log.about("nobody answers").warn("nobody answers at this address, and there are no neighbours; still looking", f)
@@ -244,8 +242,9 @@ func (d *driver) greet(ctx context.Context, conn net.Conn, dialled string) (l *l
 		}()
 		conn = safe
 		conn.SetDeadline(until)
-		if dialled != "" { // who is not on the list is told nothing
+		if dialled != "" { // who is not on the list learns only that
 			if err := d.guard.Lists(safe); err != nil {
+				newLink(d, conn, addr).say(&wire.Refuse{Code: wire.RefuseStranger}) // in vain, if it has hung up
 				return nil, nil, nil, &DialError{Addr: addr, Err: fmt.Errorf("%w: %w", ErrNotAdmitted, err)}
 			}
 		}
@@ -258,14 +257,15 @@ func (d *driver) greet(ctx context.Context, conn net.Conn, dialled string) (l *l
 	}
 	hello, rest, err = l.hearHello()
 	if err != nil {
+		if dialled == "" && errors.Is(err, ErrPlaintext) {
+			l.say(&wire.Refuse{Code: wire.RefuseStranger, Text: "plaintext"}) // its handshake fails at that, and it knows why
+		}
 		return nil, nil, nil, &DialError{Addr: addr, Err: err}
 	}
 	asking, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	if err := d.admission(asking, safe, hello); err != nil {
-		if dialled == "" {
-			l.say(&wire.Refuse{Code: wire.RefuseStranger}) // in vain, if it has hung up
-		}
+		l.say(&wire.Refuse{Code: wire.RefuseStranger}) // in vain, if it has hung up
 		return nil, nil, nil, &DialError{Addr: addr, Err: err}
 	}
 	no := d.refusal(hello)
@@ -301,9 +301,11 @@ type refusal struct {
 func (d *driver) refusal(h *wire.Hello) *refusal {
 	switch {
 	case h.Major != wire.Major:
-		return &refusal{wire.RefuseVersion, fmt.Errorf("%w: it speaks protocol %d, this node %d; update the older one", ErrOtherVersion, h.Major, wire.Major)}
+		return &refusal{wire.RefuseVersion, &valueError{ErrOtherVersion, fmt.Sprint(wire.Major), fmt.Sprint(h.Major),
+			fmt.Sprintf("it speaks protocol %d, this node %d; update the older one", h.Major, wire.Major)}}
 	case h.Network != d.opts.Network:
-		return &refusal{wire.RefuseNetwork, fmt.Errorf("%w: it belongs to %q, this node to %q; set Options.Network alike to link them", ErrOtherNetwork, h.Network, d.opts.Network)}
+		return &refusal{wire.RefuseNetwork, &valueError{ErrOtherNetwork, d.opts.Network, h.Network,
+			fmt.Sprintf("it belongs to %q, this node to %q; set Options.Network alike to link them", h.Network, d.opts.Network)}}
 	}
 	return nil
 }
@@ -357,7 +359,7 @@ func (l *link) hearHello() (hello *wire.Hello, rest []byte, err error) {
 // refusedBy is a REFUSE in place of a HELLO, as an error.
 func refusedBy(m *wire.Refuse) error {
 	if m.Code == wire.RefuseStranger {
-		return fmt.Errorf("%w by the other end; its log says why", ErrNotAdmitted)
+		return errTurnedAway
 	}
 	return fmt.Errorf("%w: %v %.100q", ErrRefused, m.Code, m.Text)
 }

@@ -190,6 +190,7 @@ func (d *driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 		case *wire.Direct:
 			d.takeDirect(l, m)
 		case *wire.Refuse:
+			d.refusedLate(l, m)
 			d.settle(now)
 			return used, false, io.EOF
 		default:

@@ -186,6 +186,7 @@ func (n *Node) newDriver() (*driver, error) {
 		log:       n.log,
 		self:      ident.Origin{ID: n.id, Epoch: newEpoch()},
 		born:      time.Now(),
+		misfits:   newMismatches(),
 		addresses: net.InterfaceAddrs,
 		links:     make(map[ident.Link]*link),
 		conns:     make(map[*link]struct{}),

@@ -1,0 +1,169 @@
+package smoke
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/smokesignal-go/smokesignal/internal/wire"
+	"github.com/smokesignal-go/smokesignal/trust"
+)
+
+// mismatch says why two nodes can't link up as they are set up: which option to
+// change, and how. The text is fixed, so that a log can count it; both values stand
+// in fields where neither is secret.
+type mismatch struct {
+	text   string
+	fields fields // always with "option", the field of Options to change
+}
+
+// valueError is a mismatch of an option that is no secret.
+type valueError struct {
+	is           error // ErrOtherNetwork or ErrOtherVersion
+	ours, theirs string
+	text         string
+}
+
+func (e *valueError) Error() string { return e.is.Error() + ": " + e.text }
+func (e *valueError) Unwrap() error { return e.is }
+
+// errTurnedAway says that the other end did not let this node in. It says no reason.
+var errTurnedAway = fmt.Errorf("%w by the other end; its log says why", ErrNotAdmitted)
+
+// What the log says of a mismatch. Each names the option and the variable.
+const (
+	sayNetwork   = "it belongs to another network; set Options.Network (SMOKE_NETWORK) alike on both"
+	sayVersion   = "it speaks another version of the protocol; update the older one"
+	saySecret    = "it does not have this node's secret; set Options.Secret (SMOKE_SECRET) alike on both"
+	sayTurned    = "it does not let this node in; set Options.Secret (SMOKE_SECRET) as that node has it, or put this node's id on its list (Options.Allow)"
+	sayListed    = "it is not on this node's list; add its id to Options.Allow"
+	sayAdmit     = "this node's rule Options.Admit does not let it in"
+	sayID        = "it says an id that is not that of its key"
+	sayPlaintext = "one end encrypts its links and the other does not; set Options.Secret (SMOKE_SECRET) or Key (SMOKE_KEY_FILE) on both, or InsecurePlaintext on both"
+	sayTLS       = "the certificates of the two do not fit; set Options.TLS of both to certificates of one authority, for the addresses at which they are dialled"
+)
+
+// mismatchOf finds out whether a greeting failed because of how the two nodes are set
+// up.
+func (d *driver) mismatchOf(err error) (m mismatch, ok bool) {
+	set := func(text, option string, more fields) {
+		m, ok = mismatch{text, fields{"option": option}}, true
+		for name, value := range more {
+			m.fields[name] = value
+		}
+	}
+	links := func(encrypted bool) string {
+		if encrypted {
+			return "encrypted"
+		}
+		return "plaintext"
+	}
+	var value *valueError
+	switch {
+	case errors.As(err, &value) && value.is == ErrOtherVersion:
+		set(sayVersion, "version", fields{"ours": value.ours, "theirs": value.theirs})
+	case errors.As(err, &value):
+		set(sayNetwork, "Network", fields{"ours": value.ours, "theirs": value.theirs})
+	case errors.Is(err, trust.ErrWrongSecret):
+		set(saySecret, "Secret", nil)
+	case errors.Is(err, errTurnedAway):
+		set(sayTurned, "Secret", fields{"id": d.self.ID.String()})
+	case errors.Is(err, trust.ErrNotListed):
+		set(sayListed, "Allow", nil)
+	case errors.Is(err, trust.ErrNotItsID):
+		set(sayID, "Key", nil)
+	case errors.Is(err, ErrNotAdmitted):
+		set(sayAdmit, "Admit", nil)
+	case errors.Is(err, ErrPlaintext):
+		option := "Secret"
+		if d.opts.Secret == "" && d.opts.Key != nil {
+			option = "Key"
+		}
+		set(sayPlaintext, option, fields{"ours": links(d.guard != nil), "theirs": links(d.guard == nil)})
+	case isCertificateFault(err):
+		set(sayTLS, "TLS", nil)
+	}
+	return m, ok
+}
+
+// isCertificateFault reports whether one end did not take the other's certificate.
+func isCertificateFault(err error) bool {
+	var name x509.HostnameError
+	var authority x509.UnknownAuthorityError
+	var invalid x509.CertificateInvalidError
+	var alert *net.OpError // what crypto/tls makes of an alert of the other end
+	return errors.As(err, &name) || errors.As(err, &authority) || errors.As(err, &invalid) ||
+		errors.Is(err, trust.ErrCertificate) || errors.As(err, &alert) && alert.Op == "remote error"
+}
+
+// Lines about nodes that do not fit, for each direction. Whoever can reach the port can
+// cause the one, and any member the other by false addresses: the limit is on all of
+// them together, beside the one line in ten seconds for each address.
+const (
+	mismatchEvery  = 5 * time.Second // a guess: twelve lines a minute under attack
+	mismatchAtOnce = 10              // a guess: the nodes of a small network that starts wrongly set up
+)
+
+// mismatches limits them. A driver has one; many goroutines may use it.
+type mismatches struct{ dialled, came *rate.Limiter }
+
+func newMismatches() mismatches {
+	limit := func() *rate.Limiter { return rate.NewLimiter(rate.Every(mismatchEvery), mismatchAtOnce) }
+	return mismatches{limit(), limit()}
+}
+
+// tellMismatch logs a mismatch, if limit lets it; else only at debug.
+func (d *driver) tellMismatch(limit *rate.Limiter, about, prefix string, m mismatch, f fields) {
+	for name, value := range m.fields {
+		f[name] = value
+	}
+	log := d.log.about(about)
+	if !limit.Allow() {
+		log.debug(prefix+m.text, f)
+		return
+	}
+	log.warn(prefix+m.text, f)
+}
+
+// complainOfMismatch logs why the node at an address and this one can't link up. It
+// returns false if that is not because of how they are set up.
+func (d *driver) complainOfMismatch(addr string, err error) bool {
+	m, ok := d.mismatchOf(err)
+	if !ok {
+		return false
+	}
+	prefix := "the node at this address and this one do not let each other in: "
+	if errors.Is(err, ErrOtherNetwork) || errors.Is(err, ErrOtherVersion) {
+		prefix = "what listens at this address is no node of this network: "
+	}
+	d.tellMismatch(d.misfits.dialled, addr, prefix, m, fields{"addr": addr, "error": err})
+	return true
+}
+
+// refuseConn logs why a connection that came in was refused.
+func (d *driver) refuseConn(conn net.Conn, err error) {
+	from := conn.RemoteAddr().String()
+	f := fields{"from": from, "error": err}
+	if m, ok := d.mismatchOf(err); ok {
+		d.tellMismatch(d.misfits.came, hostOf(from), "a connection was refused: ", m, f)
+		return
+	}
+	d.log.about(hostOf(from)).warn("a connection was refused", f)
+}
+
+// refusedLate logs that a node which had dialled refused this one after both HELLOs. The
+// caller holds driver.mu.
+func (d *driver) refusedLate(l *link, m *wire.Refuse) {
+	if m.Code != wire.RefuseStranger {
+		return // the network and the version were compared at this end too
+	}
+	d.node.refusals.strangers.Add(1)
+	why, _ := d.mismatchOf(errTurnedAway)
+	d.afterwards(func() {
+		d.tellMismatch(d.misfits.came, hostOf(l.addr), "a node that dialled this one has closed the link: ", why, fields{"from": l.addr})
+	})
+}
