@@ -56,9 +56,10 @@ var variables = []variable{
 //	SMOKE_LOG_LEVEL      error, warn, info, debug or trace, to stderr
 //
 // A variable that is not there or empty leaves its option at zero. What can't
-// be used, and a variable that begins with SMOKE_ and is none of these, is an
-// error, an *[OptionsError] with all of them; the options hold the rest then.
-// Whether the options make sense together is left to [Options.Validate], since
+// be used is an error, an *[OptionsError] with all of them; the options hold the rest
+// then. A variable that begins with SMOKE_ and is none of these is no error, since it
+// may be another program's: the node logs it at warn when it starts, and
+// [Options.Warnings] returns it. Whether the options make sense together is left to [Options.Validate], since
 // the program may change them first.
 func FromEnv() (Options, error) { return fromEnviron(os.Environ()) }
 
@@ -76,7 +77,7 @@ func fromEnviron(environ []string) (Options, error) {
 		value = strings.TrimSpace(value)
 		switch {
 		case n < 0:
-			p.add(name, value, "there is no such variable", "write "+nearest(name)+", or take it out of the environment")
+			o.unknown = append(o.unknown, name)
 		case value != "":
 			if fix := variables[n].set(&o, value); fix != "" {
 				p.add(name, value, "it can't be used", fix)
@@ -84,6 +85,32 @@ func fromEnviron(environ []string) (Options, error) {
 		}
 	}
 	return o, p.err()
+}
+
+// Warnings returns what [FromEnv] found odd, and a node with these options logs when it
+// starts: variables that begin with SMOKE_ and that smokesignal does not know. Their
+// values are left out, since a misspelt variable may hold a secret.
+func (o Options) Warnings() []Problem {
+	list := make([]Problem, len(o.unknown))
+	for i, name := range o.unknown {
+		list[i] = Problem{name, "set", "smokesignal knows no such variable", "write " + nearest(name) + " if that is meant"}
+	}
+	return list
+}
+
+// mostUnknown bounds the variables that are logged one by one. A guess: Kubernetes sets
+// seven for a service called smoke.
+const mostUnknown = 8
+
+// warnOfEnvironment logs what FromEnv found odd.
+func (n *Node) warnOfEnvironment() {
+	list := n.opts.Warnings()
+	for _, w := range list[:min(len(list), mostUnknown)] {
+		n.log.about(w.Field).warn("smokesignal knows no such variable of the environment; it is left alone", fields{"variable": w.Field, "nearest": nearest(w.Field)})
+	}
+	if rest := len(list) - mostUnknown; rest > 0 {
+		n.log.warn("smokesignal does not know more variables of the environment that begin with SMOKE_", fields{"variables": rest})
+	}
 }
 
 func setAddress(o *Options, value string) (fix string) {

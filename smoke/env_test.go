@@ -2,6 +2,7 @@ package smoke
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+	logtest "github.com/sirupsen/logrus/hooks/test"
 
 	"github.com/smokesignal-go/smokesignal/trust"
 )
@@ -80,7 +82,7 @@ func TestAllProblemsOfTheEnvironmentAreTold(t *testing.T) {
 	}
 	o, err := fromEnviron(environ)
 	var options *OptionsError
-	if !errors.As(err, &options) || len(options.Problems) != 6 || o.Address != "10.0.0.1" {
+	if !errors.As(err, &options) || len(options.Problems) != 4 || o.Address != "10.0.0.1" {
 		t.Fatal(o, err)
 	}
 	for _, want := range []string{
@@ -88,8 +90,6 @@ func TestAllProblemsOfTheEnvironmentAreTold(t *testing.T) {
 		`SMOKE_MAX_PEERS is "5.5": it can't be used; write a whole number`,
 		`SMOKE_PING_TIMEOUT is "3": it can't be used; write a number and a unit`,
 		`SMOKE_LOG_LEVEL is "loud": it can't be used; write error, warn`,
-		`SMOKE_SEED is "10.0.0.1:1": there is no such variable; write SMOKE_SEEDS`,
-		`SMOKE_MAXPEERS is "5": there is no such variable; write SMOKE_MAX_PEERS`,
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%v\nwant %s", err, want)
@@ -98,6 +98,45 @@ func TestAllProblemsOfTheEnvironmentAreTold(t *testing.T) {
 	slices.Reverse(environ)
 	if _, again := fromEnviron(environ); again.Error() != err.Error() {
 		t.Errorf("another order: %v", again)
+	}
+}
+
+// A variable that is none of ours may be another program's: it stops nothing, and
+// goes unnoticed by nobody.
+func TestUnknownVariablesAreWarnings(t *testing.T) {
+	environ := []string{"SMOKE_TEST=1", "SMOKE_SEED=10.0.0.1:1", "SMOKE_SECRT=hunter2", "SMOKE_PORT=7"}
+	for i := range 20 { // as Kubernetes does for a service that is called smoke
+		environ = append(environ, fmt.Sprintf("SMOKE_PORT_%d_TCP=tcp://10.0.0.1:8495", i))
+	}
+	o, err := fromEnviron(environ)
+	if err != nil || o.Port != 7 || len(o.Warnings()) != 23 {
+		t.Fatalf("%+v, %v", o, err)
+	}
+	text := fmt.Sprint(o.Warnings())
+	for _, want := range []string{"SMOKE_SEED is set: smokesignal knows no such variable; write SMOKE_SEEDS if", "SMOKE_SECRT is set", "SMOKE_TEST is set"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s\nwant %s", text, want)
+		}
+	}
+	out, hook := logtest.NewNullLogger()
+	o.Logger, o.Port = out, 0
+	n := CreateNode(o)
+	if err := n.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer n.Stop()
+	lines := 0
+	for _, e := range hook.AllEntries() {
+		if e.Level == logrus.WarnLevel && strings.Contains(e.Message, "variable") {
+			lines++
+			text += fmt.Sprint(e.Message, e.Data)
+		}
+	}
+	if lines != mostUnknown+1 || !strings.Contains(text, "variables:15") {
+		t.Errorf("%d lines: %s", lines, text)
+	}
+	if strings.Contains(text, "hunter2") {
+		t.Error("the value of an unknown variable is told, and may be a secret")
 	}
 }
 

@@ -170,6 +170,7 @@ func (n *Node) Start() error {
 	if n.guard == nil && n.opts.InsecurePlaintext && !n.opts.isLocal() {
 		n.log.warn("links are not encrypted: whoever reaches this port can join, read and invent events", fields{"addr": n.lastAddr})
 	}
+	n.warnOfEnvironment()
 	return nil
 }
 

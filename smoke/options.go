@@ -169,6 +169,8 @@ type Options struct {
 	// can reach the port can join then, and whoever sits in between can read, change
 	// and invent events.
 	InsecurePlaintext bool
+
+	unknown []string // variables that FromEnv does not know; see Warnings
 }
 
 // NoAddress in [Options.Advertise] tells others no address: they can't dial the node,

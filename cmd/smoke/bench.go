@@ -132,7 +132,7 @@ func input(field string, value any, allowed string) error {
 func (b *benchmark) measure(ctx context.Context, cmd *cobra.Command) error {
 	status := newStatus(cmd.ErrOrStderr())
 	defer status.clear()
-	logTo(&b.node, status, logrus.ErrorLevel) // what nodes warn of, the result and the errors tell
+	logTo(&b.node, status, logrus.ErrorLevel, b.asJSON) // what nodes warn of, the result and the errors tell
 	var node *smoke.Node
 	var watch *gauge.Watch
 	if len(b.node.Seeds) == 0 {

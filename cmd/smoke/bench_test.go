@@ -143,8 +143,8 @@ func TestBadBench(t *testing.T) {
 			t.Errorf("smoke %s: exit %d, %q %q", bad.line, code, out, err)
 		}
 	}
-	t.Setenv("SMOKE_SEED", "typed in haste")
-	if _, err, code := command(t, "bench"); code != 2 || !strings.Contains(err, "SMOKE_SEEDS") {
+	t.Setenv("SMOKE_MAX_PEERS", "typed in haste")
+	if _, err, code := command(t, "bench"); code != 2 || !strings.Contains(err, "SMOKE_MAX_PEERS") {
 		t.Errorf("exit %d: %s", code, err)
 	}
 }

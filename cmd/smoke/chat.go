@@ -67,7 +67,7 @@ func chatCommand() *cobra.Command {
 			if file, ok := in.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 				c.within = 0
 			}
-			logTo(&o, cmd.ErrOrStderr(), logrus.ErrorLevel)
+			logAs(&o, cmd.ErrOrStderr(), logrus.WarnLevel, logLines{asJSON: c.asJSON, misfit: true})
 			ctx, release := interruptible(cmd)
 			defer release()
 			return c.run(ctx, o, in, &lines{w: cmd.OutOrStdout(), asJSON: c.asJSON}, &lines{w: cmd.ErrOrStderr()})

@@ -137,6 +137,9 @@ func (d *doctor) checkOptions(o smoke.Options, err error) bool {
 			}
 		}
 	}
+	for _, w := range o.Warnings() {
+		d.tell(check{"options", odd, w.Field + " is set: " + w.Why, w.Fix})
+	}
 	if d.counts[bad] > 0 {
 		return false
 	}
@@ -186,7 +189,7 @@ func (d *doctor) checkLinks() {
 func (d *doctor) checkListen(ctx context.Context) (*smoke.Node, error) {
 	o := d.options
 	o.Seeds, o.StateFile, o.Logger = nil, "", nil
-	logTo(&o, io.Discard, logrus.PanicLevel) // what it would say of those who find it
+	logTo(&o, io.Discard, logrus.PanicLevel, false) // what it would say of those who find it
 	node := smoke.CreateNode(o)
 	err := node.Start()
 	if err == nil {

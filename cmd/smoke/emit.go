@@ -54,7 +54,7 @@ func emitCommand() *cobra.Command {
 			if len(o.Seeds) == 0 && o.Port == 0 {
 				return usageError{errors.New("name a node of the network: --seeds HOST:PORT, or SMOKE_SEEDS")}
 			}
-			logTo(&o, cmd.ErrOrStderr(), logrus.ErrorLevel) // what nodes warn of, the errors tell
+			logTo(&o, cmd.ErrOrStderr(), logrus.ErrorLevel, e.asJSON) // what nodes warn of, the errors tell
 			ctx, release := interruptible(cmd)
 			defer release()
 			emitted, err := e.run(ctx, o, args[0], args[1:], cmd.InOrStdin())

@@ -101,8 +101,9 @@ func dialFrom(o smoke.Options) string {
 // was learnt.
 func (g *greeter) greet(ctx context.Context, addr string) (greeting, error) {
 	found, err := g.try(ctx, addr, g.isSecure)
-	hungUp := g.isSecure && errors.Is(err, errHungUp) // as a node does whose links are plaintext
-	if !hungUp && (!g.anyLinks || !errors.Is(err, errEncrypted) && !errors.Is(err, errPlaintext)) {
+	// As a node does whose links are plaintext; an older one only hangs up.
+	hungUp := g.isSecure && (errors.Is(err, errHungUp) || errors.Is(err, errPlaintext))
+	if !hungUp && (!g.anyLinks || !errors.Is(err, errEncrypted)) {
 		return found, err
 	}
 	other, otherErr := g.try(ctx, addr, !g.isSecure)
@@ -263,14 +264,6 @@ func (g *greeter) fix(err error) string {
 		return "check that the machine is up, that the address is right, and that no firewall is between"
 	}
 	return ""
-}
-
-// hostOf is the host of "host" or "host:port".
-func hostOf(addr string) string {
-	if host, _, err := net.SplitHostPort(addr); err == nil {
-		return host
-	}
-	return addr
 }
 
 // isLoopback reports whether a host is this machine only.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/signal"
@@ -80,7 +79,7 @@ func (j *joining) trustFlags(f *pflag.FlagSet) {
 func (j *joining) read(f *pflag.FlagSet) (smoke.Options, error) {
 	o, err := smoke.FromEnv()
 	if l, ok := o.Logger.(*logrus.Logger); ok {
-		l.SetFormatter(plain)
+		l.SetFormatter(logLines{})
 	}
 	problems := []error{withoutOverruled(err, f)}
 	if j.isGuest {
@@ -182,7 +181,7 @@ func (j *joining) readLevel(o *smoke.Options) error {
 	if err != nil {
 		return fmt.Errorf("--log-level is %.100q: write error, warn, info, debug or trace", j.logLevel)
 	}
-	logTo(o, os.Stderr, level)
+	logTo(o, os.Stderr, level, false)
 	return nil
 }
 
@@ -197,21 +196,6 @@ func visit(o *smoke.Options) (err error) {
 	}
 	return err
 }
-
-// logTo makes a node log there from a level on, if its options do not say where.
-func logTo(o *smoke.Options, w io.Writer, level logrus.Level) {
-	if o.Logger != nil {
-		return
-	}
-	l := logrus.New()
-	l.SetOutput(w)
-	l.SetLevel(level)
-	l.SetFormatter(plain)
-	o.Logger = l
-}
-
-// plain is a log without colour, on a terminal too.
-var plain = &logrus.TextFormatter{DisableColors: true}
 
 // interruptible ends with the first Ctrl-C or SIGTERM. The second one ends the
 // process at once.

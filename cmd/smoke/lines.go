@@ -45,11 +45,16 @@ func (l *lines) note(text string) {
 
 // object prints a JSON object.
 func (l *lines) object(v any) {
+	l.print(string(marshal(v)))
+}
+
+// marshal makes JSON of v, or of the error if it can't be written.
+func marshal(v any) []byte {
 	line, err := json.Marshal(v)
 	if err != nil {
 		line, _ = json.Marshal(facts{"error": err.Error()}) // a NaN, for example; text can always be written
 	}
-	l.print(string(line))
+	return line
 }
 
 // print writes one line. If nobody reads any more there is nobody to tell.

@@ -66,6 +66,11 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
+// toldError is an error that has been printed already.
+type toldError struct{ error }
+
+func (e *toldError) Unwrap() error { return e.error }
+
 // run is the command as a function, for tests.
 func run(args []string, stdout, stderr io.Writer) (code int) {
 	root := newRoot()
@@ -73,7 +78,8 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.Execute()
-	if err != nil && !errors.Is(err, errFailed) && !errors.Is(err, errNobody) {
+	var told *toldError
+	if err != nil && !errors.Is(err, errFailed) && !errors.Is(err, errNobody) && !errors.As(err, &told) {
 		fmt.Fprintf(stderr, "smoke: %s\n", printable(err.Error()))
 	}
 	return exitCode(err)

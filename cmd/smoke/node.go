@@ -34,6 +34,9 @@ first line says where it listens; with --json each line is an object:
   seed-back       addr
   stopping, stopped
 
+What the node logs goes to stderr; with --json as objects too, whose "what" is the level
+(warning, error, …), with a message and its fields. An error that ends it is one of them.
+
 Under systemd (Type=notify) it says when it is ready, how many peers it has, that
 it stops, and, with WatchdogSec=, that it lives.
 `
@@ -47,12 +50,18 @@ func nodeCommand() *cobra.Command {
 		Example: "  smoke node --port 8495 --http 127.0.0.1:8496\n" +
 			"  smoke node --address 192.168.2.0/24 --port 8495 --seeds 192.168.2.100:8495,dns://chat:8495 --json",
 		Args: argsOf(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			defer func() { // collectors of logs merge both outputs: all of it is JSON, or none
+				if err != nil && r.asJSON {
+					(&lines{w: cmd.ErrOrStderr(), asJSON: true}).tell("error", "", facts{"message": err.Error()})
+					err = &toldError{err}
+				}
+			}()
 			o, err := r.join.valid(cmd.Flags())
 			if err != nil {
 				return err
 			}
-			logTo(&o, cmd.ErrOrStderr(), logrus.WarnLevel)
+			logTo(&o, cmd.ErrOrStderr(), logrus.WarnLevel, r.asJSON)
 			ctx, release := interruptible(cmd)
 			defer release()
 			return r.run(ctx, o, &lines{w: cmd.OutOrStdout(), asJSON: r.asJSON})

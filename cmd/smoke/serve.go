@@ -15,7 +15,7 @@ import (
 // receive is a node that counts, until ctx ends.
 func (b *benchmark) receive(ctx context.Context, cmd *cobra.Command) error {
 	out := &lines{w: cmd.OutOrStdout(), asJSON: b.asJSON}
-	logTo(&b.node, cmd.ErrOrStderr(), logrus.WarnLevel)
+	logTo(&b.node, cmd.ErrOrStderr(), logrus.WarnLevel, b.asJSON)
 	node := smoke.CreateNode(b.node)
 	receiver := gauge.NewReceiver(node, nil, out.run)
 	defer b.end(cmd, receiver.Close)

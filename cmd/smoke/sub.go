@@ -50,7 +50,7 @@ func subCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			logTo(&o, cmd.ErrOrStderr(), logrus.WarnLevel)
+			logTo(&o, cmd.ErrOrStderr(), logrus.WarnLevel, s.asJSON)
 			ctx, release := interruptible(cmd)
 			defer release()
 			return s.run(ctx, o, names, &lines{w: cmd.OutOrStdout(), asJSON: s.asJSON}, &lines{w: cmd.ErrOrStderr()})

@@ -79,7 +79,7 @@ func (v *viewing) open(ctx context.Context, cmd *cobra.Command) (eyes, error) {
 	if err != nil {
 		return nil, err
 	}
-	logTo(&o, cmd.ErrOrStderr(), logrus.ErrorLevel)
+	logTo(&o, cmd.ErrOrStderr(), logrus.ErrorLevel, v.asJSON)
 	node := smoke.CreateNode(o)
 	if err := node.Start(); err != nil {
 		return nil, err
