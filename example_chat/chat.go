@@ -15,7 +15,7 @@ import (
 
 // The events of the chat. "say" carries what was said; the others tell who is
 // there: "join" by somebody who comes in, "here" in answer to it, "name" after
-// /name, "leave" on the way out.
+// /name, "leave" on the way out, and "gone" by a chat that has found another one dead.
 type (
 	utterance struct{ Name, Text string }
 	presence  struct{ Name string }
@@ -31,8 +31,6 @@ const (
 	answerWithin = time.Second
 	// farewell bounds how long leaving may take.
 	farewell = 3 * time.Second
-	// countWithin bounds how long counting the network may take.
-	countWithin = 5 * time.Second
 )
 
 // view is where the chat is shown. Its methods may be called from any goroutine.
@@ -48,31 +46,47 @@ type chat struct {
 	seeds     []string
 	view      view
 	connected chan struct{} // closed when the node has its first link
+	pageAddr  string        // where to serve the page; "": nowhere
+	page      *page         // nil: none
+
+	ctx    context.Context // ends when the chat is left, and with it what looks for the dead
+	end    context.CancelFunc
+	asking sync.WaitGroup // that goroutine; see suspect
 
 	mu     sync.Mutex // guards what follows; not held while showing or emitting
 	name   string
 	people *roster
 	answer *time.Timer // set while an answer to newcomers is under way
 	left   bool
+
+	isAsking bool // a goroutine asks around who is still there
+	askAgain bool // it is to do so once more
 }
 
 // newChat makes a node and listens to it. The node is not started yet.
 func newChat(options smoke.Options, name string, view view) *chat {
-	node := smoke.CreateNode(options)
+	return newChatOf(smoke.CreateNode(options), options.Seeds, name, view)
+}
+
+// newChatOf listens to a node that is not started yet.
+func newChatOf(node *smoke.Node, seeds []string, name string, view view) *chat {
 	c := &chat{
 		node:      node,
-		seeds:     options.Seeds,
+		seeds:     seeds,
 		view:      view,
 		connected: make(chan struct{}),
 		name:      name,
 		people:    newRoster(node.ID(), name),
 	}
+	c.ctx, c.end = context.WithCancel(context.Background())
 	b := node.Broadcast()
 	smoke.On(b, "say", c.onSay)
 	smoke.On(b, "join", c.onJoin)
 	smoke.On(b, "here", c.onPresence)
 	smoke.On(b, "name", c.onPresence)
 	smoke.On(b, "leave", c.onLeave)
+	smoke.On(b, "gone", c.onGone)
+	node.Peers().OnRemove(func(*smoke.Peer) { c.suspect() })
 
 	node.OnConnect(c.onConnect)
 	node.OnDisconnect(c.onDisconnect)
@@ -90,7 +104,16 @@ func (c *chat) start() error {
 		return err
 	}
 	c.view.setName(c.name)
-	c.view.show(self(c.node.ID(), c.name, c.node.Addr()))
+	first := self(c.node.ID(), c.name, c.node.Addr())
+	if c.pageAddr != "" {
+		page, err := servePage(c.node, c.pageAddr)
+		if err != nil {
+			return errors.Join(err, c.node.Stop())
+		}
+		c.page = page
+		first = withPage(first, page.url)
+	}
+	c.view.show(first)
 	c.view.show(note("alone", "nobody else yet: "+c.looking()))
 	return nil
 }
@@ -134,6 +157,11 @@ func (c *chat) onPresence(e smoke.Event, p presence) { c.meet(e.Origin, p.Name, 
 
 func (c *chat) onJoin(e smoke.Event, p presence) {
 	c.meet(e.Origin, p.Name, "join")
+	c.answerSoon()
+}
+
+// answerSoon has this chat say that it is here, unless the room is too large for that.
+func (c *chat) answerSoon() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.answer == nil && !c.left && c.people.len() < roomSize {
@@ -183,7 +211,7 @@ func (c *chat) onDisconnect() {
 
 func (c *chat) onSeedLost(lost smoke.SeedLost) {
 	why := "it stopped, or the network is cut"
-	for _, known := range []error{smoke.ErrNotSmokesignal, smoke.ErrOtherNetwork, smoke.ErrOtherVersion} {
+	for _, known := range []error{smoke.ErrNotSmokesignal, smoke.ErrOtherNetwork, smoke.ErrOtherVersion, smoke.ErrPlaintext, smoke.ErrNotAdmitted} {
 		if errors.Is(lost.Err, known) {
 			why = known.Error()
 		}
@@ -201,6 +229,7 @@ func (c *chat) onNetsplit(smoke.Netsplit) {
 
 func (c *chat) onHeal(smoke.Heal) {
 	c.view.show(note("healed", "the split is healed: everybody hears everybody again"))
+	c.answerSoon() // each part may have taken the other one for dead
 }
 
 func (c *chat) onGap(gap smoke.Gap) {
@@ -224,6 +253,9 @@ func (c *chat) say(text string) {
 		return
 	}
 	c.emit("say", utterance{c.ownName(), text})
+	if c.node.Peers().Len() == 0 {
+		c.view.show(note("alone", "no one hears that now: no other node is linked; "+c.looking()))
+	}
 }
 
 func (c *chat) emitPresence(event string) { c.emit(event, presence{c.ownName()}) }
@@ -268,25 +300,6 @@ func (c *chat) listPeers() {
 	c.view.show(note("peers", "direct links: "+strconv.Itoa(n)))
 }
 
-// listNodes shows who was heard, and counts the network.
-func (c *chat) listNodes(ctx context.Context) {
-	c.mu.Lock()
-	everybody := c.people.all()
-	c.mu.Unlock()
-	now := time.Now()
-	for _, p := range everybody {
-		c.view.show(known(p, now))
-	}
-	ctx, cancel := context.WithTimeout(ctx, countWithin)
-	defer cancel()
-	n, err := c.node.Count(ctx)
-	if err != nil {
-		c.view.show(note("error", "can't count the network: "+err.Error()))
-		return
-	}
-	c.view.show(counted(n))
-}
-
 // leave says good-bye and stops the node.
 func (c *chat) leave() error {
 	c.mu.Lock()
@@ -295,6 +308,11 @@ func (c *chat) leave() error {
 		c.answer.Stop()
 	}
 	c.mu.Unlock()
+	c.end()
+	c.asking.Wait()
+	if c.page != nil {
+		c.page.close()
+	}
 	c.emitPresence("leave")
 	ctx, cancel := context.WithTimeout(context.Background(), farewell)
 	defer cancel()

@@ -39,6 +39,13 @@ func self(id smoke.ID, name, addr string) line {
 	return line{kind: "self", fields: []string{id.Short(), name, addr}, words: "you are " + name + " at " + addr + "; /help shows the commands", style: dim}
 }
 
+// withPage adds to the first line where to see the network.
+func withPage(l line, url string) line {
+	l.fields = append(l.fields, url)
+	l.words = strings.Replace(l.words, "; /help shows the commands", "; page: "+url+"; /help", 1)
+	return l
+}
+
 func says(id smoke.ID, label, text string) line {
 	return line{kind: "say", fields: []string{id.Short(), label, text}, who: label, whoID: id, words: ": " + text}
 }
@@ -53,6 +60,14 @@ func came(verb string, id smoke.ID, label string) line {
 
 func went(id smoke.ID, label string) line {
 	return line{kind: "leave", fields: []string{id.Short(), label}, who: label, whoID: id, words: " left", style: dim}
+}
+
+// vanished is the line about a chat that went without a good-bye. A program reads it as
+// any other leave.
+func vanished(id smoke.ID, label string) line {
+	l := went(id, label)
+	l.words = " is gone: its node does not answer"
+	return l
 }
 
 func renamed(id smoke.ID, before, label string) line {
@@ -84,7 +99,7 @@ func note(about, words string) line {
 	words = cleanText(words) // an error may quote what others sent
 	style := dim
 	switch about {
-	case "error", "seed-lost", "split", "gap", "log":
+	case "error", "seed-lost", "split", "gap", "log", "misfit":
 		style = loud
 	}
 	return line{kind: "note", fields: []string{about, words}, words: words, style: style}

@@ -3,7 +3,7 @@
 // it does with the library stands in chat.go.
 //
 //	go run ./example_chat                          # the first one, and each one after it
-//	go run ./example_chat -address 192.168.2.17 -seed 192.168.2.100:8495
+//	go run ./example_chat -address 192.168.2.17 -seed 192.168.2.100:8494
 //	echo deployed | go run ./example_chat -name ci # say one thing and go
 //
 // README.md beside this file describes the commands and what it prints when its
@@ -41,7 +41,8 @@ type settings struct {
 	name string
 	stay bool
 	wait time.Duration
-	home int // the port where chats meet when nobody names one
+	home int    // the port where chats meet if none is given
+	http string // where to serve the page of the network; "": nowhere
 	node smoke.Options
 }
 
@@ -58,8 +59,9 @@ func parse(args []string, complaints io.Writer) (settings, error) {
 	flags.SetOutput(complaints)
 	flags.StringVar(&s.name, "name", defaultName(), "what the others call you")
 	flags.StringVar(&s.node.Address, "address", options.Address, "the address of this machine (default 127.0.0.1)")
-	flags.IntVar(&s.node.Port, "port", options.Port, "the port to listen on (default: 8495, or a free one when that is taken or there is a -seed)")
+	flags.IntVar(&s.node.Port, "port", options.Port, "the port to listen on (default: 8494, or a free one when that is taken or there is a -seed)")
 	flags.StringVar(&s.node.Network, "network", options.Network, "the chat to join; chats of different names do not meet (default chat)")
+	flags.StringVar(&s.http, "http", "127.0.0.1:0", "host:port of the page that shows the network; port 0: a free one; empty: no page")
 	flags.BoolVar(&s.stay, "stay", false, "when input is not a terminal: go on listening after its end")
 	flags.DurationVar(&s.wait, "wait", 10*time.Second, "when input is not a terminal: how long to look for others before giving up")
 	fromFlags := false

@@ -153,22 +153,38 @@ func dropEOF(err error) error {
 }
 
 // logger sends what the library logs to the same screen, so that it does not
-// tear the prompt. A person is told of seeds and splits in the chat's own words
-// and needs no warnings besides; a program gets them.
+// tear the prompt. A person reads of seeds and splits in the chat's own words, and needs
+// only those warnings that name an option or a variable to change; a program gets all.
 func (s *screen) logger() *logrus.Logger {
 	logger := logrus.New()
 	logger.SetLevel(logrus.WarnLevel)
-	if s.interactive {
-		logger.SetLevel(logrus.ErrorLevel)
-	}
-	logger.SetFormatter(&logrus.TextFormatter{DisableColors: true, DisableTimestamp: true})
+	logger.SetFormatter(&logFormat{s.interactive, logrus.TextFormatter{DisableColors: true, DisableTimestamp: true}})
 	logger.SetOutput(logWriter{s})
+	logger.AddHook(&misfits{view: s})
 	return logger
+}
+
+// logFormat leaves out what misfits shows, and for a person all warnings.
+type logFormat struct {
+	interactive bool
+	text        logrus.TextFormatter
+}
+
+// Format implements logrus.Formatter.
+func (f *logFormat) Format(e *logrus.Entry) ([]byte, error) {
+	_, isMisfit := e.Data["option"]
+	_, isVariable := e.Data["variable"] // of the environment, misspelt perhaps
+	if isMisfit || f.interactive && !isVariable && e.Level > logrus.ErrorLevel {
+		return nil, nil
+	}
+	return f.text.Format(e)
 }
 
 type logWriter struct{ *screen }
 
 func (w logWriter) Write(text []byte) (int, error) {
-	w.show(note("log", strings.TrimSpace(string(text))))
+	if len(text) > 0 {
+		w.show(note("log", strings.TrimSpace(string(text))))
+	}
 	return len(text), nil
 }

@@ -7,13 +7,16 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/smokesignal-go/smokesignal/dashboard"
 	"github.com/smokesignal-go/smokesignal/smoke"
 	"github.com/smokesignal-go/smokesignal/transport"
 )
@@ -24,7 +27,11 @@ type chatting struct {
 	join   joining
 	name   string
 	within time.Duration
+	http   string
 	asJSON bool
+
+	people people
+	page   *web // nil: none
 }
 
 // The events of example_chat.
@@ -35,13 +42,14 @@ type (
 
 const (
 	chatNetwork = "chat"
-	chatPort    = 8495 // where the chats of one machine meet
+	chatPort    = 8494 // where the chats of one machine meet
 	chatName    = 32   // runes of a name
 )
 
 const chatLong = `Talk with others: a line that you write goes to all, until the input ends. It meets
-the example chat (go run ./example_chat), which has more comfort. Where neither --seeds
-nor --port is given, the chats of one machine meet at port 8495.
+the example chat (make run), which has more comfort. The first line names a page that
+shows the network. Where neither --seeds
+nor --port is given, the chats of one machine meet at port 8494.
 
 Where the input is no terminal, it waits for a neighbour first, and ends with 3 if there
 is none in time.
@@ -53,7 +61,7 @@ func chatCommand() *cobra.Command {
 		Use:     "chat",
 		Short:   "talk with others, line by line",
 		Long:    chatLong + guestHelp,
-		Example: "  smoke chat --name ann\n  echo deployed | smoke chat --name ci --seeds 192.168.2.100:8495 --address 192.168.2.0/24",
+		Example: "  smoke chat --name ann\n  echo deployed | smoke chat --name ci --seeds 192.168.2.100:8494 --address 192.168.2.0/24",
 		Args:    argsOf(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o, err := c.join.valid(cmd.Flags())
@@ -77,6 +85,7 @@ func chatCommand() *cobra.Command {
 	c.join.flags(f)
 	f.StringVar(&c.name, "name", userName(), "what the others call you")
 	f.DurationVar(&c.within, "within", findWithin, "for how long to look for others, where the input is no terminal")
+	f.StringVar(&c.http, "http", "127.0.0.1:0", "`host:port` of the page that shows the network; port 0: a free one; empty: no page")
 	f.BoolVar(&c.asJSON, "json", false, "print JSON, one object a line")
 	return cmd
 }
@@ -97,15 +106,21 @@ func (c *chatting) run(ctx context.Context, o smoke.Options, in io.Reader, out, 
 	if err != nil {
 		return err
 	}
+	defer c.people.stop()
+	defer c.closePage()
 	for line, err := range inputLines(ctx, in) {
 		if err == nil {
 			err = node.Broadcast().EmitContext(ctx, "say", utterance{c.name, line})
+		}
+		if err == nil && node.Peers().Len() == 0 {
+			notes.note("no one hears that now: no other node is linked; " + looking(node))
 		}
 		if err != nil && ctx.Err() == nil {
 			return errors.Join(err, leave(node))
 		}
 	}
 	quit()
+	c.people.stop()
 	return errors.Join(node.Broadcast().Emit("leave", presence{c.name}), leave(node))
 }
 
@@ -131,20 +146,68 @@ func (c *chatting) enter(ctx context.Context, o smoke.Options, out, notes *lines
 
 func (c *chatting) open(ctx context.Context, o smoke.Options, out, notes *lines) (*smoke.Node, error) {
 	node := smoke.CreateNode(o)
+	c.people.watch(node, func(id smoke.ID, name string) {
+		out.tell("gone", name+" is gone: its node does not answer", facts{"name": name, "origin": id.String(), "text": ""})
+	})
 	smoke.On(node.Broadcast(), "say", func(e smoke.Event, u utterance) { c.tell(out, e, u.Name, "says", u.Text) })
-	smoke.On(node.Broadcast(), "join", func(e smoke.Event, p presence) { c.tell(out, e, p.Name, "joined", "") })
+	smoke.On(node.Broadcast(), "join", func(e smoke.Event, p presence) {
+		c.tell(out, e, p.Name, "joined", "")
+		c.people.answerSoon(func() { node.Broadcast().Emit("here", presence{c.name}) }) // fails only if the node stops
+	})
 	smoke.On(node.Broadcast(), "leave", func(e smoke.Event, p presence) { c.tell(out, e, p.Name, "left", "") })
+	smoke.On(node.Broadcast(), "here", func(e smoke.Event, p presence) {
+		if c.people.heard(e.Origin, clipped(p.Name)) {
+			c.tell(out, e, p.Name, "is here", "")
+		}
+	})
 	node.OnGap(func(g smoke.Gap) { notes.note(gapWords(g)) })
 	node.OnConnect(func() { node.Broadcast().Emit("join", presence{c.name}) }) // fails only if the node stops
-	if _, err := begin(ctx, node, o, c.within, notes); err != nil {
+	var shown []string
+	var err error
+	if c.http != "" {
+		if c.page, err = serveWeb(c.http, dashboard.New(node)); err == nil {
+			shown = append(shown, "page: "+c.page.url())
+		}
+	}
+	if err == nil {
+		_, err = begin(ctx, node, o, c.within, notes, shown...)
+	}
+	if err != nil {
+		c.people.stop()
+		c.closePage()
 		return nil, errors.Join(err, node.Stop())
 	}
 	return node, nil
 }
 
+// closePage closes the page if there is one. Nothing of it has to be saved.
+func (c *chatting) closePage() {
+	if c.page != nil {
+		c.page.close()
+		c.page = nil
+	}
+}
+
+// looking says where a node without links looks for others.
+func looking(node *smoke.Node) string {
+	others := slices.DeleteFunc(slices.Clone(node.Options().Seeds), func(seed string) bool { return seed == node.Advertised() })
+	if len(others) == 0 {
+		return "others join with --seeds " + node.Addr()
+	}
+	return "still looking for " + strings.Join(others, ", ")
+}
+
+// clipped is a name as it is shown.
+func clipped(name string) string { return fmt.Sprintf("%.*s", chatName, name) }
+
 // tell prints what somebody did.
 func (c *chatting) tell(out *lines, e smoke.Event, name, does, text string) {
-	name = fmt.Sprintf("%.*s", chatName, name)
+	name = clipped(name)
+	if does == "left" {
+		c.people.left(e.Origin)
+	} else {
+		c.people.heard(e.Origin, name)
+	}
 	words := name + " " + does
 	if does == "says" {
 		words = name + ": " + text

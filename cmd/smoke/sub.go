@@ -104,8 +104,8 @@ func (s *subscription) run(ctx context.Context, o smoke.Options, names []string,
 }
 
 // begin starts a node, notes whether it has neighbours, and waits for one if there is
-// a time within which one has to be found.
-func begin(ctx context.Context, node *smoke.Node, o smoke.Options, within time.Duration, notes *lines) (begun time.Time, err error) {
+// a time within which one has to be found. more is added to the first line.
+func begin(ctx context.Context, node *smoke.Node, o smoke.Options, within time.Duration, notes *lines, more ...string) (begun time.Time, err error) {
 	node.OnConnect(func() { notes.note("connected") })
 	node.OnDisconnect(func() {
 		if ctx.Err() == nil {
@@ -116,7 +116,8 @@ func begin(ctx context.Context, node *smoke.Node, o smoke.Options, within time.D
 		return begun, err
 	}
 	begun = time.Now()
-	notes.note(fmt.Sprintf("listening on %s, node %s", node.Addr(), node.ID().Short()))
+	first := fmt.Sprintf("listening on %s, node %s", node.Addr(), node.ID().Short())
+	notes.note(strings.Join(append([]string{first}, more...), "; "))
 	if within > 0 {
 		err = find(ctx, node, o, within)
 	}

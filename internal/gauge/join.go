@@ -54,6 +54,10 @@ func (t Tried) fix() string {
 	switch {
 	case errors.Is(t.Err, smoke.ErrOtherNetwork):
 		return "name its network: --network NAME"
+	case errors.Is(t.Err, smoke.ErrPlaintext):
+		return "give both a secret (--secret-file or SMOKE_SECRET) or a key (--key), or neither"
+	case errors.Is(t.Err, smoke.ErrNotAdmitted):
+		return "give this node the secret of that one (--secret-file or SMOKE_SECRET), or put its id on the list of that one"
 	case errors.Is(t.Err, smoke.ErrOtherVersion):
 		return "use the same version of smoke on all nodes"
 	case errors.Is(t.Err, smoke.ErrNotSmokesignal):

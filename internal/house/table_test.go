@@ -137,7 +137,7 @@ var houseTable = []row{
 		tests: []string{scripts},
 		why:   "a user of the face, and the way to run the simulator; to say what listens somewhere it greets without joining, which the face can't",
 	},
-	{pkg: "example_chat", floor: 5, may: []string{"smoke", logrus, term}, tests: []string{"internal/netlab"}, why: "what a program that uses us has to import, and no more"},
+	{pkg: "example_chat", floor: 6, may: []string{"dashboard", "smoke", logrus, term}, tests: []string{"internal/netlab", "smoketest"}, why: "what a program that uses us has to import, and no more; the page of its network is one line"},
 	{pkg: "examples/hello", floor: 5, may: []string{"smoke"}, why: "the first program"},
 	{pkg: "examples/start", floor: 5, may: []string{"smoke"}, why: "as little as a program can be"},
 	{pkg: "examples/metrics", floor: 5, may: []string{"smoke", "metrics", prometheus}, tests: []string{"smoketest"}, why: "what serves figures, and no more"},
