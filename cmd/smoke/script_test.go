@@ -41,7 +41,7 @@ func (m leakFree) Run() int {
 //	                                 groups of the pattern go into variables
 //	say NAME text                    write a line into its input
 //	stop NAME                        interrupt it; it has to end with 0
-//	kill NAME                        kill -9
+//	crash NAME                       kill -9
 //	end NAME [CODE]                  close its input and wait; it has to end with that code, or 0
 func TestScripts(t *testing.T) {
 	if runtime.GOOS == "windows" {
@@ -67,7 +67,7 @@ func TestScripts(t *testing.T) {
 				ts.Check(p.cmd.Process.Signal(os.Interrupt))
 				p.end(ts, "0")
 			},
-			"kill": func(ts *testscript.TestScript, _ bool, args []string) {
+			"crash": func(ts *testscript.TestScript, _ bool, args []string) {
 				p := running(ts, args)
 				ts.Check(p.cmd.Process.Kill())
 				for range p.lines {
