@@ -172,6 +172,9 @@ func (m *mesh) OnNotice(fn func(string)) {
 	n.OnSeedBack(func(s smoke.SeedBack) { fn(fmt.Sprintf("seed %s answers again", s.Addr)) })
 }
 
+// OnHeal implements board.Healer.
+func (m *mesh) OnHeal(fn func()) { m.node.OnHeal(func(smoke.Heal) { fn() }) }
+
 func (m *mesh) CanEmit() bool { return m.canEmit }
 
 func (m *mesh) MayEmit(token string) bool {

@@ -114,13 +114,19 @@ type Board struct {
 	shared       chan struct{} // closed when it has ended; nil before the first
 	wholeAt      time.Time     // the beginning of the last survey that was complete
 	parts        int           // of the mesh, when it was last looked at
-	partedAt     time.Time     // when these became more than one
+	partsSince   time.Time     // when it was in so many parts for the first time
+	notedParts   int           // that a notice tells of
+	cut          cut
+	healed       time.Time // when the last cut was over; zero: that is long ago
+	healedCut    cut
+	healHeard    time.Time // when the mesh said that parts have become one
 }
 
 // seen is a node, and when it was heard last.
 type seen struct {
 	smoke.NodeInfo
 	at        time.Time
+	past      []sample  // of the last seconds, oldest first
 	lostAt    time.Time // when more of its events were lost than before; zero: never
 	wasSilent bool      // when that was last looked at
 }
@@ -141,6 +147,9 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect
 func New(mesh Mesh) *Board {
 	b := &Board{mesh: mesh, mux: http.NewServeMux(), born: time.Now(), nodes: make(map[smoke.ID]*seen), watchers: make(map[*watcher]struct{})}
 	mesh.OnNotice(b.onNotice)
+	if h, ok := mesh.(Healer); ok {
+		h.OnHeal(b.onHeal)
+	}
 	files, err := fs.Sub(page, "page")
 	if err != nil {
 		panic(err) // the path is a constant

@@ -83,7 +83,11 @@ func (b *Board) look(ctx context.Context) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		n := &seen{NodeInfo: info, at: time.Now()}
-		if last := b.nodes[info.ID]; last != nil {
+		last := b.nodes[info.ID]
+		if last == nil {
+			n.past = counted(nil, n.at, n.Delivered)
+		} else {
+			n.past = counted(last.past, n.at, n.Delivered)
 			if n.lostAt, n.wasSilent = last.lostAt, last.wasSilent; info.Gaps > last.Gaps {
 				n.lostAt = n.at
 			}
@@ -179,6 +183,7 @@ func (b *Board) isSilent(now time.Time, n *seen) bool {
 // remark makes notices of what one sees: who falls silent and answers again, and when
 // the mesh is in another number of parts.
 func (b *Board) remark() {
+	late, lost := b.tally()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
@@ -201,16 +206,13 @@ func (b *Board) remark() {
 	if len(back) > 0 {
 		b.note(fmt.Sprintf("%s again: %s", count(len(back), "node answers", "nodes answer"), names(back)))
 	}
-	switch n := len(parts(views)); {
-	case n > 1 && b.parts <= 1:
-		b.note(fmt.Sprintf("the mesh is in %d parts", n))
-		b.partedAt = now
-	case n == 1 && b.parts > 1:
-		b.note(fmt.Sprintf("the mesh is one again, after %v", now.Sub(b.partedAt).Round(100*time.Millisecond)))
+	silent := 0
+	for _, v := range views {
+		if v.Silent {
+			silent++
+		}
 	}
-	if n := len(parts(views)); n > 0 {
-		b.parts = n
-	}
+	b.follow(now, turn{len(parts(views)), silent, len(fell)}, late, lost)
 }
 
 // nameOf is how a person knows a node.

@@ -21,6 +21,13 @@ type Picture struct {
 	Parts    [][]smoke.ID `json:"parts"` // of the nodes that are not silent, the largest first
 	Problems []Problem    `json:"problems"`
 	Notices  []Notice     `json:"notices"`
+	// Rate is how many events a second the node delivers, over five seconds; in a
+	// simulation, the average of all. nil: not known yet.
+	Rate *float64 `json:"rate"`
+	// Healed is the last cut, in the half minute after it; else nil.
+	Healed *Healed `json:"healed"`
+	// Settling: a cut is about to be over, or was a moment ago. Not all that looks wrong is.
+	Settling bool `json:"settling"`
 }
 
 // NodeView is a node, and when it was heard.
@@ -43,6 +50,7 @@ type Problem struct {
 // who brings events may hold a lock of the mesh's.
 func (b *Board) picture() Picture {
 	health := b.mesh.Health()
+	late, lost := b.tally()
 	p := Picture{Self: b.mesh.ID(), Source: "node", Controls: []string{}, Nodes: []NodeView{}}
 	if c, ok := b.mesh.(Controller); ok {
 		p.Source, p.Controls = "simulation", c.Controls()
@@ -50,7 +58,7 @@ func (b *Board) picture() Picture {
 	if e, ok := b.mesh.(Emitter); ok {
 		p.CanEmit = e.CanEmit()
 	}
-	b.fillIn(&p)
+	b.fillIn(&p, late, lost)
 	p.Arrange()
 	if health.State != "found" {
 		p.Problems = slices.Insert(p.Problems, 0, Problem{p.Self, health.Text, "Check the seeds and the firewall: smoke doctor tells what it finds."})
@@ -59,11 +67,12 @@ func (b *Board) picture() Picture {
 }
 
 // fillIn puts in what was seen.
-func (b *Board) fillIn(p *Picture) {
+func (b *Board) fillIn(p *Picture, late, lost uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
 	p.At, p.Complete, p.Notices = b.since(now), b.complete, append([]Notice{}, b.notices...)
+	p.Rate, p.Healed, p.Settling = b.rate(now, p.Self), b.toll(late, lost), b.isSettling(now)
 	for _, n := range b.nodes {
 		p.Nodes = append(p.Nodes, NodeView{n.NodeInfo, now.Sub(n.at).Seconds(), b.isSilent(now, n), now.Sub(n.lostAt) < lostFor})
 	}
@@ -177,7 +186,7 @@ func problems(p *Picture) []Problem {
 					"On %d links more than 1 MiB of events waits.", "%.1f MiB of events wait for the link to %s.", float64(l.Lag)/(1<<20), l.Peer.Short())
 			}
 		}
-		if n.SeedsLost > 0 {
+		if n.SeedsLost > 0 && (!p.Settling || isParted || len(silent) > 0) {
 			do := "Start them, or take them off the list; without any, a split can't be healed from here."
 			if isParted || len(silent) > 0 {
 				do = "They may be on the other side of a cut: leave them on the list, they heal it."

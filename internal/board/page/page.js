@@ -11,22 +11,21 @@ import { byRemedy, bytes, clock, count, many, short, span, verdict } from "./wor
 
 const healedFor = 30; // seconds for which a heal is told at the top
 const eventsKept = 60; // in the list
-const rateOver = 5; // seconds over which events are counted
 
 const graph = new Graph($("graph"));
 const showList = nodeList(select);
 let now = null; // the graph of the last picture
 let lostFor = null; // seconds without word from the server
 let parted = null; // when the mesh came apart, by the server's clock in seconds
-let healed = null; // { after, at }
+let healed = null; // as the server tells it
 let started = 0; // when the server's clock was zero, in ms
-let delivered = []; // [at, events] of the last seconds
 
 function onMesh(mesh) {
   started = Date.now() - mesh.at * 1000;
   lostFor = null;
-  if (mesh.at < now?.mesh.at) [parted, healed, delivered] = [null, null, []]; // another server
-  if (mesh.parts.length > 1) parted ??= mesh.at;
+  if (mesh.at < now?.mesh.at) [parted, healed] = [null, null]; // another server
+  if (mesh.healed !== undefined) healed = mesh.healed;
+  else if (mesh.parts.length > 1) parted ??= mesh.at;
   else if (parted !== null && mesh.parts.length) [healed, parted] = [{ after: mesh.at - parted, at: mesh.at }, null];
   if (parted !== null || mesh.at > healed?.at + healedFor) healed = null;
   now = build(mesh);
@@ -69,19 +68,13 @@ function say({ level, headline }) {
 }
 
 function showFigures(mesh) {
-  // The page of a node counts what that one delivers; a simulation has no such node.
-  const heard = now.nodes.has(mesh.self) ? [now.nodes.get(mesh.self)] : [...now.nodes.values()];
-  const events = heard.reduce((sum, n) => sum + n.data.delivered, 0) / (heard.length || 1);
-  delivered = delivered.filter(([at, n]) => at > mesh.at - rateOver && at < mesh.at && n <= events);
-  delivered.push([mesh.at, events]);
-  const [at, before] = delivered[0];
   const silent = mesh.nodes.filter((n) => n.silent).length;
   put($("count-nodes"), count(mesh.nodes.length - silent));
   put($("word-nodes"), silent ? `nodes, ${count(silent)} silent` : "nodes", silent ? "bad-text" : "");
   put($("count-parts"), count(mesh.parts.length), now.isSplit ? "bad-text" : "");
   put($("word-parts"), mesh.parts.length === 1 ? "part" : "parts");
   put($("count-links"), count([...now.links.values()].filter((l) => !l.lost).length));
-  put($("count-rate"), mesh.at - at >= 1 ? ((events - before) / (mesh.at - at)).toFixed(1) : "–");
+  put($("count-rate"), mesh.rate?.toFixed(1) ?? "–");
   const partial = [!mesh.complete && "this picture is not complete yet",
     now.unheard && `${many(now.unheard, "link leads", "links lead")} to nodes not heard of`].filter(Boolean);
   put($("partial"), partial.join("; "));

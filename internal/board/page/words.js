@@ -30,9 +30,19 @@ function split(parts) {
   return `The mesh is in ${parts.length} parts: ${sizes.join(", ")} and ${last}`;
 }
 
+// cost says what a cut has cost so far.
+function cost({ late, lost, losers }) {
+  let text = "";
+  if (late >= 0) text += ` ${many(late, "event")} came late to this node, ${lost ? `${count(lost)} lost to it` : "none is lost to it"}.`;
+  if (losers > 0) text += ` ${many(losers, "node")} lost events.`;
+  else if (losers === 0) text += " No node lost any.";
+  return text;
+}
+
 // verdict says how things are: a headline, more about it, and the other problems.
 // No word from the server makes all the rest old, and a split outweighs what else
-// is wrong. lostFor is in seconds or null, healed is { after: seconds } or null.
+// is wrong. lostFor is in seconds or null, healed is { after: seconds, late, lost, losers }
+// or null; figures below zero are not known.
 export function verdict({ mesh, lostFor, healed }) {
   if (lostFor !== null) {
     const old = mesh ? `What you see is ${span(lostFor)} old. ` : "";
@@ -54,8 +64,11 @@ export function verdict({ mesh, lostFor, healed }) {
     return { level: "warn", headline, more: "", problems: mesh.problems };
   }
   const whole = `${many(mesh.nodes.length, "node")}, one mesh`;
+  if (!healed && mesh.settling) {
+    return { level: "wait", headline: `One again: ${whole}`, more: "Links and seeds are found again within some seconds.", problems: [] };
+  }
   if (!healed) return { level: "ok", headline: `All is well: ${whole}`, more: "", problems: [] };
-  return { level: "ok", headline: `Healed: ${whole}`, more: `It was in parts for ${span(healed.after)}.`, problems: [] };
+  return { level: "ok", headline: `Healed: ${whole}`, more: `It was in parts for ${span(healed.after)}.${cost(healed)}`, problems: [] };
 }
 
 // byRemedy gathers the problems for which the same is to be done.
