@@ -25,10 +25,13 @@
 //
 // Whoever reaches the handler sees addresses, names of events and the beginnings of
 // what they carry. The handler has no login of its own: serve it behind the one that
-// your program has, or on the loopback; there, refuse requests whose Host is not
-// localhost or a loopback address, as `smoke node --http` does, or a page from elsewhere
-// can read along by giving its name that address (DNS rebinding). Nobody can change anything by it, unless
-// [Options.Token] is set.
+// your program has, or on the loopback.
+//
+// Requests under a foreign name are refused, since a page from elsewhere could give its
+// name the server's address and read along (DNS rebinding). The handler answers under IP
+// addresses, localhost, and the names that the node itself has ([smoke.Options].Address,
+// Listen and Advertise). Behind a proxy, or under a name of your own, add that name to
+// [Options.Hosts]. Nobody can change anything by it, unless [Options.Token] is set.
 package dashboard
 
 import (
@@ -38,6 +41,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -54,6 +58,12 @@ type Options struct {
 	// "Authorization: Bearer …", so serve the page by HTTPS, or on the loopback. ""
 	// turns that off.
 	Token string
+
+	// Hosts are more names under which the page may be asked for, such as
+	// "mesh.example.org", as the Host of a request has them; ports do not matter. "*" is
+	// all names: only behind a login. Refused requests get 421; livez and readyz are
+	// answered under all names, under foreign ones without a body.
+	Hosts []string
 }
 
 // New makes the handler for a node. It may be served below any path that ends with a
@@ -62,12 +72,19 @@ func New(node *smoke.Node) http.Handler { return NewWith(node, Options{}) }
 
 // NewWith is New with options.
 func NewWith(node *smoke.Node, o Options) http.Handler {
+	o.Hosts = slices.Clone(o.Hosts)
 	m := &mesh{node: node}
 	if o.Token != "" {
 		m.token = sha256.Sum256([]byte(o.Token))
 		m.canEmit = true
 	}
-	return board.New(m)
+	return board.Guard(board.New(m), func() board.Names { return m.names(o.Hosts) })
+}
+
+// names are those under which the page may be asked for.
+func (m *mesh) names(more []string) board.Names {
+	o := m.node.Options()
+	return board.Names{Node: []string{o.Address, o.Listen, o.Advertise, m.node.Advertised()}, More: more}
 }
 
 // mesh is what one node sees. It is a board.Mesh and a board.Emitter.

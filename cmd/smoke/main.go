@@ -12,6 +12,7 @@
 //	smoke top      show the network live in the terminal
 //
 //	smoke ping     greet the node at an address
+//	smoke probe    say whether a node lives and is ready, for those who start it again
 //	smoke doctor   check whether a node would work here, and say what to change
 //
 //	smoke key      make and show the keys of nodes, and make secrets
@@ -117,7 +118,7 @@ func newRoot() *cobra.Command {
 	root.AddCommand(
 		nodeCommand(), subCommand(), emitCommand(), chatCommand(),
 		statusCommand(), nodesCommand(), peersCommand(), pathCommand(), topCommand(),
-		pingCommand(), doctorCommand(),
+		pingCommand(), probeCommand(), doctorCommand(),
 		keyCommand(), certCommand(),
 		demoCommand(), benchCommand(), simCommand(), proofCommand(),
 		versionCommand(),

@@ -16,6 +16,8 @@ type resident struct {
 	join      joining
 	http      string
 	tokenFile string
+	hosts     []string
+	metrics   string
 	asJSON    bool
 }
 
@@ -23,7 +25,8 @@ const nodeLong = `Run a node until Ctrl-C or SIGTERM, and print what befalls it.
 all nodes do, and emits none: a seed for others, or one more way between them. The
 first line says where it listens; with --json each line is an object:
 
-  dashboard       url, with --http
+  dashboard       url, with --http; /metrics for Prometheus is beside it
+  metrics         url, with --metrics
   ready           id, addr it listens on, advertised address, network
   peer-up         id and addr of a new neighbour, and how many peers there are now
   peer-down       the same, of one that is gone, and why
@@ -69,6 +72,8 @@ func nodeCommand() *cobra.Command {
 	}
 	r.join.flags(cmd.Flags())
 	cmd.Flags().StringVar(&r.http, "http", "", "serve the dashboard at `host:port`, such as "+defaultHTTP)
+	cmd.Flags().StringSliceVar(&r.hosts, "http-host", nil, "more `names` under which the dashboard may be asked for; '*': all")
+	cmd.Flags().StringVar(&r.metrics, "metrics", "", "serve /metrics, livez and readyz at `host:port`, and no page: for Prometheus on another machine")
 	cmd.Flags().StringVar(&r.tokenFile, "http-token-file", "", "`file` with a token with which events can be emitted on the dashboard")
 	cmd.Flags().BoolVar(&r.asJSON, "json", false, "print JSON, one object a line")
 	return cmd
@@ -89,12 +94,14 @@ func (r *resident) run(ctx context.Context, o smoke.Options, out *lines) error {
 		out.tell(what, words, f)
 	}
 	watch(node, tell, manager)
-	page, err := r.openDashboard(node)
+	page, figures, err := r.openPages(node)
+	for _, w := range []*web{page, figures} {
+		if w != nil {
+			defer w.close() // nothing of it has to be saved
+		}
+	}
 	if err != nil {
 		return err
-	}
-	if page != nil {
-		defer page.close() // nothing of it has to be saved
 	}
 	if err := node.Start(); err != nil {
 		return err
@@ -104,6 +111,10 @@ func (r *resident) run(ctx context.Context, o smoke.Options, out *lines) error {
 		facts{"id": node.ID().String(), "addr": node.Addr(), "advertised": advertised, "network": o.Network})
 	if page != nil {
 		out.tell("dashboard", "dashboard at "+page.url(), facts{"url": page.url()})
+	}
+	if figures != nil {
+		url := "http://" + figures.addr + "/metrics"
+		out.tell("metrics", "metrics at "+url, facts{"url": url})
 	}
 	close(begun)
 	manager.say("READY=1\nSTATUS=no peers yet")

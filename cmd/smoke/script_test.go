@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,12 +39,14 @@ func (m leakFree) Run() int {
 // Scripts have these commands beside those of testscript:
 //
 //	exits CODE program [arg...]      run it; it has to end with that code
-//	start NAME program [arg...]      run it in the background, with an input that stays open
+//	start NAME [VAR=VALUE...] program [arg...]
+//	                                 run it in the background, with an input that stays open
 //	await NAME pattern [VAR...]      read its lines, both outputs mixed, up to one that fits;
 //	                                 groups of the pattern go into variables
 //	say NAME text                    write a line into its input
-//	stop NAME                        interrupt it; it has to end with 0
+//	interrupt NAME                   interrupt it; it has to end with 0
 //	crash NAME                       kill -9
+//	get CODE url [host]              fetch it, under that name; it is stdout then
 //	end NAME [CODE]                  close its input and wait; it has to end with that code, or 0
 func TestScripts(t *testing.T) {
 	if runtime.GOOS == "windows" {
@@ -62,11 +67,12 @@ func TestScripts(t *testing.T) {
 				_, err := fmt.Fprintln(running(ts, args).in, args[1])
 				ts.Check(err)
 			},
-			"stop": func(ts *testscript.TestScript, _ bool, args []string) {
+			"interrupt": func(ts *testscript.TestScript, _ bool, args []string) {
 				p := running(ts, args)
 				ts.Check(p.cmd.Process.Signal(os.Interrupt))
 				p.end(ts, "0")
 			},
+			"get": func(ts *testscript.TestScript, _ bool, args []string) { fetch(ts, args) },
 			"crash": func(ts *testscript.TestScript, _ bool, args []string) {
 				p := running(ts, args)
 				ts.Check(p.cmd.Process.Kill())
@@ -101,6 +107,24 @@ func checkExit(ts *testscript.TestScript, err error, want string) {
 	}
 }
 
+// fetch asks a server for a page.
+func fetch(ts *testscript.TestScript, args []string) {
+	r, err := http.NewRequest(http.MethodGet, args[1], nil)
+	ts.Check(err)
+	if len(args) > 2 {
+		r.Host = args[2]
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := client.Do(r)
+	ts.Check(err)
+	defer answer.Body.Close()
+	_, err = io.Copy(ts.Stdout(), answer.Body)
+	ts.Check(err)
+	if strconv.Itoa(answer.StatusCode) != args[0] {
+		ts.Fatalf("%s: %s, and %s is right", args[1], answer.Status, args[0])
+	}
+}
+
 // process runs in the background of a script.
 type process struct {
 	cmd   *exec.Cmd
@@ -109,10 +133,16 @@ type process struct {
 }
 
 func start(ts *testscript.TestScript, args []string) {
-	path, err := exec.LookPath(args[1])
+	vars, _ := ts.Value("vars").([]string)
+	vars = slices.Clone(vars)
+	call := args[1:]
+	for ; strings.Contains(call[0], "="); call = call[1:] {
+		vars = append(vars, call[0])
+	}
+	path, err := exec.LookPath(call[0])
 	ts.Check(err)
-	cmd := exec.Command(path, args[2:]...)
-	cmd.Env, _ = ts.Value("vars").([]string)
+	cmd := exec.Command(path, call[1:]...)
+	cmd.Env = vars
 	cmd.Dir = ts.MkAbs(".")
 	in, err := cmd.StdinPipe()
 	ts.Check(err)

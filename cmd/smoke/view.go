@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/internal/board"
 	"github.com/smokesignal-go/smokesignal/smoke"
+	"github.com/smokesignal-go/smokesignal/transport"
 )
 
 // viewing is how commands look at a network: by the dashboard of one of its nodes, or
@@ -144,7 +146,7 @@ type window struct {
 	within time.Duration
 }
 
-func (v *viewing) dashboard(cmd *cobra.Command) (eyes, error) {
+func (v *viewing) dashboard(cmd *cobra.Command) (window, error) {
 	text := v.url
 	for _, other := range []string{os.Getenv("SMOKESIGNAL_URL"), defaultURL} {
 		if text == "" {
@@ -156,7 +158,7 @@ func (v *viewing) dashboard(cmd *cobra.Command) (eyes, error) {
 	}
 	base, err := url.Parse(text)
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
-		return nil, usageError{fmt.Errorf("--url is %q: write the URL of a dashboard, such as %s", text, defaultURL)}
+		return window{}, usageError{fmt.Errorf("--url is %q: write the URL of a dashboard, such as %s", text, defaultURL)}
 	}
 	if base.Path == "" || base.Path == "/" {
 		base.Path = mount
@@ -180,6 +182,9 @@ func (w window) look(ctx context.Context) (*mesh, error) {
 		return nil, err
 	}
 	answer, err := http.DefaultClient.Do(r)
+	if err != nil && isAnswered(err) {
+		return nil, fmt.Errorf("what answers at %s is no dashboard: %w", at, unwrapURL(err))
+	}
 	if err != nil {
 		return nil, &nobodyThere{fmt.Errorf("no dashboard at %s: %w; start a node with `smoke node --http %s`, or look with --seeds", w.base, unwrapURL(err), w.base.Host)}
 	}
@@ -201,6 +206,13 @@ func (w window) look(ctx context.Context) (*mesh, error) {
 func (w window) close() error {
 	http.DefaultClient.CloseIdleConnections()
 	return nil
+}
+
+// isAnswered reports whether something has taken the connection, although it does not
+// speak HTTP.
+func isAnswered(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return !(ok && op.Op == "dial") && !transport.IsTimeout(err) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled)
 }
 
 // unwrapURL leaves out the URL, which is said already.

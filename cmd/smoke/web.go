@@ -12,7 +12,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
 	"github.com/smokesignal-go/smokesignal/dashboard"
+	"github.com/smokesignal-go/smokesignal/internal/board"
+	"github.com/smokesignal-go/smokesignal/metrics"
 	"github.com/smokesignal-go/smokesignal/smoke"
 	"github.com/smokesignal-go/smokesignal/transport"
 )
@@ -24,20 +29,30 @@ type web struct {
 	ended  chan error
 }
 
-// serveWeb serves a handler below mount until close.
+// serveWeb serves a page below mount until close, under the names of this machine.
 func serveWeb(addr string, h http.Handler) (*web, error) {
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		if transport.IsAddrInUse(err) {
-			return nil, fmt.Errorf("--http: %w; name another one: --http %s, or port 0", err, nextPort(addr))
-		}
-		return nil, fmt.Errorf("--http: %w", err)
-	}
+	return serveAt("http", addr, board.Guard(pages(h), func() board.Names { return board.Names{} }))
+}
+
+// pages serves a page below mount.
+func pages(h http.Handler) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.Handle(mount, h)
 	mux.Handle("GET /{$}", http.RedirectHandler(mount, http.StatusFound))
+	return mux
+}
+
+// serveAt serves a handler until close. flag is that which names the address.
+func serveAt(flag, addr string, h http.Handler) (*web, error) {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		if transport.IsAddrInUse(err) {
+			return nil, fmt.Errorf("--%s: %w; name another one: --%s %s, or port 0", flag, err, flag, nextPort(addr))
+		}
+		return nil, fmt.Errorf("--%s: %w", flag, err)
+	}
 	w := &web{addr: listener.Addr().String(), ended: make(chan error, 1)}
-	w.server = &http.Server{Handler: ownName(listener.Addr(), mux), ReadHeaderTimeout: 5 * time.Second}
+	w.server = &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
 	go func() { w.ended <- w.server.Serve(listener) }() // close ends it and waits
 	return w, nil
 }
@@ -69,34 +84,47 @@ func (w *web) close() error {
 	return err
 }
 
-// ownName refuses, on the loopback, requests under any name but the machine's own: a
-// page from elsewhere could have given its name our address, and read along
-// (DNS rebinding).
-func ownName(at net.Addr, h http.Handler) http.Handler {
-	ap, err := netip.ParseAddrPort(at.String())
-	if err != nil || !ap.Addr().IsLoopback() {
-		return h
+// openPages serves what --http and --metrics ask for. What it returns is to be closed,
+// also with an error.
+func (r *resident) openPages(node *smoke.Node) (page, figures *web, err error) {
+	names := func() board.Names {
+		o := node.Options()
+		return board.Names{Node: []string{o.Address, o.Listen, o.Advertise, node.Advertised()}, More: r.hosts}
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host := r.Host
-		if h, _, err := net.SplitHostPort(host); err == nil {
-			host = h
+	look, err := r.dashboard(node)
+	if err != nil {
+		return nil, nil, err
+	}
+	numbers := figuresOf(node)
+	if r.http != "" {
+		mux := pages(look)
+		mux.Handle("GET /metrics", numbers)
+		if page, err = serveAt("http", r.http, board.Guard(mux, names)); err != nil {
+			return nil, nil, err
 		}
-		ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
-		if host != "localhost" && (err != nil || !ip.IsLoopback()) {
-			http.Error(w, "this page is for this machine: open it as http://"+at.String()+mount, http.StatusMisdirectedRequest)
-			return
+	}
+	if r.metrics != "" {
+		// Scrapers reach it from elsewhere: nothing of what events carry is here.
+		mux := http.NewServeMux()
+		mux.Handle("GET /metrics", numbers)
+		for _, probe := range []string{"livez", "readyz"} {
+			mux.Handle("GET "+mount+probe, look)
 		}
-		h.ServeHTTP(w, r)
-	})
+		figures, err = serveAt("metrics", r.metrics, mux)
+	}
+	return page, figures, err
 }
 
-// openDashboard serves the dashboard of a node, where --http asks for it.
-func (r *resident) openDashboard(node *smoke.Node) (*web, error) {
-	if r.http == "" {
-		return nil, nil
-	}
-	var o dashboard.Options
+// figuresOf serves the figures of a node to Prometheus.
+func figuresOf(node *smoke.Node) http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(metrics.New(node))
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4})
+}
+
+// dashboard is the page of a node.
+func (r *resident) dashboard(node *smoke.Node) (http.Handler, error) {
+	o := dashboard.Options{Hosts: r.hosts}
 	if r.tokenFile != "" {
 		text, err := os.ReadFile(r.tokenFile)
 		if err != nil {
@@ -106,5 +134,5 @@ func (r *resident) openDashboard(node *smoke.Node) (*web, error) {
 			return nil, usageError{fmt.Errorf("--http-token-file %s is empty: smoke key secret makes something to put there", r.tokenFile)}
 		}
 	}
-	return serveWeb(r.http, dashboard.NewWith(node, o))
+	return dashboard.NewWith(node, o), nil
 }

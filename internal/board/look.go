@@ -154,7 +154,8 @@ func (b *Board) forgetGone(now time.Time) {
 	for _, n := range b.nodes { // order does not matter: who goes depends on nobody's place in it
 		for _, id := range n.Left {
 			// It may be back, and have told so in the same survey.
-			if left := b.nodes[id]; left != nil && n.at.Sub(left.at) > slack {
+			left := b.nodes[id]
+			if left != nil && (n.at.Sub(left.at) > slack || n.at.After(left.at) && left.at.Before(b.wholeAt)) {
 				delete(b.nodes, id)
 			}
 		}
