@@ -93,6 +93,7 @@ type mesh struct {
 	canEmit bool
 	token   [sha256.Size]byte
 	skipped atomic.Int64 // events that were not shown
+	late    atomic.Uint64
 }
 
 func (m *mesh) ID() smoke.ID { return m.node.ID() }
@@ -133,11 +134,17 @@ const (
 	eventsPerSecond = 50      // are looked at; more than a page shows
 	longestPreview  = 4 << 10 // bytes of arguments; of more, none are shown
 	longestText     = 200     // characters
+	// lateAfter is the age from which an event has not come on the tree, but out of a
+	// history: a dead link is found within 5 s by default, a slow one is pulled from sooner.
+	lateAfter = 2 * time.Second
 )
 
 func (m *mesh) OnEvent(fn func(board.Event)) (off func()) {
 	limit := rate.NewLimiter(eventsPerSecond, eventsPerSecond)
 	return m.node.Broadcast().OnAny(func(e smoke.Event) {
+		if e.Age() > lateAfter {
+			m.late.Add(1)
+		}
 		if !limit.Allow() {
 			m.skipped.Add(1)
 			return
@@ -188,6 +195,9 @@ func (m *mesh) OnNotice(fn func(string)) {
 	n.OnSeedLost(func(s smoke.SeedLost) { fn(fmt.Sprintf("seed %s does not answer: %v", s.Addr, s.Err)) })
 	n.OnSeedBack(func(s smoke.SeedBack) { fn(fmt.Sprintf("seed %s answers again", s.Addr)) })
 }
+
+// Tally implements board.Tallier.
+func (m *mesh) Tally() (late, lost uint64) { return m.late.Load(), m.node.Stats().Missed }
 
 // OnHeal implements board.Healer.
 func (m *mesh) OnHeal(fn func()) { m.node.OnHeal(func(smoke.Heal) { fn() }) }

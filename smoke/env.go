@@ -67,6 +67,7 @@ func FromEnv() (Options, error) { return fromEnviron(os.Environ()) }
 func fromEnviron(environ []string) (Options, error) {
 	var o Options
 	var p problems
+	var unknown []string
 	environ = slices.Sorted(slices.Values(environ)) // the same problems in the same order
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
@@ -77,22 +78,34 @@ func fromEnviron(environ []string) (Options, error) {
 		value = strings.TrimSpace(value)
 		switch {
 		case n < 0:
-			o.unknown = append(o.unknown, name)
+			unknown = append(unknown, name)
 		case value != "":
 			if fix := variables[n].set(&o, value); fix != "" {
 				p.add(name, value, "it can't be used", fix)
 			}
 		}
 	}
+	if len(unknown) > 0 {
+		o.odd = &oddities{unknown}
+	}
 	return o, p.err()
+}
+
+// oddities are what an environment has that is no error. They never change, so that
+// copies of Options share them.
+type oddities struct {
+	unknown []string // variables that begin with SMOKE_
 }
 
 // Warnings returns what [FromEnv] found odd, and a node with these options logs when it
 // starts: variables that begin with SMOKE_ and that smokesignal does not know. Their
 // values are left out, since a misspelt variable may hold a secret.
 func (o Options) Warnings() []Problem {
-	list := make([]Problem, len(o.unknown))
-	for i, name := range o.unknown {
+	if o.odd == nil {
+		return nil
+	}
+	list := make([]Problem, len(o.odd.unknown))
+	for i, name := range o.odd.unknown {
 		list[i] = Problem{name, "set", "smokesignal knows no such variable", "write " + nearest(name) + " if that is meant"}
 	}
 	return list

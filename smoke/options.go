@@ -170,7 +170,7 @@ type Options struct {
 	// and invent events.
 	InsecurePlaintext bool
 
-	unknown []string // variables that FromEnv does not know; see Warnings
+	odd *oddities // what FromEnv has found, if anything; see Warnings
 }
 
 // NoAddress in [Options.Advertise] tells others no address: they can't dial the node,
