@@ -19,6 +19,10 @@ type Broadcast struct {
 // with msgpack; see [Event.Bind] for the other end. A node that has no
 // neighbours yet keeps the event in its history, for the first one.
 //
+// The arguments are plain values, structs, slices, maps, times, errors, and types that
+// encode themselves. What no receiver could read is an *[EncodeError]. The page
+// docs/events.md lists what arrives, and json tags have no effect.
+//
 // Emit returns when the event waits in the history to be sent. It waits itself
 // while too much does: for a neighbour of this node two seconds at most, since one
 // that is slower than that catches up when it can; and for a moment now and then
@@ -54,10 +58,22 @@ func (b *Broadcast) EmitContext(ctx context.Context, name string, args ...any) e
 //	func()                              // that it happened
 //	func(text string, n int)            // the arguments, decoded
 //	func(e smoke.Event, text string)    // with name, origin and number
+//	func(ctx context.Context, n int)    // with a context; before the Event, if there is one
 //	func(e smoke.Event)                 // nothing decoded: e.Raw, e.Bind
 //	func(e smoke.Event, rest ...string) // any number
 //
-// It may return an error, which is logged. The returned function removes the
+// The handler is not called for an event with fewer arguments than it takes, or with one
+// that does not fit: that is logged, and counted in [HandlerStats].Errors. Further
+// arguments are left out: that is logged once, and counted in [HandlerStats].Surplus. A
+// number that the type of the parameter does not hold does not fit, at any depth. An any
+// gets int64, uint64 beyond its range, float64, bool, string, []byte, time.Time, []any,
+// map[string]any, or map[any]any if a key is no string. The page docs/events.md lists
+// all types.
+//
+// The context ends when the node is stopped. Events that are emitted with it have the
+// headers of this one.
+//
+// The handler may return an error, which is logged. The returned function removes the
 // handler. If the function does not fit any shape, that is logged at once,
 // Start returns it as a *[HandlerError], and the handler is never called.
 //
@@ -67,7 +83,8 @@ func (b *Broadcast) On(name string, fn any, opts ...HandlerOption) (off func()) 
 	return register(b, name, fn, nil, newSettings(opts))
 }
 
-// Once is On for the next event only.
+// Once is On for one event only: the next one that fits. A call that returns an error or
+// panics counts.
 func (b *Broadcast) Once(name string, fn any, opts ...HandlerOption) (off func()) {
 	return register(b, name, fn, nil, newSettings(opts).withOnce())
 }

@@ -72,6 +72,10 @@ func (e Event) Len() int {
 // the event. It returns an *[ArgumentError], which is [ErrArguments], where
 // there are fewer arguments than pointers, or one does not fit. The pointers
 // before that one are filled then.
+//
+// What fits is the same as for a parameter of a handler; see [Broadcast.On]. Fields of a
+// struct and entries of a map that do not arrive keep their value. An any that holds a
+// pointer is not replaced: the argument is decoded into what the pointer points to.
 func (e Event) Bind(ptrs ...any) error {
 	args, err := openArguments(e)
 	if err != nil {

@@ -47,12 +47,13 @@ type Listener interface {
 //
 // The returned function removes the handler. It may be called from any goroutine
 // and more than once. A name, a type or an option that can't be used is reported
-// as with the method On; [TryOn] returns it.
+// as with the method On; [TryOn] returns it. The page docs/events.md lists what fits
+// into which type.
 func On[T any](l Listener, name string, fn func(Event, T), opts ...HandlerOption) (off func()) {
 	return register(l, name, fn, typedHandler(l, fn), newSettings(opts))
 }
 
-// Once is [On] for one event only.
+// Once is [On] for one event only: the next one that fits.
 func Once[T any](l Listener, name string, fn func(Event, T), opts ...HandlerOption) (off func()) {
 	return register(l, name, fn, typedHandler(l, fn), newSettings(opts).withOnce())
 }
@@ -133,7 +134,7 @@ func compileHandler(l Listener, name string, fn any) (emitter.Handler, error) {
 		return nil, &HandlerError{Event: name, Func: fmt.Sprintf("%T", fn), Why: why, Fix: fix, At: callSite()}
 	}
 	for _, param := range shapeOf(reflect.TypeOf(fn)).params {
-		l.noteTags(param)
+		l.noteTags(param.typ)
 	}
 	switch fn := fn.(type) {
 	case func():
@@ -232,9 +233,17 @@ func paramFault(t reflect.Type) (why, fix string) {
 // shape is what a handler's parameters take.
 type shape struct {
 	takesContext, takesEvent bool
-	params                   []reflect.Type // of the arguments, the variadic one apart
-	rest                     reflect.Type   // of the elements of the variadic one, or nil
+	params                   []param // for the arguments, the variadic one apart
+	rest                     *param  // for the elements of the variadic one, or nil
 }
+
+// param is a parameter for an argument.
+type param struct {
+	typ    reflect.Type
+	decode func(*codec.Decoder, reflect.Value) error
+}
+
+func newParam(t reflect.Type) param { return param{t, codec.DecodeFunc(t)} }
 
 func shapeOf(t reflect.Type) shape {
 	var s shape
@@ -245,9 +254,10 @@ func shapeOf(t reflect.Type) shape {
 		case in == eventType:
 			s.takesEvent = true
 		case n == t.NumIn()-1 && t.IsVariadic():
-			s.rest = in.Elem()
+			rest := newParam(in.Elem())
+			s.rest = &rest
 		default:
-			s.params = append(s.params, in)
+			s.params = append(s.params, newParam(in))
 		}
 	}
 	return s
@@ -302,10 +312,10 @@ func (s *shape) decode(l Listener, event Event) (in []reflect.Value, others int,
 	for n := range last {
 		param := s.rest
 		if n < len(s.params) {
-			param = s.params[n]
+			param = &s.params[n]
 		}
-		value := reflect.New(param).Elem()
-		if err := args.next(value); err != nil {
+		value := reflect.New(param.typ).Elem()
+		if err := args.decode(value, param.decode); err != nil {
 			return nil, 0, err
 		}
 		in = append(in, value)

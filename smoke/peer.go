@@ -127,7 +127,7 @@ func (p *Peer) On(name string, fn any, opts ...HandlerOption) (off func()) {
 	return register(p, name, fn, nil, newSettings(opts))
 }
 
-// Once is On for the next event only.
+// Once is On for one event only: the next one that fits.
 func (p *Peer) Once(name string, fn any, opts ...HandlerOption) (off func()) {
 	return register(p, name, fn, nil, newSettings(opts).withOnce())
 }

@@ -132,7 +132,7 @@ func TestOnceWaitsForAnEventThatFits(t *testing.T) {
 }
 
 // More arguments than a handler takes are what a new version of a program sends to an
-// old one. The old one goes on, and says so.
+// older one. That one goes on, and logs it.
 func TestSurplusArgumentsAreCountedAndLoggedOnce(t *testing.T) {
 	s := tell(t)
 	calls := 0
