@@ -173,7 +173,7 @@ func arguments(e smoke.Event) ([]json.RawMessage, error) {
 	}
 	args := make([]json.RawMessage, len(values))
 	for i, value := range values {
-		text, err := json.Marshal(value)
+		text, err := json.Marshal(jsonable(value))
 		if err != nil {
 			return nil, err
 		}
