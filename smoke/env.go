@@ -2,6 +2,7 @@ package smoke
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -34,7 +35,8 @@ var variables = []variable{
 	{"SMOKE_KEY_FILE", setKey},
 	{"SMOKE_STATE_FILE", func(o *Options, v string) string { o.StateFile = v; return "" }},
 	{"SMOKE_SIGNED", func(o *Options, v string) string { o.Signed = splitList(v); return "" }},
-	{"SMOKE_SECRET", func(o *Options, v string) string { o.Secret = v; return "" }},
+	{"SMOKE_SECRET", setSecrets},
+	{"SMOKE_SECRET_FILE", setSecretFile},
 	{"SMOKE_INSECURE_PLAINTEXT", func(o *Options, v string) string { return setBool(&o.InsecurePlaintext, v) }},
 	{"SMOKE_PING_INTERVAL", func(o *Options, v string) string { return setDuration(&o.PingInterval, v) }},
 	{"SMOKE_PING_TIMEOUT", func(o *Options, v string) string { return setDuration(&o.PingTimeout, v) }},
@@ -51,7 +53,9 @@ var variables = []variable{
 //	SMOKE_KEY_FILE       which `smoke key new` has made
 //	SMOKE_STATE_FILE     made if it is not there
 //	SMOKE_SIGNED         names of events, separated by commas or spaces; "*": all
-//	SMOKE_SECRET         SMOKE_INSECURE_PLAINTEXT, true or false
+//	SMOKE_SECRET         or several, separated by commas or spaces: see [Options.Secrets]
+//	SMOKE_SECRET_FILE    a file with the same, in place of SMOKE_SECRET
+//	SMOKE_INSECURE_PLAINTEXT, true or false
 //	SMOKE_PING_INTERVAL  SMOKE_PING_TIMEOUT, such as "2s" or "500ms"
 //	SMOKE_LOG_LEVEL      error, warn, info, debug or trace, to stderr
 //
@@ -155,6 +159,40 @@ func setKey(o *Options, path string) (fix string) {
 	}
 	o.Key = key
 	return ""
+}
+
+func setSecrets(o *Options, value string) (fix string) {
+	list := splitList(value)
+	if o.Secret != "" || len(o.Secrets) > 0 {
+		return "set one of SMOKE_SECRET and SMOKE_SECRET_FILE"
+	}
+	if len(list) > 0 {
+		o.Secret = list[0]
+	}
+	if len(list) > 1 {
+		o.Secrets = list
+	}
+	return ""
+}
+
+// mostSecretFile is far more than the secrets of a node take, in bytes.
+const mostSecretFile = 64 << 10
+
+// setSecretFile never puts what is in the file into fix.
+func setSecretFile(o *Options, path string) (fix string) {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Sprintf("name a file with a secret, such as `smoke key secret` prints (%v)", err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, mostSecretFile+1))
+	if err != nil {
+		return fmt.Sprintf("name a file with a secret, such as `smoke key secret` prints (%v)", err)
+	}
+	if len(text) > mostSecretFile || len(splitList(string(text))) == 0 {
+		return "name a file with a secret, such as `smoke key secret` prints: this one is empty, or far too large"
+	}
+	return setSecrets(o, string(text))
 }
 
 func setInt(field *int, value string) (fix string) {

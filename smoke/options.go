@@ -101,7 +101,7 @@ type Options struct {
 	ID ID
 
 	// How links are secured, and who is let in. They are encrypted (TLS 1.3, with a
-	// certificate at both ends) as soon as one of the next five is set; and of
+	// certificate at both ends) as soon as one of the next six is set; and of
 	// themselves where other machines can reach the node. They are plaintext where
 	// it listens on the loopback only, with a Transport of one's own, which may be
 	// safe in a way of its own, and with InsecurePlaintext. All nodes of a network
@@ -126,6 +126,14 @@ type Options struct {
 	// Secret lets in who knows it: at least 16 random bytes in base64 or in
 	// hexadecimal digits. `smoke key secret` makes one.
 	Secret string
+
+	// Secrets are 1 to 8 secrets that are valid at once, so that a secret can be replaced
+	// while the network runs. Any of them lets in. The node proves the first one to
+	// nodes that it dials, and to those that dial it the one that they have proven. To
+	// replace "old" by "new", set in this order, each on all nodes before the next is
+	// set on any: {old, new}, {new, old}, {new}. nil stands for the Secret alone. If
+	// Secrets is set, Secret is its first one, and either "" or the same.
+	Secrets []string
 
 	// Allow lets in the nodes with these ids only. Empty: all.
 	Allow []ID
@@ -219,6 +227,11 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxPeers == 0 {
 		o.MaxPeers = max(defaultMaxPeers, o.MinPeers+spareRoom)
+	}
+	if o.Secret == "" && len(o.Secrets) > 0 {
+		o.Secret = o.Secrets[0]
+	} else if o.Secret != "" && len(o.Secrets) == 0 {
+		o.Secrets = []string{o.Secret}
 	}
 	setDefault(&o.PingInterval, defaultPingInterval)
 	setDefault(&o.PingTimeout, defaultPingTimeout)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 	"github.com/smokesignal-go/smokesignal/trust"
@@ -24,7 +25,9 @@ func (o Options) isSecure() bool {
 }
 
 // hasRules reports whether the options say who is let in.
-func (o Options) hasRules() bool { return o.Secret != "" || len(o.Allow) > 0 || o.Admit != nil }
+func (o Options) hasRules() bool {
+	return o.Secret != "" || len(o.Secrets) > 0 || len(o.Allow) > 0 || o.Admit != nil
+}
 
 // isLocal reports whether nobody but this machine can reach a node with these
 // options.
@@ -49,14 +52,12 @@ func newGuard(o Options) (guard *trust.Guard, key *trust.Key, err error) {
 			return nil, nil, err
 		}
 	}
-	guard, err = trust.New(key, o.TLS, trust.Rules{Secret: o.Secret, Allow: o.Allow, Admit: o.Admit})
+	guard, err = trust.New(key, o.TLS, trust.Rules{Secret: o.Secret, Secrets: o.Secrets, Allow: o.Allow, Admit: o.Admit})
 	return guard, key, err
 }
 
 func (o Options) validateSecurity(p *problems) {
-	if o.Secret != "" && trust.CheckSecret(o.Secret) != nil {
-		p.add("Secret", fmt.Sprintf("%d bytes", len(o.Secret)), "it could be guessed", "write at least 16 random bytes in base64 or hexadecimal digits: `smoke key secret` makes some")
-	}
+	o.validateSecrets(p)
 	if o.Key != nil && o.Key.ID().IsZero() {
 		p.add("Key", "empty", "it is no key", "make one with trust.NewKey, trust.LoadKey or `smoke key new`")
 	}
@@ -80,6 +81,32 @@ func (o Options) validateSecurity(p *problems) {
 	o.validateSigned(p)
 	if !o.ID.IsZero() && o.isSecure() {
 		p.add("ID", o.ID, "links are encrypted, and then the id follows from the key", "leave it out, and set Key to one that you keep")
+	}
+}
+
+// validateSecrets writes no secret into a problem.
+func (o Options) validateSecrets(p *problems) {
+	check := func(field, secret string) {
+		if trust.CheckSecret(secret) != nil {
+			p.add(field, fmt.Sprintf("%d bytes", len(secret)), "it could be guessed", "write at least 16 random bytes in base64 or hexadecimal digits: `smoke key secret` makes some")
+		}
+	}
+	if o.Secret != "" {
+		check("Secret", o.Secret)
+	}
+	if len(o.Secrets) > trust.MaxSecrets {
+		p.add("Secrets", fmt.Sprintf("%d secrets", len(o.Secrets)), fmt.Sprintf("%d are the most that are valid at once", trust.MaxSecrets), "leave out those that no node proves any more")
+		return
+	}
+	for i, secret := range o.Secrets {
+		field := fmt.Sprintf("Secrets[%d]", i)
+		check(field, secret)
+		if before := slices.IndexFunc(o.Secrets[:i], func(s string) bool { return trust.IsSameSecret(s, secret) }); before >= 0 {
+			p.add(field, fmt.Sprintf("%d bytes", len(secret)), fmt.Sprintf("it is the same as Secrets[%d]", before), "leave one of the two out")
+		}
+	}
+	if o.Secret != "" && len(o.Secrets) > 0 && o.Secret != o.Secrets[0] {
+		p.add("Secret", fmt.Sprintf("%d bytes", len(o.Secret)), "Secrets is set too, and begins with another one", "leave Secret out; the first of Secrets is the one that the node proves")
 	}
 }
 

@@ -25,6 +25,7 @@ type Conn struct {
 	peer        ident.ID
 	certificate *x509.Certificate
 	exported    []byte
+	shown       int // index of the secret that the other end has proven; 0 before
 }
 
 // Peer is the id of the other end, which it has proven.

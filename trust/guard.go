@@ -85,6 +85,12 @@ type Rules struct {
 	// Secret is known to all nodes of the network, and to nobody else. See
 	// [NewSecret].
 	Secret string
+	// Secrets are several that are valid at once, [MaxSecrets] at most, so that a secret
+	// can be replaced while the network runs. Any of them lets in. The first one is what
+	// this node proves to a node that it dials; to one that has dialled, it proves the
+	// secret that that one has shown. A Secret that is set too is the first; it may be
+	// in the list as its first.
+	Secrets []string
 	// Allow are the ids that are let in; empty: all.
 	Allow []ident.ID
 	// Admit is a rule of one's own: nil lets the candidate in. It is called from
@@ -104,7 +110,7 @@ type Rules struct {
 type Guard struct {
 	id             ident.ID
 	rules          Rules
-	secret         []byte
+	secrets        [][]byte // the one to prove first
 	server, client *tls.Config
 	asking         chan struct{} // holds one for each call of Admit that has not returned
 }
@@ -115,12 +121,9 @@ type Guard struct {
 // TLS 1.3, a certificate of both ends, no resumption.
 func New(key *Key, own *tls.Config, rules Rules) (*Guard, error) {
 	g := &Guard{rules: rules, asking: make(chan struct{}, mostAsked)}
-	if rules.Secret != "" {
-		secret, err := parseSecret(rules.Secret)
-		if err != nil {
-			return nil, err
-		}
-		g.secret = secret
+	var err error
+	if g.secrets, err = rules.secrets(); err != nil {
+		return nil, err
 	}
 	if own != nil {
 		return g, g.useOwn(own)
@@ -303,13 +306,26 @@ func hostOf(addr string) string {
 	return host
 }
 
-// Proof is what this end of a connection shows of the secret; nil where there is
-// none.
+// Proof is what this end of a connection shows of a secret; nil where there is none. At
+// the end that accepted, call it after [Guard.Admit], so that it is of the secret that
+// the other end has shown, and thus knows.
 func (g *Guard) Proof(c *Conn) []byte {
-	if g.secret == nil {
+	if len(g.secrets) == 0 {
 		return nil
 	}
-	return prove(g.secret, c.exported, c.dialled, g.id, c.peer)
+	return prove(g.secrets[c.shown], c.exported, c.dialled, g.id, c.peer)
+}
+
+// knows reports whether a proof is of one of the secrets, and notes of which. It takes
+// as long whichever that is.
+func (g *Guard) knows(c *Conn, proof []byte) bool {
+	found := false
+	for i, secret := range g.secrets {
+		if hmac.Equal(proof, prove(secret, c.exported, !c.dialled, c.peer, g.id)) {
+			c.shown, found = i, true
+		}
+	}
+	return found
 }
 
 // Admit says whether the other end of a connection is let in: nil, or why not. claim
@@ -319,7 +335,7 @@ func (g *Guard) Admit(ctx context.Context, c *Conn, claim ident.ID, proof []byte
 	if claim != c.peer {
 		return fmt.Errorf("%w: it says %s, and its key makes it %s", ErrNotItsID, claim.Short(), c.peer.Short())
 	}
-	if g.secret != nil && !hmac.Equal(proof, prove(g.secret, c.exported, !c.dialled, c.peer, g.id)) {
+	if len(g.secrets) > 0 && !g.knows(c, proof) {
 		return ErrWrongSecret
 	}
 	if err := g.Lists(c); err != nil {

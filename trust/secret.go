@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"fmt"
 
 	"github.com/smokesignal-go/smokesignal/internal/ident"
 )
@@ -32,6 +33,48 @@ var ErrWeakSecret = errors.New("a secret is at least 16 random bytes in base64 o
 func CheckSecret(text string) error {
 	_, err := parseSecret(text)
 	return err
+}
+
+// MaxSecrets is the largest number of secrets that are valid at once.
+const MaxSecrets = 8
+
+// What a list of secrets can be refused for, beside [ErrWeakSecret].
+var (
+	ErrManySecrets = fmt.Errorf("%d secrets are the most that are valid at once", MaxSecrets)
+	ErrSameSecret  = errors.New("a secret is in the list twice")
+)
+
+// IsSameSecret reports whether two texts are one secret, be it that one is in base64 and
+// the other in hexadecimal digits.
+func IsSameSecret(a, b string) bool {
+	one, errOne := parseSecret(a)
+	other, errOther := parseSecret(b)
+	return errOne == nil && errOther == nil && hmac.Equal(one, other)
+}
+
+// secrets returns those of the rules, the one to prove first.
+func (r *Rules) secrets() ([][]byte, error) {
+	texts := r.Secrets
+	if r.Secret != "" && (len(texts) == 0 || r.Secret != texts[0]) {
+		texts = append([]string{r.Secret}, texts...)
+	}
+	if len(texts) > MaxSecrets {
+		return nil, ErrManySecrets
+	}
+	var list [][]byte
+	for _, text := range texts {
+		secret, err := parseSecret(text)
+		if err != nil {
+			return nil, err
+		}
+		for _, other := range list {
+			if hmac.Equal(secret, other) {
+				return nil, ErrSameSecret
+			}
+		}
+		list = append(list, secret)
+	}
+	return list, nil
 }
 
 func parseSecret(text string) ([]byte, error) {

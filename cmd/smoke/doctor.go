@@ -178,7 +178,7 @@ func (d *doctor) checkLinks() {
 		d.tell(check{"links", odd, "plaintext: whoever reaches the port can join, read, change and invent events", "leave --insecure-plaintext out, on all nodes"})
 	case !isSecure(o):
 		d.tell(check{"links", good, "plaintext, for this machine only", ""})
-	case o.Secret == "" && o.TLS == nil:
+	case o.Secret == "" && len(o.Secrets) == 0 && o.TLS == nil:
 		d.tell(check{"links", odd, "encrypted, and open to strangers: whoever reaches the port can join", "give all nodes a secret: smoke key secret > secret; --secret-file secret"})
 	default:
 		d.tell(check{"links", good, "encrypted, and closed to strangers", ""})

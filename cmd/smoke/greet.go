@@ -61,7 +61,7 @@ func newGreeter(o smoke.Options) (*greeter, error) {
 			return nil, err
 		}
 	}
-	guard, err := trust.New(key, o.TLS, trust.Rules{Secret: o.Secret})
+	guard, err := trust.New(key, o.TLS, trust.Rules{Secret: o.Secret, Secrets: o.Secrets})
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func newGreeter(o smoke.Options) (*greeter, error) {
 // isSecure reports whether the links of a node with these options are encrypted:
 // see smoke.Options.
 func isSecure(o smoke.Options) bool {
-	if o.InsecurePlaintext || o.Key != nil || o.TLS != nil || o.Secret != "" {
+	if o.InsecurePlaintext || o.Key != nil || o.TLS != nil || o.Secret != "" || len(o.Secrets) > 0 {
 		return !o.InsecurePlaintext
 	}
 	for _, addr := range []string{o.Address, o.Listen, o.Advertise} {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"unicode"
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
@@ -68,7 +69,7 @@ func (j *joining) flags(f *pflag.FlagSet) {
 
 // trustFlags are those that say how links are secured.
 func (j *joining) trustFlags(f *pflag.FlagSet) {
-	f.StringVar(&j.secretFile, "secret-file", "", "`file` with the secret of the network; smoke key secret makes one")
+	f.StringVar(&j.secretFile, "secret-file", "", "`file` with the secret of the network, or with several, the one to prove first; smoke key secret makes one")
 	f.StringVar(&j.keyFile, "key", "", "`file` with the key of this node, of which no other one may be alive; smoke key new makes one")
 	f.StringSliceVar(&j.tlsFiles, "tls", nil, "`CA,CERT,KEY`: the PEM files of an authority, and of this node")
 	f.BoolVar(&j.given.InsecurePlaintext, "insecure-plaintext", false, "links are not encrypted, also to other machines")
@@ -154,7 +155,12 @@ func (j *joining) readTrust(o *smoke.Options) (err error) {
 	if j.secretFile != "" {
 		text, e := os.ReadFile(j.secretFile)
 		err = errors.Join(err, e)
-		o.Secret = strings.TrimSpace(string(text))
+		o.Secret, o.Secrets = "", strings.FieldsFunc(string(text), func(c rune) bool { return c == ',' || unicode.IsSpace(c) })
+		if len(o.Secrets) > 0 {
+			o.Secret = o.Secrets[0]
+		} else if e == nil {
+			err = errors.Join(err, fmt.Errorf("%s: there is no secret in it", j.secretFile))
+		}
 	}
 	if j.keyFile != "" {
 		key, e := trust.LoadKey(j.keyFile)

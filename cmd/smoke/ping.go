@@ -58,7 +58,7 @@ func pingCommand() *cobra.Command {
 			if err != nil {
 				return usageError{err}
 			}
-			o = smoke.Options{Network: o.Network, Secret: o.Secret, Key: o.Key, TLS: o.TLS, InsecurePlaintext: o.InsecurePlaintext}
+			o = smoke.Options{Network: o.Network, Secret: o.Secret, Secrets: o.Secrets, Key: o.Key, TLS: o.TLS, InsecurePlaintext: o.InsecurePlaintext}
 			if err := o.Validate(); err != nil {
 				return usageError{err}
 			}
