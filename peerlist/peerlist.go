@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/roster"
 )
 
 // Peer is what a [Peerlist] holds.
@@ -24,8 +25,8 @@ type Peerlist[P Peer] struct {
 
 	mu       sync.RWMutex // guards all below; never held while a hook runs
 	peers    []P
-	onAdd    []*func(P)
-	onRemove []*func(P)
+	onAdd    roster.Roster[func(P)]
+	onRemove roster.Roster[func(P)]
 }
 
 // New makes an empty list. The list is filled from minPeers on and full at
@@ -45,18 +46,17 @@ func (l *Peerlist[P]) OnAdd(hook func(P)) (off func()) { return l.hook(&l.onAdd,
 // returns its remover.
 func (l *Peerlist[P]) OnRemove(hook func(P)) (off func()) { return l.hook(&l.onRemove, hook) }
 
-func (l *Peerlist[P]) hook(list *[]*func(P), hook func(P)) func() {
+func (l *Peerlist[P]) hook(list *roster.Roster[func(P)], hook func(P)) func() {
 	if hook == nil {
 		return func() {}
 	}
-	mine := &hook
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	*list = append(slices.Clip(*list), mine)
+	mine := list.Add(hook)
 	return func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		*list = slices.DeleteFunc(slices.Clone(*list), func(h *func(P)) bool { return h == mine })
+		list.Remove(mine)
 	}
 }
 
@@ -65,7 +65,7 @@ func (l *Peerlist[P]) hook(list *[]*func(P), hook func(P)) func() {
 func (l *Peerlist[P]) Add(p P) {
 	l.mu.Lock()
 	l.peers = append(slices.Clip(l.peers), p)
-	hooks := l.onAdd
+	hooks := l.onAdd.All()
 	l.mu.Unlock()
 	l.call(hooks, p)
 }
@@ -80,15 +80,15 @@ func (l *Peerlist[P]) Remove(id ident.ID) {
 	}
 	p := l.peers[at]
 	l.peers = slices.Delete(slices.Clone(l.peers), at, at+1)
-	hooks := l.onRemove
+	hooks := l.onRemove.All()
 	l.mu.Unlock()
 	l.call(hooks, p)
 }
 
 // call hands the hooks over one by one, so that one that panics harms no other.
-func (l *Peerlist[P]) call(hooks []*func(P), p P) {
+func (l *Peerlist[P]) call(hooks []func(P), p P) {
 	for _, hook := range hooks {
-		l.run(func() { (*hook)(p) })
+		l.run(func() { hook(p) })
 	}
 }
 
@@ -118,6 +118,12 @@ func (l *Peerlist[P]) Get(id ident.ID) (p P, ok bool) {
 func (l *Peerlist[P]) index(id ident.ID) int {
 	return slices.IndexFunc(l.peers, func(p P) bool { return p.ID() == id })
 }
+
+// Min is the number of peers from which on the list is filled.
+func (l *Peerlist[P]) Min() int { return l.min }
+
+// Max is the number of peers from which on the list is full.
+func (l *Peerlist[P]) Max() int { return l.max }
 
 // IsFilled reports whether there are enough peers: the node looks for no more.
 func (l *Peerlist[P]) IsFilled() bool { return l.Len() >= l.min }

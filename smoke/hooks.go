@@ -1,9 +1,10 @@
 package smoke
 
 import (
-	"slices"
 	"sync"
 	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/roster"
 )
 
 // Netsplit says that another living part of the network was found: until now
@@ -50,31 +51,34 @@ type Gap struct {
 // hook is a list of functions for one kind of occasion.
 type hook[T any] struct {
 	mu  sync.Mutex // guards fns; never held while one runs
-	fns []*func(T)
+	fns roster.Roster[func(T)]
 }
 
 func (h *hook[T]) on(fn func(T)) (off func()) {
 	if fn == nil {
 		return func() {}
 	}
-	mine := &fn
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.fns = append(slices.Clip(h.fns), mine)
+	mine := h.fns.Add(fn)
 	return func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		h.fns = slices.DeleteFunc(slices.Clone(h.fns), func(f *func(T)) bool { return f == mine })
+		h.fns.Remove(mine)
 	}
+}
+
+// all returns the functions, in the order in which they were registered.
+func (h *hook[T]) all() []func(T) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.fns.All()
 }
 
 // run queues the functions for the handlers' goroutine, in order with events.
 func (h *hook[T]) run(n *Node, occasion T) {
-	h.mu.Lock()
-	fns := h.fns
-	h.mu.Unlock()
-	for _, fn := range fns {
-		n.events.Do(func() { (*fn)(occasion) })
+	for _, fn := range h.all() {
+		n.events.Do(func() { fn(occasion) })
 	}
 }
 

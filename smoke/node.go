@@ -22,9 +22,6 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// Peerlist is the list of a node's neighbours.
-type Peerlist = peerlist.Peerlist[*Peer]
-
 // Node is one instance of a program in the network. Make one with [CreateNode].
 // All its methods may be called from any goroutine, and from handlers.
 type Node struct {
@@ -37,7 +34,8 @@ type Node struct {
 	log       *logger
 	events    *emitter.Emitter // handlers of the broadcast, and hooks
 	broadcast *Broadcast
-	peers     *Peerlist
+	peers     *peerlist.Peerlist[*Peer]
+	peerlist  *Peerlist // the same, for the program
 	hooks     hooks
 	refusals  refusals
 	counters  *counters
@@ -74,6 +72,7 @@ func CreateNode(opts Options) *Node {
 	n.events = emitter.New(n.reports("node", n.onLost))
 	n.broadcast = &Broadcast{n}
 	n.peers = peerlist.New[*Peer](n.opts.MinPeers, maxPeers(n.opts), func(f func()) { n.events.Do(f) })
+	n.peerlist = &Peerlist{node: n, list: n.peers}
 	return n
 }
 
@@ -96,7 +95,7 @@ func (n *Node) Options() Options { return n.opts.copied() }
 func (n *Node) Broadcast() *Broadcast { return n.broadcast }
 
 // Peers are the node's neighbours.
-func (n *Node) Peers() *Peerlist { return n.peers }
+func (n *Node) Peers() *Peerlist { return n.peerlist }
 
 // Addr is what the node listens on, "ip:port" with the port that was really
 // taken; empty before the first Start.
@@ -137,7 +136,7 @@ func newEpoch() uint64 {
 //
 // Errors: an *[OptionsError] with all that is wrong with the options, a
 // *[HandlerError] or *[NameError] for each handler that could not be registered
-// (joined), a *transport.Error if the address can't be listened on (in use, not
+// since the node was made or stopped (joined; the next Start does not repeat them), a *transport.Error if the address can't be listened on (in use, not
 // of this machine), [ErrStarted], [ErrStopping].
 func (n *Node) Start() error {
 	n.mu.Lock()
@@ -152,6 +151,7 @@ func (n *Node) Start() error {
 		return err
 	}
 	if err := errors.Join(n.refused...); err != nil {
+		n.refused = nil // told once: what was refused can't be mended
 		return err
 	}
 	d, err := n.newDriver()
@@ -390,13 +390,10 @@ func (n *Node) onLost(l emitter.Lost) {
 	if l.Aside {
 		gap.Queue = l.Name
 	}
-	n.hooks.gap.mu.Lock()
-	fns := n.hooks.gap.fns
-	n.hooks.gap.mu.Unlock()
-	for _, fn := range fns {
+	for _, fn := range n.hooks.gap.all() {
 		func() {
 			defer n.recoverHook()
-			(*fn)(gap)
+			fn(gap)
 		}()
 	}
 }

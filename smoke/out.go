@@ -85,6 +85,7 @@ func (d *driver) PeerUp(c peerlist.Conn) {
 		d.log.debug("neighbour up", fields{"peer": c.Peer.ID.Short(), "addr": c.Addr})
 	})
 	d.node.peers.Add(p)
+	d.node.peerlist.tell()
 	if d.node.peers.Len() == 1 {
 		d.node.hooks.connect.run(d.node, struct{}{})
 	}

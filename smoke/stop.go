@@ -69,6 +69,7 @@ func (n *Node) Shutdown(ctx context.Context) error {
 	defer close(ended)
 	n.driver, n.ending, n.stopped = nil, ended, true
 	n.mu.Unlock()
+	n.peerlist.tell()
 	left := d.stop(ctx)
 	left.await(ctx, n.events)
 	n.log.info("stopped", nil)

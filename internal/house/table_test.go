@@ -51,10 +51,11 @@ var houseTable = []row{
 	{pkg: "internal/retry", floor: 0, may: []string{backoff}, why: "one curve for all that is tried again"},
 	{pkg: "internal/packed", floor: 0, why: "many events in one slice of bytes; whoever carries, stores or opens them agrees on it"},
 	{pkg: "internal/signed", floor: 1, may: []string{"internal/ident"}, why: "signatures in the bodies of events; to verify one is a computation"},
+	{pkg: "internal/roster", floor: 0, why: "hooks in their order; who has some, on any floor, keeps them alike"},
 	{pkg: "internal/histogram", floor: 0, why: "quantiles of durations, wherever they were measured"},
 
 	{
-		pkg: "peerlist", floor: 1, may: []string{"internal/ident", "internal/retry"},
+		pkg: "peerlist", floor: 1, may: []string{"internal/ident", "internal/retry", "internal/roster"},
 		why: "membership knows nodes and dials that fail, and nothing of broadcast or frames",
 	},
 	{
@@ -113,7 +114,7 @@ var houseTable = []row{
 		pkg: "smoke", floor: 4,
 		may: []string{
 			"internal/ident", "internal/packed", "internal/signed", "peerlist", "netsplit", "internal/plumtree",
-			"internal/overlay", "internal/wire", "internal/emitter", "internal/codec", "internal/pace", "internal/census", "internal/info",
+			"internal/overlay", "internal/wire", "internal/emitter", "internal/codec", "internal/pace", "internal/census", "internal/info", "internal/roster",
 			"transport", "transport/tcp", "discovery", "discovery/dns", "trust",
 			logrus, backoff, rate,
 		},
