@@ -4,11 +4,17 @@
 package deploy
 
 import (
+	"bufio"
 	"bytes"
+	"crypto/rand"
 	"debug/elf"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,10 +24,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/smokesignal-go/smokesignal/smoke"
+	"github.com/smokesignal-go/smokesignal/trust"
 )
 
 // read reads a file of this folder.
@@ -89,6 +97,9 @@ func texts(list []any) (out []string) {
 	return out
 }
 
+// imageVersion is what the image is built as.
+const imageVersion = "v1.2.3-4-gabcdef0"
+
 // image is the command, made by the line of the Dockerfile that makes it.
 var image = sync.OnceValues(func() (path string, err error) {
 	dockerfile, err := os.ReadFile("Dockerfile")
@@ -105,7 +116,7 @@ var image = sync.OnceValues(func() (path string, err error) {
 	}
 	path = filepath.Join(dir, "smoke")
 	build := exec.Command("sh", "-c", string(line[1])+` "$0" `+string(line[2]), path)
-	build.Dir = ".."
+	build.Dir, build.Env = "..", append(os.Environ(), "VERSION="+imageVersion)
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", errors.Join(err, errors.New(string(out)))
 	}
@@ -162,8 +173,6 @@ func wantEnv(t *testing.T, env map[string]string) smoke.Options {
 	return o
 }
 
-const secret = "4f1c9e02b7d85a63e0f29b14c7863da5"
-
 func TestTheImageIsOneFile(t *testing.T) {
 	path := command(t)
 	if runtime.GOOS != "linux" {
@@ -186,9 +195,93 @@ func TestTheImageIsOneFile(t *testing.T) {
 	}
 	wantCall(t, entry[1:])
 	version := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(read(t, "../go.mod"))
-	if version == nil || !strings.Contains(dockerfile, "FROM golang:"+version[1]+" AS build") {
+	if version == nil || !strings.Contains(dockerfile, "\nARG GO_IMAGE=golang:"+version[1]+"\nFROM ${GO_IMAGE} AS build\n") {
 		t.Errorf("go.mod wants Go %v", version)
 	}
+	if !strings.Contains(dockerfile, "GO_IMAGE=golang:"+version[1]+"@sha256:") {
+		t.Error("it does not say how to pin the image that it is built with")
+	}
+}
+
+// Which version an image is, it says itself, and so do its nodes to all others.
+func TestTheImageKnowsItsVersion(t *testing.T) {
+	if !regexp.MustCompile(`(?m)^ARG VERSION$`).MatchString(read(t, "Dockerfile")) {
+		t.Error("the version can't be passed to the image")
+	}
+	out, err := exec.Command(command(t), "version").CombinedOutput()
+	if err != nil || !strings.HasPrefix(string(out), "smoke "+imageVersion+", protocol") {
+		t.Errorf("it is %s, %v", out, err)
+	}
+	node := started(t, command(t), "node", "--network", "deploy test", "--http", "127.0.0.1:0", "--json")
+	url := node.field(t, "dashboard", "url")
+	answer, err := http.Get(url + "api/mesh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	defer http.DefaultClient.CloseIdleConnections()
+	if body, err := io.ReadAll(answer.Body); err != nil || !strings.Contains(string(body), `"version":"`+imageVersion+`"`) {
+		t.Errorf("its node says %s, %v", body, err)
+	}
+}
+
+// Without a word more, the node of an image listens where other containers reach it.
+func TestTheImageIsReached(t *testing.T) {
+	env := regexp.MustCompile(`(?m)^ENV (.*)$`).FindStringSubmatch(read(t, "Dockerfile"))
+	if env == nil {
+		t.Fatal("the image sets no variables")
+	}
+	for _, assignment := range strings.Fields(env[1]) {
+		name, value, _ := strings.Cut(assignment, "=")
+		t.Setenv(name, value)
+	}
+	o, err := smoke.FromEnv()
+	if err != nil || o.Listen != "0.0.0.0" || o.Port != 8495 {
+		t.Errorf("%+v, %v", o, err)
+	}
+	t.Setenv("SMOKE_PORT", "0") // any: that one may be taken here
+	node := started(t, command(t), "node", "--network", "deploy test", "--json")
+	if addr := node.field(t, "ready", "addr"); !strings.HasPrefix(addr, "0.0.0.0:") && !strings.HasPrefix(addr, "[::]:") {
+		t.Errorf("it listens on %s", addr)
+	}
+}
+
+// process is one that prints JSON.
+type process struct{ lines *bufio.Scanner }
+
+// started runs the command until the test ends.
+func started(t *testing.T, path string, args ...string) process {
+	t.Helper()
+	cmd := exec.Command(path, args...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait() // it was killed, and says so
+	})
+	return process{bufio.NewScanner(out)}
+}
+
+// field waits for an object and returns one of its fields.
+func (p process) field(t *testing.T, what, name string) string {
+	t.Helper()
+	for p.lines.Scan() {
+		var o map[string]any
+		if err := json.Unmarshal(p.lines.Bytes(), &o); err != nil {
+			t.Fatal(err)
+		}
+		if o["what"] == what {
+			text, _ := o[name].(string)
+			return text
+		}
+	}
+	t.Fatalf("it ended without %q", what)
+	return ""
 }
 
 func TestKubernetes(t *testing.T) {
@@ -214,14 +307,14 @@ func TestKubernetes(t *testing.T) {
 		case at[object](t, v, "valueFrom")["fieldRef"] != nil:
 			env[name] = "10.0.0.7"
 		default:
-			env[name] = secret
+			t.Errorf("%s comes from a secret: other processes can read the environment", name)
 		}
 	}
 	o := wantEnv(t, env)
 	if want := "dns://" + at[string](t, service, "metadata", "name") + ":8495"; !slices.Equal(o.Seeds, []string{want}) {
 		t.Errorf("the seeds are %q, and the service is %q", o.Seeds, want)
 	}
-	if o.Port != at[int](t, service, "spec", "ports", 0, "port") || o.Secret != secret || o.Address != "10.0.0.7" {
+	if o.Port != at[int](t, service, "spec", "ports", 0, "port") || o.Address != "10.0.0.7" {
 		t.Errorf("the node is %+v", o)
 	}
 
@@ -229,15 +322,46 @@ func TestKubernetes(t *testing.T) {
 	for i := range at[[]any](t, container, "ports") {
 		ports[at[string](t, container, "ports", i, "name")] = at[int](t, container, "ports", i, "containerPort")
 	}
-	if ports["smoke"] != o.Port || ports["http"] != 8496 || !slices.Contains(texts(at[[]any](t, container, "args")), ":8496") {
+	args := texts(at[[]any](t, container, "args"))
+	if ports["smoke"] != o.Port || !slices.Contains(args, fmt.Sprint(":", ports["metrics"])) || len(ports) != 2 {
 		t.Errorf("the ports are %v", ports)
 	}
-	for probe, path := range map[string]string{"readinessProbe": "readyz", "livenessProbe": "livez"} {
-		get := at[object](t, container, probe, "httpGet")
-		if get["path"] != "/debug/smoke/"+path || get["port"] != "http" {
-			t.Errorf("the %s asks for %v", probe, get)
+	// Others can't reach the dashboard, which has no login; the probes ask it from inside.
+	if page := after(args, "--http"); !strings.HasPrefix(page, "127.0.0.1:") || page != defaultPage {
+		t.Errorf("the dashboard is at %q", page)
+	}
+	for probe, asks := range map[string]string{"readinessProbe": "ready", "livenessProbe": "live"} {
+		call := texts(at[[]any](t, container, probe, "exec", "command"))
+		if len(call) < 3 || call[0] != "/smoke" || call[1] != "probe" || call[2] != asks {
+			t.Fatalf("the %s runs %q", probe, call)
+		}
+		wantCall(t, call[1:])
+		within, err := time.ParseDuration(after(call, "--within"))
+		if timeout := at[int](t, container, probe, "timeoutSeconds"); err != nil || within >= time.Duration(timeout)*time.Second {
+			t.Errorf("the %s may take %v, %v, and is ended after %d s", probe, within, err, timeout)
 		}
 	}
+	mount, volume := at[object](t, container, "volumeMounts", 0), at[object](t, pod, "volumes", 0)
+	if file := after(args, "--secret-file"); file != fmt.Sprint(mount["mountPath"], "/secret") || mount["name"] != volume["name"] || at[string](t, volume, "secret", "secretName") != "mesh" {
+		t.Errorf("the secret is read from %s", file)
+	}
+	if at[int](t, pod, "securityContext", "fsGroup") != at[int](t, pod, "securityContext", "runAsGroup") || at[int](t, volume, "secret", "defaultMode") != 0o440 {
+		t.Error("the node can't read the secret, or others can")
+	}
+	if at[string](t, kinds["PodDisruptionBudget"], "spec", "unhealthyPodEvictionPolicy") != "AlwaysAllow" {
+		t.Error("pods that are not ready, as all are in a cut, keep machines from being drained")
+	}
+	if port := at[string](t, deployment, "spec", "template", "metadata", "annotations", "prometheus.io/port"); port != fmt.Sprint(ports["metrics"]) {
+		t.Errorf("Prometheus is sent to port %s", port)
+	}
+	let := make(map[string]bool)
+	for i := range at[[]any](t, kinds["NetworkPolicy"], "spec", "ingress") {
+		let[at[string](t, kinds["NetworkPolicy"], "spec", "ingress", i, "ports", 0, "port")] = true
+	}
+	if !maps.Equal(let, map[string]bool{"smoke": true, "metrics": true}) {
+		t.Errorf("the policy lets in to %v", let)
+	}
+	wantLimits(t, at[string](t, container, "resources", "limits", "memory"), env["GOMEMLIMIT"])
 
 	labels := at[object](t, deployment, "spec", "template", "metadata", "labels")
 	for _, selector := range []object{
@@ -260,6 +384,49 @@ func TestKubernetes(t *testing.T) {
 	}
 }
 
+// defaultPage is where smoke probe looks by itself.
+const defaultPage = "127.0.0.1:8496"
+
+// after is the word after a flag.
+func after(args []string, flag string) string {
+	if i := slices.Index(args, flag); i >= 0 && i+1 < len(args) {
+		return args[i+1]
+	}
+	return ""
+}
+
+// wantLimits wants the collector to begin in earnest before the container is ended.
+func wantLimits(t *testing.T, limit, goLimit string) {
+	t.Helper()
+	var hard, soft int
+	fmt.Sscanf(limit, "%dM", &hard)
+	fmt.Sscanf(goLimit, "%dMiB", &soft)
+	if soft < hard/2 || soft >= hard {
+		t.Errorf("memory is limited to %s, and GOMEMLIMIT is %s", limit, goLimit)
+	}
+}
+
+// expand puts in what Compose takes where a variable is not set.
+func expand(text string) string {
+	return regexp.MustCompile(`\$\{\w+:-([^}]*)\}`).ReplaceAllString(text, "$1")
+}
+
+// What a person makes with openssl, where smoke is not installed, is a secret.
+func TestASecretWithoutSmoke(t *testing.T) {
+	for _, name := range []string{"kubernetes.yaml", "compose.yaml", "../docs/deploy.md"} {
+		if text := read(t, name); !strings.Contains(text, "openssl rand -base64 32") || strings.Contains(text, `secret="$(smoke key`) {
+			t.Errorf("%s needs smoke to make a secret", name)
+		}
+	}
+	random := make([]byte, 32)
+	for range 100 {
+		rand.Read(random)
+		if err := trust.CheckSecret(base64.StdEncoding.EncodeToString(random)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestCompose(t *testing.T) {
 	all := documents(t, "compose.yaml")
 	if len(all) != 1 {
@@ -273,16 +440,16 @@ func TestCompose(t *testing.T) {
 		if !ok {
 			t.Errorf("%s is no text", name)
 		}
-		if strings.HasPrefix(text, "${"+name+":?") {
-			text = secret
-		}
-		env[name] = text
+		env[name] = expand(text)
 	}
 	subnet := at[string](t, all[0], "networks", "mesh", "ipam", "config", 0, "subnet")
-	if env["SMOKE_ADDRESS"] != subnet {
+	if !strings.Contains(subnet, "${MESH_SUBNET:-") {
+		t.Error("a subnet that is taken on this machine can't be replaced")
+	}
+	if subnet = expand(subnet); env["SMOKE_ADDRESS"] != subnet {
 		t.Errorf("the address is in %s, the network is %s", env["SMOKE_ADDRESS"], subnet)
 	}
-	if o := wantEnv(t, env); !slices.Equal(o.Seeds, []string{"dns://node:8495"}) || o.Secret != secret {
+	if o := wantEnv(t, env); !slices.Equal(o.Seeds, []string{"dns://node:8495"}) || o.Secret != "" {
 		t.Errorf("the node is %+v", o)
 	}
 	check := texts(at[[]any](t, node, "healthcheck", "test"))
@@ -290,6 +457,21 @@ func TestCompose(t *testing.T) {
 		t.Fatalf("the health check is %q", check)
 	}
 	wantCall(t, check[2:])
+	args := texts(at[[]any](t, node, "command"))
+	name := texts(at[[]any](t, node, "secrets"))[0]
+	if file := "/run/secrets/" + name; after(args, "--secret-file") != file || after(check, "--secret-file") != file {
+		t.Errorf("the secret is in %s, and not read from there: %q, %q", file, args, check)
+	}
+	if file := expand(at[string](t, all[0], "secrets", name, "file")); file != "./secret" {
+		t.Errorf("the secret is %s", file)
+	}
+	if !strings.HasPrefix(after(args, "--http"), "127.0.0.1:") {
+		t.Errorf("whatever is in the network reads the dashboard: %q", args)
+	}
+	if _, ok := at[object](t, node, "build", "args")["VERSION"]; !ok {
+		t.Error("the image does not learn its version")
+	}
+	wantLimits(t, at[string](t, node, "deploy", "resources", "limits", "memory"), env["GOMEMLIMIT"])
 	if file := at[string](t, node, "build", "dockerfile"); file != "deploy/Dockerfile" {
 		t.Errorf("it is built by %s", file)
 	}
@@ -332,8 +514,9 @@ func TestThePagesNameWhatThereIs(t *testing.T) {
 			for _, v := range variable.FindAllString(text, -1) {
 				t.Setenv(v, "")
 			}
-			if _, err := smoke.FromEnv(); err != nil {
-				t.Error(err)
+			o, err := smoke.FromEnv()
+			if err != nil || len(o.Warnings()) > 0 {
+				t.Error(err, o.Warnings())
 			}
 			for _, args := range call.FindAllStringSubmatch(text, -1) {
 				wantCall(t, strings.Fields(args[1]))

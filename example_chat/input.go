@@ -89,7 +89,7 @@ func reason(ctx context.Context) error {
 }
 
 const help = `/peers       your direct links
-/nodes       whom you have heard, and how many nodes the network has
+/nodes       the people whose nodes answer, and how many nodes there are
 /name NAME   change your name
 /quit        leave (Ctrl-C and Ctrl-D do the same)
 //text       say /text`

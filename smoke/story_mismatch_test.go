@@ -46,8 +46,6 @@ func TestNodesThatDoNotFitSayWhy(t *testing.T) {
 	}{
 		{"another network", smoke.Options{Network: "red"}, smoke.Options{Network: "blue"},
 			misfit{"Network", "red", "blue", "SMOKE_NETWORK"}, misfit{"Network", "blue", "red", "SMOKE_NETWORK"}},
-		{"no network and one", smoke.Options{}, smoke.Options{Network: "blue"},
-			misfit{"Network", "", "blue", "SMOKE_NETWORK"}, misfit{"Network", "blue", "", "SMOKE_NETWORK"}},
 		{"another network, encrypted", smoke.Options{Network: "red", Secret: secret}, smoke.Options{Network: "blue", Secret: secret},
 			misfit{"Network", "red", "blue", "SMOKE_NETWORK"}, misfit{"Network", "blue", "red", "SMOKE_NETWORK"}},
 		{"another secret", smoke.Options{Secret: secret}, smoke.Options{Secret: another},

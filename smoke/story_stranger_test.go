@@ -98,9 +98,9 @@ func (s *stranger) untilHungUp() (heard []any) {
 	return heard
 }
 
-// hello is a greeting as a node of the network without a name gives it.
+// hello is a greeting as a node of the stories' network gives it.
 func hello() *wire.Hello {
-	return &wire.Hello{Major: wire.Major, Minor: wire.Minor, ID: someID, Epoch: 1}
+	return &wire.Hello{Major: wire.Major, Minor: wire.Minor, Network: storyNetwork, ID: someID, Epoch: 1}
 }
 
 // befriend greets a node and becomes its neighbour. It gives the greeting of

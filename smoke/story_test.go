@@ -66,6 +66,11 @@ type actor struct {
 // speech is what was heard of one speaker, who counts its words from 1.
 type speech struct{ first, last, count int }
 
+// storyNetwork is that of nodes whose story names none. What runs on this machine beside
+// the test may know the address that a node of a story has just been given; it is of
+// another network then.
+var storyNetwork = fmt.Sprint("a story ", os.Getpid())
+
 // create makes a node that is not started.
 func (s *story) create(o smoke.Options) *actor {
 	a := &actor{story: s, heard: make(map[smoke.ID]*speech), saw: make(map[string]int)}
@@ -82,6 +87,9 @@ func (s *story) create(o smoke.Options) *actor {
 			// of another story, or of another process that runs this test.
 			o.Network = fmt.Sprintf("%.40s %d", s.Name(), os.Getpid())
 		}
+	}
+	if o.Network == "" {
+		o.Network = storyNetwork
 	}
 	a.Node = smoke.CreateNode(o)
 	a.OnConnect(func() { a.note("connect") })

@@ -114,8 +114,15 @@ func (d *driver) describe(g *census.Digest) {
 	g.Refused += r.Handshakes + r.Strangers + r.Others + r.Crowd + r.Addresses + r.Frames + r.Floods
 }
 
+// stamp is the version of a build that the program can't know it of, such as that of an
+// image: go build -ldflags "-X github.com/smokesignal-go/smokesignal/smoke.stamp=v1.2.3".
+var stamp string
+
 // version is that of this library in the program, as far as the program knows it.
 var version = sync.OnceValue(func() string {
+	if stamp != "" {
+		return stamp[:min(len(stamp), census.MaxVersion)]
+	}
 	build, ok := debug.ReadBuildInfo()
 	if !ok {
 		return ""

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"runtime"
@@ -10,6 +11,10 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
+
+// stamp is the version of a build without version control, such as that of an image: go
+// build -ldflags "-X main.stamp=v1.2.3".
+var stamp string
 
 // version is what this program is.
 type version struct {
@@ -55,8 +60,8 @@ func readVersion(info *debug.BuildInfo, ok bool) version {
 	if !ok {
 		return v
 	}
-	if info.Main.Version != "" {
-		v.Version = info.Main.Version
+	if v.Version = cmp.Or(stamp, info.Main.Version, v.Version); stamp != "" {
+		return v // what else the linker knows is of another place
 	}
 	for _, s := range info.Settings {
 		switch s.Key {

@@ -2,8 +2,8 @@
 // tells the others, and who has missed something forgets everything. The truth is a
 // folder of files. In two terminals, after mkdir values:
 //
-//	SMOKE_PORT=8495 go run ./examples/cache -http 127.0.0.1:8081 -dir values
-//	SMOKE_SEEDS=127.0.0.1:8495 go run ./examples/cache -http 127.0.0.1:8082 -dir values
+//	SMOKE_PORT=8490 go run ./examples/cache -http 127.0.0.1:8081 -dir values
+//	SMOKE_SEEDS=127.0.0.1:8490 go run ./examples/cache -http 127.0.0.1:8082 -dir values
 //
 // and in a third one:
 //
@@ -45,6 +45,9 @@ func run(ctx context.Context, addr, dir string) error {
 	options, err := smoke.FromEnv()
 	if err != nil {
 		return err
+	}
+	if options.Network == "" {
+		options.Network = "cache" // it never meets another program by accident
 	}
 	root, err := os.OpenRoot(dir) // no key leads out of it
 	if err != nil {

@@ -1,7 +1,7 @@
 // Hello says hello to whoever is there. In two terminals:
 //
-//	SMOKE_PORT=8495 go run ./examples/hello
-//	SMOKE_SEEDS=127.0.0.1:8495 go run ./examples/hello
+//	SMOKE_PORT=8493 go run ./examples/hello
+//	SMOKE_SEEDS=127.0.0.1:8493 go run ./examples/hello
 package main
 
 import (

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -28,8 +29,9 @@ func TestTwoTerminals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first := open(t, "SMOKE_PORT="+port)
-	second := open(t, "SMOKE_SEEDS="+addr)
+	network := fmt.Sprint("SMOKE_NETWORK=hello test ", os.Getpid())
+	first := open(t, network, "SMOKE_PORT="+port)
+	second := open(t, network, "SMOKE_SEEDS="+addr)
 	for _, terminal := range []*bufio.Scanner{first, second} {
 		if !terminal.Scan() || !strings.HasSuffix(terminal.Text(), " HEYO! I'm here") {
 			t.Fatalf("it says %q, %v", terminal.Text(), terminal.Err())
@@ -48,9 +50,9 @@ func freeAddr(t *testing.T) string {
 }
 
 // open starts the program, and ends it with the test.
-func open(t *testing.T, env string) *bufio.Scanner {
+func open(t *testing.T, env ...string) *bufio.Scanner {
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), asHello+"=1", env)
+	cmd.Env = append(append(os.Environ(), asHello+"=1"), env...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

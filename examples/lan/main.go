@@ -7,8 +7,8 @@
 //
 // One machine will do to try it out, with a terminal for each of
 //
-//	go run ./examples/lan -subnet 127.0.0.0/8 -port 8495 127.0.0.1
-//	SMOKE_SEEDS=127.0.0.1:8495 go run ./examples/lan -subnet 127.0.0.0/8 -port 0
+//	go run ./examples/lan -subnet 127.0.0.0/8 -port 8492 127.0.0.1
+//	SMOKE_SEEDS=127.0.0.1:8492 go run ./examples/lan -subnet 127.0.0.0/8 -port 0
 //
 // There is no discovery by multicast (mDNS) yet: one of the places has to be right.
 // Addresses change, as DHCP gives them, and so do names; both are looked up again and
@@ -30,7 +30,7 @@ import (
 
 func main() {
 	subnet := flag.String("subnet", "", "the local network, such as 192.168.2.0/24")
-	port := flag.Int("port", 8495, "where every machine listens")
+	port := flag.Int("port", 8492, "where every machine listens")
 	signed := flag.Bool("signed", false, "notices are signed, so that no machine can write in the name of another; on all or on none")
 	flag.Parse()
 	options, err := optionsOf(*subnet, *port, *signed, flag.Args())

@@ -1,6 +1,6 @@
 // Metrics is a node whose figures Prometheus can fetch: http://127.0.0.1:9464/metrics
 //
-//	SMOKE_PORT=8495 go run ./examples/metrics
+//	SMOKE_PORT=8488 go run ./examples/metrics
 package main
 
 import (

@@ -1,7 +1,7 @@
 // Presence shows who is online. In two terminals, or ten:
 //
-//	SMOKE_PORT=8495 go run ./examples/presence -name ann
-//	SMOKE_SEEDS=127.0.0.1:8495 go run ./examples/presence -name bob
+//	SMOKE_PORT=8489 go run ./examples/presence -name ann
+//	SMOKE_SEEDS=127.0.0.1:8489 go run ./examples/presence -name bob
 //
 // Stop one with Ctrl-C, and another with kill -9: the one is seen to leave at once, the
 // other after fifteen seconds. What it has to do with the library stands in roster.go.
@@ -32,6 +32,9 @@ func run(ctx context.Context, name string) error {
 	options, err := smoke.FromEnv()
 	if err != nil {
 		return err
+	}
+	if options.Network == "" {
+		options.Network = "presence" // it never meets another program by accident
 	}
 	node := smoke.CreateNode(options)
 	r := newRoster(node, name, os.Stdout)

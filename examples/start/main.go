@@ -1,6 +1,6 @@
 // Start is as little as a program on the network can be. In two terminals, or ten:
 //
-//	go run ./examples/start -port 8495
+//	go run ./examples/start -port 8493
 //	go run ./examples/start
 package main
 
@@ -13,9 +13,9 @@ import (
 )
 
 func main() {
-	port := flag.Int("port", 0, "to listen on; 0: a free one")
+	port, seed := flag.Int("port", 0, "to listen on; 0: a free one"), flag.String("seed", "127.0.0.1:8493", "whom to ask for entry")
 	flag.Parse()
-	node := smoke.CreateNode(smoke.Options{Port: *port, Seeds: []string{"127.0.0.1:8495"}})
+	node := smoke.CreateNode(smoke.Options{Port: *port, Seeds: []string{*seed}})
 	node.Broadcast().On("chat", func(e smoke.Event, text string) { fmt.Println(e.Origin.Short(), text) })
 	node.OnConnect(func() { node.Broadcast().Emit("chat", "HEYO! I'm here") })
 	if err := node.Start(); err != nil {

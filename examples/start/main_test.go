@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 // What the program says is heard, and what others say it prints.
 func TestItHearsAndIsHeard(t *testing.T) {
 	port := freePort(t)
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-port", port)
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-port", port, "-seed", net.JoinHostPort("127.0.0.1", port)) // the one that it has by default may be somebody's
 	cmd.Env = append(os.Environ(), asStart+"=1")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()

@@ -2,8 +2,8 @@
 // hears what is said at the others. What would be Redis pub/sub elsewhere is a node in
 // each server. In two terminals:
 //
-//	SMOKE_PORT=8495 go run ./examples/websocket -http 127.0.0.1:8081
-//	SMOKE_SEEDS=127.0.0.1:8495 go run ./examples/websocket -http 127.0.0.1:8082
+//	SMOKE_PORT=8491 go run ./examples/websocket -http 127.0.0.1:8081
+//	SMOKE_SEEDS=127.0.0.1:8491 go run ./examples/websocket -http 127.0.0.1:8082
 //
 // Open both pages, and talk. Stop one of the servers: its page says so, and goes on when
 // the server is back. What it has to do with the library stands in hub.go.
@@ -40,6 +40,9 @@ func run(ctx context.Context, addr string) error {
 	options, err := smoke.FromEnv()
 	if err != nil {
 		return err
+	}
+	if options.Network == "" {
+		options.Network = "websocket" // it never meets another program by accident
 	}
 	node := smoke.CreateNode(options)
 	hub := newHub(node)

@@ -147,7 +147,7 @@ var houseTable = []row{
 	{pkg: "examples/presence", floor: 5, may: []string{"smoke"}, tests: []string{"smoketest"}, why: "an example has to do with what a user can import"},
 	{pkg: "examples/lan", floor: 5, may: []string{"smoke"}, tests: []string{"smoketest"}, why: "an example has to do with what a user can import"},
 	{pkg: "examples/recipes", floor: 5, may: []string{"smoke"}, tests: []string{"smoketest"}, why: "pieces of documentation, compiled"},
-	{pkg: "deploy", floor: 5, tests: []string{"smoke", yaml}, why: "files for other programs; the tests hold them against the options of a node"},
+	{pkg: "deploy", floor: 5, tests: []string{"smoke", "trust", yaml}, why: "files for other programs; the tests hold them against the options of a node"},
 	{pkg: "internal/stage", floor: 5, may: []string{"smoke", "trust", "peerlist", "internal/cutproxy"}, why: "real processes that play a network, wherever somebody puts them"},
 	{pkg: "internal/demo", floor: 5, may: []string{"internal/stage", "internal/netlab", "internal/cutproxy", term}, why: "tells the story with real processes"},
 	{pkg: "internal/real", floor: 5, may: []string{"internal/stage", "internal/netlab", "internal/scenario", term}, why: "measures with real processes what the simulator says of them"},
