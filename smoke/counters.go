@@ -15,7 +15,8 @@ type counters struct {
 	netsplits, heals        atomic.Uint64
 	waited                  atomic.Int64  // nanoseconds
 	panics, errors, slow    atomic.Uint64 // of handlers
-	surplusNames            sync.Map      // names of events of which surplus arguments were logged; as many as the program has registered
+	surplusNames            sync.Map      // names of events of which surplus arguments were logged
+	surplusLogged           atomic.Int64  // how many these are; see mostSurplusNames
 	tagged                  sync.Map      // reflect.Type: looked at for tags that mean nothing; as many as the program has
 	surplus                 atomic.Uint64 // events with arguments that a handler did not take
 	dropped                 atomic.Uint64 // by the emitters of peers; that of the node has its own

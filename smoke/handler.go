@@ -233,6 +233,7 @@ func paramFault(t reflect.Type) (why, fix string) {
 // shape is what a handler's parameters take.
 type shape struct {
 	takesContext, takesEvent bool
+	lead                     int     // how many of these two
 	params                   []param // for the arguments, the variadic one apart
 	rest                     *param  // for the elements of the variadic one, or nil
 }
@@ -251,8 +252,10 @@ func shapeOf(t reflect.Type) shape {
 		switch in := t.In(n); {
 		case in == contextType:
 			s.takesContext = true
+			s.lead++
 		case in == eventType:
 			s.takesEvent = true
+			s.lead++
 		case n == t.NumIn()-1 && t.IsVariadic():
 			rest := newParam(in.Elem())
 			s.rest = &rest
@@ -287,7 +290,7 @@ func reflected(l Listener, fn reflect.Value) emitter.Handler {
 // decode makes the values to call a handler with. It returns how many arguments there
 // are besides.
 func (s *shape) decode(l Listener, event Event) (in []reflect.Value, others int, err error) {
-	in = make([]reflect.Value, 0, 2+len(s.params))
+	in = make([]reflect.Value, 0, s.lead+len(s.params))
 	if s.takesContext {
 		in = append(in, reflect.ValueOf(l.context(event)))
 	}

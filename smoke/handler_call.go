@@ -50,11 +50,18 @@ func withHeaders(ctx context.Context, e Event) context.Context {
 	return ctx
 }
 
+// mostSurplusNames bounds the names of which surplus arguments are logged. A program may
+// make up names for as long as it runs.
+const mostSurplusNames = 1024 // a guess: far more than anybody reads
+
 // noteSurplus counts a call for which there were more arguments than the handler takes.
 // It logs the first one of each name that the program has registered a handler for.
 func (n *Node) noteSurplus(e Event, takes, others int) {
-	n.counters.surplus.Add(1)
+	if n.counters.surplus.Add(1); n.counters.surplusLogged.Load() >= mostSurplusNames {
+		return
+	}
 	if _, known := n.counters.surplusNames.LoadOrStore(e.Name, struct{}{}); !known {
+		n.counters.surplusLogged.Add(1)
 		n.log.about(e.Name).warn("an event has more arguments than its handler takes: they are left out; further ones are counted only",
 			fields{"event": e.Name, "origin": e.Origin.Short(), "takes": plural(takes), "left out": others})
 	}

@@ -3,14 +3,18 @@ package codec
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"math"
 	"math/big"
 	"math/rand/v2"
 	"net"
+	"net/http"
+	"net/mail"
 	"net/netip"
 	"net/url"
 	"os"
@@ -126,7 +130,18 @@ type (
 		*big.Int
 		Unit string
 	}
+	OwnStamp struct { // it has a method of its own, and does not lend the one of the time
+		time.Time
+		Who string
+	}
+	ValueStamp struct {
+		Stamp
+		More int
+	}
 )
+
+func (s *OwnStamp) MarshalText() ([]byte, error)    { return []byte(s.Who), nil }
+func (s *OwnStamp) UnmarshalText(text []byte) error { s.Who = string(text); return nil }
 
 // Types that encode themselves.
 type (
@@ -188,6 +203,12 @@ func samples() []any {
 		netip.MustParseAddr("10.0.0.1"), netip.MustParseAddrPort("[::1]:7"), netip.MustParsePrefix("10.0.0.0/8"),
 		json.RawMessage(`{}`), json.Number("1"), msgpack.RawMessage{0x01}, net.HardwareAddr{1, 2},
 		Stamp{at, "ann"}, []Stamp{{at, "a"}, {time.Time{}, "b"}}, map[string]Stamp{"x": {at, "y"}}, Amount{big.NewInt(5), "EUR"}, Amount{nil, "EUR"},
+		OwnStamp{Who: "only this"}, ValueStamp{Stamp{at, "ann"}, 3}, BareStamp{time.Unix(5, 0).UTC()},
+		http.Header{"A": {"b", "c"}}, http.Cookie{Name: "a", MaxAge: -1}, slog.LevelWarn, fs.FileMode(0o755), sql.NullString{String: "a", Valid: true},
+		sql.Null[int64]{V: 5, Valid: true}, sql.NullTime{Time: at, Valid: true}, net.IPNet{IP: net.IPv4(10, 0, 0, 0).To16(), Mask: net.CIDRMask(8, 32)}, net.TCPAddr{IP: net.IPv6loopback, Port: 5},
+		*new(big.Float).SetPrec(64).SetFloat64(1.5), *big.NewRat(1, 3), mail.Address{Name: "Ann", Address: "ann@example.org"}, [3][4]byte{{1}}, [][]byte{{1}, nil, {}}, []rune("é"),
+		[]map[string][]*int{{"a": {ptr(1), nil}}}, map[string]map[string]int{"a": nil, "b": {}}, map[time.Month]int{1: 2}, map[float32]bool{0.1: true},
+		struct{ time.Duration }{5}, struct{ Base }{Base{"x"}}, struct{ *Base }{&Base{"x"}}, struct{ *Base }{}, struct{ Locked *Base }{}, generic[generic[map[string]any]]{},
 	}
 }
 
@@ -283,6 +304,7 @@ func TestTheBytesAreThoseOfVersion1(t *testing.T) {
 	differs := map[reflect.Type]bool{
 		reflect.TypeFor[shadow](): true, reflect.TypeFor[twice](): true, reflect.TypeFor[optional](): true,
 		reflect.TypeFor[Stamp](): true, reflect.TypeFor[[]Stamp](): true, reflect.TypeFor[map[string]Stamp](): true, reflect.TypeFor[Amount](): true,
+		reflect.TypeFor[OwnStamp](): true, reflect.TypeFor[ValueStamp](): true, reflect.TypeFor[struct{ *Base }](): true,
 	}
 	same := 0
 	for _, value := range samples() {
@@ -535,6 +557,7 @@ func TestTypesThatAreRefused(t *testing.T) {
 	}{
 		{reflect.TypeFor[point](), "no exported fields", "no exported fields"},
 		{reflect.TypeFor[[]map[string]*point](), "no exported fields", "no exported fields"},
+		{reflect.TypeFor[*sync.Map](), "sync.Map has no exported fields", "no exported fields"},
 		{reflect.TypeFor[counter](), "counter.N has no exported fields", "no exported fields"},
 		{reflect.TypeFor[hiddenPtr](), "embedded pointer to an unexported struct", "embedded pointer"},
 		{reflect.TypeFor[sameName](), `two fields with the name "x"`, "two fields"},
@@ -565,7 +588,8 @@ func TestValuesThatAreRefused(t *testing.T) {
 		"NaN twice":                {map[float64]int{math.NaN(): 1, math.NaN(): 2}, "two keys"},
 		"own keys that are same":   {map[folded]int{{"a"}: 1, {"A"}: 2}, "two keys"},
 		"a pointer as a key":       {map[any]int{ptr(1): 1}, "is a pointer"},
-		"a point in an any":        {[]any{map[string]any{"p": point{}}}, "[0][p]: codec.point has no exported fields"},
+		"an instant in two zones":  {map[time.Time]int{time.Unix(5, 0).UTC(): 1, time.Unix(5, 0).In(time.FixedZone("x", 60)): 2}, "two keys"},
+		"a point in an any":        {[]any{map[string]any{"p": point{}}}, `[0]["p"]: codec.point has no exported fields`},
 		"RawMessage of nothing":    {[]any{msgpack.RawMessage{}, 1}, "value is missing"},
 		"RawMessage of two values": {[]any{msgpack.RawMessage{1, 2}}, "bytes after"},
 		"an extension":             {msgpack.RawMessage{0xd4, 1, 2}, "extension"},

@@ -217,8 +217,11 @@ func decodeTime(d *Decoder, v reflect.Value) error {
 		return d.mismatch(timeType)
 	}
 	t, err := time.Parse(time.RFC3339Nano, string(b))
+	if err != nil {
+		return fmt.Errorf("want a time as in RFC 3339, got %.32q", b) // a peer may have written it
+	}
 	*ptr = t
-	return err
+	return nil
 }
 
 // decodeError decodes into an error, or an interface of the same method.

@@ -3,6 +3,7 @@ package codec
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math"
 	"reflect"
 	"slices"
@@ -228,7 +229,7 @@ func describe(k reflect.Value) string {
 	}
 	switch {
 	case k.Kind() == reflect.String:
-		return k.String()
+		return fmt.Sprintf("%.32q", k.String()) // a peer may have written it
 	case k.CanInt() || k.CanUint():
 		return numberText(k)
 	}
