@@ -29,6 +29,12 @@ func (t *Tree) announceAll(now time.Time, out Out) {
 		t.tell(l, news, out)
 		t.passes(l)
 	}
+	for chunk := range slices.Chunk(t.quiet, maxRanges) {
+		for i := range t.links {
+			out.Send(t.links[i].id, &IHave{Ranges: chunk})
+		}
+	}
+	t.quiet = nil
 	for chunk := range slices.Chunk(t.skipped, maxRanges) {
 		var ranges []Range
 		for _, s := range chunk {
@@ -141,6 +147,9 @@ func (t *Tree) since(position uint64) (ranges []Range) {
 	from := max(position, t.history.first)
 	for _, x := range t.history.log[from-t.history.first:] {
 		e := x.event
+		if e.quiet {
+			continue
+		}
 		// Runs of one origin lie close together; look a few back, not at all.
 		at := -1
 		for i := len(ranges) - 1; i >= max(0, len(ranges)-8); i-- {

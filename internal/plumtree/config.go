@@ -40,6 +40,11 @@ type Config struct {
 	// node: it is not delivered again.
 	Heard []Range
 
+	// Rewind is for how long before this node's start events of others are wanted, as
+	// far as neighbours hold them. Zero or less: those emitted before are not
+	// delivered. See [Tree.Rewind].
+	Rewind time.Duration
+
 	// KeepBodies says that nobody changes the body of a Gossip, nor uses its
 	// memory again: the tree keeps it as it is, and makes no copy.
 	KeepBodies bool
@@ -113,9 +118,26 @@ const (
 	// guess: it takes so long until they come by themselves, if they do.
 	shortAfter = 20 * time.Millisecond
 	serveCost  = 32 // of a frame, its body aside
-	// bornSlack widens the life of an asker by the time that its question may
-	// take on a busy machine: rather an event too many than one too few.
-	bornSlack = 2 * time.Second
+	// askSlack widens the life of an asker by the time that its question may take on
+	// a busy machine. The asker does not deliver what is too old; see isOld.
+	askSlack = 2 * time.Second
+	// bornError is by how much the measured age of an event may exceed its age: the
+	// events of a run have the age of the first one (runLasts), and as much again for
+	// clocks. An age never includes the time on the wire, so other errors are
+	// towards younger.
+	bornError = 2 * runLasts
+	// joinWait takes the place of OrderWait for the first events of an origin at a
+	// node that has just got its first link; and so long a node waits then for
+	// further neighbours that may hold what was emitted before its start, if it
+	// wants that. A guess: some round trips of joining.
+	joinWait = time.Second
+	// lossDelay gathers the own events that are lost, to report them together.
+	lossDelay = time.Second
+	// A node asks a second neighbour for the age of an event that seems too old so
+	// many times at once, and so many times more in a second. A guess: one answer
+	// settles an origin for good, and a split brings many old events at once.
+	doubtsAtOnce    = 64
+	doubtsPerSecond = 16
 	// maxAge asks for events of any age. The wire carries no longer time.
 	maxAge = 24 * time.Hour
 	// maxTold is how many origins a new neighbour is told of, the latest ones.

@@ -21,6 +21,9 @@ func FuzzTree(f *testing.F) {
 			cfg.VerifyAll = true
 			cfg.Verify = func(o ident.Origin, n uint64, _ []byte) bool { return (n+uint64(o.ID[0]))%4 > 0 }
 		}
+		if seed%4 >= 2 {
+			cfg.Rewind = time.Duration(seed%60) * time.Second
+		}
 		b := newBench(t, cfg)
 		last := make(map[ident.Origin]uint64)
 		number := func() uint64 {
@@ -93,6 +96,15 @@ func FuzzTree(f *testing.F) {
 			held := 0
 			for _, s := range b.order {
 				held += len(s.held)
+				early := 0
+				for _, e := range s.held {
+					if e.Seq >= s.next {
+						early += e.cost()
+					}
+				}
+				if early != s.early {
+					t.Fatalf("seed %d: %d bytes of %v wait, and %d are counted", seed, early, s.origin, s.early)
+				}
 				for i, e := range s.held {
 					if i > 0 && s.held[i-1].end() > e.Seq || e.Seq < s.next && e.end() > s.next {
 						t.Fatalf("seed %d: %v holds [%d,%d) at %d", seed, s.origin, e.Seq, e.end(), s.next)
@@ -105,7 +117,7 @@ func FuzzTree(f *testing.F) {
 			for i := range b.links {
 				l, lag := &b.links[i], 0
 				for at := l.position; at < b.pushTo(l); at++ {
-					if e := b.history.at(at).event; e.via != l.id {
+					if e := b.history.at(at).event; e.goesOut(l) {
 						lag += e.cost()
 					}
 				}

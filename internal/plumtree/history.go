@@ -141,15 +141,15 @@ func (h *history) pop() entry {
 }
 
 // store adds an event and lets go of the oldest ones beyond the bound.
-func (t *Tree) store(s *stream, e *Event) {
+func (t *Tree) store(now time.Time, s *stream, e *Event) {
 	t.history.log = append(t.history.log, entry{s, e})
 	t.history.bytes += e.cost()
-	t.shrink()
+	t.shrink(now)
 }
 
-func (t *Tree) shrink() {
+func (t *Tree) shrink(now time.Time) {
 	for t.history.bytes > t.cfg.HistoryBytes && len(t.history.log) > 1 {
-		t.evict()
+		t.evict(now)
 	}
 }
 
@@ -160,13 +160,13 @@ func (t *Tree) expireHistory(now time.Time) {
 		if e == nil || t.age(now, e) <= t.cfg.HistoryAge {
 			return
 		}
-		t.evict()
+		t.evict(now)
 	}
 }
 
 // evict lets the oldest event go. A link that it was still to be pushed on does
 // without: its end sees the hole, and asks others.
-func (t *Tree) evict() {
+func (t *Tree) evict(now time.Time) {
 	for i := range t.links {
 		if l := &t.links[i]; l.position == t.history.first && l.position < t.pushTo(l) {
 			l.takes(t.history.log[0].event)
@@ -175,6 +175,9 @@ func (t *Tree) evict() {
 	x := t.history.pop()
 	if s := x.stream; s.drop(x.event) {
 		s.forgets(x.event.born)
+		if s == t.own && x.event.end() > t.given {
+			t.lose(now, x.event)
+		}
 	}
 }
 
@@ -197,6 +200,6 @@ func (t *Tree) append(now time.Time, body []byte, isSigned bool) bool {
 			l.lag += size
 		}
 	}
-	t.shrink()
+	t.shrink(now)
 	return true
 }

@@ -14,9 +14,9 @@ func (t *Tree) spread(now time.Time, e *Event, from ident.Link, out Out) {
 	end := t.history.end()
 	for i := range t.links {
 		switch l := &t.links[i]; {
-		case l.id == from:
+		case l.id == from || e.quiet:
 			if l.eager && l.position == end-1 {
-				l.position = end // nothing waits for it, and this came from it
+				l.position = end // nothing waits for it, and this does not go out on it
 			}
 		case l.eager:
 			l.lag += e.cost()
@@ -59,7 +59,7 @@ func (t *Tree) Fill(now time.Time, id ident.Link, room int, out Out) (more bool)
 	}
 	for l.position < t.pushTo(l) {
 		e := t.history.at(l.position).event
-		if e.via != l.id {
+		if e.goesOut(l) {
 			if room <= 0 {
 				break
 			}
@@ -87,10 +87,13 @@ func (t *Tree) pushTo(l *link) uint64 {
 // takes moves a link past an entry of the log.
 func (l *link) takes(e *Event) {
 	l.position++
-	if e.via != l.id {
+	if e.goesOut(l) {
 		l.lag = max(l.lag-e.cost(), 0)
 	}
 }
+
+// goesOut reports whether an event is to be pushed on a link.
+func (e *Event) goesOut(l *link) bool { return e.via != l.id && !e.quiet }
 
 // passes moves a link past all of the log: it was told.
 func (t *Tree) passes(l *link) {
@@ -106,6 +109,9 @@ func (t *Tree) push(now time.Time, l *link, e *Event, from, to uint64, out Out) 
 		body = packed.Slice(body, int(from-e.Seq), int(to-e.Seq))
 	}
 	t.frame = Gossip{Origin: e.Origin, Seq: from, Count: uint32(to - from), Round: min(e.Round, 254) + 1, Age: t.age(now, e), Body: body, Signed: e.Signed}
+	if e.Origin == t.cfg.Self {
+		t.given = max(t.given, to)
+	}
 	out.Push(l.id, &t.frame)
 }
 
@@ -123,7 +129,7 @@ func (t *Tree) makeEager(l *link, out Out) {
 	if !l.eager {
 		if l.position < l.drain { // it goes on as if nothing had been
 			for at := l.drain; at < t.history.end(); at++ {
-				if e := t.history.at(at).event; e.via != l.id {
+				if e := t.history.at(at).event; e.goesOut(l) {
 					l.lag += e.cost()
 				}
 			}
@@ -187,7 +193,7 @@ func (t *Tree) onGossip(now time.Time, l *link, g *Gossip, out Out) {
 	if s == nil || !s.isHeard {
 		s = t.stream(now, g.Origin)
 	}
-	t.takeBack(now, s, g)
+	t.takeBack(now, s, g, out)
 	end := g.end()
 	if g.Seq >= s.end() { // nearly always
 		t.take(now, l, s, g, g.Seq, end, out)
@@ -233,7 +239,10 @@ func (t *Tree) take(now time.Time, l *link, s *stream, g *Gossip, from, to uint6
 	s.put(e)
 	s.heard = t.moment(now)
 	t.seeEvents(now, out)
-	t.store(s, e)
+	if e.quiet = t.isQuiet(s, e); e.quiet {
+		t.announceQuietly(now, e)
+	}
+	t.store(now, s, e)
 	t.spread(now, e, l.id, out)
 	if !l.eager && l.crossed == 0 && (s.repair == nil || s.asked != l.id) {
 		// The peer pushes, so it counts us as eager: be of one mind. Unless a
@@ -244,7 +253,11 @@ func (t *Tree) take(now time.Time, l *link, s *stream, g *Gossip, from, to uint6
 		t.late.learn(now, now.Sub(s.since))
 	}
 	if from == s.next {
+		asked := s.repair != nil && s.asked == l.id
 		t.deliver(now, s, out)
+		if s.skipped != 0 && !asked {
+			t.doubt(now, e)
+		}
 	} else {
 		t.miss(now, s, l.id)
 		s.shown = max(s.shown, to)
@@ -259,9 +272,15 @@ func (t *Tree) deliver(now time.Time, s *stream, out Out) {
 		if e == nil {
 			break
 		}
-		s.next = e.end()
 		s.early -= e.cost()
-		s.delivered, s.skipped = true, 0
+		if !t.isWanted(s, e) {
+			if s.skipped == 0 {
+				s.skipped = s.next
+			}
+			s.next = e.end()
+			continue
+		}
+		s.next, s.skipped = e.end(), 0
 		t.Stats.Delivered += uint64(e.Count)
 		out.Deliver(e)
 	}

@@ -37,7 +37,7 @@ func (t *Tree) onIHave(now time.Time, l *link, m *IHave, out Out) {
 		}
 		fresh := isNew || s.repair == nil
 		t.miss(now, s, l.id)
-		s.claims(l.id)
+		s.claims(l.id, r)
 		switch {
 		case m.Sync && s.asked == 0:
 			t.askFrom(s, now)
@@ -54,22 +54,29 @@ func (t *Tree) miss(now time.Time, s *stream, holder ident.Link) {
 		s.holder = holder
 		return
 	}
+	wait := t.cfg.OrderWait
+	if !s.delivered && now.Sub(t.linked) < wait {
+		wait = min(wait, joinWait) // every origin is new to a node that joins
+	}
 	s.repair = &repair{
 		holder:   holder,
 		since:    now,
 		askAt:    now.Add(t.wait(now) / 4), // it may be on its way on another link
-		giveUpAt: now.Add(t.cfg.OrderWait),
+		giveUpAt: now.Add(wait),
 	}
 	heap.Push(&t.repairs, s)
 }
 
 // claims notes that a neighbour has announced events that are missing. It may be
-// asked, whatever it said before.
-func (s *stream) claims(id ident.Link) {
+// asked, whatever it said before: unless it said so of the first ones that are
+// missing, and has announced only later ones.
+func (s *stream) claims(id ident.Link, r Range) {
 	same := func(x ident.Link) bool { return x == id }
-	s.tried = slices.DeleteFunc(s.tried, same)
-	s.denied = slices.DeleteFunc(s.denied, same)
-	s.older = slices.DeleteFunc(s.older, func(o older) bool { return o.by == id })
+	if r.From <= s.next {
+		s.tried = slices.DeleteFunc(s.tried, same)
+		s.denied = slices.DeleteFunc(s.denied, same)
+		s.older = slices.DeleteFunc(s.older, func(o older) bool { return o.by == id })
+	}
 	if !slices.ContainsFunc(s.claimants, same) {
 		s.claimants = append(s.claimants, id)
 	}
@@ -129,8 +136,15 @@ func (t *Tree) pull(now time.Time, s *stream, out Out) {
 		t.giveUp(now, s, out)
 		return
 	}
+	if t.passOver(now, s, out) { // the wait for further neighbours is over
+		return
+	}
 	t.disturb(now)
-	missing := s.appendMissing(nil, s.next, s.high)
+	to := s.high
+	if held := s.firstHeld(); held > 0 && s.early >= t.cfg.HistoryBytes/4 {
+		to = held // what is behind that would not be kept, see take
+	}
+	missing := s.appendMissing(nil, s.next, to)
 	if len(missing) == 0 {
 		t.deliver(now, s, out)
 		return
@@ -146,6 +160,9 @@ func (t *Tree) pull(now time.Time, s *stream, out Out) {
 		return
 	}
 	s.asked = l.id
+	if !s.delivered {
+		s.rewound = max(s.rewound, missing[len(missing)-1].To)
+	}
 	t.late.asks(missing, s.since)
 	t.inquire(l.id, missing, t.maxAge(now, s))
 }
@@ -154,7 +171,7 @@ func (t *Tree) pull(now time.Time, s *stream, out Out) {
 // once goes into few frames.
 func (t *Tree) inquire(of ident.Link, missing []Range, maxAge time.Duration) {
 	for i := len(t.inquiries) - 1; i >= 0; i-- {
-		if q := &t.inquiries[i]; q.of == of && q.MaxAge == maxAge && len(q.Ranges)+len(missing) <= maxRanges {
+		if q := &t.inquiries[i]; q.of == of && q.Eager && q.MaxAge == maxAge && len(q.Ranges)+len(missing) <= maxRanges {
 			q.Ranges = append(q.Ranges, missing...)
 			return
 		}
@@ -175,7 +192,9 @@ func (t *Tree) sendInquiries(now time.Time, out Out) {
 		if l := t.link(q.of); l != nil && l.asks.AllowN(now, 8+len(q.Ranges)) {
 			t.Stats.Grafts++
 			out.Send(q.of, q.Graft)
-			t.makeEager(l, out)
+			if q.Eager {
+				t.makeEager(l, out)
+			}
 		}
 	}
 	clear(t.inquiries)
@@ -183,13 +202,14 @@ func (t *Tree) sendInquiries(now time.Time, out Out) {
 }
 
 // maxAge is how old events may be that we ask for. Of an origin that is new to
-// us we want those emitted while we were alive. Of one that we have heard, all
-// that came later, however long the question takes.
+// us we want those emitted while we were alive, and, with a rewind, those of some time
+// before. Of one that we have heard, all that came later, however long the question
+// takes.
 func (t *Tree) maxAge(now time.Time, s *stream) time.Duration {
 	if s.delivered {
 		return maxAge
 	}
-	return now.Sub(t.started)
+	return min(now.Sub(t.started)+t.rewind, maxAge)
 }
 
 // IsShort reports whether events are missing that the histories of others will
@@ -287,15 +307,31 @@ func (t *Tree) skip(now time.Time, s *stream, to uint64, out Out) {
 // what neighbours said spoke for the numbers that were skipped: no event with a higher
 // one was ever delivered. So one who lies about how far an origin has come makes
 // OnGap be called, and silences nobody.
-func (t *Tree) takeBack(now time.Time, s *stream, g *Gossip) {
-	if s.skipped == 0 || g.Seq < s.skipped || g.Seq >= s.next || now.Add(-g.Age).Before(t.started) {
+//
+// The event may be here, passed by because it seemed older than this node. The
+// lowest age that a neighbour tells is believed.
+func (t *Tree) takeBack(now time.Time, s *stream, g *Gossip, out Out) {
+	born := t.moment(now) - moment(max(g.Age, 0))
+	if s.skipped == 0 || g.Seq < s.skipped || g.Seq >= s.next || t.isBefore(born) {
 		return // or it was emitted before this node was there, and none of its business
 	}
-	s.next = g.Seq
+	from, held := g.Seq, s.at(g.Seq)
+	if held != nil {
+		from, held.born = held.Seq, max(held.born, born)
+	}
+	for _, e := range s.held[s.search(from):] {
+		if e.Seq < s.next {
+			s.early += e.cost()
+		}
+	}
+	s.next = from
 	if s.repair == nil {
-		s.high = s.end()
+		s.high = max(s.high, s.end())
 	} else {
 		s.evicted = 0
+	}
+	if held != nil {
+		t.deliver(now, s, out)
 	}
 }
 
@@ -307,8 +343,9 @@ func (t *Tree) onMiss(now time.Time, l *link, m *Miss, out Out) {
 	}
 	born := now.Add(-m.Age)
 	if m.Why == Gone && !s.delivered && (!born.After(t.started) || m.Age >= maxAge) {
-		// Older than we are: nothing is lost.
-		if t.cfg.VerifyAll {
+		// Older than we are: nothing is lost. But where it is wanted, another
+		// neighbour may hold it.
+		if t.cfg.VerifyAll || t.rewind > 0 && m.Age < t.maxAge(now, s) {
 			t.onOlder(now, l, s, m.Range, out)
 			return
 		}

@@ -64,7 +64,7 @@ func (t *Tree) find(now time.Time, r request) (*Event, *Miss) {
 		return nil, &Miss{Range: r.Range}
 	}
 	e := s.at(r.From)
-	since := t.moment(r.bornAfter.Add(-bornSlack))
+	since := t.moment(r.bornAfter.Add(-askSlack))
 	if e != nil && e.born >= since {
 		return e, nil
 	}

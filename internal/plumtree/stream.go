@@ -25,7 +25,7 @@ type stream struct {
 	heard  moment    // last new event
 
 	isHeard   bool   // it is in Tree.order: an event of it came, or is known to be gone
-	delivered bool   // some event was: what follows was emitted while we were alive
+	delivered bool   // some event was that is not Old: what follows was emitted while we were alive
 	forgot    moment // no event below next that is not held was born later
 	skipped   uint64 // from here to next was skipped, and nothing was delivered since; see takeBack; or 0
 
@@ -56,6 +56,7 @@ type repair struct {
 	evicted   uint64     // below this number, some neighbour had the events once
 	shown     uint64     // one past the highest number of an event that came
 	older     []older    // see onOlder; since the last progress
+	rewound   uint64     // events below were asked for when nothing had been delivered
 	sponsor   ident.Link // who brought up an origin that is not heard; see Tree.hearsay
 }
 

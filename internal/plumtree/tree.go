@@ -40,7 +40,9 @@ type Out interface {
 	// Deliver hands events to the program: once each, in the order of their
 	// origin. They must not be changed; they may be kept.
 	Deliver(e *Event)
-	// Gap says that events of an origin will not be delivered.
+	// Gap says that events of an origin will not be delivered. With the origin of
+	// this node: that they left the history before any neighbour took them, so no
+	// other node will ever have them.
 	Gap(missing Range)
 	// Refused says that what a neighbour sent is not to be believed, and that
 	// nothing of it was taken. No neighbour that verifies sends such events, not even
@@ -58,6 +60,8 @@ type Event struct {
 	Count  uint32     // how many they are
 	Round  uint8      // hops that it made to get here; 0 at its origin
 	Signed bool       // some of them carry a signature
+	Old    bool       // emitted before this node's start, and delivered because of a rewind; see Before
+	quiet  bool       // asked for because of a rewind: not pushed nor announced to others
 	Body   []byte     // Count bodies, packed; see package packed
 	born   moment     // when the first one was emitted, in this node's time
 	via    ident.Link // on which it came first; 0 at its origin
@@ -73,6 +77,14 @@ func (e *Event) Born() time.Duration { return time.Duration(e.born) }
 // Via is the link on which the events came first; 0 at their origin.
 func (e *Event) Via() ident.Link { return e.via }
 
+// Before is how long before this node's start an Old event was emitted, and else 0.
+func (e *Event) Before() time.Duration {
+	if !e.Old {
+		return 0
+	}
+	return max(time.Duration(-e.born), 1)
+}
+
 // cost is what the history counts for it.
 func (e *Event) cost() int { return len(e.Body) + eventCost }
 
@@ -84,7 +96,14 @@ type Tree struct {
 	streams streams
 	order   []*stream // the same, oldest first
 	own     *stream
-	alone   uint64 // own events from here on were emitted with no neighbour
+	alone   uint64  // own events below were emitted before there was a neighbour, if they are not given
+	given   uint64  // own events below were given to some neighbour
+	lost    []Range // own events that left the history before that, to be reported at lostAt
+	lostAt  time.Time
+	lostTo  uint64        // one past the last own event that did
+	rewind  time.Duration // see Config.Rewind
+	linked  time.Time     // when the first of the links came up; zero: none ever did
+	doubts  *rate.Limiter // see doubt
 	history history
 	open    *Event // of our own, to which further events may be added while no link has taken it
 	openAt  uint64 // its position in the history's log
@@ -98,6 +117,7 @@ type Tree struct {
 	inquiries  []inquiry // see inquire
 	hearsays   int       // streams that nothing but announcements speaks for
 	skipped    []*stream // whose last events are given up; the neighbours are told next time
+	quiet      []Range   // events that were not pushed, to be announced on all links next time
 	late       lateness
 	pulse      pulse
 	Stats      Stats
@@ -144,9 +164,12 @@ type request struct {
 
 // NewTree makes the machine of one node, born at now.
 func NewTree(now time.Time, cfg Config) *Tree {
-	t := &Tree{cfg: cfg.withDefaults(), started: now, streams: newStreams()}
+	t := &Tree{
+		cfg: cfg.withDefaults(), started: now, streams: newStreams(),
+		rewind: max(cfg.Rewind, 0), doubts: rate.NewLimiter(doubtsPerSecond, doubtsAtOnce),
+	}
 	t.own = t.stream(now, t.cfg.Self)
-	t.alone = t.own.next
+	t.alone, t.given = t.own.next, t.own.next
 	for _, r := range t.cfg.Heard {
 		s := t.stream(now, r.Origin)
 		s.next, s.high = r.To, r.To
@@ -186,7 +209,7 @@ func (t *Tree) Emit(now time.Time, body []byte, out Out) uint64 {
 	t.own.put(e)
 	t.own.early = 0
 	t.open, t.openAt = e, t.history.end()
-	t.store(t.own, e)
+	t.store(now, t.own, e)
 	t.spread(now, e, 0, out)
 	return seq
 }
@@ -194,15 +217,7 @@ func (t *Tree) Emit(now time.Time, body []byte, out Out) uint64 {
 // LinkUp takes a new neighbour. Its link is eager, unless there is a tree that
 // does without it, and it is told what we hold.
 func (t *Tree) LinkUp(now time.Time, id ident.Link, out Out) {
-	if len(t.links) == 0 {
-		// What was emitted while nobody was there leaves the node only now: for
-		// all others this is its beginning.
-		for _, e := range t.own.held {
-			if e.end() > t.alone {
-				e.born = t.moment(now)
-			}
-		}
-	}
+	t.offer(now)
 	t.links = append(t.links, link{id: id, eager: true, dealings: &dealings{
 		exempt:  true,
 		vouches: rate.NewLimiter(vouchesPerSecond, maxVouched),
@@ -233,9 +248,6 @@ func (t *Tree) LinkDown(now time.Time, id ident.Link, out Out) {
 	gone := t.links[at]
 	t.disturb(now)
 	t.links = slices.Delete(t.links, at, at+1)
-	if len(t.links) == 0 {
-		t.alone = t.own.next
-	}
 	// A child finds another way itself. Where roles are not known, any link
 	// may have been the one that events came on.
 	if gone.id == t.pulse.parent || gone.eager && gone.role == stray && t.pulse.parent == 0 && t.pulse.root != t.cfg.Self {
@@ -297,6 +309,7 @@ func (t *Tree) Advance(now time.Time, out Out) {
 	}
 	t.sendInquiries(now, out)
 	t.expireHistory(now)
+	t.reportLost(now, out)
 }
 
 // Deadline is when Advance is wanted next.
@@ -308,6 +321,7 @@ func (t *Tree) Deadline() (at time.Time, ok bool) {
 	}
 	sooner(t.announceAt)
 	sooner(t.serveAt)
+	sooner(t.lostAt)
 	sooner(t.pulse.settleAt)
 	sooner(t.pulse.nextAt)
 	sooner(t.pulse.waitTo)

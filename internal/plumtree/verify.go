@@ -130,6 +130,10 @@ func (t *Tree) passOver(now time.Time, s *stream, out Out) bool {
 			t.askFrom(s, now) // the next one
 		}
 	}
+	if ready := t.linked.Add(joinWait); t.rewind > 0 && now.Before(ready) {
+		t.askFrom(s, ready) // further neighbours may come that hold them
+		return false
+	}
 	if t.isOwed(s) || !slices.ContainsFunc(s.older, func(o older) bool { return o.to >= end }) {
 		return false
 	}

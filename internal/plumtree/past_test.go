@@ -1,0 +1,319 @@
+package plumtree
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+)
+
+// old is one event that was emitted so long ago.
+func old(o ident.Origin, seq uint64, age time.Duration) *Gossip {
+	g := gossip(o, seq, 1)
+	g.Age = age
+	return g
+}
+
+// asked are the ranges and ages that a link was asked for.
+func (b *bench) asked(l ident.Link) (list []Graft) {
+	for _, m := range b.take(l) {
+		if g, ok := m.(*Graft); ok && len(g.Ranges) > 0 {
+			list = append(list, *g)
+		}
+	}
+	return list
+}
+
+// What was emitted before a node's start is none of its business, however it
+// comes: pushed as part of a split that heals, or as the answer to a question that
+// took long. Others may have missed it, so it is passed on.
+func TestWhatWasEmittedBeforeTheStartIsPassedOnAndNotDelivered(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1, 2)
+	b.pass(10 * time.Second)
+	a := origin(1)
+	b.get(1, old(a, 1, time.Minute))
+	b.get(1, old(a, 2, 10*time.Second+bornError+time.Millisecond))
+	b.wantDelivered(a)
+	got := b.take(2)
+	got = slices.DeleteFunc(got, func(m Message) bool { _, ok := m.(*Gossip); return !ok })
+	if len(got) != 2 {
+		t.Errorf("%d of 2 events were passed on", len(got))
+	}
+	b.get(1, old(a, 3, 10*time.Second+bornError)) // the error is towards delivering
+	b.get(1, old(a, 4, 9*time.Second))
+	b.get(1, old(a, 5, time.Hour)) // whatever it says: it comes after one that was wanted
+	b.wantDelivered(a, 3, 4, 5)
+	b.wantGaps()
+}
+
+// The age of an event is a claim. A second neighbour is asked, and the lower age is
+// believed.
+func TestALieAboutTheAgeSilencesNobody(t *testing.T) {
+	for _, verifyAll := range []bool{false, true} {
+		cfg := Config{VerifyAll: verifyAll}
+		if verifyAll {
+			cfg.Verify = func(ident.Origin, uint64, []byte) bool { return true }
+		}
+		b := newBench(t, cfg)
+		b.up(1, 2)
+		b.pass(10 * time.Second)
+		a := origin(1)
+		b.get(1, old(a, 1, time.Hour))
+		b.wantDelivered(a)
+		asked := b.asked(2)
+		if len(asked) != 1 || asked[0].Eager || asked[0].MaxAge != 10*time.Second || asked[0].Ranges[0] != (Range{a, 1, 2}) {
+			t.Fatalf("the other neighbour was asked for %v", asked)
+		}
+		b.get(1, old(a, 2, time.Hour))
+		b.get(2, old(a, 1, time.Second))
+		b.wantDelivered(a, 1, 2)
+		b.get(2, old(a, 1, time.Second))
+		b.get(1, old(a, 3, time.Hour))
+		b.wantDelivered(a, 1, 2, 3)
+		b.wantGaps()
+	}
+}
+
+// However many old events come, few questions are asked about them.
+func TestDoubtsAreBounded(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1, 2)
+	b.pass(10 * time.Second)
+	questions := 0
+	for n := range 10_000 {
+		b.get(1, old(ident.Origin{ID: ident.ID{1, byte(n >> 8), byte(n)}, Epoch: 1}, 1, time.Hour))
+		questions += len(b.asked(2))
+	}
+	if questions > doubtsAtOnce+1 {
+		t.Errorf("%d questions", questions)
+	}
+}
+
+// With a rewind a node asks for what was emitted before its start, and gets it in
+// order, before what comes later, once.
+func TestRewindBringsWhatNeighboursHold(t *testing.T) {
+	b := newBench(t, Config{Rewind: time.Minute})
+	b.up(1, 2)
+	b.pass(10 * time.Second)
+	b.forget()
+	a := origin(1)
+	b.get(1, &IHave{Sync: true, Ranges: []Range{{a, 1, 5}}})
+	if asked := b.asked(1); len(asked) != 1 || asked[0].MaxAge != 70*time.Second {
+		t.Fatalf("asked for %v", asked)
+	}
+	b.get(2, gossip(a, 5, 1)) // comes by itself meanwhile
+	b.wantDelivered(a)
+	b.get(1, &Miss{Range{a, 1, 2}, Gone, 71 * time.Second})
+	b.get(1, old(a, 2, 69*time.Second))
+	b.get(1, old(a, 3, 30*time.Second))
+	b.get(1, old(a, 4, 5*time.Second))
+	b.get(1, old(a, 3, 30*time.Second))
+	b.wantDelivered(a, 2, 3, 4, 5)
+	for i, want := range []time.Duration{59 * time.Second, 20 * time.Second, 0, 0} {
+		if e := b.delivered[i]; e.Before() != want {
+			t.Errorf("event %d was emitted %v before the start, want %v", e.Seq, e.Before(), want)
+		}
+	}
+	b.wantGaps()
+}
+
+// What a node asked for only because of a rewind others have had: it is announced, so
+// that those that missed it can ask, and not pushed.
+func TestWhatARewindBringsIsNotPushedOn(t *testing.T) {
+	b := newBench(t, Config{Rewind: time.Minute})
+	b.up(1, 2, 3)
+	b.get(3, &Prune{})
+	b.pass(10 * time.Second)
+	b.forget()
+	a := origin(1)
+	b.get(1, &IHave{Sync: true, Ranges: []Range{{a, 1, 4}}})
+	b.get(1, old(a, 1, 30*time.Second))
+	b.get(1, old(a, 2, 20*time.Second))
+	b.get(1, old(a, 3, 5*time.Second))
+	b.pass(3 * time.Second)
+	for _, l := range []ident.Link{2, 3} {
+		pushed, announced := 0, 0
+		for _, m := range b.take(l) {
+			switch m := m.(type) {
+			case *Gossip:
+				pushed++
+			case *IHave:
+				for _, r := range m.Ranges {
+					announced += int(r.To - r.From)
+				}
+			}
+		}
+		if want := map[ident.Link]int{2: 1, 3: 0}[l]; pushed != want || pushed+announced != 3 {
+			t.Errorf("%d events were pushed on link %d, and %d announced", pushed, l, announced)
+		}
+	}
+	b.get(2, &Graft{Ranges: []Range{{a, 1, 4}}, MaxAge: time.Hour})
+	if got := b.take(2); len(got) != 3 {
+		t.Errorf("%v were served", got)
+	}
+}
+
+// One neighbour that does not hold what a rewind asks for is no reason to go on
+// without: others are asked, and those that come within a second.
+func TestRewindAsksAllNeighbours(t *testing.T) {
+	b := newBench(t, Config{Rewind: time.Minute})
+	b.up(1)
+	a := origin(1)
+	b.get(1, &IHave{Sync: true, Ranges: []Range{{a, 3, 4}}})
+	b.get(1, &Miss{Range{a, 1, 3}, Gone, 10 * time.Second})
+	b.gossip(1, a, 3)
+	b.pass(500 * time.Millisecond)
+	b.wantDelivered(a)
+	b.forget()
+	b.LinkUp(b.now, 2, b)
+	b.get(2, &IHave{Sync: true, Ranges: []Range{{a, 2, 4}}})
+	b.pass(200 * time.Millisecond)
+	if asked := b.asked(2); len(asked) == 0 || asked[0].Ranges[0] != (Range{a, 1, 3}) {
+		t.Fatalf("the second one was asked for %v", asked)
+	}
+	b.get(2, &Miss{Range{a, 1, 2}, Gone, 20 * time.Second})
+	b.get(2, old(a, 2, 10*time.Second))
+	b.pass(time.Second)
+	b.wantDelivered(a, 2, 3)
+	b.wantGaps() // what histories do not hold any more is no loss: it was before the start
+}
+
+// A second at the most an origin waits for what is not to be had.
+func TestRewindDoesNotHoldUpWhatComes(t *testing.T) {
+	b := newBench(t, Config{Rewind: time.Minute})
+	b.up(1)
+	a := origin(1)
+	b.gossip(1, a, 7)
+	b.pass(100 * time.Millisecond)
+	b.get(1, &Miss{Range{a, 1, 7}, Gone, 10 * time.Second})
+	b.pass(joinWait)
+	b.wantDelivered(a, 7)
+	b.wantGaps()
+}
+
+// What a node emits alone counts as emitted when a neighbour comes that takes it, and
+// not when one comes that dies before.
+func TestWhatNobodyTookWaitsForTheNextNeighbour(t *testing.T) {
+	b := newBench(t, Config{})
+	b.Emit(b.now, []byte("\x01a"), b)
+	b.pass(time.Minute)
+	b.up(1)
+	b.LinkDown(b.now, 1, b)
+	b.pass(time.Minute)
+	b.up(2)
+	b.get(2, &Graft{Ranges: []Range{{origin(0), 1, 2}}, MaxAge: time.Second})
+	b.want(b.take(2), event(origin(0), 1))
+	b.LinkDown(b.now, 2, b)
+	b.pass(time.Minute)
+	b.up(3)
+	b.get(3, &Graft{Ranges: []Range{{origin(0), 1, 2}}, MaxAge: time.Second})
+	b.want(b.take(3), &Miss{Range{origin(0), 1, 2}, Gone, time.Minute}) // it was emitted before this one's start
+}
+
+// Own events that leave the history before any neighbour took them are lost: the node
+// reports that, together and within a second, and its first neighbour learns of it as
+// of any other loss.
+func TestWhatLeavesTheHistoryAloneIsReported(t *testing.T) {
+	b := newBench(t, Config{HistoryBytes: 64 << 10})
+	for range 100 {
+		b.Emit(b.now, make([]byte, 1000), b)
+		b.pass(10 * time.Millisecond)
+	}
+	b.pass(2 * lossDelay)
+	lost := uint64(0)
+	for _, r := range b.gaps {
+		if r.Origin != b.cfg.Self || r.From != lost+1 {
+			t.Fatalf("reported: %v", b.gaps)
+		}
+		lost = r.To - 1
+	}
+	if first := b.own.held[0].Seq; lost == 0 || lost != first-1 || len(b.gaps) > 3 {
+		t.Fatalf("reported: %v; the history begins with %d", b.gaps, first)
+	}
+	b.gaps = nil
+	b.up(1)
+	b.get(1, &Graft{Ranges: []Range{{b.cfg.Self, 1, 101}}, MaxAge: time.Millisecond})
+	got := b.take(1)
+	if m, ok := got[0].(*Miss); !ok || *m != (Miss{Range{b.cfg.Self, 1, lost + 1}, Gone, 0}) {
+		t.Errorf("the neighbour gets %+v", got[0])
+	}
+	if len(got) != int(101-lost) {
+		t.Errorf("the neighbour gets %d of %d events", len(got)-1, 100-lost)
+	}
+	for range 100 { // now there is one that takes them
+		b.Emit(b.now, make([]byte, 1000), b)
+		b.take(1)
+		b.pass(10 * time.Millisecond)
+	}
+	b.pass(time.Minute)
+	b.wantGaps()
+}
+
+func TestWhatGrowsTooOldAloneIsReported(t *testing.T) {
+	b := newBench(t, Config{HistoryAge: 10 * time.Second})
+	b.Emit(b.now, []byte("\x01a"), b)
+	b.pass(9 * time.Second)
+	b.Emit(b.now, []byte("\x01a"), b)
+	b.wantGaps()
+	b.pass(4 * time.Second)
+	b.wantGaps(Range{b.cfg.Self, 1, 2})
+}
+
+// A node that has just got its first link waits a second for what its neighbours have
+// let go of, and not five: to it every origin is new.
+func TestANodeThatJoinsLearnsOfALossSoon(t *testing.T) {
+	b := newBench(t, Config{})
+	b.pass(time.Minute)
+	b.up(1)
+	a := origin(1)
+	b.get(1, &IHave{Sync: true, Ranges: []Range{{a, 3, 4}}})
+	b.get(1, &Miss{Range{a, 1, 3}, Gone, time.Second})
+	b.gossip(1, a, 3)
+	b.pass(joinWait - time.Millisecond)
+	b.wantGaps()
+	b.pass(100 * time.Millisecond)
+	b.wantGaps(Range{a, 1, 3})
+	b.wantDelivered(a, 3)
+}
+
+// A neighbour that goes on announcing later events, while the first ones are gone,
+// does not put the report off.
+func TestLaterAnnouncementsDoNotPutTheGapOff(t *testing.T) {
+	b := newBench(t, Config{HistoryBytes: 64 << 10})
+	b.up(1, 2)
+	a := origin(1)
+	b.gossip(1, a, 1, 3)
+	b.pass(time.Second)
+	for n := range uint64(9) {
+		b.get(1, &IHave{Ranges: []Range{{a, 10 + n, 11 + n}}})
+		b.get(2, &IHave{Ranges: []Range{{a, 10 + n, 11 + n}}})
+		for _, l := range []ident.Link{1, 2} {
+			for _, g := range b.asked(l) {
+				b.get(l, &Miss{Range{a, g.Ranges[0].From, g.Ranges[0].To}, Gone, 0})
+			}
+		}
+		b.pass(500 * time.Millisecond)
+	}
+	if len(b.gaps) == 0 || b.gaps[0] != (Range{a, 2, 3}) {
+		t.Errorf("after %v: %v", b.now.Sub(birth), b.gaps)
+	}
+}
+
+// While as much as may be kept waits behind a hole, only the hole is asked for.
+func TestWhatWouldNotBeKeptIsNotAskedFor(t *testing.T) {
+	b := newBench(t, Config{HistoryBytes: 64 << 10})
+	b.up(1)
+	a := origin(1)
+	b.get(1, large(a, 1, 100))
+	for seq := uint64(3); seq < 60; seq++ {
+		b.get(1, large(a, seq, 1000))
+	}
+	b.pass(time.Second)
+	for _, g := range b.asked(1) {
+		if len(g.Ranges) != 1 || g.Ranges[0] != (Range{a, 2, 3}) {
+			t.Errorf("asked for %v", g.Ranges)
+		}
+	}
+}
