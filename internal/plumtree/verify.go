@@ -25,11 +25,17 @@ func (t *Tree) believes(s *stream, g *Gossip) bool {
 			return false
 		}
 		rest = next
-		if (s == nil || s.misses(seq, seq+1)) && !t.cfg.Verify(g.Origin, seq, body) {
+		if (s == nil || s.mayTake(seq)) && !t.cfg.Verify(g.Origin, seq, body) {
 			return false
 		}
 	}
 	return true
+}
+
+// mayTake reports whether an event with that number would be taken: it was not
+// received, or it was given up and may be taken back.
+func (s *stream) mayTake(seq uint64) bool {
+	return s.misses(seq, seq+1) || s.skipped != 0 && seq >= s.skipped && s.at(seq) == nil
 }
 
 // WantsVerdict reports whether a Gossip has events that are new here and have to be
