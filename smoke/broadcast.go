@@ -91,7 +91,15 @@ func (b *Broadcast) Once(name string, fn any, opts ...HandlerOption) (off func()
 
 // OnAny registers a handler for the events of all names.
 func (b *Broadcast) OnAny(fn func(Event), opts ...HandlerOption) (off func()) {
-	return onAny(b, b.node.events, fn, newSettings(opts))
+	return onAny(b, fn, newSettings(opts), func(h emitter.Handler, s emitter.Settings) (off func()) {
+		off, ok := b.node.listenToPast(s, func(s emitter.Settings, past []emitter.Run) (off func()) {
+			return b.node.events.ReplayAny(h, s, past)
+		})
+		if !ok {
+			off = b.node.events.RegisterAny(h, s)
+		}
+		return off
+	})
 }
 
 // Off removes all handlers of a name.
@@ -100,10 +108,16 @@ func (b *Broadcast) Off(name string) { b.node.events.Off(name) }
 func (b *Broadcast) refuse(err error) { b.node.refuse(err) }
 
 func (b *Broadcast) listen(name string, h emitter.Handler, s settings) (off func()) {
-	return b.node.events.Register(name, h, s.Settings)
+	off, ok := b.node.listenToPast(s.Settings, func(s emitter.Settings, past []emitter.Run) (off func()) {
+		return b.node.events.Replay(name, h, s, past)
+	})
+	if !ok {
+		off = b.node.events.Register(name, h, s.Settings)
+	}
+	return off
 }
 
-func onAny(l Listener, e *emitter.Emitter, fn func(Event), s settings) (off func()) {
+func onAny(l Listener, fn func(Event), s settings, register func(emitter.Handler, emitter.Settings) (off func())) (off func()) {
 	if fn == nil {
 		return func() {}
 	}
@@ -111,7 +125,7 @@ func onAny(l Listener, e *emitter.Emitter, fn func(Event), s settings) (off func
 		l.refuse(&HandlerError{Func: fmt.Sprintf("%T", fn), Why: s.why, Fix: s.fix, At: callSite()})
 		return func() {}
 	}
-	return e.RegisterAny(func(ev emitter.Event) error {
+	return register(func(ev emitter.Event) error {
 		fn(newEvent(ev))
 		return nil
 	}, s.Settings)

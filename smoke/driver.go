@@ -209,8 +209,5 @@ func (d *driver) emit(ctx context.Context, body []byte) error {
 
 // deliver queues events for the handlers.
 func (d *driver) deliver(e *plumtree.Event) {
-	d.batch = append(d.batch, emitter.Run{
-		Origin: e.Origin.ID, Epoch: e.Origin.Epoch, Seq: e.Seq, Count: int(e.Count), Packed: e.Body,
-		Born: d.epoch.Add(e.Born()), Via: d.bringer(e.Via()),
-	})
+	d.batch = append(d.batch, d.runOf(e))
 }

@@ -227,7 +227,7 @@ func (n *Node) newDriver() (*driver, error) {
 			PingInterval: o.PingInterval, PingTimeout: o.PingTimeout,
 			Anchors: n.loadState(),
 		},
-		Tree: n.signatures(d.self, plumtree.Config{HistoryBytes: o.History.Bytes, HistoryAge: o.History.Age, Heard: n.heard}),
+		Tree: n.signatures(d.self, plumtree.Config{HistoryBytes: o.History.Bytes, HistoryAge: o.History.Age, Heard: n.heard, Rewind: n.events.Rewind()}),
 	})
 	return d, nil
 }

@@ -153,12 +153,19 @@ func (d *driver) Deliver(e *plumtree.Event) {
 
 // Gap implements overlay.Out.
 func (d *driver) Gap(missing plumtree.Range) {
-	if missing.Origin.ID == d.self.ID {
-		return // it would not have been heard either
+	if missing.Origin.ID == d.self.ID && missing.Origin != d.self {
+		return // of an earlier life: it would not have been heard either
 	}
 	d.flushBatch()
-	d.missed += missing.To - missing.From
+	if missing.Origin != d.self {
+		d.missed += missing.To - missing.From
+	}
 	d.afterwards(func() {
+		if missing.Origin == d.self {
+			d.log.warn("events of this node are lost: they left its history before it had a neighbour to take them", fields{
+				"from": missing.From, "to": missing.To})
+			return
+		}
 		d.log.warn("events are missing and can't be had any more", fields{
 			"origin": missing.Origin.ID.Short(), "from": missing.From, "to": missing.To})
 	})

@@ -134,7 +134,7 @@ func (p *Peer) Once(name string, fn any, opts ...HandlerOption) (off func()) {
 
 // OnAny registers a handler for the events of all names.
 func (p *Peer) OnAny(fn func(Event), opts ...HandlerOption) (off func()) {
-	return onAny(p, p.events, fn, newSettings(opts))
+	return onAny(p, fn, newSettings(opts), p.events.RegisterAny)
 }
 
 // Off removes all handlers of a name.

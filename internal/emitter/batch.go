@@ -86,7 +86,7 @@ func (b *batch) nameOf(n int) string {
 func (p *place) beginRun(run *Run) {
 	p.left, p.rest = run.Count, run.Packed
 	p.event.Origin, p.event.Epoch, p.event.Seq = run.Origin, run.Epoch, run.Seq-1
-	p.event.Born, p.event.Via, p.event.Own = run.Born, run.Via, run.Own
+	p.event.Born, p.event.Via, p.event.Own, p.event.Before = run.Born, run.Via, run.Own, run.Before
 }
 
 // nextHandler goes to the next handler of the event, and returns nil after the

@@ -83,10 +83,14 @@ func (e *Emitter) allBranches() []branch {
 
 // putAside puts the event whose turn it is into the branch of a registration.
 func (e *Emitter) putAside(r *registration, p *place) {
-	run := Run{
+	e.putInto(r, Run{
 		Origin: p.event.Origin, Epoch: p.event.Epoch, Seq: p.event.Seq, Count: 1, Packed: p.packed,
 		Born: p.event.Born, Via: p.event.Via, Own: p.event.Own,
-	}
+	})
+}
+
+// putInto puts a run of one event into the branch of a registration.
+func (e *Emitter) putInto(r *registration, run Run) {
 	if len(run.Packed) < sharedFrom {
 		run.Packed = bytes.Clone(run.Packed)
 	}

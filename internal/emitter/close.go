@@ -122,6 +122,9 @@ func (e *Emitter) waitTrunk(ctx context.Context) error {
 // that still runs, the new events come after it. On an open emitter it does
 // nothing.
 func (e *Emitter) Reopen() {
+	if e.closed.Load() {
+		e.endWaits()
+	}
 	for _, b := range e.allBranches() {
 		b.reopen()
 	}

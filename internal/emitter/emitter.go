@@ -44,6 +44,10 @@ type Run struct {
 	Epoch, Seq uint64   // which life of the origin, and its how many-th event the first of them is
 	Count      int      // how many; of a run of none nothing happens
 
+	// Before is how much too old they are for most handlers: those get them whose
+	// Settings.Rewind is no less. Zero: all do.
+	Before time.Duration
+
 	// Packed is Count bodies, each made by wire.AppendBody, laid out by package
 	// packed; what lies behind them is not looked at. It is shared, not copied:
 	// neither the pusher nor a handler changes its bytes.
@@ -65,6 +69,8 @@ type Event struct {
 	Epoch, Seq uint64   // which life of the origin, and its how many-th event
 	Signed     bool     // it carries a signature of its origin, which whoever pushed it has verified
 	Own        bool     // this node has emitted it
+
+	Before time.Duration // see Run.Before
 
 	Born Moment    // when it was emitted, to within the time that its run took to fill; 0 if that is not known
 	Via  *ident.ID // the neighbour that brought it; nil if there is none
@@ -110,10 +116,13 @@ type Emitter struct {
 	cut       atomic.Bool // Close wants what the runner has in hand thrown away; written under mu
 	crowded   atomic.Bool // see Room; written under mu
 
-	// registering guards the change of table, and the next two. It is taken before mu,
+	rewind atomic.Int64 // see Rewind; written under registering
+
+	// registering guards the change of table, waits of a registration, and the next ones. It is taken before mu,
 	// and before mu of a branch.
 	registering sync.Mutex
 	registered  uint64                   // numbers the registrations
+	rewinders   []*registration          // that wait for their turn
 	branches    map[*registration]branch // that are open
 	spent       func()                   // of a branch: the trunk is to forget it, since its only handler is gone
 

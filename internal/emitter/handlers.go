@@ -1,6 +1,9 @@
 package emitter
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // Settings says how one handler is registered. The zero value is that of
 // [Emitter.On].
@@ -14,6 +17,9 @@ type Settings struct {
 	// Queue gives the handler a queue for that many events, 1 to [MostQueue], and a
 	// goroutine of its own. 0: it shares both with all others.
 	Queue int
+
+	// Rewind is the largest Run.Before that reaches the handler.
+	Rewind time.Duration
 }
 
 // registration is one handler under one name.
@@ -26,6 +32,7 @@ type registration struct {
 	gone    atomic.Bool // taken off, or a Once that had its event
 	branch  branch      // where its events are queued; nil: its handler is called
 	lost    losses      // that made room in branch; the runner's own
+	waits   atomic.Bool // for its turn to be replayed to; see Replay
 
 	audience *audience // who it is one of
 	removed  bool      // from the table; under registering
@@ -95,6 +102,7 @@ func (e *Emitter) register(r *registration) (off func()) {
 func (e *Emitter) enter(r *registration) {
 	e.registered++
 	r.number = e.registered
+	e.rewind.Store(max(e.rewind.Load(), int64(r.Rewind)))
 	e.table.add(r)
 }
 

@@ -38,6 +38,9 @@ type losses struct {
 func (e *Emitter) dropOldest() {
 	run := e.queue.pop()
 	e.dropped += uint64(run.Count)
+	if run.Before > e.Rewind() {
+		return // nobody wants them
+	}
 	held := e.held.Load()
 	e.queue.lost.note(&run, func(name []byte) bool { return held || e.table.isHeard(name, run.Own) })
 }

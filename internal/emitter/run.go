@@ -140,7 +140,7 @@ func (e *Emitter) runOn(b *batch) (through bool) {
 			if !first {
 				e.progress.begin(0)
 			}
-			if r.branch != nil && (!p.event.Own || r.Echo) && !r.gone.Load() {
+			if r.branch != nil && r.wants(&p.event) && !r.gone.Load() {
 				e.putAside(r, p)
 				continue
 			}
@@ -185,9 +185,14 @@ func (e *Emitter) runOn(b *batch) (through bool) {
 	}
 }
 
+// wants reports whether an event of its name is for a handler.
+func (r *registration) wants(event *Event) bool {
+	return (!event.Own || r.Echo) && event.Before <= r.Rewind && !r.waits.Load()
+}
+
 // call gives one event to one handler.
 func (e *Emitter) call(r *registration, event *Event) {
-	if event.Own && !r.Echo {
+	if !r.wants(event) {
 		return
 	}
 	if r.Once && !r.Fitting {

@@ -467,6 +467,15 @@ func (m *Machine) Eager(yield func(ident.Link) bool) { m.tree.Eager(yield) }
 // life of this node in the same process.
 func (m *Machine) Heard() []plumtree.Range { return m.tree.Heard() }
 
+// Rewind has events delivered that were emitted before this node's start; see
+// [plumtree.Tree.Rewind].
+func (m *Machine) Rewind(d time.Duration) { m.tree.Rewind(d) }
+
+// Since returns events that the history holds; see [plumtree.Tree.Since].
+func (m *Machine) Since(now time.Time, d time.Duration) []*plumtree.Event {
+	return m.tree.Since(now, d)
+}
+
 // HistoryBytes is what the history holds, as its bound counts it.
 func (m *Machine) HistoryBytes() int { return m.tree.HistoryBytes() }
 

@@ -5,9 +5,14 @@ import (
 	"time"
 )
 
+// heldByCuts is for how long bytes may wait behind a cut and arrive after it. A guess:
+// twice as long as it takes to find a silent link dead.
+const heldByCuts = 10 * time.Second
+
 // Cut parts the network: nodes of different sides hear nothing of each other.
 func (n *Net) Cut(side func(i int) int) {
 	n.parted = true
+	n.held = max(n.held, heldByCuts)
 	for i := range n.sides {
 		n.sides[i] = side(i)
 	}
@@ -23,6 +28,7 @@ func (n *Net) CutPair(a, b *Node) {
 // works, but no new connection comes about, because that takes both.
 func (n *Net) CutOneWay(from, to *Node) {
 	n.parted = true
+	n.held = max(n.held, heldByCuts)
 	n.pairs[[2]int{from.Index, to.Index}] = true
 }
 
@@ -78,6 +84,7 @@ func (n *Net) Stall(node *Node, d time.Duration) {
 		return
 	}
 	node.stalled = true
+	n.held = max(n.held, d)
 	life := node.life
 	n.After(d, func() {
 		if node.life != life || !node.Alive {

@@ -11,9 +11,10 @@ import (
 
 // Ledger notes what was emitted and who heard it, and holds every node to its
 // promises while the network runs: an event is delivered once, not to the node
-// that emitted it, in the order of its origin, and what is skipped was told as
-// a gap before. What was told as a gap may come after all, if nothing later has. A
-// promise that is broken fails the network.
+// that emitted it, in the order of its origin, not to one that started later (unless
+// it has a rewind), and what is skipped was told as a gap before. What was told as a
+// gap may come after all, if nothing later has. What its origin reports as lost before
+// anybody had it, nobody has. A promise that is broken fails the network.
 //
 // It is cheap enough to be always on: some bytes for each node and origin.
 type Ledger struct {
@@ -25,6 +26,7 @@ type Ledger struct {
 
 	Delivered uint64 // deliveries
 	Missed    uint64 // events told as gaps
+	Unheard   uint64 // events that their origins reported as lost before anybody had them
 	Latency   Histogram
 	Hops      [256]uint64 // deliveries, by how many hops the event made
 }
@@ -39,6 +41,7 @@ type Source struct {
 // Emitted is what became of one event.
 type Emitted struct {
 	At   time.Duration // virtual time of Emit
+	Solo bool          // the node had no neighbour: it counts as emitted when the next one comes
 	Last time.Duration // of the last delivery so far
 	Got  int           // deliveries
 	Hops uint8         // of the delivery that took most
@@ -99,7 +102,7 @@ func (l *Ledger) Emit(node *Node, size int) (src *Source, seq uint64) {
 	body := make([]byte, max(size, 6))
 	copy(body, "\x01e") // the name of the event
 	binary.LittleEndian.PutUint32(body[2:], uint32(at))
-	src.Events = append(src.Events, Emitted{At: l.net.Now(), Last: l.net.Now()})
+	src.Events = append(src.Events, Emitted{At: l.net.Now(), Last: l.net.Now(), Solo: node.Machine.Degree() == 0})
 	if seq = node.Emit(body); seq != uint64(len(src.Events)) {
 		l.net.Fail(fmt.Errorf("node %d gives the number %d to its event %d", node.Index, seq, len(src.Events)))
 	}
@@ -132,6 +135,8 @@ func (l *Ledger) deliver(node *Node, e *plumtree.Event) {
 		l.net.Fail(fmt.Errorf("node %d delivers event %d of n%d after event %d, and nobody told of the gap", node.Index, e.Seq, src.Node.Index, h.next-1))
 	case h.next == 0 && e.Seq > 1 && src.Events[e.Seq-2].At > node.Born+slackOfBirth:
 		l.net.Fail(fmt.Errorf("node %d begins with event %d of n%d, though it lived when the one before was emitted, and nobody told of the gap", node.Index, e.Seq, src.Node.Index))
+	case l.isTooOld(node, &src.Events[e.Seq-1]):
+		l.net.Fail(fmt.Errorf("node %d, born at %v, delivers event %d of n%d, which was emitted at %v", node.Index, node.Born, e.Seq, src.Node.Index, src.Events[e.Seq-1].At))
 	}
 	h.next, h.gap = uint32(e.Seq)+1, 0
 	ev := &src.Events[e.Seq-1]
@@ -143,14 +148,28 @@ func (l *Ledger) deliver(node *Node, e *plumtree.Event) {
 	l.Hops[e.Round]++
 }
 
-// slackOfBirth: how old an event is, is known to some milliseconds a hop. What
-// was emitted about when a node was born may count as emitted before.
-const slackOfBirth = 2 * time.Second
+// slackOfBirth: the age of an event does not include its time on links, so what was on
+// its way when a node was born may count as emitted later (slackOfWay; a guess: as long as
+// a few hops may take here, retransmissions included, and more where a stall or a cut
+// has held bytes up). It never counts as emitted before (slackOfBirth).
+const (
+	slackOfBirth = 0
+	slackOfWay   = 2 * time.Second
+)
+
+// isTooOld reports whether a node hears what was emitted before its start.
+func (l *Ledger) isTooOld(node *Node, e *Emitted) bool {
+	return !e.Solo && e.At < node.Born-slackOfWay-l.net.held-l.net.cfg.Overlay.Tree.Rewind
+}
 
 func (l *Ledger) gap(node *Node, r plumtree.Range) {
 	at, ok := l.byID[r.Origin]
 	if !ok || r.To > uint64(len(l.Sources[at].Events))+1 {
 		l.net.Fail(fmt.Errorf("node %d is told of a gap [%d,%d) of %s, which emitted no such events", node.Index, r.From, r.To, r.Origin))
+		return
+	}
+	if r.Origin == node.Origin() {
+		l.lose(node, l.Sources[at], r)
 		return
 	}
 	h := l.of(node, at)
@@ -162,6 +181,17 @@ func (l *Ledger) gap(node *Node, r plumtree.Range) {
 		h.gap = uint32(r.From)
 	}
 	l.count(node, h, l.Sources[at], r.From, r.To, true)
+}
+
+// lose takes a node's report that nobody ever had some of its events.
+func (l *Ledger) lose(node *Node, src *Source, r plumtree.Range) {
+	for seq := r.From; seq < r.To; seq++ {
+		if src.Events[seq-1].Got > 0 {
+			l.net.Fail(fmt.Errorf("node %d reports its event %d as lost, which %d nodes heard", node.Index, seq, src.Events[seq-1].Got))
+			return
+		}
+	}
+	l.Unheard += r.To - r.From
 }
 
 // count takes events among those that a node missed, or out of them.

@@ -63,6 +63,7 @@ type Net struct {
 	parted  bool               // some cut is on
 	sides   []int              // per node; nodes on different sides of a cut do not hear each other
 	pairs   map[[2]int]bool    // the second does not hear the first whatever their sides; look-ups only
+	held    time.Duration      // for how long stalls and cuts may have held bytes up
 	broken  error              // see Fail
 	hash    uint64
 	idle    []*plumtree.Gossip // to be used again
