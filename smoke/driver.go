@@ -36,8 +36,10 @@ type driver struct {
 	// net.InterfaceAddrs, but in tests. Not called with mu held: it may take its time.
 	addresses func() ([]net.Addr, error)
 
-	born    time.Time
-	epoch   emitter.Moment  // when the machine was made
+	born  time.Time
+	epoch emitter.Moment // when the machine was made
+
+	saved   state           // in the StateFile; keepState's, then stop's
 	ctx     context.Context // ends with this life
 	cancel  context.CancelFunc
 	running sync.WaitGroup // every goroutine of this life

@@ -216,6 +216,7 @@ func (n *Node) newDriver() (*driver, error) {
 	seed := [2]uint64{randv2.Uint64(), randv2.Uint64()}
 	now := time.Now()
 	d.epoch = emitter.MomentOf(now)
+	d.saved = n.loadState()
 	d.machine = overlay.New(now, overlay.Config{
 		Self:     d.self,
 		Addr:     d.advertised,
@@ -225,9 +226,9 @@ func (n *Node) newDriver() (*driver, error) {
 		Membership: peerlist.Config{
 			MinPeers: o.MinPeers, MaxPeers: maxPeers(o),
 			PingInterval: o.PingInterval, PingTimeout: o.PingTimeout,
-			Anchors: n.loadState(),
+			Anchors: d.saved.Anchors,
 		},
-		Tree: n.signatures(d.self, plumtree.Config{HistoryBytes: o.History.Bytes, HistoryAge: o.History.Age, Heard: n.heard, Rewind: n.events.Rewind()}),
+		Tree: n.signatures(d.self, plumtree.Config{HistoryBytes: o.History.Bytes, HistoryAge: o.History.Age, Heard: d.saved.Heard, Rewind: n.events.Rewind()}),
 	})
 	return d, nil
 }

@@ -1,6 +1,8 @@
 package smoke
 
 import (
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +12,10 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
 // state is what a node keeps in a file between its lives.
@@ -17,10 +23,13 @@ type state struct {
 	// Anchors are where to begin: neighbours that were dialled. Who fills the books
 	// of a network while a node is away can't take these from it.
 	Anchors []string `json:"anchors"`
+	// Heard is what the node has heard, so that it does not hear it again.
+	Heard heardState `json:"heard,omitempty"`
 }
 
 const (
-	mostState  = 4 << 10     // bytes of the file; it has some hundred
+	mostState  = 64 << 10    // bytes of the file: mostHeard origins take some 50 kB
+	mostHeard  = 1024        // origins, the latest ones
 	stateEvery = time.Minute // it is written when it is another one, and at the end
 )
 
@@ -47,8 +56,53 @@ func readState(path string) (s state, err error) {
 			return state{}, fmt.Errorf("%s: anchor %.100q is no address: %w", path, addr, err)
 		}
 	}
+	if len(s.Heard) > mostHeard {
+		return state{}, fmt.Errorf("%s has %d origins, more than a node writes", path, len(s.Heard))
+	}
 	return s, nil
 }
+
+// heardState is written as base64: of each origin its id, 16 bytes, its epoch, 8 bytes,
+// big endian, and the number of the next event, as a uvarint.
+type heardState []plumtree.Range
+
+// MarshalText implements encoding.TextMarshaler.
+func (h heardState) MarshalText() ([]byte, error) {
+	var b []byte
+	for _, r := range h {
+		b = append(b, r.Origin.ID[:]...)
+		b = binary.BigEndian.AppendUint64(b, r.Origin.Epoch)
+		b = binary.AppendUvarint(b, r.To)
+	}
+	return base64.StdEncoding.AppendEncode(nil, b), nil
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (h *heardState) UnmarshalText(text []byte) error {
+	b, err := base64.StdEncoding.AppendDecode(nil, text)
+	if err != nil {
+		return err
+	}
+	*h = nil
+	for len(b) > 0 {
+		r := plumtree.Range{From: 1}
+		if len(b) < ident.Size+8 {
+			return errHeard
+		}
+		b = b[copy(r.Origin.ID[:], b):]
+		r.Origin.Epoch, b = binary.BigEndian.Uint64(b), b[8:]
+		n := 0
+		r.To, n = binary.Uvarint(b)
+		if n <= 0 || r.To == 0 || r.To > wire.MaxSeq+1 || r.Origin.ID.IsZero() {
+			return errHeard
+		}
+		b = b[n:]
+		*h = append(*h, r)
+	}
+	return nil
+}
+
+var errHeard = errors.New("what the node has heard is cut short, or out of range")
 
 // write replaces the file, whole or not at all.
 func (s state) write(path string) error {
@@ -70,18 +124,25 @@ func (s state) write(path string) error {
 	return nil
 }
 
-// loadState gives the anchors of the last life. What is wrong with the file is no
-// reason not to start.
-func (n *Node) loadState() []string {
+// loadState returns the state of the last life: what this Node remembers, and else the
+// file. What is wrong with the file is no reason not to start.
+func (n *Node) loadState() state {
 	path := n.opts.StateFile
-	if path == "" || n.anchors != nil {
-		return n.anchors
+	known := state{n.anchors, n.heard}
+	if path == "" || n.heard != nil {
+		return known
 	}
 	s, err := readState(path)
 	if err != nil {
 		n.log.warn("the state of the last life can't be read; starting without", fields{"file": path, "error": err})
 	}
-	return s.Anchors
+	if known.Anchors != nil {
+		s.Anchors = known.Anchors
+	}
+	if known.Heard != nil {
+		s.Heard = known.Heard
+	}
+	return s
 }
 
 // keepState writes the file now and then, so that a node that is killed has one. The
@@ -89,29 +150,32 @@ func (n *Node) loadState() []string {
 func (d *driver) keepState() {
 	every := time.NewTicker(stateEvery)
 	defer every.Stop()
-	var last []string
 	for {
 		select {
 		case <-every.C:
 		case <-d.ctx.Done():
 			return
 		}
-		var anchors []string
-		d.step(func(time.Time) { anchors = d.machine.Anchors() })
-		if len(anchors) > 0 && !slices.Equal(anchors, last) {
-			last = anchors
-			d.saveState(anchors)
-		}
+		var s state
+		d.step(func(time.Time) { s = state{d.machine.Anchors(), d.machine.Heard()} })
+		d.saveState(s)
 	}
 }
 
-// saveState writes the file. A node that has no anchors now keeps those of before.
-func (d *driver) saveState(anchors []string) {
+// saveState writes the file, if it would be another one. A node that has no anchors now
+// keeps those of before. What it has heard is written without the origins that were
+// silent longest, if there are too many. It is called by keepState, and then by stop.
+func (d *driver) saveState(s state) {
 	path := d.opts.StateFile
-	if path == "" || len(anchors) == 0 {
+	if len(s.Anchors) == 0 {
+		s.Anchors = d.saved.Anchors
+	}
+	s.Heard = s.Heard[max(0, len(s.Heard)-mostHeard):]
+	if path == "" || slices.Equal(s.Anchors, d.saved.Anchors) && slices.Equal(s.Heard, d.saved.Heard) {
 		return
 	}
-	if err := (state{anchors}).write(path); err != nil {
+	d.saved = s
+	if err := s.write(path); err != nil {
 		d.log.warn("the state for the next life can't be written", fields{"file": path, "error": err})
 	}
 }

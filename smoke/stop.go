@@ -164,7 +164,7 @@ func (d *driver) stop(ctx context.Context) *UndeliveredError {
 	peers := d.peers
 	d.peers = nil
 	d.mu.Unlock()
-	d.saveState(anchors)
+	d.saveState(state{anchors, heard})
 	d.node.mu.Lock()
 	d.node.heard = heard
 	if len(anchors) > 0 {

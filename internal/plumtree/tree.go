@@ -18,6 +18,7 @@
 package plumtree
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -178,11 +179,13 @@ func NewTree(now time.Time, cfg Config) *Tree {
 	return t
 }
 
-// Heard gives for each origin the events that were delivered, or given up. Events
-// of this node are among them.
+// Heard gives for each origin the events that were delivered, or given up: the origins
+// that were heard latest come last. Events of this node are among them.
 func (t *Tree) Heard() []Range {
 	var list []Range
-	for _, s := range t.order {
+	order := slices.Clone(t.order)
+	slices.SortStableFunc(order, func(a, b *stream) int { return cmp.Compare(a.heard, b.heard) })
+	for _, s := range order {
 		if s.next > 1 {
 			list = append(list, Range{s.origin, 1, s.next})
 		}
