@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 )
 
 func TestTheStateIsTheSameAgain(t *testing.T) {
@@ -14,7 +17,7 @@ func TestTheStateIsTheSameAgain(t *testing.T) {
 		t.Errorf("before there is one: %v, %v", s, err)
 	}
 	for _, anchors := range [][]string{{"10.0.0.1:1"}, {"10.0.0.2:1", "[2001:db8::1]:2"}} {
-		if err := (state{anchors}).write(path); err != nil {
+		if err := (state{Anchors: anchors}).write(path); err != nil {
 			t.Fatal(err)
 		}
 		if s, err := readState(path); err != nil || !slices.Equal(s.Anchors, anchors) {
@@ -26,9 +29,61 @@ func TestTheStateIsTheSameAgain(t *testing.T) {
 	}
 }
 
+// A file of the time before it had what was heard is still one.
+func TestTheStateKeepsWhatWasHeard(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state")
+	if err := os.WriteFile(path, []byte(`{"anchors":["10.0.0.1:1"]}`+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := readState(path); err != nil || len(s.Anchors) != 1 || s.Heard != nil {
+		t.Errorf("an old file: %v, %v", s, err)
+	}
+	var heard heardState
+	for n := range uint64(mostHeard) {
+		id := ID{1, byte(n >> 8), byte(n)}
+		heard = append(heard, plumtree.Range{Origin: ident.Origin{ID: id, Epoch: 1<<63 + n}, From: 1, To: 1<<63 - n})
+	}
+	if err := (state{Heard: heard}).write(path); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := readState(path); err != nil || !slices.Equal(s.Heard, heard) {
+		t.Errorf("%d origins, %v, want %d", len(s.Heard), err, len(heard))
+	}
+	if err := (state{Heard: append(heard, heard[0])}).write(path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readState(path); err == nil {
+		t.Error("more than a node writes was read")
+	}
+}
+
+// The file stays within its bound, without the origins that were silent longest, and a
+// node without neighbours keeps the anchors that it had.
+func TestTheStateIsBounded(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state")
+	d := &driver{opts: Options{StateFile: path}, saved: state{Anchors: []string{"10.0.0.1:1"}}}
+	var heard heardState
+	for n := range uint64(3 * mostHeard) {
+		heard = append(heard, plumtree.Range{Origin: ident.Origin{ID: ID{1}, Epoch: n}, From: 1, To: 2})
+	}
+	d.saveState(state{Heard: heard})
+	s, err := readState(path)
+	if err != nil || !slices.Equal(s.Heard, heard[2*mostHeard:]) || !slices.Equal(s.Anchors, d.saved.Anchors) {
+		t.Errorf("%d origins, anchors %v, %v", len(s.Heard), s.Anchors, err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	d.saveState(state{Heard: heard})
+	if _, err := os.Stat(path); err == nil {
+		t.Error("written though nothing has changed")
+	}
+}
+
 func TestWhatIsNoState(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
-	for _, text := range []string{"", "{", "[]", `{"anchors":[1]}`, `{"anchors":["nowhere"]}`, `{"anchors":["host:1"]}`, strings.Repeat(" ", 5000)} {
+	for _, text := range []string{"", "{", "[]", `{"anchors":[1]}`, `{"anchors":["nowhere"]}`, `{"anchors":["host:1"]}`, strings.Repeat(" ", mostState+1),
+		`{"anchors":[],"heard":"?"}`, `{"heard":"AAAA"}`, `{"heard":"` + strings.Repeat("A", 44) + `"}`} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -236,6 +236,9 @@ func (t *Tree) take(now time.Time, l *link, s *stream, g *Gossip, from, to uint6
 	}
 	e := t.history.event()
 	*e = Event{Origin: g.Origin, Seq: from, Count: uint32(to - from), Round: g.Round, Signed: g.Signed, born: max(t.moment(now)-moment(max(g.Age, 0)), longAgo), Body: body, via: l.id}
+	if s.repair != nil && from > s.end() {
+		s.tear(now, s.end())
+	}
 	s.put(e)
 	s.heard = t.moment(now)
 	t.seeEvents(now, out)

@@ -25,7 +25,12 @@ func (t *Tree) onIHave(now time.Time, l *link, m *IHave, out Out) {
 				continue // it claims too much
 			}
 		}
-		s.high = max(s.high, r.To)
+		if r.To > s.high {
+			if s.repair != nil {
+				s.tear(now, s.high)
+			}
+			s.high = r.To
+		}
 		if m.Sync {
 			r.From = s.next // whatever is before what it holds, it may have had
 		}
@@ -63,6 +68,7 @@ func (t *Tree) miss(now time.Time, s *stream, holder ident.Link) {
 		since:    now,
 		askAt:    now.Add(t.wait(now) / 4), // it may be on its way on another link
 		giveUpAt: now.Add(wait),
+		holes:    []hole{{s.next, now}},
 	}
 	heap.Push(&t.repairs, s)
 }
@@ -286,6 +292,10 @@ func (t *Tree) giveUp(now time.Time, s *stream, out Out) {
 		t.tellSkipped(now, s)
 	}
 	t.skip(now, s, to, out)
+	if s.repair != nil {
+		// The next hole has not to wait anew, except for the answers of all neighbours.
+		s.giveUpAt = s.missedSince().Add(t.cfg.OrderWait)
+	}
 }
 
 // skip moves past events that will not come.
@@ -367,7 +377,10 @@ func (t *Tree) onMiss(now time.Time, l *link, m *Miss, out Out) {
 	// Another neighbour may have them. When all were asked in vain, the wait
 	// for order ends it.
 	if m.Why == Gone && (s.exists() || l.vouches.AllowN(now, 1)) {
-		s.evicted = max(s.evicted, min(m.Range.To, s.high))
+		if s.evicted <= s.next {
+			s.goneBorn = t.moment(born)
+		}
+		s.evicted, s.goneBorn = max(s.evicted, min(m.Range.To, s.high)), max(s.goneBorn, t.moment(born))
 	}
 	s.renounces(l.id)
 	if !slices.Contains(s.denied, l.id) {

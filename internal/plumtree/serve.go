@@ -79,6 +79,11 @@ func (t *Tree) find(now time.Time, r request) (*Event, *Miss) {
 			*to = x.end()
 		}
 		miss.Why, miss.Age = Gone, time.Duration(t.moment(now)-youngest)
+	case r.From >= s.next && s.repair != nil && s.evicted > r.From:
+		// A neighbour let go of them. Who asks need not find that out anew, from
+		// node to node.
+		_, *to = s.unknown(r.From, min(r.To, s.evicted))
+		miss.Why, miss.Age = Gone, min(time.Duration(t.moment(now)-s.goneBorn), maxAge)
 	case r.From >= s.next:
 		_, *to = s.unknown(r.From, r.To)
 	default:

@@ -53,11 +53,37 @@ type repair struct {
 	askAt     time.Time    // when to ask (again); see Tree.askFrom
 	place     int          // in Tree.repairs
 	giveUpAt  time.Time
+	holes     []hole     // when those behind the first one were found; lowest number first
 	evicted   uint64     // below this number, some neighbour had the events once
+	goneBorn  moment     // no event below it that a neighbour let go of was born later, as they say
 	shown     uint64     // one past the highest number of an event that came
 	older     []older    // see onOlder; since the last progress
 	rewound   uint64     // events below were asked for when nothing had been delivered
 	sponsor   ident.Link // who brought up an origin that is not heard; see Tree.hearsay
+}
+
+// hole is where events are missing since some moment.
+type hole struct {
+	from  uint64
+	since time.Time
+}
+
+// tear notes that events from here on are missing. What is too much for the list counts
+// as found with the last one.
+func (s *stream) tear(now time.Time, from uint64) {
+	if last := len(s.holes) - 1; last >= maxHoles-1 {
+		s.holes[last].since = now
+		return
+	}
+	s.holes = append(s.holes, hole{from, now})
+}
+
+// missedSince is when the next event was found to be missing.
+func (s *stream) missedSince() time.Time {
+	for len(s.holes) > 1 && s.holes[1].from <= s.next {
+		s.holes = s.holes[1:]
+	}
+	return s.holes[0].since
 }
 
 // search is the index of the first held run that ends behind seq.
