@@ -287,3 +287,41 @@ func TestMessagesThatCanNotBe(t *testing.T) {
 		node.Stop()
 	}
 }
+
+// Once waits for an event that fits, with a queue as without.
+func TestOnceWithAQueueWaitsForAnEventThatFits(t *testing.T) {
+	annAndBob(t, func(t *testing.T, s *story, ann, bob *actor) {
+		var heard []string
+		bob.Broadcast().Once("a", func(text string) { heard = append(heard, text) }, smoke.Queue(3))
+		for _, arg := range []any{5, "fits", "too late"} {
+			if err := ann.Broadcast().Emit("a", arg); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(time.Second)
+		}
+		synctest.Wait()
+		if !slices.Equal(heard, []string{"fits"}) {
+			t.Errorf("heard %q", heard)
+		}
+	})
+}
+
+// A context of a handler with a queue ends with the node too.
+func TestAHandlerWithAQueueTakesAContext(t *testing.T) {
+	annAndBob(t, func(t *testing.T, s *story, ann, bob *actor) {
+		ended := false
+		bob.Broadcast().On("a", func(ctx context.Context, _ string) {
+			<-ctx.Done()
+			ended = true
+		}, smoke.Queue(3))
+		if err := ann.Broadcast().Emit("a", "x"); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Second)
+		_ = bob.Stop() // the handler may be among what it counts
+		synctest.Wait()
+		if !ended {
+			t.Error("the context goes on")
+		}
+	})
+}

@@ -26,7 +26,6 @@ import (
 	"math/big"
 	"net"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/ident"
@@ -111,6 +110,7 @@ type Guard struct {
 	id             ident.ID
 	rules          Rules
 	secrets        [][]byte // the one to prove first
+	allow          map[ident.ID]struct{}
 	server, client *tls.Config
 	asking         chan struct{} // holds one for each call of Admit that has not returned
 }
@@ -121,6 +121,10 @@ type Guard struct {
 // TLS 1.3, a certificate of both ends, no resumption.
 func New(key *Key, own *tls.Config, rules Rules) (*Guard, error) {
 	g := &Guard{rules: rules, asking: make(chan struct{}, mostAsked)}
+	g.allow = make(map[ident.ID]struct{}, len(rules.Allow))
+	for _, id := range rules.Allow {
+		g.allow[id] = struct{}{}
+	}
 	var err error
 	if g.secrets, err = rules.secrets(); err != nil {
 		return nil, err
@@ -350,7 +354,7 @@ func (g *Guard) Admit(ctx context.Context, c *Conn, claim ident.ID, proof []byte
 // Lists says whether the other end is on the list of those let in: nil, or why not.
 // That is known before anything was said.
 func (g *Guard) Lists(c *Conn) error {
-	if len(g.rules.Allow) > 0 && !slices.Contains(g.rules.Allow, c.peer) {
+	if _, listed := g.allow[c.peer]; len(g.allow) > 0 && !listed {
 		return fmt.Errorf("%w: %s", ErrNotListed, c.peer)
 	}
 	return nil

@@ -114,3 +114,25 @@ func TestANameNobodyListensToTakesNoMemory(t *testing.T) {
 		}
 	})
 }
+
+// Where hooks come as fast as they run, so that the queue is never empty, the hooks that
+// have run take no room.
+func TestHooksThatHaveRunTakeNoRoom(t *testing.T) {
+	var q queue
+	const waiting = 1000
+	for range waiting {
+		q.do(func() {})
+	}
+	ran := 0
+	for range 1000 {
+		b := new(batch)
+		q.fill(b, waiting, 1)
+		for _, it := range b.items[:b.count] {
+			it.hook()
+			q.do(func() { ran++ })
+		}
+	}
+	if q.len() != waiting || ran < 100_000 || len(q.hooks) > 2*keptRing+2*waiting {
+		t.Errorf("%d hooks wait, %d have run, %d take room", q.len(), ran, len(q.hooks))
+	}
+}

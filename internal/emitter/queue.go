@@ -1,5 +1,7 @@
 package emitter
 
+import "slices"
+
 // queue is what waits: a ring of runs, the hooks between them, and the record
 // of events that had to go. Its owner locks.
 //
@@ -43,7 +45,13 @@ func (q *queue) push(run Run) {
 	q.bytes += len(run.Packed)
 }
 
-func (q *queue) do(f func()) { q.hooks = append(q.hooks, hook{before: q.tail, run: f}) }
+func (q *queue) do(f func()) {
+	if q.firstHook > keptRing && 2*q.firstHook > len(q.hooks) {
+		// The queue is never empty, but most of the hooks have run.
+		q.hooks, q.firstHook = slices.Delete(q.hooks, 0, q.firstHook), 0
+	}
+	q.hooks = append(q.hooks, hook{before: q.tail, run: f})
+}
 
 func (q *queue) at(number uint64) *Run { return &q.ring[number&uint64(len(q.ring)-1)] }
 

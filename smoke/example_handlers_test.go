@@ -1,0 +1,132 @@
+package smoke_test
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/smoke"
+	"github.com/smokesignal-go/smokesignal/trust"
+)
+
+// A node does not hear what it emits, but for handlers with Echo.
+func ExampleEcho() {
+	node := smoke.CreateNode(smoke.Options{})
+	done := make(chan bool)
+	node.Broadcast().On("chat", func(text string) { fmt.Println("not heard:", text) })
+	node.Broadcast().On("chat", func(e smoke.Event, text string) {
+		fmt.Println(e.Seq, text, e.Origin == node.ID())
+		close(done)
+	}, smoke.Echo())
+	if err := node.Start(); err != nil {
+		fmt.Println(err)
+	}
+	defer node.Stop()
+	node.Broadcast().Emit("chat", "hello")
+	<-done
+	// Output:
+	// 1 hello true
+}
+
+// A handler that is slow gets a queue of its own, and holds up no other.
+func ExampleQueue() {
+	node := smoke.CreateNode(smoke.Options{})
+	done := make(chan bool)
+	quick := make(chan bool)
+	node.Broadcast().On("picture", func(n int) {
+		<-quick // the other one is there first
+		fmt.Println("stored", n)
+		if n == 2 {
+			close(done)
+		}
+	}, smoke.Queue(100), smoke.Echo())
+	node.Broadcast().On("picture", func(n int) {
+		fmt.Println("seen", n)
+		if n == 2 {
+			close(quick)
+		}
+	}, smoke.Echo())
+	if err := node.Start(); err != nil {
+		fmt.Println(err)
+	}
+	defer node.Stop()
+	node.Broadcast().Emit("picture", 1)
+	node.Broadcast().Emit("picture", 2)
+	<-done
+	// Output:
+	// seen 1
+	// seen 2
+	// stored 1
+	// stored 2
+}
+
+// The events of one name as a loop.
+func ExampleMessages() {
+	type Message struct{ From, Text string }
+	node := smoke.CreateNode(smoke.Options{})
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	messages := smoke.Messages[Message](ctx, node.Broadcast(), "chat", smoke.Echo())
+	if err := node.Start(); err != nil {
+		fmt.Println(err)
+	}
+	defer node.Stop()
+	for _, text := range []string{"hi", "bye"} {
+		node.Broadcast().Emit("chat", Message{"ann", text})
+	}
+	for e, m := range messages {
+		fmt.Println(e.Seq, m.From, m.Text)
+		if m.Text == "bye" {
+			break
+		}
+	}
+	// Output:
+	// 1 ann hi
+	// 2 ann bye
+}
+
+// What On only logs, TryOn returns.
+func ExampleTryOn() {
+	node := smoke.CreateNode(smoke.Options{})
+	off, err := smoke.TryOn(node.Broadcast(), "chat", func(text string, n int) {})
+	fmt.Println(err)
+	off()
+	_, err = smoke.TryOn(node.Broadcast(), "chat", func(c chan int) {})
+	_, isHandlerError := err.(*smoke.HandlerError)
+	fmt.Println(isHandlerError)
+	// Output:
+	// <nil>
+	// true
+}
+
+// A program that has nothing to do alone waits for others.
+func ExamplePeerlist_Wait() {
+	ann, bob := smoke.CreateNode(smoke.Options{}), smoke.CreateNode(smoke.Options{})
+	for _, node := range []*smoke.Node{ann, bob} {
+		if err := node.Start(); err != nil {
+			fmt.Println(err)
+		}
+		defer node.Stop()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	go bob.AddPeer(ctx, ann.Addr()) // ends with ctx at the latest
+	fmt.Println(ann.Peers().Wait(ctx, 1))
+	fmt.Println(ann.Peers().Len())
+	// Output:
+	// <nil>
+	// 1
+}
+
+// A secret is replaced in three steps, each on all nodes before the next: these are
+// the options of the second step.
+func ExampleOptions_secrets() {
+	leaked, fresh := trust.NewSecret(), trust.NewSecret()
+	node := smoke.CreateNode(smoke.Options{Secrets: []string{fresh, leaked}})
+	if err := node.Start(); err != nil {
+		fmt.Println(err)
+	}
+	defer node.Stop()
+	fmt.Println(node.Options().Secret == fresh)
+	// Output: true
+}
