@@ -117,6 +117,13 @@ func (m *mesh) Health() board.Health {
 	case !hasOthers(o.Seeds, info.Addr):
 		return board.Health{State: "found", Text: "The node waits to be found: it has no seeds to look for."}
 	}
+	if r, ok := m.node.Refusal(); ok {
+		h := board.Health{State: "looking", Text: fmt.Sprintf("The node has no neighbours: it is %v.", r), Reason: r.Err.Error()}
+		for _, t := range r.Tried {
+			h.Tried = append(h.Tried, board.Tried{Addr: t.Addr, Reason: t.Err.Error()})
+		}
+		return h
+	}
 	return board.Health{State: "looking", Text: fmt.Sprintf("The node has no neighbours. It looks for %s.", strings.Join(o.Seeds, ", "))}
 }
 
@@ -230,6 +237,7 @@ func (m *mesh) Options() []board.Setting {
 	add("Seeds", strings.Join(o.Seeds, ", "))
 	add("MinPeers", o.MinPeers)
 	add("MaxPeers", o.MaxPeers)
+	add("MaxGuests", o.MaxGuests)
 	add("PingInterval", o.PingInterval)
 	add("PingTimeout", o.PingTimeout)
 	add("Network", fmt.Sprintf("%q", o.Network))

@@ -17,6 +17,7 @@ type metric struct {
 // table is all of smoke.Stats but what was refused.
 var table = []metric{
 	gauge("peers", "Neighbours of the node.", func(s *smoke.Stats) int { return s.Peers }),
+	gauge("guests", "Neighbours beyond Options.MaxPeers that no node can dial.", func(s *smoke.Stats) int { return s.Guests }),
 	gauge("min_peers", "Neighbours that the node tries to have (Options.MinPeers).", func(s *smoke.Stats) int { return s.MinPeers }),
 	gauge("known_addresses", "Addresses of nodes in the address book.", func(s *smoke.Stats) int { return s.Known }),
 	gauge("lost_seeds", "Addresses of seeds that do not answer.", func(s *smoke.Stats) int { return s.SeedsLost }),
@@ -45,6 +46,7 @@ var table = []metric{
 	counter("failed_dials_total", "Connections that the node tried to make in vain.", func(s *smoke.Stats) uint64 { return s.DialsFailed }),
 	counter("netsplits_total", "Other parts of the network that were found.", func(s *smoke.Stats) uint64 { return s.Netsplits }),
 	counter("heals_total", "Netsplits that are over.", func(s *smoke.Stats) uint64 { return s.Heals }),
+	counter("shut_out_total", "Times that the node had no neighbour and was refused everywhere.", func(s *smoke.Stats) uint64 { return s.ShutOut }),
 	counter("emit_wait_seconds_total", "Time that calls of Emit waited for others to keep up.",
 		func(s *smoke.Stats) float64 { return s.Waited.Seconds() }),
 

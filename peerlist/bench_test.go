@@ -22,6 +22,8 @@ type bench struct {
 	up     map[ident.Link]bool
 	downs  []Reason
 	added  map[uint64]error
+
+	shutOut [][]Attempt
 }
 
 type sent struct {
@@ -75,6 +77,7 @@ func (b *bench) Added(token uint64, err error) {
 	}
 	b.added[token] = err
 }
+func (b *bench) ShutOut(tried []Attempt) { b.shutOut = append(b.shutOut, tried) }
 
 func (b *bench) get(l ident.Link, m Message) { b.Handle(b.now, l, m, b) }
 

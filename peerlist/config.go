@@ -14,8 +14,12 @@ const Unlimited = 1 << 20
 type Config struct {
 	Self     Contact // who this node is and what it tells others; Addr may be empty
 	MinPeers int     // below this many neighbours, look for more
-	MaxPeers int     // never more neighbours than this; Unlimited for no bound
+	MaxPeers int     // never more neighbours than this, guests aside; Unlimited for no bound
 	Rand     *rand.Rand
+
+	// MaxGuests bounds the neighbours beyond MaxPeers that nobody can dial. 0 means
+	// 64, negative none.
+	MaxGuests int
 
 	PingInterval time.Duration // gap between pings on a link
 	PingTimeout  time.Duration // a link silent for PingInterval+PingTimeout is dead
@@ -50,6 +54,10 @@ type Config struct {
 const (
 	defaultMinPeers = 3 // as the original Smokesignal
 	defaultMaxPeers = 5 // as the original Smokesignal
+
+	// 64 guests at each of the tenth that can be dialled are room for two links of
+	// each of the other nine tenths, and for some more. A guess beyond that.
+	defaultMaxGuests = 64
 
 	// HyParView's authors use 30. After 95 % of 10 000 nodes crash at once, 30
 	// addresses leave 94 % of the survivors connected, 512 leave all of them.
@@ -124,9 +132,9 @@ const (
 	// neighbours of its own choice.
 	hurriedRotation = 10 * time.Second
 
-	// guestFor is how long a neighbour that came by itself is the first to make
+	// recentFor is how long a neighbour that came by itself is the first to make
 	// room. A guess: longer than a network takes to form.
-	guestFor = 5 * time.Minute
+	recentFor = 5 * time.Minute
 
 	maxAnchors = 2 // as many as Bitcoin Core keeps
 
@@ -147,6 +155,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxPeers == 0 {
 		c.MaxPeers = defaultMaxPeers
+	}
+	if c.MaxGuests == 0 {
+		c.MaxGuests = defaultMaxGuests
 	}
 	if c.BookSize == 0 {
 		c.BookSize = defaultBookSize

@@ -15,6 +15,18 @@ func (b *bench) comes(n int, c Contact) ident.Link {
 	return b.last
 }
 
+// insists gives the node such a link, on which a request with high priority comes. It
+// can be dialled at its address, if the node tries that first.
+func (b *bench) insists(n int, c Contact) ident.Link {
+	l := b.comes(n, c)
+	b.get(l, &Neighbor{Priority: High})
+	if b.dialled(c.Addr) {
+		b.last++
+		b.LinkUp(b.now, Conn{Link: b.last, Peer: ident.Origin{ID: nodeID(n), Epoch: 1}, Addr: c.Addr, Dialled: c.Addr}, b)
+	}
+	return l
+}
+
 // finds lets the node dial somebody by itself, who accepts.
 func (b *bench) finds(n int) ident.Link {
 	b.t.Helper()
@@ -78,9 +90,9 @@ func TestWhoInsistsDisplacesWhoInsisted(t *testing.T) {
 		b := newBench(t, Config{NoLimits: off})
 		own := []ident.Link{b.finds(1), b.finds(2)}
 		others := b.neighbors(3, 4, 5)
-		b.ages(guestFor)
+		b.ages(recentFor)
 		for n := range 100 {
-			b.get(b.comes(100+n, sybil(n, 50)), &Neighbor{Priority: High})
+			b.insists(100+n, sybil(n, 50))
 		}
 		stayed := 0
 		for _, l := range append(own, others...) {
@@ -104,9 +116,7 @@ func TestAFloodOfRequestsGivesWay(t *testing.T) {
 	b.neighbors(1, 2, 3, 4)
 	var flood []ident.Link
 	for n := range 10 {
-		l := b.comes(100+n, sybil(n, 1))
-		b.get(l, &Neighbor{Priority: High})
-		flood = append(flood, l)
+		flood = append(flood, b.insists(100+n, sybil(n, 1)))
 	}
 	if len(b.up) != 5 || !b.up[flood[9]] {
 		t.Fatalf("%d neighbours, the last who asked is one: %v", len(b.up), b.up[flood[9]])
@@ -116,8 +126,7 @@ func TestAFloodOfRequestsGivesWay(t *testing.T) {
 	if !b.up[polite] || b.up[flood[9]] {
 		t.Fatal("one that asks politely got no place, and the flood has one")
 	}
-	late := b.comes(200, sybil(99, 1))
-	b.get(late, &Neighbor{Priority: High})
+	late := b.insists(200, sybil(99, 1))
 	if b.up[late] {
 		t.Error("the flood displaced somebody again")
 	}

@@ -17,7 +17,7 @@ func FuzzMembership(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, seed uint64, steps uint16) {
 		rng := rand.New(rand.NewPCG(seed, 2))
-		b := newBench(t, Config{MinPeers: 2 + rng.IntN(3), MaxPeers: 5, BookSize: 20})
+		b := newBench(t, Config{MinPeers: 2 + rng.IntN(3), MaxPeers: 5, MaxGuests: rng.IntN(9) - 1, BookSize: 20})
 		node := func() int { return rng.IntN(40) }
 		who := func() Contact {
 			switch rng.IntN(10) {
@@ -87,7 +87,7 @@ func FuzzMembership(f *testing.F) {
 			case 10:
 				b.get(link(), &Join{Priority(rng.IntN(5)), rng.IntN(2) == 0})
 			case 11:
-				b.get(link(), &Neighbor{Priority(rng.IntN(5))})
+				b.get(link(), &Neighbor{Priority: Priority(rng.IntN(5)), Kept: rng.IntN(3) == 0})
 			case 12:
 				b.get(link(), &NeighborReply{rng.IntN(2) == 0, Reason(rng.IntN(20)), uint8(rng.IntN(256)), contacts()})
 			case 13:
@@ -129,8 +129,10 @@ func (b *bench) check(seed uint64) {
 	switch {
 	case len(b.active) != len(b.up):
 		b.t.Fatalf("seed %d: %d neighbours, %d links up", seed, len(b.active), len(b.up))
-	case len(b.active)+b.requests() > b.cfg.MaxPeers:
-		b.t.Fatalf("seed %d: %d neighbours and %d requests, of %d", seed, len(b.active), b.requests(), b.cfg.MaxPeers)
+	case b.regular()+b.requests() > b.cfg.MaxPeers || b.Guests() > b.guestPlaces() || b.shutPeers() < b.Guests():
+		b.t.Fatalf("seed %d: %d neighbours, %d of them guests, and %d requests, of %d and %d", seed, len(b.active), b.Guests(), b.requests(), b.cfg.MaxPeers, b.guestPlaces())
+	case len(b.guests.checks) > maxChecks || len(b.guests.findings) > maxFindings || len(b.guests.evictions) > evictionsOfAll || len(b.refusal.attempts) > maxAttempts:
+		b.t.Fatalf("seed %d: %d checks, %d findings, %d evictions, %d attempts", seed, len(b.guests.checks), len(b.guests.findings), len(b.guests.evictions), len(b.refusal.attempts))
 	case len(b.book.entries) > b.cfg.BookSize || len(b.book.entries) != b.book.byAddr.len():
 		b.t.Fatalf("seed %d: %d entries and %d addresses in the book", seed, len(b.book.entries), b.book.byAddr.len())
 	case b.book.tried() > b.cfg.BookSize/2 || len(b.tolls.list) > maxTolls:

@@ -32,6 +32,9 @@ type Out interface {
 	Up(ident.Link)            // the link is a neighbour now
 	Down(ident.Link, Reason)  // the neighbour is gone; always after its Up
 	Added(token uint64, err error)
+	// ShutOut says that this node has no neighbour, and what came of its tries. It is
+	// repeated every ten seconds until there is one.
+	ShutOut(tried []Attempt)
 }
 
 // Conn describes a link that came up: greetings were exchanged, nothing else.
@@ -56,7 +59,10 @@ type Membership struct {
 	lookers []looker
 	seeds   []seed
 	anchors []string
+	last    []string // anchors, when there were neighbours last
 	tolls   tolls
+	guests  guests
+	refusal refusal
 	self    map[string]bool // addresses at which we met ourselves; look-ups only
 	removed map[ident.ID]time.Time
 
@@ -90,7 +96,12 @@ type link struct {
 	degree    int       // the peer's, as it last said
 	protected time.Time // does not make room before then
 	source    uint16    // who is held to account for it
+	prefix    uint16    // the network that it comes from; see salt.prefix
 	since     time.Time // a neighbour since then
+	access    access    // of the peer's address
+	checked   bool      // the request waits until the access is known
+	wanted    bool      // the program asked for it: see Add
+	asksKeep  bool      // the peer says that its program did; see isKept
 }
 
 type purpose uint8
@@ -139,6 +150,7 @@ func NewMembership(cfg Config) *Membership {
 // Start begins to look for neighbours.
 func (m *Membership) Start(now time.Time, out Out) {
 	m.started = now
+	m.refusal.since = now
 	m.shuffleIn = m.cfg.ShuffleInterval
 	if m.shuffleIn > 0 {
 		m.shuffleAt = now.Add(retry.Blur(m.shuffleIn, m.cfg.Rand))
@@ -185,6 +197,7 @@ func (m *Membership) Handle(now time.Time, id ident.Link, msg Message, out Out) 
 	case *Join:
 		m.onRequest(now, l, msg.Priority, true, out)
 	case *Neighbor:
+		l.asksKeep = l.asksKeep || msg.Kept
 		m.onRequest(now, l, msg.Priority, false, out)
 	case *NeighborReply:
 		m.onReply(now, l, msg, out)
@@ -244,6 +257,7 @@ func (m *Membership) LinkDown(now time.Time, id ident.Link, why Reason, out Out)
 // Advance does what is due.
 func (m *Membership) Advance(now time.Time, out Out) {
 	m.keepAlive(now, out)
+	m.expireChecks(now, out)
 	m.expire(now, out)
 	m.shuffle(now, out)
 	m.rotate(now, out)
@@ -273,7 +287,13 @@ func (m *Membership) Deadline() (at time.Time, ok bool) {
 		sooner(m.rotateAt)
 		sooner(m.feelAt)
 	}
+	for _, c := range m.guests.checks {
+		if c.link != nil {
+			sooner(c.until)
+		}
+	}
 	sooner(m.roundAt)
+	sooner(m.refusalAt())
 	m.due = at
 	return at, ok
 }
@@ -302,14 +322,38 @@ func (m *Membership) Self() Contact { return m.cfg.Self }
 // Degree is the number of neighbours.
 func (m *Membership) Degree() int { return len(m.active) }
 
-// Anchors are where up to two neighbours can be dialled that this node dialled
-// itself, those that have been neighbours longest first. A node that restarts and
-// is given them as Config.Anchors begins where it was, whoever has filled the
-// books of others meanwhile.
-func (m *Membership) Anchors() (addrs []string) {
+// Anchors are where up to two neighbours can be dialled, or where the last ones
+// could if there are none. A node that restarts and is given them as Config.Anchors
+// begins where it was, also if the books of others have been filled meanwhile.
+//
+// Neighbours that this node dialled by its own choice come first, then those at whose
+// address a dial of this node was answered once, then those of which only they
+// themselves say where they are. Of equals those come first that have been neighbours
+// longest.
+func (m *Membership) Anchors() []string {
+	if len(m.active) == 0 {
+		return m.last
+	}
+	var addrs []string
+	add := func(addr string) {
+		if addr != "" && !m.self[addr] && len(addrs) < maxAnchors && !slices.Contains(addrs, addr) {
+			addrs = append(addrs, addr)
+		}
+	}
 	for _, l := range m.active { // oldest first
-		if len(addrs) < maxAnchors && l.isOwn() {
-			addrs = append(addrs, l.Dialled)
+		if l.isOwn() {
+			add(l.Dialled)
+		}
+	}
+	for _, l := range m.active {
+		add(l.Dialled)
+		if e := m.book.find(l.Addr); e != nil && e.worked && e.ID == l.Peer.ID {
+			add(l.Addr)
+		}
+	}
+	for _, l := range m.active {
+		if l.access != shut {
+			add(l.Addr)
 		}
 	}
 	return addrs
@@ -345,7 +389,7 @@ func (m *Membership) Leave(now time.Time, out Out) {
 	for _, a := range m.adds {
 		out.Added(a.token, ErrLeaving)
 	}
-	m.dials, m.adds, m.roundAt = nil, nil, time.Time{}
+	m.dials, m.adds, m.guests.checks, m.roundAt = nil, nil, nil, time.Time{}
 }
 
 func (m *Membership) degree() uint8 { return uint8(min(len(m.active), 255)) }
@@ -394,16 +438,20 @@ func (m *Membership) requests() (n int) {
 	return n
 }
 
-func (m *Membership) hasRoom() bool { return len(m.active)+m.requests() < m.cfg.MaxPeers }
+func (m *Membership) hasRoom() bool { return m.regular()+m.requests() < m.cfg.MaxPeers }
 
 // remove takes the link out of the views and reports whether it was a neighbour.
 func (m *Membership) remove(l *link) bool {
 	if at := slices.Index(m.active, l); at >= 0 {
+		if len(m.active) == 1 {
+			m.last = m.Anchors()
+		}
 		m.active = slices.Delete(m.active, at, at+1)
 		return true
 	}
 	if at := slices.Index(m.waiting, l); at >= 0 {
 		m.waiting = slices.Delete(m.waiting, at, at+1)
+		m.dropCheck(l)
 	}
 	return false
 }
@@ -440,8 +488,9 @@ func (m *Membership) sample(n int, to *link) []Contact {
 	}
 	if k := len(m.active); k > 0 {
 		for i, start := 0, m.cfg.Rand.IntN(k); i < min(k, shuffleActive); i++ {
-			l := m.active[(start+i)%k]
-			add(Contact{l.Peer.ID, l.Addr})
+			if l := m.active[(start+i)%k]; l.access != shut {
+				add(Contact{l.Peer.ID, l.Addr})
+			}
 		}
 	}
 	return m.book.sample(list, n-len(list), m.cfg.Rand, skip)

@@ -133,7 +133,7 @@ func TestInsistsOnlyAfterPatience(t *testing.T) {
 func TestInsistenceMakesRoomAndSplicesIn(t *testing.T) {
 	b := newBench(t, Config{})
 	links := b.neighbors(1, 2, 3, 4, 5)
-	b.ages(guestFor)
+	b.ages(recentFor)
 	for i, degree := range []uint8{3, 4, 5, 4, 3} {
 		b.get(links[i], &Ping{Degree: degree})
 	}
@@ -180,7 +180,7 @@ func TestBridgeIsProtected(t *testing.T) {
 	if !b.up[links[0]] || b.up[links[1]] || len(b.downs) != 2 {
 		t.Error("one neighbour did, and the first who insisted")
 	}
-	b.ages(guestFor)
+	b.ages(recentFor)
 	for l := range b.up {
 		b.get(l, &Ping{Degree: 1})
 	}

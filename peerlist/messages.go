@@ -76,8 +76,12 @@ type ForwardJoin struct {
 	TTL      uint8
 }
 
-// Neighbor asks for a place in the active view.
-type Neighbor struct{ Priority Priority }
+// Neighbor asks for a place in the active view. Between neighbours it asks for
+// nothing, and may still say Kept.
+type Neighbor struct {
+	Priority Priority
+	Kept     bool // the asker's program asked for this link: it should not be rotated out
+}
 
 // NeighborReply answers Join and Neighbor. A refusal carries contacts that may
 // have room, an acceptance carries a start for the passive view.

@@ -26,8 +26,8 @@ type add struct {
 	expires time.Time
 }
 
-// Add makes a neighbour of the node at addr, whoever it is. The answer comes by
-// Out.Added, with the token.
+// Add makes a neighbour of the node at addr. The answer comes by Out.Added, with the
+// token. The link is then one that the program asked for; see isKept.
 func (m *Membership) Add(now time.Time, addr string, token uint64, out Out) {
 	switch l := m.at(addr); {
 	case m.leaving:
@@ -35,12 +35,14 @@ func (m *Membership) Add(now time.Time, addr string, token uint64, out Out) {
 	case m.self[addr]:
 		out.Added(token, ErrSelf)
 	case l != nil:
+		m.want(l, out)
 		out.Added(token, nil)
-	case len(m.active) >= m.cfg.MaxPeers:
+	case m.regular() >= m.cfg.MaxPeers:
 		out.Added(token, ErrFull)
 	default:
 		for _, w := range m.waiting {
 			if w.asked && w.isAt(addr) {
+				w.wanted = true
 				w.tokens = append(w.tokens, token)
 				return
 			}
@@ -135,6 +137,16 @@ func (m *Membership) dial(addr string, why purpose, out Out) *dial {
 	return d
 }
 
+func (m *Membership) dialFor(addr string) *dial {
+	for _, d := range m.dials {
+		if d.addr == addr {
+			return d
+		}
+	}
+	return nil
+}
+
+// dialled takes a dial off the list.
 func (m *Membership) dialled(addr string) *dial {
 	for i, d := range m.dials {
 		if d.addr == addr {
@@ -150,12 +162,17 @@ func (m *Membership) dialled(addr string) *dial {
 func (m *Membership) DialFailed(now time.Time, addr string, err error, out Out) {
 	d := m.dialled(addr)
 	if d == nil {
+		if c := m.checkOf(addr); c != nil {
+			m.concludes(now, c, shut, out)
+			m.fill(now, out)
+		}
 		return
 	}
 	if d.purpose != toFeel {
 		m.failures++
 	}
 	m.fails(now, addr)
+	m.wasRefused(now, addr, err)
 	m.answer(d.tokens, err, out)
 	m.fill(now, out)
 }
@@ -164,11 +181,21 @@ func (m *Membership) DialFailed(now time.Time, addr string, err error, out Out) 
 // dialled we ask to be neighbours, unless that has become pointless; on one
 // that we accepted the peer has to ask.
 func (m *Membership) LinkUp(now time.Time, c Conn, out Out) {
-	l := &link{Conn: c, heard: now, expires: now.Add(requestTimeout), source: m.book.salt.source(c)}
+	l := m.newLink(now, c)
 	d := m.dialled(c.Dialled)
+	if check := m.checkOf(c.Dialled); d == nil && check != nil {
+		found := shut
+		if c.Peer.ID == check.peer.ID {
+			found = open
+		}
+		out.Close(c.Link, ReasonProbed)
+		m.concludes(now, check, found, out)
+		m.fill(now, out)
+		return
+	}
 	if d != nil {
 		m.failures = 0
-		l.purpose, l.tokens = d.purpose, d.tokens
+		l.purpose, l.tokens, l.wanted = d.purpose, d.tokens, d.purpose == toAdd
 	}
 	switch {
 	case m.leaving:
@@ -196,6 +223,13 @@ func (m *Membership) LinkUp(now time.Time, c Conn, out Out) {
 	m.fill(now, out)
 }
 
+func (m *Membership) newLink(now time.Time, c Conn) *link {
+	return &link{
+		Conn: c, heard: now, expires: now.Add(requestTimeout),
+		source: m.book.salt.source(c), prefix: m.book.salt.prefix(c),
+	}
+}
+
 // limitWaiting makes room for one more link that was accepted and asks for
 // nothing yet: the oldest goes.
 func (m *Membership) limitWaiting(out Out) {
@@ -220,7 +254,8 @@ func (m *Membership) Adopt(now time.Time, c Conn, out Out) {
 		out.Close(c.Link, ReasonLeave)
 		return
 	}
-	l := &link{Conn: c, heard: now, expires: now.Add(requestTimeout), purpose: toBridge, source: m.book.salt.source(c)}
+	l := m.newLink(now, c)
+	l.purpose = toBridge
 	m.note(now, l)
 	m.ask(now, l, out)
 }
@@ -245,10 +280,14 @@ func (m *Membership) ask(now time.Time, l *link, out Out) {
 	until, banned := m.removed[l.Peer.ID]
 	switch {
 	case m.neighbor(l.Peer.ID) != nil:
+		if l.purpose == toAdd {
+			m.want(m.neighbor(l.Peer.ID), out)
+		}
 		m.answer(l.tokens, nil, out)
 		out.Close(l.Link, ReasonDuplicate)
 		return
 	case other != nil:
+		other.wanted = other.wanted || l.wanted
 		other.tokens = append(other.tokens, l.tokens...)
 		out.Close(l.Link, ReasonDuplicate)
 		return
@@ -257,16 +296,13 @@ func (m *Membership) ask(now time.Time, l *link, out Out) {
 		out.Close(l.Link, ReasonRemoved)
 		return
 	case l.purpose == toBridge && !m.hasRoom():
-		m.makeRoom(now, l, m.leastNeeded(now, 0, nil), out)
-	}
-	spare := m.cfg.MaxPeers
-	if l.purpose == toFill || l.purpose == toJoin {
-		spare = m.cfg.MinPeers // others were quicker: leave their places free
+		m.makeRoom(now, l, m.victimForBridge(now), out)
 	}
 	if l.purpose == toRotate {
 		m.freeForRotation(now, out)
 	}
-	if full := !m.hasRoom(); full || len(m.active)+m.requests() >= spare {
+	isFilled := (l.purpose == toFill || l.purpose == toJoin) && len(m.active)+m.requests() >= m.cfg.MinPeers
+	if isFilled || !m.hasRoom() { // where it is filled others were quicker: leave their places free
 		if l.tokens != nil {
 			m.answer(l.tokens, ErrFull, out)
 		}
@@ -284,7 +320,7 @@ func (m *Membership) ask(now time.Time, l *link, out Out) {
 	case len(m.active) == 0 && l.purpose != toAdd:
 		out.Send(l.Link, &Join{Priority: m.insistence(), AsSeed: m.isSeed(l.Dialled)})
 	default:
-		out.Send(l.Link, &Neighbor{Priority: m.insistence()})
+		out.Send(l.Link, &Neighbor{Priority: m.insistence(), Kept: l.wanted})
 	}
 }
 
@@ -318,9 +354,10 @@ func (m *Membership) isSeed(addr string) bool {
 // way when the peer gave it up.
 func (m *Membership) onRequest(now time.Time, l *link, prio Priority, join bool, out Out) {
 	peer := l.Peer.ID
-	if l.asked || m.isNeighbor(l) {
+	if l.asked || l.checked || m.isNeighbor(l) {
 		return // a repeated request changes nothing
 	}
+	m.lookUp(now, l)
 	newcomer := Contact{peer, l.Addr}
 	own, old := m.request(peer), m.neighbor(peer)
 	until, banned := m.removed[peer]
@@ -335,12 +372,13 @@ func (m *Membership) onRequest(now time.Time, l *link, prio Priority, join bool,
 		m.refuse(l, ReasonDuplicate, out)
 		return
 	case own != nil:
-		l.tokens = own.tokens
+		l.tokens, l.wanted = own.tokens, own.wanted
 		m.drop(own, ReasonDuplicate, out)
 	case old != nil && old.Dialled != "" && old.Peer.Epoch >= l.Peer.Epoch && m.cfg.Self.ID.Less(peer):
 		m.refuse(l, ReasonDuplicate, out)
 		return
 	case old != nil:
+		l.wanted, l.asksKeep = old.wanted, l.asksKeep || old.asksKeep
 		m.accept(now, l, out)
 		m.remove(old)
 		if old.Peer.Epoch < l.Peer.Epoch {
@@ -349,30 +387,44 @@ func (m *Membership) onRequest(now time.Time, l *link, prio Priority, join bool,
 		out.Close(old.Link, ReasonDuplicate)
 		out.Down(old.Link, ReasonDuplicate)
 		return
-	case !m.hasRoom():
-		m.makeRoomFor(now, l, prio, out)
+	case !m.hasRoomFor(now, l, prio, join):
+		if m.check(now, l, prio, join, out) {
+			return
+		}
+		if !m.hasRoomFor(now, l, prio, join) { // a guest may have
+			m.makeRoomFor(now, l, prio, join, out)
+		}
 	}
-	if !m.hasRoom() {
-		m.lookFor(now, l)
-		m.refuse(l, ReasonFull, out)
+	if !m.hasRoomFor(now, l, prio, join) {
+		m.refuseFull(now, l, prio, join, out)
 		return
 	}
 	if prio == Bridge {
 		l.protected = now.Add(protectedFor)
 	}
 	m.accept(now, l, out)
-	if join {
+	if join && l.access != shut {
 		m.forwardJoin(newcomer, l, out)
 	}
 }
 
 func (m *Membership) accept(now time.Time, l *link, out Out) {
-	if l.Addr != "" && !m.self[l.Addr] {
+	if l.access != shut {
 		// It came to us; whether it can be dialled is not known yet.
 		m.take(now, l, Contact{l.Peer.ID, l.Addr})
 	}
 	out.Send(l.Link, &NeighborReply{Accepted: true, Degree: m.degree() + 1, Sample: m.sample(replySample, l)})
 	m.activate(now, l, out)
+}
+
+// refuseFull refuses a request because there is no place. It returns true.
+func (m *Membership) refuseFull(now time.Time, l *link, prio Priority, join bool, out Out) bool {
+	if join && prio == High && !m.isFlooding(now, l) {
+		m.guests.needy = now.Add(keptForNeedy)
+	}
+	m.lookFor(now, l)
+	m.refuse(l, ReasonFull, out)
+	return true
 }
 
 func (m *Membership) refuse(l *link, why Reason, out Out) {
@@ -387,7 +439,7 @@ func (m *Membership) refuse(l *link, why Reason, out Out) {
 // lookFor remembers a node that we had to refuse, unless it asks everybody.
 func (m *Membership) lookFor(now time.Time, l *link) {
 	c := Contact{l.Peer.ID, l.Addr}
-	if c.Addr == "" || m.isFlooding(now, l) {
+	if l.access == shut || m.isFlooding(now, l) {
 		return
 	}
 	m.lookers = slices.DeleteFunc(m.lookers, func(k looker) bool { return k.Addr == c.Addr || now.After(k.until) })
@@ -408,14 +460,20 @@ func (m *Membership) activate(now time.Time, l *link, out Out) {
 	m.active = append(m.active, l)
 	m.rounds, m.refusals, m.roundAt, m.failures = 0, 0, time.Time{}, 0
 	out.Up(l.Link)
+	m.refusal = refusal{}
+	told := l.purpose == toAdd && l.wanted // our request said so
 	m.answer(l.tokens, nil, out)
 	l.tokens = nil
 	m.adds = slices.DeleteFunc(m.adds, func(a add) bool {
 		if a.peer == l.Peer.ID {
+			l.wanted = true
 			out.Added(a.token, nil)
 		}
 		return a.peer == l.Peer.ID
 	})
+	if l.wanted && !told {
+		out.Send(l.Link, &Neighbor{Kept: true})
+	}
 }
 
 // onReply takes the answer to our request.
@@ -438,6 +496,7 @@ func (m *Membership) onReply(now time.Time, l *link, r *NeighborReply, out Out) 
 		return
 	}
 	m.drop(l, r.Reason, out)
+	m.wasRefused(now, l.Dialled, refusalError(r.Reason))
 	switch r.Reason {
 	case ReasonDuplicate: // the other side's own dial takes the place
 		for _, t := range l.tokens {
@@ -482,7 +541,7 @@ func (m *Membership) onDisconnect(now time.Time, l *link, d *Disconnect, out Out
 	m.learn(now, l, d.Try)
 	if d.Reason == ReasonMakeRoom || d.Reason == ReasonLeave {
 		for _, c := range d.Try {
-			if m.isUsable(c, l) && m.canDial(c) && m.mayFollow(now, c.Addr) && len(m.active)+m.requests()+len(m.dials) < m.cfg.MaxPeers {
+			if m.isUsable(c, l) && m.canDial(c) && m.mayFollow(now, c.Addr) && m.regular()+m.requests()+len(m.dials) < m.cfg.MaxPeers {
 				m.dial(c.Addr, toAnswer, out)
 				break
 			}
@@ -510,10 +569,8 @@ func (m *Membership) canDial(c Contact) bool {
 	if !c.ID.IsZero() && (m.neighbor(c.ID) != nil || m.request(c.ID) != nil) {
 		return false
 	}
-	for _, d := range m.dials {
-		if d.addr == c.Addr {
-			return false
-		}
+	if m.dialFor(c.Addr) != nil || m.isChecked(c.Addr) {
+		return false
 	}
 	for _, l := range m.waiting {
 		if l.asked && l.isAt(c.Addr) {
@@ -532,6 +589,7 @@ func (m *Membership) expire(now time.Time, out Out) {
 		m.drop(l, ReasonSilent, out)
 		m.answer(l.tokens, ErrTimeout, out)
 		if l.Dialled != "" {
+			m.wasRefused(now, l.Dialled, ErrTimeout)
 			m.fails(now, l.reach())
 		}
 	}

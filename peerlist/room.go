@@ -7,43 +7,57 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/ident"
 )
 
-// makeRoomFor lets a neighbour go for a peer that asks for its place, if it may
-// have it: whoever insists may, but a source that insists all the time only takes
-// the place of one that does so more. The links of such a one give way to anybody
-// else who asks.
-func (m *Membership) makeRoomFor(now time.Time, newcomer *link, prio Priority, out Out) {
+// makeRoomFor ends a neighbour's link for a peer that asks for its place, if the peer
+// may have it: one that insists may, but a source that insists all the time only takes
+// the place of one that does so more. The links of such a source give way to every
+// other request.
+func (m *Membership) makeRoomFor(now time.Time, newcomer *link, prio Priority, join bool, out Out) {
+	if newcomer.access == shut && prio != Bridge {
+		m.makeRoomForGuest(now, newcomer, prio, join, out)
+		return
+	}
+	if prio != Low {
+		m.tolls.of(m.book.clock(now), newcomer.source).asked++
+	}
+	m.makeRoom(now, newcomer, m.victimFor(now, newcomer, prio), out)
+}
+
+// victimFor is the neighbour that would make room for such a peer; nil if none.
+func (m *Membership) victimFor(now time.Time, newcomer *link, prio Priority) *link {
 	clock := m.book.clock(now)
 	asked := func(l *link) float32 { return m.tolls.look(clock, l.source).asked }
-	flooding := func(l *link) bool { return m.isFlooding(now, l) }
-	if prio != Low {
-		m.tolls.of(clock, newcomer.source).asked++
-	}
-	var may func(*link) bool // nil: any
+	flooding := func(l *link) bool { return m.isFlooding(now, l) && !m.isGuestOnly(l) }
+	may := func(l *link) bool { return !m.isGuestOnly(l) }
+	isFlood := m.isFlooding(now, newcomer)
 	switch own := asked(newcomer); {
-	case m.isFlooding(now, newcomer):
-		if prio == Low {
-			return
+	case isFlood && prio == Low:
+		return nil
+	case isFlood:
+		may = func(l *link) bool {
+			return !m.isGuestOnly(l) && (l.source == newcomer.source || asked(l) >= own)
 		}
-		may = func(l *link) bool { return l.source == newcomer.source || asked(l) >= own }
-	case prio == Low || slices.ContainsFunc(m.active, func(l *link) bool { return flooding(l) && !now.Before(l.protected) }):
+	case prio == Low || slices.ContainsFunc(m.active, func(l *link) bool { return flooding(l) && m.mayGo(now, l) }):
 		may = flooding
 	}
-	victim := m.guest(now, may)
+	victim := m.recentCaller(now, may)
 	if victim == nil {
 		victim = m.leastNeeded(now, 0, may)
 	}
-	m.makeRoom(now, newcomer, victim, out)
+	if victim == nil && prio == Bridge && !isFlood {
+		victim = m.victimForBridge(now)
+	}
+	return victim
 }
 
-// guest is the youngest neighbour that came by itself, if that was lately: who
-// insists takes its place first. However many insist, a node loses one of its
-// older neighbours to them, and the others displace each other.
-func (m *Membership) guest(now time.Time, may func(*link) bool) (youngest *link) {
+// recentCaller is the youngest neighbour that came by itself, if that was lately:
+// a node that insists takes its place first. However many insist, a node loses one
+// of its older neighbours to them, and the others displace each other.
+func (m *Membership) recentCaller(now time.Time, may func(*link) bool) (youngest *link) {
 	if m.cfg.NoLimits {
 		return nil
 	}
 	for _, l := range m.active { // oldest first
-		if !l.isOwn() && now.Sub(l.since) < guestFor && !now.Before(l.protected) && (may == nil || may(l)) {
+		if !l.isOwn() && now.Sub(l.since) < recentFor && m.mayGo(now, l) && (may == nil || may(l)) {
 			youngest = l
 		}
 	}
@@ -66,7 +80,7 @@ func (m *Membership) makeRoom(now time.Time, newcomer, victim *link, out Out) {
 		return
 	}
 	var try []Contact
-	if newcomer.Addr != "" && (victim.Local || !ident.IsLoopback(newcomer.Addr)) {
+	if newcomer.access != shut && newcomer.Addr != "" && (victim.Local || !ident.IsLoopback(newcomer.Addr)) {
 		try = append(try, Contact{newcomer.Peer.ID, newcomer.Addr})
 	}
 	m.letGo(now, victim, ReasonMakeRoom, try, out)
@@ -85,7 +99,7 @@ func (m *Membership) ownLinks(now time.Time) (have, want int) {
 			have++
 		}
 	}
-	return have, max(2, (len(m.active)+1)/2)
+	return have, max(2, (m.regular()+1)/2)
 }
 
 // leastNeeded is the neighbour to let go where one must, of those that may be
@@ -107,7 +121,7 @@ func (m *Membership) leastNeeded(now time.Time, degree int, may func(*link) bool
 	}
 	least := 0
 	for _, l := range m.active {
-		if l.degree < degree || now.Before(l.protected) || may != nil && !may(l) {
+		if l.degree < degree || !m.mayGo(now, l) || may != nil && !may(l) {
 			continue
 		}
 		if n := needed(l); victim == nil || n < least || n == least && l.degree > victim.degree {

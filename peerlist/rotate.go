@@ -75,11 +75,11 @@ func (m *Membership) hurry(now time.Time) {
 // go, one after another. Whose group floods this node is the first to go, in use
 // or not.
 func (m *Membership) freeForRotation(now time.Time, out Out) {
-	if len(m.active) <= m.cfg.MinPeers {
+	if m.regular() <= m.cfg.MinPeers {
 		return
 	}
-	victim := m.leastNeeded(now, m.cfg.MinPeers+1, func(l *link) bool { return !m.cfg.IsInUse(now, l.Link) })
-	flood := m.leastNeeded(now, 0, func(l *link) bool { return m.isFlooding(now, l) })
+	victim := m.leastNeeded(now, m.cfg.MinPeers+1, func(l *link) bool { return !m.isGuestOnly(l) && !m.cfg.IsInUse(now, l.Link) })
+	flood := m.leastNeeded(now, 0, func(l *link) bool { return !m.isGuestOnly(l) && m.isFlooding(now, l) })
 	switch have, want := m.ownLinks(now); {
 	case m.cfg.NoLimits:
 	case flood != nil:
@@ -87,7 +87,7 @@ func (m *Membership) freeForRotation(now time.Time, out Out) {
 	case m.cfg.Rand.IntN(anyRotation) == 0:
 		victim = m.anyNeighbor(now)
 	case victim == nil && have < want:
-		victim = m.leastNeeded(now, 0, func(l *link) bool { return !l.isOwn() && !m.cfg.IsInUse(now, l.Link) })
+		victim = m.leastNeeded(now, 0, func(l *link) bool { return !l.isOwn() && !m.isGuestOnly(l) && !m.cfg.IsInUse(now, l.Link) })
 	}
 	if victim != nil {
 		m.letGo(now, victim, ReasonRotate, nil, out)
@@ -98,7 +98,7 @@ func (m *Membership) freeForRotation(now time.Time, out Out) {
 func (m *Membership) anyNeighbor(now time.Time) (victim *link) {
 	n := 0
 	for _, l := range m.active {
-		if now.Before(l.protected) || m.cfg.IsInUse(now, l.Link) {
+		if !m.mayGo(now, l) || m.isGuestOnly(l) || m.cfg.IsInUse(now, l.Link) {
 			continue
 		}
 		if n++; m.cfg.Rand.IntN(n) == 0 {

@@ -90,6 +90,7 @@ func (e *end) Up(l ident.Link) { e.up = append(e.up, l) }
 
 func (e *end) Down(ident.Link, Reason)      { e.downs++ }
 func (e *end) Added(token uint64, e2 error) { e.added = append(e.added, e2) }
+func (e *end) ShutOut([]Attempt)            {}
 
 // run lets everything happen, in the order that the choices give (and the first
 // thing first, where they give none).

@@ -16,6 +16,7 @@ var betweenRounds = retry.Policy{Min: 100 * time.Millisecond, Max: 5 * time.Seco
 // contacts, and after a few rounds in vain it insists (see insistence).
 func (m *Membership) fill(now time.Time, out Out) {
 	m.hurry(now)
+	m.reportRefusal(now, out)
 	if m.leaving || len(m.active) >= m.cfg.MinPeers {
 		m.roundAt = time.Time{}
 		return
@@ -147,7 +148,7 @@ func (m *Membership) onForwardJoin(now time.Time, from *link, f *ForwardJoin, ou
 		m.take(now, from, c)
 		// One place stays free for those who have nobody. An address that has
 		// just failed rests: else any neighbour could have it dialled for ever.
-		if m.book.mayDial(now, c.Addr) && m.canDial(c) && m.mayFollow(now, c.Addr) && len(m.active)+m.requests()+len(m.dials) < m.cfg.MaxPeers-1 {
+		if m.book.mayDial(now, c.Addr) && m.canDial(c) && m.mayFollow(now, c.Addr) && m.regular()+m.requests()+len(m.dials) < m.cfg.MaxPeers-1 {
 			m.dial(c.Addr, toAnswer, out)
 		}
 		return

@@ -55,9 +55,11 @@ type driver struct {
 	advertised string
 	sightings  []sighting // oldest first
 	stopping   bool
-	missed     uint64 // events of others that will not come
-	isSplit    bool   // a netsplit was found, and is not over
-	pressure          // what waits, and who is held up
+	missed     uint64   // events of others that will not come
+	isSplit    bool     // a netsplit was found, and is not over
+	shutOut    *Refusal // nil: this node is not refused everywhere
+	refusedFor int      // the reason of the last refusal; see newRefusal
+	pressure            // what waits, and who is held up
 
 	woken     []*link                  // whose writers this step has given something to do
 	batch     []emitter.Run            // deliveries of this step

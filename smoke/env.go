@@ -31,6 +31,7 @@ var variables = []variable{
 	{"SMOKE_SEEDS", func(o *Options, v string) string { o.Seeds = splitList(v); return "" }},
 	{"SMOKE_MIN_PEERS", func(o *Options, v string) string { return setInt(&o.MinPeers, v) }},
 	{"SMOKE_MAX_PEERS", func(o *Options, v string) string { return setInt(&o.MaxPeers, v) }},
+	{"SMOKE_MAX_GUESTS", func(o *Options, v string) string { return setInt(&o.MaxGuests, v) }},
 	{"SMOKE_NETWORK", func(o *Options, v string) string { o.Network = v; return "" }},
 	{"SMOKE_KEY_FILE", setKey},
 	{"SMOKE_STATE_FILE", func(o *Options, v string) string { o.StateFile = v; return "" }},

@@ -35,6 +35,7 @@ var (
 	ErrOtherVersion   = errors.New("the node speaks another version of the protocol")
 	ErrNotSmokesignal = errors.New("what listens there is no smokesignal node")
 	ErrNotAdmitted    = errors.New("not let in")
+	ErrNobodyAnswers  = errors.New("nobody answers") // in a [Refusal]
 	ErrPlaintext      = errors.New("one end of the link is encrypted and the other is not: set Options.Key or Secret on both, or InsecurePlaintext on both")
 )
 

@@ -175,7 +175,7 @@ func (d *driver) dialTimeout() time.Duration {
 func dialError(addr string, err error) error {
 	switch {
 	case transport.IsRefused(err):
-		return &DialError{Addr: addr, Err: fmt.Errorf("%w: nothing listens there", ErrRefused)}
+		return &DialError{Addr: addr, Err: fmt.Errorf("%w: %w", ErrRefused, errNothingListens)}
 	case transport.IsTimeout(err), errors.Is(err, context.DeadlineExceeded):
 		return &DialError{Addr: addr, Err: ErrTimeout}
 	}

@@ -89,6 +89,7 @@ type hooks struct {
 	gap                 hook[Gap]
 	seedLost            hook[SeedLost]
 	seedBack            hook[SeedBack]
+	refused             hook[Refusal]
 }
 
 // OnConnect registers a hook for the moment at which the node has its first

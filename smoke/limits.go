@@ -152,6 +152,7 @@ var errFlood = &wire.FrameError{Reason: "too many frames that are no events", Er
 // which count from CreateNode, or, of events and Grafts, from the last Start.
 type Stats struct {
 	Peers     int // neighbours
+	Guests    int // neighbours among them beyond Options.MaxPeers that nobody can dial
 	MinPeers  int // neighbours that the node tries to have: Options.MinPeers
 	Known     int // addresses of nodes in the book
 	SeedsLost int // addresses of Options.Seeds that do not answer, as OnSeedLost was told
@@ -180,6 +181,7 @@ type Stats struct {
 	DialsFailed       uint64        // connections that this node tried to make, and no link came of it
 	Netsplits         uint64        // that OnNetsplit was told of
 	Heals             uint64        // that OnHeal was told of
+	ShutOut           uint64        // how often this node had no neighbour and was refused everywhere, as OnRefused was told
 	Waited            time.Duration // by Emit for others to keep up, all its calls together
 	Handlers          HandlerStats
 	Refused           Refused
@@ -201,6 +203,7 @@ func (n *Node) Stats() Stats {
 		return s
 	}
 	s.Refused.Contacts = d.machine.RefusedContacts()
+	s.Guests = d.machine.Guests()
 	s.Peers, s.Known, s.History = d.machine.Degree(), d.machine.BookLen(), d.machine.HistoryBytes()
 	for id := range d.links {
 		s.Lag = max(s.Lag, d.machine.Lag(id))

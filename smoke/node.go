@@ -224,7 +224,7 @@ func (n *Node) newDriver() (*driver, error) {
 		Describe: d.describe,
 		Rand:     randv2.New(randv2.NewPCG(seed[0], seed[1])),
 		Membership: peerlist.Config{
-			MinPeers: o.MinPeers, MaxPeers: maxPeers(o),
+			MinPeers: o.MinPeers, MaxPeers: maxPeers(o), MaxGuests: o.MaxGuests,
 			PingInterval: o.PingInterval, PingTimeout: o.PingTimeout,
 			Anchors: d.saved.Anchors,
 		},
@@ -280,6 +280,17 @@ func (n *Node) life() (*driver, error) {
 // AddPeer makes a neighbour of the node at addr ("host:port"), beside what the
 // node does by itself. It returns nil as soon as the two are linked: also if
 // they were before, or if the other side dialled first.
+//
+// From then on the link is one that the program asked for. It is not rotated out and
+// makes no room for another node, at either end. It ends when the program calls
+// [Node.RemovePeer], when a connection breaks or falls silent, when one of the nodes
+// stops, when a peer breaks the protocol, and for a bridge over a netsplit if this
+// node has no other link to end. Nothing restores it after that.
+//
+// The other end has to believe that a program asked for the link. It does so for half
+// of its MaxPeers, and for one link of each source of links (a peer on a private
+// network, a /16 of the Internet); a node of version 1.0 does not. What exceeds that is
+// a link as any other there.
 //
 // Errors, in a *[DialError]: [ErrFull], [ErrPeerFull], [ErrSelf], [ErrRefused],
 // [ErrTimeout], [ErrOtherNetwork], [ErrOtherVersion], [ErrNotSmokesignal]. The

@@ -48,10 +48,17 @@ type Options struct {
 	// MaxPeers where that is less.
 	MinPeers int
 
-	// MaxPeers is the number of links that a node does not exceed. 0 means 5,
+	// MaxPeers is the number of links that a node does not exceed, those to guests
+	// aside (see MaxGuests). 0 means 5,
 	// or MinPeers + 2 where that is more, so that newcomers find room.
 	// Negative: no limit.
 	MaxPeers int
+
+	// MaxGuests is the number of further links, beyond MaxPeers, that a node has to
+	// nodes that no other node can dial: behind a NAT, with an Advertise that is
+	// wrong, or with NoAddress. Where many nodes are like that, those that can be
+	// dialled carry them. 0 means 64; negative: none.
+	MaxGuests int
 
 	// PingInterval is how often a quiet link is tried. 0 means 2 s; the
 	// shortest is 1 ms, the longest 1 h.
@@ -201,6 +208,7 @@ const (
 	defaultMinPeers     = 3               // design, section 6
 	defaultMaxPeers     = 5               // design, section 6
 	spareRoom           = 2               // MaxPeers above MinPeers, as in the defaults
+	defaultMaxGuests    = 64              // peerlist.Config.MaxGuests
 	defaultPingInterval = 2 * time.Second // with the timeout, a dead peer shows within 5 s
 	defaultPingTimeout  = 3 * time.Second // design, section 6
 	shortestPing        = time.Millisecond
@@ -233,6 +241,7 @@ func (o Options) withDefaults() Options {
 	} else if o.Secret != "" && len(o.Secrets) == 0 {
 		o.Secrets = []string{o.Secret}
 	}
+	setDefault(&o.MaxGuests, defaultMaxGuests)
 	setDefault(&o.PingInterval, defaultPingInterval)
 	setDefault(&o.PingTimeout, defaultPingTimeout)
 	setDefault(&o.History.Bytes, defaultHistoryBytes)

@@ -78,6 +78,7 @@ func (d *driver) PeerUp(c peerlist.Conn) {
 		return
 	}
 	d.node.counters.peersAdded.Add(1)
+	d.shutOut = nil
 	p := newPeer(d, c.Peer.ID, c.Addr, l)
 	l.peer = p
 	d.peers = append(d.peers, p)

@@ -64,6 +64,7 @@ func (j *joining) flags(f *pflag.FlagSet) {
 	f.StringVar(&j.given.StateFile, "state", "", "`file` in which the node keeps addresses for its next life")
 	f.IntVar(&j.given.MinPeers, "min-peers", 0, "links to have (default 3)")
 	f.IntVar(&j.given.MaxPeers, "max-peers", 0, "links not to exceed (default 5); negative: no limit")
+	f.IntVar(&j.given.MaxGuests, "max-guests", 0, "further links to nodes that nobody can dial (default 64); negative: none")
 	f.StringVar(&j.logLevel, "log-level", "", "`level` from which the node logs to stderr: error, warn, info, debug, trace")
 }
 
@@ -97,6 +98,7 @@ func (j *joining) read(f *pflag.FlagSet) (smoke.Options, error) {
 		"state":              func() { o.StateFile = j.given.StateFile },
 		"min-peers":          func() { o.MinPeers = j.given.MinPeers },
 		"max-peers":          func() { o.MaxPeers = j.given.MaxPeers },
+		"max-guests":         func() { o.MaxGuests = j.given.MaxGuests },
 		"insecure-plaintext": func() { o.InsecurePlaintext = j.given.InsecurePlaintext },
 	} {
 		if f.Changed(name) {

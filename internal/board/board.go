@@ -78,6 +78,17 @@ type Health struct {
 	State string `json:"state"` // "found", "looking" or "failed"
 	Text  string `json:"text"`
 	Peers int    `json:"peers"`
+
+	// Reason and Tried are set while the node looks for neighbours and is refused
+	// everywhere; see [smoke.Refusal].
+	Reason string  `json:"reason,omitempty"`
+	Tried  []Tried `json:"tried,omitempty"`
+}
+
+// Tried is an address that brought no link.
+type Tried struct {
+	Addr   string `json:"addr"`
+	Reason string `json:"reason"`
 }
 
 const (

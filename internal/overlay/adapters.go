@@ -34,6 +34,7 @@ func (o *membersOut) Send(to ident.Link, msg peerlist.Message) {
 
 func (o *membersOut) Dial(addr string)              { o.out.Dial(Dial{Addr: addr}) }
 func (o *membersOut) Added(token uint64, err error) { o.out.Added(token, err) }
+func (o *membersOut) ShutOut(t []peerlist.Attempt)  { o.out.ShutOut(t) }
 
 func (o *membersOut) Close(id ident.Link, why peerlist.Reason) {
 	o.out.Close(id, why)

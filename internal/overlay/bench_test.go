@@ -43,6 +43,7 @@ type bench struct {
 	added         int
 	counts, tells int
 	refused       int
+	shutOut       int
 }
 
 type sent struct {
@@ -110,6 +111,7 @@ func (b *bench) Gap(plumtree.Range)                          {}
 func (b *bench) Refused(peerlist.Conn, plumtree.Range, bool) { b.refused++ }
 func (b *bench) Notify(n netsplit.Notice)                    { b.told = append(b.told, n) }
 func (b *bench) Added(uint64, error)                         { b.added++ }
+func (b *bench) ShutOut([]peerlist.Attempt)                  { b.shutOut++ }
 func (b *bench) Told(uint64, []census.Digest)                { b.tells++ }
 func (b *bench) Counted(uint64, uint64, bool)                { b.counts++ }
 

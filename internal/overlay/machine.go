@@ -57,6 +57,9 @@ type Out interface {
 	Refused(from peerlist.Conn, events plumtree.Range, banned bool)
 	Notify(n netsplit.Notice)
 	Added(token uint64, err error)
+	// ShutOut says that this node has no neighbour, and what came of its tries. It is
+	// repeated every ten seconds until there is one.
+	ShutOut(tried []peerlist.Attempt)
 	Counted(token, nodes uint64, complete bool)
 	// Told brings some of what a Survey asked for, before it is Counted.
 	Told(token uint64, digests []census.Digest)
@@ -282,6 +285,10 @@ func (m *Machine) LinkDown(now time.Time, id ident.Link, why peerlist.Reason, er
 // Resolved takes the outcome of a look-up.
 func (m *Machine) Resolved(now time.Time, seed string, addrs []string, err error, out Out) {
 	m.begin(now, forWatch, out)
+	if len(addrs) == 0 && err != nil {
+		m.touch(forMembers)
+		m.members.Unresolved(now, seed, err)
+	}
 	m.watch.Resolved(now, seed, addrs, err, (*watchOut)(m))
 }
 
@@ -427,6 +434,9 @@ func (m *Machine) touch(p parts) { m.stale |= p }
 
 // Degree is the number of neighbours.
 func (m *Machine) Degree() int { return m.members.Degree() }
+
+// Guests is the number of neighbours beyond MaxPeers that nobody can dial.
+func (m *Machine) Guests() int { return m.members.Guests() }
 
 // BookLen is the number of addresses in the passive view.
 func (m *Machine) BookLen() int { return m.members.BookLen() }

@@ -13,6 +13,7 @@ import (
 // The bounds that every node is held to; they are the defaults of peerlist and
 // plumtree. A history may be over by one event.
 const (
+	guestBound   = 64
 	bookBound    = 512
 	historyBound = 16<<20 + 1<<20
 )
@@ -171,7 +172,7 @@ func (r *run) sample() {
 // guard checks the bounds of every node now and then.
 func (r *run) guard() {
 	r.net.After(5*time.Second, func() {
-		r.net.CheckBounds(r.MaxPeers, bookBound, historyBound)
+		r.net.CheckBounds(r.MaxPeers, guestBound, bookBound, historyBound)
 		r.guard()
 	})
 }

@@ -4,13 +4,15 @@ import "fmt"
 
 // CheckBounds fails the network if a node holds more than it may: neighbours,
 // addresses in its book, or history. These hold at any time.
-func (n *Net) CheckBounds(maxPeers, maxBook, maxHistory int) {
+// Guests are nodes that cannot be dialled, beyond maxPeers.
+func (n *Net) CheckBounds(maxPeers, maxGuests, maxBook, maxHistory int) {
 	for _, node := range n.Nodes {
 		if !node.Alive {
 			continue
 		}
-		if d := node.Machine.Degree(); d > maxPeers {
-			n.Fail(fmt.Errorf("node %d has %d neighbours, at most %d", node.Index, d, maxPeers))
+		g := node.Machine.Guests()
+		if d := node.Machine.Degree() - g; d > maxPeers || g > maxGuests {
+			n.Fail(fmt.Errorf("node %d has %d neighbours and %d guests, at most %d and %d", node.Index, d, g, maxPeers, maxGuests))
 		}
 		if b := node.Machine.BookLen(); b > maxBook {
 			n.Fail(fmt.Errorf("node %d has %d addresses in its book, at most %d", node.Index, b, maxBook))

@@ -41,6 +41,7 @@ type Node struct {
 	Banned    int // neighbours that sent too much that is not to be believed
 	Notices   []netsplit.Notice
 	Downs     []peerlist.Reason
+	Refusals  [][]peerlist.Attempt       // what it had tried, each time that it was refused everywhere
 	Answers   map[uint64]error           // of Add, by token
 	Counts    map[uint64]uint64          // of Count, by token
 	Digests   map[uint64][]census.Digest // of Survey, by token
@@ -314,6 +315,9 @@ func (node *Node) Added(token uint64, err error) {
 	}
 	node.Answers[token] = err
 }
+
+// ShutOut implements overlay.Out.
+func (node *Node) ShutOut(tried []peerlist.Attempt) { node.Refusals = append(node.Refusals, tried) }
 
 // Counted implements overlay.Out.
 func (node *Node) Counted(token, nodes uint64, _ bool) {

@@ -210,7 +210,7 @@ func (s schedule) run(tune func(cfg *overlay.Config), trace func(string)) error 
 	}
 	var guard func()
 	guard = func() {
-		net.CheckBounds(s.max, 512, 17<<20)
+		net.CheckBounds(s.max, 64, 512, 17<<20)
 		net.After(100*time.Millisecond, guard)
 	}
 	guard()

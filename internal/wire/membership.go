@@ -21,6 +21,9 @@ func (w *writer) membership(m peerlist.Message) {
 	case *peerlist.Neighbor:
 		w.kind(KindNeighbor)
 		w.priority(m.Priority)
+		if m.Kept { // 1.0 has no flags here, and ignores them
+			w.flags(m.Kept)
+		}
 	case *peerlist.NeighborReply:
 		w.kind(KindNeighborReply)
 		w.flags(m.Accepted)
@@ -58,7 +61,7 @@ func (r *reader) membership(kind Kind) any {
 	case KindForwardJoin:
 		return &peerlist.ForwardJoin{TTL: r.ttl(), Newcomer: r.contact()}
 	case KindNeighbor:
-		return &peerlist.Neighbor{Priority: r.priority()}
+		return &peerlist.Neighbor{Priority: r.priority(), Kept: len(r.rest) > 0 && r.flag("flags")}
 	case KindNeighborReply:
 		return &peerlist.NeighborReply{
 			Accepted: r.flag("flags"), Reason: r.reason(), Degree: r.byte("degree"), Sample: r.contacts("sample"),

@@ -1,0 +1,130 @@
+package smoke
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/smokesignal-go/smokesignal/peerlist"
+)
+
+// Refusal says that a node has no neighbour although it looks for some: for at least
+// five seconds no address that it knows has brought a link.
+type Refusal struct {
+	// Err is the reason: [ErrPeerFull], [ErrNotAdmitted], [ErrPlaintext],
+	// [ErrOtherNetwork], [ErrOtherVersion], [ErrNotSmokesignal], [ErrRefused], what the
+	// transport or the resolver said, or [ErrNobodyAnswers]. Where addresses have
+	// different reasons, it is the first of them in this list: the one that is nearest
+	// to a link.
+	Err error
+
+	// Tried are the addresses, at most 32, each with what came of the last try. A seed
+	// whose name leads to no address is here by its name.
+	Tried []*DialError
+}
+
+// String returns the reason and the addresses, for people.
+func (r Refusal) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "refused everywhere: %v; tried ", r.Err)
+	for i, t := range r.Tried {
+		if i == shownTried {
+			fmt.Fprintf(&b, " and %d more", len(r.Tried)-i)
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%s (%v)", t.Addr, t.Err)
+	}
+	return b.String()
+}
+
+// shownTried is how many addresses String writes.
+const shownTried = 3
+
+// OnRefused registers a hook for the moment at which the node finds that it is refused
+// everywhere, and for each change of the reason while that lasts. It has ended when
+// OnConnect runs. A node that knows no address to try, such as a first seed, is not
+// refused.
+func (n *Node) OnRefused(fn func(Refusal)) (off func()) { return n.hooks.refused.on(fn) }
+
+// Refusal returns what OnRefused was told last. ok is false while the node is not
+// refused everywhere: it has a neighbour, has not looked for long enough, knows no
+// address to try, or does not run.
+func (n *Node) Refusal() (r Refusal, ok bool) {
+	d, err := n.life()
+	if err != nil {
+		return Refusal{}, false
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.shutOut == nil || d.machine == nil {
+		return Refusal{}, false
+	}
+	r = *d.shutOut
+	r.Tried = slices.Clone(r.Tried)
+	return r, true
+}
+
+// ShutOut implements overlay.Out.
+func (d *driver) ShutOut(tried []peerlist.Attempt) {
+	r, reason := newRefusal(tried)
+	last := d.shutOut
+	d.shutOut = &r
+	switch {
+	case last == nil:
+		d.node.counters.shutOut.Add(1)
+	case d.refusedFor == reason:
+		return
+	}
+	d.refusedFor = reason
+	d.afterwards(func() {
+		d.log.about("refused everywhere").warn("this node has no neighbour and is refused everywhere; still looking",
+			fields{"error": r.Err, "tried": r.String()})
+	})
+	d.flushBatch()
+	r.Tried = slices.Clone(r.Tried) // hooks may keep it
+	d.node.hooks.refused.run(d.node, r)
+}
+
+// refusalReasons are those of a Refusal, the nearest to a link first. After them come
+// other errors, and then silence.
+var refusalReasons = []error{
+	ErrPeerFull, ErrNotAdmitted, ErrPlaintext, ErrOtherNetwork, ErrOtherVersion, ErrNotSmokesignal, ErrRefused,
+}
+
+// errNothingListens is a dial that was refused by the host.
+var errNothingListens = errors.New("nothing listens there")
+
+// newRefusal returns the refusal, and its reason as a place in refusalReasons or
+// behind them.
+func newRefusal(tried []peerlist.Attempt) (r Refusal, reason int) {
+	r.Err, reason = ErrNobodyAnswers, len(refusalReasons)+1
+	for _, t := range tried {
+		err := addError(t.Addr, t.Err)
+		var dial *DialError
+		if !errors.As(err, &dial) {
+			continue
+		}
+		r.Tried = append(r.Tried, &DialError{Addr: t.Addr, Err: dial.Err})
+		if isSilence(err) {
+			continue
+		}
+		at := slices.IndexFunc(refusalReasons, func(known error) bool { return errors.Is(err, known) })
+		switch {
+		case at >= 0 && at < reason:
+			reason, r.Err = at, refusalReasons[at]
+		case at < 0 && reason > len(refusalReasons):
+			reason, r.Err = len(refusalReasons), dial.Err
+		}
+	}
+	return r, reason
+}
+
+// isSilence reports whether no node answered: nothing listens at the address, or
+// nothing came from there.
+func isSilence(err error) bool {
+	return errors.Is(err, errNothingListens) || errors.Is(err, ErrTimeout)
+}
