@@ -119,6 +119,12 @@ const (
 	// stalled, and must not blame its neighbours for the silence (Lifeguard).
 	lateAfter = time.Second
 
+	// A round ends so long after the first node has refused: soon where this node
+	// has no neighbour. Guesses: more than a network takes to form, and less than two
+	// dials of dead addresses.
+	stuckAlone = time.Second
+	stuckFor   = 4 * time.Second
+
 	// patience is how many fruitless rounds a node asks without insisting. In
 	// a network that forms, room turns up within one or two of them.
 	patience = 3

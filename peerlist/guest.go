@@ -2,8 +2,11 @@ package peerlist
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/retry"
 )
 
 // A guest is a neighbour that no node can dial: behind a NAT, with an address that
@@ -47,6 +50,9 @@ const (
 	maxChecks         = 32
 	maxChecksOfSource = 8
 
+	// lookEvery is the gap between the checks of a full node's neighbours.
+	lookEvery = 5 * time.Second
+
 	// checkTimeout is when a peer counts as not reached. The peer waits requestTimeout
 	// for its answer.
 	checkTimeout = requestTimeout / 2
@@ -63,14 +69,15 @@ type guests struct {
 	findings  []finding  // oldest first
 	evictions []eviction // those of the last minute, oldest first
 	needy     time.Time  // until then the last free place is kept
+	lookAt    time.Time  // the next neighbour is checked then
 	evicted   uint64
 }
 
 // check is a dial that only shows whether a peer can be reached at its address. Its
-// request waits for the answer.
+// request waits for the answer, unless it is a neighbour.
 type check struct {
 	peer  Contact
-	link  *link // nil once the request was decided
+	link  *link // nil once that was decided
 	prio  Priority
 	join  bool
 	until time.Time
@@ -169,13 +176,11 @@ func (m *Membership) check(now time.Time, l *link, prio Priority, join bool, out
 	if prio != High || l.access != unproven || m.cfg.NoLimits {
 		return false
 	}
-	from, hasFrom := hostOf(l.From)
-	host, hasHost := hostOf(l.Addr)
 	switch {
 	case l.From == "":
 		l.access = open // there is nothing to compare; as before there were guests
 		return false
-	case !hasFrom || !hasHost || from != host:
+	case !l.atHost:
 		l.access = shut
 		return false
 	}
@@ -183,6 +188,15 @@ func (m *Membership) check(now time.Time, l *link, prio Priority, join bool, out
 	if !free && m.victimFor(now, l, prio) == nil && !join {
 		return m.refuseFull(now, l, prio, join, out) // whatever comes of it
 	}
+	if !m.startCheck(now, l, prio, join, out) {
+		return m.refuseFull(now, l, prio, join, out) // it will ask again
+	}
+	l.checked = true
+	return true
+}
+
+// startCheck dials a peer's address, unless too many are dialled already.
+func (m *Membership) startCheck(now time.Time, l *link, prio Priority, join bool, out Out) bool {
 	ofSource := 0
 	for _, c := range m.guests.checks {
 		if c.link != nil && c.link.source == l.source {
@@ -190,12 +204,49 @@ func (m *Membership) check(now time.Time, l *link, prio Priority, join bool, out
 		}
 	}
 	if len(m.guests.checks) >= maxChecks || ofSource >= maxChecksOfSource || m.isChecked(l.Addr) || m.dialFor(l.Addr) != nil {
-		return m.refuseFull(now, l, prio, join, out) // it will ask again
+		return false
 	}
-	l.checked = true
 	m.guests.checks = append(m.guests.checks, &check{Contact{l.Peer.ID, l.Addr}, l, prio, join, now.Add(checkTimeout)})
 	out.Dial(l.Addr)
 	return true
+}
+
+// isAtItsHost reports whether the peer says to be at the host that it dialled from.
+func isAtItsHost(c Conn) bool {
+	from, ok := hostOf(c.From)
+	host, also := hostOf(c.Addr)
+	return ok && also && from == host
+}
+
+// lookAtNeighbors has a full node check which of the neighbours that came by
+// themselves are guests: these leave their places to others, are not told to others,
+// and are not rotated out. Each is checked once.
+func (m *Membership) lookAtNeighbors(now time.Time, out Out) {
+	if at := m.nextLook(); at.IsZero() || now.Before(at) {
+		return
+	}
+	m.guests.lookAt = now.Add(retry.Blur(lookEvery, m.cfg.Rand))
+	for _, l := range m.active { // oldest first
+		if m.lookUp(now, l); m.isToBeChecked(l) && m.startCheck(now, l, Low, false, out) {
+			l.checked = true
+			return
+		}
+	}
+}
+
+// nextLook is when the next neighbour is to be checked; zero if none is.
+func (m *Membership) nextLook() time.Time {
+	if m.leaving || m.cfg.NoLimits || m.guestPlaces() == 0 || m.hasRoom() || !slices.ContainsFunc(m.active, m.isToBeChecked) {
+		return time.Time{}
+	}
+	if m.guests.lookAt.IsZero() {
+		return m.started.Add(lookEvery)
+	}
+	return m.guests.lookAt
+}
+
+func (m *Membership) isToBeChecked(l *link) bool {
+	return l.access == unproven && !l.checked && l.atHost
 }
 
 // hostOf is the host in an address; an IP address in one form.
@@ -236,10 +287,14 @@ func (m *Membership) concludes(now time.Time, c *check, found access, out Out) {
 	if l := c.link; l != nil {
 		c.link = nil
 		m.keepFinding(finding{c.peer, l.source, found, now.Add(findingFor)})
-		l.access, l.checked = found, false
+		l.access = found
 		if found == shut {
 			m.forgetUntried(c.peer)
 		}
+		if m.isNeighbor(l) {
+			return
+		}
+		l.checked = false
 		m.onRequest(now, l, c.prio, c.join, out)
 	}
 }

@@ -69,6 +69,7 @@ type Membership struct {
 	rounds    int       // fruitless rounds of asking since something new turned up
 	roundAt   time.Time // when the next round begins; zero: none is due
 	refusals  int       // by full peers, in this round
+	refusedAt time.Time // the first of them; zero: none
 	failures  int       // dials that failed in a row
 	shuffleAt time.Time
 	shuffleIn time.Duration // grows while shuffles bring nothing new
@@ -99,6 +100,7 @@ type link struct {
 	prefix    uint16    // the network that it comes from; see salt.prefix
 	since     time.Time // a neighbour since then
 	access    access    // of the peer's address
+	atHost    bool      // the peer came from the host of its address
 	checked   bool      // the request waits until the access is known
 	wanted    bool      // the program asked for it: see Add
 	asksKeep  bool      // the peer says that its program did; see isKept
@@ -258,6 +260,7 @@ func (m *Membership) LinkDown(now time.Time, id ident.Link, why Reason, out Out)
 func (m *Membership) Advance(now time.Time, out Out) {
 	m.keepAlive(now, out)
 	m.expireChecks(now, out)
+	m.lookAtNeighbors(now, out)
 	m.expire(now, out)
 	m.shuffle(now, out)
 	m.rotate(now, out)
@@ -292,7 +295,11 @@ func (m *Membership) Deadline() (at time.Time, ok bool) {
 			sooner(c.until)
 		}
 	}
+	sooner(m.nextLook())
 	sooner(m.roundAt)
+	if m.roundAt.IsZero() {
+		sooner(m.stuckAt())
+	}
 	sooner(m.refusalAt())
 	m.due = at
 	return at, ok
@@ -442,6 +449,9 @@ func (m *Membership) hasRoom() bool { return m.regular()+m.requests() < m.cfg.Ma
 
 // remove takes the link out of the views and reports whether it was a neighbour.
 func (m *Membership) remove(l *link) bool {
+	if l.checked {
+		m.dropCheck(l)
+	}
 	if at := slices.Index(m.active, l); at >= 0 {
 		if len(m.active) == 1 {
 			m.last = m.Anchors()
@@ -451,7 +461,6 @@ func (m *Membership) remove(l *link) bool {
 	}
 	if at := slices.Index(m.waiting, l); at >= 0 {
 		m.waiting = slices.Delete(m.waiting, at, at+1)
-		m.dropCheck(l)
 	}
 	return false
 }

@@ -226,7 +226,7 @@ func (m *Membership) LinkUp(now time.Time, c Conn, out Out) {
 func (m *Membership) newLink(now time.Time, c Conn) *link {
 	return &link{
 		Conn: c, heard: now, expires: now.Add(requestTimeout),
-		source: m.book.salt.source(c), prefix: m.book.salt.prefix(c),
+		source: m.book.salt.source(c), prefix: m.book.salt.prefix(c), atHost: isAtItsHost(c),
 	}
 }
 
@@ -458,7 +458,7 @@ func (m *Membership) activate(now time.Time, l *link, out Out) {
 		l.pingAt = now.Add(retry.Blur(m.cfg.PingInterval, m.cfg.Rand))
 	}
 	m.active = append(m.active, l)
-	m.rounds, m.refusals, m.roundAt, m.failures = 0, 0, time.Time{}, 0
+	m.rounds, m.refusals, m.refusedAt, m.roundAt, m.failures = 0, 0, time.Time{}, time.Time{}, 0
 	out.Up(l.Link)
 	m.refusal = refusal{}
 	told := l.purpose == toAdd && l.wanted // our request said so
@@ -505,7 +505,9 @@ func (m *Membership) onReply(now time.Time, l *link, r *NeighborReply, out Out) 
 		m.book.rest(now, l.reach(), time.Second)
 		return
 	case ReasonFull:
-		m.refusals++
+		if m.refusals++; m.refusals == 1 {
+			m.refusedAt = now
+		}
 		m.answer(l.tokens, ErrPeer, out)
 	case ReasonRemoved, ReasonTwin:
 		m.shun(l.Peer.ID, now.Add(removedFor))

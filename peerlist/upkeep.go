@@ -12,8 +12,10 @@ var betweenRounds = retry.Policy{Min: 100 * time.Millisecond, Max: 5 * time.Seco
 
 // fill looks for neighbours while there are fewer than MinPeers. A round ends
 // when nobody is left to ask (the last dials to dead addresses are not waited
-// for) or when enough have refused; then it waits, asks the seeds for fresh
-// contacts, and after a few rounds in vain it insists (see insistence).
+// for), when enough have refused, or a moment after the first refusal: where many
+// addresses are dead, that is long before all were tried. Then it waits, asks the
+// seeds for fresh contacts, and after a few rounds in vain it insists (see
+// insistence).
 func (m *Membership) fill(now time.Time, out Out) {
 	m.hurry(now)
 	m.reportRefusal(now, out)
@@ -23,7 +25,7 @@ func (m *Membership) fill(now time.Time, out Out) {
 	}
 	if !m.roundAt.IsZero() && !now.Before(m.roundAt) {
 		m.roundAt = time.Time{}
-		m.rounds, m.refusals = m.rounds+1, 0
+		m.rounds, m.refusals, m.refusedAt = m.rounds+1, 0, time.Time{}
 		for i := range m.seeds {
 			m.seeds[i].tried = false
 		}
@@ -59,13 +61,25 @@ func (m *Membership) fill(now time.Time, out Out) {
 		m.dial(c.Addr, toFill, out)
 		underWay++
 	}
-	over := underWay == 0 || m.failures >= 2 && underWay < want || m.refusals >= maxRefusals
+	over := underWay == 0 || m.failures >= 2 && underWay < want || m.refusals >= maxRefusals ||
+		!m.stuckAt().IsZero() && !now.Before(m.stuckAt())
 	if over && m.roundAt.IsZero() && len(m.seeds)+len(m.book.entries) > 0 {
 		m.roundAt = now.Add(betweenRounds.Delay(m.rounds, m.cfg.Rand))
 		if at, ok := m.book.soonest(now, skip); ok && at.Before(m.roundAt) && m.rounds >= patience {
 			m.roundAt = at
 		}
 	}
+}
+
+// stuckAt is when a round ends in which a node has refused; zero if none has.
+func (m *Membership) stuckAt() time.Time {
+	switch {
+	case m.leaving || m.refusedAt.IsZero() || len(m.active) >= m.cfg.MinPeers:
+		return time.Time{}
+	case len(m.active) == 0:
+		return m.refusedAt.Add(stuckAlone)
+	}
+	return m.refusedAt.Add(stuckFor)
 }
 
 func (m *Membership) deadAt(l *link) time.Time {

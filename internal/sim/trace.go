@@ -107,6 +107,9 @@ func (n *Net) describe(msg any) string {
 	case *peerlist.ForwardJoin:
 		return fmt.Sprintf("FORWARDJOIN %s ttl %d", n.listener(m.Newcomer.Addr), m.TTL)
 	case *peerlist.Neighbor:
+		if m.Kept {
+			return fmt.Sprintf("NEIGHBOR %s, kept", priority(m.Priority))
+		}
 		return fmt.Sprintf("NEIGHBOR %s", priority(m.Priority))
 	case *peerlist.NeighborReply:
 		if m.Accepted {
