@@ -132,7 +132,7 @@ func TestDefaultsOfPeersFollowEachOther(t *testing.T) {
 
 func TestDefaults(t *testing.T) {
 	want := Options{
-		Address: "127.0.0.1", MinPeers: 3, MaxPeers: 5, PingInterval: 2 * time.Second, PingTimeout: 3 * time.Second,
+		Address: "127.0.0.1", MinPeers: 3, MaxPeers: 5, MaxGuests: 64, PingInterval: 2 * time.Second, PingTimeout: 3 * time.Second,
 		History: History{16 << 20, 5 * time.Minute}, MaxPayload: 1 << 20, SlowHandler: time.Second,
 	}
 	if got := (Options{}).withDefaults(); !reflect.DeepEqual(got, want) {

@@ -89,6 +89,7 @@ func (s *simulation) flags(f *pflag.FlagSet) {
 	f.IntVar(&s.runs, "runs", 1, "runs, each with the next seed")
 	f.IntVar(&p.MinPeers, "min-peers", p.MinPeers, "smoke.Options.MinPeers")
 	f.IntVar(&p.MaxPeers, "max-peers", p.MaxPeers, "smoke.Options.MaxPeers")
+	f.IntVar(&p.MaxGuests, "max-guests", p.MaxGuests, "smoke.Options.MaxGuests: 0 means 64, negative none")
 	f.StringVar(&p.Latency, "latency", p.Latency, `one way, drawn for each link: "5ms", "1ms-2ms" or "world"`)
 	f.Float64Var(&p.Loss, "loss", p.Loss, "share of frames that need a retransmission, 0 to 0.5")
 	f.BoolVar(&p.Wire, "wire", p.Wire, "every frame crosses its link as bytes")

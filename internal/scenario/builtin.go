@@ -149,11 +149,12 @@ var scenarios = []scenario{
 				"want delivered within 10s", "want lossless", "want whole within 1s")
 		}},
 
-	{"nat", "a share of the nodes can dial, and cannot be dialled", "fraction, rate, senders",
+	{"nat", "a share of the nodes can dial, and cannot be dialled", "fraction, max-guests, rate, senders",
 		func(s *Spec) { zero(&s.Fraction, 0.5); zero(&s.Rate, 10) },
 		func(s Spec) string {
-			return lines(fmt.Sprint("hide ", s.Fraction), "form", "want settled within 5m", "run 15s",
-				"talk "+s.talk(), "run 20s", "quiet", "want delivered within 10s", "want lossless")
+			return lines(fmt.Sprint("hide ", s.Fraction), "form", "want whole within 30s", "want settled within 2m", "run 15s",
+				"talk "+s.talk(), "run 20s", "join 5", "want joined within 10s", "run 10s", "quiet",
+				"want delivered within 10s", "want lossless", "want kept-in", "want guests")
 		}},
 
 	{"restart", "a share of the nodes dies and comes back at once, under the same id at another address", "fraction, rate, senders",

@@ -13,7 +13,6 @@ import (
 // The bounds that every node is held to; they are the defaults of peerlist and
 // plumtree. A history may be over by one event.
 const (
-	guestBound   = 64
 	bookBound    = 512
 	historyBound = 16<<20 + 1<<20
 )
@@ -94,7 +93,7 @@ func (s Spec) Net() (*sim.Net, error) {
 	}
 	return sim.New(sim.Config{
 		Seed: s.Seed, Latency: latency, Loss: s.Loss, Wire: s.Wire,
-		Overlay: overlay.Config{Membership: peerlist.Config{MinPeers: s.MinPeers, MaxPeers: s.MaxPeers, NoLimits: s.NoLimits}},
+		Overlay: overlay.Config{Membership: peerlist.Config{MinPeers: s.MinPeers, MaxPeers: s.MaxPeers, MaxGuests: s.MaxGuests, NoLimits: s.NoLimits}},
 	}), nil
 }
 
@@ -109,6 +108,9 @@ func (r *run) addr(i int) string {
 // add makes one more node.
 func (r *run) add() *sim.Node {
 	node := r.net.Add(r.seeds...)
+	if r.hidden > 0 && node.Index >= r.Nodes { // form decides for those before
+		node.Hidden = r.net.Rand.Float64() < r.hidden
+	}
 	if r.Public {
 		r.net.Move(node, r.addr(node.Index))
 	}
@@ -172,9 +174,17 @@ func (r *run) sample() {
 // guard checks the bounds of every node now and then.
 func (r *run) guard() {
 	r.net.After(5*time.Second, func() {
-		r.net.CheckBounds(r.MaxPeers, guestBound, bookBound, historyBound)
+		r.net.CheckBounds(r.MaxPeers, r.guestBound(), bookBound, historyBound)
 		r.guard()
 	})
+}
+
+// guestBound is how many guests a node may have.
+func (r *run) guestBound() int {
+	if r.MaxGuests == 0 {
+		return 64 // the default of peerlist
+	}
+	return max(r.MaxGuests, 0)
 }
 
 // begin starts a node, new or crashed.
@@ -253,6 +263,9 @@ func (r *run) awake() (list []*sim.Node) {
 func (r *run) setMark() {
 	r.mark, r.sent, r.told, r.marked = r.ledger.Mark(), r.net.Sent, r.ledger.Delivered, r.net.Now()
 	r.ledger.Latency, r.ledger.Hops, r.downs = sim.Histogram{}, [256]uint64{}, 0
+	for _, node := range r.net.Nodes {
+		node.Alone = 0
+	}
 }
 
 // faultNow forgets what programs were told before.

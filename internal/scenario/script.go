@@ -20,7 +20,7 @@ type step struct {
 // verbs are what a line may begin with, each with how it is written and what it
 // does. The last line of the file is as good as any to add one.
 var verbs = []struct{ name, usage, does string }{
-	{"set", "set NAME=VALUE ...", "change the network, before form: nodes, seeds, min-peers, max-peers, payload, latency, loss, wire, public (addresses), no-limits"},
+	{"set", "set NAME=VALUE ...", "change the network, before form: nodes, seeds, min-peers, max-peers, max-guests, payload, latency, loss, wire, public (addresses), no-limits"},
 	{"hide", "hide SHARE", "before form: so many nodes, the seeds apart, can dial and cannot be dialled"},
 	{"form", "form", "start all nodes at one instant"},
 	{"run", "run DURATION", "let time pass"},
@@ -52,6 +52,8 @@ var wants = []struct{ name, does string }{
 	{"lossless", "and no node was told that it lost some of it"},
 	{"dropped", "no link that is cut one way is counted by either end"},
 	{"kept", "no link ended since the last stall between two nodes that were not stalled"},
+	{"kept-in", "each node has a neighbour, and did not lose its last one since the last talk"},
+	{"guests", "no node has more guests than it may"},
 	{"no-netsplit", "no program was told of a netsplit since the last fault"},
 	{"told-once", "each program was told of the netsplit once that it is there and once that it is over; or none"},
 	{"rmr", "NUMBER: copies of an event beyond the first, a node, since the last talk"},
@@ -209,7 +211,7 @@ func (st step) isWellFormedWant() bool {
 		return len(w) == 1 || within
 	case "last":
 		return within
-	case "lossless", "traffic", "kept", "no-netsplit", "told-once", "honest", "books":
+	case "lossless", "traffic", "kept", "kept-in", "guests", "no-netsplit", "told-once", "honest", "books":
 		return len(w) == 1
 	case "rmr", "hops", "downs", "slower":
 		_, err := strconv.ParseFloat(w[len(w)-1], 64)

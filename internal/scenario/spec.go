@@ -23,11 +23,12 @@ type Spec struct {
 	Script   string // lines; see [Parse]
 	File     string // where Script came from, for messages
 
-	Nodes    int    // at the start
-	Seeds    int    // so many of them are in everybody's list of seeds
-	Seed     uint64 // of all that is random
-	MinPeers int
-	MaxPeers int
+	Nodes     int    // at the start
+	Seeds     int    // so many of them are in everybody's list of seeds
+	Seed      uint64 // of all that is random
+	MinPeers  int
+	MaxPeers  int
+	MaxGuests int // beyond MaxPeers, of nodes that cannot be dialled; 0: 64, negative: none
 
 	Latency string  // one way: "5ms", "1ms-2ms", or "world"
 	Loss    float64 // share of frames that need a retransmission
@@ -171,6 +172,8 @@ func (s *Spec) set(name, value string) (err error) {
 		integer(&s.MinPeers)
 	case "max-peers":
 		integer(&s.MaxPeers)
+	case "max-guests":
+		integer(&s.MaxGuests)
 	case "payload":
 		integer(&s.Payload)
 	case "latency":
@@ -184,7 +187,7 @@ func (s *Spec) set(name, value string) (err error) {
 	case "no-limits":
 		s.NoLimits, err = strconv.ParseBool(value)
 	default:
-		return &InputError{"setting", name, "nodes, seeds, min-peers, max-peers, payload, latency, loss, wire, public, no-limits"}
+		return &InputError{"setting", name, "nodes, seeds, min-peers, max-peers, max-guests, payload, latency, loss, wire, public, no-limits"}
 	}
 	if err != nil {
 		return &InputError{name, value, "a number (wire, public, no-limits: true or false)"}

@@ -52,6 +52,14 @@ func (r *run) want(w []string) {
 		}, r.parts)
 	case "kept":
 		r.atMost("links lost between healthy nodes", float64(r.lost), 0, "", "")
+	case "kept-in":
+		r.keptIn()
+	case "guests":
+		most := 0
+		for _, node := range r.net.Living() {
+			most = max(most, node.Machine.Guests())
+		}
+		r.atMost("most guests of a node", float64(most), float64(r.guestBound()), "", "")
 	case "no-netsplit":
 		n, example := r.notices()
 		r.atMost("false netsplits", float64(n), 0, "", example)
@@ -196,6 +204,19 @@ func (r *run) notices() (n int, example string) {
 		}
 	}
 	return n, example
+}
+
+// keptIn counts the nodes that have no neighbour, or had one and lost the last since
+// the mark.
+func (r *run) keptIn() {
+	n, example := 0, ""
+	for _, node := range r.net.Living() {
+		if node.Machine.Degree() == 0 || node.Alone > 0 {
+			n++
+			example = fmt.Sprintf("node %d has %d neighbours, and was alone %d times", node.Index, node.Machine.Degree(), node.Alone)
+		}
+	}
+	r.atMost("nodes that lost their only link", float64(n), 0, "", example)
 }
 
 // toldOnce counts the nodes that were not told of a netsplit and of its end

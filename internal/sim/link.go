@@ -117,6 +117,14 @@ func (n *Net) connect(from, to *Node, w *wish, lag int64) {
 	}})
 }
 
+// advertised is the address that the node tells others.
+func (node *Node) advertised() string {
+	if node.Unnamed {
+		return ""
+	}
+	return node.Addr
+}
+
 func (node *Node) half(lag int64) *half {
 	node.last++
 	h := &half{node: node, id: node.last, lag: lag, open: true}
@@ -128,7 +136,7 @@ func (node *Node) half(lag int64) *half {
 func (h *half) greeting() any {
 	m := &wire.Hello{
 		Major: wire.Major, Minor: wire.Minor,
-		ID: h.node.ID, Epoch: h.node.Epoch, Addr: h.node.Addr, Seen: h.peer.node.Addr,
+		ID: h.node.ID, Epoch: h.node.Epoch, Addr: h.node.advertised(), Seen: h.peer.node.Addr,
 	}
 	if h.codec == nil {
 		return m

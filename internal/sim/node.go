@@ -26,6 +26,7 @@ type Node struct {
 	stalled   bool
 	sybil     *sybil                // drives it instead of Machine; nil for an honest node
 	Hidden    bool                  // behind a NAT: it can dial, and cannot be dialled
+	Unnamed   bool                  // it tells others no address
 	silent    bool                  // crashed without a reset
 	Ups       int                   // neighbours that came, ever
 	OnDeliver func(*plumtree.Event) // instead of Delivered; may be nil, as the other observers
@@ -38,6 +39,7 @@ type Node struct {
 
 	Delivered []*plumtree.Event
 	Gaps      []plumtree.Range
+	Alone     int // how often it lost its last neighbour
 	Banned    int // neighbours that sent too much that is not to be believed
 	Notices   []netsplit.Notice
 	Downs     []peerlist.Reason
@@ -232,6 +234,9 @@ func (node *Node) PeerDown(c peerlist.Conn, why peerlist.Reason) {
 		n.tell(node, "loses %s (%s)", n.name(c.Peer.ID), why)
 	}
 	node.Downs = append(node.Downs, why)
+	if node.Machine.Degree() == 0 {
+		node.Alone++
+	}
 	n.changed = true
 	if h := node.link(c.Link); h != nil {
 		h.counted = false

@@ -164,7 +164,7 @@ func (n *Net) Restart(node *Node) {
 	cfg := n.cfg.Overlay
 	node.Epoch = max(uint64(n.now.UnixMilli()), node.Epoch+1)
 	cfg.Self = ident.Origin{ID: node.ID, Epoch: node.Epoch}
-	cfg.Addr = node.Addr
+	cfg.Addr = node.advertised()
 	cfg.Seeds = node.seeds
 	cfg.Membership.Anchors = node.Anchors
 	cfg.Rand = rand.New(rand.NewPCG(n.Rand.Uint64(), n.Rand.Uint64()))
@@ -172,7 +172,7 @@ func (n *Net) Restart(node *Node) {
 	n.ids[node.ID] = node
 	node.life++
 	node.Alive, node.silent = true, false
-	node.Born, node.Joined = n.Now(), never
+	node.Born, node.Joined, node.Alone = n.Now(), never, 0
 	node.wakes = node.wakes[:0]
 	node.ready = node.ready[:0]
 	node.Machine = overlay.New(n.now, cfg)
