@@ -354,8 +354,12 @@ func (m *Membership) dropCheck(l *link) {
 
 // makeRoomForGuest ends a neighbour's link for a guest, if there is one that may go:
 // the link of a source that floods this node; or, for a guest that has none and
-// insists, one of several that a neighbour has; or one of the prefix that has most
-// guests, if that has at least two more than the newcomer's.
+// insists, one of several that a neighbour has, rather a guest's; or one of the prefix
+// that has most guests, if that has at least two more than the newcomer's.
+//
+// Unless it is the same one, the newcomer's prefix never gets more links in this way
+// than the prefix has that loses one. Else an attacker would take all links that
+// honest nodes have twice, a few in a minute.
 func (m *Membership) makeRoomForGuest(now time.Time, newcomer *link, prio Priority, join bool, out Out) {
 	if m.isFlooding(now, newcomer) {
 		return
@@ -366,7 +370,14 @@ func (m *Membership) makeRoomForGuest(now time.Time, newcomer *link, prio Priori
 		if prio != High || !join || !m.mayEvict(now, newcomer) {
 			return
 		}
-		victim = m.leastNeeded(now, 2, may)
+		own := m.linksOf(newcomer.prefix)
+		fair := func(l *link) bool {
+			return may(l) && (l.prefix == newcomer.prefix || m.linksOf(l.prefix) > own)
+		}
+		victim = m.leastNeeded(now, 2, func(l *link) bool { return l.access == shut && fair(l) })
+		if victim == nil {
+			victim = m.leastNeeded(now, 2, fair)
+		}
 		if victim == nil {
 			victim = m.ofCrowdedPrefix(now, newcomer, may)
 		}
@@ -391,6 +402,16 @@ func (m *Membership) mayEvict(now time.Time, newcomer *link) bool {
 		}
 	}
 	return n < evictionsOfPrefix && len(m.guests.evictions) < evictionsOfAll
+}
+
+// linksOf counts the neighbours of a prefix.
+func (m *Membership) linksOf(prefix uint16) (n int) {
+	for _, l := range m.active {
+		if l.prefix == prefix {
+			n++
+		}
+	}
+	return n
 }
 
 // ofCrowdedPrefix is the youngest guest of the prefix that has most, if it has at

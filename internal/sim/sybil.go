@@ -31,6 +31,7 @@ type AttackConfig struct {
 	Groups int           // of addresses (IPv4 /16) that they are spread over, 1 to 256
 	Gap    time.Duration // between the rounds of one Sybil; zero means 2 s. In a round it floods each link with a SHUFFLE and a FORWARDJOIN
 	Links  int           // that each Sybil wants at once and asks for, one in a round; zero means 4
+	Claims bool          // they say that they have no link and no address, and ask with JOIN
 	Relays bool          // events, beacons and pulses are passed on, to all; otherwise nothing is
 }
 
@@ -71,7 +72,7 @@ func (n *Net) Attack(cfg AttackConfig) *Attack {
 	}
 	a := &Attack{net: n, cfg: cfg}
 	for i := range cfg.Sybils {
-		node := &Node{net: n, Index: firstSybil + i, Addr: SybilAddr(i, cfg.Groups), Alive: true}
+		node := &Node{net: n, Index: firstSybil + i, Addr: SybilAddr(i, cfg.Groups), Alive: true, Unnamed: cfg.Claims}
 		node.sybil = &sybil{Attack: a, node: node, seen: make(map[any]bool)}
 		binary.BigEndian.PutUint64(node.ID[:], n.Rand.Uint64())
 		binary.BigEndian.PutUint64(node.ID[8:], n.Rand.Uint64())
@@ -119,7 +120,11 @@ func (s *sybil) sample() (list []peerlist.Contact) {
 
 // meet: a link has come up, and each end knows who the other one is.
 func (s *sybil) meet(h *half) {
-	if h.wish != nil {
+	switch {
+	case h.wish == nil:
+	case s.cfg.Claims:
+		h.send(&peerlist.Join{Priority: peerlist.High})
+	default:
 		h.send(&peerlist.Neighbor{Priority: peerlist.High})
 	}
 }
