@@ -152,7 +152,7 @@ var scenarios = []scenario{
 	{"nat", "a share of the nodes can dial, and cannot be dialled", "fraction, max-guests, rate, senders",
 		func(s *Spec) { zero(&s.Fraction, 0.5); zero(&s.Rate, 10) },
 		func(s Spec) string {
-			return lines(fmt.Sprint("hide ", s.Fraction), "form", "want whole within 30s", "want settled within 2m", "run 15s",
+			return lines(fmt.Sprint("hide ", s.Fraction), "form", "want whole within 1m", "want settled within 2m", "run 15s",
 				"talk "+s.talk(), "run 20s", "join 5", "want joined within 10s", "run 10s", "quiet",
 				"want delivered within 10s", "want lossless", "want kept-in", "want guests")
 		}},
