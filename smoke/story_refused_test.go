@@ -1,0 +1,212 @@
+package smoke_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/smoke"
+	"github.com/smokesignal-go/smokesignal/transport/mem"
+)
+
+// refused keeps what a node was told by OnRefused.
+type refused struct {
+	mu   sync.Mutex // guards list
+	list []smoke.Refusal
+}
+
+func (r *refused) all() []smoke.Refusal {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.list
+}
+
+func (a *actor) hearsRefusals() *refused {
+	r := new(refused)
+	a.OnRefused(func(x smoke.Refusal) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.list = append(r.list, x)
+	})
+	return r
+}
+
+const (
+	oneSecret   = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+	otherSecret = "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA="
+)
+
+// A node that gets in nowhere says so, with the reason, in each of its forms; and no
+// more once it has a link.
+func TestANodeThatIsRefusedEverywhereSaysSo(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		seed, guest smoke.Options
+		want        error
+	}{
+		{"the seed is full", smoke.Options{MinPeers: 1, MaxPeers: 1, MaxGuests: -1}, smoke.Options{Advertise: smoke.NoAddress}, smoke.ErrPeerFull},
+		{"another secret", smoke.Options{Secret: oneSecret}, smoke.Options{Secret: otherSecret}, smoke.ErrNotAdmitted},
+		{"another network", smoke.Options{Network: "one"}, smoke.Options{Network: "other"}, smoke.ErrOtherNetwork},
+		{"plaintext to an encrypted one", smoke.Options{Secret: oneSecret}, smoke.Options{}, smoke.ErrPlaintext},
+		{"nobody answers", smoke.Options{Port: 8496}, smoke.Options{}, smoke.ErrNobodyAnswers},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := tell(t)
+				network := mem.New()
+				at := func(i int, o smoke.Options) smoke.Options {
+					ip := fmt.Sprintf("10.0.0.%d", i)
+					o.Address, o.Transport = ip, network.Host(ip)
+					if o.Port == 0 {
+						o.Port = 8495
+					}
+					return o
+				}
+				s.start(at(1, c.seed))
+				if c.want == smoke.ErrPeerFull { // its one place
+					first := c.guest
+					first.Seeds = []string{"10.0.0.1:8495"}
+					s.start(at(2, first))
+					time.Sleep(5 * time.Second)
+				}
+				c.guest.Seeds = []string{"10.0.0.1:8495"}
+				guest := s.create(at(3, c.guest))
+				told := guest.hearsRefusals()
+				if err := guest.Start(); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(4 * time.Second)
+				if _, ok := guest.Refusal(); ok || len(told.all()) > 0 {
+					t.Error("it says so before it has tried for long")
+				}
+				time.Sleep(time.Minute)
+				all := told.all()
+				if len(all) != 1 {
+					t.Fatalf("OnRefused ran %d times: %v", len(all), all)
+				}
+				r, ok := guest.Refusal()
+				if !ok || !errors.Is(r.Err, c.want) || !errors.Is(all[0].Err, c.want) {
+					t.Errorf("the reason is %v, and the hook had %v; want %v", r.Err, all[0].Err, c.want)
+				}
+				if len(r.Tried) != 1 || r.Tried[0].Addr != "10.0.0.1:8495" || !strings.Contains(r.String(), "10.0.0.1:8495") {
+					t.Errorf("tried %v", r)
+				}
+				if n := guest.Stats().ShutOut; n != 1 {
+					t.Errorf("Stats().ShutOut is %d", n)
+				}
+				guest.wantLogged("this node has no neighbour and is refused everywhere; still looking", c.want.Error())
+				if d := guest.times("connect"); d != 0 {
+					t.Error("it has connected")
+				}
+				friend := s.start(at(4, smoke.Options{Seeds: []string{"10.0.0.3:8495"}, Secret: c.guest.Secret, Network: c.guest.Network}))
+				time.Sleep(10 * time.Second)
+				if _, ok := guest.Refusal(); ok || guest.Peers().Len() == 0 {
+					t.Errorf("it says so although it has %d neighbours, %d of %s", guest.Peers().Len(), friend.Peers().Len(), friend.ID().Short())
+				}
+				time.Sleep(time.Minute)
+				if n := len(told.all()); n != 1 {
+					t.Errorf("OnRefused ran %d times", n)
+				}
+			})
+		})
+	}
+}
+
+// The seed of a network is alone, and was refused by no node.
+func TestASeedThatWaitsIsNotRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := tell(t)
+		network := mem.New()
+		seed := s.start(smoke.Options{Address: "10.0.0.1", Port: 8495, Seeds: []string{"10.0.0.1:8495"}, Transport: network.Host("10.0.0.1")})
+		time.Sleep(time.Minute)
+		if r, ok := seed.Refusal(); ok || seed.Stats().ShutOut > 0 {
+			t.Errorf("it is %v", r)
+		}
+	})
+}
+
+// The link of AddPeer survives ten minutes in which both ends rotate theirs.
+func TestALinkThatTheProgramAskedForIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := tell(t)
+		network := mem.New()
+		var cast []*actor
+		for i := range 16 {
+			ip := fmt.Sprintf("10.0.0.%d", i+1)
+			cast = append(cast, s.start(smoke.Options{Address: ip, Port: 8495, Seeds: []string{"10.0.0.1:8495"}, Transport: network.Host(ip)}))
+		}
+		s.wantOverlay(cast, 3)
+		time.Sleep(time.Minute)
+		for i := range 3 {
+			a, b := cast[2+i], cast[8+i]
+			for range 600 { // until both have room
+				if err := a.AddPeer(t.Context(), b.Addr()); err == nil {
+					break
+				}
+				time.Sleep(time.Second)
+			}
+			if !a.Peers().Has(b.ID()) {
+				t.Fatalf("pair %d found no room", i)
+			}
+		}
+		before := 0
+		for _, a := range cast {
+			before += a.times("remove")
+		}
+		for range 600 {
+			time.Sleep(time.Second)
+			for i := range 3 {
+				if a, b := cast[2+i], cast[8+i]; !a.Peers().Has(b.ID()) || !b.Peers().Has(a.ID()) {
+					t.Fatalf("the link of pair %d is gone", i)
+				}
+			}
+		}
+		after := 0
+		for _, a := range cast {
+			after += a.times("remove")
+		}
+		if after == before {
+			t.Error("nothing was rotated; what does this test prove?")
+		}
+		if err := cast[2].RemovePeer(cast[8].ID()); err != nil || cast[2].Peers().Has(cast[8].ID()) {
+			t.Errorf("the program cannot end it: %v", err)
+		}
+	})
+}
+
+// A node that dialled no other stops, and starts again at another port. It finds back
+// to those that had dialled it; so does its successor with the same StateFile.
+func TestANodeThatNeverDialledComesBack(t *testing.T) {
+	for _, withFile := range []bool{false, true} {
+		t.Run(fmt.Sprintf("with a file: %v", withFile), func(t *testing.T) {
+			s := tell(t)
+			o := smoke.Options{Network: t.Name()}
+			if withFile {
+				o.StateFile = t.TempDir() + "/state"
+			}
+			ann := s.start(o)
+			bob := s.start(smoke.Options{Network: t.Name(), Seeds: []string{ann.Addr()}})
+			bob.peer(ann)
+			ann.peer(bob)
+			old := ann.Addr()
+			if err := ann.Stop(); err != nil {
+				t.Fatal(err)
+			}
+			taken := s.start(smoke.Options{Network: "another", Port: portOf(t, old)}) // it can't have the same one
+			_ = taken
+			if withFile {
+				ann = s.start(o)
+			} else if err := ann.Start(); err != nil {
+				t.Fatal(err)
+			}
+			if ann.Addr() == old {
+				t.Fatalf("it got %s again", old)
+			}
+			ann.peer(bob)
+		})
+	}
+}
