@@ -686,6 +686,10 @@ func TestDecodingIntoWhatIsThere(t *testing.T) {
 	if err := decode("x", &held); err != nil || held != "x" {
 		t.Error(held, err)
 	}
+	held = &held // leads back to itself
+	if err := decode("x", &held); err != nil || held != "x" {
+		t.Error(held, err)
+	}
 	m := map[string]int{"old": 1}
 	if err := decode(map[string]int{"new": 2}, &m); err != nil || len(m) != 2 {
 		t.Error(m, err)

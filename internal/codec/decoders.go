@@ -243,17 +243,24 @@ func decodeError(d *Decoder, v reflect.Value) error {
 func decodeAny(d *Decoder, v reflect.Value) error {
 	if !v.IsNil() && v.Elem().Kind() == reflect.Pointer && !v.Elem().IsNil() {
 		target := v.Elem().Elem()
+		if target.Kind() == reflect.Interface && target.NumMethod() == 0 {
+			return setLoose(d, target) // and no further: it may lead back to v
+		}
 		if fault := inspect(target.Type(), toDecode); fault != "" {
 			return errors.New(fault)
 		}
 		return decoderOf(target.Type()).fn(d, target)
 	}
-	value := d.loose()
-	if value == nil {
+	return setLoose(d, v)
+}
+
+// setLoose puts the next value into an empty interface.
+func setLoose(d *Decoder, v reflect.Value) error {
+	if value := d.loose(); value != nil {
+		v.Set(reflect.ValueOf(value))
+	} else {
 		v.SetZero()
-		return nil
 	}
-	v.Set(reflect.ValueOf(value))
 	return nil
 }
 
