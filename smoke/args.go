@@ -31,6 +31,7 @@ func (e *EncodeError) Unwrap() error { return e.Err }
 
 var (
 	errRawMixed = errors.New("Raw stands for all the arguments: pass it alone, or pass a []byte")
+	errEvent    = errors.New("an event as an argument would travel without its arguments: pass what its method Raw returns, or the fields that are of use")
 	errRawArray = errors.New("Raw is to hold a msgpack array, one value for each argument")
 )
 
@@ -40,12 +41,14 @@ var (
 // only read.
 func encodeArgs(dst []byte, args ...any) ([]byte, error) {
 	for i, arg := range args {
-		raw, ok := arg.(Raw)
-		switch {
-		case ok && len(args) == 1:
-			return appendRaw(dst, raw)
-		case ok:
+		switch arg := arg.(type) {
+		case Raw:
+			if len(args) == 1 {
+				return appendRaw(dst, arg)
+			}
 			return dst, &EncodeError{Arg: i + 1, Type: "smoke.Raw", Err: errRawMixed}
+		case Event, *Event:
+			return dst, &EncodeError{Arg: i + 1, Type: fmt.Sprintf("%T", arg), Err: errEvent}
 		}
 	}
 	out, err := codec.Append(dst, args...)

@@ -258,6 +258,8 @@ func TestWhatCannotBeEncodedIsAnError(t *testing.T) {
 		"an encoding of two values":       {[]any{twoValues{}}, "bytes after the value"},
 		"Raw beside others":               {[]any{Raw{0x90}, 1}, "Raw stands for all"},
 		"Raw behind others":               {[]any{1, Raw{0x90}}, "argument 2, a smoke.Raw: Raw stands for all"},
+		"an event":                        {[]any{1, Event{Name: "x"}}, "argument 2, a smoke.Event: an event as an argument"},
+		"a pointer to an event":           {[]any{&Event{}}, "an event as an argument"},
 		"Raw that is no array":            {[]any{Raw{0x01}}, "msgpack array"},
 		"Raw that is empty":               {[]any{Raw{}}, "msgpack array"},
 		"Raw with something behind":       {[]any{Raw{0x90, 0x90}}, "bytes after the value"},

@@ -208,6 +208,9 @@ func handlerFault(fn any) (why, fix string) {
 			lead++
 			continue
 		}
+		if in == reflect.PointerTo(eventType) {
+			return fmt.Sprintf("parameter %d is a *smoke.Event, and an event is a value", n+1), write
+		}
 		if why, fix := paramFault(in); why != "" {
 			return fmt.Sprintf("parameter %d %s", n+1, why), fix
 		}

@@ -169,6 +169,7 @@ func TestFunctionsThatAreNoHandlers(t *testing.T) {
 		{func(string, context.Context) {}, "context.Context can only be the first"},
 		{func(context.Context, string, Event) {}, "smoke.Event can only be the first"},
 		{func(context.Context, ...Event) {}, "smoke.Event can only be the first"},
+		{func(*Event, string) {}, "parameter 1 is a *smoke.Event"},
 		{func(codeFail) {}, "parameter 1 is smoke.codeFail, an error"},
 		{func(Event, *codeFail) {}, "parameter 2 is *smoke.codeFail, an error"},
 		{func(...codeFail) {}, "parameter 1 is smoke.codeFail, an error"},
