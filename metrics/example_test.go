@@ -12,7 +12,7 @@ import (
 
 // The metrics of a node at /metrics.
 func ExampleNew() {
-	node := smoke.CreateNode(smoke.Options{})
+	node := smoke.CreateNode(smoke.Options{Network: "example"})
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(metrics.New(node))
 	http.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))

@@ -167,7 +167,7 @@ func TestTwoNodesInOneRegistry(t *testing.T) {
 // Two real nodes: what they say of each other is what Prometheus gets, before they
 // start, while they run, and when they are stopped.
 func TestTheMetricsOfARealNode(t *testing.T) {
-	ann, bob := smoke.CreateNode(smoke.Options{}), smoke.CreateNode(smoke.Options{})
+	ann, bob := smoke.CreateNode(smoke.Options{Network: "metrics test"}), smoke.CreateNode(smoke.Options{Network: "metrics test"})
 	collector := New(bob)
 	if got := gather(t, collector); got[prefix+"peers"] != 0 || got[prefix+"min_peers"] != 3 {
 		t.Errorf("before: %v", got)

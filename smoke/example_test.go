@@ -13,7 +13,7 @@ import (
 func ExampleCreateNode() {
 	heard := make(chan string, 2)
 	start := func(name string, seeds ...string) *smoke.Node {
-		node := smoke.CreateNode(smoke.Options{Seeds: seeds})
+		node := smoke.CreateNode(smoke.Options{Network: "example", Seeds: seeds})
 		node.Broadcast().On("chat", func(text string) { heard <- name + " heard " + text })
 		node.OnConnect(func() { node.Broadcast().Emit("chat", "hello from "+name) })
 		if err := node.Start(); err != nil {
@@ -36,7 +36,7 @@ func ExampleCreateNode() {
 // A handler for a type of one's own: the argument is decoded into it.
 func ExampleOn() {
 	type Message struct{ From, Text string }
-	ann, bob := smoke.CreateNode(smoke.Options{}), smoke.CreateNode(smoke.Options{})
+	ann, bob := smoke.CreateNode(smoke.Options{Network: "example"}), smoke.CreateNode(smoke.Options{Network: "example"})
 	done := make(chan bool)
 	smoke.On(bob.Broadcast(), "chat", func(e smoke.Event, m Message) {
 		fmt.Println(e.Name, e.Seq, e.Origin == ann.ID(), m.From, m.Text)
@@ -61,7 +61,7 @@ func ExampleOn() {
 // A neighbour can be spoken to alone. Its handlers are registered in OnAdd, so
 // that not even its first event is missed.
 func ExamplePeer_Emit() {
-	ann, bob := smoke.CreateNode(smoke.Options{}), smoke.CreateNode(smoke.Options{})
+	ann, bob := smoke.CreateNode(smoke.Options{Network: "example"}), smoke.CreateNode(smoke.Options{Network: "example"})
 	done := make(chan bool)
 	ann.Peers().OnAdd(func(p *smoke.Peer) {
 		p.On("question", func(text string) { p.Emit("answer", len(text)) })

@@ -16,7 +16,7 @@ import (
 // emittedWith is an event as handlers get it that was emitted with ctx.
 func emittedWith(t testing.TB, ctx context.Context, args ...any) emitter.Event {
 	t.Helper()
-	body, err := CreateNode(Options{}).encode(ctx, nil, "chat", args)
+	body, err := CreateNode(Options{Network: "smoke test"}).encode(ctx, nil, "chat", args)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestHandlersOfEveryShapeTakeEventsWithHeaders(t *testing.T) {
 }
 
 func TestHeadersThatCanNotBeSent(t *testing.T) {
-	node := CreateNode(Options{MaxPayload: 2000})
+	node := CreateNode(Options{Network: "smoke test", MaxPayload: 2000})
 	many := t.Context()
 	for i := range 17 {
 		many = ContextWithHeader(many, fmt.Sprint(i), "v")
@@ -144,7 +144,7 @@ func TestHeadersThatAreNotWellFormedSpoilTheEvent(t *testing.T) {
 }
 
 func TestEventsWithoutHeadersPayNothingForThem(t *testing.T) {
-	node := CreateNode(Options{})
+	node := CreateNode(Options{Network: "smoke test"})
 	args := []any{"some text", 42}
 	encode := func(ctx context.Context) float64 {
 		return testing.AllocsPerRun(1000, func() {

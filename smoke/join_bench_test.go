@@ -23,7 +23,7 @@ func BenchmarkJoin(b *testing.B) {
 			quiet, _ := logtest.NewNullLogger()
 			quiet.SetLevel(logrus.ErrorLevel)
 			start := func() *smoke.Node {
-				node := smoke.CreateNode(smoke.Options{Secret: way.secret, MinPeers: 1, MaxPeers: -1, Logger: quiet})
+				node := smoke.CreateNode(smoke.Options{Network: "smoke test", Secret: way.secret, MinPeers: 1, MaxPeers: -1, Logger: quiet})
 				if err := node.Start(); err != nil {
 					b.Fatal(err)
 				}

@@ -14,7 +14,7 @@ func TestNobodyWaitsForWhatIsVerified(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return CreateNode(Options{Key: key, Signed: []string{AllEvents}, Seeds: seeds})
+		return CreateNode(Options{Network: "smoke test", Key: key, Signed: []string{AllEvents}, Seeds: seeds})
 	}
 	ann := create()
 	if err := ann.Start(); err != nil {

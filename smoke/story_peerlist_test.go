@@ -30,7 +30,7 @@ func TestTheListOfPeersHasNoMutators(t *testing.T) {
 			t.Errorf("field %s is exported", f.Name)
 		}
 	}
-	node := smoke.CreateNode(smoke.Options{MinPeers: 2, MaxPeers: 7})
+	node := smoke.CreateNode(smoke.Options{Network: storyNetwork, MinPeers: 2, MaxPeers: 7})
 	if l := node.Peers(); l.Min() != 2 || l.Max() != 7 || l.Len() != 0 || l.IsFilled() || l.IsFull() {
 		t.Errorf("min %d, max %d, len %d", l.Min(), l.Max(), l.Len())
 	}
@@ -145,7 +145,7 @@ func TestARefusedRegistrationFailsOneStart(t *testing.T) {
 
 // Hooks of all kinds are registered and taken off by the thousand.
 func BenchmarkHooks(b *testing.B) {
-	node := smoke.CreateNode(smoke.Options{})
+	node := smoke.CreateNode(smoke.Options{Network: storyNetwork})
 	for b.Loop() {
 		var offs []func()
 		for range 16_000 {

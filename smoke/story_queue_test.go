@@ -112,7 +112,7 @@ func TestStopWaitsForTheQueues(t *testing.T) {
 }
 
 func TestQueuesThatAreNone(t *testing.T) {
-	node := smoke.CreateNode(smoke.Options{})
+	node := smoke.CreateNode(smoke.Options{Network: storyNetwork})
 	for _, n := range []int{0, -1, 1<<24 + 1} {
 		var handlerErr *smoke.HandlerError
 		if _, err := smoke.TryOn(node.Broadcast(), "a", func() {}, smoke.Queue(n)); !errors.As(err, &handlerErr) {
@@ -278,7 +278,7 @@ func TestALoopOverMessagesInsideAHandler(t *testing.T) {
 }
 
 func TestMessagesThatCanNotBe(t *testing.T) {
-	node := smoke.CreateNode(smoke.Options{})
+	node := smoke.CreateNode(smoke.Options{Network: storyNetwork})
 	for range smoke.Messages[chan int](t.Context(), node.Broadcast(), "a") {
 	}
 	var handlerErr *smoke.HandlerError

@@ -192,11 +192,11 @@ func TestOptionsWithSecrets(t *testing.T) {
 			t.Errorf("the error has a secret in it: %v", err)
 		}
 	}
-	node := smoke.CreateNode(smoke.Options{Secrets: []string{one, two}})
+	node := smoke.CreateNode(smoke.Options{Network: storyNetwork, Secrets: []string{one, two}})
 	if o := node.Options(); o.Secret != one || len(o.Secrets) != 2 {
 		t.Errorf("the node has %q, %q", o.Secret, o.Secrets)
 	}
-	node = smoke.CreateNode(smoke.Options{Secret: one})
+	node = smoke.CreateNode(smoke.Options{Network: storyNetwork, Secret: one})
 	if o := node.Options(); o.Secret != one || len(o.Secrets) != 1 {
 		t.Errorf("the node has %q, %q", o.Secret, o.Secrets)
 	}

@@ -317,7 +317,7 @@ func BenchmarkEmit(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			n := smoke.CreateNode(smoke.Options{Key: key, Signed: list})
+			n := smoke.CreateNode(smoke.Options{Network: storyNetwork, Key: key, Signed: list})
 			if err := n.Start(); err != nil {
 				b.Fatal(err)
 			}

@@ -25,7 +25,7 @@ func Example() {
 	otel.SetTextMapPropagator(propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{}))
 	tracer := provider.Tracer("shop")
 
-	ann, bob := smoke.CreateNode(smoke.Options{}), smoke.CreateNode(smoke.Options{})
+	ann, bob := smoke.CreateNode(smoke.Options{Network: "example"}), smoke.CreateNode(smoke.Options{Network: "example"})
 	done := make(chan bool)
 	smoke.On(bob.Broadcast(), "order", func(e smoke.Event, number int) {
 		_, span := tracing.Start(context.Background(), tracer, e)
@@ -73,7 +73,7 @@ func ExampleExtract() {
 		defer span.End()
 		_ = ctx // for whatever is done next
 	}
-	node := smoke.CreateNode(smoke.Options{})
+	node := smoke.CreateNode(smoke.Options{Network: "example"})
 	node.Broadcast().On("order", handle)
 }
 

@@ -62,7 +62,7 @@ type network struct {
 
 func start(t *testing.T) *network {
 	n := &network{
-		t: t, ann: smoke.CreateNode(smoke.Options{}), bob: smoke.CreateNode(smoke.Options{}),
+		t: t, ann: smoke.CreateNode(smoke.Options{Network: "tracing test"}), bob: smoke.CreateNode(smoke.Options{Network: "tracing test"}),
 		spans: tracetest.NewSpanRecorder(),
 	}
 	n.tracer = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(n.spans)).Tracer("test")

@@ -118,7 +118,7 @@ func TestANetsplit(t *testing.T) {
 
 func TestWhatIsPrinted(t *testing.T) {
 	var out strings.Builder
-	r := newRoster(smoke.CreateNode(smoke.Options{}), "ann", &out)
+	r := newRoster(smoke.CreateNode(smoke.Options{Network: "presence test"}), "ann", &out)
 	bob := smoke.ID{1}
 	r.came(bob, "bob")
 	r.came(bob, "bob")

@@ -56,7 +56,7 @@ func TestAskingNeighbours(t *testing.T) {
 
 // An answer that was not asked for, or not of this neighbour, is none.
 func TestAnswersOfOthersDoNotCount(t *testing.T) {
-	a := NewAsker(smoke.CreateNode(smoke.Options{}), strings.ToUpper)
+	a := NewAsker(smoke.CreateNode(smoke.Options{Network: "recipes test"}), strings.ToUpper)
 	bob, eve := smoke.ID{1}, smoke.ID{2}
 	answers := make(chan string, 1)
 	a.waiting[call{bob, 7}] = answers

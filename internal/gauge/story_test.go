@@ -381,7 +381,7 @@ func TestBadPlans(t *testing.T) {
 		"for":    {Size: 128},
 		"warmup": {Size: 128, For: 1, Warmup: -1},
 	} {
-		_, err := Measure(t.Context(), smoke.CreateNode(smoke.Options{}), nil, bad, nil)
+		_, err := Measure(t.Context(), smoke.CreateNode(smoke.Options{Network: "gauge test"}), nil, bad, nil)
 		var wrong *PlanError
 		if !errors.As(err, &wrong) || !strings.Contains(err.Error(), field) {
 			t.Errorf("%+v: %v", bad, err)
