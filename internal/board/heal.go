@@ -12,9 +12,11 @@ import (
 // parts on the way to two, seeds that were not asked again yet. So the board settles
 // before it judges.
 const (
-	// settleFor is how long the number of parts stays as it is before it is noted. A
-	// guess: links that a cut has broken are found to be dead within as long of each
-	// other, since all of them are tried every PingInterval (2 s by default).
+	// partsSettle is how long the number of parts stays as it is before it is noted: all
+	// links that a cut has broken are found dead within 5 s, by default.
+	partsSettle = 6 * time.Second
+	// settleFor is how long the mesh is whole before that is noted. A guess: surveys that
+	// began before the heal have ended by then.
 	settleFor = 3 * time.Second
 	// seedsSettle is how long after a heal a seed may count as lost. Nodes ask their
 	// seeds again within four seconds, by default.
@@ -108,7 +110,7 @@ func (b *Board) followParts(now time.Time, parts int) {
 	if parts != b.parts {
 		b.parts, b.partsSince = parts, now
 	}
-	if now.Sub(b.partsSince) < settleFor || parts == b.notedParts {
+	if now.Sub(b.partsSince) < partsSettle || parts == b.notedParts {
 		return
 	}
 	if parts > 1 {
@@ -153,7 +155,7 @@ func (h *Healed) words() string {
 	if h.Losers > 0 {
 		list = append(list, count(h.Losers, "node lost events", "nodes lost events"))
 	} else {
-		list = append(list, "no node lost any")
+		list = append(list, "no node lost an event")
 	}
 	return strings.Join(list, "; ")
 }

@@ -35,7 +35,7 @@ function cost({ late, lost, losers }) {
   let text = "";
   if (late >= 0) text += ` ${many(late, "event")} came late to this node, ${lost ? `${count(lost)} lost to it` : "none is lost to it"}.`;
   if (losers > 0) text += ` ${many(losers, "node")} lost events.`;
-  else if (losers === 0) text += " No node lost any.";
+  else if (losers === 0) text += " No node lost an event.";
   return text;
 }
 
