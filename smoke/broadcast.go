@@ -17,7 +17,9 @@ type Broadcast struct {
 
 // Emit sends an event to every other node. The arguments are encoded at once,
 // with msgpack; see [Event.Bind] for the other end. A node that has no
-// neighbours yet keeps the event in its history, for the first one.
+// neighbours yet keeps the event in its history. The event counts as emitted when the
+// first neighbour takes it. If it leaves the history before, [Node.OnGap] says so, with
+// this node's own id as Origin.
 //
 // The arguments are plain values, structs, slices, maps, times, errors, and types that
 // encode themselves. What no receiver could read is an *[EncodeError]. The page
@@ -52,7 +54,8 @@ func (b *Broadcast) EmitContext(ctx context.Context, name string, args ...any) e
 	return d.emit(ctx, body)
 }
 
-// On registers a handler for the events of one name, from all other nodes. The
+// On registers a handler for the events of one name, from all other nodes, that are
+// emitted after this node's Start; see [Rewind] for what was emitted before. The
 // handler is a function of any of these shapes, and it is checked here:
 //
 //	func()                              // that it happened

@@ -33,7 +33,8 @@ type SeedBack struct {
 }
 
 // Gap says that events will not be delivered: those of Origin with From ≤ Seq <
-// To. They were lost with the nodes that had them, or left the histories before
+// To. If Origin is this node itself, no other node will hear them: they left its
+// history before any neighbour took them. Others were lost with the nodes that had them, or left the histories before
 // this node could pull them, or had to make room because the handlers were too
 // slow (Slow).
 type Gap struct {
@@ -116,6 +117,9 @@ func (n *Node) OnHeal(fn func(Heal)) (off func()) { return n.hooks.heal.on(fn) }
 // they would have been, before the later ones of that origin. Those that were the
 // last ones of their origin may come after all, when they were given up on the word
 // of a neighbour and somebody else turns out to have them.
+//
+// What was emitted before this node's Start is no gap, also with [Rewind]. Own events
+// are reported within a second, all together.
 func (n *Node) OnGap(fn func(Gap)) (off func()) { return n.hooks.gap.on(fn) }
 
 // OnSeedLost registers a hook for seeds that fall silent.

@@ -132,6 +132,14 @@ func (in *inbox) loop(ctx context.Context, decode emitter.Handler, yield func() 
 func subscribe(l Listener, name string, s emitter.Settings) *emitter.Mailbox {
 	switch l := l.(type) {
 	case *Broadcast:
+		var box *emitter.Mailbox
+		_, ok := l.node.listenToPast(s, func(s emitter.Settings, past []emitter.Run) (off func()) {
+			box = l.node.events.SubscribePast(name, s, past)
+			return nil
+		})
+		if ok {
+			return box
+		}
 		return l.node.events.Subscribe(name, s)
 	case *Peer:
 		box := l.events.Subscribe(name, s)

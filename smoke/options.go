@@ -93,8 +93,10 @@ type Options struct {
 
 	// StateFile is where the node keeps the addresses of two neighbours for its next
 	// life, so that it finds back even if all seeds are gone, or somebody has filled
-	// the address books of the network meanwhile. Each node needs one of its own. ""
-	// means none; between Stop and Start of one Node they are kept all the same.
+	// the address books of the network meanwhile; and how far it has heard the last
+	// 1,024 origins, so that it does not hear their events again. It is written once a
+	// minute and by Stop, and has 64 KiB at most. Each node needs one of its own. ""
+	// means none; between Stop and Start of one Node all of it is kept.
 	StateFile string
 
 	// Transport carries the links. nil means TCP.

@@ -32,8 +32,11 @@ type Mailbox struct {
 // [Settings].Queue events, and by bytes. It ends with its Close, with that of the
 // emitter, and, once it is empty, with [Emitter.Finish].
 func (e *Emitter) Subscribe(name string, settings Settings) *Mailbox {
-	m := &Mailbox{events: settings.Queue, bell: make(chan struct{}, 1)}
-	r := &registration{Settings: settings, name: name}
+	return e.subscribe(&registration{Settings: settings, name: name})
+}
+
+func (e *Emitter) subscribe(r *registration) *Mailbox {
+	m := &Mailbox{events: r.Queue, bell: make(chan struct{}, 1)}
 	m.fail = e.tellError
 	m.off = func() { e.off(r) }
 	e.registering.Lock()

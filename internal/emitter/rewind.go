@@ -24,13 +24,29 @@ func (e *Emitter) ReplayAny(handler Handler, settings Settings, past []Run) (off
 	return e.replayTo(&registration{Settings: settings, every: true, handler: handler}, past)
 }
 
+// SubscribePast is Subscribe of a mailbox that first gets what Replay gives a handler.
+func (e *Emitter) SubscribePast(name string, settings Settings, past []Run) *Mailbox {
+	r := &registration{Settings: settings, name: name}
+	r.waits.Store(true)
+	m := e.subscribe(r)
+	e.replayLater(r, past)
+	return m
+}
+
 func (e *Emitter) replayTo(r *registration, past []Run) (off func()) {
 	r.waits.Store(true)
 	off = e.register(r)
+	e.replayLater(r, past)
+	return off
+}
+
+// replayLater gives a registration the past, behind all that was pushed, and lets it
+// have events from then on.
+func (e *Emitter) replayLater(r *registration, past []Run) {
 	e.registering.Lock()
 	e.rewinders = append(e.rewinders, r)
 	e.registering.Unlock()
-	isOpen := e.Do(func() { // behind all that was pushed
+	isOpen := e.Do(func() {
 		e.endWait(r)
 		for i := range past {
 			e.replay(r, &past[i])
@@ -39,7 +55,6 @@ func (e *Emitter) replayTo(r *registration, past []Run) (off func()) {
 	if !isOpen {
 		e.endWait(r)
 	}
-	return off
 }
 
 // endWait lets a registration have events.
