@@ -316,7 +316,11 @@ func (c *chat) leave() error {
 	c.emitPresence("leave")
 	ctx, cancel := context.WithTimeout(context.Background(), farewell)
 	defer cancel()
-	if err := c.node.Shutdown(ctx); err != nil {
+	err := c.node.Shutdown(ctx)
+	if left, ok := errors.AsType[*smoke.UndeliveredError](err); ok && left.Unsent == 1 && errors.Is(err, smoke.ErrAlone) {
+		return nil // the good-bye itself: there was nobody to say it to
+	}
+	if err != nil {
 		return fmt.Errorf("leave the chat: %w", err)
 	}
 	return nil

@@ -54,6 +54,10 @@ var table = []metric{
 	counter("handler_errors_total", "Calls of handlers that failed, or for which the arguments did not fit.", func(s *smoke.Stats) uint64 { return s.Handlers.Errors }),
 	counter("handler_surplus_total", "Calls of handlers for which the event had more arguments than they take.", func(s *smoke.Stats) uint64 { return s.Handlers.Surplus }),
 	counter("slow_handlers_total", "Calls of handlers that took longer than Options.SlowHandler.", func(s *smoke.Stats) uint64 { return s.Handlers.Slow }),
+	counter("callback_panics_total", "Calls of the program's functions that are no handlers that panicked.", func(s *smoke.Stats) uint64 { return s.Calls.Panics }),
+	counter("callbacks_given_up_total", "Calls of the program's functions that did not return in time.", func(s *smoke.Stats) uint64 { return s.Calls.GivenUp }),
+	gauge("hanging_callbacks", "Calls of the program's functions that did not return in time, and have not returned since.", func(s *smoke.Stats) int { return s.Calls.Hanging }),
+	counter("dropped_log_records_total", "Log records that the program's logger was too slow for.", func(s *smoke.Stats) uint64 { return s.Calls.LogsDropped }),
 	counter("dropped_events_total", "Events that had to make room because handlers were too slow.", func(s *smoke.Stats) uint64 { return s.Handlers.Dropped }),
 }
 

@@ -43,6 +43,9 @@ func (b *Broadcast) Emit(name string, args ...any) error {
 // [ContextWithHeader]. When ctx ends first, nothing was sent, and the error is the
 // context's. Headers that can't be sent are a *[HeaderError].
 func (b *Broadcast) EmitContext(ctx context.Context, name string, args ...any) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	body, err := b.node.encode(ctx, b.node.signature(name), name, args)
 	if err != nil {
 		return err

@@ -21,6 +21,9 @@ type counters struct {
 	tagged                  sync.Map      // reflect.Type: looked at for tags that mean nothing; as many as the program has
 	surplus                 atomic.Uint64 // events with arguments that a handler did not take
 	dropped                 atomic.Uint64 // by the emitters of peers; that of the node has its own
+	callPanics              atomic.Uint64 // of the program's functions that are no handlers
+	callsGivenUp            atomic.Uint64
+	callsLate               [callKinds]atomic.Int64 // given up, and not returned
 }
 
 // into fills in what they say.
@@ -32,6 +35,20 @@ func (c *counters) into(s *Stats) {
 	s.Handlers.Panics, s.Handlers.Errors, s.Handlers.Slow = c.panics.Load(), c.errors.Load(), c.slow.Load()
 	s.Handlers.Surplus = c.surplus.Load()
 	s.Handlers.Dropped += c.dropped.Load()
+	s.Calls.Panics, s.Calls.GivenUp = c.callPanics.Load(), c.callsGivenUp.Load()
+	for kind := range c.callsLate {
+		s.Calls.Hanging += int(c.callsLate[kind].Load())
+	}
+}
+
+// CallStats count the calls that a node makes of the program's functions that are no
+// handlers: Options.Logger, Resolver, Transport and its connections, Admit, the callbacks
+// of TLS, and the function of Survey.
+type CallStats struct {
+	Panics      uint64 // calls that panicked
+	GivenUp     uint64 // calls that did not return within their bound
+	Hanging     int    // of these, calls that have not returned yet
+	LogsDropped uint64 // log records that Options.Logger was too slow for
 }
 
 // HandlerStats count what has befallen the handlers of a node, those of its peers and

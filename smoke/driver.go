@@ -32,7 +32,9 @@ type driver struct {
 	misfits   mismatches
 	self      ident.Origin
 	listener  net.Listener
-	hello     string // the address in our HELLO; ":port" if peers see it better than we do
+	listening string   // the address of listener
+	outside   *outside // calls of the program's code
+	hello     string   // the address in our HELLO; ":port" if peers see it better than we do
 	// net.InterfaceAddrs, but in tests. Not called with mu held: it may take its time.
 	addresses func() ([]net.Addr, error)
 
@@ -43,6 +45,8 @@ type driver struct {
 	ctx     context.Context // ends with this life
 	cancel  context.CancelFunc
 	running sync.WaitGroup // every goroutine of this life
+	ended   chan struct{}  // closed when Shutdown has ended this life
+	own     ownEvents      // those of this node that no neighbour has taken
 
 	mu         sync.Mutex // guards all below; never held across I/O or a handler
 	machine    *overlay.Machine
@@ -60,6 +64,7 @@ type driver struct {
 	shutOut    *Refusal // nil: this node is not refused everywhere
 	refusedFor int      // the reason of the last refusal; see newRefusal
 	pressure            // what waits, and who is held up
+	attempts            // to reach others
 
 	woken     []*link                  // whose writers this step has given something to do
 	batch     []emitter.Run            // deliveries of this step
@@ -159,6 +164,9 @@ func (d *driver) isOpen() bool { return d.machine != nil && !d.stopping }
 // call makes the machine do something that is answered later, and waits for
 // the answer.
 func (d *driver) call(ctx context.Context, begin func(now time.Time, token uint64)) (result, error) {
+	if err := ctx.Err(); err != nil {
+		return result{}, err
+	}
 	answer := make(chan result, 1)
 	var token uint64
 	open := false
@@ -206,6 +214,7 @@ func (d *driver) emit(ctx context.Context, body []byte) error {
 	}
 	now := time.Now()
 	seq := d.machine.Emit(now, body, d)
+	d.own.add(seq, now)
 	d.echo(now, seq, body)
 	d.settle(now)
 	return nil

@@ -17,6 +17,9 @@ var (
 	// neighbour was too slow for what was still to be sent to it.
 	ErrBusy = errors.New("the node's links are full")
 
+	// ErrAlone: no neighbour was there to take what the node has emitted.
+	ErrAlone = errors.New("no neighbour was there")
+
 	// ErrIncomplete: some nodes did not answer in time.
 	ErrIncomplete = errors.New("not all nodes answered in time")
 

@@ -32,14 +32,14 @@ func (d *driver) accept() {
 	pause := backoff.Backoff{Min: 5 * time.Millisecond, Max: time.Second}
 	var door doorman
 	for {
-		conn, err := d.listener.Accept()
+		conn, err := d.acceptOne()
 		switch {
 		case err == nil:
 			pause.Reset()
 		case errors.Is(err, net.ErrClosed):
 			return
 		default: // out of descriptors, as a rule
-			d.log.error("can't accept connections for now", fields{"addr": d.listener.Addr().String(), "error": err})
+			d.log.error("can't accept connections for now", fields{"addr": d.listening, "error": err})
 			select {
 			case <-time.After(pause.Duration()):
 			case <-d.ctx.Done():
@@ -60,7 +60,7 @@ func (d *driver) accept() {
 			return
 		}
 		d.spawn(func() {
-			l, rest, hello, err := d.greet(ctx, conn, "")
+			l, rest, hello, err := d.greetWithin(ctx, conn, "")
 			cancel()
 			d.admitted(conn)
 			if err != nil {
@@ -128,24 +128,23 @@ func (d *driver) admitted(conn net.Conn) {
 
 // dial carries a wish out. Every wish is answered once.
 func (d *driver) dial(wish overlay.Dial) {
-	ctx, cancel := context.WithTimeout(d.ctx, d.dialTimeout())
-	conn, err := d.transport.Dial(ctx, wish.Addr)
-	cancel()
+	conn, err := d.dialOne(wish.Addr)
 	if err == nil {
 		var l *link
 		var rest []byte
 		var hello *wire.Hello
-		if l, rest, hello, err = d.greet(d.ctx, conn, wish.Addr); err == nil {
+		if l, rest, hello, err = d.greetWithin(d.ctx, conn, wish.Addr); err == nil {
 			d.up(l, rest, hello, &wish)
 			return
 		}
 		conn.Close()
-	} else {
-		err = dialError(wish.Addr, err)
 	}
 	d.node.counters.dialsFailed.Add(1)
 	d.complain(wish, err)
-	d.step(func(now time.Time) { d.machine.DialFailed(now, wish, err, d) })
+	d.step(func(now time.Time) {
+		d.machine.DialFailed(now, wish, err, d)
+		d.dialled(wish.Addr)
+	})
 }
 
 // complain logs what a person should know of a dial that failed: what listens
@@ -187,7 +186,16 @@ func (d *driver) up(l *link, rest []byte, hello *wire.Hello, wish *overlay.Dial)
 	open := false
 	at := d.ownAddr(hello.Seen)
 	d.step(func(now time.Time) {
+		if wish != nil {
+			d.dialled(wish.Addr)
+		}
 		if open = d.isOpen(); !open {
+			return
+		}
+		if d.isHanging(l) {
+			if open = false; wish != nil {
+				d.machine.DialFailed(now, *wish, &DialError{Addr: wish.Addr, Err: ErrHangs}, d)
+			}
 			return
 		}
 		d.lastLink++
@@ -384,13 +392,22 @@ func (d *driver) lookUp(seed string) {
 	if len(addrs) > 0 {
 		err = nil // some of them are good
 	}
-	d.step(func(now time.Time) { d.machine.Resolved(now, seed, addrs, err, d) })
+	d.step(func(now time.Time) {
+		d.machine.Resolved(now, seed, addrs, err, d)
+		d.lookedUp(seed, addrs)
+	})
 }
 
 // resolve asks the resolver, which may be the program's own: one that finds
 // nothing and says nothing must not pass for success.
 func (d *driver) resolve(ctx context.Context, seed string) ([]string, error) {
-	addrs, err := d.resolver.Lookup(ctx, seed)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(d.ctx, cancel)()
+	addrs, err := d.resolveOne(ctx, seed)
+	if d.ctx.Err() != nil {
+		return nil, ErrStopped
+	}
 	if len(addrs) == 0 && err == nil {
 		err = &discovery.LookupError{Seed: seed, Err: discovery.ErrEmpty}
 	}

@@ -184,6 +184,7 @@ type Stats struct {
 	ShutOut           uint64        // how often this node had no neighbour and was refused everywhere, as OnRefused was told
 	Waited            time.Duration // by Emit for others to keep up, all its calls together
 	Handlers          HandlerStats
+	Calls             CallStats
 	Refused           Refused
 }
 
@@ -193,6 +194,8 @@ func (n *Node) Stats() Stats {
 	s := Stats{Refused: n.refusals.counts(), Queued: events.Queued + events.Aside, MinPeers: n.opts.MinPeers}
 	s.Handlers.Dropped = events.Dropped
 	n.counters.into(&s)
+	lost, panics := n.log.sink.counts()
+	s.Calls.LogsDropped, s.Calls.Panics = lost, s.Calls.Panics+panics
 	d, err := n.life()
 	if err != nil {
 		return s

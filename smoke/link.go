@@ -33,6 +33,7 @@ type link struct {
 	d       *driver
 	id      ident.Link
 	conn    net.Conn
+	ownConn *ownConn      // what is below conn, if it is of a transport of the program
 	dec     wire.Decoder  // the reader's, as is the next
 	rate    *rate.Limiter // of frames that are no events; see burden
 	answers *rate.Limiter // of frames that answer ours
@@ -72,14 +73,20 @@ func (l *link) finish(why peerlist.Reason) {
 	l.d.woken = append(l.d.woken, l)
 }
 
+// closeSoon ends the connection without waiting for that, as callers must that hold a
+// lock.
+func (l *link) closeSoon() { l.d.spawn(func() { l.conn.Close() }) }
+
 // reset ends the connection at once. Where nothing comes back, TCP repeats one
 // packet, ever more rarely, and an orderly end waits behind it; but the peer may
-// hear us still, and should know. A reset waits for nothing.
+// hear us still, and should know. A reset waits for nothing. The caller holds driver.mu.
 func (l *link) reset() {
-	if conn, ok := l.conn.(interface{ SetLinger(seconds int) error }); ok {
-		conn.SetLinger(0) // if that fails, the end comes later
-	}
-	l.conn.Close()
+	l.d.spawn(func() {
+		if conn, ok := l.conn.(interface{ SetLinger(seconds int) error }); ok {
+			conn.SetLinger(0) // if that fails, the end comes later
+		}
+		l.conn.Close()
+	})
 }
 
 // cutOff ends a link that has not finished. Its writer may wait for a peer that takes
@@ -243,7 +250,13 @@ func (d *driver) takeDirect(l *link, m *wire.Direct) {
 
 // run is a link from its greeting to its end.
 func (l *link) run(rest []byte) {
-	err := l.read(rest)
+	err := errGoexit // which a connection of the program may do
+	defer func() { l.end(err) }()
+	err = l.read(rest)
+}
+
+// end is the end of run; err is why.
+func (l *link) end(err error) {
 	l.conn.Close() // the writer sees that
 	l.awaitWriter()
 	defer close(l.ended)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"sync"
 	"time"
@@ -20,9 +21,11 @@ type fields = logrus.Fields
 // once in repeatAfter, and then with the number of those left out as the field
 // "repeated". Debug and trace messages are all written.
 //
-// A logger may be used by many goroutines. It never ends the process.
+// A logger may be used by many goroutines, with any lock held: to log is to queue a
+// record, and the program's code is called by the sink. It never ends the process.
 type logger struct {
-	out     logrus.FieldLogger
+	sink    *logSink
+	base    fields // of all its messages
 	key     string // sets apart what would else be a repetition
 	repeats *repeats
 }
@@ -32,16 +35,16 @@ func newLogger(out any) (*logger, error) {
 	if why := loggerFault(out); why != "" {
 		return nil, fmt.Errorf("use a %T as the logger: %s", out, why)
 	}
-	l := &logger{repeats: &repeats{now: time.Now}}
+	s := &logSink{}
 	switch out := out.(type) {
 	case nil:
-		l.out = stderrLogger(logrus.WarnLevel)
+		s.out = stderrLogger(logrus.WarnLevel)
 	case *slog.Logger:
-		l.out = slogLogger(out)
+		s.out = slogLogger(out)
 	case logrus.FieldLogger:
-		l.out = out
+		s.out = out
 	}
-	return l, nil
+	return &logger{sink: s, repeats: &repeats{now: time.Now}}, nil
 }
 
 // loggerFault says why out can't be Options.Logger.
@@ -96,13 +99,21 @@ func (noFormat) Format(*logrus.Entry) ([]byte, error) { return nil, nil }
 
 // with returns a logger whose messages all have these fields.
 func (l *logger) with(f fields) *logger {
-	return &logger{out: l.out.WithFields(f), key: l.key, repeats: l.repeats}
+	return &logger{sink: l.sink, base: join(l.base, f), key: l.key, repeats: l.repeats}
 }
 
 // about returns a logger whose messages are repetitions only of those about the
 // same key, for example a peer.
 func (l *logger) about(key string) *logger {
-	return &logger{out: l.out, key: key, repeats: l.repeats}
+	return &logger{sink: l.sink, base: l.base, key: key, repeats: l.repeats}
+}
+
+// join returns a new map with the fields of both; those of the second win.
+func join(a, b fields) fields {
+	both := make(fields, len(a)+len(b)+1)
+	maps.Copy(both, a)
+	maps.Copy(both, b)
+	return both
 }
 
 func (l *logger) error(message string, f fields) { l.log(logrus.ErrorLevel, message, f) }
@@ -110,27 +121,28 @@ func (l *logger) warn(message string, f fields)  { l.log(logrus.WarnLevel, messa
 func (l *logger) info(message string, f fields)  { l.log(logrus.InfoLevel, message, f) }
 func (l *logger) debug(message string, f fields) { l.log(logrus.DebugLevel, message, f) }
 
-// log writes a message, unless it is below the level or repeats itself.
+// log queues a message, unless it is below the level or repeats itself.
 func (l *logger) log(level logrus.Level, message string, f fields) {
 	if !l.enabled(level) {
 		return
 	}
-	entry := l.out.WithFields(f)
+	all := join(l.base, f)
 	if level < logrus.DebugLevel {
 		left, ok := l.repeats.allow(repeatKey{level, message, l.key})
 		if !ok {
 			return
 		}
 		if left > 0 {
-			entry = entry.WithField("repeated", left)
+			all["repeated"] = left
 		}
 	}
-	entry.Log(level, message)
+	l.sink.put(record{at: l.repeats.now(), level: level, message: message, fields: all})
 }
 
-// enabled reports whether a message of that level is written anywhere.
+// enabled reports whether a message of that level is written anywhere. It calls
+// no code of the program.
 func (l *logger) enabled(level logrus.Level) bool {
-	switch out := l.out.(type) {
+	switch out := l.sink.out.(type) {
 	case *logrus.Logger:
 		return out.IsLevelEnabled(level)
 	case *logrus.Entry:

@@ -26,6 +26,7 @@ func listening(t *testing.T, level logrus.Level) (*logger, func() string) {
 		t.Fatal(err)
 	}
 	return l, func() string {
+		l.sink.flush(t.Context())
 		var lines []string
 		for _, e := range hook.AllEntries() {
 			lines = append(lines, fmt.Sprint(e.Level, " ", e.Message, " ", e.Data))
@@ -72,7 +73,7 @@ func TestMessagesBelowTheLevelAreNoRepetitions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, written := listening(t, logrus.WarnLevel)
 		l.info("a", nil)
-		l.out.(*logrus.Logger).SetLevel(logrus.InfoLevel)
+		l.sink.out.(*logrus.Logger).SetLevel(logrus.InfoLevel)
 		l.info("a", nil)
 		if got := written(); got != "info a map[]" {
 			t.Errorf("got %q", got)
@@ -124,6 +125,7 @@ func TestASlogLoggerGetsTheMessages(t *testing.T) {
 	}
 	l.info("too low", nil)
 	l.with(fields{"node": "x"}).warn("seed is silent", nil)
+	l.sink.flush(t.Context())
 	if got := out.String(); !strings.Contains(got, `level=WARN msg="seed is silent" node=x`) || strings.Contains(got, "too low") {
 		t.Errorf("got %q", got)
 	}
@@ -142,9 +144,10 @@ func TestTheOtherLoggers(t *testing.T) {
 			continue
 		}
 		l.debug("not written", nil)
+		l.sink.flush(t.Context())
 	}
 	l, err := newLogger(nil)
-	if err != nil || l.out.(*logrus.Logger).Out != os.Stderr || l.enabled(logrus.InfoLevel) || !l.enabled(logrus.WarnLevel) {
+	if err != nil || l.sink.out.(*logrus.Logger).Out != os.Stderr || l.enabled(logrus.InfoLevel) || !l.enabled(logrus.WarnLevel) {
 		t.Errorf("the default: %+v, %v", l, err)
 	}
 	for _, logger := range []any{os.Stderr, (*slog.Logger)(nil)} {

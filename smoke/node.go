@@ -40,8 +40,9 @@ type Node struct {
 	refusals  refusals
 	counters  *counters
 
-	mu       sync.Mutex       // guards all below; never held while a handler runs or a link is waited for
+	mu       sync.Mutex       // guards all below; never held while code of the program runs or a link is waited for
 	refused  []error          // registrations that failed before Start
+	starting *startup         // the Start that is under way; nil if none is
 	driver   *driver          // the present life; nil before Start and after Stop
 	ending   chan struct{}    // closed when the last life has ended; nil before the first Stop
 	stopped  bool             // there was a life, and there is none
@@ -56,17 +57,20 @@ type Node struct {
 func CreateNode(opts Options) *Node {
 	opts = opts.copied()
 	n := &Node{given: opts, opts: opts.Canonical().withDefaults(), id: opts.ID, signs: newNameSet(opts.Signed), counters: new(counters)}
-	n.guard, n.key, _ = newGuard(n.given) // Start says what is wrong
+	log, err := newLogger(opts.Logger)
+	if err != nil {
+		log, _ = newLogger(nil) // Start says what is wrong with the other one
+	}
+	n.log = log // until the id is known
+	guarded := n.given
+	guarded.Admit = n.protectAdmit(opts.Admit)
+	n.guard, n.key, _ = newGuard(guarded) // Start says what is wrong
 	switch {
 	case n.guard != nil:
 		n.id = n.guard.ID()
 	case n.id.IsZero():
 		// crypto/rand's Reader never fails: it ends the program instead.
 		n.id, _ = ident.New(rand.Reader)
-	}
-	log, err := newLogger(opts.Logger)
-	if err != nil {
-		log, _ = newLogger(nil) // Start says what is wrong with the other one
 	}
 	n.log = log.with(fields{"node": n.id.Short()})
 	n.events = emitter.New(n.reports("node", n.onLost))
@@ -136,53 +140,41 @@ func newEpoch() uint64 {
 //
 // Errors: an *[OptionsError] with all that is wrong with the options, a
 // *[HandlerError] or *[NameError] for each handler that could not be registered
-// since the node was made or stopped (joined; the next Start does not repeat them), a *transport.Error if the address can't be listened on (in use, not
-// of this machine), [ErrStarted], [ErrStopping].
+// since the node was made or stopped (joined; the next Start does not repeat them), a
+// *transport.Error if the address can't be listened on (in use, not
+// of this machine), [ErrStarted] also while another Start is under way, [ErrStopping],
+// [ErrStopped] if Stop was called meanwhile. [Options].Transport has 30 seconds to
+// listen: then the error is [ErrTimeout].
 func (n *Node) Start() error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.driver != nil {
-		return ErrStarted
-	}
-	if n.isEnding() {
-		return ErrStopping
-	}
-	if err := n.given.Validate(); err != nil {
-		return err
-	}
-	if err := errors.Join(n.refused...); err != nil {
-		n.refused = nil // told once: what was refused can't be mended
-		return err
-	}
-	d, err := n.newDriver()
-	if err != nil {
-		return err
-	}
-	n.events.Reopen()
-	n.driver, n.stopped, n.lastAddr = d, false, d.listener.Addr().String()
-	advertised := d.advertised // peers may soon know better
-	d.step(func(now time.Time) { d.machine.Start(now, d) })
-	d.spawn(d.accept)
-	if n.opts.StateFile != "" {
-		d.spawn(d.keepState)
-	}
-	n.log.info("listening", fields{"addr": n.lastAddr, "advertised": advertised, "seeds": n.opts.Seeds, "links": n.security()})
-	if n.guard == nil && n.opts.InsecurePlaintext && !n.opts.isLocal() {
-		n.log.warn("links are not encrypted: whoever reaches this port can join, read and invent events", fields{"addr": n.lastAddr})
-	}
-	n.warnOfEnvironment()
-	return nil
+	_, err := n.start()
+	return err
 }
 
-// newDriver binds the address and makes a life that has not begun. The caller
-// holds mu.
-func (n *Node) newDriver() (*driver, error) {
+// start is Start. It returns the life that it has begun.
+func (n *Node) start() (*driver, error) {
+	s, err := n.beginStart()
+	if err != nil {
+		return nil, err
+	}
+	// What was logged should be read before a program goes on, or gives up.
+	defer n.log.sink.flushBriefly()
+	d, err := n.newDriver(s)
+	return n.endStart(s, d, err)
+}
+
+// newDriver binds the address and makes a life that has not begun. It runs code of
+// the program, and so is called without a lock.
+func (n *Node) newDriver(s *startup) (*driver, error) {
 	o := n.opts
 	d := &driver{
 		node:      n,
 		opts:      o,
 		transport: o.Transport,
 		resolver:  o.Resolver,
+		outside:   s.outside,
+		ctx:       s.ctx,
+		cancel:    s.cancel,
+		ended:     make(chan struct{}),
 		guard:     n.guard,
 		log:       n.log,
 		self:      ident.Origin{ID: n.id, Epoch: newEpoch()},
@@ -193,6 +185,7 @@ func (n *Node) newDriver() (*driver, error) {
 		conns:     make(map[*link]struct{}),
 		calls:     make(map[uint64]chan<- result),
 		surveys:   make(map[uint64]*survey),
+		attempts:  newAttempts(),
 	}
 	history := max(o.History.Bytes, 1<<20) // without one, some events are kept
 	d.verifies = !n.signs.isEmpty()
@@ -204,19 +197,17 @@ func (n *Node) newDriver() (*driver, error) {
 	if d.resolver == nil {
 		d.resolver = dns.Resolver{}
 	}
-	d.ctx, d.cancel = context.WithCancel(context.Background())
+	d.saved = n.loadState(s)
 	var err error
-	if d.listener, err = d.transport.Listen(d.ctx, bind); err != nil {
-		d.cancel()
+	if d.listener, d.listening, err = d.listen(bind); err != nil {
 		return nil, err
 	}
-	d.hello, d.advertised = advertise(o, d.listener.Addr().String())
+	d.hello, d.advertised = advertise(o, d.listening)
 	d.timer = time.AfterFunc(time.Hour, d.tick)
 	d.timer.Stop()
 	seed := [2]uint64{randv2.Uint64(), randv2.Uint64()}
 	now := time.Now()
 	d.epoch = emitter.MomentOf(now)
-	d.saved = n.loadState()
 	d.machine = overlay.New(now, overlay.Config{
 		Self:     d.self,
 		Addr:     d.advertised,
@@ -296,11 +287,17 @@ func (n *Node) life() (*driver, error) {
 // [ErrTimeout], [ErrOtherNetwork], [ErrOtherVersion], [ErrNotSmokesignal]. The
 // end of ctx abandons the wait, and harms no link. [ErrStopped], [ErrNotStarted].
 func (n *Node) AddPeer(ctx context.Context, addr string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	d, err := n.life()
 	if err != nil {
 		return err
 	}
 	addrs, err := d.resolve(ctx, addr)
+	if cause := ctx.Err(); cause != nil {
+		return cause
+	}
 	if len(addrs) == 0 {
 		return &DialError{Addr: addr, Err: err}
 	}
@@ -339,6 +336,9 @@ func (n *Node) RemovePeer(id ID) error {
 // at most. If links changed meanwhile the number may be too low, and the error is
 // [ErrIncomplete].
 func (n *Node) Count(ctx context.Context) (int, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
 	d, err := n.life()
 	if err != nil {
 		return 0, err
@@ -356,6 +356,7 @@ func (n *Node) Count(ctx context.Context) (int, error) {
 // refuse keeps a registration that failed, for the log and for Start.
 func (n *Node) refuse(err error) {
 	n.log.error("a handler was not registered", fields{"error": err})
+	n.log.sink.flushBriefly()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.driver == nil {

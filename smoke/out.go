@@ -37,7 +37,7 @@ func (d *driver) Ready(to ident.Link) {
 // Push implements overlay.Out.
 func (d *driver) Push(to ident.Link, g *plumtree.Gossip) {
 	if l := d.links[to]; l != nil {
-		l.push(g)
+		l.push(g, g.Origin == d.self)
 	}
 }
 
@@ -46,6 +46,7 @@ func (d *driver) Dial(wish overlay.Dial) {
 	if d.stopping {
 		return // nobody waits for the answer any more
 	}
+	d.begin(&d.dialling, wish.Addr)
 	d.spawn(func() { d.dial(wish) })
 }
 
@@ -62,6 +63,7 @@ func (d *driver) Resolve(seed string) {
 	if d.stopping {
 		return
 	}
+	d.begin(&d.looking, seed)
 	d.spawn(func() { d.lookUp(seed) })
 }
 

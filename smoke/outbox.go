@@ -40,6 +40,7 @@ type outbox struct {
 	out      []byte
 	spare    []byte        // the last buffer that was written, to be filled again
 	inFlight int           // bytes that the writer has taken and not written
+	unsaid                 // what of that is this node's own
 	awaited  bool          // somebody waits for room
 	closing  bool          // write what is there, then end
 	writing  bool          // there is a writer
@@ -71,8 +72,31 @@ func (l *link) put(encode func(buf []byte) ([]byte, error)) {
 	l.out = out
 	if len(out) > outboxMost {
 		l.closing = true // the reader will report the end
-		l.conn.Close()
+		l.closeSoon()
 	}
+}
+
+// putDirect appends an event for this peer alone. The caller holds driver.mu.
+func (l *link) putDirect(body []byte) {
+	l.put(func(buf []byte) ([]byte, error) {
+		buf, err := l.enc.Append(buf, &wire.Direct{Body: body})
+		if err == nil {
+			l.direct++
+		}
+		return buf, err
+	})
+}
+
+// unsaid is what waits in an outbox of the events of this node. link.mu guards it.
+type unsaid struct {
+	own, ownTaken       []span // broadcasts, in the outbox and with the writer
+	direct, directTaken int    // events for this peer alone, likewise
+}
+
+// take passes it on to the writer, with the outbox.
+func (u *unsaid) take() {
+	u.own, u.ownTaken = u.ownTaken[:0], append(u.ownTaken, u.own...)
+	u.direct, u.directTaken = 0, u.directTaken+u.direct
 }
 
 // outboxes are buffers for events, as pointers to slices. A link has one from when
@@ -95,13 +119,24 @@ func (l *link) makeRoom() int {
 	return fillBytes - len(l.out)
 }
 
-// push appends events to the outbox. The caller holds driver.mu.
-func (l *link) push(g *plumtree.Gossip) {
+// push appends events to the outbox; isOwn, if they are of this node. The caller holds
+// driver.mu.
+func (l *link) push(g *plumtree.Gossip, isOwn bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.closing {
-		l.out = l.enc.AppendGossip(l.out, g)
+	if l.closing {
+		return
 	}
+	l.out = l.enc.AppendGossip(l.out, g)
+	if !isOwn {
+		return
+	}
+	s := span{g.Seq, g.Seq + uint64(g.Count)}
+	if n := len(l.own); n > 0 && l.own[n-1].to == s.from {
+		l.own[n-1].to = s.to
+		return
+	}
+	l.own = append(l.own, s)
 }
 
 // tryWriter is a connection that can take what it has room for without waiting;
@@ -110,8 +145,10 @@ type tryWriter interface{ TryWrite(b []byte) (int, error) }
 
 // writeNow writes what the connection takes without waiting: one outbox, and what
 // is left then is written soon. The caller does not hold driver.mu.
+//
+// A TryWrite of the program may wait after all, so it is left to the goroutine.
 func (l *link) writeNow() {
-	if _, ok := l.conn.(tryWriter); !ok {
+	if _, ok := l.conn.(tryWriter); !ok || l.ownConn != nil {
 		l.writeSoon()
 	} else if l.begin() && l.writeOne(false) {
 		l.spawnWriter()
@@ -178,6 +215,7 @@ func (l *link) takeOutbox() {
 	l.mu.Lock()
 	l.taken, l.out, l.spare = l.out, l.spare[:0], nil
 	l.rest, l.inFlight = l.taken, len(l.taken)
+	l.unsaid.take()
 	awaited := l.awaited
 	l.awaited = false
 	l.mu.Unlock()
@@ -205,6 +243,11 @@ func (l *link) giveBack(mayWait bool, failed error) (more, last bool) {
 	}
 	if failed == nil {
 		l.inFlight = 0
+		if len(l.ownTaken) > 0 {
+			l.d.own.take(l.ownTaken)
+			l.ownTaken = l.ownTaken[:0]
+		}
+		l.directTaken = 0
 		if len(l.out) > 0 || l.ready.Load() || l.closing && !mayWait {
 			return true, false
 		}
@@ -272,10 +315,10 @@ func (l *link) awaitWriter() {
 	}
 }
 
-// unsent is how much of what was put into the outbox did not leave; wasCut, that the
-// peer took it too slowly.
-func (l *link) unsent() (bytes int, wasCut bool) {
+// unsent is how much of what was put into the outbox did not leave, and how many events
+// for this peer alone; wasCut, that the peer took it too slowly.
+func (l *link) unsent() (bytes, direct int, wasCut bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.out) + l.inFlight, l.isCut
+	return len(l.out) + l.inFlight, l.direct + l.directTaken, l.isCut
 }

@@ -2,13 +2,13 @@ package smoke
 
 import (
 	"context"
+	"errors"
 	"net"
 	"strconv"
 	"sync/atomic"
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
-	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
 // Peer is a neighbour: a node at the other end of a link. All its methods may
@@ -63,14 +63,22 @@ func (p *Peer) RemotePort() int {
 // returns [ErrBusy]. Other errors: a *[NameError], an *[EncodeError], an
 // [ErrTooLarge], [ErrPeerGone], [ErrStopped].
 func (p *Peer) Emit(name string, args ...any) error {
-	ctx, cancel := context.WithTimeoutCause(context.Background(), time.Second, ErrBusy)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	return p.EmitContext(ctx, name, args...)
+	err := p.EmitContext(ctx, name, args...)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
+		return ErrBusy
+	}
+	return err
 }
 
 // EmitContext is Emit with an end of one's own to the waiting, and with the headers that
-// ctx has; see [ContextWithHeader].
+// ctx has; see [ContextWithHeader]. When ctx ends first, nothing was sent, and the error is
+// the context's.
 func (p *Peer) EmitContext(ctx context.Context, name string, args ...any) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	body, err := p.driver.node.encode(ctx, nil, name, args)
 	if err != nil {
 		return err
@@ -91,7 +99,7 @@ func (d *driver) emitDirect(ctx context.Context, p *Peer, body []byte) error {
 			return ErrPeerGone
 		}
 		if !l.isFull() {
-			l.put(func(buf []byte) ([]byte, error) { return l.enc.Append(buf, &wire.Direct{Body: body}) })
+			l.putDirect(body)
 			d.settle(time.Now())
 			d.unlock((*link).writeSoon)
 			return nil
@@ -104,7 +112,7 @@ func (d *driver) emitDirect(ctx context.Context, p *Peer, body []byte) error {
 		select {
 		case <-room:
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return ctx.Err()
 		case <-d.ctx.Done():
 			return ErrStopped
 		}

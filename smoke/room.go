@@ -210,6 +210,7 @@ func (d *driver) relieve(l *link) {
 func (d *driver) forget(l *link) {
 	delete(d.links, l.id)
 	d.bringers.left(l)
+	d.stir()
 	d.behind = slices.DeleteFunc(d.behind, func(x *link) bool { return x == l })
 	d.relieve(l)
 }

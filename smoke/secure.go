@@ -149,3 +149,18 @@ func explainHandshake(err error) error {
 	}
 	return err
 }
+
+// protectAdmit makes the program's rule one that is recovered, counted and named. It
+// runs on a goroutine of its own, which package trust gives up with the greeting.
+func (n *Node) protectAdmit(rule func(context.Context, trust.Candidate) error) func(context.Context, trust.Candidate) error {
+	if rule == nil {
+		return nil
+	}
+	return func(ctx context.Context, c trust.Candidate) error {
+		o, ok := ctx.Value(lifeKey{}).(*outside)
+		if !ok {
+			return errors.New("there is no life of the node")
+		}
+		return o.do(ctx, &outCall{kind: callAdmit, what: "Options.Admit(" + c.Remote + ")"}, func() error { return rule(ctx, c) })
+	}
+}

@@ -1,6 +1,7 @@
 package smoke
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -126,23 +127,27 @@ func (s state) write(path string) error {
 
 // loadState returns the state of the last life: what this Node remembers, and else the
 // file. What is wrong with the file is no reason not to start.
-func (n *Node) loadState() state {
+func (n *Node) loadState(s *startup) state {
 	path := n.opts.StateFile
-	known := state{n.anchors, n.heard}
-	if path == "" || n.heard != nil {
+	known := state{s.anchors, s.heard}
+	if path == "" || s.heard != nil {
 		return known
 	}
-	s, err := readState(path)
+	ctx, cancel := context.WithTimeout(s.ctx, stateWithin)
+	defer cancel()
+	last, err := ask(ctx, s.outside, &outCall{kind: callState, what: "read of StateFile " + path}, func(context.Context) (state, error) {
+		return readState(path)
+	}, nil)
 	if err != nil {
 		n.log.warn("the state of the last life can't be read; starting without", fields{"file": path, "error": err})
 	}
 	if known.Anchors != nil {
-		s.Anchors = known.Anchors
+		last.Anchors = known.Anchors
 	}
 	if known.Heard != nil {
-		s.Heard = known.Heard
+		last.Heard = known.Heard
 	}
-	return s
+	return last
 }
 
 // keepState writes the file now and then, so that a node that is killed has one. The
@@ -158,24 +163,45 @@ func (d *driver) keepState() {
 		}
 		var s state
 		d.step(func(time.Time) { s = state{d.machine.Anchors(), d.machine.Heard()} })
-		d.saveState(s)
+		d.saveState(d.ctx, s)
 	}
 }
 
 // saveState writes the file, if it would be another one. A node that has no anchors now
 // keeps those of before. What it has heard is written without the origins that were
-// silent longest, if there are too many. It is called by keepState, and then by stop.
-func (d *driver) saveState(s state) {
+// silent longest, if there are too many. It waits for that to stateWithin or the end of
+// ctx, and does nothing while an earlier call hangs.
+func (d *driver) saveState(ctx context.Context, s state) {
 	path := d.opts.StateFile
+	d.mu.Lock()
 	if len(s.Anchors) == 0 {
 		s.Anchors = d.saved.Anchors
 	}
 	s.Heard = s.Heard[max(0, len(s.Heard)-mostHeard):]
-	if path == "" || slices.Equal(s.Anchors, d.saved.Anchors) && slices.Equal(s.Heard, d.saved.Heard) {
+	if path == "" || d.outside.has(callState) || slices.Equal(s.Anchors, d.saved.Anchors) && slices.Equal(s.Heard, d.saved.Heard) {
+		d.mu.Unlock()
 		return
 	}
 	d.saved = s
-	if err := s.write(path); err != nil {
-		d.log.warn("the state for the next life can't be written", fields{"file": path, "error": err})
+	d.mu.Unlock()
+	c := &outCall{kind: callState, what: "write of StateFile " + path}
+	d.outside.start(c, func() error {
+		err := s.write(path)
+		if err != nil {
+			d.log.warn("the state for the next life can't be written", fields{"file": path, "error": err})
+		}
+		return err
+	})
+	limit := time.NewTimer(stateWithin)
+	defer limit.Stop()
+	select {
+	case <-c.done:
+		return
+	case <-limit.C:
+	case <-ctx.Done():
+	}
+	select {
+	case <-c.done:
+	case <-time.After(lateAfter):
 	}
 }

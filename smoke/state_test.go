@@ -61,12 +61,12 @@ func TestTheStateKeepsWhatWasHeard(t *testing.T) {
 // node without neighbours keeps the anchors that it had.
 func TestTheStateIsBounded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
-	d := &driver{opts: Options{StateFile: path}, saved: state{Anchors: []string{"10.0.0.1:1"}}}
+	d := &driver{opts: Options{StateFile: path}, outside: newOutside(new(Node)), saved: state{Anchors: []string{"10.0.0.1:1"}}}
 	var heard heardState
 	for n := range uint64(3 * mostHeard) {
 		heard = append(heard, plumtree.Range{Origin: ident.Origin{ID: ID{1}, Epoch: n}, From: 1, To: 2})
 	}
-	d.saveState(state{Heard: heard})
+	d.saveState(t.Context(), state{Heard: heard})
 	s, err := readState(path)
 	if err != nil || !slices.Equal(s.Heard, heard[2*mostHeard:]) || !slices.Equal(s.Anchors, d.saved.Anchors) {
 		t.Errorf("%d origins, anchors %v, %v", len(s.Heard), s.Anchors, err)
@@ -74,7 +74,7 @@ func TestTheStateIsBounded(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	d.saveState(state{Heard: heard})
+	d.saveState(t.Context(), state{Heard: heard})
 	if _, err := os.Stat(path); err == nil {
 		t.Error("written though nothing has changed")
 	}

@@ -4,82 +4,155 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 )
 
-// stopWithin is how long Stop waits for outboxes and handlers.
+// stopWithin is how long Stop waits for outboxes, handlers and other functions of the
+// program, after it has waited for a neighbour that takes what was emitted.
 const stopWithin = time.Second
 
-// Stop ends the node: it says goodbye to its neighbours, sends what is in the
-// outboxes, lets the handlers finish what they have, closes all links and the
-// listener, and returns when every goroutine of the node has ended. It waits a
-// second at most for neighbours and handlers; what was left then is in the
-// error, an *[UndeliveredError]. A handler that runs even then can't be ended: it
-// is the last one. Nor can [Options].Admit, whose context has ended. A node that does
-// not run is stopped already: nil.
+// Stop ends the node. It says goodbye to its neighbours, sends what is in the outboxes,
+// lets the handlers finish what they have, closes all links and the listener, and returns
+// when every goroutine of the node has ended.
 //
-// Called from a handler, Stop does not wait for handlers; no further one runs.
-// If somebody else is stopping the node already, Stop waits for that.
-func (n *Node) Stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
-	defer cancel()
-	return n.Shutdown(ctx)
-}
+// If no neighbour has taken what the node has emitted, Stop first tries each seed once,
+// and waits until a neighbour has taken it: two seconds at most, and not at all if there is
+// no seed to try. After that it waits a second at most. What was left then is in the error,
+// an *[UndeliveredError]. A function of the program that runs even then can't be ended: it
+// belongs to the old life, is named in the error, and its result is discarded. A node that
+// does not run is stopped already: nil.
+//
+// Stop may be called from any function that the node calls. There it does not wait for
+// such functions: no further handler runs. If another goroutine is stopping the node
+// already, Stop waits for that. If the node is starting, Start returns [ErrStopped].
+func (n *Node) Stop() error { return n.shutdown(context.Background(), stopWithin) }
 
 // Run starts the node and stops it when ctx ends. It returns what Start or
-// Shutdown, with five seconds, returns.
+// Shutdown, with five seconds, returns. If another goroutine stops the node, Run returns
+// nil when the node has ended. If ctx has ended already, Run returns its error and does
+// not start the node.
 func (n *Node) Run(ctx context.Context) error {
-	if err := n.Start(); err != nil {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
-	<-ctx.Done()
+	d, err := n.start()
+	if err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+	case <-d.ended:
+		return nil
+	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	return n.Shutdown(last)
 }
 
-// UndeliveredError says what Stop or Shutdown did not wait for any longer.
+// UndeliveredError says what Stop or Shutdown did not wait for any longer, and what is
+// lost.
 type UndeliveredError struct {
-	Bytes  int   // that were still to be sent
-	Events int   // left for the handlers, hooks and those that run among them
-	Err    error // why: that of the context, or ErrBusy where neighbours are slow
+	Unsent  int      // events of this node that no neighbour has taken, those of Peer.Emit among them
+	Bytes   int      // that were still to be sent
+	Events  int      // left for the handlers, hooks and those that run among them
+	Running []string // functions of the program that have not returned, such as "Resolver.Lookup(dns://x)"; sorted
+	Err     error    // why: that of the context; or ErrBusy: neighbours are slow; ErrAlone; ErrHangs: only Running is set
 }
 
-// Error gives the sentence.
+// Error implements error.
 func (e *UndeliveredError) Error() string {
-	return fmt.Sprintf("stop the node: %d bytes were not sent and %d events not handled: %v", e.Bytes, e.Events, e.Err)
+	var parts []string
+	if e.Unsent > 0 {
+		parts = append(parts, fmt.Sprintf("%d events of this node reached no neighbour", e.Unsent))
+	}
+	if e.Bytes > 0 {
+		parts = append(parts, fmt.Sprintf("%d bytes were not sent", e.Bytes))
+	}
+	if e.Events > 0 {
+		parts = append(parts, fmt.Sprintf("%d events were not handled", e.Events))
+	}
+	if len(e.Running) > 0 {
+		parts = append(parts, "still running: "+strings.Join(e.Running, ", "))
+	}
+	if len(parts) == 0 {
+		return fmt.Sprintf("stop the node: %v", e.Err)
+	}
+	return fmt.Sprintf("stop the node: %s: %v", strings.Join(parts, "; "), e.Err)
 }
 
-// Unwrap gives Err.
+// Unwrap returns Err.
 func (e *UndeliveredError) Unwrap() error { return e.Err }
 
-// Shutdown is Stop with an end of one's own to the waiting.
-func (n *Node) Shutdown(ctx context.Context) error {
+// isEmpty reports whether nothing was left.
+func (e *UndeliveredError) isEmpty() bool {
+	return e.Unsent == 0 && e.Bytes == 0 && e.Events == 0 && len(e.Running) == 0
+}
+
+// Shutdown is Stop with an end to the waiting that the caller chooses: it returns when
+// ctx ends, whatever hangs. If ctx has ended already, Shutdown still stops the node, and
+// returns an error that wraps that of ctx.
+func (n *Node) Shutdown(ctx context.Context) error { return n.shutdown(ctx, 0) }
+
+// shutdown is Shutdown. If within is not 0, it bounds the waiting after that of
+// awaitTaken.
+func (n *Node) shutdown(ctx context.Context, within time.Duration) error {
 	n.mu.Lock()
+	if s := n.starting; s != nil {
+		s.stopped = true
+		s.cancel()
+		n.mu.Unlock()
+		ctx, cancel := withTimeout(ctx, within)
+		defer cancel()
+		return s.stop(ctx)
+	}
 	d := n.driver
 	if d == nil {
 		ending := n.ending
 		n.mu.Unlock()
+		ctx, cancel := withTimeout(ctx, within)
+		defer cancel()
 		return n.awaitEnd(ctx, ending)
 	}
-	ended := make(chan struct{})
-	defer close(ended)
-	n.driver, n.ending, n.stopped = nil, ended, true
+	defer close(d.ended)
+	n.driver, n.ending, n.stopped = nil, d.ended, true
 	n.mu.Unlock()
 	n.peerlist.tell()
-	left := d.stop(ctx)
+	tooLate := ctx.Err()
+	isInside := isCallback()
+	d.awaitTaken(ctx)
+	ctx, cancel := withTimeout(ctx, within)
+	defer cancel()
+	left := d.stop(ctx, isInside)
 	left.await(ctx, n.events)
 	n.log.info("stopped", nil)
-	if left.Bytes > 0 || left.Events > 0 {
-		if left.Err = ctx.Err(); left.Err == nil {
-			left.Err = ErrBusy // a slow neighbour takes no more than LastWords of what waits
-		}
-		return left
+	left.awaitProgram(ctx, d, isInside)
+	switch {
+	case ctx.Err() != nil:
+		left.Err = ctx.Err()
+	case left.Bytes > 0, left.Events > 0:
+		left.Err = ErrBusy // a slow neighbour takes no more than LastWords of what waits
+	case left.Unsent > 0:
+		left.Err = ErrAlone
+	default:
+		left.Err = ErrHangs
 	}
-	return nil
+	if left.isEmpty() && tooLate == nil {
+		return nil
+	}
+	return left
+}
+
+// withTimeout is context.WithTimeout; 0 means none.
+func withTimeout(ctx context.Context, within time.Duration) (context.Context, context.CancelFunc) {
+	if within == 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, within)
 }
 
 // await lets the handlers of an emitter finish, and closes it.
@@ -89,13 +162,41 @@ func (e *UndeliveredError) await(ctx context.Context, events *emitter.Emitter) {
 		e.Events += drain.Left
 	}
 	// Now there is nothing to wait for, or the waiting has failed already.
-	_ = events.CloseContext(ctx)
+	if err := events.CloseContext(ctx); err != nil && !errors.Is(err, emitter.ErrInside) {
+		e.Running = append(e.Running, "a handler")
+	}
 }
 
-// awaitEnd waits for a Shutdown that somebody else has called.
+// awaitProgram waits for the program's functions that are no handlers. Called from one of
+// them, it does not wait: it would wait for itself.
+func (e *UndeliveredError) awaitProgram(ctx context.Context, d *driver, isInside bool) {
+	if isInside {
+		return
+	}
+	d.outside.await(ctx)
+	e.Running = append(e.Running, d.outside.names()...)
+	isWritten := false
+	if ctx.Err() != nil {
+		isWritten = d.log.sink.flushBriefly()
+	} else {
+		isWritten = d.log.sink.flush(ctx)
+	}
+	if !isWritten {
+		e.Running = append(e.Running, "Options.Logger")
+	}
+	slices.Sort(e.Running)
+	e.Running = slices.Compact(e.Running)
+}
+
+// awaitEnd waits for a Shutdown that another goroutine has called.
 func (n *Node) awaitEnd(ctx context.Context, ending <-chan struct{}) error {
-	if ending == nil || emitter.Inside() {
+	if ending == nil || isCallback() {
 		return nil
+	}
+	select {
+	case <-ending:
+		return nil
+	default:
 	}
 	select {
 	case <-ending:
@@ -106,13 +207,14 @@ func (n *Node) awaitEnd(ctx context.Context, ending <-chan struct{}) error {
 }
 
 // stop ends a life, and returns what was left of it, the node's own handlers
-// aside.
-func (d *driver) stop(ctx context.Context) *UndeliveredError {
+// aside. Called from the program's code (isInside), it does not wait for the goroutines of
+// the life, one of which may be the caller's.
+func (d *driver) stop(ctx context.Context, isInside bool) *UndeliveredError {
 	left := &UndeliveredError{}
 	d.mu.Lock()
 	d.stopping = true // no more emits and links
 	d.mu.Unlock()
-	d.listener.Close()
+	d.closeListener()
 	if d.awaitRoom(ctx, false) == nil {
 		d.mu.Unlock()
 	}
@@ -128,9 +230,9 @@ func (d *driver) stop(ctx context.Context) *UndeliveredError {
 		d.machine.Leave(now, d)
 	})
 	flushed := make(chan struct{})
-	// Owned by stop; ends when the links have, which closing ensures below. Here
-	// a link ends when the peer has hung up: it has taken all in then. To close
-	// before that could destroy what is on its way.
+	// Owned by stop; ends when the links have, which closing ensures below, unless a
+	// connection of the program hangs. Here a link ends when the peer has hung up: it has
+	// taken all in then. To close before that could destroy what is on its way.
 	go func() {
 		for _, l := range open {
 			<-l.ended
@@ -144,16 +246,19 @@ func (d *driver) stop(ctx context.Context) *UndeliveredError {
 		late = true
 	}
 	for _, l := range open {
-		if bytes, wasCut := l.unsent(); late || wasCut {
+		bytes, direct, wasCut := l.unsent()
+		if late || wasCut {
 			left.Bytes += bytes
 		}
+		left.Unsent += direct
 	}
+	own, _ := d.own.count(0)
+	left.Unsent += own
 	d.cancel() // ends dials, look-ups and greetings
 	for _, l := range open {
-		l.conn.Close()
+		l.closeSoon()
 	}
-	d.running.Wait()
-	<-flushed
+	d.awaitGoroutines(ctx, isInside)
 	d.mu.Lock()
 	heard := d.machine.Heard()
 	d.machine = nil
@@ -164,7 +269,7 @@ func (d *driver) stop(ctx context.Context) *UndeliveredError {
 	peers := d.peers
 	d.peers = nil
 	d.mu.Unlock()
-	d.saveState(state{anchors, heard})
+	d.saveState(ctx, state{anchors, heard})
 	d.node.mu.Lock()
 	d.node.heard = heard
 	if len(anchors) > 0 {
@@ -174,5 +279,30 @@ func (d *driver) stop(ctx context.Context) *UndeliveredError {
 	for _, p := range peers {
 		left.await(ctx, p.events)
 	}
+	for _, l := range open {
+		if l.ownConn != nil {
+			if what := l.ownConn.what(); what != "" && !isInside {
+				left.Running = append(left.Running, what)
+			}
+		}
+	}
 	return left
+}
+
+// awaitGoroutines waits for the goroutines of this life to the end of ctx. Some of them
+// may wait for the program: what these do after that finds no machine.
+func (d *driver) awaitGoroutines(ctx context.Context, isInside bool) {
+	if isInside {
+		return
+	}
+	ended := make(chan struct{})
+	// Owned by this life; it ends with the last goroutine of it.
+	go func() {
+		d.running.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+	}
 }

@@ -70,8 +70,8 @@ func TestForHowLongEmitWaitsIsCounted(t *testing.T) {
 	if got := ann.Stats(); got.Waited <= 0 || got.Emitted != 2 {
 		t.Errorf("%d events, waited for %v", got.Emitted, got.Waited)
 	}
-	if err := ann.Stop(); err != nil {
-		t.Fatal(err)
+	if left, ok := errors.AsType[*smoke.UndeliveredError](ann.Stop()); !ok || left.Unsent != 2 {
+		t.Fatal(left)
 	}
 	if got := ann.Stats(); got.Waited <= 0 || got.Emitted != 0 || got.MinPeers != 3 {
 		t.Errorf("stopped: %d events, waited for %v", got.Emitted, got.Waited)

@@ -43,12 +43,18 @@ func (n *Node) Info() NodeInfo {
 // tells anything unless he is asked. A node passes on 4096 answers at most, and eight
 // surveys a second of a neighbour.
 //
-// Other errors: that of ctx, [ErrNotStarted], [ErrStopped].
+// Other errors: that of ctx, [ErrNotStarted], [ErrStopped], and [ErrPanicked] if told
+// panics.
 func (n *Node) Survey(ctx context.Context, told func(NodeInfo)) (nodes int, err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
 	d, err := n.life()
 	if err != nil {
 		return 0, err
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	s := &survey{more: make(chan struct{}, 1)}
 	ended := make(chan struct{})
 	var r result
@@ -66,7 +72,11 @@ func (n *Node) Survey(ctx context.Context, told func(NodeInfo)) (nodes int, err 
 			open = false
 		}
 		for _, digest := range s.take() {
-			told(info.Of(digest))
+			if err := d.outside.protect("the function of Survey", func() { told(info.Of(digest)) }); err != nil {
+				cancel()
+				<-ended
+				return 0, err
+			}
 		}
 	}
 	if err == nil && !r.complete {

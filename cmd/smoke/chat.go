@@ -121,7 +121,15 @@ func (c *chatting) run(ctx context.Context, o smoke.Options, in io.Reader, out, 
 	}
 	quit()
 	c.people.stop()
-	return errors.Join(node.Broadcast().Emit("leave", presence{c.name}), leave(node))
+	return errors.Join(node.Broadcast().Emit("leave", presence{c.name}), unlessGoodbye(leave(node)))
+}
+
+// unlessGoodbye leaves out the error that nobody heard the last event, a goodbye.
+func unlessGoodbye(err error) error {
+	if left, ok := errors.AsType[*smoke.UndeliveredError](err); ok && left.Unsent == 1 && errors.Is(err, smoke.ErrAlone) {
+		return nil
+	}
+	return err
 }
 
 // enter starts a node. Where nothing says where to meet, the first one on a machine

@@ -455,6 +455,10 @@ func (m *Machine) RTT(id ident.Link) time.Duration { return m.members.RTT(id) }
 // Emitted counts the events of this node.
 func (m *Machine) Emitted() uint64 { return m.tree.Emitted() }
 
+// FirstHeld is the number of the first event of this node that the history still has,
+// or else of the next one.
+func (m *Machine) FirstHeld() uint64 { return m.tree.FirstHeld() }
+
 // RefusedContacts counts contacts that were not taken in.
 func (m *Machine) RefusedContacts() uint64 { return m.members.RefusedContacts() }
 

@@ -340,6 +340,15 @@ func (t *Tree) Deadline() (at time.Time, ok bool) {
 // Emitted is how many events this node has emitted.
 func (t *Tree) Emitted() uint64 { return t.own.next - 1 }
 
+// FirstHeld is the number of the first event of this node that the history still has, or
+// else of the next one: earlier ones can't be pulled any more.
+func (t *Tree) FirstHeld() uint64 {
+	if len(t.own.held) == 0 {
+		return t.own.next
+	}
+	return t.own.held[0].Seq
+}
+
 // Eager iterates over the links on which events are pushed.
 func (t *Tree) Eager(yield func(ident.Link) bool) {
 	for _, l := range t.links {

@@ -1,0 +1,137 @@
+package smoke
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/wire"
+)
+
+// The calls that a life makes of transports and resolvers; see outside.go.
+
+const (
+	// greetGrace is what a greeting has beyond greetWithin, so that it ends by itself
+	// and says what was wrong. A guess.
+	greetGrace = 250 * time.Millisecond
+
+	// mostHanging is how many connections of a transport of the program may hang after
+	// they were closed. Then the node takes no further ones. A guess.
+	mostHanging = 256
+)
+
+// acceptOne takes the next connection.
+func (d *driver) acceptOne() (conn net.Conn, err error) {
+	if isOurs(d.listener) {
+		return d.listener.Accept()
+	}
+	c := &outCall{kind: callAccept, what: "Listener.Accept(" + d.listening + ")"}
+	if err := d.outside.do(d.ctx, c, func() (err error) {
+		conn, err = d.listener.Accept()
+		if err != nil {
+			return plainError(err)
+		}
+		if conn == nil {
+			return errNoConn
+		}
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(d.ctx, time.Second)
+	defer cancel()
+	return d.adopt(ctx, conn, "Conn.RemoteAddr of an accepted connection")
+}
+
+// adopt makes an accepted connection fit for the node.
+func (d *driver) adopt(ctx context.Context, conn net.Conn, what string) (net.Conn, error) {
+	if isOurs(conn) {
+		return conn, nil
+	}
+	return ask(ctx, d.outside, &outCall{kind: callAccept, what: what}, func(context.Context) (net.Conn, error) {
+		return d.outside.adopt(conn)
+	}, func(conn net.Conn) { conn.Close() })
+}
+
+// dialOne dials an address.
+func (d *driver) dialOne(addr string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(d.ctx, d.dialTimeout())
+	defer cancel()
+	var isThere atomic.Bool
+	c := &outCall{kind: callDial, what: "Transport.Dial(" + addr + ")", detail: func() string {
+		if isThere.Load() {
+			return "Conn.RemoteAddr of the connection to " + addr
+		}
+		return ""
+	}}
+	conn, err := ask(ctx, d.outside, c, func(ctx context.Context) (net.Conn, error) {
+		conn, err := d.transport.Dial(ctx, addr)
+		if err != nil {
+			return nil, dialError(addr, plainError(err))
+		}
+		isThere.Store(true)
+		return d.outside.adopt(conn)
+	}, func(conn net.Conn) { conn.Close() })
+	if err != nil && !errors.As(err, new(*DialError)) {
+		err = dialError(addr, err)
+	}
+	return conn, err
+}
+
+// greeting is what comes of one.
+type greeting struct {
+	link  *link
+	rest  []byte
+	hello *wire.Hello
+}
+
+// greetWithin is greet with an end: its reads, writes and callbacks may hang.
+func (d *driver) greetWithin(ctx context.Context, conn net.Conn, dialled string) (l *link, rest []byte, hello *wire.Hello, err error) {
+	ctx, cancel := context.WithTimeout(ctx, greetWithin+greetGrace)
+	defer cancel()
+	addr := conn.RemoteAddr().String()
+	c := &outCall{kind: callGreet, what: "the greeting of " + addr}
+	if own := ownOf(conn); own != nil {
+		c.detail = own.what
+	}
+	g, err := ask(ctx, d.outside, c, func(ctx context.Context) (g greeting, err error) {
+		g.link, g.rest, g.hello, err = d.greet(ctx, conn, dialled)
+		return g, err
+	}, func(g greeting) { g.link.conn.Close() })
+	switch {
+	case err == nil:
+		g.link.ownConn = ownOf(conn)
+	case errors.Is(err, context.DeadlineExceeded) && !errors.As(err, new(*DialError)):
+		err = &DialError{Addr: addr, Err: fmt.Errorf("%w within %v", ErrTimeout, greetWithin)}
+	case !errors.As(err, new(*DialError)):
+		err = &DialError{Addr: addr, Err: err}
+	}
+	return g.link, g.rest, g.hello, err
+}
+
+// resolveOne asks the resolver.
+func (d *driver) resolveOne(ctx context.Context, seed string) ([]string, error) {
+	c := &outCall{kind: callLookUp, what: "Resolver.Lookup(" + seed + ")"}
+	return ask(ctx, d.outside, c, func(ctx context.Context) ([]string, error) {
+		addrs, err := d.resolver.Lookup(ctx, seed)
+		if err != nil {
+			err = plainError(err)
+		}
+		return addrs, err
+	}, nil)
+}
+
+// isHanging reports whether a new link is one too many, because connections of the
+// transport do not end. The caller holds mu.
+func (d *driver) isHanging(l *link) bool {
+	if l.ownConn == nil || len(d.conns)-len(d.links) < mostHanging {
+		return false
+	}
+	d.afterwards(func() {
+		d.log.error("connections of the Transport do not end when they are closed; the node takes no further ones", fields{"connections": mostHanging})
+	})
+	return true
+}

@@ -1,0 +1,206 @@
+package smoke
+
+import (
+	"errors"
+	"net"
+	"reflect"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/transport"
+)
+
+// ownConn is a connection of a transport of the program. A panic in one of its methods
+// is an error of the connection; Close never waits; and the node knows which method
+// has not returned. The connections of the packages below transport need none of that.
+type ownConn struct {
+	conn          net.Conn
+	outside       *outside
+	local, remote addrText
+	busy          [ownMethods]atomic.Int32
+	closed        atomic.Bool
+}
+
+// ownMethod is one of the methods that may hang. Read, in which a link always is, comes
+// last.
+type ownMethod int
+
+const (
+	ownWrite ownMethod = iota
+	ownTryWrite
+	ownCloseWrite
+	ownSetDeadline
+	ownSetLinger
+	ownRead
+	ownMethods
+)
+
+func (m ownMethod) String() string {
+	return [...]string{"Write", "TryWrite", "CloseWrite", "SetDeadline", "SetLinger", "Read"}[m]
+}
+
+// ownTryConn is an ownConn whose connection has TryWrite.
+type ownTryConn struct{ *ownConn }
+
+var errNoConn = errors.New("it returned no connection, and no error")
+
+// adopt makes a connection of a transport fit for the node. It calls code of the
+// program, and may hang or panic.
+func (o *outside) adopt(conn net.Conn) (net.Conn, error) {
+	if conn == nil {
+		return nil, errNoConn
+	}
+	if isOurs(conn) {
+		return conn, nil
+	}
+	own := &ownConn{conn: conn, outside: o, local: textOf(conn.LocalAddr()), remote: textOf(conn.RemoteAddr())}
+	if _, ok := conn.(tryWriter); ok {
+		return ownTryConn{own}, nil
+	}
+	return own, nil
+}
+
+// ownOf returns the ownConn of a connection from adopt, nil if it has none.
+func ownOf(conn net.Conn) *ownConn {
+	switch conn := conn.(type) {
+	case *ownConn:
+		return conn
+	case ownTryConn:
+		return conn.ownConn
+	}
+	return nil
+}
+
+// isOurs reports whether a value is of a package of ours below transport, whose methods
+// do not hang after Close.
+func isOurs(v any) bool {
+	t := reflect.TypeOf(v)
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return strings.HasPrefix(t.PkgPath(), reflect.TypeFor[transport.Error]().PkgPath()+"/")
+}
+
+// addrText is an address as it was when the node asked for it.
+type addrText struct{ network, text string }
+
+func textOf(a net.Addr) addrText {
+	if a == nil {
+		return addrText{}
+	}
+	return addrText{a.Network(), a.String()}
+}
+
+// Network implements net.Addr.
+func (a addrText) Network() string { return a.network }
+
+// String implements net.Addr.
+func (a addrText) String() string { return a.text }
+
+// what names a method that has not returned; "" if all have.
+func (c *ownConn) what() string {
+	for m := range ownMethods {
+		if c.busy[m].Load() > 0 {
+			return c.name(m.String())
+		}
+	}
+	return ""
+}
+
+func (c *ownConn) name(method string) string { return "Conn." + method + "(" + c.remote.text + ")" }
+
+// leave ends a call of a method, and makes an error of its panic.
+func (c *ownConn) leave(m ownMethod, err *error) {
+	c.busy[m].Add(-1)
+	if value := recover(); value != nil {
+		*err = c.outside.panicked(c.name(m.String()), value)
+	}
+}
+
+// Read implements net.Conn.
+func (c *ownConn) Read(b []byte) (n int, err error) {
+	c.busy[ownRead].Add(1)
+	defer c.leave(ownRead, &err)
+	n, err = c.conn.Read(b)
+	return checkCount(n, b, err)
+}
+
+// Write implements net.Conn.
+func (c *ownConn) Write(b []byte) (n int, err error) {
+	c.busy[ownWrite].Add(1)
+	defer c.leave(ownWrite, &err)
+	n, err = c.conn.Write(b)
+	return checkCount(n, b, err)
+}
+
+// TryWrite is that of the connection.
+func (c ownTryConn) TryWrite(b []byte) (n int, err error) {
+	c.busy[ownTryWrite].Add(1)
+	defer c.leave(ownTryWrite, &err)
+	n, err = c.conn.(tryWriter).TryWrite(b)
+	return checkCount(n, b, err)
+}
+
+// checkCount keeps a count that can't be from being used as one.
+func checkCount(n int, b []byte, err error) (int, error) {
+	if n < 0 || n > len(b) {
+		return 0, errors.Join(err, errBytes)
+	}
+	return n, err
+}
+
+var errBytes = errors.New("the transport says that it moved more bytes than there were")
+
+// CloseWrite is that of the connection, if it has one.
+func (c *ownConn) CloseWrite() (err error) {
+	half, ok := c.conn.(interface{ CloseWrite() error })
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	c.busy[ownCloseWrite].Add(1)
+	defer c.leave(ownCloseWrite, &err)
+	return half.CloseWrite()
+}
+
+// SetLinger is that of the connection, if it has one.
+func (c *ownConn) SetLinger(seconds int) (err error) {
+	conn, ok := c.conn.(interface{ SetLinger(seconds int) error })
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	c.busy[ownSetLinger].Add(1)
+	defer c.leave(ownSetLinger, &err)
+	return conn.SetLinger(seconds)
+}
+
+// Close has the connection closed, and does not wait for that.
+func (c *ownConn) Close() error {
+	if !c.closed.Swap(true) {
+		c.outside.start(&outCall{kind: callClose, what: c.name("Close")}, c.conn.Close)
+	}
+	return nil
+}
+
+// LocalAddr implements net.Conn.
+func (c *ownConn) LocalAddr() net.Addr { return c.local }
+
+// RemoteAddr implements net.Conn.
+func (c *ownConn) RemoteAddr() net.Addr { return c.remote }
+
+// SetDeadline implements net.Conn.
+func (c *ownConn) SetDeadline(t time.Time) error { return c.setDeadline(c.conn.SetDeadline, t) }
+
+// SetReadDeadline implements net.Conn.
+func (c *ownConn) SetReadDeadline(t time.Time) error { return c.setDeadline(c.conn.SetReadDeadline, t) }
+
+// SetWriteDeadline implements net.Conn.
+func (c *ownConn) SetWriteDeadline(t time.Time) error {
+	return c.setDeadline(c.conn.SetWriteDeadline, t)
+}
+
+func (c *ownConn) setDeadline(set func(time.Time) error, t time.Time) (err error) {
+	c.busy[ownSetDeadline].Add(1)
+	defer c.leave(ownSetDeadline, &err)
+	return set(t)
+}

@@ -1,0 +1,198 @@
+package smoke
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+)
+
+const (
+	// mostRecords is how many log records wait for the program's logger. A guess:
+	// a second of a node at level debug, and some 300 kB.
+	mostRecords = 1024
+
+	// mostNested is how many records deep the program's logger may cause records
+	// while it writes one. A guess: one or two are useful, more are a loop.
+	mostNested = 4
+
+	// flushSoon is how long Start, and a Shutdown whose context has ended, wait for
+	// the program's logger. A guess: long for a write, short for a person.
+	flushSoon = 100 * time.Millisecond
+)
+
+// record is a log message on its way to the program's logger.
+type record struct {
+	at      time.Time
+	level   logrus.Level
+	message string
+	fields  fields
+	nested  int // how many records deep the logger was when it caused this one
+}
+
+// logSink passes records on to the program's logger, in order, on a goroutine that is
+// there only while records wait. Nothing of the node waits for it but flush. If the
+// logger does not keep up, new records are dropped, counted, and reported by a
+// record of their own.
+//
+// A logSink may be used by many goroutines, with any lock held.
+type logSink struct {
+	out logrus.FieldLogger
+
+	mu      sync.Mutex // guards all below; never held while the logger runs
+	waiting []record
+	dropped int           // since the last report of that
+	isFull  bool          // some of them for want of room, so the report waits for no further record
+	writing bool          // the goroutine is there
+	nested  int           // of the record that is being written
+	idle    chan struct{} // closed when the goroutine ends; nil while no flush waits
+
+	lost, panics uint64 // records dropped; calls of the logger that panicked
+}
+
+// put queues a record. It never waits.
+func (s *logSink) put(r record) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.writing && isLogging() {
+		r.nested = s.nested + 1
+	}
+	isFull := len(s.waiting) >= mostRecords
+	if isFull || r.nested > mostNested {
+		s.isFull = s.isFull || isFull
+		s.dropped++
+		s.lost++
+		return
+	}
+	if s.dropped > 0 && r.nested == 0 {
+		s.waiting = append(s.waiting, s.report(r.at))
+	}
+	s.waiting = append(s.waiting, r)
+	s.start()
+}
+
+// report makes a record of those that were dropped. The caller holds mu.
+func (s *logSink) report(now time.Time) record {
+	n := s.dropped
+	s.dropped, s.isFull = 0, false
+	return record{
+		at: now, level: logrus.WarnLevel, fields: fields{"records": n},
+		message: "log records were dropped: Options.Logger is too slow, or logs in a loop",
+	}
+}
+
+// start makes sure that what waits is written. The caller holds mu.
+func (s *logSink) start() {
+	if s.writing || len(s.waiting) == 0 {
+		return
+	}
+	s.writing = true
+	// The logging goroutine. Owner: this sink, one at most. It ends when no record
+	// waits; flush waits for it, and gives up if the program's logger hangs.
+	go s.write()
+}
+
+// write is the logging goroutine.
+func (s *logSink) write() {
+	finished := false
+	defer func() {
+		if !finished { // the logger has ended its goroutine with runtime.Goexit
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.panics++
+			s.writing = false
+			s.start()
+			s.rest()
+		}
+	}()
+	for {
+		r, ok := s.take()
+		if !ok {
+			break
+		}
+		s.writeOne(r)
+	}
+	finished = true
+}
+
+// take returns the next record, or ends the writing.
+func (s *logSink) take() (r record, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.waiting) == 0 && s.isFull {
+		s.waiting = append(s.waiting, s.report(time.Now()))
+	}
+	if len(s.waiting) == 0 {
+		s.waiting = nil
+		s.writing = false
+		s.rest()
+		return record{}, false
+	}
+	r = s.waiting[0]
+	s.waiting[0] = record{}
+	s.waiting = s.waiting[1:]
+	s.nested = r.nested
+	return r, true
+}
+
+// rest wakes flush if the goroutine has ended. The caller holds mu.
+func (s *logSink) rest() {
+	if !s.writing && s.idle != nil {
+		close(s.idle)
+		s.idle = nil
+	}
+}
+
+// writeOne calls the program's logger. There is nobody to log a panic of the logger
+// to, so it is counted only.
+func (s *logSink) writeOne(r record) {
+	defer func() {
+		if recover() != nil {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.panics++
+		}
+	}()
+	s.out.WithFields(r.fields).WithTime(r.at).Log(r.level, r.message)
+}
+
+// flush waits until all records are written, and reports false if ctx ends first. It
+// does not wait if the logger calls it.
+func (s *logSink) flush(ctx context.Context) bool {
+	for {
+		s.mu.Lock()
+		if !s.writing {
+			s.mu.Unlock()
+			return true
+		}
+		if s.idle == nil {
+			s.idle = make(chan struct{})
+		}
+		idle := s.idle
+		s.mu.Unlock()
+		if isLogging() {
+			return true
+		}
+		select {
+		case <-idle:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// flushBriefly is flush for callers that have no context, or none that is left.
+func (s *logSink) flushBriefly() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), flushSoon)
+	defer cancel()
+	return s.flush(ctx)
+}
+
+// counts returns how many records were dropped, and how many calls of the logger
+// panicked.
+func (s *logSink) counts() (lost, panics uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lost, s.panics
+}
