@@ -67,6 +67,7 @@ func (d *driver) dialOne(addr string) (net.Conn, error) {
 		}
 		return ""
 	}}
+	c.isOurs = isOurs(d.transport)
 	conn, err := ask(ctx, d.outside, c, func(ctx context.Context) (net.Conn, error) {
 		conn, err := d.transport.Dial(ctx, addr)
 		if err != nil {
@@ -93,9 +94,9 @@ func (d *driver) greetWithin(ctx context.Context, conn net.Conn, dialled string)
 	ctx, cancel := context.WithTimeout(ctx, greetWithin+greetGrace)
 	defer cancel()
 	addr := conn.RemoteAddr().String()
-	c := &outCall{kind: callGreet, what: "the greeting of " + addr}
+	c := &outCall{kind: callGreet, what: "the greeting of " + addr, isOurs: d.opts.TLS == nil}
 	if own := ownOf(conn); own != nil {
-		c.detail = own.what
+		c.detail, c.isOurs = own.what, false
 	}
 	g, err := ask(ctx, d.outside, c, func(ctx context.Context) (g greeting, err error) {
 		g.link, g.rest, g.hello, err = d.greet(ctx, conn, dialled)
@@ -114,7 +115,7 @@ func (d *driver) greetWithin(ctx context.Context, conn net.Conn, dialled string)
 
 // resolveOne asks the resolver.
 func (d *driver) resolveOne(ctx context.Context, seed string) ([]string, error) {
-	c := &outCall{kind: callLookUp, what: "Resolver.Lookup(" + seed + ")"}
+	c := &outCall{kind: callLookUp, what: "Resolver.Lookup(" + seed + ")", isOurs: d.opts.Resolver == nil}
 	return ask(ctx, d.outside, c, func(ctx context.Context) ([]string, error) {
 		addrs, err := d.resolver.Lookup(ctx, seed)
 		if err != nil {

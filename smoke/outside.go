@@ -26,7 +26,7 @@ const (
 
 	// lateAfter is for how long a call may go on after its context has ended, until it
 	// counts as one that hangs. A guess.
-	lateAfter = 100 * time.Millisecond
+	lateAfter = 250 * time.Millisecond
 
 	stateWithin  = 5 * time.Second  // a read or write of Options.StateFile
 	listenWithin = 30 * time.Second // Transport.Listen
@@ -75,6 +75,7 @@ type outCall struct {
 	kind     callKind
 	what     string        // for errors and the log: "Resolver.Lookup(dns://x)"
 	detail   func() string // what of it runs now; "" if that is not known. May be nil
+	isOurs   bool          // it is code of ours, which ends with its context, and is not given up
 	done     chan struct{} // closed when it has returned
 	err      error         // written before that
 	returned bool          // guarded by outside.mu, as is the next
@@ -113,6 +114,10 @@ func ask[T any](ctx context.Context, o *outside, c *outCall, fn func(context.Con
 	case <-c.done:
 		return value, c.err
 	case <-ctx.Done():
+	}
+	if c.isOurs {
+		<-c.done
+		return value, c.err
 	}
 	grace := time.NewTimer(lateAfter)
 	defer grace.Stop()
