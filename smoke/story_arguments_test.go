@@ -155,6 +155,9 @@ func TestSurplusArgumentsAreCountedAndLoggedOnce(t *testing.T) {
 	if got := bob.Stats().Handlers; calls != 4*len(events) || got.Surplus != 9 || got.Errors != 0 {
 		t.Errorf("%d calls, %+v", calls, got)
 	}
+	if err := bob.Stop(); err != nil { // then all is logged
+		t.Error(err)
+	}
 	logged := map[string]int{}
 	for _, entry := range bob.log.AllEntries() {
 		if strings.Contains(entry.Message, "more arguments than its handler takes") {
@@ -233,6 +236,9 @@ func TestJSONTagsAreNotIgnoredWithoutAWord(t *testing.T) {
 	})
 	ann.emit(bob, []any{"json", sent{7}}, []any{"json", sent{8}})
 	for a, field := range map[*actor]string{ann: "smoke_test.sent.UserID", bob: "smoke_test.got.User"} {
+		if err := a.Stop(); err != nil { // then all is logged
+			t.Error(err)
+		}
 		times := 0
 		for _, entry := range a.log.AllEntries() {
 			if strings.HasPrefix(entry.Message, "json tags") && entry.Data["field"] == field {

@@ -402,8 +402,6 @@ func TestACallbackMayCallTheNode(t *testing.T) {
 				v.callAll()
 			})
 		})
-		v.node.lonely = true
-		v.other.lonely = true
 		v.within("the life of the node", v.live)
 		if place.late {
 			v.within("the end of Stop", func() { _ = v.node.Stop() })
@@ -420,8 +418,6 @@ func TestACallbackMayStopTheNode(t *testing.T) {
 		v := suffer(t, place, func(v *victim) {
 			first.do(func() { stopped <- v.node.Stop() })
 		})
-		v.node.lonely = true
-		v.other.lonely = true
 		v.within("the life of the node", v.live)
 		if place.late {
 			v.within("the end of Stop", func() { _ = v.node.Stop() })
@@ -462,8 +458,6 @@ func TestACallbackMayHang(t *testing.T) {
 			first.do(func() { close(hung) })
 			<-leave
 		})
-		v.node.lonely = true
-		v.other.lonely = true
 		alive := make(chan struct{})
 		go func() { // the test's, which waits for it below
 			defer close(alive)
@@ -506,8 +500,6 @@ func TestACallbackMayPanic(t *testing.T) {
 				panic("on purpose")
 			})
 		})
-		v.node.lonely = true
-		v.other.lonely = true
 		v.within("the life of the node", v.live)
 		if place.late {
 			v.within("the end of Stop", func() { _ = v.node.Stop() })

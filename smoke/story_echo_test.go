@@ -50,7 +50,6 @@ func TestANodeHearsItselfWhileItIsAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tell(t)
 		ann := s.start(smoke.Options{Transport: mem.New().Host("10.0.0.1"), Address: "10.0.0.1", Port: 8495})
-		ann.lonely = true
 		var heard []string
 		note := func(what string) func(e smoke.Event, text string) {
 			return func(e smoke.Event, text string) { heard = append(heard, fmt.Sprint(what, " ", text, " ", e.Seq)) }
@@ -101,7 +100,6 @@ func TestAnEchoIsSigned(t *testing.T) {
 		ann := s.start(smoke.Options{
 			Transport: mem.New().Host("10.0.0.1"), Address: "10.0.0.1", Port: 8495, Key: key, Signed: []string{"a"},
 		})
-		ann.lonely = true
 		signed := make(map[string]bool)
 		ann.Broadcast().OnAny(func(e smoke.Event) {
 			var text string

@@ -204,7 +204,6 @@ func TestALinkThatIsLetGoEndsSoon(t *testing.T) {
 							id = key.ID()
 						}
 						ann := s.start(o)
-						ann.lonely = true // some of what it says eve never takes
 						eve, raw := visitFrom(t, network.Host("10.0.0.2"), annAt, guard)
 						eve.befriendAs(id)
 						// More than the connection holds, and less than what holds Emit up.

@@ -215,7 +215,6 @@ func TestANodeWithAnotherListIsToldSo(t *testing.T) {
 	s := tell(t)
 	ann, odd := s.start(smoke.Options{Key: newKey(t), Signed: all}), s.start(smoke.Options{Key: newKey(t)})
 	ann.add(odd)
-	odd.lonely = true // and what it says then
 	s.eventually("the link is gone", func() bool {
 		odd.speak(1) // one word or several make a frame
 		return ann.Peers().Len() == 0 && odd.Peers().Len() == 0

@@ -91,7 +91,6 @@ func TestStopInsideAHandler(t *testing.T) {
 		t.Run(test.where, func(t *testing.T) {
 			s := tell(t)
 			ann, bob := s.start(smoke.Options{}), s.start(smoke.Options{})
-			bob.lonely = true // when ann has stopped, and bob speaks
 			stopped := make(chan error, 1)
 			over := false
 			test.hook(ann, func() {

@@ -55,7 +55,6 @@ type actor struct {
 	log    *logtest.Hook
 	plug   *plug // where the story has cables
 	spoken int   // words emitted so far; the story's goroutine, or the speaker's
-	lonely bool  // the story has it emit what no neighbour takes, so that Stop says so
 
 	mu    sync.Mutex // guards all below
 	heard map[smoke.ID]*speech
@@ -138,12 +137,8 @@ func (s *story) startAtOnce(n int, o smoke.Options) []*actor {
 // heard then, and what was wrong with it is known.
 func (s *story) end() {
 	each(s.cast, func(a *actor) {
-		err := a.Stop()
-		left, ok := errors.AsType[*smoke.UndeliveredError](err)
-		if a.lonely && ok && left.Unsent > 0 && errors.Is(err, smoke.ErrAlone) {
-			return
-		}
-		if err != nil {
+		// All leave at once, so what one has said last, or alone, has nobody to hear it.
+		if err := a.Stop(); err != nil && !errors.Is(err, smoke.ErrAlone) {
 			s.Errorf("stop: %v", err)
 		}
 	})

@@ -121,12 +121,13 @@ func (c *chatting) run(ctx context.Context, o smoke.Options, in io.Reader, out, 
 	}
 	quit()
 	c.people.stop()
-	return errors.Join(node.Broadcast().Emit("leave", presence{c.name}), unlessGoodbye(leave(node)))
+	return errors.Join(node.Broadcast().Emit("leave", presence{c.name}), unlessAlone(leave(node)))
 }
 
-// unlessGoodbye leaves out the error that nobody heard the last event, a goodbye.
-func unlessGoodbye(err error) error {
-	if left, ok := errors.AsType[*smoke.UndeliveredError](err); ok && left.Unsent == 1 && errors.Is(err, smoke.ErrAlone) {
+// unlessAlone leaves out the error that no node was there for the goodbye, or for what
+// was typed before: that was answered.
+func unlessAlone(err error) error {
+	if errors.Is(err, smoke.ErrAlone) {
 		return nil
 	}
 	return err
