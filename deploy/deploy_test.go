@@ -154,12 +154,21 @@ func wantCall(t *testing.T, args []string) {
 	}
 }
 
+// secret is what the file with the secret holds.
+const secret = "4f1c9e02b7d85a63e0f29b14c7863da5"
+
 // wantEnv wants a node to be able to start with this environment.
 func wantEnv(t *testing.T, env map[string]string) smoke.Options {
 	t.Helper()
 	for name, value := range env {
 		if name == "SMOKE_ADDRESS" {
 			value = strings.Replace(value, "0/24", "2", 1) // of a subnet, which this machine need not have
+		}
+		if name == "SMOKE_SECRET_FILE" { // which is not in this place here
+			value = filepath.Join(t.TempDir(), "secret")
+			if err := os.WriteFile(value, []byte(secret+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
 		t.Setenv(name, value)
 	}
@@ -314,7 +323,7 @@ func TestKubernetes(t *testing.T) {
 	if want := "dns://" + at[string](t, service, "metadata", "name") + ":8495"; !slices.Equal(o.Seeds, []string{want}) {
 		t.Errorf("the seeds are %q, and the service is %q", o.Seeds, want)
 	}
-	if o.Port != at[int](t, service, "spec", "ports", 0, "port") || o.Address != "10.0.0.7" {
+	if o.Port != at[int](t, service, "spec", "ports", 0, "port") || o.Address != "10.0.0.7" || o.Secret != secret {
 		t.Errorf("the node is %+v", o)
 	}
 
@@ -342,7 +351,7 @@ func TestKubernetes(t *testing.T) {
 		}
 	}
 	mount, volume := at[object](t, container, "volumeMounts", 0), at[object](t, pod, "volumes", 0)
-	if file := after(args, "--secret-file"); file != fmt.Sprint(mount["mountPath"], "/secret") || mount["name"] != volume["name"] || at[string](t, volume, "secret", "secretName") != "mesh" {
+	if file := env["SMOKE_SECRET_FILE"]; file != fmt.Sprint(mount["mountPath"], "/secret") || mount["name"] != volume["name"] || at[string](t, volume, "secret", "secretName") != "mesh" {
 		t.Errorf("the secret is read from %s", file)
 	}
 	if at[int](t, pod, "securityContext", "fsGroup") != at[int](t, pod, "securityContext", "runAsGroup") || at[int](t, volume, "secret", "defaultMode") != 0o440 {
@@ -449,7 +458,7 @@ func TestCompose(t *testing.T) {
 	if subnet = expand(subnet); env["SMOKE_ADDRESS"] != subnet {
 		t.Errorf("the address is in %s, the network is %s", env["SMOKE_ADDRESS"], subnet)
 	}
-	if o := wantEnv(t, env); !slices.Equal(o.Seeds, []string{"dns://node:8495"}) || o.Secret != "" {
+	if o := wantEnv(t, env); !slices.Equal(o.Seeds, []string{"dns://node:8495"}) || o.Secret != secret {
 		t.Errorf("the node is %+v", o)
 	}
 	check := texts(at[[]any](t, node, "healthcheck", "test"))
@@ -459,8 +468,8 @@ func TestCompose(t *testing.T) {
 	wantCall(t, check[2:])
 	args := texts(at[[]any](t, node, "command"))
 	name := texts(at[[]any](t, node, "secrets"))[0]
-	if file := "/run/secrets/" + name; after(args, "--secret-file") != file || after(check, "--secret-file") != file {
-		t.Errorf("the secret is in %s, and not read from there: %q, %q", file, args, check)
+	if file := "/run/secrets/" + name; env["SMOKE_SECRET_FILE"] != file {
+		t.Errorf("the secret is in %s, and not read from there: %q", file, env["SMOKE_SECRET_FILE"])
 	}
 	if file := expand(at[string](t, all[0], "secrets", name, "file")); file != "./secret" {
 		t.Errorf("the secret is %s", file)
