@@ -13,12 +13,12 @@ import (
 // Handlers of several shapes. The first one waits for an event that fits: a number that
 // its type does not hold does not use it up.
 func ExampleBroadcast_On() {
-	ann := smoke.CreateNode(smoke.Options{})
+	ann := smoke.CreateNode(smoke.Options{Network: "example arguments"})
 	if err := ann.Start(); err != nil {
 		fmt.Println(err)
 	}
 	defer ann.Stop()
-	bob := smoke.CreateNode(smoke.Options{Seeds: []string{ann.Addr()}, Logger: slog.New(slog.DiscardHandler)})
+	bob := smoke.CreateNode(smoke.Options{Network: "example arguments", Seeds: []string{ann.Addr()}, Logger: slog.New(slog.DiscardHandler)})
 	done := make(chan bool)
 	bob.Broadcast().Once("seats", func(n int8) { fmt.Println("once:", n) })
 	bob.Broadcast().On("seats", func(ctx context.Context, n int) { fmt.Println("on:", n, ctx.Err()) })
