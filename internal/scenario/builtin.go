@@ -196,16 +196,18 @@ var scenarios = []scenario{
 		func(s *Spec) { zero(&s.Rounds, 10_000) },
 		func(s Spec) string { return fmt.Sprintf("dial %d", s.Rounds) }},
 
-	{"glomers", "the broadcast workload of Gossip Glomers with its checker; parts: with partitions", "rate, for, parts",
-		func(s *Spec) { zero(&s.Rate, 100); zero(&s.For, time.Minute) },
+	{"glomers", "the broadcast workload of Gossip Glomers, counted cold; marks: challenge 3d if max-peers has room for all nodes, otherwise 3e; parts: with partitions, no marks", "rate, for, parts",
+		func(s *Spec) { zero(&s.Rate, 100); zero(&s.For, 20*time.Second) },
 		func(s Spec) string {
-			kind := ""
-			if s.Parts > 0 {
-				kind = " partitions"
+			kind := "3e"
+			switch {
+			case s.Parts > 0:
+				kind = "partitions"
+			case s.MaxPeers >= s.Nodes-1:
+				kind = "3d"
 			}
-			return lines("form", "want settled within 20s",
-				fmt.Sprintf("talk %g/s # as it is going to be", s.Rate/2), "run 20s", "quiet",
-				fmt.Sprintf("glomers %g/s %v%s", s.Rate, s.For, kind))
+			return lines("form", "want linked within 5s # the nodes answer init",
+				fmt.Sprintf("glomers %g/s %v %s", s.Rate, s.For, kind))
 		}},
 }
 

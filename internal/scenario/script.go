@@ -39,7 +39,7 @@ var verbs = []struct{ name, usage, does string }{
 	{"sybils", "sybils N GROUPS [relay]", "so many nodes of an attacker come, with addresses in so many groups; see docs/proof.md"},
 	{"want", "want WHAT [within DURATION]", "measure, and hold it against a pass mark"},
 	{"dial", "dial ROUNDS", "pairs of nodes that dial each other at once, apart from the network"},
-	{"glomers", "glomers RATE/s DURATION [partitions]", "operations, half of them reads, and the checker of the Gossip Glomers broadcast"},
+	{"glomers", "glomers RATE/s DURATION [3d|3e|partitions]", "operations, half of them reads, and the checker of the Gossip Glomers broadcast with the marks of that challenge"},
 }
 
 // wants are what a want line may measure.
@@ -47,6 +47,7 @@ var wants = []struct{ name, does string }{
 	{"whole", "all living nodes are one component"},
 	{"settled", "whole, each within its bounds, and both ends agree on every link"},
 	{"reached", "an event emitted now by each of 20 nodes reaches every node"},
+	{"linked", "every living node has a neighbour"},
 	{"joined", "every node that joined or restarted last has a neighbour"},
 	{"delivered", "all that living nodes emitted since the last talk reached all that lived then"},
 	{"lossless", "and no node was told that it lost some of it"},
@@ -193,7 +194,7 @@ func (st step) isWellFormed() bool {
 		low, high, ok := strings.Cut(arg(1), "-")
 		return len(w) == 2 && ok && isShare(arg(0)) && isDuration(low) && isDuration(high) && duration(low) <= duration(high)
 	case "glomers":
-		return len(w) >= 2 && isRate(arg(0)) && isDuration(arg(1)) && only(2, "partitions")
+		return len(w) >= 2 && isRate(arg(0)) && isDuration(arg(1)) && len(w) <= 3 && only(2, "3d", "3e", "partitions")
 	case "want":
 		return st.isWellFormedWant()
 	}
@@ -207,7 +208,7 @@ func (st step) isWellFormedWant() bool {
 	}
 	within := len(w) == 3 && w[1] == "within" && isDuration(w[2])
 	switch w[0] {
-	case "whole", "settled", "reached", "joined", "delivered", "dropped":
+	case "whole", "settled", "reached", "linked", "joined", "delivered", "dropped":
 		return len(w) == 1 || within
 	case "last":
 		return within

@@ -61,7 +61,11 @@ func (r *run) do(steps []step) {
 		case "dial":
 			r.dial(count(w[0]))
 		case "glomers":
-			r.glomers(rate(w[0]), duration(w[1]), len(w) > 2)
+			kind := ""
+			if len(w) > 2 {
+				kind = w[2]
+			}
+			r.glomers(rate(w[0]), duration(w[1]), kind)
 		case "sybils":
 			r.attack(count(w[0]), count(w[1]), len(w) > 2)
 		case "want":

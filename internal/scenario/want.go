@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -26,6 +27,10 @@ func (r *run) want(w []string) {
 		}, func() string { return r.parts() + "; " + r.net.Unsettled(r.enough()) })
 	case "reached":
 		r.reached(mark)
+	case "linked":
+		r.wait("all linked", mark, func() bool {
+			return !slices.ContainsFunc(r.net.Living(), func(node *sim.Node) bool { return node.Machine.Degree() == 0 })
+		}, r.parts)
 	case "joined":
 		r.wait("all joined", mark, func() bool {
 			for _, node := range r.joined {
