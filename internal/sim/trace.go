@@ -140,7 +140,14 @@ func (n *Net) describe(msg any) string {
 		}
 		return "IHAVE" + n.ranges(m.Ranges)
 	case *plumtree.Graft:
-		return "GRAFT" + n.ranges(m.Ranges)
+		text := "GRAFT"
+		if m.Eager {
+			text += " eager"
+		}
+		if m.Parent {
+			text += " parent"
+		}
+		return text + n.ranges(m.Ranges)
 	case *plumtree.Pulse:
 		return fmt.Sprintf("PULSE %s count %d hops %d", n.name(m.Root.ID), m.Count, m.Hops)
 	case *plumtree.Prune:
