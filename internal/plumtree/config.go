@@ -72,6 +72,14 @@ type Config struct {
 	// measurements: where many origins emit, its ways are long, and events come
 	// twice.
 	NoPulses bool
+	// NoSettling gives links their roles LazyDelay after a pulse, however slow they
+	// are. For measurements: on links of 100 ms some events of each change of the tree
+	// arrive by pull only.
+	NoSettling bool
+	// NoRescue lets a node that has lost its way to the root obey each PRUNE. For
+	// measurements: all its neighbours may prune it, and events reach it late until the
+	// next pulse.
+	NoRescue bool
 	// NoWait gives an event up that is missing when it should be asked for, if
 	// one after it is here. For measurements: what was merely late is lost then.
 	NoWait bool

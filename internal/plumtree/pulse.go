@@ -34,12 +34,14 @@ type pulse struct {
 	at     time.Time  // when it came; zero: none ever did
 	parent ident.Link // on which it came; 0 at the root, and where it is lost
 
-	settleAt time.Time // when it has come on all links; zero: it has
-	nextAt   time.Time // when the root sends the next one; zero: when there are events
-	isWanted bool      // there were events since
-	emitted  uint64    // events of this node since
-	crossed  int       // links on which it came again
-	taken    int       // pulses taken lately; see allows
+	settleAt time.Time     // when it has come on all links; zero: it has
+	spread   time.Duration // how long after the first link it came on the last one that brought it again, so far
+	before   time.Duration // the spread of the pulse before
+	nextAt   time.Time     // when the root sends the next one; zero: when there are events
+	isWanted bool          // there were events since
+	emitted  uint64        // events of this node since
+	crossed  int           // links on which it came again
+	taken    int           // pulses taken lately; see allows
 
 	early  []arrival // of the next pulse, while it may yet come from the parent
 	waitTo time.Time // until then; zero: nothing is waited for
@@ -78,6 +80,10 @@ const (
 	// parentLead is how much later a pulse may come from the parent than from
 	// another neighbour, at least: as late as events do. A guess.
 	parentLead = 10 * time.Millisecond
+	// maxSettling bounds how long after a pulse events go the old way and the new
+	// one, because its copies come late: they come as late as peers like. A guess:
+	// it is enough for links of 250 ms.
+	maxSettling = time.Second
 	// A root that is silent for so long has gone, or nobody emits.
 	pulseLasts = 3 * pulseEvery
 	// Who takes the root's place is better by so many powers of two.
@@ -142,7 +148,7 @@ func (t *Tree) onPulse(now time.Time, l *link, m *Pulse, out Out) {
 		switch {
 		case l.id == p.parent:
 		case !t.isLost():
-			t.cross(l, m.Hops)
+			t.cross(now, l, m.Hops)
 		case p.isNearer(m.Hops):
 			t.follow(l, out)
 		}
@@ -240,7 +246,8 @@ func (t *Tree) startPulse(now time.Time, from ident.Link, m *Pulse, out Out) {
 		p.oldest = (p.oldest + 1) % maxPast
 	}
 	p.root, p.rank, p.count, p.hops, p.at, p.parent = m.Root, m.Rank, m.Count, m.Hops, now, from
-	p.settleAt = now.Add(max(t.cfg.LazyDelay, t.wait(now)))
+	p.settleAt = now.Add(t.settling(now))
+	p.before, p.spread = p.spread, 0
 	p.nextAt, p.isWanted, p.crossed = time.Time{}, false, 0
 	next := *m
 	next.Hops = min(m.Hops, 254) + 1
@@ -255,14 +262,43 @@ func (t *Tree) startPulse(now time.Time, from ident.Link, m *Pulse, out Out) {
 
 // cross notes that the pulse came again: neither end of the link is the other's
 // parent.
-func (t *Tree) cross(l *link, hops uint8) {
+func (t *Tree) cross(now time.Time, l *link, hops uint8) {
 	p := &t.pulse
 	if p.crossed++; l.crossed == 0 {
 		l.crossed, l.hops = p.crossed, hops
+		if !l.exempt { // a link that came up since shows the pulse late
+			t.spreads(now)
+		}
 	}
 	if p.settleAt.IsZero() { // where links are slow
 		l.role = stray
 		t.makeLazy(l)
+	}
+}
+
+// settling returns how long links keep their old roles after a pulse. The last copy
+// of a pulse arrives about a round trip after the first one. A node that takes
+// another parent asks that parent to push, and its first event arrives a round trip
+// later. If the old parent stopped before, the events between arrive by pull only.
+func (t *Tree) settling(now time.Time) time.Duration {
+	p := &t.pulse
+	least := max(t.cfg.LazyDelay, t.wait(now))
+	if t.cfg.NoSettling {
+		return least
+	}
+	return max(least, min(2*max(p.spread, p.before), maxSettling))
+}
+
+// spreads notes that the pulse came on one more link, and puts settling off if links
+// are slow.
+func (t *Tree) spreads(now time.Time) {
+	p := &t.pulse
+	p.spread = max(p.spread, now.Sub(p.at))
+	if p.settleAt.IsZero() {
+		return
+	}
+	if at := p.at.Add(t.settling(now)); at.After(p.settleAt) {
+		p.settleAt = at
 	}
 }
 

@@ -176,6 +176,22 @@ func (t *Tree) prune(now time.Time, l *link, e *Event, out Out) {
 	}
 }
 
+// onPrune announces events to the peer from now on, instead of pushing them. The peer
+// has had an event on another link, so it has a way to the root. A node that has lost
+// its own way takes the peer for its parent: without that, each of its neighbours may
+// prune its link, and events reach it by pull only until the next pulse.
+func (t *Tree) onPrune(now time.Time, l *link, out Out) {
+	if t.isLost() && !t.cfg.NoRescue {
+		t.follow(l, out)
+		return
+	}
+	t.stopPushing(now, l)
+	l.role = stray
+	if l.id == t.pulse.parent {
+		t.loseParent(out)
+	}
+}
+
 // onGossip takes events. New ones go on at once, whatever their order.
 func (t *Tree) onGossip(now time.Time, l *link, g *Gossip, out Out) {
 	s := t.streams.find(g.Origin)

@@ -285,11 +285,7 @@ func (t *Tree) Handle(now time.Time, id ident.Link, msg Message, out Out) {
 	case *Graft:
 		t.onGraft(now, l, msg, out)
 	case *Prune:
-		t.stopPushing(now, l)
-		l.role = stray
-		if l.id == t.pulse.parent {
-			t.loseParent(out)
-		}
+		t.onPrune(now, l, out)
 	case *Pulse:
 		t.onPulse(now, l, msg, out)
 	case *Miss:
