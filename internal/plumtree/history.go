@@ -175,6 +175,7 @@ func (t *Tree) evict(now time.Time) {
 	x := t.history.pop()
 	if s := x.stream; s.drop(x.event) {
 		s.forgets(x.event.born)
+		s.notePassed(x.event)
 		if s == t.own && x.event.end() > t.given {
 			t.lose(now, x.event)
 		}

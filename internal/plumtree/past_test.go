@@ -317,3 +317,35 @@ func TestWhatWouldNotBeKeptIsNotAskedFor(t *testing.T) {
 		}
 	}
 }
+
+// An event that came early, was passed on and left the history while those before it are
+// missing, comes again from a neighbour whose history is as short. It is taken again, and
+// not passed on again: else it would go around in circles.
+func TestWhatWasPassedOnBeforeIsNotPassedOnAgain(t *testing.T) {
+	b := newBench(t, Config{HistoryBytes: 16 << 10})
+	b.up(1, 2)
+	a, c := origin(1), origin(2)
+	b.get(1, large(a, 1, 100))
+	b.get(1, large(a, 3, 100))
+	for seq := uint64(1); seq <= 40; seq++ {
+		b.get(1, large(c, seq, 1000))
+	}
+	pushed := func() (n int) {
+		for _, m := range b.take(2) {
+			if g, ok := m.(*Gossip); ok && g.Origin == a && g.Seq == 3 {
+				n++
+			}
+		}
+		return n
+	}
+	if n := pushed(); n != 1 || b.streams.find(a).at(3) != nil {
+		t.Fatalf("event 3 was pushed %d times, and is it held: %v", n, b.streams.find(a).at(3))
+	}
+	b.get(1, large(a, 3, 100))
+	if n := pushed(); n != 0 {
+		t.Errorf("event 3 was pushed again, %d times", n)
+	}
+	b.get(1, large(a, 2, 100))
+	b.delivered = slices.DeleteFunc(b.delivered, func(e *Event) bool { return e.Origin != a })
+	b.wantDelivered(a, 1, 2, 3)
+}

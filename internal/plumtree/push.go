@@ -258,8 +258,11 @@ func (t *Tree) take(now time.Time, l *link, s *stream, g *Gossip, from, to uint6
 	s.put(e)
 	s.heard = t.moment(now)
 	t.seeEvents(now, out)
-	if e.quiet = t.isQuiet(s, e); e.quiet {
+	if t.isQuiet(s, e) {
+		e.quiet = true
 		t.announceQuietly(now, e)
+	} else if s.passedOn(e) {
+		e.quiet = true
 	}
 	t.store(now, s, e)
 	t.spread(now, e, l.id, out)

@@ -53,6 +53,7 @@ type repair struct {
 	askAt     time.Time    // when to ask (again); see Tree.askFrom
 	place     int          // in Tree.repairs
 	giveUpAt  time.Time
+	passed    []Range    // early events that were passed on and left the history; see passedOn
 	holes     []hole     // when those behind the first one were found; lowest number first
 	evicted   uint64     // below this number, some neighbour had the events once
 	goneBorn  moment     // no event below it that a neighbour let go of was born later, as they say
@@ -60,6 +61,29 @@ type repair struct {
 	older     []older    // see onOlder; since the last progress
 	rewound   uint64     // events below were asked for when nothing had been delivered
 	sponsor   ident.Link // who brought up an origin that is not heard; see Tree.hearsay
+}
+
+// notePassed notes that an early event leaves the history. It may come again.
+func (s *stream) notePassed(e *Event) {
+	if s.repair == nil || e.Seq < s.next {
+		return
+	}
+	for i := range s.passed {
+		if r := &s.passed[i]; r.From <= e.end() && e.Seq <= r.To {
+			r.From, r.To = min(r.From, e.Seq), max(r.To, e.end())
+			return
+		}
+	}
+	if len(s.passed) >= maxHoles {
+		s.passed = s.passed[1:]
+	}
+	s.passed = append(s.passed, Range{s.origin, e.Seq, e.end()})
+}
+
+// passedOn reports whether events were passed on before. Passed on each time that they
+// come, they would go around circles of nodes whose histories are shorter than the way.
+func (s *stream) passedOn(e *Event) bool {
+	return s.repair != nil && slices.ContainsFunc(s.passed, func(r Range) bool { return r.From <= e.Seq && e.end() <= r.To })
 }
 
 // hole is where events are missing since some moment.

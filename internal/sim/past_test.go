@@ -173,3 +173,44 @@ func TestALoneNodeThatOverflows(t *testing.T) {
 		w.fatalf("one that starts later learns of the gaps %v", late.Gaps)
 	}
 }
+
+// Histories that are short in bytes, and talk that turns them over several times while
+// the network is in two, and goes on: of each origin several runs of events are lost,
+// some of them while the first one is waited for. Each is waited for from when it was
+// found, and not from when the one before was reported; the talk then goes on as before.
+// Events that histories are too short for do not go around in circles.
+func TestALossOfMuchIsReportedSoon(t *testing.T) {
+	for seed := range uint64(4) {
+		w := newWorld(t, sim.Config{Seed: seed, Overlay: overlay.Config{Tree: plumtree.Config{HistoryBytes: 128 << 10}}})
+		w.form(20, 4)
+		w.talk(5*time.Second, 20*time.Millisecond)
+		w.halves()
+		w.talk(time.Minute, 20*time.Millisecond)
+		for _, node := range w.Living() {
+			node.Gaps = nil
+		}
+		last := make(map[*sim.Node]time.Duration)
+		for _, node := range w.Living() {
+			node.OnGap = func(plumtree.Range) { last[node] = w.Now() }
+		}
+		w.Heal()
+		w.wantWhole(10 * time.Second)
+		whole, pushes := w.Now(), w.Sent.Pushes
+		w.talk(40*time.Second, 20*time.Millisecond)
+		w.Run(40 * time.Second)
+		if each := float64(w.Sent.Pushes-pushes) / 2000 / 20; each > 3 {
+			w.fatalf("an event is pushed %.1f times for each node", each)
+		}
+		slowest := time.Duration(0)
+		for _, node := range w.Living() {
+			if len(node.Gaps) == 0 {
+				w.fatalf("node %d learns of no loss", node.Index)
+			}
+			slowest = max(slowest, last[node]-whole)
+		}
+		t.Logf("seed %d: the last report came %v after the network was one", seed, slowest)
+		if slowest > 15*time.Second {
+			w.fatalf("the last report came %v after the network was one", slowest)
+		}
+	}
+}
