@@ -11,7 +11,7 @@ import (
 
 // A node does not hear what it emits, but for handlers with Echo.
 func ExampleEcho() {
-	node := smoke.CreateNode(smoke.Options{})
+	node := smoke.CreateNode(smoke.Options{Network: "example handlers"})
 	done := make(chan bool)
 	node.Broadcast().On("chat", func(text string) { fmt.Println("not heard:", text) })
 	node.Broadcast().On("chat", func(e smoke.Event, text string) {
@@ -30,7 +30,7 @@ func ExampleEcho() {
 
 // A handler that is slow gets a queue of its own, and holds up no other.
 func ExampleQueue() {
-	node := smoke.CreateNode(smoke.Options{})
+	node := smoke.CreateNode(smoke.Options{Network: "example handlers"})
 	done := make(chan bool)
 	quick := make(chan bool)
 	node.Broadcast().On("picture", func(n int) {
@@ -63,7 +63,7 @@ func ExampleQueue() {
 // The events of one name as a loop.
 func ExampleMessages() {
 	type Message struct{ From, Text string }
-	node := smoke.CreateNode(smoke.Options{})
+	node := smoke.CreateNode(smoke.Options{Network: "example handlers"})
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	messages := smoke.Messages[Message](ctx, node.Broadcast(), "chat", smoke.Echo())
@@ -87,7 +87,7 @@ func ExampleMessages() {
 
 // What On only logs, TryOn returns.
 func ExampleTryOn() {
-	node := smoke.CreateNode(smoke.Options{})
+	node := smoke.CreateNode(smoke.Options{Network: "example handlers"})
 	off, err := smoke.TryOn(node.Broadcast(), "chat", func(text string, n int) {})
 	fmt.Println(err)
 	off()
@@ -101,7 +101,7 @@ func ExampleTryOn() {
 
 // A program that has nothing to do alone waits for others.
 func ExamplePeerlist_Wait() {
-	ann, bob := smoke.CreateNode(smoke.Options{}), smoke.CreateNode(smoke.Options{})
+	ann, bob := smoke.CreateNode(smoke.Options{Network: "example handlers"}), smoke.CreateNode(smoke.Options{Network: "example handlers"})
 	for _, node := range []*smoke.Node{ann, bob} {
 		if err := node.Start(); err != nil {
 			fmt.Println(err)
@@ -122,7 +122,7 @@ func ExamplePeerlist_Wait() {
 // the options of the second step.
 func ExampleOptions_secrets() {
 	leaked, fresh := trust.NewSecret(), trust.NewSecret()
-	node := smoke.CreateNode(smoke.Options{Secrets: []string{fresh, leaked}})
+	node := smoke.CreateNode(smoke.Options{Network: "example handlers", Secrets: []string{fresh, leaked}})
 	if err := node.Start(); err != nil {
 		fmt.Println(err)
 	}
