@@ -325,3 +325,23 @@ func TestAHandlerWithAQueueTakesAContext(t *testing.T) {
 		}
 	})
 }
+
+// A loop may begin with what the histories hold, on a running node too.
+func TestALoopOverThePast(t *testing.T) {
+	annAndBob(t, func(t *testing.T, s *story, ann, bob *actor) {
+		ann.speak(3)
+		time.Sleep(time.Second)
+		messages := smoke.Messages[int](t.Context(), bob.Broadcast(), "word", smoke.Rewind(time.Minute), smoke.Queue(10))
+		ann.speak(2)
+		time.Sleep(time.Second)
+		var heard []int
+		for _, n := range messages {
+			if heard = append(heard, n); n == 5 {
+				break
+			}
+		}
+		if !slices.Equal(heard, []int{1, 2, 3, 4, 5}) {
+			t.Errorf("heard %v", heard)
+		}
+	})
+}
