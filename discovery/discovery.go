@@ -26,6 +26,10 @@ type Resolver interface {
 	Lookup(ctx context.Context, seed string) ([]string, error)
 }
 
+// MaxAddrs is how many addresses a node takes of one answer; of more it takes some by
+// chance, and others at the next look-up.
+const MaxAddrs = 512
+
 // ErrEmpty means that the name is known and has no address.
 var ErrEmpty = errors.New("the name has no address")
 

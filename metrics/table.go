@@ -45,6 +45,7 @@ var table = []metric{
 	counter("added_peers_total", "Neighbours that came, whether they stayed or not.", func(s *smoke.Stats) uint64 { return s.PeersAdded }),
 	counter("failed_dials_total", "Connections that the node tried to make in vain.", func(s *smoke.Stats) uint64 { return s.DialsFailed }),
 	counter("netsplits_total", "Other parts of the network that were found.", func(s *smoke.Stats) uint64 { return s.Netsplits }),
+	counter("conflicts_total", "Reports of another node with this node's id.", func(s *smoke.Stats) uint64 { return s.Conflicts }),
 	counter("heals_total", "Netsplits that are over.", func(s *smoke.Stats) uint64 { return s.Heals }),
 	counter("shut_out_total", "Times that the node had no neighbour and was refused everywhere.", func(s *smoke.Stats) uint64 { return s.ShutOut }),
 	counter("emit_wait_seconds_total", "Time that calls of Emit waited for others to keep up.",

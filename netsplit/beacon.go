@@ -42,7 +42,11 @@ func (w *Watch) flood(except ident.Link, b *Beacon, out Out) {
 // onBeacon notes a beacon that is news, and passes it on.
 func (w *Watch) onBeacon(now time.Time, link ident.Link, msg *Beacon, out Out) {
 	from := w.neighbor(link)
-	if from == nil || msg.Origin.ID == w.cfg.Self.ID || w.isOff() {
+	if from == nil || w.isOff() {
+		return
+	}
+	if msg.Origin.ID == w.cfg.Self.ID {
+		w.onTwin(now, w.passOn(msg, from.local), out)
 		return
 	}
 	msg = w.passOn(msg, from.local) // its address may mean nothing here
@@ -67,7 +71,7 @@ func (w *Watch) onBeacon(now time.Time, link ident.Link, msg *Beacon, out Out) {
 	}
 	w.rearm(now)
 	w.flood(link, msg, out)
-	w.heardTarget(msg.Addr, out)
+	w.heardTarget(now, msg.Addr, out)
 	w.heardOther(now, msg.Origin.ID, out)
 	w.consider(now, out)
 }
@@ -84,7 +88,7 @@ func (w *Watch) listen(now time.Time) {
 	w.known = slices.DeleteFunc(w.known, func(b *beacon) bool {
 		silent := now.Sub(b.heard) >= w.silence()
 		if silent {
-			w.lost(now, b.Addr)
+			w.lost(now, b)
 		}
 		return silent
 	})

@@ -146,7 +146,7 @@ func TestVolunteerBeginsWhereNobodyBeacons(t *testing.T) {
 	if !b.IsBeaconing() {
 		t.Error("after the silence nobody beacons")
 	}
-	b.NeighborDown(1)
+	b.NeighborDown(b.now, 1)
 	if b.IsBeaconing() {
 		t.Error("it beacons, and there is nobody to hear it")
 	}

@@ -37,7 +37,7 @@ func FuzzWatch(f *testing.F) {
 			case 2:
 				l := link()
 				delete(up, l)
-				b.NeighborDown(l)
+				b.NeighborDown(b.now, l)
 			case 3, 4:
 				b.pass(time.Duration(rng.Int64N(int64(5 * time.Second))))
 			case 5:

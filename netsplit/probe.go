@@ -9,7 +9,10 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/retry"
 )
 
-var errNoAnswer = errors.New("it accepted the connection and did not answer the probe")
+var (
+	errNoAnswer  = errors.New("it accepted the connection and did not answer the probe")
+	errNoAddress = errors.New("the name has no address")
+)
 
 // target is an address that may lead to another component.
 type target struct {
@@ -20,6 +23,11 @@ type target struct {
 	busy     bool // a dial or probe is under way
 	attempts int  // in a row without an answer
 	next     time.Time
+
+	heard   time.Time // when it was last heard, or became a target
+	failure error     // of the last dial since then; nil if none failed
+	tried   bool      // it was dialled, or heard
+	worked  bool      // it was heard once
 }
 
 type probe struct {
@@ -40,6 +48,8 @@ type seedName struct {
 	asked    bool
 	failures int
 	next     time.Time
+	failure  error // of the last look-up
+	lost     bool  // SeedLost was told
 }
 
 var (
@@ -54,6 +64,7 @@ var (
 const (
 	routine   = 30 * time.Second // a seed that answered and was well
 	unnamed   = 6 * time.Second  // see other.name
+	atTwin    = 30 * time.Second // another life of this node's ID is there
 	unheardOf = 15 * time.Second // a component that is neither proven again nor heard
 )
 
@@ -68,17 +79,23 @@ func (w *Watch) retarget(now time.Time, out Out) {
 		}
 	}
 	for _, t := range w.targets {
-		t.seed = slices.Contains(all, t.addr)
+		if t.seed = slices.Contains(all, t.addr); !t.seed {
+			w.tellBack(t, out) // its name does not stand for it any more
+		}
 	}
 	for _, addr := range all {
 		if w.target(addr) == nil {
-			w.targets = append(w.targets, &target{addr: addr, seed: true, next: now.Add(w.spread())})
+			w.targets = append(w.targets, &target{addr: addr, seed: true, heard: now, next: now.Add(w.spread())})
 		}
 	}
 	w.targets = slices.DeleteFunc(w.targets, func(t *target) bool {
-		return w.self[t.addr] || !t.seed && !t.silent && !t.busy
+		if w.isSelf(now, t.addr) {
+			w.tellBack(t, out)
+			return true
+		}
+		return !t.seed && !t.silent && !t.busy
 	})
-	out.SetSeeds(slices.DeleteFunc(all, func(addr string) bool { return w.self[addr] }))
+	out.SetSeeds(slices.DeleteFunc(all, func(addr string) bool { return addr == w.cfg.Addr }))
 }
 
 // spread is the wait before this node probes: short where few do it.
@@ -99,15 +116,18 @@ func (w *Watch) target(addr string) *target {
 }
 
 // lost makes a target of a beacon that fell silent.
-func (w *Watch) lost(now time.Time, addr string) {
-	if addr == "" || w.self[addr] {
+func (w *Watch) lost(now time.Time, b *beacon) {
+	if b.Addr == "" || w.isSelf(now, b.Addr) {
 		return
 	}
-	t := w.target(addr)
+	t := w.target(b.Addr)
 	if t == nil {
 		w.limitLost()
-		t = &target{addr: addr}
+		t = &target{addr: b.Addr}
 		w.targets = append(w.targets, t)
+	}
+	if t.heard.Before(b.heard) {
+		t.heard = b.heard
 	}
 	t.silent, t.attempts = true, 0
 	t.next = now.Add(w.spread())
@@ -131,12 +151,12 @@ func (w *Watch) limitLost() {
 }
 
 // heardTarget calls the probing of an address off: its beacon is heard.
-func (w *Watch) heardTarget(addr string, out Out) {
+func (w *Watch) heardTarget(now time.Time, addr string, out Out) {
 	t := w.target(addr)
 	if t == nil {
 		return
 	}
-	w.tellBack(t, out)
+	w.heard(now, t, out)
 	t.silent, t.attempts = false, 0
 	if !t.seed && !t.busy {
 		w.targets = slices.DeleteFunc(w.targets, func(x *target) bool { return x == t })
@@ -189,32 +209,60 @@ func (w *Watch) probe(now time.Time, out Out) {
 	if w.isOff() {
 		return
 	}
-	busy := 0
+	busy, hopeless := 0, 0
 	for _, t := range w.targets {
 		if t.busy {
 			busy++
+			if t.isHopeless() {
+				hopeless++
+			}
 		}
 	}
-	for _, t := range w.targets {
-		if t.busy || now.Before(t.next) {
-			continue
-		}
+	for _, t := range w.due(now) {
 		switch {
 		case len(w.neighbors) == 0:
 			t.next = now.Add(retry.Blur(time.Second, w.cfg.Rand))
 		case w.isWell(now, t):
-			w.tellBack(t, out)
+			w.heard(now, t, out)
 			t.next = now.Add(w.calm())
-		case !w.beaconing && !t.silent && w.hearsAny(now):
+		case !w.beaconing && !t.silent && w.hearsAny(now) && !w.wantsFirstLook(t):
 			t.next = now.Add(w.calm()) // the beaconing nodes see to it
-		case busy >= maxProbes:
+		case busy >= maxProbes, t.isHopeless() && hopeless >= maxHopeless:
 			t.next = now.Add(retry.Blur(time.Second, w.cfg.Rand))
 		default:
-			t.busy = true
+			t.busy, t.tried = true, true
 			busy++
+			if t.isHopeless() {
+				hopeless++
+			}
 			out.Dial(t.addr)
 		}
 	}
+}
+
+// isHopeless reports whether an address was never heard, and has not answered twice.
+func (t *target) isHopeless() bool { return !t.worked && t.attempts >= 2 }
+
+// due are the targets whose time has come. If they are more than may be probed at
+// once, those that were heard once come first, then those that were tried least.
+func (w *Watch) due(now time.Time) (list []*target) {
+	for _, t := range w.targets {
+		if !t.busy && !now.Before(t.next) {
+			list = append(list, t)
+		}
+	}
+	if len(list) > maxHopeless {
+		slices.SortStableFunc(list, func(a, b *target) int {
+			if a.worked != b.worked {
+				if a.worked {
+					return -1
+				}
+				return 1
+			}
+			return a.attempts - b.attempts
+		})
+	}
+	return list
 }
 
 func (w *Watch) hearsAny(now time.Time) bool {
@@ -244,10 +292,8 @@ func (w *Watch) failed(now time.Time, t *target, err error, out Out) {
 	}
 	t.next = now.Add(policy.Delay(t.attempts, w.cfg.Rand))
 	t.attempts++
-	if !t.lost && len(w.neighbors) > 0 {
-		t.lost = true
-		out.Notify(SeedLost{t.addr, err})
-	}
+	t.failure, t.tried = err, true
+	w.judge(now, t, out)
 }
 
 // LinkUp takes a link that this machine dialled.
@@ -270,6 +316,14 @@ func (w *Watch) LinkUp(now time.Time, link ident.Link, peer ident.ID, dialled st
 	}
 }
 
+// MetTwin notes that a probe led to another life of this node's ID.
+func (w *Watch) MetTwin(now time.Time, addr string, err error, out Out) {
+	if t := w.target(addr); t != nil {
+		w.failed(now, t, err, out)
+		t.next = now.Add(retry.Blur(atTwin, w.cfg.Rand))
+	}
+}
+
 // LinkDown takes the end of a link, if it was a probe.
 func (w *Watch) LinkDown(now time.Time, link ident.Link, err error, out Out) {
 	if p := w.takeProbe(link); p != nil {
@@ -289,7 +343,7 @@ func (w *Watch) takeProbe(link ident.Link) *probe {
 
 func (w *Watch) answered(now time.Time, t *target, out Out) {
 	t.busy, t.attempts, t.silent = false, 0, false
-	w.tellBack(t, out)
+	w.heard(now, t, out)
 }
 
 func (w *Watch) sightings(now time.Time) (list []Sighting) {
@@ -486,13 +540,19 @@ func (w *Watch) Resolved(now time.Time, name string, addrs []string, err error, 
 		if err != nil || len(addrs) == 0 {
 			s.next = now.Add(lookUps.Delay(s.failures, w.cfg.Rand))
 			s.failures++
+			if s.failure = err; err == nil {
+				s.failure = errNoAddress
+			}
+			w.judgeName(now, s, out)
 			return
 		}
-		s.failures, s.next = 0, now.Add(retry.Blur(reresolve, w.cfg.Rand))
-		s.addrs = addrs
-		for _, addr := range addrs {
-			w.isSeed = w.isSeed || w.self[addr]
+		s.failures, s.next, s.failure = 0, now.Add(retry.Blur(reresolve, w.cfg.Rand)), nil
+		if s.lost {
+			s.lost = false
+			out.Notify(SeedBack{s.name})
 		}
+		s.addrs = addrs
+		w.isSeed = w.isSeed || w.hasOwnAddr(now, addrs)
 	}
 	w.retarget(now, out)
 }

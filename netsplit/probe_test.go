@@ -13,7 +13,7 @@ func TestSilenceIsProbedAndToldOnce(t *testing.T) {
 	b := newBench(t, addr(1), addr(2))
 	b.neighbors(1, 2)
 	b.hear(20*time.Second, 1, 1, 2)
-	b.NeighborDown(1)
+	b.NeighborDown(b.now, 1)
 	if len(b.dials) > 0 {
 		t.Fatalf("with nothing wrong it dials %v", b.dials)
 	}
@@ -213,8 +213,8 @@ func TestNothingHealsForOneWhoIsAlone(t *testing.T) {
 			b.beacon(2, 1)
 			b.pass(healedFor - time.Second)
 		}
-		b.NeighborDown(2)
-		b.NeighborDown(3)
+		b.NeighborDown(b.now, 2)
+		b.NeighborDown(b.now, 3)
 		b.pass(time.Minute)
 		if len(notices[Healed](b)) > 0 {
 			t.Errorf("alone, %s: told %v", name, b.told)
@@ -236,8 +236,8 @@ func TestNothingHealsForOneWhoIsAlone(t *testing.T) {
 func TestSurvivorsThatMeetAreYoung(t *testing.T) {
 	for alone, want := range map[time.Duration]int{5 * time.Second: 1, time.Minute: 0} {
 		b, _ := split(t)
-		b.NeighborDown(2)
-		b.NeighborDown(3)
+		b.NeighborDown(b.now, 2)
+		b.NeighborDown(b.now, 3)
 		b.pass(alone)
 		b.neighbors(4) // it hears nobody either
 		b.pass(100 * time.Millisecond)
@@ -405,12 +405,16 @@ func TestProbeThatFindsANeighborOrItself(t *testing.T) {
 	}
 	b.dials = nil
 	b.LinkUp(b.now, 901, nodeID(self), addr(1), b)
-	if !slices.Equal(b.closed, []ident.Link{900, 901}) || len(b.seeds) != 0 {
+	if !slices.Equal(b.closed, []ident.Link{900, 901}) {
 		t.Errorf("closed %v, seeds %v", b.closed, b.seeds)
 	}
-	b.pass(time.Hour)
+	b.pass(4 * time.Second)
 	if len(b.dials) > 0 {
 		t.Errorf("it dials %v", b.dials)
+	}
+	b.pass(time.Minute) // somebody else may have the address by then
+	if !slices.Equal(b.dials, []string{addr(1)}) || len(b.told) > 0 {
+		t.Errorf("it dials %v, told %v", b.dials, b.told)
 	}
 }
 
@@ -463,5 +467,153 @@ func TestTurnedOffItOnlyAnswers(t *testing.T) {
 	b.get(9, &Probe{Known: hears(7), Settled: long})
 	if len(sentTo[*ProbeReply](b, 9)) != 1 {
 		t.Error("it does not answer")
+	}
+}
+
+// A node that is alone leaves the dialling to its membership, and learns from it that
+// a seed is dead.
+func TestDeadSeedsAreToldWhenAlone(t *testing.T) {
+	b := newBench(t, addr(1), addr(2), "dns://chat", "dns://none")
+	b.Resolved(b.now, "dns://chat", []string{addr(3)}, nil, b)
+	for range 200 { // the membership tries, and the resolver too
+		for _, n := range []int{1, 3, 9} {
+			b.Unanswered(b.now, addr(n), errNobody, b)
+		}
+		if b.now.Sub(birth) < lostAfter && len(b.told) > 0 {
+			t.Fatalf("after %v it is told %v", b.now.Sub(birth), b.told)
+		}
+		if b.now.Sub(birth) > lostAfter+time.Second && len(b.told) < 3 {
+			t.Fatalf("after %v it is told %v", b.now.Sub(birth), b.told)
+		}
+		b.Reached(b.now, addr(2), b)
+		for _, name := range b.lookups {
+			if name == "dns://none" {
+				b.Resolved(b.now, name, nil, errNobody, b)
+			}
+		}
+		b.lookups = nil
+		b.pass(300 * time.Millisecond)
+	}
+	lost := notices[SeedLost](b)
+	for _, want := range []string{addr(1), addr(3), "dns://none"} {
+		if n := len(slices.DeleteFunc(slices.Clone(lost), func(l SeedLost) bool { return l.Addr != want || !errors.Is(l.Err, errNobody) })); n != 1 {
+			t.Errorf("%s is told %d times: %v", want, n, lost)
+		}
+	}
+	if len(lost) != 3 || b.SeedsLost() != 3 {
+		t.Errorf("told %v, lost %d", lost, b.SeedsLost())
+	}
+	b.Reached(b.now, addr(1), b)
+	b.neighbors(3)
+	b.Resolved(b.now, "dns://none", []string{addr(4)}, nil, b)
+	back := notices[SeedBack](b)
+	if len(back) != 3 || back[0].Addr != addr(1) || back[1].Addr != addr(3) || back[2].Addr != "dns://none" || b.SeedsLost() != 0 {
+		t.Errorf("back %v, lost %d", back, b.SeedsLost())
+	}
+}
+
+// A seed that was a neighbour counts as heard until it went.
+func TestASeedThatWasANeighborIsLostLater(t *testing.T) {
+	b := newBench(t, addr(1))
+	b.neighbors(1)
+	b.hear(time.Minute, 1, 1)
+	b.NeighborDown(b.now, 1)
+	gone := b.now
+	for b.now.Sub(gone) < 20*time.Second && len(b.told) == 0 {
+		b.Unanswered(b.now, addr(1), errNobody, b)
+		b.pass(500 * time.Millisecond)
+	}
+	if d := b.now.Sub(gone); len(notices[SeedLost](b)) != 1 || d < lostAfter || d > 15*time.Second {
+		t.Errorf("after %v it is told %v", d, b.told)
+	}
+}
+
+// Beacons that fall silent are probed wherever they come from; only seeds are told.
+func TestOnlySeedsAreLost(t *testing.T) {
+	b := newBench(t, addr(1), "dns://chat")
+	b.Resolved(b.now, "dns://chat", []string{addr(5)}, nil, b)
+	b.neighbors(2)
+	b.hear(20*time.Second, 2, 1, 2, 3, 5)
+	for range 10 {
+		b.hear(12*time.Second, 2, 2)
+		b.fails()
+	}
+	lost := notices[SeedLost](b)
+	if len(lost) != 2 || lost[0].Addr == addr(3) || lost[1].Addr == addr(3) {
+		t.Errorf("told %v", b.told)
+	}
+	b.Resolved(b.now, "dns://chat", []string{addr(6)}, nil, b) // it stands for another one now
+	if back := notices[SeedBack](b); len(back) != 1 || back[0].Addr != addr(5) {
+		t.Errorf("told %v", b.told)
+	}
+}
+
+// A seed that nobody on this node has dialled is asked once, though other nodes probe.
+func TestEachSeedIsAskedOnce(t *testing.T) {
+	b := newBench(t, addr(1), addr(2), addr(3))
+	b.Reached(b.now, addr(1), b)
+	b.Unanswered(b.now, addr(2), errNobody, b)
+	b.neighbors(9)
+	b.hear(12*time.Second, 9, 9)
+	if !slices.Equal(b.dials, []string{addr(3)}) {
+		t.Fatalf("it dials %v", b.dials)
+	}
+	b.fails()
+	b.hear(3*time.Second, 9, 9)
+	if lost := notices[SeedLost](b); len(lost) != 2 {
+		t.Errorf("told %v", b.told)
+	}
+	b.hear(time.Minute, 9, 9)
+	if n := b.fails(); n > 0 {
+		t.Errorf("%d more dials", n)
+	}
+}
+
+// Where a name stands for many addresses, those that were heard once are probed first.
+func TestWhatWasHeardIsProbedFirst(t *testing.T) {
+	b := newBench(t, "dns://chat")
+	b.neighbors(2)
+	b.CalledSeed()
+	all := []string{}
+	for n := range 400 {
+		all = append(all, addr(n+10))
+	}
+	good := 333
+	b.Resolved(b.now, "dns://chat", all, nil, b)
+	b.Reached(b.now, addr(good), b)
+	b.pass(3 * time.Second)
+	for took := time.Duration(0); !slices.Contains(b.dials, addr(good)); took += 1500 * time.Millisecond {
+		b.fails()
+		b.pass(1500 * time.Millisecond)
+		if took > 10*time.Second {
+			t.Fatal("it is not probed within ten seconds")
+		}
+	}
+}
+
+// Beacons of this node's id from a life that goes on show that another node has it.
+func TestBeaconsOfATwin(t *testing.T) {
+	b := newBench(t)
+	b.neighbors(2)
+	beacon := func(epoch, count uint64) {
+		b.get(2, &Beacon{Origin: ident.Origin{ID: nodeID(self), Epoch: epoch}, Count: count, Addr: addr(7)})
+	}
+	beacon(77, 100) // of the former life, on its way
+	beacon(77, 101)
+	b.pass(12 * time.Second)
+	beacon(77, 101)
+	beacon(77, 101) // comes round
+	if twins := notices[Twin](b); len(twins) > 0 {
+		t.Fatalf("told %v", b.told)
+	}
+	b.pass(3 * time.Second)
+	beacon(77, 102)
+	if twins := notices[Twin](b); len(twins) != 1 || twins[0].Addr != addr(7) || !twins[0].Later {
+		t.Errorf("told %v", b.told)
+	}
+	b.pass(3 * time.Second)
+	beacon(b.cfg.Self.Epoch, 1000) // our own
+	if twins := notices[Twin](b); len(twins) != 1 {
+		t.Errorf("told %v", b.told)
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/retry"
 )
 
 // Out takes what a [Watch] wants done. Its methods only note it down.
@@ -49,18 +50,26 @@ type Healed struct {
 	For time.Duration // since Found
 }
 
-// SeedLost says that a seed, or a beaconing node, was not heard for a while and
-// does not answer: it is down, or a cut lies between. It is told once, until
-// SeedBack.
+// SeedLost says that a seed was not heard for ten seconds, or never since the start
+// ten seconds ago, and does not answer: it is down, or a cut lies between. It is told
+// once, until SeedBack.
 type SeedLost struct {
-	Addr string
+	Addr string // or the name of a seed, if that stands for no address
 	Err  error
 }
 
-// SeedBack says that the address of an earlier SeedLost answers again, or is
-// heard again.
+// SeedBack ends a SeedLost: the address answers or is heard again, the name has
+// addresses, or it does not stand for this address any more.
 type SeedBack struct{ Addr string }
 
+// Twin says that beacons of another life of this node's ID go round: two nodes have
+// one ID, or a peer says so.
+type Twin struct {
+	Addr  string // where it says that it is; may be empty
+	Later bool   // that life began after this one
+}
+
+func (Twin) notice()     {}
 func (Found) notice()    {}
 func (Healed) notice()   {}
 func (SeedLost) notice() {}
@@ -91,7 +100,10 @@ const (
 	settled   = 10 * time.Second // younger components merge without ceremony
 	reresolve = 30 * time.Second // gap between look-ups of a seed name
 	answerIn  = 3 * time.Second  // wait for the answer to a probe
-	maxProbes = 8                // under way at one time; a seed name may stand for thousands of addresses
+	// maxProbes bounds the probes under way at one time, maxHopeless those of them to
+	// addresses that never answer: a seed name may stand for hundreds of addresses.
+	maxProbes   = 64
+	maxHopeless = 8
 )
 
 // Watch is the machine. It may not be used by two goroutines at once.
@@ -102,7 +114,10 @@ type Watch struct {
 	names     []*seedName
 	targets   []*target
 	probes    []*probe
-	self      map[string]bool // addresses at which we met ourselves; look-ups only
+	resting   retry.Resting // addresses at which we met ourselves
+	twin      twin
+	restsEnd  time.Time // when the first of them may be tried again; zero: none rests
+	started   time.Time
 
 	isSeed    bool
 	beaconing bool
@@ -135,7 +150,7 @@ func NewWatch(cfg Config) *Watch {
 	if cfg.Interval == 0 {
 		cfg.Interval = defaultInterval
 	}
-	w := &Watch{cfg: cfg, self: map[string]bool{cfg.Addr: true}}
+	w := &Watch{cfg: cfg}
 	for _, name := range cfg.Seeds {
 		if !slices.ContainsFunc(w.names, func(s *seedName) bool { return s.name == name }) {
 			w.names = append(w.names, &seedName{name: name})
@@ -146,10 +161,11 @@ func NewWatch(cfg Config) *Watch {
 
 // Start looks the seeds up.
 func (w *Watch) Start(now time.Time, out Out) {
+	w.started = now
 	for _, s := range w.names {
 		if _, err := netip.ParseAddrPort(s.name); err == nil {
 			s.addrs = []string{s.name}
-			w.isSeed = w.isSeed || w.self[s.name]
+			w.isSeed = w.isSeed || s.name == w.cfg.Addr
 			continue
 		}
 		s.asked = true
@@ -161,20 +177,38 @@ func (w *Watch) Start(now time.Time, out Out) {
 // SetSelf changes the address that this node tells others.
 func (w *Watch) SetSelf(now time.Time, addr string, out Out) {
 	w.cfg.Addr = addr
-	w.MetSelf(now, addr, out)
+	w.isSeed = w.isSeed || w.isSeedAddr(addr)
+	w.retarget(now, out)
 }
 
 // MetSelf notes an address at which this node met itself. A node that is in its
-// own list of seeds is one.
+// own list of seeds is one. The address is tried again later: another node may take
+// it.
 func (w *Watch) MetSelf(now time.Time, addr string, out Out) {
-	if w.self[addr] {
+	if w.isSelf(now, addr) {
 		return
 	}
-	w.self[addr] = true
-	for _, s := range w.names {
-		w.isSeed = w.isSeed || slices.Contains(s.addrs, addr)
-	}
+	w.resting.Add(now, addr, atSelf, w.cfg.Rand)
+	w.restsEnd, _ = w.resting.Next(now)
+	w.isSeed = w.isSeed || w.isSeedAddr(addr)
 	w.retarget(now, out)
+}
+
+// atSelf spaces the dials of an address that was this node's own. A guess: another
+// node that takes it is found within a minute.
+var atSelf = retry.Policy{Min: 10 * time.Second, Max: time.Minute}
+
+// isSelf reports whether an address is this node's own, or was a while ago.
+func (w *Watch) isSelf(now time.Time, addr string) bool {
+	return addr == w.cfg.Addr || w.resting.Has(now, addr)
+}
+
+func (w *Watch) hasOwnAddr(now time.Time, addrs []string) bool {
+	return slices.ContainsFunc(addrs, func(addr string) bool { return w.isSelf(now, addr) })
+}
+
+func (w *Watch) isSeedAddr(addr string) bool {
+	return slices.ContainsFunc(w.names, func(s *seedName) bool { return slices.Contains(s.addrs, addr) })
 }
 
 // CalledSeed notes that somebody joined through this node as one of its seeds.
@@ -187,6 +221,11 @@ func (w *Watch) IsBeaconing() bool { return w.beaconing }
 func (w *Watch) SeedsLost() (n int) {
 	for _, t := range w.targets {
 		if t.seed && t.lost {
+			n++
+		}
+	}
+	for _, s := range w.names {
+		if s.lost {
 			n++
 		}
 	}
@@ -222,6 +261,11 @@ func (w *Watch) NeighborUp(now time.Time, link ident.Link, peer ident.ID, advert
 		}
 	}
 	w.neighbors = append(w.neighbors, neighbor{link, peer, [2]string{advertised, dialled}, local})
+	for _, t := range w.targets {
+		if t.addr == advertised || t.addr == dialled {
+			w.heard(now, t, out)
+		}
+	}
 	for _, b := range w.known {
 		if w.isFresh(now, b) {
 			out.Send(link, w.passOn(&b.Beacon, local))
@@ -237,7 +281,14 @@ func (w *Watch) NeighborUp(now time.Time, link ident.Link, peer ident.ID, advert
 }
 
 // NeighborDown takes the end of a neighbour.
-func (w *Watch) NeighborDown(link ident.Link) {
+func (w *Watch) NeighborDown(now time.Time, link ident.Link) {
+	if n := w.neighbor(link); n != nil {
+		for _, t := range w.targets {
+			if n.addrs[0] == t.addr || n.addrs[1] == t.addr {
+				t.heard, t.failure = now, nil
+			}
+		}
+	}
 	w.neighbors = slices.DeleteFunc(w.neighbors, func(n neighbor) bool { return n.link == link })
 	if len(w.neighbors) == 0 {
 		// Not w.since: whoever is soon taken in again by its component is as old
@@ -276,7 +327,12 @@ func (w *Watch) Advance(now time.Time, out Out) {
 		w.heal(now, out)
 	}
 	w.targets = slices.DeleteFunc(w.targets, func(t *target) bool { return !t.seed && !t.silent && !t.busy })
+	if !w.restsEnd.IsZero() && !now.Before(w.restsEnd) {
+		w.restsEnd, _ = w.resting.Next(now)
+		w.retarget(now, out)
+	}
 	w.probe(now, out)
+	w.findLost(now, out)
 	w.resolve(now, out)
 }
 
@@ -314,6 +370,8 @@ func (w *Watch) Deadline() (at time.Time, ok bool) {
 			sooner(s.next)
 		}
 	}
+	sooner(w.restsEnd)
+	w.lostAt(sooner)
 	return at, ok
 }
 

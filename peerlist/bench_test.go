@@ -2,6 +2,7 @@ package peerlist
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -24,6 +25,7 @@ type bench struct {
 	added  map[uint64]error
 
 	shutOut [][]Attempt
+	twins   []string
 }
 
 type sent struct {
@@ -71,6 +73,10 @@ func (b *bench) Down(l ident.Link, why Reason) {
 	delete(b.up, l)
 	b.downs = append(b.downs, why)
 }
+func (b *bench) Twin(by Conn, addr string, yields bool) {
+	b.twins = append(b.twins, fmt.Sprintf("%s by %s, yields: %v", addr, by.Addr, yields))
+}
+
 func (b *bench) Added(token uint64, err error) {
 	if _, twice := b.added[token]; twice {
 		b.t.Fatalf("token %d is answered twice", token)

@@ -13,6 +13,7 @@ const Unlimited = 1 << 20
 // Config sets a [Membership] up. Fields left zero take the defaults below.
 type Config struct {
 	Self     Contact // who this node is and what it tells others; Addr may be empty
+	Epoch    uint64  // this life of it; 0 if lives are not told apart
 	MinPeers int     // below this many neighbours, look for more
 	MaxPeers int     // never more neighbours than this, guests aside; Unlimited for no bound
 	Rand     *rand.Rand

@@ -35,6 +35,10 @@ type Out interface {
 	// ShutOut says that this node has no neighbour, and what came of its tries. It is
 	// repeated every ten seconds until there is one.
 	ShutOut(tried []Attempt)
+	// Twin says that another life of this node's ID is somewhere, as the peer on a
+	// link says. That life's address may be empty. yields: the other life is the one
+	// that the peer keeps as a neighbour.
+	Twin(by Conn, addr string, yields bool)
 }
 
 // Conn describes a link that came up: greetings were exchanged, nothing else.
@@ -63,7 +67,12 @@ type Membership struct {
 	tolls   tolls
 	guests  guests
 	refusal refusal
-	self    map[string]bool // addresses at which we met ourselves; look-ups only
+	self    map[string]bool // own addresses, and those at which we met ourselves of late
+	resting retry.Resting   // of those, the ones that are tried again
+	twins   retry.Resting   // peers that have another life of this ID as a neighbour
+	clock   time.Time       // of the last Advance, or later
+	awakeAt time.Time       // when an address in self may be tried again; zero: never
+	sweep   sweep
 	removed map[ident.ID]time.Time
 
 	rounds    int       // fruitless rounds of asking since something new turned up
@@ -104,6 +113,8 @@ type link struct {
 	checked   bool      // the request waits until the access is known
 	wanted    bool      // the program asked for it: see Add
 	asksKeep  bool      // the peer says that its program did; see isKept
+	swaps     swaps
+	twinTold  time.Time // when it was told that another life of its ID has asked
 }
 
 type purpose uint8
@@ -171,18 +182,22 @@ func (m *Membership) Start(now time.Time, out Out) {
 func (m *Membership) SetSeeds(now time.Time, addrs []string, out Out) {
 	var seeds []seed
 	for _, addr := range addrs {
-		if m.self[addr] || slices.ContainsFunc(seeds, func(s seed) bool { return s.addr == addr }) {
+		if addr == m.cfg.Self.Addr || slices.ContainsFunc(seeds, func(s seed) bool { return s.addr == addr }) {
 			continue
 		}
 		at := slices.IndexFunc(m.seeds, func(s seed) bool { return s.addr == addr })
 		seeds = append(seeds, seed{addr: addr, tried: at >= 0 && m.seeds[at].tried})
 	}
 	m.seeds = seeds
+	m.orderSeeds()
 	m.fill(now, out)
 }
 
 // SetSelf changes the address that this node tells others.
 func (m *Membership) SetSelf(addr string) {
+	if !m.resting.Has(m.clock, m.cfg.Self.Addr) {
+		delete(m.self, m.cfg.Self.Addr)
+	}
 	m.cfg.Self.Addr = addr
 	m.self[addr] = true
 	m.book.forget(addr)
@@ -265,6 +280,7 @@ func (m *Membership) Advance(now time.Time, out Out) {
 	m.shuffle(now, out)
 	m.rotate(now, out)
 	m.feel(now, out)
+	m.wake(now)
 	m.fill(now, out)
 }
 
@@ -301,6 +317,8 @@ func (m *Membership) Deadline() (at time.Time, ok bool) {
 		sooner(m.stuckAt())
 	}
 	sooner(m.refusalAt())
+	sooner(m.awakeAt)
+	sooner(m.sweep.widenAt)
 	m.due = at
 	return at, ok
 }

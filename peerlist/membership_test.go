@@ -216,16 +216,52 @@ func TestDiallingOneself(t *testing.T) {
 	if b.closed[1] != ReasonSelf || b.closed[2] != ReasonSelf || !errors.Is(b.added[7], ErrSelf) {
 		t.Errorf("closed %v, added %v", b.closed, b.added)
 	}
-	b.pass(time.Hour)
 	b.SetSeeds(b.now, []string{addr(1)}, b)
 	b.neighbors(2)
 	b.get(3, &Shuffle{Sample: []Contact{contact(1), {selfID, addr(8)}}})
 	if len(b.dials) > 0 || b.book.has(1) || b.book.has(8) {
 		t.Errorf("it dials %v", b.dials)
 	}
-	b.Add(b.now, addr(1), 8, b)
-	if !errors.Is(b.added[8], ErrSelf) {
-		t.Errorf("added %v", b.added[8])
+	b.Add(b.now, "10.9.9.9:1", 8, b) // what it tells others
+	if !errors.Is(b.added[8], ErrSelf) || len(b.dials) > 0 {
+		t.Errorf("added %v, dials %v", b.added[8], b.dials)
+	}
+	b.Add(b.now, addr(1), 9, b) // who knows who is there by now
+	if !b.dialled(addr(1)) {
+		t.Errorf("dials %v", b.dials)
+	}
+}
+
+// An address that was this node's own may be another node's later.
+func TestOwnAddressesAreTriedAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		epoch uint64
+		most  int // dials in the first ten minutes
+	}{"this life": {7, 16}, "another life": {3, 80}} {
+		b := newBench(t, Config{Epoch: 7})
+		b.SetSeeds(b.now, []string{addr(1)}, b)
+		dials := 0
+		for end := b.now.Add(10 * time.Minute); b.now.Before(end); b.pass(100 * time.Millisecond) {
+			if b.dialled(addr(1)) {
+				dials++
+				b.last++
+				b.LinkUp(b.now, Conn{Link: b.last, Peer: ident.Origin{ID: selfID, Epoch: c.epoch}, Dialled: addr(1)}, b)
+			}
+		}
+		if dials < 9 || dials > c.most {
+			t.Errorf("%s: %d dials", name, dials)
+		}
+		var waited time.Duration
+		for !b.dialled(addr(1)) && waited < 2*time.Minute {
+			b.pass(100 * time.Millisecond)
+			waited += 100 * time.Millisecond
+		}
+		b.last++
+		b.LinkUp(b.now, Conn{Link: b.last, Peer: ident.Origin{ID: nodeID(1), Epoch: 1}, Addr: addr(1), Dialled: addr(1)}, b)
+		b.get(b.last, &NeighborReply{Accepted: true, Degree: 3})
+		if b.Degree() != 1 || waited > 70*time.Second {
+			t.Errorf("%s: after %v it has %d neighbours", name, waited, b.Degree())
+		}
 	}
 }
 

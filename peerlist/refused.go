@@ -80,6 +80,8 @@ func refusalError(why Reason) error {
 	switch why {
 	case ReasonFull:
 		return ErrPeer
+	case ReasonTwin:
+		return ErrTwin
 	case ReasonDuplicate: // the other side's own dial takes the place
 		return nil
 	}

@@ -14,6 +14,7 @@ var (
 	ErrFull    = errors.New("this node is full")
 	ErrPeer    = errors.New("the peer is full")
 	ErrSelf    = errors.New("the address is this node's own")
+	ErrTwin    = errors.New("another node has this node's id")
 	ErrRefused = errors.New("the peer refused")
 	ErrTimeout = errors.New("no answer in time")
 	ErrLeaving = errors.New("the node is stopping")
@@ -32,7 +33,7 @@ func (m *Membership) Add(now time.Time, addr string, token uint64, out Out) {
 	switch l := m.at(addr); {
 	case m.leaving:
 		out.Added(token, ErrLeaving)
-	case m.self[addr]:
+	case addr == m.cfg.Self.Addr:
 		out.Added(token, ErrSelf)
 	case l != nil:
 		m.want(l, out)
@@ -202,12 +203,15 @@ func (m *Membership) LinkUp(now time.Time, c Conn, out Out) {
 		m.answer(l.tokens, ErrLeaving, out)
 		out.Close(c.Link, ReasonLeave)
 	case c.Peer.ID == m.cfg.Self.ID:
-		if c.Dialled != "" {
-			m.self[c.Dialled] = true
-			m.book.forget(c.Dialled)
-			m.seeds = slices.DeleteFunc(m.seeds, func(s seed) bool { return s.addr == c.Dialled })
+		err := ErrSelf
+		if m.isTwin(c.Peer) {
+			err = ErrTwin
+			m.wasRefused(now, c.Dialled, err)
 		}
-		m.answer(l.tokens, ErrSelf, out)
+		if c.Dialled != "" {
+			m.metSelf(now, c.Dialled, err)
+		}
+		m.answer(l.tokens, err, out)
 		out.Close(c.Link, ReasonSelf)
 	case d == nil:
 		m.limitWaiting(out)
@@ -362,11 +366,11 @@ func (m *Membership) onRequest(now time.Time, l *link, prio Priority, join bool,
 	own, old := m.request(peer), m.neighbor(peer)
 	until, banned := m.removed[peer]
 	switch {
-	case banned && now.Before(until):
+	case banned && now.Before(until) && !m.isYielding(peer, until):
 		m.refuse(l, ReasonRemoved, out)
 		return
-	case old != nil && l.Peer.Epoch < old.Peer.Epoch:
-		m.refuse(l, ReasonTwin, out)
+	case old != nil && (l.Peer.Epoch < old.Peer.Epoch || !old.swaps.allow(now)):
+		m.refuseTwin(now, l, old, out)
 		return
 	case own != nil && m.cfg.Self.ID.Less(peer):
 		m.refuse(l, ReasonDuplicate, out)
@@ -379,10 +383,12 @@ func (m *Membership) onRequest(now time.Time, l *link, prio Priority, join bool,
 		return
 	case old != nil:
 		l.wanted, l.asksKeep = old.wanted, l.asksKeep || old.asksKeep
+		l.swaps = old.swaps.next(now)
 		m.accept(now, l, out)
 		m.remove(old)
 		if old.Peer.Epoch < l.Peer.Epoch {
-			out.Send(old.Link, &Disconnect{Reason: ReasonTwin}) // in case that life goes on
+			// In case that life goes on.
+			out.Send(old.Link, &Disconnect{Reason: ReasonTwin, Try: twinOf(l, old)})
 		}
 		out.Close(old.Link, ReasonDuplicate)
 		out.Down(old.Link, ReasonDuplicate)
@@ -459,6 +465,7 @@ func (m *Membership) activate(now time.Time, l *link, out Out) {
 	}
 	m.active = append(m.active, l)
 	m.rounds, m.refusals, m.refusedAt, m.roundAt, m.failures = 0, 0, time.Time{}, time.Time{}, 0
+	m.twins.Drop(l.Peer.ID.String())
 	out.Up(l.Link)
 	m.refusal = refusal{}
 	told := l.purpose == toAdd && l.wanted // our request said so
@@ -479,6 +486,9 @@ func (m *Membership) activate(now time.Time, l *link, out Out) {
 // onReply takes the answer to our request.
 func (m *Membership) onReply(now time.Time, l *link, r *NeighborReply, out Out) {
 	if !l.asked {
+		if !r.Accepted && r.Reason == ReasonTwin && m.isNeighbor(l) {
+			out.Twin(l.Conn, m.addrOfTwin(r.Sample), false)
+		}
 		return
 	}
 	l.degree = int(r.Degree)
@@ -509,10 +519,13 @@ func (m *Membership) onReply(now time.Time, l *link, r *NeighborReply, out Out) 
 			m.refusedAt = now
 		}
 		m.answer(l.tokens, ErrPeer, out)
-	case ReasonRemoved, ReasonTwin:
+	case ReasonRemoved:
 		m.shun(l.Peer.ID, now.Add(removedFor))
 		m.book.rest(now, l.reach(), removedFor)
 		m.answer(l.tokens, ErrRefused, out)
+	case ReasonTwin:
+		m.yield(now, l, r.Sample, out)
+		m.answer(l.tokens, ErrTwin, out)
 	default:
 		m.answer(l.tokens, ErrRefused, out)
 	}
@@ -534,9 +547,11 @@ func (m *Membership) onDisconnect(now time.Time, l *link, d *Disconnect, out Out
 	switch d.Reason {
 	case ReasonLeave:
 		m.book.failed(now, l.reach(), m.cfg.Rand) // it said so: nobody is to blame
-	case ReasonRemoved, ReasonTwin:
+	case ReasonRemoved:
 		m.shun(l.Peer.ID, now.Add(removedFor))
 		m.book.rest(now, l.reach(), removedFor)
+	case ReasonTwin:
+		m.yield(now, l, d.Try, out)
 	default:
 		m.book.rest(now, l.reach(), retry.Blur(4*time.Second, m.cfg.Rand))
 	}

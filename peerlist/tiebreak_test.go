@@ -89,6 +89,7 @@ func (e *end) Close(l ident.Link, why Reason) {
 func (e *end) Up(l ident.Link) { e.up = append(e.up, l) }
 
 func (e *end) Down(ident.Link, Reason)      { e.downs++ }
+func (e *end) Twin(Conn, string, bool)      {}
 func (e *end) Added(token uint64, e2 error) { e.added = append(e.added, e2) }
 func (e *end) ShutOut([]Attempt)            {}
 

@@ -20,7 +20,7 @@ func (m *Membership) fill(now time.Time, out Out) {
 	m.hurry(now)
 	m.reportRefusal(now, out)
 	if m.leaving || len(m.active) >= m.cfg.MinPeers {
-		m.roundAt = time.Time{}
+		m.roundAt, m.sweep = time.Time{}, sweep{}
 		return
 	}
 	if !m.roundAt.IsZero() && !now.Before(m.roundAt) {
@@ -29,6 +29,7 @@ func (m *Membership) fill(now time.Time, out Out) {
 		for i := range m.seeds {
 			m.seeds[i].tried = false
 		}
+		m.orderSeeds()
 	}
 	underWay := m.requests() + len(m.dials)
 	want := m.cfg.MinPeers - len(m.active)
@@ -44,16 +45,22 @@ func (m *Membership) fill(now time.Time, out Out) {
 		}
 	}
 	skip := func(c Contact) bool { return !m.canDial(c) }
+	if len(m.active) > 0 {
+		m.sweep = sweep{}
+	}
 	if len(m.active) == 0 || m.rounds > 0 {
+		width := m.width(now, want)
 		for i := range m.seeds {
-			if s := &m.seeds[i]; underWay < want && !s.tried && m.canDial(Contact{Addr: s.addr}) {
+			if s := &m.seeds[i]; underWay < width && !s.tried && m.canDial(Contact{Addr: s.addr}) {
 				s.tried = true
 				m.dial(s.addr, toJoin, out)
 				underWay++
 			}
 		}
+		m.sweeps(now, underWay >= width)
 	}
-	for underWay < want {
+	seeds := m.sweeping()
+	for underWay-seeds < want {
 		c, ok := m.book.pick(now, m.cfg.Rand, m.avoided(now), func(e *entry) bool { return skip(e.Contact) })
 		if !ok {
 			break
@@ -64,7 +71,7 @@ func (m *Membership) fill(now time.Time, out Out) {
 	over := underWay == 0 || m.failures >= 2 && underWay < want || m.refusals >= maxRefusals ||
 		!m.stuckAt().IsZero() && !now.Before(m.stuckAt())
 	if over && m.roundAt.IsZero() && len(m.seeds)+len(m.book.entries) > 0 {
-		m.roundAt = now.Add(betweenRounds.Delay(m.rounds, m.cfg.Rand))
+		m.roundAt = now.Add(max(betweenRounds.Delay(m.rounds, m.cfg.Rand), m.betweenSweeps()))
 		if at, ok := m.book.soonest(now, skip); ok && at.Before(m.roundAt) && m.rounds >= patience {
 			m.roundAt = at
 		}

@@ -14,6 +14,7 @@ type counters struct {
 	peersAdded, dialsFailed atomic.Uint64
 	netsplits, heals        atomic.Uint64
 	shutOut                 atomic.Uint64
+	conflicts               atomic.Uint64
 	waited                  atomic.Int64  // nanoseconds
 	panics, errors, slow    atomic.Uint64 // of handlers
 	surplusNames            sync.Map      // names of events of which surplus arguments were logged
@@ -31,6 +32,7 @@ func (c *counters) into(s *Stats) {
 	s.BytesIn, s.BytesOut = c.bytesIn.Load(), c.bytesOut.Load()
 	s.PeersAdded, s.DialsFailed = c.peersAdded.Load(), c.dialsFailed.Load()
 	s.Netsplits, s.Heals, s.ShutOut = c.netsplits.Load(), c.heals.Load(), c.shutOut.Load()
+	s.Conflicts = c.conflicts.Load()
 	s.Waited = time.Duration(c.waited.Load())
 	s.Handlers.Panics, s.Handlers.Errors, s.Handlers.Slow = c.panics.Load(), c.errors.Load(), c.slow.Load()
 	s.Handlers.Surplus = c.surplus.Load()

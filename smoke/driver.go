@@ -48,6 +48,8 @@ type driver struct {
 	ended   chan struct{}  // closed when Shutdown has ended this life
 	own     ownEvents      // those of this node that no neighbour has taken
 
+	meetings meetings // of this life with itself
+
 	mu         sync.Mutex // guards all below; never held across I/O or a handler
 	machine    *overlay.Machine
 	links      map[ident.Link]*link
@@ -58,6 +60,7 @@ type driver struct {
 	newcomers  []newcomer // oldest first
 	advertised string
 	sightings  []sighting // oldest first
+	conflicts  conflicts
 	stopping   bool
 	missed     uint64   // events of others that will not come
 	isSplit    bool     // a netsplit was found, and is not over

@@ -32,6 +32,7 @@ var (
 	ErrFull           = errors.New("this node has as many peers as Options.MaxPeers allows")
 	ErrPeerFull       = errors.New("that node has as many peers as it allows")
 	ErrSelf           = errors.New("this is the node itself")
+	ErrSameID         = errors.New("another node has this node's id: see OnConflict")
 	ErrRefused        = errors.New("refused")
 	ErrTimeout        = errors.New("no answer")
 	ErrOtherNetwork   = errors.New("the node belongs to another network: Options.Network differs")

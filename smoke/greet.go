@@ -1,6 +1,7 @@
 package smoke
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -133,7 +134,13 @@ func (d *driver) dial(wish overlay.Dial) {
 		var l *link
 		var rest []byte
 		var hello *wire.Hello
-		if l, rest, hello, err = d.greetWithin(d.ctx, conn, wish.Addr); err == nil {
+		met := d.meetings.begin()
+		l, rest, hello, err = d.greetWithin(d.ctx, conn, wish.Addr)
+		if err == nil {
+			err = d.checkLife(hello, l.addr, met)
+		}
+		d.meetings.end()
+		if err == nil {
 			d.up(l, rest, hello, &wish)
 			return
 		}
@@ -177,6 +184,8 @@ func dialError(addr string, err error) error {
 		return &DialError{Addr: addr, Err: fmt.Errorf("%w: %w", ErrRefused, errNothingListens)}
 	case transport.IsTimeout(err), errors.Is(err, context.DeadlineExceeded):
 		return &DialError{Addr: addr, Err: ErrTimeout}
+	case hasHungUp(err):
+		return &DialError{Addr: addr, Err: fmt.Errorf("%w: it hung up (%w)", ErrRefused, err)}
 	}
 	return &DialError{Addr: addr, Err: err}
 }
@@ -270,6 +279,10 @@ func (d *driver) greet(ctx context.Context, conn net.Conn, dialled string) (l *l
 		}
 		return nil, nil, nil, &DialError{Addr: addr, Err: err}
 	}
+	if dialled == "" && hello.ID == d.self.ID && hello.Epoch == d.self.Epoch && !d.meetings.meet() {
+		d.meetClone(cmp.Or(complete(hello.Addr, addr), addr))
+		return nil, nil, nil, &DialError{Addr: addr, Err: ErrSameID}
+	}
 	asking, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	if err := d.admission(asking, safe, hello); err != nil {
@@ -356,10 +369,7 @@ func (l *link) hearHello() (hello *wire.Hello, rest []byte, err error) {
 		n, err = l.conn.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
 		if n == 0 && err != nil {
-			if transport.IsTimeout(err) {
-				return nil, nil, fmt.Errorf("%w: it took the connection, and said no HELLO within %v", ErrNotSmokesignal, greetWithin)
-			}
-			return nil, nil, fmt.Errorf("wait for HELLO: %w", err)
+			return nil, nil, helloFault(err)
 		}
 	}
 }
@@ -408,6 +418,7 @@ func (d *driver) resolve(ctx context.Context, seed string) ([]string, error) {
 	if d.ctx.Err() != nil {
 		return nil, ErrStopped
 	}
+	addrs = cleanAddrs(addrs)
 	if len(addrs) == 0 && err == nil {
 		err = &discovery.LookupError{Seed: seed, Err: discovery.ErrEmpty}
 	}

@@ -19,15 +19,16 @@ type Heal struct {
 	After time.Duration // since the Netsplit: what the merging took, not how long the cut lasted
 }
 
-// SeedLost says that a seed does not answer: it was not heard for some ten
-// seconds, or never. It is down, or a cut lies between; the two can't be told
-// apart before something crosses the cut.
+// SeedLost says that a seed does not answer: it was not heard for ten seconds, or
+// never since the node started ten seconds ago. It is down, or a cut lies between; the
+// two can't be told apart before something crosses the cut.
 type SeedLost struct {
-	Addr string
-	Err  error
+	Addr string // "ip:port"; or the seed as it is in Options.Seeds, if that stands for no address
+	Err  error  // what the last dial or look-up of it failed with
 }
 
-// SeedBack ends a [SeedLost].
+// SeedBack ends a [SeedLost]: the seed answers or is heard again, its name can be
+// looked up again, or the name does not stand for that address any more.
 type SeedBack struct {
 	Addr string
 }
@@ -91,6 +92,7 @@ type hooks struct {
 	seedLost            hook[SeedLost]
 	seedBack            hook[SeedBack]
 	refused             hook[Refusal]
+	conflict            hook[Conflict]
 }
 
 // OnConnect registers a hook for the moment at which the node has its first
@@ -122,7 +124,9 @@ func (n *Node) OnHeal(fn func(Heal)) (off func()) { return n.hooks.heal.on(fn) }
 // are reported within a second, all together.
 func (n *Node) OnGap(fn func(Gap)) (off func()) { return n.hooks.gap.on(fn) }
 
-// OnSeedLost registers a hook for seeds that fall silent.
+// OnSeedLost registers a hook for seeds that do not answer: addresses in
+// Options.Seeds, and those that a name there stands for now. It runs once for each,
+// until OnSeedBack, whether the node has neighbours or is alone.
 func (n *Node) OnSeedLost(fn func(SeedLost)) (off func()) { return n.hooks.seedLost.on(fn) }
 
 // OnSeedBack registers a hook for seeds that are heard again.

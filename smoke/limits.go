@@ -182,6 +182,7 @@ type Stats struct {
 	Netsplits         uint64        // that OnNetsplit was told of
 	Heals             uint64        // that OnHeal was told of
 	ShutOut           uint64        // how often this node had no neighbour and was refused everywhere, as OnRefused was told
+	Conflicts         uint64        // that OnConflict was told of
 	Waited            time.Duration // by Emit for others to keep up, all its calls together
 	Handlers          HandlerStats
 	Calls             CallStats

@@ -3,7 +3,6 @@ package smoke
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	randv2 "math/rand/v2"
 	"net"
@@ -270,7 +269,8 @@ func (n *Node) life() (*driver, error) {
 
 // AddPeer makes a neighbour of the node at addr ("host:port"), beside what the
 // node does by itself. It returns nil as soon as the two are linked: also if
-// they were before, or if the other side dialled first.
+// they were before, or if the other side dialled first. If the name stands for
+// several addresses, one of them is enough: they are tried one soon after the other.
 //
 // From then on the link is one that the program asked for. It is not rotated out and
 // makes no room for another node, at either end. It ends when the program calls
@@ -283,8 +283,8 @@ func (n *Node) life() (*driver, error) {
 // network, a /16 of the Internet); a node of version 1.0 does not. What exceeds that is
 // a link as any other there.
 //
-// Errors, in a *[DialError]: [ErrFull], [ErrPeerFull], [ErrSelf], [ErrRefused],
-// [ErrTimeout], [ErrOtherNetwork], [ErrOtherVersion], [ErrNotSmokesignal]. The
+// Errors, in a *[DialError]: [ErrFull], [ErrPeerFull], [ErrSelf], [ErrSameID],
+// [ErrRefused], [ErrTimeout], [ErrOtherNetwork], [ErrOtherVersion], [ErrNotSmokesignal]. The
 // end of ctx abandons the wait, and harms no link. [ErrStopped], [ErrNotStarted].
 func (n *Node) AddPeer(ctx context.Context, addr string) error {
 	if err := ctx.Err(); err != nil {
@@ -301,18 +301,7 @@ func (n *Node) AddPeer(ctx context.Context, addr string) error {
 	if len(addrs) == 0 {
 		return &DialError{Addr: addr, Err: err}
 	}
-	var errs []error
-	for _, a := range addrs {
-		r, err := d.call(ctx, func(now time.Time, token uint64) { d.machine.Add(now, a, token, d) })
-		if err == nil {
-			err = addError(a, r.err)
-		}
-		if err == nil || ctx.Err() != nil {
-			return err
-		}
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
+	return d.addOne(ctx, addrs)
 }
 
 // RemovePeer lets a neighbour go, tells it so, and for a minute neither dials

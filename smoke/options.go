@@ -40,8 +40,8 @@ type Options struct {
 
 	// Seeds are where to ask for entry: "host:port", "[v6]:port", or
 	// "dns://name:port", a name that is looked up again and again and stands
-	// for all its addresses. A node may be its own seed. Without seeds the node
-	// waits to be found.
+	// for all its addresses, 512 at most. A node may be its own seed. Without seeds
+	// the node waits to be found.
 	Seeds []string
 
 	// MinPeers is the number of links that a node tries to have. 0 means 3, or

@@ -115,12 +115,6 @@ func (d *driver) PeerDown(c peerlist.Conn, why peerlist.Reason) {
 		}
 		d.log.debug("neighbour down", f)
 	})
-	if why == peerlist.ReasonTwin {
-		d.afterwards(func() {
-			d.log.error("another node with this node's id has come later, and takes its place: two nodes have one key or id; give each its own",
-				fields{"id": d.self.ID, "peer": c.Addr})
-		})
-	}
 	p.gone.Store(&farewell{why, l.goodbye})
 	if p.events.HasQueues() {
 		p.events.Do(p.events.Finish)
@@ -149,9 +143,11 @@ func (d *driver) forgetIdlePeers() {
 // comes back from others, who pass it on to those that missed it; the node does
 // not hear it.
 func (d *driver) Deliver(e *plumtree.Event) {
-	if e.Origin.ID != d.self.ID {
-		d.deliver(e)
+	if e.Origin.ID == d.self.ID {
+		d.conflicts.hear(d, e)
+		return
 	}
+	d.deliver(e)
 }
 
 // Gap implements overlay.Out.
@@ -228,6 +224,11 @@ func (d *driver) flushBatch() {
 	}
 }
 
+// Conflict implements overlay.Out.
+func (d *driver) Conflict(c overlay.Conflict) {
+	d.conflicts.note(d, c)
+}
+
 // Added implements overlay.Out.
 func (d *driver) Added(token uint64, err error) { d.answer(token, result{err: err}) }
 
@@ -245,6 +246,7 @@ func addError(addr string, err error) error {
 		{peerlist.ErrFull, ErrFull},
 		{peerlist.ErrPeer, ErrPeerFull},
 		{peerlist.ErrSelf, ErrSelf},
+		{peerlist.ErrTwin, ErrSameID},
 		{peerlist.ErrRefused, ErrRefused},
 		{peerlist.ErrTimeout, ErrTimeout},
 		{peerlist.ErrLeaving, ErrStopped},

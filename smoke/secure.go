@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/smokesignal-go/smokesignal/internal/wire"
@@ -137,17 +136,6 @@ func (d *driver) admission(ctx context.Context, conn *trust.Conn, h *wire.Hello)
 		return fmt.Errorf("%w: %w", ErrNotAdmitted, err)
 	}
 	return nil
-}
-
-// explainHandshake says what a person should know of a handshake that failed.
-func explainHandshake(err error) error {
-	switch {
-	case errors.Is(err, trust.ErrPlaintext):
-		return fmt.Errorf("%w: %w", ErrPlaintext, err)
-	case errors.Is(err, io.EOF):
-		return fmt.Errorf("%w: it has hung up; are its links not encrypted?", err)
-	}
-	return err
 }
 
 // protectAdmit makes the program's rule one that is recovered, counted and named. It

@@ -151,7 +151,10 @@ func TestANodeIsAloneForAnHour(t *testing.T) {
 		start := time.Now()
 		alone.peer(seed)
 		t.Logf("in within %v", time.Since(start))
-		s.wantNever([]*actor{alone}, "netsplit", "seed lost")
+		s.wantNever([]*actor{alone}, "netsplit")
+		if lost, back := alone.times("seed lost"), alone.times("seed back"); lost != 1 || back != 1 {
+			t.Errorf("the seed was lost %d times, and back %d times", lost, back)
+		}
 	})
 }
 

@@ -166,8 +166,9 @@ func TestAddingWhatIsNoNode(t *testing.T) {
 		{"nobody", fmt.Sprintf("127.0.0.1:%d", freePort(t)), smoke.ErrRefused},
 		{"a web server", web.Listener.Addr().String(), nil}, // whether it answers depends on our id
 		{"one that says garbage", listen(t, func(c net.Conn) { io.WriteString(c, "* OK IMAP4 ready\r\n") }), smoke.ErrNotSmokesignal},
-		{"one that says nothing", listen(t, func(c net.Conn) { io.Copy(io.Discard, c) }), smoke.ErrNotSmokesignal},
-		{"one that hangs up", listen(t, func(c net.Conn) {}), nil},
+		{"one that says nothing", listen(t, func(c net.Conn) { io.Copy(io.Discard, c) }), smoke.ErrTimeout},
+		{"one that hangs up", listen(t, func(c net.Conn) {}), smoke.ErrRefused},
+		{"one that resets", listen(t, func(c net.Conn) { c.(*net.TCPConn).SetLinger(0) }), smoke.ErrRefused},
 		{"a newer version", listen(t, greet(t, &wire.Hello{Major: wire.Major + 1, ID: someID})), smoke.ErrOtherVersion},
 		{"another network", listen(t, greet(t, &wire.Hello{Major: wire.Major, ID: someID, Epoch: 1, Network: "other"})), smoke.ErrOtherNetwork},
 	} {

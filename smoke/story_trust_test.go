@@ -405,6 +405,7 @@ func TestTwoNodesWithOneKey(t *testing.T) {
 			t.Errorf("his twin was a neighbour %d times, and has %d now", n, twin.Peers().Len())
 		}
 		bob.wantLogged("another node with this node's id", bob.ID().String())
+		twin.wantLogged("another node with this node's id", bob.ID().String())
 		twin.speak(3)
 		s.eventually("ann hears the twin", func() bool { return ann.from(twin.ID()).count == 3 })
 	})

@@ -26,6 +26,7 @@ import (
 	"math/big"
 	"net"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/ident"
@@ -33,7 +34,9 @@ import (
 
 // protocol is what both ends agree on in the handshake (ALPN): the name and the
 // major version of what follows.
-const protocol = "smokesignal/1"
+const protocol = protocolFamily + "1"
+
+const protocolFamily = "smokesignal/"
 
 // exportLabel names what a proof is bound to: RFC 8446, section 7.5.
 const exportLabel = "EXPORTER-smokesignal-secret"
@@ -52,6 +55,10 @@ const longestCertificate = 2 << 10
 var (
 	// ErrPlaintext: the other end does not speak TLS.
 	ErrPlaintext = errors.New("the other end's links are not encrypted, and this node's are")
+	// ErrProtocol: the other end speaks TLS, and within it another protocol.
+	ErrProtocol = errors.New("the other end speaks another protocol")
+	// ErrOtherMajor: it speaks another major version of this one.
+	ErrOtherMajor = errors.New("the other end speaks another version of the protocol")
 	// ErrCertificate: the other end's certificate is none that a node has.
 	ErrCertificate = errors.New("the other end's certificate is not that of a node")
 )
@@ -239,7 +246,11 @@ func verifyOwn(state tls.ConnectionState) error {
 }
 
 func errOtherProtocol(state tls.ConnectionState) error {
-	return fmt.Errorf("the other end speaks the protocol %q, and this node %q", state.NegotiatedProtocol, protocol)
+	err := ErrProtocol
+	if strings.HasPrefix(state.NegotiatedProtocol, protocolFamily) {
+		err = ErrOtherMajor
+	}
+	return fmt.Errorf("%w: %q, and this node %q", err, state.NegotiatedProtocol, protocol)
 }
 
 // idOf is the id of who has the key of a certificate.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -119,6 +120,7 @@ func (g *greeter) greet(ctx context.Context, addr string) (greeting, error) {
 
 // What can be wrong with a greeting, beside what package smoke has words for.
 var (
+	errSilent    = fmt.Errorf("%w: it took the connection, and said nothing within %v", smoke.ErrTimeout, greetWithin)
 	errHungUp    = errors.New("it hung up instead of greeting")
 	errEncrypted = errors.New("its links are encrypted, and those of this node are not")
 	errPlaintext = errors.New("its links are plaintext, and those of this node are encrypted")
@@ -223,11 +225,16 @@ func dialFault(err error) error {
 
 // fault says why there is no greeting on a connection.
 func fault(ctx context.Context, err error) error {
+	var header tls.RecordHeaderError
 	switch {
+	case errors.As(err, &header) && !wire.MayOpen(header.RecordHeader[:]):
+		return fmt.Errorf("%w: it said %.5q", smoke.ErrNotSmokesignal, header.RecordHeader[:])
 	case errors.Is(err, trust.ErrPlaintext):
 		return errPlaintext
+	case errors.Is(err, trust.ErrProtocol):
+		return fmt.Errorf("%w: %w", smoke.ErrNotSmokesignal, err)
 	case transport.IsTimeout(err), errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return fmt.Errorf("%w: it took the connection, and said nothing within %v", smoke.ErrNotSmokesignal, greetWithin)
+		return errSilent
 	case errors.Is(err, io.EOF), transport.IsReset(err):
 		return errHungUp
 	}
@@ -256,6 +263,8 @@ func (g *greeter) fix(err error) string {
 		return "use the same version of smokesignal on all nodes"
 	case errors.Is(err, smoke.ErrNotSmokesignal), errors.Is(err, errHungUp):
 		return "check the port"
+	case errors.Is(err, errSilent):
+		return "see whether the process there is stopped or hangs, and check the port"
 	case errors.As(err, &host), errors.As(err, &certificate), errors.As(err, &invalid), errors.As(err, &alert) && alert.Op == "remote error":
 		return "all nodes need certificates of one authority, for the address at which they are dialled: --tls"
 	case errors.Is(err, smoke.ErrRefused):

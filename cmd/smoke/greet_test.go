@@ -51,7 +51,7 @@ func TestStrangersAreGreeted(t *testing.T) {
 				}
 			}
 		}, "no smokesignal node", "check the port", false},
-		{"begins a HELLO", says("\xff\x07\x01SMOK"), "no smokesignal node", "check the port", false},
+		{"begins a HELLO", says("\xff\x07\x01SMOK"), "no answer", "check the port", false},
 		{"refuses", says("\x03\x02\x05\x00"), "not let in by the node there", "--secret-file", false},
 		{"is busy", says("\x06\x02\x00\x03\x1b[m"), `refused: busy "\x1b[m"`, "", false},
 	} {

@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/discovery"
@@ -25,6 +26,10 @@ import (
 // A guess: a node has other seeds to go on with, and looks up again soon. The
 // system's resolver would try for 10 s and more.
 const Timeout = 3 * time.Second
+
+// maxTargets bounds the hosts of SRV records that are looked up. A guess: more than
+// anybody lists as seeds.
+const maxTargets = 64
 
 // Server answers questions about names. *net.Resolver is one.
 type Server interface {
@@ -97,15 +102,24 @@ func (r Resolver) targets(ctx context.Context, name string) ([]netip.AddrPort, e
 	_, records, err := r.server().LookupSRV(ctx, "", "", name)
 	var found []netip.AddrPort
 	problems := []error{err} // beside an error, the records that came are good
-	for _, record := range records {
-		if record.Target == "." || record.Port == 0 {
-			continue // "the service is decidedly not available", RFC 2782
+	records = slices.DeleteFunc(records, func(r *net.SRV) bool {
+		return r.Target == "." || r.Port == 0 // "the service is decidedly not available", RFC 2782
+	})
+	records = records[:min(len(records), maxTargets)]
+	// A host for which no server answers takes all the time there is, so each has a
+	// goroutine. Lookup waits for all of them; they end with ctx.
+	answers := make([][]netip.AddrPort, len(records))
+	errs := make([]error, len(records))
+	var asking sync.WaitGroup
+	for i, record := range records {
+		asking.Go(func() { answers[i], errs[i] = r.addresses(ctx, record.Target, record.Port) })
+	}
+	asking.Wait()
+	for i, record := range records {
+		if errs[i] != nil {
+			problems = append(problems, fmt.Errorf("host %s: %w", record.Target, errs[i]))
 		}
-		at, err := r.addresses(ctx, record.Target, record.Port)
-		if err != nil {
-			problems = append(problems, fmt.Errorf("host %s: %w", record.Target, err))
-		}
-		found = append(found, at...)
+		found = append(found, answers[i]...)
 	}
 	return found, errors.Join(problems...)
 }

@@ -36,6 +36,10 @@ func (o *membersOut) Dial(addr string)              { o.out.Dial(Dial{Addr: addr
 func (o *membersOut) Added(token uint64, err error) { o.out.Added(token, err) }
 func (o *membersOut) ShutOut(t []peerlist.Attempt)  { o.out.ShutOut(t) }
 
+func (o *membersOut) Twin(by peerlist.Conn, addr string, yields bool) {
+	o.out.Conflict(Conflict{By: by, Addr: addr, Yields: yields})
+}
+
 func (o *membersOut) Close(id ident.Link, why peerlist.Reason) {
 	o.out.Close(id, why)
 	if c := (*Machine)(o).conn(id); c != nil && !c.neighbor { // else Down follows, which needs it
@@ -61,7 +65,7 @@ func (o *membersOut) Down(id ident.Link, why peerlist.Reason) {
 	m.forget(id)
 	m.touch(forWatch | forTree | forCensus)
 	o.tree.LinkDown(o.now, id, (*treeOut)(m))
-	o.watch.NeighborDown(id)
+	o.watch.NeighborDown(o.now, id)
 	o.census.LinkDown(id, (*censusOut)(m))
 	o.pacer.LinkDown(id)
 	if why == peerlist.ReasonLeave {
@@ -73,7 +77,14 @@ func (o *membersOut) Down(id ident.Link, why peerlist.Reason) {
 func (o *watchOut) Send(to ident.Link, msg netsplit.Message) { o.out.Send(to, tell(msg)) }
 func (o *watchOut) Dial(addr string)                         { o.out.Dial(Dial{Addr: addr, Probe: true}) }
 func (o *watchOut) Resolve(name string)                      { o.out.Resolve(name) }
-func (o *watchOut) Notify(n netsplit.Notice)                 { o.out.Notify(n) }
+
+func (o *watchOut) Notify(n netsplit.Notice) {
+	if twin, ok := n.(netsplit.Twin); ok {
+		o.out.Conflict(Conflict{Addr: twin.Addr, Yields: twin.Later})
+		return
+	}
+	o.out.Notify(n)
+}
 
 func (o *watchOut) Close(id ident.Link) {
 	o.out.Close(id, peerlist.ReasonProbed)

@@ -44,6 +44,7 @@ type bench struct {
 	counts, tells int
 	refused       int
 	shutOut       int
+	conflicts     []Conflict
 }
 
 type sent struct {
@@ -109,6 +110,7 @@ func (b *bench) Deliver(e *plumtree.Event) {
 }
 func (b *bench) Gap(plumtree.Range)                          {}
 func (b *bench) Refused(peerlist.Conn, plumtree.Range, bool) { b.refused++ }
+func (b *bench) Conflict(c Conflict)                         { b.conflicts = append(b.conflicts, c) }
 func (b *bench) Notify(n netsplit.Notice)                    { b.told = append(b.told, n) }
 func (b *bench) Added(uint64, error)                         { b.added++ }
 func (b *bench) ShutOut([]peerlist.Attempt)                  { b.shutOut++ }

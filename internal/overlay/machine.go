@@ -56,6 +56,8 @@ type Out interface {
 	// banned, they were one time too many: the link ends.
 	Refused(from peerlist.Conn, events plumtree.Range, banned bool)
 	Notify(n netsplit.Notice)
+	// Conflict says that another node has this node's ID. It may come often.
+	Conflict(c Conflict)
 	Added(token uint64, err error)
 	// ShutOut says that this node has no neighbour, and what came of its tries. It is
 	// repeated every ten seconds until there is one.
@@ -63,6 +65,16 @@ type Out interface {
 	Counted(token, nodes uint64, complete bool)
 	// Told brings some of what a Survey asked for, before it is Counted.
 	Told(token uint64, digests []census.Digest)
+}
+
+// Conflict says that another life of this node's ID is alive: two nodes have one ID.
+type Conflict struct {
+	By   peerlist.Conn // the link on which this node learnt of it; zero if it is not known
+	Addr string        // where the other life is, as it or By says; may be empty
+	// Yields says that the other life takes the places of this one: it is the later
+	// one, or By keeps it as its neighbour.
+	Yields bool
+	Met    bool // the other life is at the end of By; else By only says so
 }
 
 // Dial is a wish to reach an address. It is handed back with the answer.
@@ -163,6 +175,7 @@ type deadline struct {
 // New makes the machine of one node, born at now. It does nothing before Start.
 func New(now time.Time, cfg Config) *Machine {
 	cfg.Membership.Self = peerlist.Contact{ID: cfg.Self.ID, Addr: cfg.Addr}
+	cfg.Membership.Epoch = cfg.Self.Epoch
 	cfg.Watch.Self, cfg.Watch.Addr, cfg.Watch.Seeds = cfg.Self, cfg.Addr, cfg.Seeds
 	cfg.Tree.Self = cfg.Self
 	cfg.Membership.Rand, cfg.Watch.Rand, cfg.Tree.Rand = cfg.Rand, cfg.Rand, cfg.Rand
@@ -247,14 +260,45 @@ func (m *Machine) LinkUp(now time.Time, c peerlist.Conn, d *Dial, out Out) {
 	m.begin(now, forMembers|forWatch, out)
 	probe := d != nil && d.Probe
 	m.conns = append(m.conns, ref{c.Link, &conn{Conn: c, probe: probe}})
-	if c.Peer.ID == m.self.ID && d != nil {
+	if c.Peer.ID == m.self.ID && c.Peer.Epoch != m.self.Epoch {
+		m.meetTwin(now, c, d)
+	} else if c.Peer.ID == m.self.ID && d != nil {
 		m.watch.MetSelf(now, d.Addr, (*watchOut)(m))
+		if probe {
+			m.members.MetSelf(now, d.Addr)
+		}
+	}
+	if m.conn(c.Link) == nil {
+		return // a probe that has met a twin
 	}
 	if probe {
 		m.watch.LinkUp(now, c.Link, c.Peer.ID, d.Addr, (*watchOut)(m))
 		return
 	}
+	if d != nil && c.Peer.ID != m.self.ID {
+		m.watch.Reached(now, d.Addr, (*watchOut)(m))
+	}
 	m.members.LinkUp(now, c, (*membersOut)(m))
+}
+
+// meetTwin takes a link to another life of this node's ID.
+func (m *Machine) meetTwin(now time.Time, c peerlist.Conn, d *Dial) {
+	at := c.Addr
+	if d != nil {
+		at = d.Addr
+	} else if at == "" {
+		at = c.From
+	}
+	m.out.Conflict(Conflict{By: c, Addr: at, Yields: m.self.Epoch < c.Peer.Epoch, Met: true})
+	switch {
+	case d == nil:
+	case d.Probe:
+		m.out.Close(c.Link, peerlist.ReasonSelf)
+		m.forget(c.Link)
+		m.watch.MetTwin(now, d.Addr, peerlist.ErrTwin, (*watchOut)(m))
+	default:
+		m.watch.Unanswered(now, d.Addr, peerlist.ErrTwin, (*watchOut)(m))
+	}
 }
 
 // DialFailed takes the news that a wish to dial came to nothing.
@@ -264,6 +308,7 @@ func (m *Machine) DialFailed(now time.Time, d Dial, err error, out Out) {
 		m.watch.DialFailed(now, d.Addr, err, (*watchOut)(m))
 		return
 	}
+	m.watch.Unanswered(now, d.Addr, err, (*watchOut)(m))
 	m.members.DialFailed(now, d.Addr, err, (*membersOut)(m))
 }
 
@@ -316,6 +361,10 @@ func (m *Machine) Add(now time.Time, addr string, token uint64, out Out) {
 	m.begin(now, forMembers, out)
 	m.members.Add(now, addr, token, (*membersOut)(m))
 }
+
+// Withdraw says that the answer to an Add is not wanted any more. The node becomes no
+// neighbour for it alone, if that has not come about yet.
+func (m *Machine) Withdraw(token uint64) { m.members.Withdraw(token) }
 
 // Remove lets a neighbour go, and reports whether there was such a one.
 func (m *Machine) Remove(now time.Time, peer ident.ID, out Out) bool {

@@ -43,8 +43,9 @@ type Node struct {
 	Banned    int // neighbours that sent too much that is not to be believed
 	Notices   []netsplit.Notice
 	Downs     []peerlist.Reason
-	Refusals  [][]peerlist.Attempt       // what it had tried, each time that it was refused everywhere
-	Answers   map[uint64]error           // of Add, by token
+	Refusals  [][]peerlist.Attempt // what it had tried, each time that it was refused everywhere
+	Answers   map[uint64]error     // of Add, by token
+	Conflicts []overlay.Conflict
 	Counts    map[uint64]uint64          // of Count, by token
 	Digests   map[uint64][]census.Digest // of Survey, by token
 
@@ -312,6 +313,9 @@ func (node *Node) Notify(notice netsplit.Notice) {
 		node.OnNotice(notice)
 	}
 }
+
+// Conflict implements overlay.Out.
+func (node *Node) Conflict(c overlay.Conflict) { node.Conflicts = append(node.Conflicts, c) }
 
 // Added implements overlay.Out.
 func (node *Node) Added(token uint64, err error) {

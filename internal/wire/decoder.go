@@ -71,6 +71,10 @@ func (d *Decoder) Next(buf []byte) (m any, n int, err error) {
 	return m, end, nil
 }
 
+// MayOpen reports whether a connection on which these bytes came first may be one of
+// a node: they are the start of a HELLO, or of a REFUSE in its place.
+func MayOpen(first []byte) bool { return mayOpen(first) }
+
 // Want gives the length of the frame at the start of buf, length prefix
 // included, so that its owner can make room for it: at most [MaxEvent] and the
 // three bytes of the prefix. It is 0 as long as that can't be told, and when

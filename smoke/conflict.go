@@ -1,0 +1,146 @@
+package smoke
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/overlay"
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+	"github.com/smokesignal-go/smokesignal/internal/wire"
+)
+
+// Conflict says that another living node has this node's ID: a key or an ID was
+// copied, for example with the image of a machine. All other nodes take the two for
+// one; neither hears the other, and both lose neighbours.
+//
+// Where links are encrypted, only a node with the same key can be met as a twin. Where
+// they are plaintext, any node can claim an ID.
+type Conflict struct {
+	ID   ID     // of both
+	Addr string // of the other node, if known: where it was met, or says that it is
+	By   ID     // the neighbour that reports it; zero if this node met or heard the other itself
+	// Yields reports whether this node is the one that gives way: its life began
+	// earlier, so neighbours that know both drop the links to this one.
+	Yields bool
+}
+
+// OnConflict registers a hook for the discovery of another node with this node's ID.
+// It runs on both nodes if they or a common neighbour meet, or if events of one reach
+// the other; once a minute at most, for as long as both live.
+func (n *Node) OnConflict(fn func(Conflict)) (off func()) { return n.hooks.conflict.on(fn) }
+
+const (
+	// conflictEvery is the least time from one report of a conflict to the next.
+	conflictEvery = time.Minute
+	// twinAfter is for how long a node lives before events of its ID that are younger
+	// than itself show another one. The ages of events are measured, with small
+	// errors, and an event of the former life may be on its way for a while.
+	twinAfter = 15 * time.Second
+)
+
+// conflicts are what one life of a node has noticed of others with its ID.
+type conflicts struct {
+	reported time.Time // zero: never
+	heard    ident.Origin
+	first    time.Time // when an event of that life was heard that is younger than this one
+}
+
+// note reports a conflict, unless one was just reported. The caller holds mu.
+func (c *conflicts) note(d *driver, found overlay.Conflict) {
+	now := time.Now()
+	if !c.reported.IsZero() && now.Sub(c.reported) < conflictEvery {
+		return
+	}
+	c.reported = now
+	conflict := Conflict{ID: d.self.ID, Addr: found.Addr, Yields: found.Yields}
+	if !found.Met {
+		conflict.By = found.By.Peer.ID
+	}
+	d.node.counters.conflicts.Add(1)
+	d.afterwards(func() {
+		f := fields{"id": conflict.ID, "addr": conflict.Addr}
+		if !conflict.By.IsZero() {
+			f["reported by"] = found.By.Addr
+		}
+		what := "another node with this node's id takes its place with common neighbours: two nodes have one key or id; give each its own"
+		if !conflict.Yields {
+			what = "another node with this node's id is alive, and loses its place with common neighbours: two nodes have one key or id; give each its own"
+		}
+		d.log.warn(what, f)
+	})
+	d.node.hooks.conflict.run(d.node, conflict)
+}
+
+// hear looks at an event that another node emitted under this node's ID. What a former
+// life of this node emitted comes back from histories; what is younger than this life,
+// another node has emitted. The caller holds mu.
+func (c *conflicts) hear(d *driver, e *plumtree.Event) {
+	now := time.Now()
+	switch {
+	case e.Origin.Epoch == d.self.Epoch || now.Sub(d.born) < twinAfter || e.Born() < twinAfter/3:
+	case c.heard != e.Origin:
+		c.heard, c.first = e.Origin, now
+	case now.Sub(c.first) >= time.Second:
+		c.note(d, overlay.Conflict{Yields: e.Origin.Epoch > d.self.Epoch})
+	}
+}
+
+// meetings tells a node that has dialled itself from a copy of it that has the same ID
+// and epoch, such as a copy of a running virtual machine, and from one that sends back
+// what it gets: when a node dials itself, its HELLO arrives at itself.
+type meetings struct {
+	mu    sync.Mutex
+	dials int    // greetings of dials under way
+	met   uint64 // own HELLOs that arrived
+}
+
+// begin begins the greeting of a dial, and returns what checkLife needs.
+func (m *meetings) begin() uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.dials++
+	return m.met
+}
+
+func (m *meetings) end() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.dials--
+}
+
+// meet notes that a HELLO of this life arrived at an accepted connection. It reports
+// false if this node cannot have sent it, because it greets nobody.
+func (m *meetings) meet() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.met++
+	return m.dials > 0
+}
+
+// isMet reports whether the node has met itself since begin.
+func (m *meetings) isMet(before uint64) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.met > before
+}
+
+// checkLife returns an error for a HELLO of this life at the other end of a dial, if
+// that is not this node.
+func (d *driver) checkLife(hello *wire.Hello, addr string, met uint64) error {
+	if hello.ID != d.self.ID || hello.Epoch != d.self.Epoch || d.meetings.isMet(met) {
+		return nil
+	}
+	if hello.Addr == d.hello && hello.Seen == ident.TellAddr(addr) {
+		return &DialError{Addr: addr, Err: fmt.Errorf("%w: it sends back what it gets", ErrNotSmokesignal)}
+	}
+	d.meetClone(addr)
+	return &DialError{Addr: addr, Err: ErrSameID}
+}
+
+// meetClone reports another node with the ID and the epoch of this one. No rule says
+// which of the two yields.
+func (d *driver) meetClone(addr string) {
+	d.step(func(time.Time) { d.Conflict(overlay.Conflict{Addr: addr, Yields: true, Met: true}) })
+}
