@@ -105,7 +105,7 @@ func (p *people) suspect() {
 	p.asking.Go(p.search) // stop ends it by ctx, and waits
 }
 
-// search asks all nodes until nobody is missing, or the same people were missing from
+// search asks all nodes until none is missing, or the same people were missing from
 // two whole answers in a row.
 func (p *people) search() {
 	defer func() {

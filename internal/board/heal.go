@@ -21,7 +21,7 @@ const (
 	// seedsSettle is how long after a heal a seed may count as lost. Nodes ask their
 	// seeds again within four seconds, by default.
 	seedsSettle = 6 * time.Second
-	// healedFor is for how long a heal is told. What was lost is known by then: an event
+	// healedFor is for how long a heal is shown. What was lost is known by then: an event
 	// that can't be had is given up within 30 s (docs/proof.md).
 	healedFor = 30 * time.Second
 )
@@ -34,8 +34,8 @@ type Healer interface {
 // Tallier is a mesh that counts what came late and what was lost, at the node through
 // which one looks.
 type Tallier interface {
-	// Tally returns how many events came long after they were emitted, while somebody
-	// looked, and how many will never come, since that node was made.
+	// Tally returns how many events came long after they were emitted, while a page was
+	// open, and how many will never come, since that node was made.
 	Tally() (late, lost uint64)
 }
 
