@@ -147,6 +147,7 @@ func TestAnEchoIsInOrderWithTheEventsOfOthers(t *testing.T) {
 			want = append(want, fmt.Sprint("ping", n), fmt.Sprint("pong", n))
 			time.Sleep(time.Second)
 		}
+		synctest.Wait()
 		if !slices.Equal(heard, want) {
 			t.Errorf("heard %q", heard)
 		}

@@ -9,6 +9,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
@@ -43,5 +44,9 @@ func run(ctx context.Context, name string) error {
 	}
 	fmt.Printf("%s is online; others come in with SMOKE_SEEDS=%s\n", name, node.Advertised())
 	r.run(ctx)
-	return node.Stop() // sends what is left, "bye" too
+	err = node.Stop() // sends what is left, "bye" too
+	if errors.Is(err, smoke.ErrAlone) {
+		return nil // nobody was there to say it to
+	}
+	return err
 }
