@@ -199,6 +199,7 @@ func (m *mesh) OnNotice(fn func(string)) {
 	n.OnGap(func(g smoke.Gap) {
 		fn(fmt.Sprintf("%d events of %s are lost to this node", g.Events, g.Origin.Short()))
 	})
+	n.OnRefused(func(r smoke.Refusal) { fn("this node is " + r.String()) })
 	n.OnSeedLost(func(s smoke.SeedLost) { fn(fmt.Sprintf("seed %s does not answer: %v", s.Addr, s.Err)) })
 	n.OnSeedBack(func(s smoke.SeedBack) { fn(fmt.Sprintf("seed %s answers again", s.Addr)) })
 }

@@ -143,6 +143,33 @@ func TestHealthOfANode(t *testing.T) {
 	}
 }
 
+// A node that is refused everywhere says why on readyz, and on the page.
+func TestHealthOfANodeThatIsRefused(t *testing.T) {
+	var page http.Handler
+	o := smoketest.Options{
+		Configure: func(_ *testing.T, _ int, o *smoke.Options) { o.Seeds = []string{smoketest.Addr(8)} },
+		Setup:     func(_ *testing.T, _ int, node *smoke.Node) { page = dashboard.New(node) },
+	}
+	smoketest.RunWith(t, 1, o, func(t *testing.T, net *smoketest.Network) {
+		defer time.Sleep(time.Minute) // until nobody looks
+		time.Sleep(10 * time.Second)
+		code, text := get(page, "readyz")
+		var health board.Health
+		if err := json.Unmarshal([]byte(text), &health); err != nil {
+			t.Fatal(err)
+		}
+		if code != 503 || health.State != "looking" || health.Reason != smoke.ErrNobodyAnswers.Error() {
+			t.Errorf("%d %s", code, text)
+		}
+		if len(health.Tried) != 1 || health.Tried[0].Addr != smoketest.Addr(8) || health.Tried[0].Reason == "" {
+			t.Errorf("tried %+v", health.Tried)
+		}
+		if p := picture(t, page); len(p.Problems) == 0 || !strings.Contains(p.Problems[0].Text, "refused everywhere: nobody answers; tried "+smoketest.Addr(8)) {
+			t.Errorf("problems: %+v", p.Problems)
+		}
+	})
+}
+
 // The page shows no secret, and emits for who has the token.
 func TestOptionsAndEmitting(t *testing.T) {
 	smoketest.RunWith(t, 2, smoketest.Options{Configure: func(_ *testing.T, _ int, o *smoke.Options) {

@@ -365,6 +365,8 @@ func TestARefusedNodeSaysSo(t *testing.T) {
 // A seed that knows no other waits to be found: nothing refuses it.
 func TestASeedAloneIsNotRefused(t *testing.T) {
 	b := newBench(t, Config{})
+	b.Add(b.now, addr(1), 1, b) // of that the program hears
+	b.refuses()
 	b.pass(time.Hour)
 	if len(b.shutOut) > 0 {
 		t.Errorf("it said %v", b.shutOut)

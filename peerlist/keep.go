@@ -21,25 +21,35 @@ func (m *Membership) mayGo(now time.Time, l *link) bool {
 }
 
 // isKept reports whether this node believes a peer that its program asked for the
-// link. It believes as many as half of MaxPeers, the oldest first and one for each
-// source, and none that floods it: so a peer that lies holds one place, and many of
-// them hold half.
+// link.
 func (m *Membership) isKept(now time.Time, l *link) bool {
-	if !l.asksKeep {
+	return m.believes(now, l, func(x *link) bool { return x.asksKeep })
+}
+
+// isOnly reports whether this node believes that the link is the only one of a peer
+// that may be a guest: it came by itself, was not reached at its address, and says to
+// have no other neighbour. Rotation spares it.
+func (m *Membership) isOnly(now time.Time, l *link) bool {
+	return m.believes(now, l, func(x *link) bool { return x.Dialled == "" && x.access != open && x.degree <= 1 })
+}
+
+// believes reports whether a claim that spares a link is believed of this one. Of all
+// links with such a claim those of half of MaxPeers are, the oldest first and one for
+// each source, and none of a source that floods this node: so a peer that lies holds
+// one place, and many of them hold half.
+func (m *Membership) believes(now time.Time, l *link, claims func(*link) bool) bool {
+	if !claims(l) {
 		return false
 	}
-	kept := 0
 	var sources []uint16
 	for _, x := range m.active { // oldest first
-		if !x.asksKeep || m.isFlooding(now, x) || slices.Contains(sources, x.source) {
+		if !claims(x) || m.isFlooding(now, x) || slices.Contains(sources, x.source) {
 			continue
 		}
-		kept++
-		sources = append(sources, x.source)
 		if x == l {
 			return true
 		}
-		if kept >= (m.cfg.MaxPeers+1)/2 {
+		if sources = append(sources, x.source); len(sources) >= (m.cfg.MaxPeers+1)/2 {
 			return false
 		}
 	}

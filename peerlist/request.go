@@ -173,7 +173,9 @@ func (m *Membership) DialFailed(now time.Time, addr string, err error, out Out) 
 		m.failures++
 	}
 	m.fails(now, addr)
-	m.wasRefused(now, addr, err)
+	if d.purpose != toAdd { // else the program hears of it
+		m.wasRefused(now, addr, err)
+	}
 	m.answer(d.tokens, err, out)
 	m.fill(now, out)
 }
@@ -506,7 +508,9 @@ func (m *Membership) onReply(now time.Time, l *link, r *NeighborReply, out Out) 
 		return
 	}
 	m.drop(l, r.Reason, out)
-	m.wasRefused(now, l.Dialled, refusalError(r.Reason))
+	if l.purpose != toAdd {
+		m.wasRefused(now, l.Dialled, refusalError(r.Reason))
+	}
 	switch r.Reason {
 	case ReasonDuplicate: // the other side's own dial takes the place
 		for _, t := range l.tokens {
@@ -606,7 +610,9 @@ func (m *Membership) expire(now time.Time, out Out) {
 		m.drop(l, ReasonSilent, out)
 		m.answer(l.tokens, ErrTimeout, out)
 		if l.Dialled != "" {
-			m.wasRefused(now, l.Dialled, ErrTimeout)
+			if l.purpose != toAdd {
+				m.wasRefused(now, l.Dialled, ErrTimeout)
+			}
 			m.fails(now, l.reach())
 		}
 	}

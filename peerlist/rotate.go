@@ -87,7 +87,9 @@ func (m *Membership) freeForRotation(now time.Time, out Out) {
 	case m.cfg.Rand.IntN(anyRotation) == 0:
 		victim = m.anyNeighbor(now)
 	case victim == nil && have < want:
-		victim = m.leastNeeded(now, 0, func(l *link) bool { return !l.isOwn() && !m.isGuestOnly(l) && !m.cfg.IsInUse(now, l.Link) })
+		victim = m.leastNeeded(now, 0, func(l *link) bool {
+			return !l.isOwn() && !m.isGuestOnly(l) && !m.isOnly(now, l) && !m.cfg.IsInUse(now, l.Link)
+		})
 	}
 	if victim != nil {
 		m.letGo(now, victim, ReasonRotate, nil, out)
@@ -98,7 +100,7 @@ func (m *Membership) freeForRotation(now time.Time, out Out) {
 func (m *Membership) anyNeighbor(now time.Time) (victim *link) {
 	n := 0
 	for _, l := range m.active {
-		if !m.mayGo(now, l) || m.isGuestOnly(l) || m.cfg.IsInUse(now, l.Link) {
+		if !m.mayGo(now, l) || m.isGuestOnly(l) || m.isOnly(now, l) || m.cfg.IsInUse(now, l.Link) {
 			continue
 		}
 		if n++; m.cfg.Rand.IntN(n) == 0 {

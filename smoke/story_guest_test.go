@@ -81,8 +81,16 @@ func TestAMajorityThatCannotBeDialledGetsIn(t *testing.T) {
 						t.Errorf("%s has no neighbour", g.ID().Short())
 					}
 				}
+				before := make(map[*actor]int) // while the network formed, a link may have been swapped
+				for _, g := range guests {
+					before[g] = g.times("disconnect")
+				}
 				time.Sleep(10 * time.Minute)
-				s.wantNever(guests, "disconnect")
+				for _, g := range guests {
+					if n := g.times("disconnect") - before[g]; n > 0 {
+						t.Errorf("%s lost its only link %d times", g.ID().Short(), n)
+					}
+				}
 				each(cast, func(a *actor) { a.speak(5) })
 				s.wantHeard(cast, cast)
 				if n, err := guests[13].Count(context.Background()); n != 17 || err != nil {
