@@ -58,7 +58,7 @@ func TestColdNetworkIsQuick(t *testing.T) {
 		off   func(cfg *overlay.Config)
 	}{
 		{"3d", 2, 1, 600 * time.Millisecond, roomy, func(cfg *overlay.Config) { cfg.Tree.NoSettling = true }},
-		{"3e", 8, 3, 2 * time.Second, func(*overlay.Config) {}, func(cfg *overlay.Config) { cfg.Tree.NoRescue = true }},
+		{"3e", 57, 3, 2 * time.Second, func(*overlay.Config) {}, func(cfg *overlay.Config) { cfg.Tree.NoRescue = true }},
 	} {
 		t.Run(run.name, func(t *testing.T) {
 			var cfg overlay.Config
