@@ -131,7 +131,7 @@ func onAny(l Listener, fn func(Event), s settings, register func(emitter.Handler
 		l.refuse(&HandlerError{Func: fmt.Sprintf("%T", fn), Why: s.why, Fix: s.fix, At: callSite()})
 		return func() {}
 	}
-	return register(func(ev emitter.Event) error {
+	return register(func(ev *emitter.Event) error {
 		fn(newEvent(ev))
 		return nil
 	}, s.Settings)

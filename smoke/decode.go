@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/smokesignal-go/smokesignal/internal/codec"
+	"github.com/smokesignal-go/smokesignal/internal/emitter"
 )
 
 // ErrArguments is what every *[ArgumentError] is.
@@ -127,14 +128,14 @@ func (a *arguments) decode(v reflect.Value, decode func(*codec.Decoder, reflect.
 // oneString returns the first argument if it is a string or bytes, and how many there
 // are besides. It is the short way for handlers that take nothing else. The result is a
 // part of the event.
-func oneString(e Event, want string) (s []byte, others int, err error) {
-	b, err := checkedArguments(e.payload)
+func oneString(e *emitter.Event, want string) (s []byte, others int, err error) {
+	b, err := checkedArguments(e.Payload)
 	count, offset, ok := 0, 0, false
 	if err == nil {
 		count, offset, ok = arrayHeader(b)
 	}
 	if !ok {
-		return nil, 0, malformed(e, err)
+		return nil, 0, malformed(newEvent(e), err)
 	}
 	if count == 0 {
 		return nil, 0, &ArgumentError{Event: e.Name, Origin: e.Origin, Want: plural(1), Got: plural(0)}

@@ -27,7 +27,7 @@ type Event struct {
 }
 
 // newEvent makes what handlers get of what the emitter carries.
-func newEvent(e emitter.Event) Event {
+func newEvent(e *emitter.Event) Event {
 	event := Event{Name: e.Name, Origin: e.Origin, Epoch: e.Epoch, Seq: e.Seq, Signed: e.Signed, born: e.Born, payload: e.Payload}
 	if e.Via != nil {
 		event.Via = *e.Via

@@ -73,7 +73,7 @@ func typedHandler[T any](l Listener, fn func(Event, T)) emitter.Handler {
 	// for all events, if nothing of one is left for the next.
 	value, none := new(T), *new(T)
 	target, decode := reflect.ValueOf(value).Elem(), codec.DecodeFunc(reflect.TypeFor[T]())
-	return func(e emitter.Event) error {
+	return func(e *emitter.Event) error {
 		event := newEvent(e)
 		args, err := openArguments(event)
 		if err != nil {
@@ -138,33 +138,32 @@ func compileHandler(l Listener, name string, fn any) (emitter.Handler, error) {
 	}
 	switch fn := fn.(type) {
 	case func():
-		return func(e emitter.Event) error { e.Take(); fn(); return nil }, nil
+		return func(e *emitter.Event) error { e.Take(); fn(); return nil }, nil
 	case func(Event):
-		return func(e emitter.Event) error { e.Take(); fn(newEvent(e)); return nil }, nil
+		return func(e *emitter.Event) error { e.Take(); fn(newEvent(e)); return nil }, nil
 	case func(string):
-		return textHandler(l, "string", func(_ Event, s []byte) { fn(string(s)) }), nil
+		return textHandler(l, "string", func(_ *emitter.Event, s []byte) { fn(string(s)) }), nil
 	case func(Event, string):
-		return textHandler(l, "string", func(e Event, s []byte) { fn(e, string(s)) }), nil
+		return textHandler(l, "string", func(e *emitter.Event, s []byte) { fn(newEvent(e), string(s)) }), nil
 	case func(Event, []byte):
-		return textHandler(l, "[]uint8", func(e Event, s []byte) { fn(e, bytes.Clone(s)) }), nil
+		return textHandler(l, "[]uint8", func(e *emitter.Event, s []byte) { fn(newEvent(e), bytes.Clone(s)) }), nil
 	}
 	return reflected(l, reflect.ValueOf(fn)), nil
 }
 
 // textHandler makes a handler of a function that takes one string or bytes. What it gets
 // is a part of the event.
-func textHandler(l Listener, want string, fn func(Event, []byte)) emitter.Handler {
-	return func(e emitter.Event) error {
-		event := newEvent(e)
-		s, others, err := oneString(event, want)
+func textHandler(l Listener, want string, fn func(*emitter.Event, []byte)) emitter.Handler {
+	return func(e *emitter.Event) error {
+		s, others, err := oneString(e, want)
 		if err != nil {
 			return err
 		}
 		if others > 0 {
-			l.surplus(event, 1, others)
+			l.surplus(newEvent(e), 1, others)
 		}
 		e.Take()
-		fn(event, s)
+		fn(e, s)
 		return nil
 	}
 }
@@ -272,7 +271,7 @@ func shapeOf(t reflect.Type) shape {
 // reflected makes a handler of any function that has no fault.
 func reflected(l Listener, fn reflect.Value) emitter.Handler {
 	s := shapeOf(fn.Type())
-	return func(e emitter.Event) error {
+	return func(e *emitter.Event) error {
 		event := newEvent(e)
 		in, others, err := s.decode(l, event)
 		if err != nil {

@@ -40,13 +40,13 @@ func (a *audience) listen(_ string, h emitter.Handler, s settings) (off func()) 
 func (a *audience) refuse(err error) { a.refused = append(a.refused, err) }
 
 // delivered makes what the emitter hands to a handler.
-func delivered(t testing.TB, args ...any) emitter.Event {
+func delivered(t testing.TB, args ...any) *emitter.Event {
 	t.Helper()
 	payload, err := encodeArgs(nil, args...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return emitter.Event{Name: "chat", Origin: ID{7}, Seq: 3, Payload: payload}
+	return &emitter.Event{Name: "chat", Origin: ID{7}, Seq: 3, Payload: payload}
 }
 
 type (
@@ -133,7 +133,7 @@ func TestArgumentsThatDoNotFitDoNotReachTheHandler(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, bad := range []string{"", "\xc0", "\x91", "\x91\xa5ab", "\xdd\xff\xff\xff\xff"} {
-			if err := h(emitter.Event{Name: "chat", Payload: []byte(bad)}); !errors.Is(err, ErrArguments) {
+			if err := h(&emitter.Event{Name: "chat", Payload: []byte(bad)}); !errors.Is(err, ErrArguments) {
 				t.Errorf("%T with %q: %v", fn, bad, err)
 			}
 		}
@@ -286,7 +286,7 @@ func BenchmarkHandler(b *testing.B) {
 	for _, c := range []struct {
 		name  string
 		fn    any
-		event emitter.Event
+		event *emitter.Event
 	}{
 		{"event", func(Event) {}, e}, {"string", func(Event, string) {}, e},
 		{"reflected", func(Event, small) {}, s}, {"typed", nil, s},

@@ -118,7 +118,7 @@ func (in *inbox) loop(ctx context.Context, decode emitter.Handler, yield func() 
 		if !ok {
 			return
 		}
-		if err := decode(e); err != nil {
+		if err := decode(&e); err != nil {
 			box.Fail(e.Name, err)
 			continue
 		}

@@ -30,12 +30,14 @@ type item struct {
 
 // place is where in a batch the runner is.
 type place struct {
-	item int    // how many items have begun
-	left int    // events of the last of them whose turn comes yet
-	rest []byte // their bodies
+	item int // how many items have begun
+	left int // events of the last of them whose turn comes yet
 
-	event  Event  // whose turn it is; of a hook or a note of loss no more than a name for its panic
-	packed []byte // the same, as it lies in its run
+	packed []byte // the run, from its first body on
+	at     int    // where in it the event lies whose turn it is
+	next   int    // where in it the next one lies
+
+	event Event // whose turn it is; of a hook or a note of loss no more than a name for its panic
 
 	// Its handlers: those of its name, and those of every name. Each list is in
 	// order; who is next of the two is who was registered first.
@@ -84,7 +86,7 @@ func (b *batch) nameOf(n int) string {
 
 // beginRun goes to the next run.
 func (p *place) beginRun(run *Run) {
-	p.left, p.rest = run.Count, run.Packed
+	p.left, p.packed, p.at, p.next = run.Count, run.Packed, 0, 0
 	p.event.Origin, p.event.Epoch, p.event.Seq = run.Origin, run.Epoch, run.Seq-1
 	p.event.Born, p.event.Via, p.event.Own, p.event.Before = run.Born, run.Via, run.Own, run.Before
 }
@@ -124,13 +126,13 @@ func (p *place) callOff(name string) {
 func (e *Emitter) nextEvent(p *place) (turns int, err error) {
 	p.event.Seq++
 	p.left--
-	body, rest, ok := packed.Next(p.rest)
+	body, rest, ok := packed.Next(p.packed[p.next:])
 	if !ok {
-		turns, p.left, p.rest = 1+p.left, 0, nil
+		turns, p.left, p.packed, p.at, p.next = 1+p.left, 0, nil, 0, 0
 		p.callOff("")
 		return turns, fmt.Errorf("take apart %d events of %s from %d on: %w", turns, p.event.Origin.Short(), p.event.Seq, wire.ErrMalformed)
 	}
-	p.packed, p.rest = p.rest[:len(p.rest)-len(rest)], rest
+	p.at, p.next = p.next, len(p.packed)-len(rest)
 	name, payload, err := wire.SplitBody(body)
 	if err != nil {
 		p.callOff("")

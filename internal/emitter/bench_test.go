@@ -19,7 +19,7 @@ func BenchmarkPush(b *testing.B) {
 			}
 			e := New(Config{QueueEvents: math.MaxInt, QueueBytes: math.MaxInt})
 			defer e.Close()
-			e.On("a", func(Event) error { return nil })
+			e.On("a", func(*Event) error { return nil })
 			b.ReportAllocs()
 			for n := 0; n < b.N; n += batch {
 				e.Push(events)
@@ -73,4 +73,4 @@ func BenchmarkEvent(b *testing.B) {
 	}
 }
 
-func ignore(Event) error { return nil }
+func ignore(*Event) error { return nil }

@@ -84,7 +84,7 @@ func (e *Emitter) allBranches() []branch {
 // putAside puts the event whose turn it is into the branch of a registration.
 func (e *Emitter) putAside(r *registration, p *place) {
 	e.putInto(r, Run{
-		Origin: p.event.Origin, Epoch: p.event.Epoch, Seq: p.event.Seq, Count: 1, Packed: p.packed,
+		Origin: p.event.Origin, Epoch: p.event.Epoch, Seq: p.event.Seq, Count: 1, Packed: p.packed[p.at:p.next],
 		Born: p.event.Born, Via: p.event.Via, Own: p.event.Own,
 	})
 }

@@ -17,12 +17,12 @@ import (
 func TestAHandlerWithAQueueHoldsUpNobody(t *testing.T) {
 	story(t, Config{}, func(t *testing.T, e *Emitter) {
 		var slow, quick diary
-		e.Register("a", func(ev Event) error {
+		e.Register("a", func(ev *Event) error {
 			time.Sleep(time.Second)
 			slow.add("%d %v", ev.Seq, ev.Payload)
 			return nil
 		}, Settings{Queue: 100})
-		e.OnAny(func(ev Event) error { quick.add("%d", ev.Seq); return nil })
+		e.OnAny(func(ev *Event) error { quick.add("%d", ev.Seq); return nil })
 		e.Push(Run{Seq: 1}.with("a", "x").with("b", "").with("a", "y"))
 		synctest.Wait()
 		quick.want(t, "1", "2", "3")
@@ -36,8 +36,8 @@ func TestAHandlerWithAQueueHoldsUpNobody(t *testing.T) {
 func TestAQueueKeepsAllOfAnEvent(t *testing.T) {
 	story(t, Config{}, func(t *testing.T, e *Emitter) {
 		var direct, aside, taken []Event
-		e.RegisterAny(func(ev Event) error { direct = append(direct, ev); return nil }, Settings{Echo: true})
-		e.RegisterAny(func(ev Event) error { aside = append(aside, ev); return nil }, Settings{Echo: true, Queue: 10})
+		e.RegisterAny(func(ev *Event) error { direct = append(direct, *ev); return nil }, Settings{Echo: true})
+		e.RegisterAny(func(ev *Event) error { aside = append(aside, *ev); return nil }, Settings{Echo: true, Queue: 10})
 		m := e.Subscribe("a", Settings{Echo: true, Queue: 10})
 		via := ident.ID{9}
 		r := Run{Origin: ident.ID{1}, Epoch: 5, Seq: 7, Own: true, Born: 12}.with("a", "text").with("a", string(make([]byte, 2*sharedFrom)))
@@ -73,7 +73,7 @@ func TestWhatMakesRoomInAQueueIsTold(t *testing.T) {
 			if mailbox {
 				m = e.Subscribe("a", Settings{Queue: 10})
 			} else {
-				e.Register("a", func(ev Event) error {
+				e.Register("a", func(ev *Event) error {
 					<-gate
 					heard = append(heard, ev.Seq)
 					return nil
@@ -135,7 +135,7 @@ func TestAQueueIsBoundedInBytesToo(t *testing.T) {
 func TestDrainWaitsForTheQueuesToo(t *testing.T) {
 	story(t, Config{}, func(t *testing.T, e *Emitter) {
 		var d diary
-		e.Register("a", func(ev Event) error {
+		e.Register("a", func(ev *Event) error {
 			time.Sleep(time.Second)
 			d.add("%d", ev.Seq)
 			if ev.Seq == 1 {
@@ -164,7 +164,7 @@ func TestDrainWaitsForTheQueuesToo(t *testing.T) {
 func TestCloseEndsTheQueues(t *testing.T) {
 	story(t, Config{}, func(t *testing.T, e *Emitter) {
 		var d diary
-		e.Register("a", func(ev Event) error {
+		e.Register("a", func(ev *Event) error {
 			time.Sleep(time.Second)
 			d.add("%d", ev.Seq)
 			return nil
@@ -186,7 +186,7 @@ func TestCloseEndsTheQueues(t *testing.T) {
 func TestCloseInsideAHandlerWithAQueue(t *testing.T) {
 	story(t, Config{}, func(t *testing.T, e *Emitter) {
 		var d diary
-		e.Register("a", func(ev Event) error {
+		e.Register("a", func(ev *Event) error {
 			d.add("%d", ev.Seq)
 			e.Close()
 			var drain *DrainError
@@ -211,7 +211,7 @@ func TestAHandlerWithAQueueIsTakenOffAtOnce(t *testing.T) {
 			func(func()) { e.Off("a") },
 		} {
 			var d diary
-			first := e.Register("a", func(ev Event) error {
+			first := e.Register("a", func(ev *Event) error {
 				time.Sleep(time.Second)
 				d.add("%d", ev.Seq)
 				return nil
@@ -232,7 +232,7 @@ func TestAHandlerWithAQueueIsTakenOffAtOnce(t *testing.T) {
 func TestOnceWithAQueue(t *testing.T) {
 	story(t, Config{OnDrop: func(l Lost) { panic(fmt.Sprint(l)) }}, func(t *testing.T, e *Emitter) {
 		var d diary
-		e.Register("a", func(ev Event) error {
+		e.Register("a", func(ev *Event) error {
 			time.Sleep(time.Second)
 			d.add("%d", ev.Seq)
 			return nil
@@ -256,7 +256,7 @@ func TestAPanicInAHandlerWithAQueue(t *testing.T) {
 	panics := 0
 	story(t, Config{OnPanic: func(string, any, []byte) { panics++ }}, func(t *testing.T, e *Emitter) {
 		var d diary
-		e.Register("a", func(ev Event) error {
+		e.Register("a", func(ev *Event) error {
 			switch d.add("%d", ev.Seq); ev.Seq {
 			case 1:
 				panic("oh")

@@ -12,7 +12,7 @@ import (
 func TestDrainWaitsForTheLastHandler(t *testing.T) {
 	story(t, Config{}, func(t *testing.T, e *Emitter) {
 		ran := 0
-		e.On("a", func(Event) error { time.Sleep(time.Second); ran++; return nil })
+		e.On("a", func(*Event) error { time.Sleep(time.Second); ran++; return nil })
 		for range 300 { // more than one batch
 			e.Push(event("a", 1))
 		}
@@ -24,7 +24,7 @@ func TestDrainWaitsForTheLastHandler(t *testing.T) {
 
 func TestDrainSaysWhatIsLeft(t *testing.T) {
 	story(t, Config{}, func(t *testing.T, e *Emitter) {
-		e.On("a", func(Event) error { time.Sleep(time.Second); return nil })
+		e.On("a", func(*Event) error { time.Sleep(time.Second); return nil })
 		for range 300 {
 			e.Push(event("a", 1))
 		}
@@ -41,7 +41,7 @@ func TestDrainSaysWhatIsLeft(t *testing.T) {
 func TestCloseDiscardsTheRestAndNothingRunsAfterIt(t *testing.T) {
 	story(t, Config{}, func(t *testing.T, e *Emitter) {
 		running, ended := make(chan struct{}), false
-		e.On("a", func(Event) error {
+		e.On("a", func(*Event) error {
 			close(running)
 			time.Sleep(time.Second)
 			ended = true
@@ -69,7 +69,7 @@ func TestCloseContextLeavesAHandlerThatDoesNotReturn(t *testing.T) {
 	runs(t, Config{}, func(t *testing.T, e *Emitter, push func(names ...string)) {
 		var d diary
 		leave := make(chan struct{})
-		e.On("stuck", func(Event) error { <-leave; d.add("returned"); return nil })
+		e.On("stuck", func(*Event) error { <-leave; d.add("returned"); return nil })
 		e.On("next", d.hand("next"))
 		push("stuck", "next")
 		synctest.Wait()
@@ -88,7 +88,7 @@ func TestCloseContextLeavesAHandlerThatDoesNotReturn(t *testing.T) {
 
 func TestCloseOfAHeldEmitterFindsWhatWaits(t *testing.T) {
 	runs(t, Config{}, func(t *testing.T, e *Emitter, push func(names ...string)) {
-		e.Once("a", func(Event) error { e.Hold(); return nil })
+		e.Once("a", func(*Event) error { e.Hold(); return nil })
 		push("a", "a", "a")
 		synctest.Wait()
 		e.Push(event("a", 4))
@@ -102,7 +102,7 @@ func TestCloseOfAHeldEmitterFindsWhatWaits(t *testing.T) {
 func TestCloseFromInsideAHandlerDoesNotWait(t *testing.T) {
 	runs(t, Config{}, func(t *testing.T, e *Emitter, push func(names ...string)) {
 		var d diary
-		e.On("a", func(Event) error {
+		e.On("a", func(*Event) error {
 			if err := e.Drain(context.Background()); !errors.Is(err, ErrInside) {
 				d.add("drain: %v", err)
 			}
@@ -163,7 +163,7 @@ func TestReopenWhileTheHandlerThatClosedStillRuns(t *testing.T) {
 	config := Config{OnSlow: func(name string, _ time.Duration) { d.add("%s is slow", name) }}
 	runs(t, config, func(t *testing.T, e *Emitter, push func(names ...string)) {
 		d.lines = nil
-		e.Once("a", func(Event) error {
+		e.Once("a", func(*Event) error {
 			e.Close()
 			time.Sleep(time.Minute)
 			d.add("ended")
@@ -180,7 +180,7 @@ func TestReopenWhileTheHandlerThatClosedStillRuns(t *testing.T) {
 		e.Reopen()
 		waiters.Wait()
 		e.Push(event("a", 3))
-		e.On("b", func(Event) error { time.Sleep(2 * time.Second); return nil })
+		e.On("b", func(*Event) error { time.Sleep(2 * time.Second); return nil })
 		e.Push(event("b", 4))
 		d.want(t)
 		time.Sleep(time.Hour)

@@ -15,7 +15,7 @@ func TestIdleEmittersHaveNoGoroutines(t *testing.T) {
 		delivered := 0
 		for i := range emitters {
 			emitters[i] = New(Config{})
-			emitters[i].On("a", func(Event) error { return nil })
+			emitters[i].On("a", func(*Event) error { return nil })
 			emitters[i].Push(event("a", 1))
 		}
 		synctest.Wait()
@@ -68,10 +68,10 @@ func TestAnEventCostsNoAllocation(t *testing.T) {
 	} {
 		e := New(one.config)
 		done := make(chan struct{})
-		e.On("last", func(Event) error { done <- struct{}{}; return nil })
-		e.On("a", func(Event) error { return nil })
-		e.On("a", func(Event) error { return nil })
-		e.OnAny(func(Event) error { return nil })
+		e.On("last", func(*Event) error { done <- struct{}{}; return nil })
+		e.On("a", func(*Event) error { return nil })
+		e.On("a", func(*Event) error { return nil })
+		e.OnAny(func(*Event) error { return nil })
 		var r Run
 		for n := range 100 {
 			r = r.with([]string{"a", "b", "name that only OnAny hears of, and longer than 32 bytes"}[n%3], "payload")
@@ -91,7 +91,7 @@ func TestAnEventCostsNoAllocation(t *testing.T) {
 func TestNamesThatComeFromOutsideTakeBoundedMemory(t *testing.T) {
 	story(t, Config{}, func(t *testing.T, e *Emitter) {
 		heard := make(map[string]bool)
-		e.OnAny(func(ev Event) error { heard[ev.Name] = true; return nil })
+		e.OnAny(func(ev *Event) error { heard[ev.Name] = true; return nil })
 		var r Run
 		for n := range 3 * manyNames {
 			r = r.with(fmt.Sprint("name", n), "")

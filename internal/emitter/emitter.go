@@ -62,7 +62,7 @@ type Run struct {
 	Own  bool      // this node has emitted them: only handlers with [Settings].Echo get them
 }
 
-// Event is one event as a handler gets it. It is a small value: copy it.
+// Event is one event as a handler gets it.
 type Event struct {
 	Name       string
 	Origin     ident.ID // who emitted it
@@ -92,7 +92,7 @@ type taker struct {
 // Take says that the handler takes the event: it is used up, if its registration has
 // [Settings].Once and Fitting. It may be called for any event. Only the handler's own
 // goroutine calls it, before the handler returns.
-func (e Event) Take() {
+func (e *Event) Take() {
 	if e.taker != nil {
 		e.taker.emitter.off(e.taker.registration)
 	}
@@ -100,8 +100,9 @@ func (e Event) Take() {
 
 // Handler takes one event. An error says that this handler could not take the
 // event, for example because the arguments do not fit; it goes to
-// [Config.OnError] and changes nothing for the other handlers.
-type Handler func(Event) error
+// [Config.OnError] and changes nothing for the other handlers. The Event is the
+// emitter's: a handler reads it until it returns, and copies what it keeps.
+type Handler func(*Event) error
 
 // Emitter holds handlers and the queue of runs that wait for them. Make one
 // with [New], and [Emitter.Close] it.

@@ -87,7 +87,7 @@ func (d *diary) add(format string, args ...any) {
 
 // hand is a handler that writes who it is and what it got.
 func (d *diary) hand(who string) Handler {
-	return func(e Event) error { d.add("%s %s %d", who, e.Name, e.Seq); return nil }
+	return func(e *Event) error { d.add("%s %s %d", who, e.Name, e.Seq); return nil }
 }
 
 // want waits until everything is quiet and compares the diary.
@@ -104,7 +104,7 @@ func (d *diary) want(t *testing.T, lines ...string) {
 func TestEventsReachHandlersInOrder(t *testing.T) {
 	story(t, Config{}, func(t *testing.T, e *Emitter) {
 		var got []uint64
-		e.On("n", func(ev Event) error { got = append(got, ev.Seq); return nil })
+		e.On("n", func(ev *Event) error { got = append(got, ev.Seq); return nil })
 		for n := range uint64(10_000) {
 			if n%2 == 0 {
 				e.Push(event("n", n))
@@ -142,8 +142,8 @@ func TestManyPushersAndRegistrations(t *testing.T) {
 		all.Go(func() {
 			for n := range uint64(1000) {
 				name := fmt.Sprint("name", n%3)
-				off := e.On(name, func(Event) error { return nil })
-				e.Once(name, func(Event) error { e.Has(name); return nil })
+				off := e.On(name, func(*Event) error { return nil })
+				e.Once(name, func(*Event) error { e.Has(name); return nil })
 				r := run(n, name, name)
 				r.Origin = ident.ID{byte(i)}
 				e.Push(r)

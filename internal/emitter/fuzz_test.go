@@ -16,7 +16,7 @@ func FuzzPacked(f *testing.F) {
 		defer e.Close()
 		var heard, lost Lost
 		e.config.OnDrop = func(l Lost) { lost = l }
-		e.OnAny(func(ev Event) error {
+		e.OnAny(func(ev *Event) error {
 			if heard.Events == 0 {
 				heard.First, heard.Name = ev.Seq, ev.Name
 			}

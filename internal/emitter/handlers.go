@@ -85,8 +85,11 @@ func (e *Emitter) Has(name string) bool {
 // was registered with [Settings].Echo. While there is none it costs the load of a
 // number. name is not kept.
 func (e *Emitter) HasEcho(name []byte) bool {
-	return e.table.echoes.Load() > 0 && e.table.isHeard(name, true)
+	return e.HasEchoes() && e.table.isHeard(name, true)
 }
+
+// HasEchoes reports whether any handler hears own events. It costs the load of a number.
+func (e *Emitter) HasEchoes() bool { return e.table.echoes.Load() > 0 }
 
 func (e *Emitter) register(r *registration) (off func()) {
 	e.registering.Lock()

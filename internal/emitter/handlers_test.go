@@ -34,7 +34,7 @@ func TestOnceIsNotUsedUpByAnEventThatItDoesNotTake(t *testing.T) {
 		var d diary
 		once := func(h Handler) (off func()) { return e.Register("a", h, Settings{Once: true, Fitting: true}) }
 		takes := func(seq uint64, name string) Handler {
-			return func(ev Event) error {
+			return func(ev *Event) error {
 				if ev.Seq < seq {
 					return errors.New("too early")
 				}
@@ -46,8 +46,8 @@ func TestOnceIsNotUsedUpByAnEventThatItDoesNotTake(t *testing.T) {
 		once(takes(3, "third"))
 		once(takes(1, "first"))
 		off := once(takes(2, "second"))
-		once(func(ev Event) error { ev.Take(); off(); d.add("panics %d", ev.Seq); panic(ev.Seq) })
-		e.On("a", func(ev Event) error { ev.Take(); d.add("on %d", ev.Seq); return nil })
+		once(func(ev *Event) error { ev.Take(); off(); d.add("panics %d", ev.Seq); panic(ev.Seq) })
+		e.On("a", func(ev *Event) error { ev.Take(); d.add("on %d", ev.Seq); return nil })
 		push("a", "a", "a", "a")
 		d.want(t, "first 1", "panics 1", "on 1", "on 2", "third 3", "on 3", "on 4")
 		if e.Stats().Handlers != 1 {
@@ -60,7 +60,7 @@ func TestOffInsideAHandlerThatDoesNotTakeItsEvent(t *testing.T) {
 	runs(t, Config{}, func(t *testing.T, e *Emitter, push func(names ...string)) {
 		var d diary
 		var off func()
-		off = e.Register("a", func(ev Event) error { d.add("%d", ev.Seq); off(); return nil }, Settings{Once: true, Fitting: true})
+		off = e.Register("a", func(ev *Event) error { d.add("%d", ev.Seq); off(); return nil }, Settings{Once: true, Fitting: true})
 		push("a", "a")
 		d.want(t, "1")
 		if e.Stats().Handlers != 0 {
@@ -73,7 +73,7 @@ func TestOffInsideAHandler(t *testing.T) {
 	runs(t, Config{}, func(t *testing.T, e *Emitter, push func(names ...string)) {
 		var d diary
 		var offSelf, offOther func()
-		offSelf = e.On("a", func(ev Event) error { d.add("self %d", ev.Seq); offSelf(); offOther(); offSelf(); return nil })
+		offSelf = e.On("a", func(ev *Event) error { d.add("self %d", ev.Seq); offSelf(); offOther(); offSelf(); return nil })
 		offOther = e.On("a", d.hand("other"))
 		e.On("a", d.hand("last"))
 		push("a", "a")
@@ -84,7 +84,7 @@ func TestOffInsideAHandler(t *testing.T) {
 func TestOnInsideAHandlerCountsFromTheNextEvent(t *testing.T) {
 	runs(t, Config{}, func(t *testing.T, e *Emitter, push func(names ...string)) {
 		var d diary
-		e.Once("a", func(Event) error { e.On("a", d.hand("late")); return nil })
+		e.Once("a", func(*Event) error { e.On("a", d.hand("late")); return nil })
 		push("a", "a")
 		d.want(t, "late a 2")
 	})

@@ -26,7 +26,7 @@ func TestHoldInsideAHandlerStopsBeforeTheNext(t *testing.T) {
 	runs(t, Config{}, func(t *testing.T, e *Emitter, push func(names ...string)) {
 		var d diary
 		e.On("a", d.hand("got"))
-		e.Once("a", func(Event) error { e.Hold(); return nil })
+		e.Once("a", func(*Event) error { e.Hold(); return nil })
 		push("a", "a", "a")
 		d.want(t, "got a 1")
 		e.Push(event("a", 4))

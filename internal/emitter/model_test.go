@@ -28,7 +28,7 @@ func TestHandlersAreThoseOfAPlainList(t *testing.T) {
 				switch rnd.IntN(10) {
 				case 0, 1, 2, 3, 4:
 					l := listener{number: number, settings: Settings{Once: rnd.IntN(8) == 0, Echo: rnd.IntN(3) == 0}}
-					handler := func(Event) error { got = append(got, number); return nil }
+					handler := func(*Event) error { got = append(got, number); return nil }
 					if rnd.IntN(10) > 0 {
 						l.name = name()
 						l.off = e.Register(l.name, handler, l.settings)

@@ -24,7 +24,7 @@ func runners() int {
 func TestTheHandlerGoroutineStaysWhileEventsComeNowAndThen(t *testing.T) {
 	story(t, Config{}, func(t *testing.T, e *Emitter) {
 		ran := make(map[string]int)
-		e.On("a", func(Event) error { ran[goroutine()]++; return nil })
+		e.On("a", func(*Event) error { ran[goroutine()]++; return nil })
 		for n := range uint64(50) {
 			e.Push(event("a", n))
 			synctest.Wait()

@@ -80,7 +80,7 @@ func TestAPanicWhileReplaying(t *testing.T) {
 	runs(t, config, func(t *testing.T, e *Emitter, _ func(names ...string)) {
 		panics = 0
 		var d diary
-		e.Replay("a", func(ev Event) error {
+		e.Replay("a", func(ev *Event) error {
 			if ev.Seq == 1 {
 				panic("one")
 			}

@@ -30,7 +30,7 @@ func (c turns) take(n int) {
 func TestThereIsRoomAgainWhenHalfOfACrowdHasGone(t *testing.T) {
 	story(t, Config{CrowdedEvents: 8}, func(t *testing.T, e *Emitter) {
 		handled := make(turns)
-		e.On("a", func(Event) error { <-handled; return nil })
+		e.On("a", func(*Event) error { <-handled; return nil })
 		if e.Room() != nil {
 			t.Error("crowded by nothing")
 		}
@@ -62,7 +62,7 @@ func TestThereIsRoomAgainWhenHalfOfACrowdHasGone(t *testing.T) {
 func TestEventsThatHaveBegunMakeNoCrowd(t *testing.T) {
 	story(t, Config{CrowdedEvents: 8}, func(t *testing.T, e *Emitter) {
 		handled := make(turns)
-		e.On("a", func(Event) error { <-handled; return nil })
+		e.On("a", func(*Event) error { <-handled; return nil })
 		e.Push(run(1, "a", "a", "a", "a", "a", "a", "a"))
 		synctest.Wait() // one of seven has begun
 		e.Push(event("a", 8))
@@ -80,7 +80,7 @@ func TestEventsThatHaveBegunMakeNoCrowd(t *testing.T) {
 func TestBytesMakeACrowdToo(t *testing.T) {
 	story(t, Config{CrowdedBytes: 1000}, func(t *testing.T, e *Emitter) {
 		handled := make(turns)
-		e.On("a", func(Event) error { <-handled; return nil })
+		e.On("a", func(*Event) error { <-handled; return nil })
 		large := run(1).with("a", strings.Repeat("x", 400))
 		e.Push(large)
 		e.Push(large)
@@ -106,7 +106,7 @@ func TestBytesMakeACrowdToo(t *testing.T) {
 
 func TestCloseMakesRoom(t *testing.T) {
 	story(t, Config{CrowdedEvents: 2}, func(t *testing.T, e *Emitter) {
-		e.On("a", func(Event) error { time.Sleep(time.Hour); return nil })
+		e.On("a", func(*Event) error { time.Sleep(time.Hour); return nil })
 		e.Push(run(1, "a", "a", "a", "a"))
 		room := e.Room()
 		if isOpen(room) {
@@ -128,7 +128,7 @@ func TestCloseMakesRoom(t *testing.T) {
 func TestAHeldEmitterIsNotCrowdedUntilItsRelease(t *testing.T) {
 	story(t, Config{CrowdedEvents: 2}, func(t *testing.T, e *Emitter) {
 		handled := make(turns)
-		e.On("a", func(Event) error { <-handled; return nil })
+		e.On("a", func(*Event) error { <-handled; return nil })
 		e.Push(run(1, "a", "a", "a", "a"))
 		room := e.Room()
 		if isOpen(room) {

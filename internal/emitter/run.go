@@ -203,11 +203,21 @@ func (e *Emitter) call(r *registration, event *Event) {
 	} else if r.gone.Load() {
 		return
 	}
-	ev := *event
+	handle := r.handler
 	if r.Once && r.Fitting {
-		ev.taker = &taker{e, r}
+		handle = e.untilTaken(r)
 	}
-	if err := r.handler(ev); err != nil {
+	if err := handle(event); err != nil {
 		e.tellError(event.Name, err)
+	}
+}
+
+// untilTaken returns a handler that lets the one of a registration say that it takes
+// the event. The next handler must not say so for this one, also after a panic.
+func (e *Emitter) untilTaken(r *registration) Handler {
+	return func(event *Event) error {
+		event.taker = &taker{e, r}
+		defer func() { event.taker = nil }()
+		return r.handler(event)
 	}
 }

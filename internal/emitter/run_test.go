@@ -21,7 +21,7 @@ func TestRunsOfManyOriginsComeAsTheyWerePushed(t *testing.T) {
 			payload    string
 		}
 		var got, want []heard
-		e.OnAny(func(ev Event) error {
+		e.OnAny(func(ev *Event) error {
 			got = append(got, heard{ev.Origin, ev.Epoch, ev.Seq, string(ev.Payload)})
 			return nil
 		})
@@ -49,7 +49,7 @@ func TestRunsOfManyOriginsComeAsTheyWerePushed(t *testing.T) {
 func TestWhatAHandlerAppendsDoesNotReachTheNextEvent(t *testing.T) {
 	story(t, Config{}, func(t *testing.T, e *Emitter) {
 		var d diary
-		e.On("a", func(ev Event) error {
+		e.On("a", func(ev *Event) error {
 			d.add("%s", ev.Payload)
 			_ = append(ev.Payload, "xxxxxxxx"...)
 			return nil
@@ -88,7 +88,7 @@ func TestARunForNobodyHasItsTurnToo(t *testing.T) {
 func TestHoldFromOutsideInTheMiddleOfARun(t *testing.T) {
 	story(t, Config{}, func(t *testing.T, e *Emitter) {
 		var d diary
-		e.On("a", func(ev Event) error { d.add("%d", ev.Seq); time.Sleep(time.Second); return nil })
+		e.On("a", func(ev *Event) error { d.add("%d", ev.Seq); time.Sleep(time.Second); return nil })
 		e.Push(run(1, "a", "a", "a", "a"))
 		e.Push(run(5, "a"))
 		time.Sleep(1500 * time.Millisecond)
@@ -107,7 +107,7 @@ func TestHoldFromOutsideInTheMiddleOfARun(t *testing.T) {
 func TestCloseInTheMiddleOfARun(t *testing.T) {
 	story(t, Config{}, func(t *testing.T, e *Emitter) {
 		var d diary
-		e.On("a", func(ev Event) error { d.add("%d", ev.Seq); time.Sleep(time.Second); return nil })
+		e.On("a", func(ev *Event) error { d.add("%d", ev.Seq); time.Sleep(time.Second); return nil })
 		e.Push(run(1, "a", "a", "a", "a"))
 		e.Push(run(5, "a"))
 		time.Sleep(1500 * time.Millisecond)
@@ -128,7 +128,7 @@ func TestAPanicInTheMiddleOfARun(t *testing.T) {
 	runs(t, config, func(t *testing.T, e *Emitter, push func(names ...string)) {
 		d.lines = nil
 		e.On("a", d.hand("first"))
-		e.On("a", func(ev Event) error {
+		e.On("a", func(ev *Event) error {
 			if ev.Seq%2 == 0 {
 				panic(fmt.Sprint("at ", ev.Seq))
 			}
@@ -161,8 +161,8 @@ func TestOneOfEqualNamesIsForOnce(t *testing.T) {
 func TestANameGetsItsFirstHandlerInTheMiddleOfARun(t *testing.T) {
 	runs(t, Config{}, func(t *testing.T, e *Emitter, push func(names ...string)) {
 		var d diary
-		e.On("begin", func(Event) error { e.On("a", d.hand("got")); return nil })
-		e.On("end", func(Event) error { e.Off("a"); return nil })
+		e.On("begin", func(*Event) error { e.On("a", d.hand("got")); return nil })
+		e.On("end", func(*Event) error { e.Off("a"); return nil })
 		push("a", "begin", "a", "a", "end", "a")
 		d.want(t, "got a 3", "got a 4")
 	})

@@ -16,8 +16,8 @@ func TestASlowHandlerIsNamedWhileItRuns(t *testing.T) {
 	runs(t, config, func(t *testing.T, e *Emitter, push func(names ...string)) {
 		d.lines = nil
 		gate := make(chan struct{})
-		e.On("stuck", func(Event) error { <-gate; return nil })
-		e.On("brisk", func(Event) error { time.Sleep(900 * time.Millisecond); return nil })
+		e.On("stuck", func(*Event) error { <-gate; return nil })
+		e.On("brisk", func(*Event) error { time.Sleep(900 * time.Millisecond); return nil })
 		push("brisk", "brisk", "stuck", "brisk")
 		time.Sleep(time.Minute)
 		d.want(t, "stuck is slow")
