@@ -20,19 +20,25 @@ type Event struct {
 	Epoch  uint64 // which life of the origin: higher in each later one; 0 for an event of [Peer.Emit]
 	Seq    uint64 // counts what the origin emitted in this life of it, from 1
 	Signed bool   // Origin has signed it; see [Options.Signed]
-	Via    ID     // the neighbour that brought it; this node's id for an own event ([Echo]); zero if not known any more
 
+	via     *ID // nil where that is not known any more
 	born    emitter.Moment
 	payload []byte // headers, if there are any, and a msgpack array of the arguments; unchecked
 }
 
 // newEvent makes what handlers get of what the emitter carries.
 func newEvent(e *emitter.Event) Event {
-	event := Event{Name: e.Name, Origin: e.Origin, Epoch: e.Epoch, Seq: e.Seq, Signed: e.Signed, born: e.Born, payload: e.Payload}
-	if e.Via != nil {
-		event.Via = *e.Via
+	return Event{Name: e.Name, Origin: e.Origin, Epoch: e.Epoch, Seq: e.Seq, Signed: e.Signed, via: e.Via, born: e.Born, payload: e.Payload}
+}
+
+// Via is the neighbour that brought the event: this node's own id for an own event
+// ([Echo]), the peer's for an event of [Peer.Emit], and zero if the node does not know it
+// any more.
+func (e Event) Via() ID {
+	if e.via == nil {
+		return ID{}
 	}
-	return event
+	return *e.via
 }
 
 // Age is how long ago the event was emitted, at the moment of the call: the time that
@@ -52,10 +58,17 @@ func (e Event) Age() time.Duration { return e.born.Age() }
 // Emit(name, event.Raw()) passes the arguments on as they are, without the headers. To decode them
 // use [Event.Bind], which checks them first: they were written by another node,
 // and the decoders of msgpack can be made to take all memory by a few bytes.
-func (e Event) Raw() Raw {
-	_, args, err := wire.SplitHeaders(e.payload)
+func (e Event) Raw() Raw { return argumentsOf(e.payload) }
+
+// argumentsOf returns what is behind the headers. It takes the payload, and not the
+// Event, because to copy one costs more than the rest; and it is not inlined, so that Raw
+// is.
+//
+//go:noinline
+func argumentsOf(payload []byte) Raw {
+	_, args, err := wire.SplitHeaders(payload)
 	if err != nil {
-		return e.payload // which is no arguments at all, as Bind will say
+		return payload // which is no arguments at all, as Bind will say
 	}
 	return args
 }
@@ -63,7 +76,7 @@ func (e Event) Raw() Raw {
 // Len is the number of arguments, as the origin claims it. It is 0 where the
 // bytes are no arguments at all.
 func (e Event) Len() int {
-	n, _, _ := arrayHeader(e.Raw())
+	n, _, _ := arrayHeader(argumentsOf(e.payload))
 	return n
 }
 

@@ -29,8 +29,8 @@ func TestANodeHearsItselfWithEcho(t *testing.T) {
 					return
 				}
 				heard[a.ID()] = append(heard[a.ID()], fmt.Sprint(e.Epoch, " ", e.Seq, " ", n))
-				if a == ann && e.Via != ann.ID() {
-					t.Errorf("ann's own event came via %s", e.Via)
+				if a == ann && e.Via() != ann.ID() {
+					t.Errorf("ann's own event came via %s", e.Via())
 				}
 			}, opts...)
 		}
@@ -201,8 +201,8 @@ func TestAnEventHasItsAgeAndItsBringer(t *testing.T) {
 			t.Fatalf("%d events", len(events))
 		}
 		for i, e := range events {
-			if e.Via != ann.ID() {
-				t.Errorf("%s came via %s", e.Name, e.Via)
+			if e.Via() != ann.ID() {
+				t.Errorf("%s came via %s", e.Name, e.Via())
 			}
 			if older, later := e.Age()-ages[i], time.Since(noted[i]); older != later {
 				t.Errorf("%s is older by %v after %v", e.Name, older, later)

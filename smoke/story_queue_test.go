@@ -143,7 +143,7 @@ func TestALoopOverMessages(t *testing.T) {
 		go func() { // ends with the node; waited for at done
 			defer close(done)
 			for e, m := range messages {
-				if e.Origin != ann.ID() || e.Name != "chat" || e.Via != ann.ID() {
+				if e.Origin != ann.ID() || e.Name != "chat" || e.Via() != ann.ID() {
 					t.Errorf("event %+v", e)
 				}
 				heard = append(heard, m.Text)
