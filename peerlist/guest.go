@@ -74,13 +74,15 @@ type guests struct {
 }
 
 // check is a dial that only shows whether a peer can be reached at its address. Its
-// request waits for the answer, unless it is a neighbour.
+// request waits for the answer, unless it is a neighbour. A check lasts as long as its
+// dial, even if its link is gone: else a peer that hangs up could use up all of them.
 type check struct {
-	peer  Contact
-	link  *link // nil once that was decided
-	prio  Priority
-	join  bool
-	until time.Time
+	peer   Contact
+	source uint16
+	link   *link // nil once that was decided
+	prio   Priority
+	join   bool
+	until  time.Time
 }
 
 // finding is the outcome of a check.
@@ -199,14 +201,14 @@ func (m *Membership) check(now time.Time, l *link, prio Priority, join bool, out
 func (m *Membership) startCheck(now time.Time, l *link, prio Priority, join bool, out Out) bool {
 	ofSource := 0
 	for _, c := range m.guests.checks {
-		if c.link != nil && c.link.source == l.source {
+		if c.source == l.source {
 			ofSource++
 		}
 	}
 	if len(m.guests.checks) >= maxChecks || ofSource >= maxChecksOfSource || m.isChecked(l.Addr) || m.dialFor(l.Addr) != nil {
 		return false
 	}
-	m.guests.checks = append(m.guests.checks, &check{Contact{l.Peer.ID, l.Addr}, l, prio, join, now.Add(checkTimeout)})
+	m.guests.checks = append(m.guests.checks, &check{Contact{l.Peer.ID, l.Addr}, l.source, l, prio, join, now.Add(checkTimeout)})
 	out.Dial(l.Addr)
 	return true
 }

@@ -279,15 +279,16 @@ func (d *driver) greet(ctx context.Context, conn net.Conn, dialled string) (l *l
 		}
 		return nil, nil, nil, &DialError{Addr: addr, Err: err}
 	}
-	if dialled == "" && hello.ID == d.self.ID && hello.Epoch == d.self.Epoch && !d.meetings.meet() {
-		d.meetClone(cmp.Or(complete(hello.Addr, addr), addr))
-		return nil, nil, nil, &DialError{Addr: addr, Err: ErrSameID}
-	}
 	asking, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	if err := d.admission(asking, safe, hello); err != nil {
 		l.say(&wire.Refuse{Code: wire.RefuseStranger}) // in vain, if it has hung up
 		return nil, nil, nil, &DialError{Addr: addr, Err: err}
+	}
+	// Not before: where links are encrypted, the ID is proven only now.
+	if dialled == "" && hello.ID == d.self.ID && hello.Epoch == d.self.Epoch && !d.meetings.meet() {
+		d.meetClone(cmp.Or(complete(hello.Addr, addr), addr))
+		return nil, nil, nil, &DialError{Addr: addr, Err: ErrSameID}
 	}
 	no := d.refusal(hello)
 	if dialled == "" {

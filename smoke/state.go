@@ -53,14 +53,20 @@ func readState(path string) (s state, err error) {
 		return state{}, fmt.Errorf("%s: %w", path, err)
 	}
 	for _, addr := range s.Anchors {
-		if _, err := netip.ParseAddrPort(addr); err != nil {
-			return state{}, fmt.Errorf("%s: anchor %.100q is no address: %w", path, addr, err)
+		if !isAnchor(addr) {
+			return state{}, fmt.Errorf("%s: anchor %.100q is no address", path, addr)
 		}
 	}
 	if len(s.Heard) > mostHeard {
 		return state{}, fmt.Errorf("%s has %d origins, more than a node writes", path, len(s.Heard))
 	}
 	return s, nil
+}
+
+// isAnchor reports whether an address may stand in the file.
+func isAnchor(addr string) bool {
+	_, err := netip.ParseAddrPort(addr)
+	return err == nil
 }
 
 // heardState is written as base64: of each origin its id, 16 bytes, its epoch, 8 bytes,
@@ -174,6 +180,9 @@ func (d *driver) keepState() {
 func (d *driver) saveState(ctx context.Context, s state) {
 	path := d.opts.StateFile
 	d.mu.Lock()
+	// Where a peer can be dialled, the peer may have said itself: only what readState
+	// takes is written, so that no peer spoils the file.
+	s.Anchors = slices.DeleteFunc(slices.Clone(s.Anchors), func(addr string) bool { return !isAnchor(addr) })
 	if len(s.Anchors) == 0 {
 		s.Anchors = d.saved.Anchors
 	}

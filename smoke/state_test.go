@@ -80,6 +80,27 @@ func TestTheStateIsBounded(t *testing.T) {
 	}
 }
 
+// A neighbour says that it is at a name. That is not written: the whole file would be
+// refused at the next start, and with it what was heard.
+func TestAPeerDoesNotSpoilTheState(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state")
+	d := &driver{opts: Options{StateFile: path}, outside: newOutside(new(Node))}
+	heard := heardState{{Origin: ident.Origin{ID: ID{1}, Epoch: 1}, From: 1, To: 2}}
+	said := []string{"evil.example:1", "10.0.0.1:1"}
+	d.saveState(t.Context(), state{Anchors: said, Heard: heard})
+	s, err := readState(path)
+	if err != nil || !slices.Equal(s.Anchors, []string{"10.0.0.1:1"}) || !slices.Equal(s.Heard, heard) {
+		t.Errorf("anchors %v, heard %v, %v", s.Anchors, s.Heard, err)
+	}
+	d.saveState(t.Context(), state{Anchors: []string{"evil.example:1"}, Heard: heard})
+	if s, err := readState(path); err != nil || !slices.Equal(s.Anchors, []string{"10.0.0.1:1"}) {
+		t.Errorf("anchors %v, %v", s.Anchors, err)
+	}
+	if said[0] != "evil.example:1" {
+		t.Error("the list of the machine was changed")
+	}
+}
+
 func TestWhatIsNoState(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
 	for _, text := range []string{"", "{", "[]", `{"anchors":[1]}`, `{"anchors":["nowhere"]}`, `{"anchors":["host:1"]}`, strings.Repeat(" ", mostState+1),

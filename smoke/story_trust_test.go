@@ -326,6 +326,28 @@ func TestAStolenIDIsRefused(t *testing.T) {
 	}
 }
 
+// A stranger that says to be the node itself is no twin: it has another key.
+func TestAForgedTwinIsRefused(t *testing.T) {
+	s := tell(t)
+	ann := s.start(smoke.Options{Key: newKey(t)})
+	eve, guard := secureVisit(t, ann.Addr())
+	greeting := hello()
+	greeting.ID = guard.ID()
+	eve.say(greeting)
+	heard, ok := eve.next().(*wire.Hello)
+	if !ok {
+		t.Fatal("eve is not greeted")
+	}
+	forger, _ := secureVisit(t, ann.Addr())
+	greeting.ID, greeting.Epoch, greeting.Addr = heard.ID, heard.Epoch, "192.0.2.1:80"
+	forger.say(greeting)
+	forger.untilHungUp()
+	ann.wantLogged("a connection was refused", trust.ErrNotItsID.Error())
+	if n := ann.Stats().Conflicts; n > 0 {
+		t.Errorf("%d conflicts are reported", n)
+	}
+}
+
 // Slowloris: connections that begin a handshake and never end it.
 func TestHandshakesThatNeverEnd(t *testing.T) {
 	s := tell(t)

@@ -113,7 +113,7 @@ func atIndex(i int, err error) error { return at(fmt.Sprintf("[%d]", i), err) }
 // recovered turns a panic of code that is not ours into an error. It is deferred.
 func recovered(err *error) {
 	if value := recover(); value != nil {
-		*err = fmt.Errorf("panic: %v", value)
+		*err = &foreignError{fmt.Errorf("panic: %v", value)}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"math/big"
 	"os"
 	"reflect"
 	"strings"
@@ -502,3 +503,31 @@ func TestASimpleTypeCostsNoAllocation(t *testing.T) {
 		t.Errorf("%v allocations to decode", n)
 	}
 }
+
+// What a peer has sent does not fill the text of an error, also if a type repeats it that
+// decodes itself, or panics with it.
+func TestErrorsOfOwnTypesAreBounded(t *testing.T) {
+	b := sent(t, strings.Repeat("9", 1<<16)+"x")
+	for _, typ := range []reflect.Type{reflect.TypeFor[big.Int](), reflect.TypeFor[repeater](), reflect.TypeFor[panicker]()} {
+		_, err := into(b, typ)
+		if err == nil || len(err.Error()) > 2*longestText {
+			t.Errorf("%v: an error of %d bytes", typ, len(fmt.Sprint(err)))
+		}
+	}
+	if _, err := into(b, reflect.TypeFor[repeater]()); !errors.Is(err, errRepeated) {
+		t.Errorf("the error of the type is lost: %v", err)
+	}
+}
+
+// repeater and panicker decode themselves, and do not like what they get.
+type (
+	repeater struct{}
+	panicker struct{}
+)
+
+var errRepeated = errors.New("not this")
+
+func (*repeater) UnmarshalText(b []byte) error { return fmt.Errorf("%w: %q", errRepeated, b) }
+func (repeater) MarshalText() ([]byte, error)  { return nil, nil }
+func (*panicker) UnmarshalText(b []byte) error { panic(string(b)) }
+func (panicker) MarshalText() ([]byte, error)  { return nil, nil }

@@ -9,6 +9,7 @@ import (
 	"math"
 	"reflect"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/vmihailenco/msgpack/v5"
@@ -333,8 +334,35 @@ func decodeOwn(t reflect.Type, kind ownKind) decodeFunc {
 	}
 }
 
-// own lets a value decode itself. It gets bytes of its own.
+// longestText bounds the text of an error of code that is not ours: it may repeat all
+// that a peer has sent.
+const longestText = 256 // bytes
+
+// foreignError is an error, or a panic, of a type that decodes itself.
+type foreignError struct{ err error }
+
+// Error implements error.
+func (e *foreignError) Error() string {
+	text := e.err.Error()
+	if len(text) > longestText {
+		text = strings.ToValidUTF8(text[:longestText], "") + "…"
+	}
+	return text
+}
+
+// Unwrap returns the error as the type returned it.
+func (e *foreignError) Unwrap() error { return e.err }
+
+// own lets a value decode itself.
 func (d *Decoder) own(ptr any, kind ownKind) error {
+	if err := d.callOwn(ptr, kind); err != nil {
+		return &foreignError{err}
+	}
+	return nil
+}
+
+// callOwn calls the decoder of a value. The value gets bytes of its own.
+func (d *Decoder) callOwn(ptr any, kind ownKind) error {
 	if kind.isBytes() {
 		b, ok := d.bytes()
 		switch {
