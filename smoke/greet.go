@@ -163,7 +163,7 @@ func (d *driver) complain(wish overlay.Dial, err error) {
 	case d.ctx.Err() != nil:
 	case d.complainOfMismatch(wish.Addr, err):
 	case errors.Is(err, ErrNotSmokesignal):
-		log.warn("what listens at this address is no node of this network", f)
+		d.warnWithin(d.misfits.noNode, wish.Addr, "what listens at this address is no node of this network", f)
 	case d.node.peers.Len() == 0 && time.Since(d.born) > quietFor:
 		d.log.about("nobody answers").warn("nobody answers at this address, and there are no neighbours; still looking", f)
 	default:

@@ -153,7 +153,7 @@ func (l *logger) enabled(level logrus.Level) bool {
 
 const (
 	repeatAfter = 10 * time.Second // a guess: readable, and an operator still sees that it goes on
-	manyKeys    = 1024             // a guess: about 100 kB; further keys count as one
+	manyKeys    = 1024             // a guess: about 100 kB; further keys of a message count as one
 )
 
 type repeatKey struct {
@@ -184,7 +184,7 @@ func (r *repeats) allow(key repeatKey) (left int, ok bool) {
 	if _, known := r.seen[key]; !known {
 		r.forget(now)
 		if len(r.seen) >= manyKeys {
-			key = repeatKey{level: key.level}
+			key.key = "" // there are as many as messages, which are fixed texts
 		}
 	}
 	if r.seen == nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"strings"
 	"sync"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/sirupsen/logrus"
 	logtest "github.com/sirupsen/logrus/hooks/test"
+
+	"github.com/smokesignal-go/smokesignal/internal/overlay"
 )
 
 // listening makes a logger and what it has written, one line each.
@@ -100,6 +103,54 @@ func TestManyMessagesTakeBoundedMemory(t *testing.T) {
 		}
 	})
 }
+
+// A peer that causes one message about very many addresses hides no other message.
+func TestManyMessagesHideNoOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, written := listening(t, logrus.WarnLevel)
+		for n := range 3 * manyKeys {
+			l.about(fmt.Sprint(n)).warn("a", nil)
+		}
+		written()
+		l.about("peer").warn("b", nil)
+		l.warn("c", nil)
+		if got := written(); got != "warning b map[]\nwarning c map[]" {
+			t.Errorf("written: %q", got)
+		}
+	})
+}
+
+// Strangers from very many addresses, and false addresses of members, do not fill the log.
+func TestLinesAboutStrangersAreLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, written := listening(t, logrus.WarnLevel)
+		d := &driver{node: CreateNode(Options{}), log: l, ctx: t.Context(), misfits: newMismatches()}
+		for n := range 60 { // a second each
+			for m := range 100 {
+				host := fmt.Sprintf("2001:db8:%x::%x", n, m)
+				d.refuseConn(comesFrom{addr: host}, ErrNotSmokesignal)
+				d.complain(overlay.Dial{Addr: "[" + host + "]:1"}, &DialError{Err: ErrNotSmokesignal})
+			}
+			time.Sleep(time.Second)
+		}
+		lines := strings.Split(written(), "\n")
+		if most := 2 * (mismatchAtOnce + int(time.Minute/mismatchEvery)); len(lines) < 2*mismatchAtOnce || len(lines) > most {
+			t.Errorf("%d lines in a minute, at most %d", len(lines), most)
+		}
+		d.refuseConn(comesFrom{addr: "10.0.0.1"}, &valueError{ErrOtherNetwork, "a", "b", ""})
+		if got := written(); !strings.Contains(got, sayNetwork) {
+			t.Errorf("a node of another network is not logged: %q", got)
+		}
+	})
+}
+
+// comesFrom is a connection of which only the other end is known.
+type comesFrom struct {
+	net.Conn
+	addr string
+}
+
+func (c comesFrom) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.ParseIP(c.addr), Port: 1} }
 
 func TestLoggingFromManyGoroutines(t *testing.T) {
 	l, written := listening(t, logrus.WarnLevel)

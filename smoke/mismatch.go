@@ -100,20 +100,22 @@ func isCertificateFault(err error) bool {
 		errors.Is(err, trust.ErrCertificate) || errors.As(err, &alert) && alert.Op == "remote error"
 }
 
-// Lines about nodes that do not fit, for each direction. Whoever can reach the port can
-// cause the one, and any member the other by false addresses: the limit is on all of
-// them together, beside the one line in ten seconds for each address.
+// Lines about nodes that do not fit, and about what is no node, for each direction. A
+// stranger that reaches the port can cause the one, from as many addresses as it has, and
+// any member the other by false addresses. So the limit is on all of them together, besides
+// the one line in ten seconds for each address. What is no node has a limit of its own, so
+// that it does not hide nodes that are set up wrongly.
 const (
 	mismatchEvery  = 5 * time.Second // a guess: twelve lines a minute under attack
 	mismatchAtOnce = 10              // a guess: the nodes of a small network that starts wrongly set up
 )
 
 // mismatches limits them. A driver has one; many goroutines may use it.
-type mismatches struct{ dialled, came *rate.Limiter }
+type mismatches struct{ dialled, came, noNode, noGreeting *rate.Limiter }
 
 func newMismatches() mismatches {
 	limit := func() *rate.Limiter { return rate.NewLimiter(rate.Every(mismatchEvery), mismatchAtOnce) }
-	return mismatches{limit(), limit()}
+	return mismatches{limit(), limit(), limit(), limit()}
 }
 
 // tellMismatch logs a mismatch, if limit lets it; else only at debug.
@@ -121,12 +123,17 @@ func (d *driver) tellMismatch(limit *rate.Limiter, about, prefix string, m misma
 	for name, value := range m.fields {
 		f[name] = value
 	}
+	d.warnWithin(limit, about, prefix+m.text, f)
+}
+
+// warnWithin logs a warning, if limit lets it; else only at debug.
+func (d *driver) warnWithin(limit *rate.Limiter, about, text string, f fields) {
 	log := d.log.about(about)
 	if !limit.Allow() {
-		log.debug(prefix+m.text, f)
+		log.debug(text, f)
 		return
 	}
-	log.warn(prefix+m.text, f)
+	log.warn(text, f)
 }
 
 // complainOfMismatch logs why the node at an address and this one can't link up. It
@@ -152,7 +159,7 @@ func (d *driver) refuseConn(conn net.Conn, err error) {
 		d.tellMismatch(d.misfits.came, hostOf(from), "a connection was refused: ", m, f)
 		return
 	}
-	d.log.about(hostOf(from)).warn("a connection was refused", f)
+	d.warnWithin(d.misfits.noGreeting, hostOf(from), "a connection was refused", f)
 }
 
 // refusedLate logs that a node which had dialled refused this one after both HELLOs. The
