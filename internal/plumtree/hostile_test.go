@@ -435,3 +435,26 @@ func BenchmarkInvented(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(2*maxRanges), "ns/range")
 }
+
+// A node believes a lie about how far an author has come, and stops before an event shows
+// that it is one. What it then remembers as heard does not silence the author in its next
+// life.
+func TestALieIsNotRememberedAsHeard(t *testing.T) {
+	a := origin(1)
+	first := newBench(t, Config{})
+	first.up(1, 2, 3)
+	first.gossip(1, a, 1)
+	first.forget()
+	silence(first, 3, a)
+	if len(first.gaps) == 0 {
+		t.Fatal("the node does not believe the lie")
+	}
+	if list := first.Heard(); !slices.Contains(list, Range{a, 1, 2}) {
+		t.Errorf("heard: %v", list)
+	}
+	second := newBench(t, Config{Heard: first.Heard()})
+	second.up(1, 2)
+	second.gossip(1, a, 1, 2, 3)
+	second.pass(time.Minute)
+	second.wantDelivered(a, 2, 3)
+}

@@ -179,15 +179,21 @@ func NewTree(now time.Time, cfg Config) *Tree {
 	return t
 }
 
-// Heard gives for each origin the events that were delivered, or given up: the origins
-// that were heard latest come last. Events of this node are among them.
+// Heard gives for each origin the events that were delivered, or given up before later
+// ones were delivered: the origins that were heard latest come last. Events of this node
+// are among them. What was only skipped is not: perhaps a neighbour has lied, and a later
+// life could not take it back; see takeBack.
 func (t *Tree) Heard() []Range {
 	var list []Range
 	order := slices.Clone(t.order)
 	slices.SortStableFunc(order, func(a, b *stream) int { return cmp.Compare(a.heard, b.heard) })
 	for _, s := range order {
-		if s.next > 1 {
-			list = append(list, Range{s.origin, 1, s.next})
+		to := s.next
+		if s.skipped != 0 {
+			to = s.skipped
+		}
+		if to > 1 {
+			list = append(list, Range{s.origin, 1, to})
 		}
 	}
 	return list
