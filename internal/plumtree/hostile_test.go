@@ -458,3 +458,38 @@ func TestALieIsNotRememberedAsHeard(t *testing.T) {
 	second.pass(time.Minute)
 	second.wantDelivered(a, 2, 3)
 }
+
+// A parent that sends PRUNE again and again has a node ask for another way, and for itself
+// once it is lost. It causes less than one frame for each of its own, and the others keep
+// pushing.
+func TestPruningAgainAndAgainIsNoLever(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		hops uint8 // of the pulse, at the other neighbours
+	}{{"with another way", 2}, {"without", 9}} {
+		b := newBench(t, Config{})
+		b.up(1, 2, 3, 4, 5)
+		b.get(1, pulseOf(7, 1, 2))
+		for l := ident.Link(2); l <= 5; l++ {
+			b.get(l, pulseOf(7, 1, c.hops))
+		}
+		b.pass(2 * time.Second)
+		b.forget()
+		const frames = 1000
+		for range frames {
+			b.get(1, &Prune{})
+		}
+		if n := len(b.sent); n > frames+5 {
+			t.Errorf("%s: %d frames for %d", c.name, n, frames)
+		}
+		toOthers := 0
+		for _, s := range b.sent {
+			if s.to != 1 {
+				toOthers++
+			}
+		}
+		if toOthers > 5 {
+			t.Errorf("%s: %d frames to others", c.name, toOthers)
+		}
+	}
+}
