@@ -124,7 +124,7 @@ func TestManyMessagesHideNoOthers(t *testing.T) {
 func TestLinesAboutStrangersAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, written := listening(t, logrus.WarnLevel)
-		d := &driver{node: CreateNode(Options{}), log: l, ctx: t.Context(), misfits: newMismatches()}
+		d := &driver{node: CreateNode(Options{Network: "lines about strangers"}), log: l, ctx: t.Context(), misfits: newMismatches()}
 		for n := range 60 { // a second each
 			for m := range 100 {
 				host := fmt.Sprintf("2001:db8:%x::%x", n, m)
