@@ -216,8 +216,9 @@ func (d *driver) emit(ctx context.Context, body []byte) error {
 		return ErrStopped
 	}
 	now := time.Now()
+	// Before Emit: a writer that runs may have written the event when Emit returns.
+	d.own.add(d.machine.Emitted()+1, now)
 	seq := d.machine.Emit(now, body, d)
-	d.own.add(seq, now)
 	d.echo(now, seq, body)
 	d.settle(now)
 	return nil

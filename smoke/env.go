@@ -50,7 +50,8 @@ var variables = []variable{
 //	                     finds its address there, such as "192.168.2.0/24"
 //	SMOKE_PORT           SMOKE_LISTEN     SMOKE_ADVERTISE
 //	SMOKE_SEEDS          separated by commas or spaces
-//	SMOKE_MIN_PEERS      SMOKE_MAX_PEERS  SMOKE_NETWORK
+//	SMOKE_MIN_PEERS      SMOKE_MAX_PEERS  SMOKE_MAX_GUESTS
+//	SMOKE_NETWORK
 //	SMOKE_KEY_FILE       which `smoke key new` has made
 //	SMOKE_STATE_FILE     made if it is not there
 //	SMOKE_SIGNED         names of events, separated by commas or spaces; "*": all

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,6 +44,9 @@ type link struct {
 	ended   chan struct{} // closed when the reader has ended, after the writer
 
 	goodbye   bool        // the peer has sent a DISCONNECT; guarded by driver.mu
+	fellMute  bool        // it was given up because nothing came; guarded by driver.mu
+	hungUp    bool        // the peer has ended it; written before ended is closed
+	doubt     doubt       // the events of this node that it may not have had
 	ready     atomic.Bool // events wait in the history; written under driver.mu
 	full      bool        // many do; guarded by driver.mu, as is the next
 	fullSince time.Time
@@ -68,6 +72,7 @@ func (l *link) finish(why peerlist.Reason) {
 	l.ending = time.AfterFunc(flushWithin, l.cutOff)
 	l.mu.Unlock()
 	if why == peerlist.ReasonSilent {
+		l.fellMute = true
 		l.reset()
 	}
 	l.d.woken = append(l.d.woken, l)
@@ -167,6 +172,7 @@ func (d *driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 		return len(buf), false, nil
 	}
 	now := time.Now()
+	l.doubt.isHeard(&d.own, now)
 	control, answers := 0, 0 // see burden
 	for used < len(buf) && d.machine != nil {
 		m, n, err := l.dec.Next(buf[used:])
@@ -206,8 +212,11 @@ func (d *driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 			} else {
 				control += burden(m)
 			}
-			if _, ok := m.(*peerlist.Disconnect); ok {
+			switch m := m.(type) {
+			case *peerlist.Disconnect:
 				l.goodbye = true
+			case *plumtree.IHave:
+				d.own.announced(d.self, m)
 			}
 			d.machine.Handle(now, l.id, m, d)
 		}
@@ -260,11 +269,16 @@ func (l *link) end(err error) {
 	l.conn.Close() // the writer sees that
 	l.awaitWriter()
 	defer close(l.ended)
+	_, _, wasCut := l.unsent()
+	l.hungUp = !wasCut && !errors.Is(err, os.ErrDeadlineExceeded)
 	l.d.step(func(now time.Time) {
 		delete(l.d.conns, l)
 		l.callOff()
-		if l.d.links[l.id] != l {
-			return // the machine has closed it
+		if l.d.links[l.id] != l { // the machine has closed it
+			if l.fellMute {
+				l.d.doubtAlone(l)
+			}
+			return
 		}
 		l.d.forget(l)
 		why := peerlist.ReasonNone
@@ -281,5 +295,8 @@ func (l *link) end(err error) {
 			})
 		}
 		l.d.machine.LinkDown(now, l.id, why, err, l.d)
+		if !l.goodbye {
+			l.d.doubtAlone(l)
+		}
 	})
 }

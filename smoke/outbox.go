@@ -95,7 +95,7 @@ type unsaid struct {
 
 // take passes it on to the writer, with the outbox.
 func (u *unsaid) take() {
-	u.own, u.ownTaken = u.ownTaken[:0], append(u.ownTaken, u.own...)
+	u.own, u.ownTaken = u.own[:0], append(u.ownTaken, u.own...) // two arrays: both grow at once
 	u.direct, u.directTaken = 0, u.directTaken+u.direct
 }
 
@@ -245,6 +245,7 @@ func (l *link) giveBack(mayWait bool, failed error) (more, last bool) {
 		l.inFlight = 0
 		if len(l.ownTaken) > 0 {
 			l.d.own.take(l.ownTaken)
+			l.d.own.doubtful(l, l.ownTaken, time.Now())
 			l.ownTaken = l.ownTaken[:0]
 		}
 		l.directTaken = 0

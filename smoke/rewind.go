@@ -22,7 +22,7 @@ import (
 //
 // What no history holds any more is no [Gap]: it was emitted before. Events that an
 // earlier life of the node has heard do not come again after Stop and Start, nor, with
-// [Options].StateFile, in a new process. d is at most 24 hours, and zero or less means
+// [Options].StateFile, in a new process. More than 24 hours count as 24, and zero or less means
 // no rewind. On a *[Peer], whose events no history keeps, the option does nothing.
 func Rewind(d time.Duration) HandlerOption {
 	return HandlerOption{func(s *settings) { s.Rewind = max(d, 0) }}

@@ -252,6 +252,7 @@ func (d *driver) stop(ctx context.Context, isInside bool) *UndeliveredError {
 		}
 		left.Unsent += direct
 	}
+	d.doubtLast(open)
 	own, _ := d.own.count(0)
 	left.Unsent += own
 	d.cancel() // ends dials, look-ups and greetings

@@ -10,7 +10,8 @@ import (
 )
 
 // What a node has emitted is taken when it was written to the connection of one
-// neighbour: from there on it spreads without this node. What was not taken when the node
+// neighbour: from there on it spreads without this node, unless that one dies at once; see
+// doubt. What was not taken when the node
 // ends is lost, so Stop first sees to it that a seed gets it, and reports what is left.
 
 // takeWithin is how long Stop and Shutdown wait for a neighbour that takes what was

@@ -1,0 +1,127 @@
+package smoke
+
+import (
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+)
+
+// doubtFor is for how long a neighbour has to be alive after something was written to it
+// that it is taken to have read. A guess: more than a round trip.
+const doubtFor = time.Second
+
+// doubt are the events of this node that were written to a link lately. If nothing is heard
+// on the link after that, its end has died and has not read them. It holds one span as a
+// rule. All but the time is guarded by ownEvents.mu.
+type doubt struct {
+	older, newer []span
+	// until is when what is heard proves that older was read, in nanoseconds since 1970.
+	// 0: nothing is in doubt.
+	until atomic.Int64
+}
+
+// doubtful notes what was written to a link now.
+func (o *ownEvents) doubtful(l *link, list []span, now time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	d := &l.doubt
+	for _, s := range list {
+		if n := len(d.newer); n > 0 && d.newer[n-1].to == s.from {
+			d.newer[n-1].to = s.to
+		} else if n < mostHoles {
+			d.newer = append(d.newer, s)
+		}
+	}
+	if d.until.Load() == 0 {
+		d.until.Store(now.Add(doubtFor).UnixNano())
+	}
+}
+
+// isHeard notes that something came on the link. What was written doubtFor ago or earlier
+// is in doubt no more.
+func (d *doubt) isHeard(o *ownEvents, now time.Time) {
+	if until := d.until.Load(); until == 0 || now.UnixNano() < until {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	d.older, d.newer = d.newer, d.older[:0]
+	until := int64(0)
+	if len(d.older) > 0 {
+		until = now.Add(doubtFor).UnixNano()
+	}
+	d.until.Store(until)
+}
+
+// lose takes back what is in doubt on a link: nobody is known to have it.
+func (o *ownEvents) lose(l *link) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, s := range l.doubt.older {
+		o.putBack(s)
+	}
+	for _, s := range l.doubt.newer {
+		o.putBack(s)
+	}
+	l.doubt.older, l.doubt.newer = nil, nil
+	l.doubt.until.Store(0)
+}
+
+// putBack adds a span to those that nobody has taken. The caller holds mu.
+func (o *ownEvents) putBack(s span) {
+	i := 0
+	for i < len(o.left) && o.left[i].to < s.from {
+		i++
+	}
+	end := i
+	for ; end < len(o.left) && o.left[end].from <= s.to; end++ {
+		s.from, s.to = min(s.from, o.left[end].from), max(s.to, o.left[end].to)
+	}
+	o.left = slices.Replace(o.left, i, end, s)
+}
+
+// announced notes that a neighbour has events of this node, whoever brought them.
+func (o *ownEvents) announced(self ident.Origin, m *plumtree.IHave) {
+	for _, r := range m.Ranges {
+		if r.Origin != self {
+			continue
+		}
+		s := span{r.From, r.To}
+		if m.Sync && r.From == r.To {
+			s.from = 0 // it has come that far, and holds none of them any more
+		}
+		if s.from < s.to {
+			o.take([]span{s})
+		}
+	}
+}
+
+// doubtAlone is the end of a link that has died. If there is no other neighbour, which
+// would have been told of the events and would pull what it does not have, what the dead
+// one may not have read counts as not taken. The caller holds mu.
+func (d *driver) doubtAlone(l *link) {
+	if d.node.peers.Len() == 0 {
+		d.own.lose(l)
+	}
+}
+
+// doubtLast is for the end of this life. If no peer has hung up, which it does when it has
+// read everything, none may have read the last events. The links are those that were open
+// when the stop began.
+func (d *driver) doubtLast(open []*link) {
+	for _, l := range open {
+		select {
+		case <-l.ended:
+			if l.hungUp {
+				return
+			}
+		default:
+		}
+	}
+	for _, l := range open {
+		d.own.lose(l)
+	}
+}
