@@ -144,7 +144,7 @@ var (
 			{value: struct{}{}, loose: map[string]any{}},
 		}},
 		{"struct with a field `_msgpack struct{} \\`msgpack:\",as_array\"\\``", "array of its fields", "the exported fields", "`[]any`", "structs with as many fields; slices", []arrival{
-			{value: docArray{X: 1, Y: 2}, loose: []any{int64(1), int64(2)}, into: []any{docPoint{1, 2}, []int{1, 2}}, not: []any{docMore{}}},
+			{value: docArray{_msgpack: struct{}{}, X: 1, Y: 2}, loose: []any{int64(1), int64(2)}, into: []any{docPoint{1, 2}, []int{1, 2}}, not: []any{docMore{}}},
 		}},
 		{"struct with an embedded struct", "its fields among the others; if a name is there twice, the embedded struct as one field", "the exported fields", "`map[string]any`", "as for structs", []arrival{
 			{value: docOuter{DocBase{1}, "a"}, loose: map[string]any{"ID": int64(1), "Name": "a"}},

@@ -434,8 +434,6 @@ func hostOf(addr string) string {
 	return h
 }
 
-func host(a net.Addr) string { return hostOf(a.String()) }
-
 // isLocal reports whether a connection comes from this machine over loopback.
 func isLocal(addr string) bool {
 	ap, err := netip.ParseAddrPort(addr)

@@ -155,7 +155,7 @@ func TestANumberThatDoesNotFitIsNeverCut(t *testing.T) {
 			Base struct{} `msgpack:"-"`
 			N    int8
 		}{}},
-		{row{A: 300, B: "x"}, struct {
+		{row{_msgpack: struct{}{}, A: 300, B: "x"}, struct {
 			A int8
 			B string
 		}{}},
@@ -358,7 +358,7 @@ func TestValuesThatAreRefused(t *testing.T) {
 		"own keys that are same":   {map[folded]int{{"a"}: 1, {"A"}: 2}, "two keys"},
 		"a pointer as a key":       {map[any]int{ptr(1): 1}, "is a pointer"},
 		"an instant in two zones":  {map[time.Time]int{time.Unix(5, 0).UTC(): 1, time.Unix(5, 0).In(time.FixedZone("x", 60)): 2}, "two keys"},
-		"a point in an any":        {[]any{map[string]any{"p": point{}}}, `[0]["p"]: codec.point has no exported fields`},
+		"a point in an any":        {[]any{map[string]any{"p": point{x: 1, y: 2}}}, `[0]["p"]: codec.point has no exported fields`},
 		"RawMessage of nothing":    {[]any{msgpack.RawMessage{}, 1}, "value is missing"},
 		"RawMessage of two values": {[]any{msgpack.RawMessage{1, 2}}, "bytes after"},
 		"an extension":             {msgpack.RawMessage{0xd4, 1, 2}, "extension"},

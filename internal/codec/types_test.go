@@ -142,7 +142,7 @@ func samples() []any {
 		Level: 3, Sub: inner{1, -2}, List: []inner{{1, 2}, {}}, By: map[string]*inner{"x": {3, 4}, "nil": nil},
 		Ptr: ptr(ptr(7)), Any: map[string]any{"k": []any{int64(1), "a", 1.5, nil, true, []byte{1}}}, At: at,
 		Took: time.Minute, Raw: []byte{}, ID: [16]byte{1}, Pair: [2]inner{{1, 1}, {2, 2}}, F32: 0.1, F64: math.Inf(1),
-		U8: 255, None: &Nested{}, Tags: map[level]bool{1: true, -1: false},
+		U8: 255, None: &Nested{}, Tags: map[level]bool{1: true, -1: false}, lost: 0,
 	}
 	return []any{
 		true, false, 1, -1, int8(-128), int16(math.MinInt16), int32(math.MinInt32), int64(math.MinInt64), int64(math.MaxInt64),
