@@ -203,7 +203,7 @@ func (r *run) behindNAT() {
 	}
 	r.rand.Shuffle(len(hidden), func(i, j int) { hidden[i], hidden[j] = hidden[j], hidden[i] })
 	r.try(r.lab.Shield(hidden[:r.nodes/2]...))
-	r.form(5 * time.Minute)
+	r.form(2 * time.Minute)
 	r.talk()
 	r.wait(2 * r.linger)
 	r.delivered(10 * time.Second)
