@@ -225,11 +225,21 @@ type spyConn struct {
 	spy *spy
 }
 
-func (c spyConn) Read(b []byte) (int, error)     { c.spy.enter("Read"); return c.Conn.Read(b) }
-func (c spyConn) Write(b []byte) (int, error)    { c.spy.enter("Write"); return c.Conn.Write(b) }
-func (c spyConn) TryWrite(b []byte) (int, error) { c.spy.enter("TryWrite"); return c.Conn.TryWrite(b) }
-func (c spyConn) CloseWrite() error              { c.spy.enter("CloseWrite"); return c.Conn.CloseWrite() }
-func (c spyConn) RemoteAddr() net.Addr           { c.spy.enter("RemoteAddr"); return c.Conn.RemoteAddr() }
+func (c spyConn) Read(b []byte) (int, error)  { c.spy.enter("Read"); return c.Conn.Read(b) }
+func (c spyConn) Write(b []byte) (int, error) { c.spy.enter("Write"); return c.Conn.Write(b) }
+func (c spyConn) CloseWrite() error           { c.spy.enter("CloseWrite"); return c.Conn.CloseWrite() }
+func (c spyConn) RemoteAddr() net.Addr        { c.spy.enter("RemoteAddr"); return c.Conn.RemoteAddr() }
+
+// TryWrite is a Write on a system on which a tcp.Conn has no TryWrite: one of a
+// program may block.
+func (c spyConn) TryWrite(b []byte) (int, error) {
+	c.spy.enter("TryWrite")
+	if conn, ok := any(c.Conn).(interface{ TryWrite([]byte) (int, error) }); ok {
+		return conn.TryWrite(b)
+	}
+	return c.Conn.Write(b)
+}
+
 func (c spyConn) SetDeadline(t time.Time) error {
 	c.spy.enter("SetDeadline")
 	return c.Conn.SetDeadline(t)
