@@ -95,7 +95,7 @@ func (w *Watch) retarget(now time.Time, out Out) {
 		}
 		return !t.seed && !t.silent && !t.busy
 	})
-	out.SetSeeds(slices.DeleteFunc(all, func(addr string) bool { return addr == w.cfg.Addr }))
+	out.SetSeeds(slices.DeleteFunc(all, func(addr string) bool { return addr == w.cfg.Addr && !w.cfg.Elsewhere }))
 }
 
 // spread is the wait before this node probes: short where few do it.

@@ -77,10 +77,13 @@ func (SeedBack) notice() {}
 
 // Config sets a [Watch] up. Durations left zero take the defaults.
 type Config struct {
-	Self  ident.Origin
-	Addr  string   // where this node can be dialled; may be empty
-	Seeds []string // names of seeds: addresses, or whatever the owner can resolve
-	Rand  *rand.Rand
+	Self ident.Origin
+	Addr string // where this node can be dialled; may be empty
+	// Elsewhere says that the owner does not listen at Addr, but is mapped there or
+	// shares it: another node may answer at it.
+	Elsewhere bool
+	Seeds     []string // names of seeds: addresses, or whatever the owner can resolve
+	Rand      *rand.Rand
 
 	// Interval is the gap between beacons. Zero means 3 s, so that three missed
 	// ones show within ten seconds, at some 35 bytes a second for each node.
@@ -165,7 +168,7 @@ func (w *Watch) Start(now time.Time, out Out) {
 	for _, s := range w.names {
 		if _, err := netip.ParseAddrPort(s.name); err == nil {
 			s.addrs = []string{s.name}
-			w.isSeed = w.isSeed || s.name == w.cfg.Addr
+			w.isSeed = w.isSeed || w.isSelf(now, s.name)
 			continue
 		}
 		s.asked = true
@@ -200,7 +203,7 @@ var atSelf = retry.Policy{Min: 10 * time.Second, Max: time.Minute}
 
 // isSelf reports whether an address is this node's own, or was a while ago.
 func (w *Watch) isSelf(now time.Time, addr string) bool {
-	return addr == w.cfg.Addr || w.resting.Has(now, addr)
+	return addr == w.cfg.Addr && !w.cfg.Elsewhere || w.resting.Has(now, addr)
 }
 
 func (w *Watch) hasOwnAddr(now time.Time, addrs []string) bool {

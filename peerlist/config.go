@@ -12,11 +12,14 @@ const Unlimited = 1 << 20
 
 // Config sets a [Membership] up. Fields left zero take the defaults below.
 type Config struct {
-	Self     Contact // who this node is and what it tells others; Addr may be empty
-	Epoch    uint64  // this life of it; 0 if lives are not told apart
-	MinPeers int     // below this many neighbours, look for more
-	MaxPeers int     // never more neighbours than this, guests aside; Unlimited for no bound
-	Rand     *rand.Rand
+	Self  Contact // who this node is and what it tells others; Addr may be empty
+	Epoch uint64  // this life of it; 0 if lives are not told apart
+	// Elsewhere says that the owner does not listen at Self.Addr, but is mapped there
+	// or shares it: another node may answer at it.
+	Elsewhere bool
+	MinPeers  int // below this many neighbours, look for more
+	MaxPeers  int // never more neighbours than this, guests aside; Unlimited for no bound
+	Rand      *rand.Rand
 
 	// MaxGuests bounds the neighbours beyond MaxPeers that nobody can dial. 0 means
 	// 64, negative none.

@@ -152,7 +152,7 @@ func (m *Membership) lookUp(now time.Time, l *link) {
 	case l.access != unproven:
 	case l.Dialled != "":
 		l.access = open
-	case l.Addr == "" || m.self[l.Addr]:
+	case l.Addr == "" || l.Addr == m.cfg.Self.Addr || m.self[l.Addr]:
 		l.access = shut
 	case e != nil && e.worked && e.fails == 0:
 		l.access = open

@@ -155,7 +155,7 @@ func NewMembership(cfg Config) *Membership {
 		cfg:     cfg,
 		book:    book,
 		anchors: cfg.Anchors,
-		self:    map[string]bool{cfg.Self.Addr: true},
+		self:    map[string]bool{cfg.Self.Addr: !cfg.Elsewhere},
 		removed: make(map[ident.ID]time.Time),
 	}
 }
@@ -182,7 +182,7 @@ func (m *Membership) Start(now time.Time, out Out) {
 func (m *Membership) SetSeeds(now time.Time, addrs []string, out Out) {
 	var seeds []seed
 	for _, addr := range addrs {
-		if addr == m.cfg.Self.Addr || slices.ContainsFunc(seeds, func(s seed) bool { return s.addr == addr }) {
+		if m.listensAt(addr) || slices.ContainsFunc(seeds, func(s seed) bool { return s.addr == addr }) {
 			continue
 		}
 		at := slices.IndexFunc(m.seeds, func(s seed) bool { return s.addr == addr })
@@ -192,6 +192,9 @@ func (m *Membership) SetSeeds(now time.Time, addrs []string, out Out) {
 	m.orderSeeds()
 	m.fill(now, out)
 }
+
+// listensAt reports whether this node itself listens at an address that it tells others.
+func (m *Membership) listensAt(addr string) bool { return addr == m.cfg.Self.Addr && !m.cfg.Elsewhere }
 
 // SetSelf changes the address that this node tells others.
 func (m *Membership) SetSelf(addr string) {

@@ -33,7 +33,7 @@ func (m *Membership) Add(now time.Time, addr string, token uint64, out Out) {
 	switch l := m.at(addr); {
 	case m.leaving:
 		out.Added(token, ErrLeaving)
-	case addr == m.cfg.Self.Addr:
+	case m.listensAt(addr):
 		out.Added(token, ErrSelf)
 	case l != nil:
 		m.want(l, out)

@@ -87,7 +87,7 @@ func (m *Membership) wake(now time.Time) {
 		return
 	}
 	for addr := range m.self { // order does not matter: entries are independent
-		if addr != m.cfg.Self.Addr && !m.resting.Has(now, addr) {
+		if !m.listensAt(addr) && !m.resting.Has(now, addr) {
 			delete(m.self, addr)
 			for i := range m.seeds {
 				if m.seeds[i].addr == addr {

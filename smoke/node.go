@@ -208,11 +208,14 @@ func (n *Node) newDriver(s *startup) (*driver, error) {
 	now := time.Now()
 	d.epoch = emitter.MomentOf(now)
 	d.machine = overlay.New(now, overlay.Config{
-		Self:     d.self,
-		Addr:     d.advertised,
-		Seeds:    o.Seeds,
-		Describe: d.describe,
-		Rand:     randv2.New(randv2.NewPCG(seed[0], seed[1])),
+		Self: d.self,
+		Addr: d.advertised,
+		// With Advertise, what answers there may be another node. A node that meets
+		// itself there learns that.
+		Elsewhere: o.Advertise != "" && d.advertised != d.listening,
+		Seeds:     o.Seeds,
+		Describe:  d.describe,
+		Rand:      randv2.New(randv2.NewPCG(seed[0], seed[1])),
 		Membership: peerlist.Config{
 			MinPeers: o.MinPeers, MaxPeers: maxPeers(o), MaxGuests: o.MaxGuests,
 			PingInterval: o.PingInterval, PingTimeout: o.PingTimeout,

@@ -20,6 +20,7 @@ var hiding = []struct {
 	{"nothing listens at its address", func(ip string) string { return ip + ":1" }},
 	{"its address leads nowhere", func(string) string { return "192.0.2.7:8495" }},
 	{"it tells the address of another node", func(string) string { return "10.0.0.2:8495" }},
+	{"it tells the address of the seed", func(string) string { return "10.0.0.1:8495" }},
 }
 
 // guests starts n nodes that can't be dialled, each on a host of its own.

@@ -86,10 +86,13 @@ type Dial struct {
 // Config sets a [Machine] up. The parts' own fields for Self and Rand are
 // filled in from here.
 type Config struct {
-	Self  ident.Origin
-	Addr  string // what this node tells others; may be empty
-	Seeds []string
-	Rand  *rand.Rand
+	Self ident.Origin
+	Addr string // what this node tells others; may be empty
+	// Elsewhere says that the owner does not listen at Addr: another node may answer
+	// there, such as the one seed whose address all nodes advertise.
+	Elsewhere bool
+	Seeds     []string
+	Rand      *rand.Rand
 
 	Membership peerlist.Config
 	Watch      netsplit.Config
@@ -177,6 +180,7 @@ func New(now time.Time, cfg Config) *Machine {
 	cfg.Membership.Self = peerlist.Contact{ID: cfg.Self.ID, Addr: cfg.Addr}
 	cfg.Membership.Epoch = cfg.Self.Epoch
 	cfg.Watch.Self, cfg.Watch.Addr, cfg.Watch.Seeds = cfg.Self, cfg.Addr, cfg.Seeds
+	cfg.Watch.Elsewhere, cfg.Membership.Elsewhere = cfg.Elsewhere, cfg.Elsewhere
 	cfg.Tree.Self = cfg.Self
 	cfg.Membership.Rand, cfg.Watch.Rand, cfg.Tree.Rand = cfg.Rand, cfg.Rand, cfg.Rand
 	tree := plumtree.NewTree(now, cfg.Tree)
