@@ -14,10 +14,11 @@ func (m *Membership) want(l *link, out Out) {
 }
 
 // mayGo reports whether a neighbour's link may end so that another one gets its
-// place. A link that a program asked for may not, at either end; it goes for a bridge
-// over a netsplit where there is no other.
+// place. A link that this node's program asked for may not; it goes for a bridge over a
+// netsplit where there is no other. What a peer says of its program spares a link from
+// rotation only: if it held a place, Sybils that say so would split an honest network.
 func (m *Membership) mayGo(now time.Time, l *link) bool {
-	return !now.Before(l.protected) && !l.wanted && !m.isKept(now, l)
+	return !now.Before(l.protected) && !l.wanted
 }
 
 // isKept reports whether this node believes a peer that its program asked for the

@@ -100,7 +100,7 @@ func (m *Membership) freeForRotation(now time.Time, out Out) {
 func (m *Membership) anyNeighbor(now time.Time) (victim *link) {
 	n := 0
 	for _, l := range m.active {
-		if !m.mayGo(now, l) || m.isGuestOnly(l) || m.isOnly(now, l) || m.cfg.IsInUse(now, l.Link) {
+		if !m.mayGo(now, l) || m.isKept(now, l) || m.isGuestOnly(l) || m.isOnly(now, l) || m.cfg.IsInUse(now, l.Link) {
 			continue
 		}
 		if n++; m.cfg.Rand.IntN(n) == 0 {

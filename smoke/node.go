@@ -275,16 +275,17 @@ func (n *Node) life() (*driver, error) {
 // they were before, or if the other side dialled first. If the name stands for
 // several addresses, one of them is enough: they are tried one soon after the other.
 //
-// From then on the link is one that the program asked for. It is not rotated out and
-// makes no room for another node, at either end. It ends when the program calls
-// [Node.RemovePeer], when a connection breaks or falls silent, when one of the nodes
-// stops, when a peer breaks the protocol, and for a bridge over a netsplit if this
-// node has no other link to end. Nothing restores it after that.
+// From then on the link is one that the program asked for. It is not rotated out, at
+// either end, and this node does not end it to make room for another one. It ends when
+// the program calls [Node.RemovePeer], when a connection breaks or falls silent, when one
+// of the nodes stops, when a peer breaks the protocol, when the other end is full and
+// makes room for a node without links, and for a bridge over a netsplit if this node has
+// no other link to end. Nothing restores it after that.
 //
 // The other end has to believe that a program asked for the link. It does so for half
 // of its MaxPeers, and for one link of each source of links (a peer on a private
-// network, a /16 of the Internet); a node of version 1.0 does not. What exceeds that is
-// a link as any other there.
+// network, a /16 of the Internet); a node of version 1.0 does not. What exceeds that may
+// be rotated out there.
 //
 // Errors, in a *[DialError]: [ErrFull], [ErrPeerFull], [ErrSelf], [ErrSameID],
 // [ErrRefused], [ErrTimeout], [ErrOtherNetwork], [ErrOtherVersion], [ErrNotSmokesignal]. The

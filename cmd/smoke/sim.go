@@ -104,6 +104,7 @@ func (s *simulation) flags(f *pflag.FlagSet) {
 	f.IntVar(&p.Rounds, "rounds", 0, "of what is done again and again")
 	f.IntVar(&p.Sybils, "sybils", 0, "nodes of an attacker")
 	f.IntVar(&p.Groups, "groups", 0, "of addresses (/16) that they are spread over, 1 to 256")
+	f.BoolVar(&p.Keeps, "keep", false, "they say that their programs asked for their links")
 	f.BoolVar(&p.Relays, "relay", false, "they pass everything on; otherwise nothing")
 	f.BoolVar(&p.NoLimits, "no-limits", false, "peerlist.Config.NoLimits: what it is like without the rules against them")
 	f.BoolVar(&s.asJSON, "json", false, "print JSON")

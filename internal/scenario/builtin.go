@@ -166,7 +166,7 @@ var scenarios = []scenario{
 				"want delivered within 10s", "want lossless", "want settled within 1m", "want no-netsplit")
 		}},
 
-	{"eclipse", "an attacker's nodes flood the network, and some nodes restart among them", "sybils, groups, relay, no-limits, fraction, for, rate, senders",
+	{"eclipse", "an attacker's nodes flood the network, and some nodes restart among them", "sybils, groups, relay, keep, no-limits, fraction, for, rate, senders",
 		func(s *Spec) {
 			zero(&s.Sybils, 4*s.Nodes)
 			zero(&s.Groups, 16)
@@ -181,6 +181,9 @@ var scenarios = []scenario{
 			}
 			if s.Relays {
 				relay = " relay"
+			}
+			if s.Keeps {
+				relay += " keep"
 			}
 			victims := fmt.Sprintf("crash %g spare seeds", s.Fraction)
 			return lines("set public=true"+limits, "form", "want settled within 10s", "run 1m",

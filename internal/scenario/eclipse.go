@@ -8,10 +8,10 @@ import (
 )
 
 // attack begins, by so many Sybils with addresses in so many groups.
-func (r *run) attack(sybils, groups int, relays bool) {
+func (r *run) attack(sybils, groups int, relays, keeps bool) {
 	r.faultNow()
 	r.watching, r.mainPart = true, 1
-	r.net.Attack(sim.AttackConfig{Sybils: sybils, Groups: groups, Relays: relays})
+	r.net.Attack(sim.AttackConfig{Sybils: sybils, Groups: groups, Relays: relays, Keeps: keeps})
 }
 
 // honest counts the living nodes that have no neighbour but Sybils: those that

@@ -342,6 +342,7 @@ func TestWithoutLimitsSybilsTakeOver(t *testing.T) {
 		{"16 groups", func(*Spec) {}},
 		{"one group", func(s *Spec) { s.Groups = 1 }},
 		{"they pass everything on", func(s *Spec) { s.Relays = true }},
+		{"they say that their programs asked for the links", func(s *Spec) { s.Keeps = true }},
 	} {
 		for _, f := range run(variant.with) {
 			t.Errorf("%s: %s is %s, the mark is %s: %s", variant.name, f.Name, Format(f.Is, f.Unit), Format(f.Mark, f.Unit), f.Note)

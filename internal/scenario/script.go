@@ -36,7 +36,7 @@ var verbs = []struct{ name, usage, does string }{
 	{"churn", "churn RATE/s | churn off", "so many nodes a second come, and so many go, half of them without a word"},
 	{"stall", "stall SHARE FROM-TO", "processors stand still, each for a time in that range"},
 	{"repeat", "repeat N ... end", "do the lines between again and again"},
-	{"sybils", "sybils N GROUPS [relay]", "so many nodes of an attacker come, with addresses in so many groups; see docs/proof.md"},
+	{"sybils", "sybils N GROUPS [relay] [keep]", "so many nodes of an attacker come, with addresses in so many groups; see docs/proof.md"},
 	{"want", "want WHAT [within DURATION]", "measure, and hold it against a pass mark"},
 	{"dial", "dial ROUNDS", "pairs of nodes that dial each other at once, apart from the network"},
 	{"glomers", "glomers RATE/s DURATION [3d|3e|partitions]", "operations, half of them reads, and the checker of the Gossip Glomers broadcast with the marks of that challenge"},
@@ -187,7 +187,7 @@ func (st step) isWellFormed() bool {
 	case "restart":
 		return only(0, "same", "moved", "anchors")
 	case "sybils":
-		return len(w) >= 2 && isCount(arg(0)) && isCount(arg(1)) && 1 <= count(arg(1)) && count(arg(1)) <= 256 && only(2, "relay")
+		return len(w) >= 2 && isCount(arg(0)) && isCount(arg(1)) && 1 <= count(arg(1)) && count(arg(1)) <= 256 && only(2, "relay", "keep")
 	case "churn":
 		return len(w) == 1 && (arg(0) == "off" || isRate(arg(0)))
 	case "stall":

@@ -49,6 +49,7 @@ type Spec struct {
 	Rounds   int           // of what is done again and again
 	Sybils   int           // nodes of an attacker; see sim.Attack
 	Groups   int           // of addresses that they are spread over
+	Keeps    bool          // they say that their programs asked for their links
 	Relays   bool          // they pass everything on; otherwise nothing
 
 	Progress func(now, of time.Duration) `json:"-"` // called now and then; may be nil

@@ -67,7 +67,7 @@ func (r *run) do(steps []step) {
 			}
 			r.glomers(rate(w[0]), duration(w[1]), kind)
 		case "sybils":
-			r.attack(count(w[0]), count(w[1]), len(w) > 2)
+			r.attack(count(w[0]), count(w[1]), slices.Contains(w[2:], "relay"), slices.Contains(w[2:], "keep"))
 		case "want":
 			r.want(w)
 		}

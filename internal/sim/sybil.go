@@ -32,6 +32,7 @@ type AttackConfig struct {
 	Gap    time.Duration // between the rounds of one Sybil; zero means 2 s. In a round it floods each link with a SHUFFLE and a FORWARDJOIN
 	Links  int           // that each Sybil wants at once and asks for, one in a round; zero means 4
 	Claims bool          // they say that they have no link and no address, and ask with JOIN
+	Keeps  bool          // they say that their programs asked for their links
 	Relays bool          // events, beacons and pulses are passed on, to all; otherwise nothing is
 }
 
@@ -125,7 +126,14 @@ func (s *sybil) meet(h *half) {
 	case s.cfg.Claims:
 		h.send(&peerlist.Join{Priority: peerlist.High})
 	default:
-		h.send(&peerlist.Neighbor{Priority: peerlist.High})
+		h.send(&peerlist.Neighbor{Priority: peerlist.High, Kept: s.cfg.Keeps})
+	}
+}
+
+// keep claims that a program asked for the link.
+func (s *sybil) keep(h *half) {
+	if s.cfg.Keeps {
+		h.send(&peerlist.Neighbor{Kept: true})
 	}
 }
 
@@ -134,12 +142,14 @@ func (s *sybil) handle(h *half, msg any) {
 	case *peerlist.Join, *peerlist.Neighbor:
 		s.gain(h)
 		h.send(&peerlist.NeighborReply{Accepted: true, Degree: 1, Sample: s.sample()})
+		s.keep(h)
 	case *peerlist.NeighborReply:
 		if !m.Accepted {
 			h.close()
 			return
 		}
 		s.gain(h)
+		s.keep(h)
 	case *peerlist.Disconnect:
 		h.close()
 	case *peerlist.Ping:
