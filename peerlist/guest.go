@@ -154,11 +154,8 @@ func (m *Membership) lookUp(now time.Time, l *link) {
 		l.access = open
 	case l.Addr == "" || l.Addr == m.cfg.Self.Addr || m.self[l.Addr]:
 		l.access = shut
-	case e != nil && e.worked && e.fails == 0:
+	case e != nil && e.worked && e.fails == 0 && e.ID == l.Peer.ID:
 		l.access = open
-		if e.ID != l.Peer.ID {
-			l.access = shut // another node is there
-		}
 	default:
 		for _, f := range m.guests.findings {
 			if f.Contact == (Contact{l.Peer.ID, l.Addr}) && now.Before(f.until) {
