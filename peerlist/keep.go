@@ -28,10 +28,10 @@ func (m *Membership) isKept(now time.Time, l *link) bool {
 }
 
 // isOnly reports whether this node believes that the link is the only one of a peer
-// that may be a guest: it came by itself, was not reached at its address, and says to
+// that is a guest: it came by itself, can not be reached at its address, and says to
 // have no other neighbour. Rotation spares it.
 func (m *Membership) isOnly(now time.Time, l *link) bool {
-	return m.believes(now, l, func(x *link) bool { return x.Dialled == "" && x.access != open && x.degree <= 1 })
+	return m.believes(now, l, func(x *link) bool { return x.Dialled == "" && x.access == shut && x.degree <= 1 })
 }
 
 // believes reports whether a claim that spares a link is believed of this one. Of all

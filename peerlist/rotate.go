@@ -78,7 +78,10 @@ func (m *Membership) freeForRotation(now time.Time, out Out) {
 	if m.regular() <= m.cfg.MinPeers {
 		return
 	}
-	victim := m.leastNeeded(now, m.cfg.MinPeers+1, func(l *link) bool { return !m.isGuestOnly(l) && !m.cfg.IsInUse(now, l.Link) })
+	mayRotate := func(l *link) bool {
+		return !m.isKept(now, l) && !m.isGuestOnly(l) && !m.cfg.IsInUse(now, l.Link)
+	}
+	victim := m.leastNeeded(now, m.cfg.MinPeers+1, mayRotate)
 	flood := m.leastNeeded(now, 0, func(l *link) bool { return !m.isGuestOnly(l) && m.isFlooding(now, l) })
 	switch have, want := m.ownLinks(now); {
 	case m.cfg.NoLimits:
@@ -88,7 +91,7 @@ func (m *Membership) freeForRotation(now time.Time, out Out) {
 		victim = m.anyNeighbor(now)
 	case victim == nil && have < want:
 		victim = m.leastNeeded(now, 0, func(l *link) bool {
-			return !l.isOwn() && !m.isGuestOnly(l) && !m.isOnly(now, l) && !m.cfg.IsInUse(now, l.Link)
+			return !l.isOwn() && !m.isOnly(now, l) && mayRotate(l)
 		})
 	}
 	if victim != nil {

@@ -46,29 +46,35 @@ func cold(t *testing.T, seed uint64, seeds int, cfg overlay.Config) (longest tim
 }
 
 // The marks are those of Gossip Glomers 3d, with room for all, and 3e, with the
-// default bounds; for each mechanism there is a seed that misses them without it.
+// default bounds; for each mechanism there are seeds that miss them without it.
 func TestColdNetworkIsQuick(t *testing.T) {
 	roomy := func(cfg *overlay.Config) { cfg.Membership.MinPeers, cfg.Membership.MaxPeers = 3, 24 }
 	for _, run := range []struct {
 		name  string
-		seed  uint64
+		run   []uint64 // seeds of the simulator
 		seeds int
 		mark  time.Duration
 		with  func(cfg *overlay.Config)
 		off   func(cfg *overlay.Config)
 	}{
-		{"3d", 2, 1, 600 * time.Millisecond, roomy, func(cfg *overlay.Config) { cfg.Tree.NoSettling = true }},
-		{"3e", 57, 3, 2 * time.Second, func(*overlay.Config) {}, func(cfg *overlay.Config) { cfg.Tree.NoRescue = true }},
+		{"3d", []uint64{2, 16, 59}, 1, 600 * time.Millisecond, roomy, func(cfg *overlay.Config) { cfg.Tree.NoSettling = true }},
+		{"3e", []uint64{57, 80, 100, 104, 171}, 3, 2 * time.Second, func(*overlay.Config) {}, func(cfg *overlay.Config) { cfg.Tree.NoRescue = true }},
 	} {
 		t.Run(run.name, func(t *testing.T) {
 			var cfg overlay.Config
 			run.with(&cfg)
-			if d := cold(t, run.seed, run.seeds, cfg); d >= run.mark {
-				t.Errorf("seed %d: the slowest event takes %v", run.seed, d)
+			for _, seed := range run.run {
+				if d := cold(t, seed, run.seeds, cfg); d >= run.mark {
+					t.Errorf("seed %d: the slowest event takes %v", seed, d)
+				}
 			}
 			run.off(&cfg)
-			if d := cold(t, run.seed, run.seeds, cfg); d < run.mark {
-				t.Errorf("seed %d: with the mechanism off, the slowest event takes %v all the same", run.seed, d)
+			slowest := time.Duration(0)
+			for _, seed := range run.run {
+				slowest = max(slowest, cold(t, seed, run.seeds, cfg))
+			}
+			if slowest < run.mark {
+				t.Errorf("with the mechanism off, the slowest event takes %v all the same", slowest)
 			}
 		})
 	}
