@@ -50,24 +50,25 @@ type driver struct {
 
 	meetings meetings // of this life with itself
 
-	mu         sync.Mutex // guards all below; never held across I/O or a handler
-	machine    *overlay.Machine
-	links      map[ident.Link]*link
-	conns      map[*link]struct{} // links, and those let go whose connections have not ended
-	peers      []*Peer            // neighbours, and those gone whose handlers are still busy
-	lastLink   ident.Link
-	bringers   bringers
-	newcomers  []newcomer // oldest first
-	advertised string
-	sightings  []sighting // oldest first
-	conflicts  conflicts
-	stopping   bool
-	missed     uint64   // events of others that will not come
-	isSplit    bool     // a netsplit was found, and is not over
-	shutOut    *Refusal // nil: this node is not refused everywhere
-	refusedFor int      // the reason of the last refusal; see newRefusal
-	pressure            // what waits, and who is held up
-	attempts            // to reach others
+	mu          sync.Mutex // guards all below; never held across I/O or a handler
+	machine     *overlay.Machine
+	links       map[ident.Link]*link
+	conns       map[*link]struct{} // links, and those let go whose connections have not ended
+	formerConns formerConns        // of links that have ended
+	peers       []*Peer            // neighbours, and those gone whose handlers are still busy
+	lastLink    ident.Link
+	bringers    bringers
+	newcomers   []newcomer // oldest first
+	advertised  string
+	sightings   []sighting // oldest first
+	conflicts   conflicts
+	stopping    bool
+	missed      uint64   // events of others that will not come
+	isSplit     bool     // a netsplit was found, and is not over
+	shutOut     *Refusal // nil: this node is not refused everywhere
+	refusedFor  int      // the reason of the last refusal; see newRefusal
+	pressure             // what waits, and who is held up
+	attempts             // to reach others
 
 	woken     []*link                  // whose writers this step has given something to do
 	batch     []emitter.Run            // deliveries of this step

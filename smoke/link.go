@@ -273,6 +273,7 @@ func (l *link) end(err error) {
 	l.hungUp = !wasCut && !errors.Is(err, os.ErrDeadlineExceeded)
 	l.d.step(func(now time.Time) {
 		delete(l.d.conns, l)
+		l.d.formerConns.add(l.ownConn)
 		l.callOff()
 		if l.d.links[l.id] != l { // the machine has closed it
 			if l.fellMute {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"reflect"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -106,6 +107,30 @@ func (c *ownConn) what() string {
 		}
 	}
 	return ""
+}
+
+// formerConns are connections of links that have ended: a method of one may hang even
+// so. Those that rest make room.
+type formerConns []*ownConn
+
+// mostFormer bounds those that rest. A guess: a method that begins as its link ends has
+// begun before so many other links have ended.
+const mostFormer = 64
+
+// add notes one; it may be nil.
+func (f *formerConns) add(c *ownConn) {
+	if c == nil {
+		return
+	}
+	if len(*f) >= mostFormer {
+		at := slices.IndexFunc(*f, func(c *ownConn) bool { return c.what() == "" })
+		if at >= 0 {
+			*f = slices.Delete(*f, at, at+1)
+		} else if len(*f) >= mostHanging {
+			return
+		}
+	}
+	*f = append(*f, c)
 }
 
 func (c *ownConn) name(method string) string { return "Conn." + method + "(" + c.remote.text + ")" }

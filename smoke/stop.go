@@ -269,6 +269,7 @@ func (d *driver) stop(ctx context.Context, isInside bool) *UndeliveredError {
 	}
 	peers := d.peers
 	d.peers = nil
+	former := d.formerConns
 	d.mu.Unlock()
 	d.saveState(ctx, state{anchors, heard})
 	d.node.mu.Lock()
@@ -281,10 +282,13 @@ func (d *driver) stop(ctx context.Context, isInside bool) *UndeliveredError {
 		left.await(ctx, p.events)
 	}
 	for _, l := range open {
-		if l.ownConn != nil {
-			if what := l.ownConn.what(); what != "" && !isInside {
-				left.Running = append(left.Running, what)
-			}
+		if l.ownConn != nil && !slices.Contains(former, l.ownConn) {
+			former = append(former, l.ownConn)
+		}
+	}
+	for _, c := range former {
+		if what := c.what(); what != "" && !isInside {
+			left.Running = append(left.Running, what)
 		}
 	}
 	return left

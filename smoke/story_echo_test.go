@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -180,7 +181,10 @@ func TestAnEventHasItsAgeAndItsBringer(t *testing.T) {
 		var events []smoke.Event
 		var ages []time.Duration
 		var noted []time.Time
+		var mu sync.Mutex // handlers of a peer have a goroutine of their own
 		note := func(e smoke.Event) {
+			mu.Lock()
+			defer mu.Unlock()
 			events, ages, noted = append(events, e), append(ages, e.Age()), append(noted, time.Now())
 		}
 		bob.Broadcast().On("a", func(e smoke.Event) { time.Sleep(time.Second); note(e) })
@@ -197,6 +201,8 @@ func TestAnEventHasItsAgeAndItsBringer(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Second)
+		mu.Lock()
+		defer mu.Unlock()
 		if len(events) != 2 {
 			t.Fatalf("%d events", len(events))
 		}
