@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"strconv"
 	"time"
 
@@ -15,7 +16,9 @@ import (
 // in two answers in a row is gone. A chat that finds one tells the others to ask, since
 // not all of them were neighbours of the dead.
 const (
-	// askPause lies before each question: links that were swapped are up again by then.
+	// askPause lies before each question, or up to twice as much: links that were swapped
+	// are up again by then, and the chats do not all ask in the same second. A node passes
+	// on eight questions a second of a neighbour, and calls the answers to more partial.
 	askPause = time.Second
 	// mostAsks is how often a chat asks while some node keeps it from a whole answer,
 	// such as one that is dead and not yet found to be: that takes 5 s.
@@ -60,7 +63,7 @@ func (c *chat) search() {
 	var missing map[smoke.ID]bool
 	for range mostAsks {
 		select {
-		case <-time.After(askPause):
+		case <-time.After(askPause + rand.N(askPause)):
 		case <-c.ctx.Done():
 			return
 		}
