@@ -100,6 +100,11 @@ func (r *run) enter(seat, at int, key string) (a *stage.Actor) {
 		return nil
 	}
 	o := stage.NodeOptions{Address: r.lab.Addr(side(seat), 1), Port: at, MinPeers: r.least, MaxPeers: r.most, Key: key}
+	if r.least == r.most {
+		// Each node is to be exactly full. A neighbour that takes long to answer when it
+		// is dialled would have a guest place, beyond that.
+		o.Guests = -1
+	}
 	for s := range r.seeds {
 		o.Seeds = append(o.Seeds, net.JoinHostPort(r.lab.Addr(side(s), 1), strconv.Itoa(port)))
 	}

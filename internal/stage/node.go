@@ -62,6 +62,7 @@ type NodeOptions struct {
 	Seeds    []string `json:"seeds"`
 	MinPeers int      `json:"min"`
 	MaxPeers int      `json:"max"`
+	Guests   int      `json:"guests,omitempty"` // Options.MaxGuests
 	Key      string   `json:"key,omitempty"` // in PEM: who it is; empty: somebody new
 	Proxy    string   `json:"proxy,omitempty"`
 	Side     string   `json:"side,omitempty"` // of the proxy
@@ -79,7 +80,7 @@ func (o NodeOptions) Args() []string {
 func (o NodeOptions) options() (smoke.Options, error) {
 	options := smoke.Options{
 		Address: o.Address, Port: o.Port, Seeds: o.Seeds,
-		MinPeers: o.MinPeers, MaxPeers: o.MaxPeers, Network: "stage",
+		MinPeers: o.MinPeers, MaxPeers: o.MaxPeers, MaxGuests: o.Guests, Network: "stage",
 	}
 	if o.Key != "" {
 		key, err := trust.ParseKey([]byte(o.Key))
