@@ -63,7 +63,7 @@ type NodeOptions struct {
 	MinPeers int      `json:"min"`
 	MaxPeers int      `json:"max"`
 	Guests   int      `json:"guests,omitempty"` // Options.MaxGuests
-	Key      string   `json:"key,omitempty"` // in PEM: who it is; empty: somebody new
+	Key      string   `json:"key,omitempty"`    // in PEM: who it is; empty: somebody new
 	Proxy    string   `json:"proxy,omitempty"`
 	Side     string   `json:"side,omitempty"` // of the proxy
 }
