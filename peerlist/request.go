@@ -570,37 +570,6 @@ func (m *Membership) onDisconnect(now time.Time, l *link, d *Disconnect, out Out
 	}
 }
 
-// mayFollow reports whether an address that somebody wants us to dial at once may
-// be dialled: it is in the book, so that somebody is to blame for it, and who is
-// has not sent us to dead ones.
-func (m *Membership) mayFollow(now time.Time, addr string) bool {
-	e := m.book.find(addr)
-	if e == nil {
-		return m.cfg.NoLimits
-	}
-	last := m.avoided(now)
-	return !last.isBlamed(e)
-}
-
-// canDial reports whether dialling the contact can bring a new neighbour.
-func (m *Membership) canDial(c Contact) bool {
-	if c.Addr == "" || m.self[c.Addr] || m.at(c.Addr) != nil {
-		return false
-	}
-	if !c.ID.IsZero() && (m.neighbor(c.ID) != nil || m.request(c.ID) != nil) {
-		return false
-	}
-	if m.dialFor(c.Addr) != nil || m.isChecked(c.Addr) {
-		return false
-	}
-	for _, l := range m.waiting {
-		if l.asked && l.isAt(c.Addr) {
-			return false
-		}
-	}
-	return true
-}
-
 // expire ends what was waited for in vain.
 func (m *Membership) expire(now time.Time, out Out) {
 	for _, l := range slices.Clone(m.waiting) {
