@@ -23,12 +23,15 @@ func TestANodeHearsItselfWithEcho(t *testing.T) {
 		s := tell(t)
 		cast, _ := s.hosts(mem.New(), new(atomic.Int64), 4, "10.0.0.1:8495")
 		ann, bob := cast[0], cast[1]
+		var mu sync.Mutex // guards heard: the nodes have a goroutine each
 		heard := make(map[smoke.ID][]string)
 		listen := func(a *actor, opts ...smoke.HandlerOption) {
 			smoke.On(a.Broadcast(), "word", func(e smoke.Event, n int) {
 				if e.Origin != ann.ID() {
 					return
 				}
+				mu.Lock()
+				defer mu.Unlock()
 				heard[a.ID()] = append(heard[a.ID()], fmt.Sprint(e.Epoch, " ", e.Seq, " ", n))
 				if a == ann && e.Via() != ann.ID() {
 					t.Errorf("ann's own event came via %s", e.Via())
