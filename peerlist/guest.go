@@ -69,6 +69,7 @@ type guests struct {
 	findings  []finding  // oldest first
 	evictions []eviction // those of the last minute, oldest first
 	needy     time.Time  // until then the last free place is kept
+	about     bool       // a peer turned out to be a guest, or a node without links was refused
 	lookAt    time.Time  // the next neighbour is checked then
 	evicted   uint64
 }
@@ -147,6 +148,7 @@ func (m *Membership) isGuestOnly(l *link) bool {
 
 // lookUp sets the access of a link as far as it is known.
 func (m *Membership) lookUp(now time.Time, l *link) {
+	defer func() { m.noteGuest(l) }()
 	e := m.book.find(l.Addr)
 	switch {
 	case l.access != unproven:
@@ -181,6 +183,7 @@ func (m *Membership) check(now time.Time, l *link, prio Priority, join bool, out
 		return false
 	case !l.atHost:
 		l.access = shut
+		m.noteGuest(l)
 		return false
 	}
 	free := m.shutPeers() < m.guestPlaces()
@@ -212,6 +215,13 @@ func (m *Membership) startCheck(now time.Time, l *link, prio Priority, join bool
 
 // isAtItsHost reports whether the peer says to be at the host that it dialled from.
 func isAtItsHost(c Conn) bool {
+	if c.From == "" || c.Addr == "" {
+		return false
+	}
+	if from, err := netip.ParseAddrPort(c.From); err == nil {
+		addr, err := netip.ParseAddrPort(c.Addr)
+		return err == nil && plainIP(from) == plainIP(addr)
+	}
 	from, ok := hostOf(c.From)
 	host, also := hostOf(c.Addr)
 	return ok && also && from == host
@@ -219,7 +229,8 @@ func isAtItsHost(c Conn) bool {
 
 // lookAtNeighbors has a full node check which of the neighbours that came by
 // themselves are guests: these leave their places to others, are not told to others,
-// and are not rotated out. Each is checked once.
+// and are not rotated out. Each is checked once. Where all nodes can be dialled none
+// is: a check is a connection.
 func (m *Membership) lookAtNeighbors(now time.Time, out Out) {
 	if at := m.nextLook(); at.IsZero() || now.Before(at) {
 		return
@@ -235,7 +246,7 @@ func (m *Membership) lookAtNeighbors(now time.Time, out Out) {
 
 // nextLook is when the next neighbour is to be checked; zero if none is.
 func (m *Membership) nextLook() time.Time {
-	if m.leaving || m.cfg.NoLimits || m.guestPlaces() == 0 || m.hasRoom() || !slices.ContainsFunc(m.active, m.isToBeChecked) {
+	if !m.guests.about || m.leaving || m.cfg.NoLimits || m.guestPlaces() == 0 || m.hasRoom() || !slices.ContainsFunc(m.active, m.isToBeChecked) {
 		return time.Time{}
 	}
 	if m.guests.lookAt.IsZero() {
@@ -248,10 +259,17 @@ func (m *Membership) isToBeChecked(l *link) bool {
 	return l.access == unproven && !l.checked && l.atHost
 }
 
+// noteGuest remembers that there are guests, if a link is one of a guest.
+func (m *Membership) noteGuest(l *link) {
+	if l.access == shut {
+		m.guests.about = true
+	}
+}
+
 // hostOf is the host in an address; an IP address in one form.
 func hostOf(addr string) (host string, ok bool) {
 	if ap, err := netip.ParseAddrPort(addr); err == nil {
-		return ap.Addr().Unmap().WithZone("").String(), true
+		return plainIP(ap).String(), true
 	}
 	end := strings.LastIndexByte(addr, ':')
 	if end <= 0 {
@@ -259,6 +277,9 @@ func hostOf(addr string) (host string, ok bool) {
 	}
 	return addr[:end], true
 }
+
+// plainIP is an IP address in one form.
+func plainIP(ap netip.AddrPort) netip.Addr { return ap.Addr().Unmap().WithZone("") }
 
 // checkOf takes the check of an address off the list.
 func (m *Membership) checkOf(addr string) *check {
@@ -287,6 +308,7 @@ func (m *Membership) concludes(now time.Time, c *check, found access, out Out) {
 		c.link = nil
 		m.keepFinding(finding{c.peer, l.source, found, now.Add(findingFor)})
 		l.access = found
+		m.noteGuest(l)
 		if found == shut {
 			m.forgetUntried(c.peer)
 		}

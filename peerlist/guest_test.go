@@ -303,12 +303,18 @@ func TestAFreedPlaceIsKeptForANodeWithoutALink(t *testing.T) {
 }
 
 // Of a full node's neighbours, those that nobody can dial become guests once it knows.
+// It looks when it has met a guest: a check is a connection, and most networks have none.
 func TestAFullNodeFindsItsGuests(t *testing.T) {
 	b := newBench(t, Config{ShuffleInterval: -1, RotateInterval: -1, FeelerInterval: -1})
 	for n := range 5 {
 		host := fmt.Sprintf("10.1.%d.9", n)
 		b.wants(b.arrives(100+n, host, host+":1"), &Join{})
 	}
+	b.ages(time.Minute)
+	if len(b.dials) > 0 {
+		t.Fatalf("dials %v before it knows of a guest", b.dials)
+	}
+	b.wants(b.hides(200), &Join{Priority: High})
 	for n := range 5 { // each takes the place of one that turns out to be a guest
 		for range 4 {
 			b.ages(4 * time.Second)
@@ -317,13 +323,13 @@ func TestAFullNodeFindsItsGuests(t *testing.T) {
 			}
 			b.refuses()
 		}
-		if b.Guests() != n+1 {
+		if b.Guests() != n+2 {
 			t.Errorf("%d guests of %d neighbours", b.Guests(), b.Degree())
 		}
 		b.neighbors(1 + n)
 	}
 	b.ages(10 * time.Minute)
-	if len(b.downs) > 0 || b.Degree() != 10 {
+	if len(b.downs) > 0 || b.Degree() != 11 {
 		t.Errorf("%d neighbours, gone: %v", b.Degree(), b.downs)
 	}
 }

@@ -428,7 +428,7 @@ func (m *Membership) accept(now time.Time, l *link, out Out) {
 // refuseFull refuses a request because there is no place. It returns true.
 func (m *Membership) refuseFull(now time.Time, l *link, prio Priority, join bool, out Out) bool {
 	if join && prio == High && !m.isFlooding(now, l) {
-		m.guests.needy = now.Add(keptForNeedy)
+		m.guests.needy, m.guests.about = now.Add(keptForNeedy), true
 	}
 	m.lookFor(now, l)
 	m.refuse(l, ReasonFull, out)

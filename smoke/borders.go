@@ -60,6 +60,9 @@ func (d *driver) adopt(ctx context.Context, conn net.Conn, what string) (net.Con
 func (d *driver) dialOne(addr string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(d.ctx, d.dialTimeout())
 	defer cancel()
+	if isOurs(d.transport) {
+		return d.dialOurs(ctx, addr)
+	}
 	var isThere atomic.Bool
 	c := &outCall{kind: callDial, what: "Transport.Dial(" + addr + ")", detail: func() string {
 		if isThere.Load() {
@@ -67,7 +70,6 @@ func (d *driver) dialOne(addr string) (net.Conn, error) {
 		}
 		return ""
 	}}
-	c.isOurs = isOurs(d.transport)
 	conn, err := ask(ctx, d.outside, c, func(ctx context.Context) (net.Conn, error) {
 		conn, err := d.transport.Dial(ctx, addr)
 		if err != nil {
@@ -82,6 +84,17 @@ func (d *driver) dialOne(addr string) (net.Conn, error) {
 	return conn, err
 }
 
+// dialOurs is dialOne for a transport of ours, which ends with its context.
+func (d *driver) dialOurs(ctx context.Context, addr string) (net.Conn, error) {
+	conn, err := inline(ctx, d.outside, "Transport.Dial", func(ctx context.Context) (net.Conn, error) {
+		return d.transport.Dial(ctx, addr)
+	})
+	if err != nil {
+		return nil, dialError(addr, plainError(err))
+	}
+	return conn, nil
+}
+
 // greeting is what comes of one.
 type greeting struct {
 	link  *link
@@ -91,26 +104,37 @@ type greeting struct {
 
 // greetWithin is greet with an end: its reads, writes and callbacks may hang.
 func (d *driver) greetWithin(ctx context.Context, conn net.Conn, dialled string) (l *link, rest []byte, hello *wire.Hello, err error) {
+	own := ownOf(conn)
+	var g greeting
+	if d.opts.TLS == nil && own == nil { // it sets deadlines, and asks Admit as any code of the program
+		g.link, g.rest, g.hello, err = d.greet(ctx, conn, dialled)
+	} else {
+		g, err = d.askGreeting(ctx, conn, dialled, own)
+	}
+	switch {
+	case err == nil:
+		g.link.ownConn = own
+	case errors.Is(err, context.DeadlineExceeded) && !errors.As(err, new(*DialError)):
+		err = &DialError{Addr: conn.RemoteAddr().String(), Err: fmt.Errorf("%w within %v", ErrTimeout, greetWithin)}
+	case !errors.As(err, new(*DialError)):
+		err = &DialError{Addr: conn.RemoteAddr().String(), Err: err}
+	}
+	return g.link, g.rest, g.hello, err
+}
+
+// askGreeting is a greeting that runs code of the program: callbacks of TLS, or own,
+// the connection of a transport of the program.
+func (d *driver) askGreeting(ctx context.Context, conn net.Conn, dialled string, own *ownConn) (greeting, error) {
 	ctx, cancel := context.WithTimeout(ctx, greetWithin+greetGrace)
 	defer cancel()
-	addr := conn.RemoteAddr().String()
-	c := &outCall{kind: callGreet, what: "the greeting of " + addr, isOurs: d.opts.TLS == nil}
-	if own := ownOf(conn); own != nil {
-		c.detail, c.isOurs = own.what, false
+	c := &outCall{kind: callGreet, what: "the greeting of " + conn.RemoteAddr().String()}
+	if own != nil {
+		c.detail = own.what
 	}
-	g, err := ask(ctx, d.outside, c, func(ctx context.Context) (g greeting, err error) {
+	return ask(ctx, d.outside, c, func(ctx context.Context) (g greeting, err error) {
 		g.link, g.rest, g.hello, err = d.greet(ctx, conn, dialled)
 		return g, err
 	}, func(g greeting) { g.link.conn.Close() })
-	switch {
-	case err == nil:
-		g.link.ownConn = ownOf(conn)
-	case errors.Is(err, context.DeadlineExceeded) && !errors.As(err, new(*DialError)):
-		err = &DialError{Addr: addr, Err: fmt.Errorf("%w within %v", ErrTimeout, greetWithin)}
-	case !errors.As(err, new(*DialError)):
-		err = &DialError{Addr: addr, Err: err}
-	}
-	return g.link, g.rest, g.hello, err
 }
 
 // resolveOne asks the resolver.

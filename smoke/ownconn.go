@@ -80,8 +80,11 @@ func isOurs(v any) bool {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	return strings.HasPrefix(t.PkgPath(), reflect.TypeFor[transport.Error]().PkgPath()+"/")
+	return strings.HasPrefix(t.PkgPath(), belowTransport)
 }
+
+// belowTransport begins the paths of our transports.
+var belowTransport = reflect.TypeFor[transport.Error]().PkgPath() + "/"
 
 // addrText is an address as it was when the node asked for it.
 type addrText struct{ network, text string }
