@@ -7,6 +7,7 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/internal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
 // doubtFor is for how long a neighbour has to be alive after something was written to it
@@ -54,6 +55,25 @@ func (d *doubt) isHeard(o *ownEvents, now time.Time) {
 		until = now.Add(doubtFor).UnixNano()
 	}
 	d.until.Store(until)
+}
+
+// recentFor: a neighbour that leaves may not have passed on what was emitted so shortly
+// before its goodbye came. A guess: more than a round trip.
+const recentFor = 100 * time.Millisecond
+
+// loseRecent takes back what was emitted recentFor ago and later: the neighbours that took
+// it leave.
+func (o *ownEvents) loseRecent(now time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if now.Sub(o.latest) >= recentFor {
+		return
+	}
+	from := o.marks[1]
+	if now.Sub(o.marks[0].at) < 2*recentFor {
+		from = o.marks[0] // between the marks, too, something was emitted less than recentFor ago
+	}
+	o.putBack(span{from.seq, o.last + 1})
 }
 
 // lose takes back what is in doubt on a link: nobody is known to have it.
@@ -108,20 +128,58 @@ func (d *driver) doubtAlone(l *link) {
 	}
 }
 
+// doubtLeft is the goodbye of a neighbour that stops. If it was the only one, and knows
+// other nodes, it may not pass on to them what this node has emitted just before. The
+// caller holds mu.
+func (d *driver) doubtLeft(l *link, now time.Time) {
+	if l.leaves == leavesOthers && d.node.peers.Len() == 0 {
+		d.own.loseRecent(now)
+	}
+}
+
 // doubtLast is for the end of this life. If no peer has hung up, which it does when it has
-// read everything, none may have read the last events. The links are those that were open
-// when the stop began.
-func (d *driver) doubtLast(open []*link) {
+// read everything, none may have read the last events. If all those that have leave too,
+// none may have passed them on. The links are those that were open when the stop began, at
+// left.
+func (d *driver) doubtLast(open []*link, left time.Time) {
+	read := false
 	for _, l := range open {
 		select {
 		case <-l.ended:
-			if l.hungUp {
+			switch {
+			case !l.hungUp:
+			case l.leaves != leavesOthers:
 				return
+			default:
+				read = true
 			}
 		default:
 		}
 	}
+	if read {
+		d.own.loseRecent(left)
+		return
+	}
 	for _, l := range open {
 		d.own.lose(l)
 	}
+}
+
+// leaving is what the goodbye of a peer says of its stop.
+type leaving uint8
+
+const (
+	leavesNot    leaving = iota // it has not said that it stops
+	leavesAlone                 // it stops, and knows no other node
+	leavesOthers                // it stops, and has told of other nodes
+)
+
+func leavingOf(m *peerlist.Disconnect) leaving {
+	switch {
+	case m.Reason != peerlist.ReasonLeave:
+		return leavesNot
+	case len(m.Try) == 0:
+		return leavesAlone
+	}
+	return leavesOthers
 }

@@ -63,6 +63,7 @@ type driver struct {
 	sightings   []sighting // oldest first
 	conflicts   conflicts
 	stopping    bool
+	hasLeft     bool     // it has said goodbye
 	missed      uint64   // events of others that will not come
 	isSplit     bool     // a netsplit was found, and is not over
 	shutOut     *Refusal // nil: this node is not refused everywhere

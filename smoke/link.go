@@ -43,7 +43,8 @@ type link struct {
 	addr    string        // how we see the other end
 	ended   chan struct{} // closed when the reader has ended, after the writer
 
-	goodbye   bool        // the peer has sent a DISCONNECT; guarded by driver.mu
+	goodbye   bool        // the peer has sent a DISCONNECT; guarded by driver.mu, as is the next
+	leaves    leaving     // what that says; not written after ended is closed
 	fellMute  bool        // it was given up because nothing came; guarded by driver.mu
 	hungUp    bool        // the peer has ended it; written before ended is closed
 	doubt     doubt       // the events of this node that it may not have had
@@ -214,11 +215,14 @@ func (d *driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 			}
 			switch m := m.(type) {
 			case *peerlist.Disconnect:
-				l.goodbye = true
+				l.goodbye, l.leaves = true, leavingOf(m)
 			case *plumtree.IHave:
 				d.own.announced(d.self, m)
 			}
 			d.machine.Handle(now, l.id, m, d)
+			if l.goodbye {
+				d.doubtLeft(l, now)
+			}
 		}
 	}
 	if d.machine == nil {
@@ -239,15 +243,16 @@ func (d *driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 // isHeard reports whether what comes on the link matters. On one that was let go it
 // does not: the reader goes on to its end, for what is on the way to the peer, and for
 // no longer than lingerAfter. But where another link to the same neighbour has taken
-// its place, what the peer has said before it knew still comes on the old one. The
-// caller holds driver.mu.
+// its place, what the peer has said before it knew still comes on the old one. And when
+// this node stops, it still takes the last events of those that stop with it. The caller
+// holds driver.mu.
 func (l *link) isHeard() bool {
-	return l.d.links[l.id] == l || l.peer != nil && !l.peer.isGone()
+	return l.d.links[l.id] == l || l.peer != nil && (l.d.hasLeft || !l.peer.isGone())
 }
 
 // takeDirect queues an event that is for this node only.
 func (d *driver) takeDirect(l *link, m *wire.Direct) {
-	if l.peer == nil || l.peer.isGone() { // in this very step, perhaps
+	if l.peer == nil || l.peer.isGone() && !d.hasLeft { // in this very step, perhaps
 		return
 	}
 	l.peer.received++

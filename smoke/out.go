@@ -116,13 +116,20 @@ func (d *driver) PeerDown(c peerlist.Conn, why peerlist.Reason) {
 		d.log.debug("neighbour down", f)
 	})
 	p.gone.Store(&farewell{why, l.goodbye})
-	if p.events.HasQueues() {
-		p.events.Do(p.events.Finish)
+	if !d.hasLeft { // else it may have sent something before it knew
+		p.finish()
+		d.forgetIdlePeers()
 	}
-	d.forgetIdlePeers()
 	d.node.peers.Remove(p.id)
 	if d.node.peers.Len() == 0 {
 		d.node.hooks.disconnect.run(d.node, struct{}{})
+	}
+}
+
+// finish says that no event of the peer will come any more.
+func (p *Peer) finish() {
+	if p.events.HasQueues() {
+		p.events.Do(p.events.Finish)
 	}
 }
 

@@ -239,7 +239,8 @@ func (l *link) giveBack(mayWait bool, failed error) (more, last bool) {
 	case cap(buf) <= readSmall:
 		l.spare = buf[:0]
 	case cap(buf) >= fillBytes && cap(buf) <= 4*fillBytes:
-		outboxes.Put(&buf)
+		kept := buf // buf itself would be on the heap in every call
+		outboxes.Put(&kept)
 	}
 	if failed == nil {
 		l.inFlight = 0

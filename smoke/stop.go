@@ -57,7 +57,7 @@ func (n *Node) Run(ctx context.Context) error {
 // UndeliveredError says what Stop or Shutdown did not wait for any longer, and what is
 // lost.
 type UndeliveredError struct {
-	Unsent  int      // events of this node that no neighbour has taken, those of Peer.Emit among them
+	Unsent  int      // events of this node that no neighbour has taken, or only those that stopped in the same moment and may not have passed them on; those of Peer.Emit among them
 	Bytes   int      // that were still to be sent
 	Events  int      // left for the handlers, hooks and those that run among them
 	Running []string // functions of the program that have not returned, such as "Resolver.Lookup(dns://x)"; sorted
@@ -221,12 +221,14 @@ func (d *driver) stop(ctx context.Context, isInside bool) *UndeliveredError {
 
 	var open []*link
 	var anchors []string
+	leftAt := time.Now()
 	d.step(func(now time.Time) {
 		for l := range d.conns { // order does not matter: all are waited for
 			open = append(open, l)
 			left.Bytes += max(d.machine.Lag(l.id)-overlay.LastWords, 0)
 		}
 		anchors = d.machine.Anchors()
+		d.hasLeft = true
 		d.machine.Leave(now, d)
 	})
 	flushed := make(chan struct{})
@@ -252,7 +254,7 @@ func (d *driver) stop(ctx context.Context, isInside bool) *UndeliveredError {
 		}
 		left.Unsent += direct
 	}
-	d.doubtLast(open)
+	d.doubtLast(open, leftAt)
 	own, _ := d.own.count(0)
 	left.Unsent += own
 	d.cancel() // ends dials, look-ups and greetings
@@ -279,6 +281,7 @@ func (d *driver) stop(ctx context.Context, isInside bool) *UndeliveredError {
 	}
 	d.node.mu.Unlock()
 	for _, p := range peers {
+		p.finish()
 		left.await(ctx, p.events)
 	}
 	for _, l := range open {

@@ -38,15 +38,26 @@ type span struct{ from, to uint64 }
 type ownEvents struct {
 	mu     sync.Mutex // guards all below
 	left   []span     // in order
-	latest time.Time  // when the last one was emitted
+	last   uint64     // the number of the last one that was emitted
+	latest time.Time  // when that was
+	marks  [2]mark    // recentFor apart at least, the older one first
 	taken  func()     // called, with mu held, when all are taken; may be nil
+}
+
+// mark is when a node has emitted an event.
+type mark struct {
+	at  time.Time
+	seq uint64
 }
 
 // add adds the event that was emitted now.
 func (o *ownEvents) add(seq uint64, now time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.latest = now
+	o.last, o.latest = seq, now
+	if now.Sub(o.marks[1].at) >= recentFor {
+		o.marks[0], o.marks[1] = o.marks[1], mark{now, seq}
+	}
 	if n := len(o.left); n > 0 && o.left[n-1].to == seq {
 		o.left[n-1].to++
 		return

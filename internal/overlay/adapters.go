@@ -62,9 +62,11 @@ func (o *membersOut) Up(id ident.Link) {
 func (o *membersOut) Down(id ident.Link, why peerlist.Reason) {
 	m := (*Machine)(o)
 	c := m.conn(id)
-	m.forget(id)
 	m.touch(forWatch | forTree | forCensus)
-	o.tree.LinkDown(o.now, id, (*treeOut)(m))
+	if !m.hasLeft {
+		m.forget(id)
+		o.tree.LinkDown(o.now, id, (*treeOut)(m))
+	}
 	o.watch.NeighborDown(o.now, id)
 	o.census.LinkDown(id, (*censusOut)(m))
 	o.pacer.LinkDown(id)

@@ -120,6 +120,10 @@ type Machine struct {
 
 	verifyCost int // of an event, as so many bytes
 
+	// hasLeft: this node has said goodbye. It is in no overlay any more, and only takes the
+	// events that were on their way to it.
+	hasLeft bool
+
 	// When each part is due, as it last said. A part is asked again only when
 	// something has happened to it: most frames concern one part of four.
 	due   [4]deadline
@@ -223,6 +227,9 @@ func (m *Machine) Handle(now time.Time, id ident.Link, msg any, out Out) {
 		return // closed by us meanwhile
 	}
 	c.heard = now
+	if _, ok := msg.(*plumtree.Gossip); m.hasLeft && !ok {
+		return
+	}
 	switch msg := msg.(type) {
 	case plumtree.Message:
 		m.begin(now, forTree, out)
@@ -389,9 +396,11 @@ func (m *Machine) SetSelf(now time.Time, addr string, out Out) {
 	m.watch.SetSelf(now, addr, (*watchOut)(m))
 }
 
-// Leave says goodbye to the neighbours and closes all links.
+// Leave says goodbye to the neighbours and closes all links. What a neighbour has sent
+// before it knew may still be handed to Handle: its events are delivered.
 func (m *Machine) Leave(now time.Time, out Out) {
 	m.begin(now, forAll, out)
+	m.hasLeft = true
 	m.members.Leave(now, (*membersOut)(m))
 }
 
