@@ -33,7 +33,7 @@ test: ## vet, all tests, and those with goroutines again under the race detector
 	$(GO) test -timeout $(TIMEOUT) ./...
 	@if [ "$$($(GO) env CGO_ENABLED)" = 1 ]; then set -x; $(GO) test -race -timeout $(TIMEOUT) $(CONCURRENT); \
 	else echo "!! no C compiler, which the race detector needs: data races were NOT looked for"; fi
-	@$(GO) run ./internal/real -check
+	@$(GO) run ./internal/e2e/real -check
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || echo "!! there is no Chromium: the page of the dashboard is NOT tested"
 	@command -v systemd-analyze >/dev/null || echo "!! there is no systemd-analyze: deploy/smoke.service is NOT verified"
 	@$(MAKE) --no-print-directory test-bench
@@ -49,7 +49,7 @@ proof: ## run all measurements of docs/proof.md: an hour
 
 real: ## failures with 60 real processes in network namespaces: eight minutes, needs root on Linux
 	@mkdir -p bin
-	@$(GO) build -o bin/real ./internal/real
+	@$(GO) build -o bin/real ./internal/e2e/real
 	@bin/real $(REAL)
 
 bench: ## compare with NATS, Redis, memberlist and an ideal tree: twelve minutes, needs Linux

@@ -48,7 +48,7 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"github.com/smokesignal-go/smokesignal/internal/board"
+	"github.com/smokesignal-go/smokesignal/internal/meshview"
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
@@ -78,13 +78,13 @@ func NewWith(node *smoke.Node, o Options) http.Handler {
 		m.token = sha256.Sum256([]byte(o.Token))
 		m.canEmit = true
 	}
-	return board.Guard(board.New(m), func() board.Names { return m.names(o.Hosts) })
+	return meshview.Guard(meshview.New(m), func() meshview.Names { return m.names(o.Hosts) })
 }
 
 // names are those under which the page may be asked for.
-func (m *mesh) names(more []string) board.Names {
+func (m *mesh) names(more []string) meshview.Names {
 	o := m.node.Options()
-	return board.Names{Node: []string{o.Address, o.Listen, o.Advertise, m.node.Advertised()}, More: more}
+	return meshview.Names{Node: []string{o.Address, o.Listen, o.Advertise, m.node.Advertised()}, More: more}
 }
 
 // mesh is what one node sees. It is a board.Mesh and a board.Emitter.
@@ -107,24 +107,24 @@ func (m *mesh) Survey(ctx context.Context, told func(smoke.NodeInfo)) (int, erro
 }
 
 // Health says whether the node has found others.
-func (m *mesh) Health() board.Health {
+func (m *mesh) Health() meshview.Health {
 	info, o := m.node.Info(), m.node.Options()
 	switch {
 	case m.node.Advertised() == "" && info.Uptime == 0:
-		return board.Health{State: "failed", Text: "The node does not run."}
+		return meshview.Health{State: "failed", Text: "The node does not run."}
 	case info.Degree > 0:
-		return board.Health{State: "found", Text: "The node is part of a mesh.", Peers: info.Degree}
+		return meshview.Health{State: "found", Text: "The node is part of a mesh.", Peers: info.Degree}
 	case !hasOthers(o.Seeds, info.Addr):
-		return board.Health{State: "found", Text: "The node waits to be found: it has no seeds to look for."}
+		return meshview.Health{State: "found", Text: "The node waits to be found: it has no seeds to look for."}
 	}
 	if r, ok := m.node.Refusal(); ok {
-		h := board.Health{State: "looking", Text: fmt.Sprintf("The node has no neighbours: it is %v.", r), Reason: r.Err.Error()}
+		h := meshview.Health{State: "looking", Text: fmt.Sprintf("The node has no neighbours: it is %v.", r), Reason: r.Err.Error()}
 		for _, t := range r.Tried {
-			h.Tried = append(h.Tried, board.Tried{Addr: t.Addr, Reason: t.Err.Error()})
+			h.Tried = append(h.Tried, meshview.Tried{Addr: t.Addr, Reason: t.Err.Error()})
 		}
 		return h
 	}
-	return board.Health{State: "looking", Text: fmt.Sprintf("The node has no neighbours. It looks for %s.", strings.Join(o.Seeds, ", "))}
+	return meshview.Health{State: "looking", Text: fmt.Sprintf("The node has no neighbours. It looks for %s.", strings.Join(o.Seeds, ", "))}
 }
 
 // hasOthers reports whether a seed may be another node.
@@ -146,7 +146,7 @@ const (
 	lateAfter = 2 * time.Second
 )
 
-func (m *mesh) OnEvent(fn func(board.Event)) (off func()) {
+func (m *mesh) OnEvent(fn func(meshview.Event)) (off func()) {
 	limit := rate.NewLimiter(eventsPerSecond, eventsPerSecond)
 	return m.node.Broadcast().OnAny(func(e smoke.Event) {
 		if e.Age() > lateAfter {
@@ -156,7 +156,7 @@ func (m *mesh) OnEvent(fn func(board.Event)) (off func()) {
 			m.skipped.Add(1)
 			return
 		}
-		fn(board.Event{
+		fn(meshview.Event{
 			Name: e.Name, Origin: e.Origin, Seq: e.Seq, Size: len(e.Raw()), Text: preview(e),
 			Skipped: int(m.skipped.Swap(0)),
 		})
@@ -222,7 +222,7 @@ func (m *mesh) Emit(ctx context.Context, name string, args []any) error {
 }
 
 // Options are those that a person would look for.
-func (m *mesh) Options() []board.Setting {
+func (m *mesh) Options() []meshview.Setting {
 	o := m.node.Options()
 	set := func(is bool) string {
 		if is {
@@ -230,8 +230,10 @@ func (m *mesh) Options() []board.Setting {
 		}
 		return "not set"
 	}
-	list := []board.Setting{}
-	add := func(name string, value any) { list = append(list, board.Setting{Name: name, Value: fmt.Sprint(value)}) }
+	list := []meshview.Setting{}
+	add := func(name string, value any) {
+		list = append(list, meshview.Setting{Name: name, Value: fmt.Sprint(value)})
+	}
 	add("Address", o.Address)
 	add("Listening", m.node.Addr())
 	add("Advertised", m.node.Advertised())

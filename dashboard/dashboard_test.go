@@ -13,7 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/smokesignal-go/smokesignal/dashboard"
-	"github.com/smokesignal-go/smokesignal/internal/board"
+	"github.com/smokesignal-go/smokesignal/internal/meshview"
 	"github.com/smokesignal-go/smokesignal/smoke"
 	"github.com/smokesignal-go/smokesignal/smoketest"
 )
@@ -26,7 +26,7 @@ func get(h http.Handler, path string) (int, string) {
 	return w.Code, w.Body.String()
 }
 
-func picture(t *testing.T, h http.Handler) (p board.Picture) {
+func picture(t *testing.T, h http.Handler) (p meshview.Picture) {
 	t.Helper()
 	_, text := get(h, "api/mesh")
 	if err := json.Unmarshal([]byte(text), &p); err != nil {
@@ -49,7 +49,7 @@ func TestTheMeshIsWhatTheNodesSay(t *testing.T) {
 			t.Fatalf("it shows %+v", p)
 		}
 		for i, node := range net.Nodes() {
-			at := slices.IndexFunc(p.Nodes, func(n board.NodeView) bool { return n.ID == node.ID() })
+			at := slices.IndexFunc(p.Nodes, func(n meshview.NodeView) bool { return n.ID == node.ID() })
 			if at < 0 {
 				t.Fatalf("node %d is not there", i)
 			}
@@ -77,7 +77,7 @@ func TestACutShowsWithinTwoSeconds(t *testing.T) {
 		silent := func(h http.Handler, who ...int) bool {
 			nodes := picture(t, h).Nodes
 			return !slices.ContainsFunc(who, func(i int) bool {
-				return !slices.ContainsFunc(nodes, func(n board.NodeView) bool { return n.ID == net.Node(i).ID() && n.Silent })
+				return !slices.ContainsFunc(nodes, func(n meshview.NodeView) bool { return n.ID == net.Node(i).ID() && n.Silent })
 			})
 		}
 		for range 10 { // they are watched
@@ -92,7 +92,7 @@ func TestACutShowsWithinTwoSeconds(t *testing.T) {
 		t.Logf("shown after %v", time.Since(cut))
 		time.Sleep(time.Minute) // less would be no netsplit to tell of
 		p := picture(t, here)
-		if !slices.ContainsFunc(p.Problems, func(x board.Problem) bool {
+		if !slices.ContainsFunc(p.Problems, func(x meshview.Problem) bool {
 			return strings.Contains(x.Text, "7 nodes do not answer any more: 10.0.0.10:8495, ")
 		}) {
 			t.Errorf("problems: %+v", p.Problems)
@@ -102,7 +102,7 @@ func TestACutShowsWithinTwoSeconds(t *testing.T) {
 		if p = picture(t, here); len(p.Parts) != 1 || len(p.Parts[0]) != 12 || len(p.Problems) > 0 {
 			t.Errorf("after healing it shows %+v", p)
 		}
-		if !slices.ContainsFunc(p.Notices, func(n board.Notice) bool { return strings.Contains(n.Text, "the parts are one") }) {
+		if !slices.ContainsFunc(p.Notices, func(n meshview.Notice) bool { return strings.Contains(n.Text, "the parts are one") }) {
 			t.Errorf("notices: %+v", p.Notices)
 		}
 	})
@@ -154,7 +154,7 @@ func TestHealthOfANodeThatIsRefused(t *testing.T) {
 		defer time.Sleep(time.Minute) // until nobody looks
 		time.Sleep(10 * time.Second)
 		code, text := get(page, "readyz")
-		var health board.Health
+		var health meshview.Health
 		if err := json.Unmarshal([]byte(text), &health); err != nil {
 			t.Fatal(err)
 		}

@@ -3,8 +3,8 @@ package smoke
 import (
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/internal/batch"
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
-	"github.com/smokesignal-go/smokesignal/internal/packed"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
@@ -32,7 +32,7 @@ func (d *driver) echo(now time.Time, seq uint64, body []byte) {
 	}
 	d.batch = append(d.batch, emitter.Run{
 		Origin: d.self.ID, Epoch: d.self.Epoch, Seq: seq, Count: 1,
-		Packed: packed.Append(make([]byte, 0, packed.Size(len(body))), body),
+		Packed: batch.Append(make([]byte, 0, batch.Size(len(body))), body),
 		Born:   emitter.MomentOf(now), Via: &d.self.ID, Own: true,
 	})
 }

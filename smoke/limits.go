@@ -18,7 +18,7 @@ import (
 // The limits of single frames stand in package wire (their lengths, the lists in
 // them, the structure of arguments), those of what is kept in the machines' packages
 // (the history, the address book, what a peer may pull), those of what waits in
-// room.go and outbox.go.
+// backpressure.go and outbox.go.
 const (
 	// Connections that are accepted and have not said HELLO: so many, so long.
 	maxGreeting = 64

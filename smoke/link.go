@@ -11,9 +11,9 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/smokesignal-go/smokesignal/internal/batch"
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
 	"github.com/smokesignal-go/smokesignal/internal/ident"
-	"github.com/smokesignal-go/smokesignal/internal/packed"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 	"github.com/smokesignal-go/smokesignal/peerlist"
@@ -258,7 +258,7 @@ func (d *driver) takeDirect(l *link, m *wire.Direct) {
 	l.peer.received++
 	l.peer.events.Push(emitter.Run{
 		Origin: l.peer.id, Seq: l.peer.received, Count: 1, Born: emitter.MomentOf(time.Now()), Via: &l.peer.id,
-		Packed: packed.Append(make([]byte, 0, packed.Size(len(m.Body))), m.Body),
+		Packed: batch.Append(make([]byte, 0, batch.Size(len(m.Body))), m.Body),
 	})
 }
 

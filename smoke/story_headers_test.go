@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/smokesignal-go/smokesignal/internal/packed"
+	"github.com/smokesignal-go/smokesignal/internal/batch"
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
@@ -77,9 +77,9 @@ func TestNobodyOnTheWayChangesTheHeadersOfASignedEvent(t *testing.T) {
 			return append(b[:at:at], b[at+10:]...)
 		},
 	} {
-		body, _, _ := packed.Next(genuine.Body)
+		body, _, _ := batch.Next(genuine.Body)
 		lie := *genuine
-		lie.Body = packed.Append(nil, change(bytes.Clone(body)))
+		lie.Body = batch.Append(nil, change(bytes.Clone(body)))
 		if bytes.Equal(lie.Body, genuine.Body) {
 			t.Fatalf("%s: nothing was changed in %q", what, body)
 		}

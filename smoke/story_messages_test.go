@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/internal/batch"
 	"github.com/smokesignal-go/smokesignal/internal/ident"
-	"github.com/smokesignal-go/smokesignal/internal/packed"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 	"github.com/smokesignal-go/smokesignal/smoke"
@@ -117,7 +117,7 @@ func TestABrokenCopyDoesNotKeepTheEventOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gossip := &plumtree.Gossip{Origin: origin, Seq: 1, Count: 1, Round: 1, Body: packed.Append(nil, body)}
+	gossip := &plumtree.Gossip{Origin: origin, Seq: 1, Count: 1, Round: 1, Body: batch.Append(nil, body)}
 	for _, spoilt := range []struct {
 		reason string
 		how    func(frame, body []byte)

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/smokesignal-go/smokesignal/internal/packed"
+	"github.com/smokesignal-go/smokesignal/internal/batch"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/internal/signed"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
@@ -142,8 +142,8 @@ func TestANeighbourThatForgesIsShutOut(t *testing.T) {
 		"the life":      func(g *plumtree.Gossip, _ *insider) { g.Origin.Epoch++ },
 		"the origin":    func(g *plumtree.Gossip, eve *insider) { g.Origin.ID = eve.key.ID() },
 		"the signature": func(g *plumtree.Gossip, _ *insider) {
-			body, _, _ := packed.Next(g.Body)
-			g.Body = packed.Append(nil, body[signed.Size:])
+			body, _, _ := batch.Next(g.Body)
+			g.Body = batch.Append(nil, body[signed.Size:])
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/smokesignal-go/smokesignal/internal/gauge"
+	"github.com/smokesignal-go/smokesignal/internal/loadtest"
 	"github.com/smokesignal-go/smokesignal/internal/scenario"
 	"github.com/smokesignal-go/smokesignal/smoke"
 	"github.com/smokesignal-go/smokesignal/trust"
@@ -20,7 +20,7 @@ import (
 
 // benchmark is one call of smoke bench.
 type benchmark struct {
-	plan   gauge.Plan
+	plan   loadtest.Plan
 	join   joining
 	node   smoke.Options // what join has read
 	nodes  int
@@ -31,7 +31,7 @@ type benchmark struct {
 // benchReport is what it prints with --json.
 type benchReport struct {
 	Command string `json:"command"` // that does the same again
-	*gauge.Result
+	*loadtest.Result
 }
 
 // benchNetwork is where those meet who name no network.
@@ -93,7 +93,7 @@ func (b *benchmark) flags(f *pflag.FlagSet) {
 	f.BoolVar(&b.serve, "serve", false, "receive and report until interrupted, and emit nothing")
 	f.IntVar(&b.nodes, "nodes", 8, "in this process, if there are no seeds")
 	f.Float64Var(&b.plan.Rate, "rate", 1000, "`events` a second; 0: all that Emit takes")
-	f.IntVar(&b.plan.Size, "size", 128, fmt.Sprintf("`bytes` of an event, %d to %d", gauge.MinSize, gauge.MaxSize))
+	f.IntVar(&b.plan.Size, "size", 128, fmt.Sprintf("`bytes` of an event, %d to %d", loadtest.MinSize, loadtest.MaxSize))
 	f.DurationVar(&b.plan.For, "for", 10*time.Second, "how long to measure")
 	f.DurationVar(&b.plan.Warmup, "warmup", time.Second, "how long to emit before that")
 	f.BoolVar(&b.asJSON, "json", false, "print JSON")
@@ -134,10 +134,10 @@ func (b *benchmark) measure(ctx context.Context, cmd *cobra.Command) error {
 	defer status.clear()
 	logTo(&b.node, status, logrus.ErrorLevel, b.asJSON) // what nodes warn of, the result and the errors tell
 	var node *smoke.Node
-	var watch *gauge.Watch
+	var watch *loadtest.Watch
 	if len(b.node.Seeds) == 0 {
 		status.say(fmt.Sprintf("starting %d nodes", b.nodes))
-		local, err := gauge.StartLocal(ctx, b.nodes, b.local)
+		local, err := loadtest.StartLocal(ctx, b.nodes, b.local)
 		if err != nil {
 			return err
 		}
@@ -150,11 +150,11 @@ func (b *benchmark) measure(ctx context.Context, cmd *cobra.Command) error {
 		}
 		defer b.end(cmd, node.Stop)
 		status.say("looking for " + strings.Join(b.node.Seeds, ", "))
-		if err := gauge.Join(ctx, node, b.node, gauge.JoinWithin); err != nil {
+		if err := loadtest.Join(ctx, node, b.node, loadtest.JoinWithin); err != nil {
 			return err
 		}
 	}
-	result, err := gauge.Measure(ctx, node, watch, b.plan, status.progress)
+	result, err := loadtest.Measure(ctx, node, watch, b.plan, status.progress)
 	if err != nil {
 		return err
 	}
@@ -185,7 +185,7 @@ func (b *benchmark) local(int) smoke.Options {
 	return o
 }
 
-func (b *benchmark) print(cmd *cobra.Command, r *gauge.Result) error {
+func (b *benchmark) print(cmd *cobra.Command, r *loadtest.Result) error {
 	if !b.asJSON {
 		return r.WriteTable(cmd.OutOrStdout())
 	}

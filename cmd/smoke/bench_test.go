@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/smokesignal-go/smokesignal/internal/gauge"
+	"github.com/smokesignal-go/smokesignal/internal/loadtest"
 	"github.com/spf13/pflag"
 )
 
@@ -90,7 +90,7 @@ func TestBenchBetweenProcesses(t *testing.T) {
 	if e := json.Unmarshal([]byte(out), &r); code != 0 || err != "" || e != nil {
 		t.Fatalf("exit %d, %v: %s%s", code, e, out, err)
 	}
-	if !r.Good || r.Nodes != 2 || r.Size != 300 || r.Kind != gauge.RoundTrip || r.Latency.Samples == 0 {
+	if !r.Good || r.Nodes != 2 || r.Size != 300 || r.Kind != loadtest.RoundTrip || r.Latency.Samples == 0 {
 		t.Errorf("%s", out)
 	}
 	if want := "smoke bench --seeds " + addr + " --size 300 --rate 200 --for 100ms --warmup 10ms"; r.Command != want {
@@ -105,7 +105,7 @@ func TestReceiverForPrograms(t *testing.T) {
 	var out bytes.Buffer
 	l := &lines{w: &out, asJSON: true}
 	l.note("for people")
-	l.run(gauge.Run{Events: 10, Size: 128, Report: gauge.Report{Received: 8, Told: 2}})
+	l.run(loadtest.Run{Events: 10, Size: 128, Report: loadtest.Report{Received: 8, Told: 2}})
 	const want = `{"corrupt":0,"duplicates":0,"emitter":"00000000000000000000000000000000","events":10,"lost":2,"outOfOrder":0,"received":8,"size":128,"told":2}` + "\n"
 	if out.String() != want {
 		t.Errorf("%s", out.String())
@@ -172,17 +172,17 @@ func TestStatus(t *testing.T) {
 	var out bytes.Buffer
 	s := newStatus(&out)
 	s.say("nobody sees this")
-	s.progress(gauge.Emitting, time.Second, 2*time.Second)
+	s.progress(loadtest.Emitting, time.Second, 2*time.Second)
 	s.clear()
 	if out.Len() > 0 {
 		t.Errorf("no terminal: %q", out.String())
 	}
 	s.isTerminal = true
-	s.progress(gauge.Calling, 0, 0)
-	s.progress(gauge.Emitting, time.Second, 2*time.Second) // too soon after that
+	s.progress(loadtest.Calling, 0, 0)
+	s.progress(loadtest.Emitting, time.Second, 2*time.Second) // too soon after that
 	io.WriteString(s, "a warning\n")
 	s.shown = time.Time{}
-	s.progress(gauge.Emitting, time.Second, 2*time.Second)
+	s.progress(loadtest.Emitting, time.Second, 2*time.Second)
 	s.clear()
 	s.clear()
 	io.WriteString(s, "another\n")

@@ -18,7 +18,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/smokesignal-go/smokesignal/internal/board"
+	"github.com/smokesignal-go/smokesignal/internal/meshview"
 	"github.com/smokesignal-go/smokesignal/smoke"
 	"github.com/smokesignal-go/smokesignal/trust"
 )
@@ -139,7 +139,7 @@ func TestFlagsComeBeforeTheEnvironment(t *testing.T) {
 func TestVersionsStandInTheTableIfTheyDiffer(t *testing.T) {
 	m := &mesh{}
 	for i, version := range []string{"v1.2.0", "v1.2.0", ""} {
-		m.Nodes = append(m.Nodes, board.NodeView{NodeInfo: smoke.NodeInfo{ID: smoke.ID{byte(i)}, Version: version, Degree: 2, MinPeers: 3}})
+		m.Nodes = append(m.Nodes, meshview.NodeView{NodeInfo: smoke.NodeInfo{ID: smoke.ID{byte(i)}, Version: version, Degree: 2, MinPeers: 3}})
 	}
 	for _, story := range []struct {
 		nodes int
@@ -149,7 +149,7 @@ func TestVersionsStandInTheTableIfTheyDiffer(t *testing.T) {
 		{3, `PART +VERSION\n(?s:.*) 2 \(3–∞\) .* v1\.2\.0\n.* v1\.2\.0\n.* \?\n$`},
 	} {
 		var out bytes.Buffer
-		if err := printNodes(&out, &mesh{Picture: board.Picture{Nodes: m.Nodes[:story.nodes]}}, nil); err != nil {
+		if err := printNodes(&out, &mesh{Picture: meshview.Picture{Nodes: m.Nodes[:story.nodes]}}, nil); err != nil {
 			t.Fatal(err)
 		}
 		if !regexp.MustCompile(`(?m)` + story.want).MatchString(out.String()) {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/smokesignal-go/smokesignal/internal/demo"
+	"github.com/smokesignal-go/smokesignal/internal/e2e/demo"
 )
 
 const demoLong = `Tell the whole story with real processes, in half a minute: twelve nodes find each

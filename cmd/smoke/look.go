@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/smokesignal-go/smokesignal/internal/board"
+	"github.com/smokesignal-go/smokesignal/internal/meshview"
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
@@ -39,7 +39,7 @@ func statusCommand() *cobra.Command {
 			if out.asJSON {
 				out.object(facts{
 					"self": m.Self, "nodes": len(m.Nodes) - silent, "silent": silent, "parts": m.sizes(), "links": m.links(),
-					"complete": m.Complete, "problems": append([]board.Problem{}, m.Problems...),
+					"complete": m.Complete, "problems": append([]meshview.Problem{}, m.Problems...),
 				})
 			} else {
 				m.printStatus(out)
@@ -159,7 +159,7 @@ func printNodes(w io.Writer, m *mesh, rates map[smoke.ID]float64) error {
 		last = "EVENTS/S"
 	}
 	head := []string{"NODE", "ADDRESS", "UP", "PEERS", "EMITTED", "HEARD", "LOST", "QUEUED", last}
-	differ := slices.ContainsFunc(m.Nodes, func(n board.NodeView) bool { return n.Version != m.Nodes[0].Version })
+	differ := slices.ContainsFunc(m.Nodes, func(n meshview.NodeView) bool { return n.Version != m.Nodes[0].Version })
 	if differ {
 		head = append(head, "VERSION")
 	}
@@ -246,7 +246,7 @@ func peersCommand() *cobra.Command {
 	return cmd
 }
 
-func printPeers(w io.Writer, m *mesh, n *board.NodeView, asJSON bool) error {
+func printPeers(w io.Writer, m *mesh, n *meshview.NodeView, asJSON bool) error {
 	type row struct {
 		Node    smoke.ID `json:"node"`
 		Addr    string   `json:"addr"`
@@ -296,8 +296,8 @@ func trip(seconds float64) string {
 }
 
 // end is a node, and its end of the link to another one; nil where there is none.
-func (m *mesh) end(id, to smoke.ID) (*board.NodeView, *smoke.LinkInfo) {
-	i, ok := slices.BinarySearchFunc(m.Nodes, id, func(n board.NodeView, id smoke.ID) int { return n.ID.Compare(id) })
+func (m *mesh) end(id, to smoke.ID) (*meshview.NodeView, *smoke.LinkInfo) {
+	i, ok := slices.BinarySearchFunc(m.Nodes, id, func(n meshview.NodeView, id smoke.ID) int { return n.ID.Compare(id) })
 	if !ok {
 		return nil, nil
 	}
@@ -387,7 +387,7 @@ func (m *mesh) way(from, to smoke.ID) (hops []hop, ok bool) {
 	return hops, true
 }
 
-func (m *mesh) printPath(out *lines, from, to *board.NodeView) error {
+func (m *mesh) printPath(out *lines, from, to *meshview.NodeView) error {
 	hops, ok := m.way(from.ID, to.ID)
 	whole := 0.0
 	isKnown := true
@@ -425,7 +425,7 @@ func (m *mesh) printPath(out *lines, from, to *board.NodeView) error {
 
 // byRate puts the busiest nodes first.
 func (m *mesh) byRate(rates map[smoke.ID]float64) {
-	slices.SortStableFunc(m.Nodes, func(x, y board.NodeView) int {
+	slices.SortStableFunc(m.Nodes, func(x, y meshview.NodeView) int {
 		return cmp.Or(cmp.Compare(rates[y.ID], rates[x.ID]), x.ID.Compare(y.ID))
 	})
 }

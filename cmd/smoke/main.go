@@ -44,8 +44,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/smokesignal-go/smokesignal/internal/demo"
-	"github.com/smokesignal-go/smokesignal/internal/gauge"
+	"github.com/smokesignal-go/smokesignal/internal/e2e/demo"
+	"github.com/smokesignal-go/smokesignal/internal/loadtest"
 	"github.com/smokesignal-go/smokesignal/internal/scenario"
 )
 
@@ -90,7 +90,7 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 func exitCode(err error) int {
 	var input *scenario.InputError
 	var usage usageError
-	var alone *gauge.AloneError
+	var alone *loadtest.AloneError
 	var nobody *nobodyThere
 	switch {
 	case err == nil:

@@ -10,9 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/smokesignal-go/smokesignal/internal/board"
 	"github.com/smokesignal-go/smokesignal/internal/census"
 	"github.com/smokesignal-go/smokesignal/internal/info"
+	"github.com/smokesignal-go/smokesignal/internal/meshview"
 	"github.com/smokesignal-go/smokesignal/internal/scenario"
 	"github.com/smokesignal-go/smokesignal/internal/sim"
 	"github.com/smokesignal-go/smokesignal/netsplit"
@@ -46,7 +46,7 @@ func (p *playing) run(cmd *cobra.Command, spec scenario.Spec) error {
 	if err != nil {
 		return err
 	}
-	page, err := serveWeb(p.http, board.New(play))
+	page, err := serveWeb(p.http, meshview.New(play))
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ type play struct {
 	net    *sim.Net
 	seeds  []string
 	parted bool // by even and odd
-	event  func(board.Event)
+	event  func(meshview.Event)
 	notice func(string)
 }
 
@@ -78,7 +78,7 @@ func newPlay(spec scenario.Spec) (*play, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &play{rate: spec.Rate, net: net, event: func(board.Event) {}, notice: func(string) {}}
+	p := &play{rate: spec.Rate, net: net, event: func(meshview.Event) {}, notice: func(string) {}}
 	for i := range spec.Seeds {
 		p.seeds = append(p.seeds, sim.Addr(i))
 	}
@@ -116,7 +116,7 @@ func (p *play) talk() {
 		if living := p.net.Living(); len(living) > 0 {
 			node := living[p.net.Rand.IntN(len(living))]
 			seq := node.Emit(make([]byte, playPayload))
-			p.event(board.Event{Name: "simulated", Origin: node.ID, Seq: seq, Size: playPayload})
+			p.event(meshview.Event{Name: "simulated", Origin: node.ID, Seq: seq, Size: playPayload})
 		}
 		p.net.After(gap, again)
 	}
@@ -169,20 +169,22 @@ func (p *play) Survey(_ context.Context, told func(smoke.NodeInfo)) (int, error)
 }
 
 // Options implements board.Mesh.
-func (p *play) Options() []board.Setting { return []board.Setting{} }
+func (p *play) Options() []meshview.Setting { return []meshview.Setting{} }
 
 // Health implements board.Mesh.
-func (p *play) Health() board.Health { return board.Health{State: "found", Text: "A simulation."} }
+func (p *play) Health() meshview.Health {
+	return meshview.Health{State: "found", Text: "A simulation."}
+}
 
 // OnEvent implements board.Mesh.
-func (p *play) OnEvent(fn func(board.Event)) (off func()) {
-	set := func(fn func(board.Event)) {
+func (p *play) OnEvent(fn func(meshview.Event)) (off func()) {
+	set := func(fn func(meshview.Event)) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.event = fn
 	}
 	set(fn)
-	return func() { set(func(board.Event) {}) }
+	return func() { set(func(meshview.Event) {}) }
 }
 
 // OnNotice implements board.Mesh.

@@ -8,7 +8,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
-	"github.com/smokesignal-go/smokesignal/internal/gauge"
+	"github.com/smokesignal-go/smokesignal/internal/loadtest"
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
@@ -17,7 +17,7 @@ func (b *benchmark) receive(ctx context.Context, cmd *cobra.Command) error {
 	out := &lines{w: cmd.OutOrStdout(), asJSON: b.asJSON}
 	logTo(&b.node, cmd.ErrOrStderr(), logrus.WarnLevel, b.asJSON)
 	node := smoke.CreateNode(b.node)
-	receiver := gauge.NewReceiver(node, nil, out.run)
+	receiver := loadtest.NewReceiver(node, nil, out.run)
 	defer b.end(cmd, receiver.Close)
 	node.OnConnect(func() { out.note("connected; waiting for runs") })
 	node.OnDisconnect(func() {
@@ -31,8 +31,8 @@ func (b *benchmark) receive(ctx context.Context, cmd *cobra.Command) error {
 	defer b.end(cmd, node.Stop)
 	out.note(fmt.Sprintf("node %s of network %q; others reach it with --seeds %s", node.ID().Short(), b.node.Network, node.Advertised()))
 	if len(b.node.Seeds) > 0 {
-		var alone *gauge.AloneError
-		if err := gauge.Join(ctx, node, b.node, gauge.JoinWithin); errors.As(err, &alone) {
+		var alone *loadtest.AloneError
+		if err := loadtest.Join(ctx, node, b.node, loadtest.JoinWithin); errors.As(err, &alone) {
 			fmt.Fprintf(cmd.ErrOrStderr(), "smoke: %v\nstill looking\n", err)
 		}
 	}
@@ -41,7 +41,7 @@ func (b *benchmark) receive(ctx context.Context, cmd *cobra.Command) error {
 }
 
 // run prints a run that has ended.
-func (l *lines) run(r gauge.Run) {
+func (l *lines) run(r loadtest.Run) {
 	if !l.asJSON {
 		l.note(fmt.Sprintf("run of %s, events of up to %d B: %s", r.Emitter.Short(), r.Size, r.Verdict()))
 		return

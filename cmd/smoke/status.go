@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/smokesignal-go/smokesignal/internal/gauge"
+	"github.com/smokesignal-go/smokesignal/internal/loadtest"
 )
 
 // status is one line that says what a measurement is at, on a terminal only,
@@ -41,7 +41,7 @@ func (s *status) say(text string) {
 }
 
 // progress shows how far an emitter is.
-func (s *status) progress(phase gauge.Phase, now, of time.Duration) {
+func (s *status) progress(phase loadtest.Phase, now, of time.Duration) {
 	if !s.isTerminal {
 		return
 	}

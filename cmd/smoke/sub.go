@@ -12,7 +12,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
-	"github.com/smokesignal-go/smokesignal/internal/gauge"
+	"github.com/smokesignal-go/smokesignal/internal/loadtest"
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
@@ -127,8 +127,8 @@ func begin(ctx context.Context, node *smoke.Node, o smoke.Options, within time.D
 // find waits for a neighbour. Its error is a *gauge.AloneError if there is none in
 // time.
 func find(ctx context.Context, node *smoke.Node, o smoke.Options, within time.Duration) error {
-	err := gauge.Join(ctx, node, o, within)
-	if errors.Is(err, gauge.ErrInterrupted) {
+	err := loadtest.Join(ctx, node, o, within)
+	if errors.Is(err, loadtest.ErrInterrupted) {
 		return errors.New("interrupted before a neighbour was found")
 	}
 	return err

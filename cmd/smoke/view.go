@@ -17,7 +17,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/smokesignal-go/smokesignal/internal/board"
+	"github.com/smokesignal-go/smokesignal/internal/meshview"
 	"github.com/smokesignal-go/smokesignal/smoke"
 	"github.com/smokesignal-go/smokesignal/transport"
 )
@@ -56,7 +56,7 @@ func (v *viewing) flags(f *pflag.FlagSet) {
 
 // mesh is what was seen.
 type mesh struct {
-	board.Picture
+	meshview.Picture
 	isGuest bool // by somebody who is no node of it
 }
 
@@ -116,7 +116,7 @@ func (g guest) look(ctx context.Context) (*mesh, error) {
 	m := &mesh{isGuest: true}
 	_, err := g.node.Survey(ctx, func(info smoke.NodeInfo) {
 		if info.ID != g.node.ID() {
-			m.Nodes = append(m.Nodes, board.NodeView{NodeInfo: info})
+			m.Nodes = append(m.Nodes, meshview.NodeView{NodeInfo: info})
 		}
 	})
 	if err != nil && !errors.Is(err, smoke.ErrIncomplete) {
@@ -230,8 +230,8 @@ func (e *nobodyThere) Unwrap() error { return e.error }
 
 // find is the one node that a person means: by the beginning of its id, or by its
 // address.
-func (m *mesh) find(name string) (*board.NodeView, error) {
-	var found []*board.NodeView
+func (m *mesh) find(name string) (*meshview.NodeView, error) {
+	var found []*meshview.NodeView
 	for i := range m.Nodes {
 		n := &m.Nodes[i]
 		if n.Addr == name || strings.HasPrefix(n.ID.String(), strings.ToLower(name)) {
@@ -248,7 +248,7 @@ func (m *mesh) find(name string) (*board.NodeView, error) {
 }
 
 // self is the node by which one looks, or nil for a guest.
-func (m *mesh) self() *board.NodeView {
+func (m *mesh) self() *meshview.NodeView {
 	for i := range m.Nodes {
 		if m.Nodes[i].ID == m.Self && !m.isGuest {
 			return &m.Nodes[i]

@@ -16,7 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/smokesignal-go/smokesignal/dashboard"
-	"github.com/smokesignal-go/smokesignal/internal/board"
+	"github.com/smokesignal-go/smokesignal/internal/meshview"
 	"github.com/smokesignal-go/smokesignal/metrics"
 	"github.com/smokesignal-go/smokesignal/smoke"
 	"github.com/smokesignal-go/smokesignal/transport"
@@ -31,7 +31,7 @@ type web struct {
 
 // serveWeb serves a page below mount until close, under the names of this machine.
 func serveWeb(addr string, h http.Handler) (*web, error) {
-	return serveAt("http", addr, board.Guard(pages(h), func() board.Names { return board.Names{} }))
+	return serveAt("http", addr, meshview.Guard(pages(h), func() meshview.Names { return meshview.Names{} }))
 }
 
 // pages serves a page below mount.
@@ -87,9 +87,9 @@ func (w *web) close() error {
 // openPages serves what --http and --metrics ask for. What it returns is to be closed,
 // also with an error.
 func (r *resident) openPages(node *smoke.Node) (page, figures *web, err error) {
-	names := func() board.Names {
+	names := func() meshview.Names {
 		o := node.Options()
-		return board.Names{Node: []string{o.Address, o.Listen, o.Advertise, node.Advertised()}, More: r.hosts}
+		return meshview.Names{Node: []string{o.Address, o.Listen, o.Advertise, node.Advertised()}, More: r.hosts}
 	}
 	look, err := r.dashboard(node)
 	if err != nil {
@@ -99,7 +99,7 @@ func (r *resident) openPages(node *smoke.Node) (page, figures *web, err error) {
 	if r.http != "" {
 		mux := pages(look)
 		mux.Handle("GET /metrics", numbers)
-		if page, err = serveAt("http", r.http, board.Guard(mux, names)); err != nil {
+		if page, err = serveAt("http", r.http, meshview.Guard(mux, names)); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -125,7 +125,7 @@ func TestHooksThatHaveRunTakeNoRoom(t *testing.T) {
 	}
 	ran := 0
 	for range 1000 {
-		b := new(batch)
+		b := new(chunk)
 		q.fill(b, waiting, 1)
 		for _, it := range b.items[:b.count] {
 			it.hook()

@@ -130,7 +130,7 @@ type Emitter struct {
 	// mu guards everything below. No handler or callback runs under it.
 	mu        sync.Mutex
 	queue     queue
-	hand      *batch        // what the runner took and did not finish; see batch
+	hand      *chunk        // what the runner took and did not finish; see chunk
 	running   bool          // the handler goroutine has something to run
 	parked    bool          // it is there, and waits at the bell
 	recalled  bool          // it did, and was called, since the timer looked last

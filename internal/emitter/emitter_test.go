@@ -10,8 +10,8 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/smokesignal-go/smokesignal/internal/batch"
 	"github.com/smokesignal-go/smokesignal/internal/ident"
-	"github.com/smokesignal-go/smokesignal/internal/packed"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
@@ -65,7 +65,7 @@ func (r Run) with(name, payload string) Run {
 	if err != nil {
 		panic(err)
 	}
-	r.Packed = packed.Append(r.Packed, body)
+	r.Packed = batch.Append(r.Packed, body)
 	r.Count++
 	return r
 }

@@ -3,8 +3,8 @@ package emitter
 import (
 	"bytes"
 
+	"github.com/smokesignal-go/smokesignal/internal/batch"
 	"github.com/smokesignal-go/smokesignal/internal/ident"
-	"github.com/smokesignal-go/smokesignal/internal/packed"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
@@ -53,7 +53,7 @@ func (l *losses) note(run *Run, isHeard func(name []byte) bool) {
 	heard := false         // what isHeard said about last
 	rest := run.Packed
 	for n := range uint64(run.Count) {
-		body, next, ok := packed.Next(rest)
+		body, next, ok := batch.Next(rest)
 		if !ok {
 			break
 		}

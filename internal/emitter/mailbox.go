@@ -4,7 +4,7 @@ import (
 	"context"
 	"sync"
 
-	"github.com/smokesignal-go/smokesignal/internal/packed"
+	"github.com/smokesignal-go/smokesignal/internal/batch"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
@@ -72,7 +72,7 @@ func (m *Mailbox) take() (event Event, ok, ended bool) {
 		if m.queue.events == 0 {
 			m.tellEmpty()
 		}
-		body, _, _ := packed.Next(run.Packed)
+		body, _, _ := batch.Next(run.Packed)
 		name, payload, err := wire.SplitBody(body)
 		if err != nil {
 			continue // the runner has split it before

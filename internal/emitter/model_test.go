@@ -79,5 +79,5 @@ func TestHandlersAreThoseOfAPlainList(t *testing.T) {
 
 // eventName is the name of a run of one event.
 func eventName(r Run) string {
-	return (&batch{items: [128]item{{run: r}}, count: 1}).nameOf(1)
+	return (&chunk{items: [128]item{{run: r}}, count: 1}).nameOf(1)
 }

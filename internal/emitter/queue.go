@@ -66,10 +66,10 @@ func (q *queue) pop() Run {
 	return run
 }
 
-// fill moves the oldest runs and hooks into an empty batch, at least one, until
+// fill moves the oldest runs and hooks into an empty chunk, at least one, until
 // it has that many events or bytes, and with them the record of what was lost
 // before them.
-func (q *queue) fill(b *batch, events, bytes int) {
+func (q *queue) fill(b *chunk, events, bytes int) {
 	b.lost, q.lost = q.lost.notes, losses{}
 	for b.count < len(b.items) && (b.count == 0 || b.todo < events && b.bytes < bytes) {
 		it := &b.items[b.count]

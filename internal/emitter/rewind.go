@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/smokesignal-go/smokesignal/internal/packed"
+	"github.com/smokesignal-go/smokesignal/internal/batch"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
@@ -81,7 +81,7 @@ func (e *Emitter) replay(r *registration, run *Run) {
 	one.Count, one.Before = 1, 0
 	rest := run.Packed
 	for n := range uint64(run.Count) {
-		body, next, ok := packed.Next(rest)
+		body, next, ok := batch.Next(rest)
 		if !ok || r.gone.Load() || e.cut.Load() {
 			return
 		}

@@ -33,7 +33,7 @@ func (e *Emitter) crowd() {
 	if e.held.Load() || e.crowded.Load() {
 		return
 	}
-	// Nearly always it is enough to know that all of the batch in hand would not
+	// Nearly always it is enough to know that all of the chunk in hand would not
 	// make a crowd. How far the runner has come with it is asked only where it
 	// matters: to read what another processor writes all the time is dear.
 	events, bytes := e.queue.events, e.queue.bytes

@@ -94,7 +94,7 @@ func (e *Emitter) takeNext() bool {
 		return false
 	}
 	if e.hand == nil {
-		e.hand = batches.Get().(*batch)
+		e.hand = chunks.Get().(*chunk)
 		// A quarter, so that Room is seen to in time.
 		e.queue.fill(e.hand, e.config.CrowdedEvents/4, e.config.CrowdedBytes/4)
 		e.taken += uint64(e.hand.todo)
@@ -103,7 +103,7 @@ func (e *Emitter) takeNext() bool {
 	return true
 }
 
-// letGo frees the batch in hand. The caller holds mu, and the runner is the
+// letGo frees the chunk in hand. The caller holds mu, and the runner is the
 // caller or is not there.
 func (e *Emitter) letGo() {
 	e.hand.free()
@@ -121,7 +121,7 @@ func (e *Emitter) runHand() {
 // runOn runs what is in hand from where the runner is. It reports false after a
 // panic, which it has told, and is to be called again then: to be ready for
 // panics costs as much as an event, and so is done once for many.
-func (e *Emitter) runOn(b *batch) (through bool) {
+func (e *Emitter) runOn(b *chunk) (through bool) {
 	p := &b.at
 	defer func() {
 		if !through {

@@ -8,8 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/internal/batch"
 	"github.com/smokesignal-go/smokesignal/internal/ident"
-	"github.com/smokesignal-go/smokesignal/internal/packed"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
@@ -175,7 +175,7 @@ func TestBytesThatAreNoEventAreToldAndPassedOver(t *testing.T) {
 	}
 	pack := func(bodies ...[]byte) (b []byte) {
 		for _, body := range bodies {
-			b = packed.Append(b, body)
+			b = batch.Append(b, body)
 		}
 		return b
 	}

@@ -10,10 +10,10 @@ import (
 // slow handler is noticed without a clock being read for every event.
 type progress struct {
 	own uint64        // what is in at, for the runner
-	at  atomic.Uint64 // calls of handlers and hooks; below turnBits how many events and hooks of the batch in hand have begun
+	at  atomic.Uint64 // calls of handlers and hooks; below turnBits how many events and hooks of the chunk in hand have begun
 }
 
-// turnBits are enough for what a batch holds: an event has a byte at least. Of
+// turnBits are enough for what a chunk holds: an event has a byte at least. Of
 // the calls only a change matters, so what is left of them for the count may
 // overflow.
 const turnBits = 32
@@ -24,13 +24,13 @@ func (p *progress) begin(turns int) {
 	p.at.Store(p.own)
 }
 
-// fresh notes that a new batch is in hand, or none.
+// fresh notes that a new chunk is in hand, or none.
 func (p *progress) fresh() {
 	p.own &^= 1<<turnBits - 1
 	p.at.Store(p.own)
 }
 
-// begun is how many events and hooks of the batch in hand have begun.
+// begun is how many events and hooks of the chunk in hand have begun.
 func (p *progress) begun() int { return turnsOf(p.at.Load()) }
 
 func turnsOf(at uint64) int { return int(at & (1<<turnBits - 1)) }

@@ -2,8 +2,8 @@ package overlay
 
 import (
 	"github.com/smokesignal-go/smokesignal/internal/census"
+	"github.com/smokesignal-go/smokesignal/internal/flowcontrol"
 	"github.com/smokesignal-go/smokesignal/internal/ident"
-	"github.com/smokesignal-go/smokesignal/internal/pace"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/netsplit"
 	"github.com/smokesignal-go/smokesignal/peerlist"
@@ -131,7 +131,7 @@ func (o *treeOut) Refused(from ident.Link, events plumtree.Range) {
 	o.out.Refused(c.Conn, events, banned)
 }
 
-func (o *pacerOut) Send(to ident.Link, msg pace.Message) { o.out.Send(to, msg) }
+func (o *pacerOut) Send(to ident.Link, msg flowcontrol.Message) { o.out.Send(to, msg) }
 
 func (o *censusOut) Send(to ident.Link, msg census.Message) { o.out.Send(to, msg) }
 func (o *censusOut) Counted(token, nodes uint64, complete bool) {

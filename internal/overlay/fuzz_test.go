@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/internal/batch"
 	"github.com/smokesignal-go/smokesignal/internal/census"
 	"github.com/smokesignal-go/smokesignal/internal/ident"
-	"github.com/smokesignal-go/smokesignal/internal/packed"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/netsplit"
 	"github.com/smokesignal-go/smokesignal/peerlist"
@@ -163,7 +163,7 @@ func message(rng *rand.Rand) any {
 	}
 	g := &plumtree.Gossip{Origin: origin(), Seq: number(), Round: byte8(), Age: span()}
 	for range 1 + rng.IntN(3) {
-		g.Body = packed.Append(g.Body, make([]byte, rng.IntN(300)))
+		g.Body = batch.Append(g.Body, make([]byte, rng.IntN(300)))
 		g.Count++
 	}
 	return g

@@ -23,8 +23,8 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/census"
+	"github.com/smokesignal-go/smokesignal/internal/flowcontrol"
 	"github.com/smokesignal-go/smokesignal/internal/ident"
-	"github.com/smokesignal-go/smokesignal/internal/pace"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/netsplit"
 	"github.com/smokesignal-go/smokesignal/peerlist"
@@ -110,7 +110,7 @@ type Machine struct {
 	watch   *netsplit.Watch
 	tree    *plumtree.Tree
 	census  *census.Census
-	pacer   *pace.Pacer
+	pacer   *flowcontrol.Pacer
 	conns   []ref // all links, oldest first
 
 	left               []goodbye // the latest, at most census.MaxLeft
@@ -198,7 +198,7 @@ func New(now time.Time, cfg Config) *Machine {
 		members: peerlist.NewMembership(cfg.Membership),
 		watch:   netsplit.NewWatch(cfg.Watch),
 		tree:    tree,
-		pacer:   pace.New(cfg.Self),
+		pacer:   flowcontrol.New(cfg.Self),
 		strikes: make(map[ident.ID]int),
 
 		verifyCost: cost,
@@ -246,7 +246,7 @@ func (m *Machine) Handle(now time.Time, id ident.Link, msg any, out Out) {
 	case census.Message:
 		m.begin(now, forCensus, out)
 		m.census.Handle(now, id, msg, (*censusOut)(m))
-	case pace.Message:
+	case flowcontrol.Message:
 		m.begin(now, 0, out)
 		m.pacer.Handle(now, id, msg, (*pacerOut)(m))
 	case peerlist.Message:

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/internal/batch"
 	"github.com/smokesignal-go/smokesignal/internal/ident"
-	"github.com/smokesignal-go/smokesignal/internal/packed"
 )
 
 var birth = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -89,7 +89,7 @@ func (b *bench) gossip(l ident.Link, o ident.Origin, seqs ...uint64) {
 func gossip(o ident.Origin, seq, count uint64) *Gossip {
 	g := &Gossip{Origin: o, Seq: seq, Count: uint32(count), Round: 1}
 	for ; count > 0; count-- {
-		g.Body = packed.Append(g.Body, fmt.Appendf(nil, "\x01e%d", seq))
+		g.Body = batch.Append(g.Body, fmt.Appendf(nil, "\x01e%d", seq))
 		seq++
 	}
 	return g
@@ -97,7 +97,7 @@ func gossip(o ident.Origin, seq, count uint64) *Gossip {
 
 // large is one event with a body of some size.
 func large(o ident.Origin, seq uint64, size int) *Gossip {
-	return &Gossip{Origin: o, Seq: seq, Count: 1, Round: 1, Body: packed.Append(nil, make([]byte, size))}
+	return &Gossip{Origin: o, Seq: seq, Count: 1, Round: 1, Body: batch.Append(nil, make([]byte, size))}
 }
 
 // pass lets time pass, and Advance be called when it is wanted.

@@ -3,7 +3,7 @@ package plumtree
 import (
 	"time"
 
-	"github.com/smokesignal-go/smokesignal/internal/packed"
+	"github.com/smokesignal-go/smokesignal/internal/batch"
 )
 
 // history keeps the events of all origins in the order in which they came, to
@@ -78,9 +78,9 @@ func (c *chunk) keep(body []byte) []byte {
 // pack copies a body, with its length before it. If it can, it does so behind a
 // run that was packed last, and gives the two as one.
 func (c *chunk) pack(run, body []byte) []byte {
-	size := packed.Size(len(body))
+	size := batch.Size(len(body))
 	if size > lastChunk/8 {
-		return packed.Append(make([]byte, 0, size), body)
+		return batch.Append(make([]byte, 0, size), body)
 	}
 	start := len(*c)
 	if len(run) > 0 {
@@ -89,7 +89,7 @@ func (c *chunk) pack(run, body []byte) []byte {
 		c.room(size)
 		start = len(*c)
 	}
-	*c = packed.Append(*c, body)
+	*c = batch.Append(*c, body)
 	return (*c)[start:len(*c):len(*c)]
 }
 
@@ -186,7 +186,7 @@ func (t *Tree) evict(now time.Time) {
 // that yet.
 func (t *Tree) append(now time.Time, body []byte, isSigned bool) bool {
 	e, c := t.open, &t.history.own
-	size := packed.Size(len(body))
+	size := batch.Size(len(body))
 	if e == nil || t.openAt < t.taken || t.openAt < t.history.first ||
 		int(e.Count) >= runEvents || len(e.Body)+size > runBytes ||
 		t.age(now, e) > runLasts || !c.isBehind(e.Body, size) {

@@ -3,8 +3,8 @@ package plumtree
 import (
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/internal/batch"
 	"github.com/smokesignal-go/smokesignal/internal/ident"
-	"github.com/smokesignal-go/smokesignal/internal/packed"
 	"github.com/smokesignal-go/smokesignal/internal/retry"
 )
 
@@ -106,7 +106,7 @@ func (t *Tree) passes(l *link) {
 func (t *Tree) push(now time.Time, l *link, e *Event, from, to uint64, out Out) {
 	body := e.Body
 	if from > e.Seq || to < e.end() {
-		body = packed.Slice(body, int(from-e.Seq), int(to-e.Seq))
+		body = batch.Slice(body, int(from-e.Seq), int(to-e.Seq))
 	}
 	t.frame = Gossip{Origin: e.Origin, Seq: from, Count: uint32(to - from), Round: min(e.Round, 254) + 1, Age: t.age(now, e), Body: body, Signed: e.Signed}
 	if e.Origin == t.cfg.Self {
@@ -245,7 +245,7 @@ func (t *Tree) take(now time.Time, l *link, s *stream, g *Gossip, from, to uint6
 	}
 	body := g.Body
 	if to-from < uint64(g.Count) {
-		body = packed.Slice(body, int(from-g.Seq), int(to-g.Seq))
+		body = batch.Slice(body, int(from-g.Seq), int(to-g.Seq))
 	}
 	if !t.cfg.KeepBodies {
 		body = t.history.relayed.keep(body)

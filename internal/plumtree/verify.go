@@ -4,8 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/internal/batch"
 	"github.com/smokesignal-go/smokesignal/internal/ident"
-	"github.com/smokesignal-go/smokesignal/internal/packed"
 )
 
 // believes reports whether all events of a frame are to be believed that were not
@@ -20,7 +20,7 @@ func (t *Tree) believes(s *stream, g *Gossip) bool {
 	}
 	rest := g.Body
 	for seq := g.Seq; seq < g.end(); seq++ {
-		body, next, ok := packed.Next(rest)
+		body, next, ok := batch.Next(rest)
 		if !ok {
 			return false
 		}
@@ -53,7 +53,7 @@ func (t *Tree) WantsVerdict(id ident.Link, g *Gossip) bool {
 func Judge(g *Gossip, verify func(o ident.Origin, seq uint64, body []byte) bool) Verdict {
 	rest := g.Body
 	for seq := g.Seq; seq < g.end(); seq++ {
-		body, next, ok := packed.Next(rest)
+		body, next, ok := batch.Next(rest)
 		if !ok || !verify(g.Origin, seq, body) {
 			return Forged
 		}

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/internal/batch"
 	"github.com/smokesignal-go/smokesignal/internal/ident"
-	"github.com/smokesignal-go/smokesignal/internal/packed"
 )
 
 // genuine takes for signed what the events of these tests say.
@@ -24,7 +24,7 @@ func forged(o ident.Origin, seq, count uint64) *Gossip {
 	g := gossip(o, seq, count)
 	g.Body = nil
 	for range count {
-		g.Body = packed.Append(g.Body, []byte("\x01lie"))
+		g.Body = batch.Append(g.Body, []byte("\x01lie"))
 	}
 	return g
 }
@@ -62,7 +62,7 @@ func TestAForgeryInARunSpoilsIt(t *testing.T) {
 	b.up(1, 2)
 	a := origin(1)
 	run := gossip(a, 1, 3)
-	run.Body = slices.Concat(packed.Slice(run.Body, 0, 1), packed.Append(nil, []byte("\x01lie")), packed.Slice(run.Body, 2, 3))
+	run.Body = slices.Concat(batch.Slice(run.Body, 0, 1), batch.Append(nil, []byte("\x01lie")), batch.Slice(run.Body, 2, 3))
 	b.get(1, run)
 	cut := gossip(a, 1, 3)
 	cut.Body = cut.Body[:len(cut.Body)-1]

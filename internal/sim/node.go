@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/internal/batch"
 	"github.com/smokesignal-go/smokesignal/internal/census"
 	"github.com/smokesignal-go/smokesignal/internal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
-	"github.com/smokesignal-go/smokesignal/internal/packed"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/netsplit"
 	"github.com/smokesignal-go/smokesignal/peerlist"
@@ -255,7 +255,7 @@ func (node *Node) Deliver(e *plumtree.Event) {
 	for i := range e.Count {
 		one := e
 		if e.Count > 1 { // as if each had come alone
-			_, next, _ := packed.Next(rest)
+			_, next, _ := batch.Next(rest)
 			one = &plumtree.Event{Origin: e.Origin, Seq: e.Seq + uint64(i), Count: 1, Round: e.Round, Body: rest[:len(rest)-len(next)]}
 			rest = next
 		}
@@ -272,7 +272,7 @@ func (node *Node) Deliver(e *plumtree.Event) {
 
 // Body is what was emitted as the event that a node delivers.
 func Body(e *plumtree.Event) []byte {
-	body, _, _ := packed.Next(e.Body)
+	body, _, _ := batch.Next(e.Body)
 	return body
 }
 

@@ -1,7 +1,7 @@
 package wire
 
 import (
-	"github.com/smokesignal-go/smokesignal/internal/packed"
+	"github.com/smokesignal-go/smokesignal/internal/batch"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/internal/signed"
 )
@@ -71,7 +71,7 @@ func (r *reader) why() plumtree.Why {
 
 // maxPacked bounds the bodies of a GOSSIP: the largest event there can be.
 // Relays write other fields before them than they read, of another length.
-var maxPacked = packed.Size(signed.Size + 1 + MaxName + MaxPayload)
+var maxPacked = batch.Size(signed.Size + 1 + MaxName + MaxPayload)
 
 // gossipFault finds what the other end would refuse.
 func gossipFault(g *plumtree.Gossip) fault {
@@ -100,7 +100,7 @@ func countEvents(b []byte) (count uint32, someSigned bool, f fault) {
 		return 0, false, fault{"events", "are too long", ErrTooLarge}
 	}
 	for {
-		body, rest, ok := packed.Next(b)
+		body, rest, ok := batch.Next(b)
 		if !ok {
 			return 0, false, fault{"event", "is cut short", ErrMalformed}
 		}

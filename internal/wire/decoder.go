@@ -3,7 +3,7 @@ package wire
 import (
 	"fmt"
 
-	"github.com/smokesignal-go/smokesignal/internal/pace"
+	"github.com/smokesignal-go/smokesignal/internal/flowcontrol"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 )
 
@@ -111,7 +111,7 @@ func (d *Decoder) read(kind Kind, r *reader) any {
 	case kind >= KindCount:
 		return r.census(kind)
 	case kind == KindSlow:
-		return &pace.Slow{Origin: r.origin("origin"), Count: r.seq("count", 0), Stop: r.age("stop")}
+		return &flowcontrol.Slow{Origin: r.origin("origin"), Count: r.seq("count", 0), Stop: r.age("stop")}
 	case kind >= KindGossip:
 		return d.readBroadcast(kind, r)
 	case kind >= KindBeacon:

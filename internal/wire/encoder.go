@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/smokesignal-go/smokesignal/internal/census"
-	"github.com/smokesignal-go/smokesignal/internal/pace"
+	"github.com/smokesignal-go/smokesignal/internal/flowcontrol"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/netsplit"
 	"github.com/smokesignal-go/smokesignal/peerlist"
@@ -46,7 +46,7 @@ func (e *Encoder) Append(dst []byte, m any) ([]byte, error) {
 		w.broadcast(&e.origins, m)
 	case census.Message:
 		w.census(m)
-	case *pace.Slow:
+	case *flowcontrol.Slow:
 		w.kind(KindSlow)
 		w.origin("origin", m.Origin)
 		w.seq("count", m.Count, 0)

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/smokesignal-go/smokesignal/internal/packed"
+	"github.com/smokesignal-go/smokesignal/internal/batch"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/vmihailenco/msgpack/v5"
 )
@@ -75,7 +75,7 @@ func readAll(t *testing.T, stream []byte, each func(m any)) {
 		if g, ok := m.(*plumtree.Gossip); ok {
 			count := uint32(0)
 			for rest := g.Body; len(rest) > 0; count++ {
-				body, next, ok := packed.Next(rest)
+				body, next, ok := batch.Next(rest)
 				if !ok {
 					t.Fatalf("a run of %d bytes breaks off", len(rest))
 				}

@@ -11,10 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/internal/batch"
 	"github.com/smokesignal-go/smokesignal/internal/census"
+	"github.com/smokesignal-go/smokesignal/internal/flowcontrol"
 	"github.com/smokesignal-go/smokesignal/internal/ident"
-	"github.com/smokesignal-go/smokesignal/internal/pace"
-	"github.com/smokesignal-go/smokesignal/internal/packed"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/netsplit"
 	"github.com/smokesignal-go/smokesignal/peerlist"
@@ -37,7 +37,7 @@ func life(b byte, epoch uint64) ident.Origin { return ident.Origin{ID: node(b), 
 // pack lays bodies one behind another.
 func pack(bodies ...[]byte) (b []byte) {
 	for _, body := range bodies {
-		b = packed.Append(b, body)
+		b = batch.Append(b, body)
 	}
 	return b
 }
@@ -125,7 +125,7 @@ var vectors = []vector{
 	{"pulse", "root 44… in epoch 9, rank 5, 3 hops so far, count 300",
 		&plumtree.Pulse{Root: life(0x44, 9), Rank: 5, Hops: 3, Count: 300}},
 	{"slow", "origin 44… in epoch 9 is behind, for the 300th time: nothing for 200 ms",
-		&pace.Slow{Origin: life(0x44, 9), Count: 300, Stop: 200 * time.Millisecond}},
+		&flowcontrol.Slow{Origin: life(0x44, 9), Count: 300, Stop: 200 * time.Millisecond}},
 	{"gossip-next-life", `origin 44… in epoch 10 is another origin and takes slot 2; seq 1, round 1, age 0, "x" with payload nil`,
 		&plumtree.Gossip{Origin: life(0x44, 10), Seq: 1, Round: 1, Count: 1, Body: pack(body("x", "\xc0"))}},
 	{"direct", `"hello" with payload "me"`,

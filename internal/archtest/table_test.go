@@ -1,0 +1,155 @@
+package archtest
+
+// module is the name of the module; imports of it are written without it here.
+const module = "github.com/smokesignal-go/smokesignal"
+
+// row says what one package may import beside the standard library.
+type row struct {
+	pkg   string // its folder
+	floor int
+	may   []string // packages of the module by folder, others by module path
+	tests []string // what its tests may import beyond that, and beyond anyTest
+	why   string
+
+	// planned marks a package that is designed and not built. Take the mark
+	// away when the package has come.
+	planned bool
+}
+
+// Libraries, each with the reason to have it at all.
+const (
+	backoff = "github.com/jpillora/backoff"       // the curve of every retry
+	msgpack = "github.com/vmihailenco/msgpack/v5" // what users send
+	logrus  = "github.com/sirupsen/logrus"        // the log
+	term    = "golang.org/x/term"                 // a prompt that incoming lines do not tear
+	rate    = "golang.org/x/time/rate"            // limits on what a peer may ask
+	cobra   = "github.com/spf13/cobra"            // the command, its flags and completions
+	pflag   = "github.com/spf13/pflag"            // cobra's own flags
+	plot    = "gonum.org/v1/plot"                 // the pictures of a run
+	scripts = "github.com/rogpeppe/go-internal"   // what a person types, as tests
+	ws      = "github.com/coder/websocket"        // the web-sockets of an example
+	yaml    = "go.yaml.in/yaml/v3"                // to look at what is deployed; in tests only
+
+	chromedp = "github.com/chromedp/chromedp" // a real browser for the page; in tests only
+	cdproto  = "github.com/chromedp/cdproto"  // the words that chromedp and the browser speak; in tests only
+
+	otel       = "go.opentelemetry.io/otel"            // the API of traces; its SDK is in tests only, since the choice is the program's
+	prometheus = "github.com/prometheus/client_golang" // the registry that a program has already
+)
+
+// anyTest is what every test may import.
+var anyTest = []string{
+	"go.uber.org/goleak", // no goroutine is left
+	"pgregory.net/rapid", // random histories that shrink
+	"internal/sim",       // the virtual network
+	"transport/mem",      // the network in memory
+}
+
+// houseTable is the house, floor by floor.
+var houseTable = []row{
+	{pkg: "internal/ident", floor: 0, why: "names are plain values, under everything"},
+	{pkg: "internal/retry", floor: 0, may: []string{backoff}, why: "one curve for all that is tried again"},
+	{pkg: "internal/batch", floor: 0, why: "many events in one slice of bytes; whoever carries, stores or opens them agrees on it"},
+	{pkg: "internal/signed", floor: 1, may: []string{"internal/ident"}, why: "signatures in the bodies of events; to verify one is a computation"},
+	{pkg: "internal/roster", floor: 0, why: "hooks in their order; who has some, on any floor, keeps them alike"},
+	{pkg: "internal/histogram", floor: 0, why: "quantiles of durations, wherever they were measured"},
+
+	{
+		pkg: "peerlist", floor: 1, may: []string{"internal/ident", "internal/retry", "internal/roster"},
+		why: "membership knows nodes and dials that fail, and nothing of broadcast or frames",
+	},
+	{
+		pkg: "netsplit", floor: 1, may: []string{"internal/ident", "internal/retry"},
+		why: "beacons and probes; links are somebody else's business",
+	},
+	{
+		pkg: "internal/plumtree", floor: 1, may: []string{"internal/ident", "internal/retry", "internal/batch", rate},
+		why: "broadcast hears of neighbours by two events, not by asking membership",
+	},
+	{
+		pkg: "internal/census", floor: 1, may: []string{"internal/ident", "internal/retry", rate},
+		why: "counting nodes needs only who asks and who answers",
+	},
+
+	{
+		pkg: "internal/flowcontrol", floor: 1, may: []string{"internal/ident", "internal/retry"},
+		why: "slowing down those who emit needs only who asks for it",
+	},
+
+	{
+		pkg: "internal/overlay", floor: 2,
+		may: []string{"internal/ident", "internal/retry", "peerlist", "netsplit", "internal/plumtree", "internal/census", "internal/flowcontrol"}, tests: []string{"internal/batch"},
+		why: "the one place where the machines of floor 1 meet",
+	},
+	{
+		pkg: "internal/wire", floor: 2,
+		may:   []string{"internal/ident", "internal/batch", "internal/signed", "peerlist", "netsplit", "internal/plumtree", "internal/census", "internal/flowcontrol"},
+		tests: []string{msgpack}, // to compare the pre-check with
+		why:   "frames are made of the messages of floor 1; it walks msgpack itself, before any library does",
+	},
+
+	{
+		pkg: "internal/sim", floor: 3,
+		may: []string{"internal/ident", "internal/retry", "internal/histogram", "internal/batch", "peerlist", "netsplit", "internal/plumtree", "internal/census", "internal/flowcontrol", "internal/overlay", "internal/wire"}, tests: []string{"internal/signed"},
+		why: "runs the machines as they are; may weigh frames by their bytes",
+	},
+	{
+		pkg: "internal/scenario", floor: 4,
+		may: []string{"internal/ident", "peerlist", "netsplit", "internal/plumtree", "internal/overlay", "internal/sim"},
+		why: "what befalls a simulated network, and what it is held against",
+	},
+	{pkg: "transport", floor: 3, why: "two methods in the shape of package net"},
+	{pkg: "transport/tcp", floor: 3, may: []string{"transport"}, tests: []string{"transport/transporttest"}, why: "one way to have a transport"},
+	{pkg: "transport/mem", floor: 3, may: []string{"transport"}, tests: []string{"transport/transporttest"}, why: "one way to have a transport"},
+	{pkg: "transport/transporttest", floor: 3, may: []string{"transport"}, why: "checks the contract and knows no transport"},
+	{pkg: "trust", floor: 3, may: []string{"internal/ident"}, why: "keys, certificates and who is let in; it knows connections, and no node"},
+	{pkg: "discovery", floor: 3, why: "seeds are text in and addresses out"},
+	{pkg: "discovery/dns", floor: 3, may: []string{"discovery"}, why: "one way to look up"},
+	{pkg: "internal/codec", floor: 3, may: []string{"internal/wire", msgpack}, why: "Go values to msgpack and back; the library is asked only by types that encode themselves with it"},
+	{pkg: "internal/emitter", floor: 3, may: []string{"internal/ident", "internal/batch", "internal/wire"}, why: "runs handlers; takes runs of events apart for them"},
+	{pkg: "internal/e2e/netlab", floor: 3, why: "a test rig of namespaces, which knows nothing of nodes"},
+	{pkg: "internal/e2e/cutproxy", floor: 3, why: "a test rig of sockets, which knows nothing of nodes"},
+
+	{
+		pkg: "smoke", floor: 4,
+		may: []string{
+			"internal/ident", "internal/batch", "internal/signed", "peerlist", "netsplit", "internal/plumtree",
+			"internal/overlay", "internal/wire", "internal/emitter", "internal/codec", "internal/flowcontrol", "internal/census", "internal/info", "internal/roster",
+			"transport", "transport/tcp", "discovery", "discovery/dns", "trust",
+			logrus, backoff, rate,
+		},
+		tests: []string{"internal/e2e/netlab", "internal/e2e/cutproxy", msgpack},
+		why:   "the face and the driver put the floors together; not the simulator, which is no part of a program",
+	},
+
+	{pkg: "smoketest", floor: 5, may: []string{"smoke", "transport/mem", logrus}, tests: []string{"trust"}, why: "a user's tests run real nodes on a network in memory"},
+	{pkg: "internal/info", floor: 3, may: []string{"internal/ident", "internal/census"}, why: "what nodes say of themselves, real ones and simulated ones alike"},
+	{pkg: "internal/meshview", floor: 5, may: []string{"smoke"}, tests: []string{chromedp, cdproto}, why: "the page, over anything that can be asked like a node"},
+	{pkg: "dashboard", floor: 5, may: []string{"smoke", "internal/meshview", rate}, tests: []string{"smoketest"}, why: "shows what any program can ask a node"},
+	{pkg: "metrics", floor: 5, may: []string{"smoke", prometheus}, why: "tells Prometheus what any program can ask a node; nobody else knows Prometheus"},
+	{pkg: "tracing", floor: 5, may: []string{"smoke", otel}, why: "carries traces in headers, as any program could; nobody else knows OpenTelemetry"},
+	{pkg: "internal/loadtest", floor: 5, may: []string{"smoke", "internal/histogram"}, why: "measures a network as any program on it could"},
+	{
+		pkg: "cmd/smoke", floor: 5,
+		may: []string{
+			"smoke", "trust", "discovery", "discovery/dns", "transport", "transport/tcp", "internal/wire",
+			"dashboard", "metrics", prometheus, "internal/meshview", "internal/e2e/demo", "internal/census", "internal/info", "netsplit", "internal/loadtest", "internal/scenario", "internal/sim", logrus, term, cobra, pflag, plot,
+		},
+		tests: []string{scripts},
+		why:   "a user of the face, and the way to run the simulator; to say what listens somewhere it greets without joining, which the face can't",
+	},
+	{pkg: "example_chat", floor: 6, may: []string{"dashboard", "smoke", logrus, term}, tests: []string{"internal/e2e/netlab", "smoketest", "trust"}, why: "what a program that uses us has to import, and no more; the page of its network is one line"},
+	{pkg: "examples/hello", floor: 5, may: []string{"smoke"}, why: "the first program"},
+	{pkg: "examples/start", floor: 5, may: []string{"smoke"}, why: "as little as a program can be"},
+	{pkg: "examples/metrics", floor: 5, may: []string{"smoke", "metrics", prometheus}, tests: []string{"smoketest"}, why: "what serves figures, and no more"},
+	{pkg: "examples/websocket", floor: 5, may: []string{"smoke", ws}, tests: []string{"smoketest"}, why: "an example has to do with what a user can import; its browsers come over transport/mem"},
+	{pkg: "examples/cache", floor: 5, may: []string{"smoke"}, tests: []string{"smoketest"}, why: "an example has to do with what a user can import"},
+	{pkg: "examples/presence", floor: 5, may: []string{"smoke"}, tests: []string{"smoketest"}, why: "an example has to do with what a user can import"},
+	{pkg: "examples/lan", floor: 5, may: []string{"smoke"}, tests: []string{"smoketest"}, why: "an example has to do with what a user can import"},
+	{pkg: "examples/recipes", floor: 5, may: []string{"smoke"}, tests: []string{"smoketest"}, why: "pieces of documentation, compiled"},
+	{pkg: "deploy", floor: 5, tests: []string{"smoke", "trust", yaml}, why: "files for other programs; the tests hold them against the options of a node"},
+	{pkg: "internal/e2e/cluster", floor: 5, may: []string{"smoke", "trust", "peerlist", "internal/e2e/cutproxy"}, why: "real processes that play a network, wherever somebody puts them"},
+	{pkg: "internal/e2e/demo", floor: 5, may: []string{"internal/e2e/cluster", "internal/e2e/netlab", "internal/e2e/cutproxy", term}, why: "tells the story with real processes"},
+	{pkg: "internal/e2e/real", floor: 5, may: []string{"internal/e2e/cluster", "internal/e2e/netlab", "internal/scenario", term}, why: "measures with real processes what the simulator says of them"},
+	{pkg: "internal/archtest", floor: 5, why: "reads the house, and is in nobody's way"},
+}

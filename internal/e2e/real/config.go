@@ -1,0 +1,82 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/e2e/netlab"
+)
+
+// config says how large the network is, and how much is done to it.
+type config struct {
+	nodes      int
+	seeds      int           // of them; everybody knows these
+	newcomers  int           // that join later, where a scenario has some
+	least      int           // MinPeers
+	most       int           // MaxPeers
+	full       int           // MinPeers and MaxPeers where every node is to be full
+	rate       int           // messages a second, by all together
+	settle     time.Duration // between forming and what befalls the network
+	apart      time.Duration // the parts of a split
+	away       time.Duration // the seeds
+	rounds     int           // of a flapping cut
+	beat       time.Duration // half a round
+	stallLeast time.Duration
+	stallMost  time.Duration
+	linger     time.Duration // how long is watched after a repair
+	seed       uint64
+	verbose    bool
+}
+
+const (
+	leastNodes = 8
+	mostNodes  = netlab.MaxSides - 10 // newcomers need sides too
+)
+
+// full is the size of make real. Marks are those of the failure model, times
+// those of the scenarios in package scenario, shortened where it waits minutes
+// for histories to age or for books to fill: sixty nodes know each other sooner.
+func full() config {
+	return config{
+		nodes: 60, seeds: 3, newcomers: 5,
+		least: 3, most: 5, // smoke's defaults
+		full: 4, // as many links as on average between 3 and 5
+		rate: 20,
+		// Parts of a network younger than ten seconds merge without ceremony.
+		settle: 15 * time.Second,
+		apart:  20 * time.Second,
+		away:   15 * time.Second,
+		rounds: 10, beat: 3 * time.Second,
+		stallLeast: 5 * time.Second, stallMost: 30 * time.Second,
+		linger: 5 * time.Second,
+		seed:   1,
+	}
+}
+
+// check reports all that is wrong with a config, each by its flag.
+func (c config) check() error {
+	var problems []error
+	if c.nodes < leastNodes || c.nodes > mostNodes {
+		problems = append(problems, fmt.Errorf("-nodes: %d is not allowed, only %d to %d", c.nodes, leastNodes, mostNodes))
+	}
+	if c.rate < 1 || c.rate > 1000 {
+		problems = append(problems, fmt.Errorf("-rate: %d is not allowed, only 1 to 1000", c.rate))
+	}
+	if c.rounds < 1 || c.rounds > 1000 {
+		problems = append(problems, fmt.Errorf("-rounds: %d is not allowed, only 1 to 1000", c.rounds))
+	}
+	// What is longer than the histories may be lost, which is no miss.
+	for _, f := range []struct {
+		name  string
+		value time.Duration
+	}{{"apart", c.apart}, {"away", c.away}, {"stall-least", c.stallLeast}, {"stall-most", c.stallMost}} {
+		if f.value < time.Second || f.value > 4*time.Minute {
+			problems = append(problems, fmt.Errorf("-%s: %v is not allowed, only 1s to 4m", f.name, f.value))
+		}
+	}
+	if c.stallMost < c.stallLeast {
+		problems = append(problems, fmt.Errorf("-stall-most: %v is less than -stall-least, %v", c.stallMost, c.stallLeast))
+	}
+	return errors.Join(problems...)
+}

@@ -1,0 +1,170 @@
+// Real measures with real processes what the simulator says of them: the same
+// failures, held against the same marks, small. Sixty nodes are sixty processes,
+// each in a network namespace of its own, joined by a router whose nft rules cut
+// them off from each other; TCP is the kernel's.
+//
+//	go run ./internal/e2e/real                 # or: make real; all scenarios, some eight minutes
+//	go run ./internal/e2e/real split crash     # these only
+//	go run ./internal/e2e/real -json           # the same for a program
+//	go run ./internal/e2e/real -rounds 50 flap # five minutes of it
+//
+// It ends with 1 if a mark was missed. Where it can't measure, for want of root
+// or of a program, it says so on standard error and ends with 0. However it ends,
+// no process, namespace or rule is left; only kill -9 leaves namespaces, which
+// the next run sweeps away.
+//
+// A scenario has the name and the marks of its counterpart in package scenario.
+// What differs is told beside each. The processes are those of package stage, the
+// network is that of package netlab.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/smokesignal-go/smokesignal/internal/e2e/cluster"
+	"github.com/smokesignal-go/smokesignal/internal/e2e/netlab"
+)
+
+func main() {
+	if cluster.IsNode() {
+		os.Exit(cluster.BeNode())
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	os.Exit(realMain(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// realMain is the program, and gives its exit code.
+func realMain(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	c := full()
+	flags := flag.NewFlagSet("real", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() { usage(flags) }
+	asJSON := flags.Bool("json", false, "print the figures as JSON")
+	check := flags.Bool("check", false, "only say so if this machine cannot cut a network: tests are skipped then")
+	flags.IntVar(&c.nodes, "nodes", c.nodes, fmt.Sprintf("how many, %d to %d", leastNodes, mostNodes))
+	flags.IntVar(&c.rate, "rate", c.rate, "messages a second, by all nodes together")
+	flags.IntVar(&c.rounds, "rounds", c.rounds, "flap: how often the cut comes and goes")
+	flags.DurationVar(&c.apart, "apart", c.apart, "split, split4: how long the parts are apart")
+	flags.DurationVar(&c.away, "away", c.away, "seeds: how long they are away")
+	flags.DurationVar(&c.stallLeast, "stall-least", c.stallLeast, "stall: the shortest")
+	flags.DurationVar(&c.stallMost, "stall-most", c.stallMost, "stall: the longest")
+	flags.Uint64Var(&c.seed, "seed", c.seed, "decides who is hit; what comes of it is as real as the network, and not repeatable")
+	flags.BoolVar(&c.verbose, "v", false, "show what the nodes log")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return 0
+		}
+		return 2
+	}
+	chosen, err := choose(flags.Args())
+	if err = errors.Join(err, c.check()); err != nil {
+		fmt.Fprintln(stderr, "real:", err)
+		return 2
+	}
+
+	if *check {
+		if why := netlab.Available(); why != nil {
+			fmt.Fprintf(stderr, "!! NOT TESTED: whatever takes a real network to cut was skipped: %s. %s\n", oneLine(why), takes)
+		}
+		return 0
+	}
+	report := report{Nodes: c.nodes, Results: []result{}}
+	if why := netlab.Available(); why != nil {
+		report.Skipped = oneLine(why)
+		fmt.Fprintf(stderr, "!! NOTHING WAS MEASURED: %s. %s\n", report.Skipped, takes)
+	} else {
+		err = measure(ctx, c, chosen, &report, newScreen(*asJSON, stdout))
+	}
+	if *asJSON {
+		encoder := json.NewEncoder(stdout)
+		encoder.SetIndent("", "  ")
+		err = errors.Join(err, encoder.Encode(report))
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "real:", err)
+		return 1
+	}
+	if report.missed() > 0 {
+		return 1
+	}
+	return 0
+}
+
+// takes is what a machine needs.
+const takes = "It takes root on Linux, with the packages iproute2 and nftables."
+
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
+func usage(flags *flag.FlagSet) {
+	fmt.Fprintln(flags.Output(), "real [flags] [scenario …]\n\nscenarios:")
+	for _, s := range scenarios {
+		fmt.Fprintf(flags.Output(), "  %-8s %s\n", s.name, s.does)
+	}
+	fmt.Fprintln(flags.Output(), "\nflags:")
+	flags.PrintDefaults()
+}
+
+// choose finds scenarios by name; all where none is named.
+func choose(names []string) (chosen []scene, err error) {
+	if len(names) == 0 {
+		return scenarios, nil
+	}
+	for _, name := range names {
+		at := slices.IndexFunc(scenarios, func(s scene) bool { return s.name == name })
+		if at < 0 {
+			return nil, fmt.Errorf("no scenario is called %q, only %s", name, strings.Join(sceneNames(), ", "))
+		}
+		chosen = append(chosen, scenarios[at])
+	}
+	return chosen, nil
+}
+
+func sceneNames() (names []string) {
+	for _, s := range scenarios {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+// newScreen shows the table unless JSON is asked for, and progress only on a
+// terminal.
+func newScreen(asJSON bool, stdout io.Writer) *screen {
+	if asJSON {
+		return &screen{}
+	}
+	file, isFile := stdout.(*os.File)
+	return &screen{out: stdout, live: isFile && term.IsTerminal(int(file.Fd()))}
+}
+
+// measure plays the scenarios one after another. An error means that one could
+// not be played; what fell short stands in the report.
+func measure(ctx context.Context, c config, chosen []scene, report *report, screen *screen) error {
+	screen.title(c)
+	begin := time.Now()
+	for _, s := range chosen {
+		got, err := play(ctx, c, s, screen)
+		report.Results = append(report.Results, got)
+		if ctx.Err() != nil {
+			return errors.New("interrupted; all was removed")
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	screen.end(*report, time.Since(begin))
+	return nil
+}

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/e2e/cluster"
+	"github.com/smokesignal-go/smokesignal/internal/scenario"
+)
+
+// within waits until something is so, well beyond its mark, so that a missed one
+// has a figure too.
+func (r *run) within(name string, mark time.Duration, since time.Time, done func() bool) {
+	if r.failed() {
+		return
+	}
+	f := figure{Name: name, Is: scenario.Never, Unit: "s", Mark: seconds(mark)}
+	_, ok := r.cast.Until(r.ctx, min(max(2*mark, 30*time.Second), max(mark, 2*time.Minute)), done)
+	if r.ctx.Err() != nil {
+		return
+	}
+	if ok {
+		took := time.Since(since)
+		f.Is, f.Good = seconds(took), took <= mark
+	}
+	if !f.Good {
+		f.Note = r.state()
+	}
+	r.add(f)
+}
+
+func seconds(d time.Duration) scenario.Number { return scenario.Number(d.Seconds()) }
+
+// state says how the network stands, and what is wrong with it.
+func (r *run) state() string {
+	alive := r.cast.Alive()
+	fewest, most := cluster.Degrees(alive)
+	text := fmt.Sprintf("%d nodes in %d parts, %d–%d links", len(alive), cluster.Parts(alive), fewest, most)
+	if who, what := r.cast.Ledger.Lacking(); who != nil {
+		text += fmt.Sprintf("; %d deliveries are missing: node %d has not heard %q", r.cast.Ledger.Missing(), who.Seat, what)
+	}
+	return text
+}
+
+func (r *run) add(f figure) {
+	r.result.Figures = append(r.result.Figures, f)
+	r.screen.figure(f)
+}
+
+func (r *run) atMost(name string, is, mark float64, example string) {
+	if r.failed() {
+		return
+	}
+	f := figure{Name: name, Is: scenario.Number(is), Mark: scenario.Number(mark), Good: is <= mark}
+	if !f.Good {
+		f.Note = example
+	}
+	r.add(f)
+}
+
+// tell gives a figure without a mark.
+func (r *run) tell(name string, is scenario.Number, unit string) {
+	if !r.failed() {
+		r.add(figure{Name: name, Is: is, Unit: unit, Mark: scenario.None, Good: true})
+	}
+}
+
+// delivered ends the talk and waits until everybody has heard all of it, then
+// says what was lost.
+func (r *run) delivered(mark time.Duration) {
+	r.quiet()
+	r.within("all delivered", mark, time.Now(), r.cast.Ledger.IsHeard)
+	t := r.cast.Ledger.Tally()
+	r.tell("messages said", scenario.Number(t.Said), "")
+	r.tell("deliveries", scenario.Number(t.Heard), "")
+	lost, example := t.Missing, r.state()
+	told, newcomers := 0, 0
+	for _, a := range r.cast.Alive() {
+		for origin, numbers := range a.Gaps {
+			switch {
+			case r.killed[origin]: // those took what nobody else had with them
+			case r.isMember(a):
+				lost++
+				example = fmt.Sprintf("node %d was told that %s of %s are lost", a.Seat, numbers, origin)
+			default:
+				told++
+			}
+		}
+		if !r.isMember(a) {
+			newcomers++
+		}
+	}
+	r.atMost("messages lost", float64(lost), 0, example)
+	// The ledger owes a newcomer what was said since it had its first neighbour.
+	if newcomers > 0 {
+		r.tell("gaps before they joined, told", scenario.Number(told), "")
+	}
+}
+
+// isMember reports whether an actor was there before the failure began.
+func (r *run) isMember(a *cluster.Actor) bool {
+	_, known := r.before[a]
+	return known || len(r.before) == 0
+}
+
+// noNetsplit says how many programs were told of a netsplit where there is none.
+func (r *run) noNetsplit() {
+	told, example := 0, ""
+	for _, a := range r.cast.Alive() {
+		if a.Told[cluster.Netsplit] > r.before[a].splits {
+			told++
+			example = fmt.Sprintf("node %d", a.Seat)
+		}
+	}
+	r.atMost("false netsplits", float64(told), 0, example)
+}
+
+// toldOnce says how many programs were not told of the netsplit and of its end
+// once each. Where the cut was too short for ceremony, nobody may be told.
+func (r *run) toldOnce(isLong bool) {
+	wrong, anybody, example := 0, isLong, ""
+	for _, a := range r.cast.Alive() {
+		anybody = anybody || a.Told[cluster.Netsplit] > r.before[a].splits
+	}
+	for _, a := range r.cast.Alive() {
+		splits, heals := a.Told[cluster.Netsplit]-r.before[a].splits, a.Told[cluster.Healed]-r.before[a].heals
+		if splits != heals || splits > 1 || splits == 0 && anybody {
+			wrong++
+			example = fmt.Sprintf("node %d was told %d times of a netsplit, and %d times of its end", a.Seat, splits, heals)
+		}
+	}
+	r.atMost("programs not told once", float64(wrong), 0, example)
+}
+
+// kept says how many links ended by accident: of those that were hit, which
+// shows that something was done to them, and between all others, where none may.
+func (r *run) kept(hit []*cluster.Actor) {
+	isHit := func(peer string) bool {
+		return slices.ContainsFunc(hit, func(a *cluster.Actor) bool { return strings.HasPrefix(a.ID, peer) })
+	}
+	expected, lost, example := 0, 0, ""
+	for _, a := range r.cast.Alive() {
+		for _, end := range a.Ends[r.before[a].ends:] {
+			switch {
+			case !end.IsAccident():
+			case slices.Contains(hit, a) || isHit(end.Peer):
+				expected++
+			default:
+				lost++
+				example = fmt.Sprintf("node %d lost %s: %s", a.Seat, end.Peer, end.Why)
+			}
+		}
+	}
+	r.tell("links lost by those hit, both ends", scenario.Number(expected), "")
+	r.atMost("links lost between healthy nodes", float64(lost), 0, example)
+}
+
+// ends says how many links ended, a node.
+func (r *run) ends(mark float64) {
+	ends, why := 0, make(map[string]int)
+	alive := r.cast.Alive()
+	for _, a := range alive {
+		for _, end := range a.Ends[r.before[a].ends:] {
+			ends++
+			why[end.Why]++
+		}
+	}
+	r.atMost("links ended, a node", float64(ends)/float64(max(1, len(alive))), mark, fmt.Sprint(why))
+}
+
+// swallowed says how many packets the cuts have taken: the proof that there was
+// one.
+func (r *run) swallowed() {
+	if r.failed() {
+		return
+	}
+	n, err := r.lab.Dropped()
+	r.try(err)
+	f := figure{Name: "packets swallowed by the cut", Is: scenario.Number(n), Mark: 1, More: true, Good: n > 0}
+	if !f.Good {
+		f.Note = "there was no cut"
+	}
+	r.add(f)
+}
+
+// promises says what must never happen, whatever befalls the network.
+func (r *run) promises() {
+	t := r.cast.Ledger.Tally()
+	broken, example := t.Doubled+t.Disordered, fmt.Sprintf("%d deliveries came again, %d out of order", t.Doubled, t.Disordered)
+	for _, a := range r.cast.Endings() {
+		broken++
+		example = fmt.Sprintf("node %d ended by itself: %v: %s", a.Seat, a.Exit, a.LastWords())
+	}
+	r.atMost("promises broken", float64(broken), 0, example)
+}

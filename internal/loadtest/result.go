@@ -1,0 +1,187 @@
+package loadtest
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/histogram"
+	"github.com/smokesignal-go/smokesignal/smoke"
+)
+
+// Kind is what a latency is of.
+type Kind string
+
+// The two kinds; see the comment of the package.
+const (
+	OneWay    Kind = "one way"
+	RoundTrip Kind = "round trip"
+)
+
+// Seconds is a time as JSON has it.
+type Seconds float64
+
+func seconds(d time.Duration) Seconds { return Seconds(d.Seconds()) }
+
+// Duration gives it back.
+func (s Seconds) Duration() time.Duration { return time.Duration(float64(s) * float64(time.Second)) }
+
+// Latency is how long something took, to 1 %.
+type Latency struct {
+	Samples uint64  `json:"samples"`
+	P50     Seconds `json:"p50Seconds"`
+	P90     Seconds `json:"p90Seconds"`
+	P99     Seconds `json:"p99Seconds"`
+	P999    Seconds `json:"p999Seconds"`
+	Max     Seconds `json:"maxSeconds"`
+}
+
+func newLatency(h *histogram.Histogram) Latency {
+	return Latency{
+		Samples: h.Count(),
+		P50:     seconds(h.Quantile(0.5)), P90: seconds(h.Quantile(0.9)),
+		P99: seconds(h.Quantile(0.99)), P999: seconds(h.Quantile(0.999)), Max: seconds(h.Max()),
+	}
+}
+
+// timing is what a Watch or the echoes have timed.
+type timing struct {
+	kind       Kind
+	each, last Latency
+	asked      uint64 // echoes
+}
+
+// Emits is how long the emitter's calls of Emit took.
+type Emits struct {
+	Latency
+	Slow        uint64  `json:"slow"`        // calls of a millisecond or more: of small events, those that waited for room
+	SlowSeconds Seconds `json:"slowSeconds"` // how long they took together
+}
+
+// Received is what one receiver got.
+type Received struct {
+	Node       string `json:"node"`
+	Addr       string `json:"addr"`
+	Received   uint64 `json:"received"`
+	Lost       uint64 `json:"lost"`
+	Told       uint64 `json:"told"`
+	Duplicates uint64 `json:"duplicates"`
+	OutOfOrder uint64 `json:"outOfOrder"`
+	Corrupt    uint64 `json:"corrupt"`
+	Unanswered uint64 `json:"unanswered"`
+	NoReport   string `json:"noReport,omitempty"` // why nothing is known of it; all else is 0 then
+
+	name string
+}
+
+// IsGood reports whether it got every event once, whole and in order.
+func (r *Received) IsGood() bool {
+	return r.Lost == 0 && r.Duplicates == 0 && r.OutOfOrder == 0 && r.Corrupt == 0 && r.NoReport == ""
+}
+
+// Result is what came of a run. Sums are over all receivers that reported.
+type Result struct {
+	Good        bool `json:"good"`        // every receiver got every event once, whole and in order
+	Interrupted bool `json:"interrupted"` // before the plan was carried out
+
+	Nodes     int `json:"nodes"`     // of the network, with those that only pass on
+	Receivers int `json:"receivers"` // that counted
+	Reports   int `json:"reports"`   // that have said so in the end
+
+	Size     int     `json:"size"`        // bytes of an event's arguments
+	Offered  float64 `json:"offeredRate"` // events a second; 0: as fast as Emit lets
+	Achieved float64 `json:"achievedRate"`
+	Measured Seconds `json:"measuredSeconds"`
+	Events   uint64  `json:"events"` // emitted in that time
+	Warmup   uint64  `json:"warmupEvents"`
+
+	Deliveries float64 `json:"deliveriesPerSecond"` // over all receivers
+	Expected   uint64  `json:"expected"`            // deliveries, those to warm up too, as all sums below
+	Received   uint64  `json:"received"`
+	Percent    float64 `json:"receivedPercent"`
+	Lost       uint64  `json:"lost"`
+	Told       uint64  `json:"told"` // of the lost ones, as OnGap says; it may count other events of the emitter
+	Duplicates uint64  `json:"duplicates"`
+	OutOfOrder uint64  `json:"outOfOrder"`
+	Corrupt    uint64  `json:"corrupt"`
+
+	Emit    Emits   `json:"emit"`
+	Kind    Kind    `json:"latencyKind"`
+	Latency Latency `json:"latency"`        // of deliveries, or of echoes
+	Last    Latency `json:"lastLatency"`    // of the last delivery, or the last echo, of each event
+	Asked   uint64  `json:"echoesAskedFor"` // round trip only
+
+	Each []Received `json:"each"` // in the order of their ids
+}
+
+// result puts together what is known when the reports are in.
+func (s *session) result(m *emission) *Result {
+	var t timing
+	if s.watch != nil {
+		t = s.watch.read()
+	} else {
+		t = s.echoes.read()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := &Result{
+		Interrupted: m.cut, Nodes: s.nodes, Receivers: len(s.members),
+		Size: s.plan.Size, Offered: s.plan.Rate, Measured: seconds(m.lasted),
+		Events: m.events - m.warm, Warmup: m.warm,
+		Emit: Emits{newLatency(&m.calls), m.slow, seconds(m.slowFor)},
+		Kind: t.kind, Latency: t.each, Last: t.last, Asked: t.asked,
+	}
+	lasted := m.lasted
+	var measured uint64
+	for id, member := range s.members {
+		each, report := judge(id, member, m.events)
+		r.Each = append(r.Each, each)
+		if report == nil {
+			continue
+		}
+		r.Reports++
+		measured += report.Measured
+		lasted = max(lasted, report.Span)
+		r.add(&each)
+	}
+	slices.SortFunc(r.Each, func(a, b Received) int { return cmp.Compare(a.Node, b.Node) })
+	r.Expected = m.events * uint64(r.Reports)
+	if r.Expected > 0 {
+		r.Percent = 100 * float64(r.Received) / float64(r.Expected)
+	}
+	if m.lasted > 0 {
+		r.Achieved = float64(r.Events) / m.lasted.Seconds()
+		r.Deliveries = float64(measured) / lasted.Seconds()
+	}
+	r.Good = !slices.ContainsFunc(r.Each, func(each Received) bool { return !each.IsGood() })
+	return r
+}
+
+// judge says what one member of a run of so many events got. There is no report
+// if none came that can be true.
+func judge(id smoke.ID, m *member, events uint64) (Received, *Report) {
+	each := Received{Node: id.String(), Addr: m.addr, name: who(id, m.addr)}
+	report := m.report
+	if report == nil {
+		each.NoReport = "it did not report"
+		return each, nil
+	}
+	if why := report.fault(events); why != "" {
+		each.NoReport = why
+		return each, nil
+	}
+	each.Received, each.Lost, each.Told = report.Received, events-report.Received, report.Told
+	each.Duplicates, each.OutOfOrder, each.Corrupt = report.Duplicates, report.OutOfOrder, report.Corrupt
+	each.Unanswered = report.Unanswered
+	return each, report
+}
+
+// add adds to the sums.
+func (r *Result) add(each *Received) {
+	r.Received += each.Received
+	r.Lost += each.Lost
+	r.Told += each.Told
+	r.Duplicates += each.Duplicates
+	r.OutOfOrder += each.OutOfOrder
+	r.Corrupt += each.Corrupt
+}

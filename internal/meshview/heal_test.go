@@ -1,0 +1,254 @@
+package meshview_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/meshview"
+	"github.com/smokesignal-go/smokesignal/smoke"
+)
+
+// counting is a ring that counts what was late and lost, and says when it is healed.
+type counting struct {
+	*ring
+	late, lost uint64
+	heal       func()
+}
+
+func (c *counting) Tally() (late, lost uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.late, c.lost
+}
+
+func (c *counting) OnHeal(fn func()) { c.heal = fn }
+
+// watched looks at a board twice a second, and gives each picture to see.
+func watched(t *testing.T, h http.Handler, d time.Duration, see func(at time.Duration, p meshview.Picture)) {
+	t.Helper()
+	for begin := time.Now(); time.Since(begin) < d; time.Sleep(500 * time.Millisecond) {
+		p := look(t, h)
+		if see != nil {
+			see(time.Since(begin), p)
+		}
+	}
+}
+
+func noted(p meshview.Picture) string {
+	var notes []string
+	for _, n := range p.Notices {
+		notes = append(notes, n.Text)
+	}
+	return strings.Join(notes, "; ")
+}
+
+// apart takes links away so that the ring has these parts.
+func (r *ring) apart(sizes ...int) {
+	r.told(func() {
+		n := 0
+		for _, size := range sizes {
+			for i := range size {
+				r.nodes[n].Links = []smoke.LinkInfo{}
+				if i > 0 {
+					r.nodes[n].Links = []smoke.LinkInfo{{Peer: r.nodes[n-1].ID, Eager: true}}
+				}
+				n++
+			}
+		}
+	})
+}
+
+// A cut in halves passes through states of more parts, since dead links are found one by
+// one. Only what lasts is noted, and then what became of it.
+func TestACutIsNotedWhenItHasSettled(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		c := &counting{ring: newRing(12)}
+		b := meshview.New(c)
+		watched(t, b, 5*time.Second, nil)
+		for _, sizes := range [][]int{{3, 2, 2, 2, 2, 1}, {4, 4, 3, 1}, {6, 5, 1}} { // one second each
+			c.apart(sizes...)
+			watched(t, b, time.Second, nil)
+		}
+		c.apart(6, 6)
+		watched(t, b, 9*time.Second, nil)
+		if got := noted(look(t, b)); got != "the mesh is in 2 parts" {
+			t.Errorf("it notes %q", got)
+		}
+		c.apart(5, 1, 6)
+		watched(t, b, time.Second, nil)
+		c.apart(12)
+		c.told(func() { c.late, c.lost, c.nodes[3].Gaps = 37, 2, 1 })
+		watched(t, b, 2*time.Second, func(_ time.Duration, p meshview.Picture) {
+			if p.Healed != nil || !p.Settling {
+				t.Errorf("it is judged before it has settled: %+v", p.Healed)
+			}
+		})
+		watched(t, b, 3*time.Second, nil)
+		p := look(t, b)
+		if !strings.HasPrefix(noted(p), "the mesh is in 2 parts; the mesh is one again, after 1") {
+			t.Errorf("it notes %q", noted(p))
+		}
+		h := p.Healed
+		if h == nil || h.After < 12 || h.After > 15 || h.Late != 37 || h.Lost != 2 || h.Losers != 1 {
+			t.Errorf("healed: %+v", h)
+		}
+		c.told(func() { c.lost = 5 }) // a gap is known late
+		watched(t, b, 30*time.Second, nil)
+		p = look(t, b)
+		if !strings.HasSuffix(noted(p), "since the mesh is one again: 37 events came late to this node, 5 are lost to it; 1 node lost events") || p.Healed != nil {
+			t.Errorf("it notes %q, healed %+v", noted(p), p.Healed)
+		}
+	})
+}
+
+// From one side of a cut the other one is silent, and there are no parts. The node knows
+// when it is healed.
+func TestACutSeenFromOneSide(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		c := &counting{ring: newRing(8)}
+		b := meshview.New(c)
+		watched(t, b, 5*time.Second, nil)
+		c.told(func() {
+			for n := 3; n <= 8; n++ {
+				c.dumb[id(n)] = true
+			}
+		})
+		watched(t, b, 20*time.Second, nil)
+		c.told(func() {
+			clear(c.dumb)
+			c.dumb[id(8)] = true // one was killed meanwhile
+		})
+		c.heal()
+		watched(t, b, 10*time.Second, nil)
+		if h := look(t, b).Healed; h == nil || h.After < 17 || h.After > 23 {
+			t.Errorf("healed: %+v", h)
+		}
+		if got := noted(look(t, b)); !strings.Contains(got, "the mesh is one again, after ") || strings.Contains(got, "parts;") {
+			t.Errorf("it notes %q", got)
+		}
+	})
+}
+
+// A node that was killed and started again is no cut.
+func TestANodeThatComesBackIsNoHeal(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		c := &counting{ring: newRing(2)}
+		b := meshview.New(c)
+		watched(t, b, 5*time.Second, nil)
+		c.told(func() { c.dumb[id(2)] = true })
+		watched(t, b, 10*time.Second, nil)
+		c.told(func() { clear(c.dumb) })
+		watched(t, b, 10*time.Second, func(_ time.Duration, p meshview.Picture) {
+			if p.Healed != nil {
+				t.Errorf("healed: %+v", p.Healed)
+			}
+		})
+		if got := noted(look(t, b)); strings.Contains(got, "one again") {
+			t.Errorf("it notes %q", got)
+		}
+	})
+}
+
+// Seeds on the other side of a cut are asked again within some seconds after it. Until
+// then nobody is told to take them off the list.
+func TestSeedsAreNotBlamedRightAfterAHeal(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		c := &counting{ring: newRing(6)}
+		b := meshview.New(c)
+		watched(t, b, 5*time.Second, nil)
+		c.apart(3, 3)
+		c.told(func() { c.nodes[0].SeedsLost, c.nodes[1].SeedsLost = 1, 1 })
+		watched(t, b, 10*time.Second, nil)
+		c.apart(6)
+		blamed := func(p meshview.Picture) bool {
+			for _, x := range p.Problems {
+				if strings.Contains(x.Do, "take them off the list") {
+					return true
+				}
+			}
+			return false
+		}
+		watched(t, b, 4*time.Second, func(at time.Duration, p meshview.Picture) {
+			if len(p.Problems) > 0 {
+				t.Errorf("%v after the heal: %+v", at, p.Problems)
+			}
+		})
+		watched(t, b, 10*time.Second, nil) // they do not answer, in truth
+		if !blamed(look(t, b)) {
+			t.Error("a seed that stays lost is not told of")
+		}
+	})
+}
+
+// What was delivered while nobody looked is not what is delivered now.
+func TestTheRateIsRightFromTheFirstPicture(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRing(3)
+		b := meshview.New(r)
+		ctx, end := context.WithCancel(t.Context())
+		defer end()
+		go func() { // 10 events a second, 20 at node 2; ends with the story
+			for ctx.Err() == nil {
+				time.Sleep(100 * time.Millisecond)
+				r.told(func() { r.nodes[0].Delivered++; r.nodes[1].Delivered += 2 })
+			}
+		}()
+		time.Sleep(time.Minute)
+		for range 3 { // opened, closed, and opened again after some minutes
+			known := false
+			watched(t, b, 10*time.Second, func(at time.Duration, p meshview.Picture) {
+				switch {
+				case p.Rate == nil && at > 2500*time.Millisecond:
+					t.Errorf("after %v there is no rate", at)
+				case p.Rate != nil && (*p.Rate < 7 || *p.Rate > 13):
+					t.Errorf("after %v the rate is %v", at, *p.Rate)
+				}
+				known = known || p.Rate != nil
+			})
+			if !known {
+				t.Error("there was no rate")
+			}
+			time.Sleep(4 * time.Minute)
+		}
+		r.told(func() { r.nodes[0].Delivered = 0 }) // it has begun anew
+		watched(t, b, 6*time.Second, func(at time.Duration, p meshview.Picture) {
+			if p.Rate != nil && (*p.Rate < 7 || *p.Rate > 13) {
+				t.Errorf("after %v the rate is %v", at, *p.Rate)
+			}
+		})
+	})
+}
+
+// above is a mesh that is seen from no node, as a simulation is.
+type above struct{ *ring }
+
+func (above) ID() smoke.ID { return smoke.ID{} }
+
+func TestTheRateOfASimulationIsTheAverage(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRing(4)
+		b := meshview.New(above{r})
+		for i := range 12 {
+			p := look(t, b)
+			if p.Rate != nil && (*p.Rate < 14 || *p.Rate > 16) {
+				t.Errorf("look %d: the rate is %v", i, *p.Rate)
+			}
+			if i > 4 && p.Rate == nil {
+				t.Errorf("look %d: there is no rate", i)
+			}
+			time.Sleep(500 * time.Millisecond)
+			r.told(func() { r.nodes[0].Delivered += 10; r.nodes[1].Delivered += 20 }) // 20, 40, 0 and 0 a second
+			if i == 6 {
+				r.told(func() {
+					r.nodes = append(r.nodes, smoke.NodeInfo{ID: id(9), Delivered: 1 << 30, Links: r.nodes[0].Links, Left: []smoke.ID{}})
+				})
+			}
+			if i > 6 {
+				r.told(func() { r.nodes[4].Delivered += 7 })
+			}
+		}
+	})
+}

@@ -1,0 +1,102 @@
+package meshview
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// watcher is a page that is open.
+type watcher struct {
+	picture chan struct{} // there is a new one
+	events  chan Event
+	skipped int // events that there was no room for; guarded by Board.mu
+}
+
+const (
+	watcherEvents = 20               // a page takes so many events at once, and then one for each 50 ms
+	writeWithin   = 10 * time.Second // a page that takes nothing for so long is let go
+)
+
+// serveStream is the page's life line: server-sent events (WHATWG HTML, section 9.2).
+func (b *Board) serveStream(w http.ResponseWriter, r *http.Request) {
+	me := &watcher{picture: make(chan struct{}, 1), events: make(chan Event, watcherEvents)}
+	b.mu.Lock()
+	if len(b.watchers) >= maxWatchers {
+		b.mu.Unlock()
+		writeText(w, http.StatusServiceUnavailable, errTooManyWatchers.Error())
+		return
+	}
+	b.watchers[me] = struct{}{}
+	b.startLooking()
+	b.mu.Unlock()
+	defer func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		delete(b.watchers, me)
+	}()
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no") // proxies that would wait for more
+	to := http.NewResponseController(w)
+	send := func(kind string, v any) bool {
+		text, err := json.Marshal(v)
+		if err != nil {
+			return false
+		}
+		to.SetWriteDeadline(time.Now().Add(writeWithin)) // a server without it has its own
+		if _, err := fmt.Fprintf(w, "event: %s\ndata: %s\n\n", kind, text); err != nil {
+			return false
+		}
+		return to.Flush() == nil
+	}
+	if !send("mesh", b.picture()) {
+		return
+	}
+	pause := time.NewTicker(time.Second / watcherEvents)
+	defer pause.Stop()
+	for {
+		select {
+		case <-r.Context().Done():
+			return
+		case <-me.picture:
+			if !send("mesh", b.picture()) {
+				return
+			}
+		case e := <-me.events:
+			if !send("event", e) {
+				return
+			}
+			<-pause.C
+		}
+	}
+}
+
+// show has all pages draw the mesh.
+func (b *Board) show() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for w := range b.watchers {
+		select {
+		case w.picture <- struct{}{}:
+		default: // it has not drawn the last one yet
+		}
+	}
+}
+
+// onEvent shows an event.
+func (b *Board) onEvent(e Event) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e.At = b.since(time.Now())
+	for w := range b.watchers {
+		mine := e
+		mine.Skipped += w.skipped
+		select {
+		case w.events <- mine:
+			w.skipped = 0
+		default:
+			w.skipped = mine.Skipped + 1
+		}
+	}
+}
