@@ -61,7 +61,7 @@ func TestSecurityFromTheEnvironment(t *testing.T) {
 	if o, err := fromEnviron([]string{"SMOKE_KEY_FILE=" + path}); err == nil || o.Key != nil || !strings.Contains(err.Error(), "smoke key new") {
 		t.Errorf("without the file: %v, %v", o.Key, err)
 	}
-	key, err := trust.KeepKey(path)
+	key, err := trust.LoadOrCreateKey(path)
 	if err != nil {
 		t.Fatal(err)
 	}

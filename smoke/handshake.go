@@ -260,7 +260,7 @@ func (d *driver) greet(ctx context.Context, conn net.Conn, dialled string) (l *l
 		conn = safe
 		conn.SetDeadline(until)
 		if dialled != "" { // who is not on the list learns only that
-			if err := d.guard.Lists(safe); err != nil {
+			if err := d.guard.CheckAllowed(safe); err != nil {
 				newLink(d, conn, addr).say(&wire.Refuse{Code: wire.RefuseStranger}) // in vain, if it has hung up
 				return nil, nil, nil, &DialError{Addr: addr, Err: fmt.Errorf("%w: %w", ErrNotAdmitted, err)}
 			}

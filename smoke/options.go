@@ -122,7 +122,7 @@ type Options struct {
 	// authority in TLS; all of them must agree. A stranger learns only that it was
 	// refused; why, our log says.
 
-	// Key is who the node is: see [trust.KeepKey]. nil means one that CreateNode
+	// Key is who the node is: see [trust.LoadOrCreateKey]. nil means one that CreateNode
 	// makes, where links are encrypted.
 	Key *trust.Key
 

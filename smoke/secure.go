@@ -51,7 +51,7 @@ func newGuard(o Options) (guard *trust.Guard, key *trust.Key, err error) {
 			return nil, nil, err
 		}
 	}
-	guard, err = trust.New(key, o.TLS, trust.Rules{Secret: o.Secret, Secrets: o.Secrets, Allow: o.Allow, Admit: o.Admit})
+	guard, err = trust.NewGuard(key, o.TLS, trust.Rules{Secret: o.Secret, Secrets: o.Secrets, Allow: o.Allow, Admit: o.Admit})
 	return guard, key, err
 }
 
@@ -68,7 +68,7 @@ func (o Options) validateSecurity(p *problems) {
 	if o.Key != nil && o.TLS != nil {
 		p.add("TLS", "set", "Key is set too, and a node has one certificate", "leave one of the two out")
 	} else if o.TLS != nil {
-		if _, err := trust.New(nil, o.TLS, trust.Rules{}); err != nil {
+		if _, err := trust.NewGuard(nil, o.TLS, trust.Rules{}); err != nil {
 			p.add("TLS", "set", err.Error(), "set Certificates, RootCAs and ClientCAs")
 		} else if o.TLS.RootCAs == nil || o.TLS.ClientCAs == nil {
 			p.add("TLS", "set", "it does not say whom to trust, which would be every authority of the web", "set RootCAs and ClientCAs to your own")

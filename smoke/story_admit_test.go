@@ -124,7 +124,7 @@ func TestARuleThatThinksLongLetsOthersIn(t *testing.T) {
 		var visiting sync.WaitGroup
 		for n := range strangers {
 			key := newKey(t)
-			guard, err := trust.New(key, nil, trust.Rules{})
+			guard, err := trust.NewGuard(key, nil, trust.Rules{})
 			if err != nil {
 				t.Fatal(err)
 			}

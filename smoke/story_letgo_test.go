@@ -198,7 +198,7 @@ func TestALinkThatIsLetGoEndsSoon(t *testing.T) {
 							o.Key = newKey(t)
 							key := newKey(t)
 							var err error
-							if guard, err = trust.New(key, nil, trust.Rules{}); err != nil {
+							if guard, err = trust.NewGuard(key, nil, trust.Rules{}); err != nil {
 								t.Fatal(err)
 							}
 							id = key.ID()

@@ -36,7 +36,7 @@ func enter(t testing.TB, addr string, key *trust.Key) (who *insider, accepted bo
 	if err != nil {
 		t.Fatal(err)
 	}
-	guard, err := trust.New(key, nil, trust.Rules{})
+	guard, err := trust.NewGuard(key, nil, trust.Rules{})
 	if err != nil {
 		t.Fatal(err)
 	}

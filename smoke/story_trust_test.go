@@ -263,7 +263,7 @@ func TestTheSameKeyIsTheSameNode(t *testing.T) {
 	ann := s.start(smoke.Options{Key: newKey(t)})
 	var id smoke.ID
 	for life := 1; life <= 2; life++ {
-		key, err := trust.KeepKey(path)
+		key, err := trust.LoadOrCreateKey(path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -290,7 +290,7 @@ func secureVisit(t testing.TB, addr string) (*stranger, *trust.Guard) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	guard, err := trust.New(newKey(t), nil, trust.Rules{})
+	guard, err := trust.NewGuard(newKey(t), nil, trust.Rules{})
 	if err != nil {
 		t.Fatal(err)
 	}

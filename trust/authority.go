@@ -87,9 +87,9 @@ func (a *DevAuthority) Issue(hosts ...string) (certificate, key []byte, err erro
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), key, err
 }
 
-// TLSFiles reads the TLS configuration of a node from PEM files: the authority's
+// LoadTLS reads the TLS configuration of a node from PEM files: the authority's
 // certificate, which both ends trust, the node's own, and its key.
-func TLSFiles(authority, certificate, key string) (*tls.Config, error) {
+func LoadTLS(authority, certificate, key string) (*tls.Config, error) {
 	text, err := os.ReadFile(authority)
 	if err != nil {
 		return nil, fmt.Errorf("read the authority: %w", err)

@@ -15,7 +15,7 @@ func BenchmarkSecure(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if guards[i], err = New(key, nil, Rules{}); err != nil {
+		if guards[i], err = NewGuard(key, nil, Rules{}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -44,7 +44,7 @@ func BenchmarkNew(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := New(key, nil, Rules{}); err != nil {
+		if _, err := NewGuard(key, nil, Rules{}); err != nil {
 			b.Fatal(err)
 		}
 	}

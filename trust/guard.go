@@ -122,11 +122,11 @@ type Guard struct {
 	asking         chan struct{} // holds one for each call of Admit that has not returned
 }
 
-// New makes a guard of a node's key, or else of its own TLS configuration, which
+// NewGuard makes a guard of a node's key, or else of its own TLS configuration, which
 // needs a certificate and the authorities to trust: RootCAs for who is dialled,
 // ClientCAs for who dials. What matters for the safety of links is set over it:
 // TLS 1.3, a certificate of both ends, no resumption.
-func New(key *Key, own *tls.Config, rules Rules) (*Guard, error) {
+func NewGuard(key *Key, own *tls.Config, rules Rules) (*Guard, error) {
 	g := &Guard{rules: rules, asking: make(chan struct{}, mostAsked)}
 	g.allow = make(map[ident.ID]struct{}, len(rules.Allow))
 	for _, id := range rules.Allow {
@@ -353,7 +353,7 @@ func (g *Guard) Admit(ctx context.Context, c *Conn, claim ident.ID, proof []byte
 	if len(g.secrets) > 0 && !g.knows(c, proof) {
 		return ErrWrongSecret
 	}
-	if err := g.Lists(c); err != nil {
+	if err := g.CheckAllowed(c); err != nil {
 		return err
 	}
 	return g.ask(ctx, Candidate{
@@ -362,9 +362,9 @@ func (g *Guard) Admit(ctx context.Context, c *Conn, claim ident.ID, proof []byte
 	})
 }
 
-// Lists says whether the other end is on the list of those let in: nil, or why not.
+// CheckAllowed says whether the other end is on the list of those let in: nil, or why not.
 // That is known before anything was said.
-func (g *Guard) Lists(c *Conn) error {
+func (g *Guard) CheckAllowed(c *Conn) error {
 	if _, listed := g.allow[c.peer]; len(g.allow) > 0 && !listed {
 		return fmt.Errorf("%w: %s", ErrNotListed, c.peer)
 	}

@@ -32,7 +32,7 @@ func newTestKey(t *testing.T) *Key {
 
 func newTestGuard(t *testing.T, key *Key, rules Rules) *Guard {
 	t.Helper()
-	g, err := New(key, nil, rules)
+	g, err := NewGuard(key, nil, rules)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -383,7 +383,7 @@ func TestAnAuthorityOfOnesOwn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		g, err := New(nil, issue(key, key.Public()), Rules{})
+		g, err := NewGuard(nil, issue(key, key.Public()), Rules{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -406,7 +406,7 @@ func TestAnAuthorityOfOnesOwn(t *testing.T) {
 	if _, _, _, err := meet(t, newTestGuard(t, newTestKey(t), Rules{}), bob); err == nil {
 		t.Error("bob lets in who has no certificate of the authority")
 	}
-	if _, err := New(nil, &tls.Config{}, Rules{}); err == nil {
+	if _, err := NewGuard(nil, &tls.Config{}, Rules{}); err == nil {
 		t.Error("a configuration without a certificate is good enough")
 	}
 }
@@ -516,7 +516,7 @@ func TestConfigurationsThatAreNotSafe(t *testing.T) {
 	} {
 		config := authority(t)(key, key.Public())
 		change(config)
-		if _, err := New(nil, config, Rules{}); err == nil {
+		if _, err := NewGuard(nil, config, Rules{}); err == nil {
 			t.Errorf("%s: taken", name)
 		}
 	}

@@ -81,10 +81,10 @@ func LoadKey(path string) (*Key, error) {
 	return key, nil
 }
 
-// KeepKey reads a key file, and makes it where there is none: so a node has the
+// LoadOrCreateKey reads a key file, and makes it where there is none: so a node has the
 // same id each time it starts. If two processes make it at once, both get the
 // same key.
-func KeepKey(path string) (*Key, error) {
+func LoadOrCreateKey(path string) (*Key, error) {
 	key, err := LoadKey(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, err
@@ -96,7 +96,7 @@ func KeepKey(path string) (*Key, error) {
 	case errors.Is(err, fs.ErrExist):
 		return LoadKey(path)
 	case err != nil:
-		return nil, fmt.Errorf("keep a key: %w", err)
+		return nil, fmt.Errorf("save a key: %w", err)
 	}
 	return key, nil
 }

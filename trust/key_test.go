@@ -18,11 +18,11 @@ func TestAKeyIsTheSameAfterARestart(t *testing.T) {
 	if _, err := LoadKey(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatalf("load before there is one: %v", err)
 	}
-	first, err := KeepKey(path)
+	first, err := LoadOrCreateKey(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := KeepKey(path)
+	again, err := LoadOrCreateKey(path)
 	if err != nil || again.ID() != first.ID() || first.ID().IsZero() {
 		t.Errorf("%v, then %v, %v", first, again, err)
 	}
@@ -40,7 +40,7 @@ func TestManyWhoMakeAKeyAtOnceGetOne(t *testing.T) {
 	for i := range keys {
 		all.Go(func() {
 			var err error
-			if keys[i], err = KeepKey(path); err != nil {
+			if keys[i], err = LoadOrCreateKey(path); err != nil {
 				t.Error(err)
 			}
 		})
@@ -62,7 +62,7 @@ func TestAKeyFileThatOthersCanReadIsRefused(t *testing.T) {
 		return
 	}
 	path := filepath.Join(t.TempDir(), "node.key")
-	if _, err := KeepKey(path); err != nil {
+	if _, err := LoadOrCreateKey(path); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
@@ -71,7 +71,7 @@ func TestAKeyFileThatOthersCanReadIsRefused(t *testing.T) {
 	if err := os.Chmod(path, 0o640); err != nil {
 		t.Fatal(err)
 	}
-	for _, read := range []func(string) (*Key, error){LoadKey, KeepKey} {
+	for _, read := range []func(string) (*Key, error){LoadKey, LoadOrCreateKey} {
 		if key, err := read(path); key != nil || err == nil || !strings.Contains(err.Error(), "can be read by others") {
 			t.Errorf("%v, %v", key, err)
 		}

@@ -69,7 +69,7 @@ func TestListsOfSecretsThatAreNone(t *testing.T) {
 		{many, ErrManySecrets},
 		{many[:MaxSecrets], nil},
 	} {
-		if _, err := New(newTestKey(t), nil, Rules{Secrets: c.list}); !errors.Is(err, c.want) {
+		if _, err := NewGuard(newTestKey(t), nil, Rules{Secrets: c.list}); !errors.Is(err, c.want) {
 			t.Errorf("%d secrets: %v, want %v", len(c.list), err, c.want)
 		}
 	}

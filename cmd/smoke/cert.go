@@ -37,7 +37,7 @@ days. The authority's key is thrown away: to have more nodes, make all again.`,
 		Example: `  smoke cert dev --dir certs --nodes 3 --host 192.168.2.17 --host chat.local
 
   // in the program
-  config, err := trust.TLSFiles("certs/ca.pem", "certs/node-1.pem", "certs/node-1.key")
+  config, err := trust.LoadTLS("certs/ca.pem", "certs/node-1.pem", "certs/node-1.key")
   node := smoke.CreateNode(smoke.Options{TLS: config, …})`,
 		Args: argsOf(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {

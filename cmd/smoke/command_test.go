@@ -93,7 +93,7 @@ func TestFlagsOfThePage(t *testing.T) {
 func TestFlagsComeBeforeTheEnvironment(t *testing.T) {
 	dir := t.TempDir()
 	key := filepath.Join(dir, "node.key")
-	kept, err := trust.KeepKey(key)
+	kept, err := trust.LoadOrCreateKey(key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func TestAFlagMakesGoodForAVariable(t *testing.T) {
 		t.Setenv(name, value)
 	}
 	key := filepath.Join(t.TempDir(), "node.key")
-	if _, err := trust.KeepKey(key); err != nil {
+	if _, err := trust.LoadOrCreateKey(key); err != nil {
 		t.Fatal(err)
 	}
 	j := &joining{}
@@ -227,7 +227,7 @@ func TestDatesOfCertificates(t *testing.T) {
 	if _, err := writeDevCertificates(dir, 1, []string{"127.0.0.1"}); err != nil {
 		t.Fatal(err)
 	}
-	config, err := trust.TLSFiles(filepath.Join(dir, "ca.pem"), filepath.Join(dir, "node-1.pem"), filepath.Join(dir, "node-1.key"))
+	config, err := trust.LoadTLS(filepath.Join(dir, "ca.pem"), filepath.Join(dir, "node-1.pem"), filepath.Join(dir, "node-1.key"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,7 +62,7 @@ func newGreeter(o smoke.Options) (*greeter, error) {
 			return nil, err
 		}
 	}
-	guard, err := trust.New(key, o.TLS, trust.Rules{Secret: o.Secret, Secrets: o.Secrets})
+	guard, err := trust.NewGuard(key, o.TLS, trust.Rules{Secret: o.Secret, Secrets: o.Secrets})
 	if err != nil {
 		return nil, err
 	}

@@ -172,7 +172,7 @@ func (j *joining) readTrust(o *smoke.Options) (err error) {
 	switch len(j.tlsFiles) {
 	case 0:
 	case 3:
-		config, e := trust.TLSFiles(j.tlsFiles[0], j.tlsFiles[1], j.tlsFiles[2])
+		config, e := trust.LoadTLS(j.tlsFiles[0], j.tlsFiles[1], j.tlsFiles[2])
 		err = errors.Join(err, e)
 		o.TLS = config
 	default:

@@ -50,7 +50,7 @@ func keyNewCommand() *cobra.Command {
 				}
 				return err
 			}
-			key, err := trust.KeepKey(path)
+			key, err := trust.LoadOrCreateKey(path)
 			if err != nil {
 				return err
 			}

@@ -55,7 +55,7 @@ func TestCertificatesForTryingOut(t *testing.T) {
 	}
 	var nodes []*smoke.Node
 	for _, name := range []string{"node-1", "node-2"} {
-		config, err := trust.TLSFiles(filepath.Join(dir, "ca.pem"), filepath.Join(dir, name+".pem"), filepath.Join(dir, name+".key"))
+		config, err := trust.LoadTLS(filepath.Join(dir, "ca.pem"), filepath.Join(dir, name+".pem"), filepath.Join(dir, name+".key"))
 		if err != nil {
 			t.Fatal(err)
 		}
