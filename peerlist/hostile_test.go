@@ -55,7 +55,7 @@ func TestALieAboutATwinIsOnlyReported(t *testing.T) {
 		t.Errorf("the lie has changed something: %v", b.sent)
 	}
 	b.get(links[0], &Disconnect{Reason: ReasonTwin, Try: lie})
-	if until, ok := b.removed[nodeID(1)]; !ok || until.Sub(b.now) > atTwin.Max || len(b.removed) != 1 || !b.up[links[1]] {
+	if s, ok := b.removed[nodeID(1)]; !ok || s.until.Sub(b.now) > atTwin.Max || len(b.removed) != 1 || !b.up[links[1]] {
 		t.Errorf("%v are kept away", b.removed)
 	}
 	if len(b.dials) > 0 || b.book.find("192.0.2.1:80") != nil {

@@ -73,7 +73,7 @@ type Membership struct {
 	clock   time.Time       // of the last Advance, or later
 	awakeAt time.Time       // when an address in self may be tried again; zero: never
 	sweep   sweep
-	removed map[ident.ID]time.Time
+	removed map[ident.ID]shunned
 
 	rounds    int       // fruitless rounds of asking since something new turned up
 	roundAt   time.Time // when the next round begins; zero: none is due
@@ -156,7 +156,7 @@ func NewMembership(cfg Config) *Membership {
 		book:    book,
 		anchors: cfg.Anchors,
 		self:    map[string]bool{cfg.Self.Addr: !cfg.Elsewhere},
-		removed: make(map[ident.ID]time.Time),
+		removed: make(map[ident.ID]shunned),
 	}
 }
 

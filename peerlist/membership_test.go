@@ -446,7 +446,7 @@ func TestTheBannedAreBounded(t *testing.T) {
 		t.Errorf("%d are remembered, the first %v, the last %v", len(b.removed), first, last)
 	}
 	b.shun(nodeID(maxRemoved+99), b.now) // does not shorten it
-	if until := b.removed[nodeID(maxRemoved+99)]; !until.After(b.now) {
+	if s := b.removed[nodeID(maxRemoved+99)]; !s.until.After(b.now) {
 		t.Error("a ban was shortened")
 	}
 }

@@ -89,21 +89,41 @@ func (m *Membership) Ban(now time.Time, id ident.Link, out Out) bool {
 	return true
 }
 
-// shun neither dials nor accepts a peer before then.
+// shunned is how a peer is treated that is no neighbour any more.
+type shunned struct {
+	until  time.Time // it is not dialled before then
+	mayAsk bool      // its requests are accepted: its program ended the link, and may restore it
+}
+
+// shun neither dials nor accepts a peer before until.
 func (m *Membership) shun(peer ident.ID, until time.Time) {
+	m.keepAway(peer, shunned{until: until})
+}
+
+// avoid does not dial a peer before until. A peer that is shunned stays shunned.
+func (m *Membership) avoid(peer ident.ID, until time.Time) {
+	m.keepAway(peer, shunned{until: until, mayAsk: true})
+}
+
+// keepAway remembers a peer. If the table is full, the entry that ends first is dropped.
+func (m *Membership) keepAway(peer ident.ID, s shunned) {
 	if _, known := m.removed[peer]; !known && len(m.removed) >= maxRemoved {
 		var first ident.ID
 		var at time.Time
-		for id, t := range m.removed { // order does not matter: one of them comes first
+		for id, old := range m.removed { // order does not matter: one of them comes first
+			t := old.until
 			if at.IsZero() || t.Before(at) || t.Equal(at) && id.Less(first) {
 				first, at = id, t
 			}
 		}
 		delete(m.removed, first)
 	}
-	if until.After(m.removed[peer]) {
-		m.removed[peer] = until
+	old, known := m.removed[peer]
+	s.mayAsk = s.mayAsk && (!known || old.mayAsk)
+	if old.until.After(s.until) {
+		s.until = old.until
 	}
+	m.removed[peer] = s
 }
 
 func (m *Membership) at(addr string) *link {
@@ -283,7 +303,7 @@ func (m *Membership) note(now time.Time, l *link) {
 // ask sends our request on a link that we dialled, if it still has a point.
 func (m *Membership) ask(now time.Time, l *link, out Out) {
 	other := m.request(l.Peer.ID)
-	until, banned := m.removed[l.Peer.ID]
+	shunned, banned := m.removed[l.Peer.ID]
 	switch {
 	case m.neighbor(l.Peer.ID) != nil:
 		if l.purpose == toAdd {
@@ -297,8 +317,8 @@ func (m *Membership) ask(now time.Time, l *link, out Out) {
 		other.tokens = append(other.tokens, l.tokens...)
 		out.Close(l.Link, ReasonDuplicate)
 		return
-	case banned && l.purpose != toAdd && now.Before(until):
-		m.book.rest(now, l.Dialled, until.Sub(now))
+	case banned && l.purpose != toAdd && now.Before(shunned.until):
+		m.book.rest(now, l.Dialled, shunned.until.Sub(now))
 		out.Close(l.Link, ReasonRemoved)
 		return
 	case l.purpose == toBridge && !m.hasRoom():
@@ -366,9 +386,9 @@ func (m *Membership) onRequest(now time.Time, l *link, prio Priority, join bool,
 	m.lookUp(now, l)
 	newcomer := Contact{peer, l.Addr}
 	own, old := m.request(peer), m.neighbor(peer)
-	until, banned := m.removed[peer]
+	shunned, banned := m.removed[peer]
 	switch {
-	case banned && now.Before(until) && !m.isYielding(peer, until):
+	case banned && now.Before(shunned.until) && !shunned.mayAsk && !m.isYielding(peer, shunned.until):
 		m.refuse(l, ReasonRemoved, out)
 		return
 	case old != nil && (l.Peer.Epoch < old.Peer.Epoch || !old.swaps.allow(now)):
@@ -524,7 +544,7 @@ func (m *Membership) onReply(now time.Time, l *link, r *NeighborReply, out Out) 
 		}
 		m.answer(l.tokens, ErrPeer, out)
 	case ReasonRemoved:
-		m.shun(l.Peer.ID, now.Add(removedFor))
+		m.avoid(l.Peer.ID, now.Add(removedFor))
 		m.book.rest(now, l.reach(), removedFor)
 		m.answer(l.tokens, ErrRefused, out)
 	case ReasonTwin:
@@ -552,7 +572,7 @@ func (m *Membership) onDisconnect(now time.Time, l *link, d *Disconnect, out Out
 	case ReasonLeave:
 		m.book.failed(now, l.reach(), m.cfg.Rand) // it said so: nobody is to blame
 	case ReasonRemoved:
-		m.shun(l.Peer.ID, now.Add(removedFor))
+		m.avoid(l.Peer.ID, now.Add(removedFor))
 		m.book.rest(now, l.reach(), removedFor)
 	case ReasonTwin:
 		m.yield(now, l, d.Try, out)
@@ -592,8 +612,8 @@ func (m *Membership) expire(now time.Time, out Out) {
 		}
 		return late
 	})
-	for id, until := range m.removed { // order does not matter: entries are independent
-		if now.After(until) {
+	for id, s := range m.removed { // order does not matter: entries are independent
+		if now.After(s.until) {
 			delete(m.removed, id)
 		}
 	}

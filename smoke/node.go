@@ -308,8 +308,9 @@ func (n *Node) AddPeer(ctx context.Context, addr string) error {
 	return d.addOne(ctx, addrs)
 }
 
-// RemovePeer lets a neighbour go, tells it so, and for a minute neither dials
-// nor accepts it. It returns [ErrPeerGone] if there is no such neighbour.
+// RemovePeer ends the link to a neighbour and notifies it. For a minute this node neither
+// dials nor accepts it, unless the program calls AddPeer for it. RemovePeer returns
+// [ErrPeerGone] if there is no such neighbour.
 func (n *Node) RemovePeer(id ID) error {
 	d, err := n.life()
 	if err != nil {

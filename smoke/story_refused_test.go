@@ -178,6 +178,48 @@ func TestALinkThatTheProgramAskedForIsKept(t *testing.T) {
 	})
 }
 
+// A program that has removed a neighbour may add it again at once. The removed one is not
+// accepted for a minute if it asks, also if it starts again.
+func TestARemovedPeerMayBeAddedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := tell(t)
+		network := mem.New()
+		ann := s.on(network, "10.0.0.1", smoke.Options{})
+		bob := s.on(network, "10.0.0.2", smoke.Options{Seeds: []string{at("10.0.0.1")}})
+		s.on(network, "10.0.0.3", smoke.Options{Seeds: []string{at("10.0.0.1"), at("10.0.0.2")}})
+		bob.peer(ann)
+		for round := range 3 {
+			if err := ann.RemovePeer(bob.ID()); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			time.Sleep(time.Duration(round) * time.Second)
+			if err := bob.AddPeer(t.Context(), at("10.0.0.1")); !errors.Is(err, smoke.ErrRefused) {
+				t.Errorf("round %d: the removed one adds the other: %v", round, err)
+			}
+			if err := ann.AddPeer(t.Context(), at("10.0.0.2")); err != nil {
+				t.Errorf("round %d: %v", round, err)
+			}
+		}
+		if err := ann.RemovePeer(bob.ID()); err != nil {
+			t.Fatal(err)
+		}
+		if err := bob.Stop(); err != nil {
+			t.Error(err)
+		}
+		if err := bob.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if err := bob.AddPeer(t.Context(), at("10.0.0.1")); !errors.Is(err, smoke.ErrRefused) {
+			t.Errorf("the removed one starts again, and adds the other: %v", err)
+		}
+		time.Sleep(61 * time.Second)
+		if err := bob.AddPeer(t.Context(), at("10.0.0.1")); err != nil {
+			t.Errorf("a minute later: %v", err)
+		}
+	})
+}
+
 // A node that dialled no other stops, and starts again at another port. It finds back
 // to those that had dialled it; so does its successor with the same StateFile.
 func TestANodeThatNeverDialledComesBack(t *testing.T) {
