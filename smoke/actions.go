@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/netsplit"
@@ -85,7 +86,7 @@ func (d *driver) PeerUp(c peerlist.Conn) {
 	l.peer = p
 	d.peers = append(d.peers, p)
 	d.afterwards(func() {
-		d.log.debug("neighbour up", fields{"peer": c.Peer.ID.Short(), "addr": c.Addr})
+		d.log.Debug("neighbour up", logging.Fields{"peer": c.Peer.ID.Short(), "addr": c.Addr})
 	})
 	d.node.peers.Add(p)
 	d.node.peerlist.tell()
@@ -108,12 +109,12 @@ func (d *driver) PeerDown(c peerlist.Conn, why peerlist.Reason) {
 	}
 	d.flushBatch()
 	d.afterwards(func() {
-		f := fields{"peer": c.Peer.ID.Short(), "addr": c.Addr, "why": why.String()}
+		f := logging.Fields{"peer": c.Peer.ID.Short(), "addr": c.Addr, "why": why.String()}
 		if why == peerlist.ReasonProtocol {
-			d.log.about(c.Addr).warn("a neighbour is gone: one of the two says that the other broke the protocol; have they the same Options.Signed?", f)
+			d.log.About(c.Addr).Warn("a neighbour is gone: one of the two says that the other broke the protocol; have they the same Options.Signed?", f)
 			return
 		}
-		d.log.debug("neighbour down", f)
+		d.log.Debug("neighbour down", f)
 	})
 	p.gone.Store(&farewell{why, l.goodbye})
 	if !d.hasLeft { // else it may have sent something before it knew
@@ -168,11 +169,11 @@ func (d *driver) Gap(missing plumtree.Range) {
 	}
 	d.afterwards(func() {
 		if missing.Origin == d.self {
-			d.log.warn("events of this node are lost: they left its history before it had a neighbour to take them", fields{
+			d.log.Warn("events of this node are lost: they left its history before it had a neighbour to take them", logging.Fields{
 				"from": missing.From, "to": missing.To})
 			return
 		}
-		d.log.warn("events are missing and can't be had any more", fields{
+		d.log.Warn("events are missing and can't be had any more", logging.Fields{
 			"origin": missing.Origin.ID.Short(), "from": missing.From, "to": missing.To})
 	})
 	d.node.hooks.gap.run(d.node, Gap{
@@ -183,11 +184,11 @@ func (d *driver) Gap(missing plumtree.Range) {
 func (d *driver) Refused(from peerlist.Conn, events plumtree.Range, banned bool) {
 	d.node.refusals.forgeries.Add(1)
 	d.afterwards(func() {
-		f := fields{"peer": from.Peer.ID.Short(), "addr": from.Addr, "origin": events.Origin.ID.Short(), "seq": events.From}
-		log := d.log.about(from.Peer.ID.Short())
-		log.warn("an event was refused: it is not signed by its origin; do the two nodes have the same Options.Signed?", f)
+		f := logging.Fields{"peer": from.Peer.ID.Short(), "addr": from.Addr, "origin": events.Origin.ID.Short(), "seq": events.From}
+		log := d.log.About(from.Peer.ID.Short())
+		log.Warn("an event was refused: it is not signed by its origin; do the two nodes have the same Options.Signed?", f)
 		if banned {
-			log.warn("a peer passes on events that are not signed by their origin; its link was closed, for ten minutes", f)
+			log.Warn("a peer passes on events that are not signed by their origin; its link was closed, for ten minutes", f)
 		}
 	})
 }
@@ -200,7 +201,7 @@ func (d *driver) Notify(n netsplit.Notice) {
 		d.node.counters.netsplits.Add(1)
 		d.isSplit = true
 		d.afterwards(func() {
-			d.log.warn("another part of the network was found: merging", fields{
+			d.log.Warn("another part of the network was found: merging", logging.Fields{
 				"ours": n.Ours.Short(), "other": n.Other.Short()})
 		})
 		d.node.hooks.netsplit.run(d.node, Netsplit{Ours: n.Ours, Other: n.Other})
@@ -208,12 +209,12 @@ func (d *driver) Notify(n netsplit.Notice) {
 		d.node.counters.heals.Add(1)
 		d.isSplit = false
 		d.afterwards(func() {
-			d.log.info("the network is one again", fields{"merging took": n.For})
+			d.log.Info("the network is one again", logging.Fields{"merging took": n.For})
 		})
 		d.node.hooks.heal.run(d.node, Heal{After: n.For})
 	case netsplit.SeedLost:
 		d.afterwards(func() {
-			d.log.about(n.Addr).warn("a seed is silent and does not answer: it is down, or cut off", fields{
+			d.log.About(n.Addr).Warn("a seed is silent and does not answer: it is down, or cut off", logging.Fields{
 				"seed": n.Addr, "error": n.Err})
 		})
 		d.node.hooks.seedLost.run(d.node, SeedLost{Addr: n.Addr, Err: n.Err})

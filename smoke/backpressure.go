@@ -7,6 +7,7 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
 	"github.com/smokesignal-go/smokesignal/internal/flowcontrol"
+	"github.com/smokesignal-go/smokesignal/internal/logging"
 )
 
 // Back-pressure. What is to be pushed on a link waits in the history, and the
@@ -108,8 +109,8 @@ func (d *driver) giveUpOn(l *link, lag int) {
 	}
 	l.isSlow = true
 	d.afterwards(func() {
-		d.log.about(l.addr).warn("a neighbour is slow: its events wait in the history, and what leaves that first it has to pull from others",
-			fields{"peer": l.addr, "bytes": lag})
+		d.log.About(l.addr).Warn("a neighbour is slow: its events wait in the history, and what leaves that first it has to pull from others",
+			logging.Fields{"peer": l.addr, "bytes": lag})
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
@@ -60,7 +61,7 @@ func (c *conflicts) note(d *driver, found overlay.Conflict) {
 	}
 	d.node.counters.conflicts.Add(1)
 	d.afterwards(func() {
-		f := fields{"id": conflict.ID, "addr": conflict.Addr}
+		f := logging.Fields{"id": conflict.ID, "addr": conflict.Addr}
 		if !conflict.By.IsZero() {
 			f["reported by"] = found.By.Addr
 		}
@@ -68,7 +69,7 @@ func (c *conflicts) note(d *driver, found overlay.Conflict) {
 		if !conflict.Yields {
 			what = "another node with this node's id is alive, and loses its place with common neighbours: two nodes have one key or id; give each its own"
 		}
-		d.log.warn(what, f)
+		d.log.Warn(what, f)
 	})
 	d.node.hooks.conflict.run(d.node, conflict)
 }

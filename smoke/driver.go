@@ -9,6 +9,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/discovery"
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
 	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/transport"
@@ -28,7 +29,7 @@ type driver struct {
 	transport transport.Transport
 	resolver  discovery.Resolver
 	guard     *trust.Guard // nil: links are plaintext
-	log       *logger
+	log       *logging.Logger
 	misfits   mismatches
 	self      ident.Origin
 	listener  net.Listener

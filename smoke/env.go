@@ -11,6 +11,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
@@ -125,10 +126,10 @@ const mostUnknown = 8
 func (n *Node) warnOfEnvironment() {
 	list := n.opts.Warnings()
 	for _, w := range list[:min(len(list), mostUnknown)] {
-		n.log.about(w.Field).warn("smokesignal knows no such variable of the environment; it is left alone", fields{"variable": w.Field, "nearest": nearest(w.Field)})
+		n.log.About(w.Field).Warn("smokesignal knows no such variable of the environment; it is left alone", logging.Fields{"variable": w.Field, "nearest": nearest(w.Field)})
 	}
 	if rest := len(list) - mostUnknown; rest > 0 {
-		n.log.warn("smokesignal does not know more variables of the environment that begin with SMOKE_", fields{"variables": rest})
+		n.log.Warn("smokesignal does not know more variables of the environment that begin with SMOKE_", logging.Fields{"variables": rest})
 	}
 }
 
@@ -220,7 +221,7 @@ func setLogLevel(o *Options, value string) (fix string) {
 	if err != nil {
 		return "write error, warn, info, debug or trace"
 	}
-	o.Logger = stderrLogger(level)
+	o.Logger = logging.Stderr(level)
 	return ""
 }
 

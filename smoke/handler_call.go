@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/codec"
+	"github.com/smokesignal-go/smokesignal/internal/logging"
 )
 
 // What a node does around the calls of handlers: it makes their contexts, and notes what
@@ -62,8 +63,8 @@ func (n *Node) noteSurplus(e Event, takes, others int) {
 	}
 	if _, known := n.counters.surplusNames.LoadOrStore(e.Name, struct{}{}); !known {
 		n.counters.surplusLogged.Add(1)
-		n.log.about(e.Name).warn("an event has more arguments than its handler takes: they are left out; further ones are counted only",
-			fields{"event": e.Name, "origin": e.Origin.Short(), "takes": plural(takes), "left out": others})
+		n.log.About(e.Name).Warn("an event has more arguments than its handler takes: they are left out; further ones are counted only",
+			logging.Fields{"event": e.Name, "origin": e.Origin.Short(), "takes": plural(takes), "left out": others})
 	}
 }
 
@@ -73,8 +74,8 @@ func (n *Node) noteTags(t reflect.Type) {
 		return
 	}
 	if name := codec.IgnoredTag(t); name != "" {
-		n.log.about(t.String()).warn("json tags do not name the fields of events: they travel under their Go names, or those of msgpack tags",
-			fields{"type": t.String(), "field": name})
+		n.log.About(t.String()).Warn("json tags do not name the fields of events: they travel under their Go names, or those of msgpack tags",
+			logging.Fields{"type": t.String(), "field": name})
 	}
 }
 

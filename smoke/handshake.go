@@ -14,6 +14,7 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/discovery"
 	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 	"github.com/smokesignal-go/smokesignal/peerlist"
@@ -40,7 +41,7 @@ func (d *driver) accept() {
 		case errors.Is(err, net.ErrClosed):
 			return
 		default: // out of descriptors, as a rule
-			d.log.error("can't accept connections for now", fields{"addr": d.listening, "error": err})
+			d.log.Error("can't accept connections for now", logging.Fields{"addr": d.listening, "error": err})
 			select {
 			case <-time.After(pause.Duration()):
 			case <-d.ctx.Done():
@@ -50,7 +51,7 @@ func (d *driver) accept() {
 		}
 		if from := conn.RemoteAddr().String(); !door.lets(time.Now(), from) {
 			d.node.refusals.addresses.Add(1)
-			d.log.warn("an address opens too many connections; this one was closed", fields{"from": from})
+			d.log.Warn("an address opens too many connections; this one was closed", logging.Fields{"from": from})
 			conn.Close()
 			continue
 		}
@@ -108,7 +109,7 @@ func (d *driver) admit(conn net.Conn, cancel context.CancelFunc) bool {
 		d.mu.Unlock()
 		if left <= 0 {
 			d.node.refusals.crowd.Add(1)
-			d.log.warn("too many connections that say nothing; the oldest was closed", fields{"from": oldest.conn.RemoteAddr().String()})
+			d.log.Warn("too many connections that say nothing; the oldest was closed", logging.Fields{"from": oldest.conn.RemoteAddr().String()})
 			oldest.cancel()
 			continue
 		}
@@ -157,17 +158,17 @@ func (d *driver) dial(wish overlay.Dial) {
 // complain logs what a person should know of a dial that failed: what listens
 // there is no peer for us, or it leaves the node without anybody.
 func (d *driver) complain(wish overlay.Dial, err error) {
-	log := d.log.about(wish.Addr)
-	f := fields{"addr": wish.Addr, "error": err}
+	log := d.log.About(wish.Addr)
+	f := logging.Fields{"addr": wish.Addr, "error": err}
 	switch {
 	case d.ctx.Err() != nil:
 	case d.complainOfMismatch(wish.Addr, err):
 	case errors.Is(err, ErrNotSmokesignal):
 		d.warnWithin(d.misfits.noNode, wish.Addr, "what listens at this address is no node of this network", f)
 	case d.node.peers.Len() == 0 && time.Since(d.born) > quietFor:
-		d.log.about("nobody answers").warn("nobody answers at this address, and there are no neighbours; still looking", f)
+		d.log.About("nobody answers").Warn("nobody answers at this address, and there are no neighbours; still looking", f)
 	default:
-		log.debug("dial failed", f)
+		log.Debug("dial failed", f)
 	}
 }
 
@@ -398,7 +399,7 @@ func (d *driver) lookUp(seed string) {
 		return
 	}
 	if err != nil {
-		d.log.about(seed).warn("a seed could not be looked up; trying again", fields{"seed": seed, "error": err})
+		d.log.About(seed).Warn("a seed could not be looked up; trying again", logging.Fields{"seed": seed, "error": err})
 	}
 	if len(addrs) > 0 {
 		err = nil // some of them are good

@@ -195,7 +195,7 @@ func (n *Node) Stats() Stats {
 	s := Stats{Refused: n.refusals.counts(), Queued: events.Queued + events.Aside, MinPeers: n.opts.MinPeers}
 	s.Handlers.Dropped = events.Dropped
 	n.counters.into(&s)
-	lost, panics := n.log.sink.counts()
+	lost, panics := n.log.Counts()
 	s.Calls.LogsDropped, s.Calls.Panics = lost, s.Calls.Panics+panics
 	d, err := n.life()
 	if err != nil {

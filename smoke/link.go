@@ -14,6 +14,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/batch"
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
 	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 	"github.com/smokesignal-go/smokesignal/peerlist"
@@ -297,7 +298,7 @@ func (l *link) end(err error) {
 				l.d.node.refusals.frames.Add(1)
 			}
 			l.d.afterwards(func() {
-				l.d.log.about(l.addr).warn("a peer broke the protocol; its link was closed", fields{"peer": l.addr, "error": err})
+				l.d.log.About(l.addr).Warn("a peer broke the protocol; its link was closed", logging.Fields{"peer": l.addr, "error": err})
 			})
 		}
 		l.d.machine.LinkDown(now, l.id, why, err, l.d)

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 	"github.com/smokesignal-go/smokesignal/trust"
 )
@@ -18,7 +19,7 @@ import (
 // in fields where neither is secret.
 type mismatch struct {
 	text   string
-	fields fields // always with "option", the field of Options to change
+	fields logging.Fields // always with "option", the field of Options to change
 }
 
 // valueError is a mismatch of an option that is no secret.
@@ -50,8 +51,8 @@ const (
 // mismatchOf finds out whether a greeting failed because of how the two nodes are set
 // up.
 func (d *driver) mismatchOf(err error) (m mismatch, ok bool) {
-	set := func(text, option string, more fields) {
-		m, ok = mismatch{text, fields{"option": option}}, true
+	set := func(text, option string, more logging.Fields) {
+		m, ok = mismatch{text, logging.Fields{"option": option}}, true
 		for name, value := range more {
 			m.fields[name] = value
 		}
@@ -65,13 +66,13 @@ func (d *driver) mismatchOf(err error) (m mismatch, ok bool) {
 	var value *valueError
 	switch {
 	case errors.As(err, &value) && value.is == ErrOtherVersion:
-		set(sayVersion, "version", fields{"ours": value.ours, "theirs": value.theirs})
+		set(sayVersion, "version", logging.Fields{"ours": value.ours, "theirs": value.theirs})
 	case errors.As(err, &value):
-		set(sayNetwork, "Network", fields{"ours": value.ours, "theirs": value.theirs})
+		set(sayNetwork, "Network", logging.Fields{"ours": value.ours, "theirs": value.theirs})
 	case errors.Is(err, trust.ErrWrongSecret):
 		set(saySecret, "Secret", nil)
 	case errors.Is(err, errTurnedAway):
-		set(sayTurned, "Secret", fields{"id": d.self.ID.String()})
+		set(sayTurned, "Secret", logging.Fields{"id": d.self.ID.String()})
 	case errors.Is(err, trust.ErrNotListed):
 		set(sayListed, "Allow", nil)
 	case errors.Is(err, trust.ErrNotItsID):
@@ -83,7 +84,7 @@ func (d *driver) mismatchOf(err error) (m mismatch, ok bool) {
 		if d.opts.Secret == "" && d.opts.Key != nil {
 			option = "Key"
 		}
-		set(sayPlaintext, option, fields{"ours": links(d.guard != nil), "theirs": links(d.guard == nil)})
+		set(sayPlaintext, option, logging.Fields{"ours": links(d.guard != nil), "theirs": links(d.guard == nil)})
 	case isCertificateFault(err):
 		set(sayTLS, "TLS", nil)
 	}
@@ -119,7 +120,7 @@ func newMismatches() mismatches {
 }
 
 // tellMismatch logs a mismatch, if limit lets it; else only at debug.
-func (d *driver) tellMismatch(limit *rate.Limiter, about, prefix string, m mismatch, f fields) {
+func (d *driver) tellMismatch(limit *rate.Limiter, about, prefix string, m mismatch, f logging.Fields) {
 	for name, value := range m.fields {
 		f[name] = value
 	}
@@ -127,13 +128,13 @@ func (d *driver) tellMismatch(limit *rate.Limiter, about, prefix string, m misma
 }
 
 // warnWithin logs a warning, if limit lets it; else only at debug.
-func (d *driver) warnWithin(limit *rate.Limiter, about, text string, f fields) {
-	log := d.log.about(about)
+func (d *driver) warnWithin(limit *rate.Limiter, about, text string, f logging.Fields) {
+	log := d.log.About(about)
 	if !limit.Allow() {
-		log.debug(text, f)
+		log.Debug(text, f)
 		return
 	}
-	log.warn(text, f)
+	log.Warn(text, f)
 }
 
 // complainOfMismatch logs why the node at an address and this one can't link up. It
@@ -147,14 +148,14 @@ func (d *driver) complainOfMismatch(addr string, err error) bool {
 	if errors.Is(err, ErrOtherNetwork) || errors.Is(err, ErrOtherVersion) {
 		prefix = "what listens at this address is no node of this network: "
 	}
-	d.tellMismatch(d.misfits.dialled, addr, prefix, m, fields{"addr": addr, "error": err})
+	d.tellMismatch(d.misfits.dialled, addr, prefix, m, logging.Fields{"addr": addr, "error": err})
 	return true
 }
 
 // refuseConn logs why a connection that came in was refused.
 func (d *driver) refuseConn(conn net.Conn, err error) {
 	from := conn.RemoteAddr().String()
-	f := fields{"from": from, "error": err}
+	f := logging.Fields{"from": from, "error": err}
 	if m, ok := d.mismatchOf(err); ok {
 		d.tellMismatch(d.misfits.came, hostOf(from), "a connection was refused: ", m, f)
 		return
@@ -171,6 +172,6 @@ func (d *driver) refusedLate(l *link, m *wire.Refuse) {
 	d.node.refusals.strangers.Add(1)
 	why, _ := d.mismatchOf(errTurnedAway)
 	d.afterwards(func() {
-		d.tellMismatch(d.misfits.came, hostOf(l.addr), "a node that dialled this one has closed the link: ", why, fields{"from": l.addr})
+		d.tellMismatch(d.misfits.came, hostOf(l.addr), "a node that dialled this one has closed the link: ", why, logging.Fields{"from": l.addr})
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/discovery/dns"
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
 	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/peerlist"
@@ -30,7 +31,7 @@ type Node struct {
 	guard     *trust.Guard // of the links; nil where they are plaintext
 	key       *trust.Key   // who the node is; nil where it has none
 	signs     nameSet      // events that must be signed
-	log       *logger
+	log       *logging.Logger
 	events    *emitter.Emitter // handlers of the broadcast, and hooks
 	broadcast *Broadcast
 	peers     *peerlist.Peerlist[*Peer]
@@ -56,9 +57,9 @@ type Node struct {
 func CreateNode(opts Options) *Node {
 	opts = opts.copied()
 	n := &Node{given: opts, opts: opts.Canonical().withDefaults(), id: opts.ID, signs: newNameSet(opts.Signed), counters: new(counters)}
-	log, err := newLogger(opts.Logger)
+	log, err := logging.New(opts.Logger)
 	if err != nil {
-		log, _ = newLogger(nil) // Start says what is wrong with the other one
+		log, _ = logging.New(nil) // Start says what is wrong with the other one
 	}
 	n.log = log // until the id is known
 	guarded := n.given
@@ -71,7 +72,7 @@ func CreateNode(opts Options) *Node {
 		// crypto/rand's Reader never fails: it ends the program instead.
 		n.id, _ = ident.New(rand.Reader)
 	}
-	n.log = log.with(fields{"node": n.id.Short()})
+	n.log = log.With(logging.Fields{"node": n.id.Short()})
 	n.events = emitter.New(n.reports("node", n.onLost))
 	n.broadcast = &Broadcast{n}
 	n.peers = peerlist.New[*Peer](n.opts.MinPeers, maxPeers(n.opts), func(f func()) { n.events.Do(f) })
@@ -156,7 +157,7 @@ func (n *Node) start() (*driver, error) {
 		return nil, err
 	}
 	// What was logged should be read before a program goes on, or gives up.
-	defer n.log.sink.flushBriefly()
+	defer n.log.FlushBriefly()
 	d, err := n.newDriver(s)
 	return n.endStart(s, d, err)
 }
@@ -349,8 +350,8 @@ func (n *Node) Count(ctx context.Context) (int, error) {
 
 // refuse keeps a registration that failed, for the log and for Start.
 func (n *Node) refuse(err error) {
-	n.log.error("a handler was not registered", fields{"error": err})
-	n.log.sink.flushBriefly()
+	n.log.Error("a handler was not registered", logging.Fields{"error": err})
+	n.log.FlushBriefly()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.driver == nil {
@@ -363,22 +364,22 @@ func (n *Node) reports(who string, lost func(emitter.Lost)) emitter.Config {
 	if lost == nil {
 		lost = func(l emitter.Lost) {
 			n.counters.dropped.Add(uint64(l.Events))
-			n.log.about(who).warn("handlers are too slow: events had to make room", fields{"of": who, "events": l.Events})
+			n.log.About(who).Warn("handlers are too slow: events had to make room", logging.Fields{"of": who, "events": l.Events})
 		}
 	}
 	return emitter.Config{
 		SlowAfter: n.opts.SlowHandler,
 		OnPanic: func(name string, value any, stack []byte) {
 			n.counters.panics.Add(1)
-			n.log.about(name).error("a handler panicked", fields{"event": name, "of": who, "panic": fmt.Sprint(value), "stack": string(stack)})
+			n.log.About(name).Error("a handler panicked", logging.Fields{"event": name, "of": who, "panic": fmt.Sprint(value), "stack": string(stack)})
 		},
 		OnError: func(name string, err error) {
 			n.counters.errors.Add(1)
-			n.log.about(name).warn("a handler could not take an event", fields{"event": name, "of": who, "error": err})
+			n.log.About(name).Warn("a handler could not take an event", logging.Fields{"event": name, "of": who, "error": err})
 		},
 		OnSlow: func(name string, soFar time.Duration) {
 			n.counters.slow.Add(1)
-			n.log.about(name).warn("a handler takes long; events behind it wait", fields{"event": name, "of": who, "so far": soFar})
+			n.log.About(name).Warn("a handler takes long; events behind it wait", logging.Fields{"event": name, "of": who, "so far": soFar})
 		},
 		OnDrop: lost,
 	}
@@ -388,10 +389,10 @@ func (n *Node) reports(who string, lost func(emitter.Lost)) emitter.Config {
 // goroutine, before any newer event.
 func (n *Node) onLost(l emitter.Lost) {
 	if l.Aside {
-		n.log.about(l.Name).warn("a handler with a queue is too slow: events had to make room in it", fields{
+		n.log.About(l.Name).Warn("a handler with a queue is too slow: events had to make room in it", logging.Fields{
 			"event": l.Name, "origin": l.Origin.Short(), "events": l.Events})
 	} else {
-		n.log.warn("handlers are too slow: events had to make room", fields{"origin": l.Origin.Short(), "events": l.Events})
+		n.log.Warn("handlers are too slow: events had to make room", logging.Fields{"origin": l.Origin.Short(), "events": l.Events})
 	}
 	gap := Gap{Origin: l.Origin, From: l.First, To: l.Last + 1, Slow: true, Events: l.Events}
 	if l.Aside {
@@ -409,6 +410,6 @@ func (n *Node) onLost(l emitter.Lost) {
 func (n *Node) recoverHook() {
 	if v := recover(); v != nil {
 		n.counters.panics.Add(1)
-		n.log.error("a handler panicked", fields{"of": "OnGap", "panic": fmt.Sprint(v), "stack": string(debug.Stack())})
+		n.log.Error("a handler panicked", logging.Fields{"of": "OnGap", "panic": fmt.Sprint(v), "stack": string(debug.Stack())})
 	}
 }

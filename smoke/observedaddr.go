@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/logging"
 )
 
 // A node that listens on all addresses of its machine, and was not told which one
@@ -37,7 +38,7 @@ func (d *driver) ownAddr(seen string) netip.Addr {
 	}
 	ours, err := d.addresses()
 	if err != nil {
-		d.log.debug("can't tell the addresses of this machine", fields{"error": err})
+		d.log.Debug("can't tell the addresses of this machine", logging.Fields{"error": err})
 		return netip.Addr{}
 	}
 	if !slices.ContainsFunc(ours, func(a net.Addr) bool {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 	"github.com/smokesignal-go/smokesignal/trust"
@@ -63,7 +64,7 @@ func (l *link) put(encode func(buf []byte) ([]byte, error)) {
 	}
 	out, err := encode(l.out)
 	if err != nil {
-		l.d.afterwards(func() { l.d.log.error("a frame could not be made; this is a bug", fields{"error": err}) })
+		l.d.afterwards(func() { l.d.log.Error("a frame could not be made; this is a bug", logging.Fields{"error": err}) })
 		return
 	}
 	if len(l.out) == 0 {

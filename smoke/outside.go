@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/logging"
 )
 
 // The program's code (resolvers, transports, rules, callbacks of TLS) may hang, panic,
@@ -216,7 +218,7 @@ func (o *outside) undo(c *outCall, undo func()) {
 // stack that panicked is still there.
 func (o *outside) panicked(what string, value any) error {
 	o.node.counters.callPanics.Add(1)
-	o.node.log.about(what).error("a function of the program panicked", fields{
+	o.node.log.About(what).Error("a function of the program panicked", logging.Fields{
 		"of": what, "panic": fmt.Sprint(value), "stack": string(debug.Stack())})
 	return fmt.Errorf("%s: %w: %v", what, ErrPanicked, value)
 }
@@ -252,7 +254,7 @@ func (o *outside) giveUp(c *outCall) bool {
 	o.stir()
 	o.node.counters.callsLate[c.kind].Add(1)
 	o.node.counters.callsGivenUp.Add(1)
-	o.node.log.about(c.what).warn("a function of the program does not return; the node goes on without", fields{"of": c.what})
+	o.node.log.About(c.what).Warn("a function of the program does not return; the node goes on without", logging.Fields{"of": c.what})
 	return true
 }
 

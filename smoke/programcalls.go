@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
@@ -156,7 +157,7 @@ func (d *driver) isHanging(l *link) bool {
 		return false
 	}
 	d.afterwards(func() {
-		d.log.error("connections of the Transport do not end when they are closed; the node takes no further ones", fields{"connections": mostHanging})
+		d.log.Error("connections of the Transport do not end when they are closed; the node takes no further ones", logging.Fields{"connections": mostHanging})
 	})
 	return true
 }

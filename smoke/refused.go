@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
@@ -81,8 +82,8 @@ func (d *driver) ShutOut(tried []peerlist.Attempt) {
 	}
 	d.refusedFor = reason
 	d.afterwards(func() {
-		d.log.about("refused everywhere").warn("this node has no neighbour and is refused everywhere; still looking",
-			fields{"error": r.Err, "tried": r.String()})
+		d.log.About("refused everywhere").Warn("this node has no neighbour and is refused everywhere; still looking",
+			logging.Fields{"error": r.Err, "tried": r.String()})
 	})
 	d.flushBatch()
 	r.Tried = slices.Clone(r.Tried) // hooks may keep it

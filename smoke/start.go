@@ -7,6 +7,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 )
 
@@ -71,9 +72,9 @@ func (n *Node) endStart(s *startup, d *driver, err error) (*driver, error) {
 	if n.opts.StateFile != "" {
 		d.spawn(d.keepState)
 	}
-	n.log.info("listening", fields{"addr": n.lastAddr, "advertised": advertised, "seeds": n.opts.Seeds, "links": n.security()})
+	n.log.Info("listening", logging.Fields{"addr": n.lastAddr, "advertised": advertised, "seeds": n.opts.Seeds, "links": n.security()})
 	if n.guard == nil && n.opts.InsecurePlaintext && !n.opts.isLocal() {
-		n.log.warn("links are not encrypted: whoever reaches this port can join, read and invent events", fields{"addr": n.lastAddr})
+		n.log.Warn("links are not encrypted: whoever reaches this port can join, read and invent events", logging.Fields{"addr": n.lastAddr})
 	}
 	n.warnOfEnvironment()
 	return d, nil

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
@@ -145,7 +146,7 @@ func (n *Node) loadState(s *startup) state {
 		return readState(path)
 	}, nil)
 	if err != nil {
-		n.log.warn("the state of the last life can't be read; starting without", fields{"file": path, "error": err})
+		n.log.Warn("the state of the last life can't be read; starting without", logging.Fields{"file": path, "error": err})
 	}
 	if known.Anchors != nil {
 		last.Anchors = known.Anchors
@@ -197,7 +198,7 @@ func (d *driver) saveState(ctx context.Context, s state) {
 	d.outside.start(c, func() error {
 		err := s.write(path)
 		if err != nil {
-			d.log.warn("the state for the next life can't be written", fields{"file": path, "error": err})
+			d.log.Warn("the state for the next life can't be written", logging.Fields{"file": path, "error": err})
 		}
 		return err
 	})

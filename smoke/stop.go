@@ -129,7 +129,7 @@ func (n *Node) shutdown(ctx context.Context, within time.Duration) error {
 	defer cancel()
 	left := d.stop(ctx, isInside)
 	left.await(ctx, n.events)
-	n.log.info("stopped", nil)
+	n.log.Info("stopped", nil)
 	left.awaitProgram(ctx, d, isInside)
 	switch {
 	case ctx.Err() != nil:
@@ -177,9 +177,9 @@ func (e *UndeliveredError) awaitProgram(ctx context.Context, d *driver, isInside
 	e.Running = append(e.Running, d.outside.names()...)
 	isWritten := false
 	if ctx.Err() != nil {
-		isWritten = d.log.sink.flushBriefly()
+		isWritten = d.log.FlushBriefly()
 	} else {
-		isWritten = d.log.sink.flush(ctx)
+		isWritten = d.log.Flush(ctx)
 	}
 	if !isWritten {
 		e.Running = append(e.Running, "Options.Logger")

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/smokesignal-go/smokesignal/discovery"
+	"github.com/smokesignal-go/smokesignal/internal/logging"
 )
 
 // Problem is one thing that is wrong with [Options] or with the environment.
@@ -197,7 +198,7 @@ func (o Options) validateRest(p *problems) {
 	if o.MaxPayload < 0 || o.MaxPayload > defaultMaxPayload {
 		p.add("MaxPayload", o.MaxPayload, "nodes carry no such payload", fmt.Sprintf("write 1 to %d, or 0 for the most", defaultMaxPayload))
 	}
-	if why := loggerFault(o.Logger); why != "" {
+	if why := logging.Fault(o.Logger); why != "" {
 		p.add("Logger", fmt.Sprintf("%T", o.Logger), why, "write a *logrus.Logger, a *slog.Logger, or nil")
 	}
 }

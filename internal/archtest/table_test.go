@@ -98,6 +98,8 @@ var houseTable = []row{
 		may: []string{"internal/ident", "peerlist", "netsplit", "internal/plumtree", "internal/overlay", "internal/sim"},
 		why: "what befalls a simulated network, and what it is held against",
 	},
+	{pkg: "internal/callstack", floor: 3, why: "which function of this module called the program, for those that must not wait for it"},
+	{pkg: "internal/logging", floor: 3, may: []string{"internal/callstack", logrus}, why: "the log of a node, written by the program's logger without waiting for it"},
 	{pkg: "transport", floor: 3, why: "two methods in the shape of package net"},
 	{pkg: "transport/tcp", floor: 3, may: []string{"transport"}, tests: []string{"transport/transporttest"}, why: "one way to have a transport"},
 	{pkg: "transport/mem", floor: 3, may: []string{"transport"}, tests: []string{"transport/transporttest"}, why: "one way to have a transport"},
@@ -115,6 +117,7 @@ var houseTable = []row{
 		may: []string{
 			"internal/ident", "internal/batch", "internal/signed", "peerlist", "netsplit", "internal/plumtree",
 			"internal/overlay", "internal/wire", "internal/emitter", "internal/codec", "internal/flowcontrol", "internal/census", "internal/info", "internal/roster",
+			"internal/callstack", "internal/logging",
 			"transport", "transport/tcp", "discovery", "discovery/dns", "trust",
 			logrus, backoff, rate,
 		},

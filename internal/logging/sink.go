@@ -1,11 +1,14 @@
-package smoke
+package logging
 
 import (
 	"context"
+	"reflect"
 	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"github.com/smokesignal-go/smokesignal/internal/callstack"
 )
 
 const (
@@ -27,17 +30,17 @@ type record struct {
 	at      time.Time
 	level   logrus.Level
 	message string
-	fields  fields
+	fields  Fields
 	nested  int // how many records deep the logger was when it caused this one
 }
 
-// logSink passes records on to the program's logger, in order, on a goroutine that is
+// sink passes records on to the program's logger, in order, on a goroutine that is
 // there only while records wait. Nothing of the node waits for it but flush. If the
 // logger does not keep up, new records are dropped, counted, and reported by a
 // record of their own.
 //
-// A logSink may be used by many goroutines, with any lock held.
-type logSink struct {
+// A sink may be used by many goroutines, with any lock held.
+type sink struct {
 	out logrus.FieldLogger
 
 	mu      sync.Mutex // guards all below; never held while the logger runs
@@ -52,10 +55,10 @@ type logSink struct {
 }
 
 // put queues a record. It never waits.
-func (s *logSink) put(r record) {
+func (s *sink) put(r record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.writing && isLogging() {
+	if s.writing && Inside() {
 		r.nested = s.nested + 1
 	}
 	isFull := len(s.waiting) >= mostRecords
@@ -73,17 +76,17 @@ func (s *logSink) put(r record) {
 }
 
 // report makes a record of those that were dropped. The caller holds mu.
-func (s *logSink) report(now time.Time) record {
+func (s *sink) report(now time.Time) record {
 	n := s.dropped
 	s.dropped, s.isFull = 0, false
 	return record{
-		at: now, level: logrus.WarnLevel, fields: fields{"records": n},
+		at: now, level: logrus.WarnLevel, fields: Fields{"records": n},
 		message: "log records were dropped: Options.Logger is too slow, or logs in a loop",
 	}
 }
 
 // start makes sure that what waits is written. The caller holds mu.
-func (s *logSink) start() {
+func (s *sink) start() {
 	if s.writing || len(s.waiting) == 0 {
 		return
 	}
@@ -94,7 +97,7 @@ func (s *logSink) start() {
 }
 
 // write is the logging goroutine.
-func (s *logSink) write() {
+func (s *sink) write() {
 	finished := false
 	defer func() {
 		if !finished { // the logger has ended its goroutine with runtime.Goexit
@@ -117,7 +120,7 @@ func (s *logSink) write() {
 }
 
 // take returns the next record, or ends the writing.
-func (s *logSink) take() (r record, ok bool) {
+func (s *sink) take() (r record, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.waiting) == 0 && s.isFull {
@@ -137,7 +140,7 @@ func (s *logSink) take() (r record, ok bool) {
 }
 
 // rest wakes flush if the goroutine has ended. The caller holds mu.
-func (s *logSink) rest() {
+func (s *sink) rest() {
 	if !s.writing && s.idle != nil {
 		close(s.idle)
 		s.idle = nil
@@ -146,7 +149,7 @@ func (s *logSink) rest() {
 
 // writeOne calls the program's logger. There is nobody to log a panic of the logger
 // to, so it is counted only.
-func (s *logSink) writeOne(r record) {
+func (s *sink) writeOne(r record) {
 	defer func() {
 		if recover() != nil {
 			s.mu.Lock()
@@ -159,7 +162,7 @@ func (s *logSink) writeOne(r record) {
 
 // flush waits until all records are written, and reports false if ctx ends first. It
 // does not wait if the logger calls it.
-func (s *logSink) flush(ctx context.Context) bool {
+func (s *sink) flush(ctx context.Context) bool {
 	for {
 		s.mu.Lock()
 		if !s.writing {
@@ -171,7 +174,7 @@ func (s *logSink) flush(ctx context.Context) bool {
 		}
 		idle := s.idle
 		s.mu.Unlock()
-		if isLogging() {
+		if Inside() {
 			return true
 		}
 		select {
@@ -183,7 +186,7 @@ func (s *logSink) flush(ctx context.Context) bool {
 }
 
 // flushBriefly is flush for callers that have no context, or none that is left.
-func (s *logSink) flushBriefly() bool {
+func (s *sink) flushBriefly() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), flushSoon)
 	defer cancel()
 	return s.flush(ctx)
@@ -191,8 +194,15 @@ func (s *logSink) flushBriefly() bool {
 
 // counts returns how many records were dropped, and how many calls of the logger
 // panicked.
-func (s *logSink) counts() (lost, panics uint64) {
+func (s *sink) counts() (lost, panics uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.lost, s.panics
 }
+
+// frame is below every call of the program's logger.
+var frame = reflect.TypeFor[sink]().PkgPath() + ".(*sink).writeOne"
+
+// Inside reports whether the caller runs on the logging goroutine of some Logger, and
+// must not wait for records to be written.
+func Inside() bool { return callstack.Has(frame) }

@@ -1,4 +1,4 @@
-package smoke
+package logging
 
 import (
 	"fmt"
@@ -33,13 +33,13 @@ func (d *diary) Fire(e *logrus.Entry) error {
 	return nil
 }
 
-func (d *diary) logger(t *testing.T) *logger {
+func (d *diary) logger(t *testing.T) *Logger {
 	t.Helper()
 	out := logrus.New()
 	out.SetOutput(nowhere{})
 	out.SetLevel(logrus.DebugLevel)
 	out.AddHook(d)
-	l, err := newLogger(out)
+	l, err := New(out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,10 +61,10 @@ func TestALoggerThatHangsHoldsUpNothing(t *testing.T) {
 			}
 		}}
 		l := d.logger(t)
-		l.debug("0", nil)
+		l.Debug("0", nil)
 		synctest.Wait()
 		for n := range mostRecords + 7 {
-			l.debug(fmt.Sprint(n+1), nil)
+			l.Debug(fmt.Sprint(n+1), nil)
 		}
 		if l.sink.flushBriefly() {
 			t.Error("a logger that hangs was waited for to its end")
@@ -97,7 +97,7 @@ func TestALoggerThatPanicsIsCounted(t *testing.T) {
 				}}
 				l := d.logger(t)
 				for _, line := range []string{"a", "b", "c"} {
-					l.debug(line, nil)
+					l.Debug(line, nil)
 				}
 				l.sink.flush(t.Context())
 				if _, panics := l.sink.counts(); panics != 1 || !slices.Equal(d.lines, []string{"a", "b", "c"}) {
@@ -111,13 +111,13 @@ func TestALoggerThatPanicsIsCounted(t *testing.T) {
 // The logger logs by the node's own logger while it writes. That comes to an end.
 func TestALoggerThatLogsInALoopComesToAnEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var l atomic.Pointer[logger]
+		var l atomic.Pointer[Logger]
 		d := &diary{write: func(string) {
-			l.Load().debug("again", nil)
+			l.Load().Debug("again", nil)
 			l.Load().sink.flush(t.Context()) // which would wait for itself
 		}}
 		l.Store(d.logger(t))
-		l.Load().debug("once", nil)
+		l.Load().Debug("once", nil)
 		l.Load().sink.flush(t.Context())
 		if n := len(d.lines); n != 1+mostNested {
 			t.Errorf("%d lines: %q", n, d.lines)

@@ -1,0 +1,174 @@
+// Package logging brings the log of a node to the logger of the program: a logrus or a
+// slog one. It limits messages that repeat themselves, and calls the program's logger on a
+// goroutine of its own, so that logging never waits.
+package logging
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	slogbridge "github.com/sirupsen/logrus/hooks/slog"
+)
+
+// Fields say what a message is about.
+type Fields = logrus.Fields
+
+// Logger is what a node logs through. A message is a fixed
+// text; what varies is in its fields. One that repeats itself is written at most
+// once in repeatAfter, and then with the number of those left out as the field
+// "repeated". Debug and trace messages are all written.
+//
+// A Logger may be used by many goroutines, with any lock held: to log is to queue a
+// record, and the program's code is called by the sink. It never ends the process.
+type Logger struct {
+	sink    *sink
+	base    Fields // of all its messages
+	key     string // sets apart what would else be a repetition
+	repeats *repeats
+}
+
+// New makes a Logger of Options.Logger.
+func New(out any) (*Logger, error) {
+	if why := Fault(out); why != "" {
+		return nil, fmt.Errorf("use a %T as the logger: %s", out, why)
+	}
+	s := &sink{}
+	switch out := out.(type) {
+	case nil:
+		s.out = Stderr(logrus.WarnLevel)
+	case *slog.Logger:
+		s.out = slogLogger(out)
+	case logrus.FieldLogger:
+		s.out = out
+	}
+	return &Logger{sink: s, repeats: &repeats{now: time.Now}}, nil
+}
+
+// Fault says why out can't be Options.Logger.
+func Fault(out any) string {
+	switch out := out.(type) {
+	case nil:
+		return ""
+	case *slog.Logger:
+		if out != nil {
+			return ""
+		}
+	case *logrus.Logger:
+		if out != nil {
+			return ""
+		}
+	case *logrus.Entry:
+		if out != nil && out.Logger != nil {
+			return ""
+		}
+	case logrus.FieldLogger:
+		return ""
+	default:
+		return "nothing is known to log through it"
+	}
+	return "it is a nil pointer"
+}
+
+// Stderr makes a logger that writes to stderr from a level upwards.
+func Stderr(level logrus.Level) *logrus.Logger {
+	l := logrus.New()
+	l.SetOutput(os.Stderr)
+	l.SetLevel(level)
+	return l
+}
+
+// slogLogger makes a logrus logger whose messages all go to a slog logger,
+// which decides about levels.
+func slogLogger(to *slog.Logger) *logrus.Logger {
+	l := logrus.New()
+	l.SetOutput(io.Discard)
+	l.SetFormatter(noFormat{})
+	l.SetLevel(logrus.TraceLevel)
+	l.AddHook(slogbridge.NewHook(to, nil))
+	return l
+}
+
+// noFormat saves the formatting of what is written nowhere.
+type noFormat struct{}
+
+// Format implements logrus.Formatter.
+func (noFormat) Format(*logrus.Entry) ([]byte, error) { return nil, nil }
+
+// With returns a logger whose messages all have these fields.
+func (l *Logger) With(f Fields) *Logger {
+	return &Logger{sink: l.sink, base: join(l.base, f), key: l.key, repeats: l.repeats}
+}
+
+// About returns a logger whose messages are repetitions only of those about the
+// same key, for example a peer.
+func (l *Logger) About(key string) *Logger {
+	return &Logger{sink: l.sink, base: l.base, key: key, repeats: l.repeats}
+}
+
+// join returns a new map with the fields of both; those of the second win.
+func join(a, b Fields) Fields {
+	both := make(Fields, len(a)+len(b)+1)
+	maps.Copy(both, a)
+	maps.Copy(both, b)
+	return both
+}
+
+// Error logs an error.
+func (l *Logger) Error(message string, f Fields) { l.log(logrus.ErrorLevel, message, f) }
+
+// Warn logs a warning.
+func (l *Logger) Warn(message string, f Fields) { l.log(logrus.WarnLevel, message, f) }
+
+// Info logs a message at level info.
+func (l *Logger) Info(message string, f Fields) { l.log(logrus.InfoLevel, message, f) }
+
+// Debug logs a message at level debug.
+func (l *Logger) Debug(message string, f Fields) { l.log(logrus.DebugLevel, message, f) }
+
+// log queues a message, unless it is below the level or repeats itself.
+func (l *Logger) log(level logrus.Level, message string, f Fields) {
+	if !l.enabled(level) {
+		return
+	}
+	all := join(l.base, f)
+	if level < logrus.DebugLevel {
+		left, ok := l.repeats.allow(repeatKey{level, message, l.key})
+		if !ok {
+			return
+		}
+		if left > 0 {
+			all["repeated"] = left
+		}
+	}
+	l.sink.put(record{at: l.repeats.now(), level: level, message: message, fields: all})
+}
+
+// Flush waits until all records are written. It returns false if ctx ends first. It does
+// not wait if the program's logger calls it.
+func (l *Logger) Flush(ctx context.Context) bool { return l.sink.flush(ctx) }
+
+// FlushBriefly is Flush for callers that have no context, or one that has ended: it waits
+// for 100 ms at most.
+func (l *Logger) FlushBriefly() bool { return l.sink.flushBriefly() }
+
+// Counts returns how many records were dropped, and how many calls of the program's logger
+// panicked.
+func (l *Logger) Counts() (lost, panics uint64) { return l.sink.counts() }
+
+// enabled reports whether a message of that level is written anywhere. It calls
+// no code of the program.
+func (l *Logger) enabled(level logrus.Level) bool {
+	switch out := l.sink.out.(type) {
+	case *logrus.Logger:
+		return out.IsLevelEnabled(level)
+	case *logrus.Entry:
+		return out.Logger.IsLevelEnabled(level)
+	}
+	return true
+}

@@ -1,0 +1,61 @@
+package smoke
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	logtest "github.com/sirupsen/logrus/hooks/test"
+
+	"github.com/smokesignal-go/smokesignal/internal/logging"
+	"github.com/smokesignal-go/smokesignal/internal/overlay"
+)
+
+// Strangers from very many addresses, and false addresses of members, do not fill the log.
+func TestLinesAboutStrangersAreLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out, hook := logtest.NewNullLogger()
+		out.SetLevel(logrus.WarnLevel)
+		l, err := logging.New(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		written := func() (lines []string) {
+			l.Flush(t.Context())
+			for _, e := range hook.AllEntries() {
+				lines = append(lines, e.Message)
+			}
+			hook.Reset()
+			return lines
+		}
+		d := &driver{node: CreateNode(Options{Network: "lines about strangers"}), log: l, ctx: t.Context(), misfits: newMismatches()}
+		for n := range 60 { // a second each
+			for m := range 100 {
+				host := fmt.Sprintf("2001:db8:%x::%x", n, m)
+				d.refuseConn(comesFrom{addr: host}, ErrNotSmokesignal)
+				d.complain(overlay.Dial{Addr: "[" + host + "]:1"}, &DialError{Err: ErrNotSmokesignal})
+			}
+			time.Sleep(time.Second)
+		}
+		lines := written()
+		if most := 2 * (mismatchAtOnce + int(time.Minute/mismatchEvery)); len(lines) < 2*mismatchAtOnce || len(lines) > most {
+			t.Errorf("%d lines in a minute, at most %d", len(lines), most)
+		}
+		d.refuseConn(comesFrom{addr: "10.0.0.1"}, &valueError{ErrOtherNetwork, "a", "b", ""})
+		if got := written(); len(got) != 1 || !strings.Contains(got[0], sayNetwork) {
+			t.Errorf("a node of another network is not logged: %q", got)
+		}
+	})
+}
+
+// comesFrom is a connection of which only the other end is known.
+type comesFrom struct {
+	net.Conn
+	addr string
+}
+
+func (c comesFrom) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.ParseIP(c.addr), Port: 1} }
