@@ -18,6 +18,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 	"github.com/smokesignal-go/smokesignal/peerlist"
+	"github.com/smokesignal-go/smokesignal/transport"
 )
 
 const (
@@ -89,7 +90,7 @@ func (l *link) closeSoon() { l.d.spawn(func() { l.conn.Close() }) }
 // hear us still, and should know. A reset waits for nothing. The caller holds driver.mu.
 func (l *link) reset() {
 	l.d.spawn(func() {
-		if conn, ok := l.conn.(interface{ SetLinger(seconds int) error }); ok {
+		if conn, ok := l.conn.(transport.Lingerer); ok {
 			conn.SetLinger(0) // if that fails, the end comes later
 		}
 		l.conn.Close()
@@ -118,7 +119,7 @@ func (l *link) callOff() {
 // hangUp ends our direction and leaves the other one a moment, because closing
 // at once could destroy what is on its way to the peer. The reader closes.
 func (l *link) hangUp() {
-	if half, ok := l.conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+	if half, ok := l.conn.(transport.HalfCloser); ok && half.CloseWrite() == nil {
 		l.callOff()
 		l.conn.SetReadDeadline(time.Now().Add(lingerAfter))
 		return

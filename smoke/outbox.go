@@ -10,6 +10,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
+	"github.com/smokesignal-go/smokesignal/transport"
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
@@ -140,16 +141,12 @@ func (l *link) push(g *plumtree.Gossip, isOwn bool) {
 	l.own = append(l.own, s)
 }
 
-// tryWriter is a connection that can take what it has room for without waiting;
-// see package transport.
-type tryWriter interface{ TryWrite(b []byte) (int, error) }
-
 // writeNow writes what the connection takes without waiting: one outbox, and what
 // is left then is written soon. The caller does not hold driver.mu.
 //
 // A TryWrite of the program may wait after all, so it is left to the goroutine.
 func (l *link) writeNow() {
-	if _, ok := l.conn.(tryWriter); !ok || l.ownConn != nil {
+	if _, ok := l.conn.(transport.TryWriter); !ok || l.ownConn != nil {
 		l.writeSoon()
 	} else if l.begin() && l.writeOne(false) {
 		l.spawnWriter()
@@ -267,7 +264,7 @@ func (l *link) giveBack(mayWait bool, failed error) (more, last bool) {
 // when nothing moves for slowAfter, or when the connection is closed: cutOff does that
 // where a link that was let go does not come to its end.
 func (l *link) writeRest(mayWait bool) error {
-	if conn, ok := l.conn.(tryWriter); ok && len(l.rest) > 0 {
+	if conn, ok := l.conn.(transport.TryWriter); ok && len(l.rest) > 0 {
 		n, err := conn.TryWrite(l.rest)
 		l.wrote(n)
 		if err != nil || !mayWait {

@@ -56,7 +56,7 @@ func (o *outside) adopt(conn net.Conn) (net.Conn, error) {
 		return conn, nil
 	}
 	own := &ownConn{conn: conn, outside: o, local: textOf(conn.LocalAddr()), remote: textOf(conn.RemoteAddr())}
-	if _, ok := conn.(tryWriter); ok {
+	if _, ok := conn.(transport.TryWriter); ok {
 		return ownTryConn{own}, nil
 	}
 	return own, nil
@@ -166,7 +166,7 @@ func (c *ownConn) Write(b []byte) (n int, err error) {
 func (c ownTryConn) TryWrite(b []byte) (n int, err error) {
 	c.busy[ownTryWrite].Add(1)
 	defer c.leave(ownTryWrite, &err)
-	n, err = c.conn.(tryWriter).TryWrite(b)
+	n, err = c.conn.(transport.TryWriter).TryWrite(b)
 	return checkCount(n, b, err)
 }
 
@@ -182,7 +182,7 @@ var errBytes = errors.New("the transport says that it moved more bytes than ther
 
 // CloseWrite is that of the connection, if it has one.
 func (c *ownConn) CloseWrite() (err error) {
-	half, ok := c.conn.(interface{ CloseWrite() error })
+	half, ok := c.conn.(transport.HalfCloser)
 	if !ok {
 		return errors.ErrUnsupported
 	}
@@ -193,7 +193,7 @@ func (c *ownConn) CloseWrite() (err error) {
 
 // SetLinger is that of the connection, if it has one.
 func (c *ownConn) SetLinger(seconds int) (err error) {
-	conn, ok := c.conn.(interface{ SetLinger(seconds int) error })
+	conn, ok := c.conn.(transport.Lingerer)
 	if !ok {
 		return errors.ErrUnsupported
 	}

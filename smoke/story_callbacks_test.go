@@ -21,6 +21,7 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 
 	"github.com/smokesignal-go/smokesignal/smoke"
+	"github.com/smokesignal-go/smokesignal/transport"
 	"github.com/smokesignal-go/smokesignal/transport/tcp"
 	"github.com/smokesignal-go/smokesignal/trust"
 )
@@ -234,7 +235,7 @@ func (c spyConn) RemoteAddr() net.Addr        { c.spy.enter("RemoteAddr"); retur
 // program may block.
 func (c spyConn) TryWrite(b []byte) (int, error) {
 	c.spy.enter("TryWrite")
-	if conn, ok := any(c.Conn).(interface{ TryWrite([]byte) (int, error) }); ok {
+	if conn, ok := any(c.Conn).(transport.TryWriter); ok {
 		return conn.TryWrite(b)
 	}
 	return c.Conn.Write(b)

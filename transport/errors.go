@@ -9,15 +9,16 @@ import (
 	"syscall"
 )
 
-// Error says which listening or dialling failed, and why.
+// Error is what Listen and Dial fail with. It names the operation, the address and the
+// cause.
 type Error struct {
 	Op   string // "listen" or "dial"
 	Addr string // the address as it was asked for
 	Err  error  // the cause, as the transport got it
 }
 
-// Error names the operation, the address, the cause, and, where there is an
-// obvious one, the way out.
+// Error implements error. The text has the operation, the address and the cause, and
+// advice if the cause has an obvious remedy.
 func (e *Error) Error() string {
 	text := e.Op + " " + e.Addr + ": " + cause(e.Err)
 	if way := advice(e.Op, e.Err); way != "" {
@@ -26,17 +27,17 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Timeout reports whether nobody answered; see [IsTimeout].
+// Timeout reports whether no answer came in time; see [IsTimeout].
 func (e *Error) Timeout() bool { return IsTimeout(e.Err) }
 
-// Temporary reports whether the same call may work later; see [IsTemporary].
+// Temporary reports whether the same call may succeed later; see [IsTemporary].
 func (e *Error) Temporary() bool { return IsTemporary(e.Err) }
 
-// cause gives the innermost text. Package net says operation and address too,
-// and each must stand in a message only once.
+// cause returns the innermost text. The errors of package net repeat the operation
+// and the address, and a message should have each of them once.
 func cause(err error) string {
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Err != nil {
 		err = op.Err
@@ -64,13 +65,13 @@ func advice(op string, err error) string {
 	return ""
 }
 
-// IsRefused reports whether a living host answered that nobody listens at the
-// address. The host is up, the program is not, or not yet.
+// IsRefused reports whether a running host answered that no program listens at the
+// address: the program is down, or has not started yet.
 func IsRefused(err error) bool { return isAny(err, refused) }
 
-// IsTimeout reports whether time ran out without an answer: the system gave up,
-// or a deadline passed, on the connection or in the context. The host may be
-// down, or cut off, or only slow. A context that was canceled is no timeout.
+// IsTimeout reports whether no answer came in time: the system's own limit, a
+// deadline of the connection or the deadline of a context has passed. The host may be
+// down, unreachable or slow. A context that was canceled is not a timeout.
 func IsTimeout(err error) bool {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return true
@@ -82,19 +83,19 @@ func IsTimeout(err error) bool {
 	return ok && late.Timeout()
 }
 
-// IsTemporary reports whether this machine has run out of something that it may
-// have again later: file descriptors, memory for sockets, or a connection that
-// went away between its arrival and Accept. A listener that fails so still
-// listens: wait a little, then Accept again.
+// IsTemporary reports whether the same call may succeed later: this machine has no
+// free file descriptor or no memory for sockets now, or a connection ended before
+// Accept could return it. After such an error a listener still listens. The caller
+// waits a moment and calls Accept again.
 func IsTemporary(err error) bool {
 	return isAny(err, noDescriptors) || isAny(err, noBuffers) || isAny(err, aborted)
 }
 
-// IsAddrInUse reports whether somebody else listens at the address.
+// IsAddrInUse reports whether another program listens at the address.
 func IsAddrInUse(err error) bool { return isAny(err, addrInUse) }
 
-// IsReset reports whether the peer is gone without having said goodbye: its
-// process died, or it closed while we were still writing.
+// IsReset reports whether the peer ended the connection without an orderly close: its
+// process died, or it closed the connection while this end was still writing.
 func IsReset(err error) bool { return isAny(err, reset) }
 
 // isAny reports whether err is one of the numbers. A system may have several

@@ -1,10 +1,9 @@
-// Package transport says what the links of a node run over.
+// Package transport defines what the links of a node run over.
 //
-// A [Transport] listens and dials. What it hands out are a [net.Listener] and
-// [net.Conn]s, so that TCP, TLS, unix sockets, web sockets and a network held
-// in memory all fit behind the same two methods. Package tcp is what programs
-// use, package mem is a whole network inside one test, and package
-// transporttest holds the suite that each of them passes.
+// A [Transport] listens and dials. It returns a [net.Listener] and [net.Conn]s, so
+// TCP, TLS, unix sockets, web sockets and a network in memory all fit behind the
+// same two methods. Programs use package tcp, tests use package mem. Package
+// transporttest has the test suite that every transport must pass.
 //
 // # The contract
 //
@@ -13,37 +12,34 @@
 //
 //   - Read, Write, Close and the deadlines may be called from any goroutine. A
 //     Write is never interleaved with another Write.
-//   - Write blocks when the peer takes nothing in. A connection holds a bounded
-//     number of bytes on the way, never all that was written.
-//   - Close makes the Read and the Write that wait on this end return at once
-//     with an error that is [net.ErrClosed]. What was written before Close is
-//     still delivered; after it the peer reads [io.EOF], and its writes fail
-//     once it can know. Closing twice does no harm.
+//   - Write blocks while the peer reads nothing and the buffers are full. A
+//     connection holds a bounded number of bytes between the two ends.
+//   - Close makes a Read or Write that waits at this end return at once with an
+//     error that is [net.ErrClosed]. Bytes that were written before Close still
+//     arrive. After them the peer reads [io.EOF], and its writes fail as soon as
+//     its end has learned of the Close. A second Close does no harm.
 //   - Deadlines are required. When one passes, the call returns an error that is
-//     [os.ErrDeadlineExceeded], the connection stays as it is, and a later
+//     [os.ErrDeadlineExceeded]. The connection stays as it is, and a later
 //     deadline (the zero time means none) makes it usable again.
-//   - A connection that can also end its own direction alone has the method
-//     CloseWrite() error, as *net.TCPConn and *tls.Conn do. It is optional.
-//   - So is TryWrite([]byte) (int, error), which writes as much as the connection
-//     takes without waiting, perhaps nothing. With it a node passes events on
-//     without the switch to another goroutine. A write deadline that has passed is
-//     an error here as for Write.
-//   - Closing a listener makes Accept return with an error that is
-//     [net.ErrClosed]. Accepted connections are not touched.
-//   - LocalAddr and RemoteAddr give addresses whose String can be dialled or
+//   - Closing a listener makes Accept return an error that is [net.ErrClosed].
+//     Accepted connections stay open.
+//   - LocalAddr and RemoteAddr return addresses whose String can be dialled or
 //     compared: for IP networks "ip:port".
 //
-// Addresses are text: "host:port" for IP networks, where host is an IP address
-// (turning names into addresses is the work of package discovery). Port 0 in
-// Listen takes a free port; the listener's Addr tells which.
+// A connection may have more methods: [HalfCloser], [TryWriter] and [Lingerer] are
+// optional, and a node uses each that it finds.
+//
+// Addresses are text: "host:port" for IP networks, where host is an IP address.
+// Package discovery turns names into addresses. Listen with port 0 takes a free
+// port; the listener's Addr returns it.
 //
 // # Errors
 //
-// Listen and Dial fail with an [*Error], which says what was tried and where.
-// Two outcomes of a dial mean different things to a node and must be told apart:
-// [IsRefused] (a living host said that nobody listens there) and [IsTimeout]
-// (nobody answered). A transport of one's own makes that work by wrapping
-// syscall.ECONNREFUSED and by returning errors whose Timeout method says true.
+// Listen and Dial fail with an [*Error], which holds the operation and the address.
+// A node must distinguish two outcomes of a dial: [IsRefused], where a running host
+// answered that no program listens at the address, and [IsTimeout], where no answer
+// came. A transport of your own supports this if its errors wrap
+// [syscall.ECONNREFUSED], or have a method Timeout that returns true.
 package transport
 
 import (
@@ -51,15 +47,15 @@ import (
 	"net"
 )
 
-// A Transport opens links. It may be used by many goroutines.
+// Transport opens links. Any goroutine may call its methods.
 type Transport interface {
-	// Listen takes connections at addr until the listener is closed. The
-	// context bounds the setting up and not the life of the listener.
+	// Listen accepts connections at addr until the listener is closed. ctx limits
+	// only the call itself, not the life of the listener. An error is an [*Error].
 	Listen(ctx context.Context, addr string) (net.Listener, error)
 
-	// Dial connects to addr. It returns when the connection stands, when it
-	// has failed, or when ctx ends; after it has returned the context has no
-	// power over the connection. Dial brings no time limit of its own that a
-	// caller could rely on.
+	// Dial connects to addr. It returns when the connection is established, when
+	// the attempt has failed, or when ctx ends. After that, ctx has no effect on the
+	// connection. Callers must set a time limit in ctx: Dial itself need not have
+	// one. An error is an [*Error].
 	Dial(ctx context.Context, addr string) (net.Conn, error)
 }

@@ -11,13 +11,16 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/transport"
 )
 
-// Conn is a secure connection.
+// Conn is a secure connection: TLS 1.3, whose other end has proven its id. [Guard.Secure]
+// makes one. Any goroutine may call Read, Close and the deadlines; Write and TryWrite
+// must not run at the same time as another Write or TryWrite.
 //
-// Deadlines mean what they do elsewhere, but that TLS can't go on after a write that
-// one has ended. Without them too nothing is written for ever: the connection gives
-// up when nothing moves for ten seconds.
+// Deadlines work as for every [net.Conn], except that a Write that a deadline has ended
+// leaves the connection unusable. If nothing moves for ten seconds while bytes wait to be
+// written, the connection fails, also without a deadline.
 type Conn struct {
 	*tls.Conn
 	wire        *wire
@@ -28,12 +31,18 @@ type Conn struct {
 	shown       int // index of the secret that the other end has proven; 0 before
 }
 
-// Peer is the id of the other end, which it has proven.
+var (
+	_ transport.HalfCloser = (*Conn)(nil)
+	_ transport.TryWriter  = (*Conn)(nil)
+	_ transport.Lingerer   = (*Conn)(nil)
+)
+
+// Peer returns the id of the other end, which that end has proven.
 func (c *Conn) Peer() ident.ID { return c.peer }
 
-// Write writes, and waits until the connection has taken all of it: for as long as
-// something moves, or to the deadline. It must not be called by two goroutines at
-// once, nor beside TryWrite.
+// Write writes b and returns when the connection has taken all of it. It waits while
+// bytes move, up to the deadline. It must not run at the same time as another Write or
+// TryWrite.
 func (c *Conn) Write(b []byte) (int, error) {
 	for rest := b; ; {
 		if err := c.wire.await(); err != nil || len(rest) == 0 {
@@ -47,8 +56,8 @@ func (c *Conn) Write(b []byte) (int, error) {
 	}
 }
 
-// TryWrite writes b, a mebibyte of it at most, or, where the connection takes nothing
-// now, nothing. See package transport.
+// TryWrite implements [transport.TryWriter]. It takes all of b, but 1 MiB at most, or
+// nothing while earlier bytes wait for the connection.
 func (c *Conn) TryWrite(b []byte) (int, error) {
 	switch busy, err := c.wire.isBusy(); {
 	case err != nil:
@@ -59,8 +68,8 @@ func (c *Conn) TryWrite(b []byte) (int, error) {
 	return c.Conn.Write(b[:min(len(b), mostAtOnce)])
 }
 
-// CloseWrite says that nothing more comes from here, after all that was written. It
-// waits until that is out, five seconds at most, whatever moves meanwhile.
+// CloseWrite implements [transport.HalfCloser]. It returns when all that was written has
+// left this end, after five seconds at most.
 func (c *Conn) CloseWrite() error {
 	c.wire.endBy(time.Now().Add(goodbyeWithin))
 	if err := c.wire.await(); err != nil {
@@ -73,11 +82,11 @@ func (c *Conn) CloseWrite() error {
 	return c.wire.await()
 }
 
-// Close ends the connection at once. It does not tell the other end first, as
-// tls.Conn does, which may have to wait for that; CloseWrite does.
+// Close ends the connection at once. Unlike that of [tls.Conn] it sends no notice to the
+// other end, since that could block; CloseWrite sends one.
 func (c *Conn) Close() error { return c.wire.Close() }
 
-// SetDeadline is SetReadDeadline and SetWriteDeadline.
+// SetDeadline sets the read deadline and the write deadline. The zero time means none.
 func (c *Conn) SetDeadline(t time.Time) error {
 	if err := c.SetReadDeadline(t); err != nil {
 		return err
@@ -85,13 +94,14 @@ func (c *Conn) SetDeadline(t time.Time) error {
 	return c.SetWriteDeadline(t)
 }
 
-// SetWriteDeadline sets when Write gives up at the latest, one that waits already
-// among them.
+// SetWriteDeadline sets when Write fails at the latest, including a Write that waits now.
+// The zero time means no deadline.
 func (c *Conn) SetWriteDeadline(t time.Time) error { return c.wire.setLimit(t) }
 
-// SetLinger is that of the connection below, where it has one.
+// SetLinger implements [transport.Lingerer] by the connection below TLS. It does nothing if
+// that connection is none.
 func (c *Conn) SetLinger(seconds int) error {
-	if below, ok := c.wire.Conn.(interface{ SetLinger(seconds int) error }); ok {
+	if below, ok := c.wire.Conn.(transport.Lingerer); ok {
 		return below.SetLinger(seconds)
 	}
 	return nil
@@ -113,7 +123,7 @@ func (c *Conn) SetLinger(seconds int) error {
 // goroutine, which gives up when nothing moves for stillMoving, or at the limit.
 type wire struct {
 	net.Conn
-	try interface{ TryWrite([]byte) (int, error) } // nil: the connection can only wait
+	try transport.TryWriter // nil: the connection can only wait
 
 	mu       sync.Mutex // guards all below; not held while the connection waits
 	greeting bool       // the handshake: only who makes it writes, and may wait
@@ -142,7 +152,7 @@ var errCrowded = errors.New("the other end takes nothing, and asks for more")
 
 func newWire(raw net.Conn) *wire {
 	w := &wire{Conn: raw, greeting: true}
-	w.try, _ = raw.(interface{ TryWrite([]byte) (int, error) })
+	w.try, _ = raw.(transport.TryWriter)
 	w.idle.L = &w.mu
 	return w
 }

@@ -104,7 +104,7 @@ var houseTable = []row{
 	{pkg: "transport/tcp", floor: 3, may: []string{"transport"}, tests: []string{"transport/transporttest"}, why: "one way to have a transport"},
 	{pkg: "transport/mem", floor: 3, may: []string{"transport"}, tests: []string{"transport/transporttest"}, why: "one way to have a transport"},
 	{pkg: "transport/transporttest", floor: 3, may: []string{"transport"}, why: "checks the contract and knows no transport"},
-	{pkg: "trust", floor: 3, may: []string{"internal/ident"}, why: "keys, certificates and who is let in; it knows connections, and no node"},
+	{pkg: "trust", floor: 3, may: []string{"internal/ident", "transport"}, why: "keys, certificates and who is let in; it knows connections, and no node"},
 	{pkg: "discovery", floor: 3, why: "seeds are text in and addresses out"},
 	{pkg: "discovery/dns", floor: 3, may: []string{"discovery"}, why: "one way to look up"},
 	{pkg: "internal/codec", floor: 3, may: []string{"internal/wire", msgpack}, why: "Go values to msgpack and back; the library is asked only by types that encode themselves with it"},

@@ -8,9 +8,11 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/smokesignal-go/smokesignal/transport"
 )
 
-// Window is how many bytes one direction of a connection holds.
+// Window is the number of bytes, 256 KiB, that one direction of a connection holds.
 const Window = 256 << 10
 
 // link is a connection with its two ends.
@@ -24,6 +26,11 @@ type link struct {
 	cut  bool
 	ends [2]conn // [0] dialled, [1] accepts
 }
+
+var (
+	_ transport.HalfCloser = (*conn)(nil)
+	_ transport.TryWriter  = (*conn)(nil)
+)
 
 // conn is one end of a link. It holds what comes to this end.
 type conn struct {
@@ -137,7 +144,7 @@ func (c *conn) Write(p []byte) (int, error) {
 	}
 }
 
-// TryWrite writes what there is room for, and does not wait.
+// TryWrite implements transport.TryWriter: it writes what there is room for.
 func (c *conn) TryWrite(p []byte) (int, error) {
 	c.link.mu.Lock()
 	defer c.link.mu.Unlock()
@@ -254,8 +261,7 @@ func (c *conn) Close() error {
 	return nil
 }
 
-// CloseWrite ends this direction alone: the peer reads io.EOF after the bytes
-// that were written, and may go on writing.
+// CloseWrite implements transport.HalfCloser.
 func (c *conn) CloseWrite() error {
 	c.link.mu.Lock()
 	defer c.link.mu.Unlock()

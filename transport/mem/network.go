@@ -8,17 +8,17 @@
 //	network.Cut([]string{"10.0.0.1"}, []string{"10.0.0.2"})
 //	network.Heal()
 //
-// A connection holds at most [Window] bytes in each direction, on the way and
-// not yet read together; then Write blocks.
+// A connection holds at most [Window] bytes in each direction, counting bytes that
+// travel and bytes that were not read. When that is full, Write blocks.
 //
-// The package starts no goroutines, and whatever waits, waits in a way that
-// testing/synctest counts as durably blocked: a test in a bubble runs in virtual
-// time. A Network that is used in a bubble must be made in it.
+// The package starts no goroutines. All its waits count as durably blocked for
+// [testing/synctest], so a test in a bubble runs in virtual time. A Network that is
+// used in a bubble must be made in that bubble.
 //
-// What differs from TCP: a connection never dies of age, so bytes stay on the
-// way for as long as a cut lasts and arrive at the moment it heals; a dial
-// without an end to its context waits for ever where nobody answers; closing
-// with unread bytes is no reset; and one host has one address.
+// Four things differ from TCP. A connection never times out by itself, so bytes stay
+// on the way while a cut lasts and arrive when it heals. A dial without an answer
+// waits until its context ends, however long. Closing a connection with unread bytes
+// is not a reset. A host has one address.
 package mem
 
 import (
@@ -32,8 +32,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/transport"
 )
 
-// Network is a set of hosts that reach each other. It may be used by many
-// goroutines.
+// Network is a set of hosts that can dial each other, with settings for latency and
+// for cuts between them. Any goroutine may call its methods. Make one with [New].
 type Network struct {
 	latency atomic.Int64 // time.Duration, one way
 	jitter  atomic.Int64 // time.Duration, at most so much more
@@ -50,7 +50,7 @@ type Network struct {
 // pair names a connection: who dialled from where, and to where.
 type pair struct{ from, to netip.AddrPort }
 
-// New makes a network with no hosts.
+// New returns a network without hosts, latency, jitter or cuts.
 func New() *Network {
 	return &Network{
 		hosts:   make(map[netip.Addr]*host),
@@ -60,9 +60,9 @@ func New() *Network {
 	}
 }
 
-// Host gives the host with this address, which it makes when there is none, or
-// when the last one was killed. It panics when ip is no IP address: that is a
-// mistake in the test.
+// Host returns the transport of the host with this IP address. If there is no such
+// host, or if [Network.Kill] has ended it, Host makes a new one. It panics if ip is
+// not an IP address, since that is a mistake in the test.
 func (n *Network) Host(ip string) transport.Transport {
 	addr := mustParse(ip)
 	n.mu.Lock()
@@ -76,14 +76,14 @@ func (n *Network) Host(ip string) transport.Transport {
 	return h
 }
 
-// Latency sets how long bytes travel, one way, from now on. Dialling takes two
-// ways. Zero, the start, means that they are there at once.
+// Latency sets for how long bytes travel in one direction, from now on. A dial takes
+// twice as long. Zero, the default, means that bytes arrive at once; negative means
+// zero.
 func (n *Network) Latency(d time.Duration) { n.latency.Store(int64(max(d, 0))) }
 
-// Jitter lets the bytes of each write travel up to d longer than the latency, from
-// now on, by chance: each time is as likely as any other. No bytes overtake others
-// of their connection, so a late write holds up those behind it. Zero, the start,
-// means none.
+// Jitter adds a random duration, uniform between 0 and d, to the latency of each write
+// from now on. Bytes of one connection keep their order, so a late write delays the
+// writes behind it. Zero, the default, means none; negative means zero.
 func (n *Network) Jitter(d time.Duration) { n.jitter.Store(int64(max(d, 0))) }
 
 // delay draws how long something travels, one way.
@@ -91,10 +91,10 @@ func (n *Network) delay() time.Duration {
 	return time.Duration(n.latency.Load() + rand.Int64N(n.jitter.Load()+1))
 }
 
-// Cut makes a black hole between each host of a and each of b, in both
-// directions. Nobody is told: bytes that are sent stay on the way, resets and
-// the ends of streams do too, and dials hang until their context ends or the
-// cut heals. Cuts add up. Addresses that have no host yet may be named.
+// Cut drops the route between each host in a and each host in b, in both directions.
+// Neither end gets an error: sent bytes, resets and ends of streams wait, and a dial
+// waits until its context ends or the cut heals. Further calls add further cuts. The
+// lists may have addresses without a host. Cut panics if one is not an IP address.
 func (n *Network) Cut(a, b []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -110,7 +110,7 @@ func (n *Network) Cut(a, b []string) {
 	n.setCuts()
 }
 
-// Heal ends all cuts. What was on the way arrives, in order.
+// Heal ends all cuts. Bytes that waited arrive, in order.
 func (n *Network) Heal() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -119,8 +119,8 @@ func (n *Network) Heal() {
 	n.wake()
 }
 
-// Mend ends the cuts between each host of a and each of b, and leaves the others.
-// What was on the way between them arrives, in order.
+// Mend ends the cuts between each host in a and each host in b, and leaves other cuts.
+// Bytes that waited between them arrive, in order.
 func (n *Network) Mend(a, b []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -135,13 +135,12 @@ func (n *Network) Mend(a, b []string) {
 	n.wake()
 }
 
-// Kill ends the process on a host as SIGKILL would: its listeners and
-// connections are gone, both ends of each fail at once, also with bytes that
-// had come and were not read, and who dials it is refused. Across a cut the far
-// end learns it when the cut heals. The host's Transport does nothing any more;
-// [Network.Host] starts the next one at the address.
-//
-// A host that dies without a word is a host that is cut off for ever.
+// Kill ends a host as SIGKILL ends a process. Its listeners close, and both ends of each
+// of its connections fail at once, even if bytes have arrived that were not read. A
+// later dial to it is refused. A peer behind a cut learns of it when the cut heals. The
+// transport of the host fails from then on; [Network.Host] makes the next host at that
+// address. To simulate a machine that loses power, use [Network.Cut]: its peers get no
+// reset.
 func (n *Network) Kill(ip string) {
 	addr := mustParse(ip)
 	n.mu.Lock()

@@ -1,11 +1,10 @@
-// Package tcp is the transport that programs use: plain TCP over IPv4 and IPv6.
+// Package tcp is the default transport of a node: TCP over IPv4 and IPv6.
 //
-// Small frames leave at once (TCP_NODELAY): the writer of a link already takes
-// all that is waiting into one call, so the kernel need not collect. A listener
-// may take its port again right after a restart (SO_REUSEADDR where that means
-// so), and never shares it with another living one. Kernel keep-alive finds a
-// dead host on a link that says nothing for long; the protocol's own pings are
-// faster and do not depend on it.
+// Small frames leave at once (TCP_NODELAY), since the writer of a link already puts all
+// waiting frames into one write. A listener can take its port again right after a
+// restart (SO_REUSEADDR on systems where it has that meaning), and never shares the
+// port with another listener. Kernel keep-alive finds a dead host on an idle
+// connection; the pings of the protocol are faster and do not depend on it.
 package tcp
 
 import (
@@ -18,13 +17,13 @@ import (
 	"github.com/smokesignal-go/smokesignal/transport"
 )
 
-// Transport is TCP. The zero value is ready for use; do not change a value that
-// is in use. It may be used by many goroutines.
+// Transport is the TCP transport. The zero value is ready for use. Any goroutine may call
+// its methods. Its fields must not change while it is in use.
 type Transport struct {
-	// LocalIP is the address that dialled connections come from, such as
-	// "10.0.0.5". Empty, "0.0.0.0" and "::" leave the choice to the system. The
-	// port is always a free one. With a LocalIP, only addresses of its own
-	// family can be dialled.
+	// LocalIP is the IP address from which connections are dialled, such as
+	// "10.0.0.5". "", "0.0.0.0" and "::" mean that the system chooses. The port is
+	// always a free one. With a LocalIP, only addresses of the same family, IPv4 or
+	// IPv6, can be dialled.
 	LocalIP string
 }
 
@@ -35,8 +34,9 @@ var _ transport.Transport = Transport{}
 // A guess; net's own default is 15 s + 9 × 15 s.
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}
 
-// Listen takes connections at addr, "ip:port". An empty host, "0.0.0.0" or "::"
-// listens on all addresses of the machine.
+// Listen accepts connections at addr, "ip:port". An empty host, "0.0.0.0" and "::" mean
+// all addresses of the machine; port 0 means a free one. An error is a
+// [*transport.Error]. Accept returns connections of type *[Conn].
 func (t Transport) Listen(ctx context.Context, addr string) (net.Listener, error) {
 	config := net.ListenConfig{KeepAliveConfig: keepAlive}
 	// Multipath TCP, which Go would ask for here, gains a link nothing and
@@ -49,12 +49,18 @@ func (t Transport) Listen(ctx context.Context, addr string) (net.Listener, error
 	return listener{l}, nil
 }
 
-// Conn is a connection of this transport: those of Dial and of a listener's Accept
-// are *Conn. On systems that are like Unix it has the method TryWrite.
+// Conn is a connection of this transport: Dial and Accept return a *Conn. It is a
+// [transport.HalfCloser] and a [transport.Lingerer], and on Unix systems also a
+// [transport.TryWriter].
 type Conn struct {
 	*net.TCPConn
 	trying trying
 }
+
+var (
+	_ transport.HalfCloser = (*Conn)(nil)
+	_ transport.Lingerer   = (*Conn)(nil)
+)
 
 func newConn(c *net.TCPConn) *Conn {
 	own := &Conn{TCPConn: c}
@@ -72,8 +78,9 @@ func (l listener) Accept() (net.Conn, error) {
 	return newConn(c.(*net.TCPConn)), nil
 }
 
-// Dial connects to addr, "ip:port". TCP gives up by itself after some minutes,
-// so bound the wait with ctx.
+// Dial connects to addr, "ip:port". Without a time limit in ctx it may wait for some
+// minutes, which is the limit of TCP itself. An error is a [*transport.Error]. The
+// connection is a *[Conn].
 func (t Transport) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	dialer := net.Dialer{KeepAliveConfig: keepAlive}
 	dialer.SetMultipathTCP(false)
@@ -92,7 +99,7 @@ func (t Transport) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	return newConn(c.(*net.TCPConn)), nil
 }
 
-// local gives the address to dial from, nil for the system's choice.
+// local returns the address to dial from, nil for the system's choice.
 func (t Transport) local() (*net.TCPAddr, error) {
 	if t.LocalIP == "" {
 		return nil, nil

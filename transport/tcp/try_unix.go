@@ -7,7 +7,11 @@ import (
 	"os"
 	"sync"
 	"syscall"
+
+	"github.com/smokesignal-go/smokesignal/transport"
 )
+
+var _ transport.TryWriter = (*Conn)(nil)
 
 // trying is what TryWrite needs.
 type trying struct {
@@ -25,8 +29,8 @@ func (t *trying) init(c *net.TCPConn) {
 	t.call = t.write
 }
 
-// TryWrite writes as much as the kernel takes now, which may be nothing. It is
-// there on systems that are like Unix.
+// TryWrite implements [transport.TryWriter]: it writes what the kernel takes now. Conn
+// has this method on Unix systems only.
 func (c *Conn) TryWrite(b []byte) (int, error) {
 	t := &c.trying
 	t.mu.Lock()

@@ -95,9 +95,9 @@ func eofAfterTheLastByte(t *testing.T, r *rig) {
 
 func halfClose(t *testing.T, r *rig) {
 	a, b := r.pair()
-	half, ok := a.(interface{ CloseWrite() error })
+	half, ok := a.(transport.HalfCloser)
 	if !ok {
-		t.Log("this transport cannot end one direction alone, which the contract leaves open")
+		t.Log("connections of this transport are no transport.HalfCloser, which is optional")
 		return
 	}
 	if _, err := a.Write([]byte("question")); err != nil {
@@ -279,9 +279,9 @@ func hundredConns(t *testing.T, r *rig) {
 // finds all that was taken.
 func tryWriteDoesNotWait(t *testing.T, r *rig) {
 	a, b := r.pair()
-	try, ok := a.(interface{ TryWrite([]byte) (int, error) })
+	try, ok := a.(transport.TryWriter)
 	if !ok {
-		t.Log("connections of this transport have no TryWrite, which is optional")
+		t.Log("connections of this transport are no transport.TryWriter, which is optional")
 		return
 	}
 	piece := pattern(64<<10, 1)
