@@ -86,7 +86,7 @@ var (
 			{value: time.Second, loose: int64(time.Second), into: []any{int64(time.Second)}},
 			{value: docLevel(3), loose: int64(3)},
 		}},
-		{"`uint`, `uint8` … `uint64`", "integer", "the value", "`int64`; `uint64` beyond its range", "as above", []arrival{
+		{"`uint`, `uint8` … `uint64`", "integer", "the value", "`int64`; `uint64` above its range", "as above", []arrival{
 			{value: uint8(200), loose: int64(200), into: []any{200}, not: []any{int8(0)}},
 			{value: uint64(math.MaxUint64), loose: uint64(math.MaxUint64), not: []any{int64(0), 0, uint32(0), 0.0, time.Duration(0)}},
 		}},
@@ -137,7 +137,7 @@ var (
 			{value: map[[2]int]string{{1, 2}: "a"}, loose: []any{[]any{[]any{int64(1), int64(2)}, "a"}}},
 			{value: map[docPoint]int{{1, 2}: 3}, loose: []any{[]any{map[string]any{"X": int64(1), "Y": int64(2)}, int64(3)}}},
 		}},
-		{"struct", "map of the names of its exported fields, or those in tags: `msgpack:\"name\"`", "the exported fields", "`map[string]any`", "structs that share a field; maps. Fields that the receiver does not have are left out, others keep their value", []arrival{
+		{"struct", "map of the names of its exported fields, or those in tags: `msgpack:\"name\"`", "the exported fields", "`map[string]any`", "structs that share a field; maps. Fields that the receiver does not have are ignored; its other fields keep their value", []arrival{
 			{value: docPoint{1, 2}, loose: map[string]any{"X": int64(1), "Y": int64(2)}, into: []any{map[string]int{"X": 1, "Y": 2}, docMore{1, 2, 0}, struct{ Y int }{2}, &docPoint{1, 2}}, not: []any{struct{ A int }{}, []int(nil)}},
 			{value: docHidden{"a", true}, same: docHidden{Name: "a"}, loose: map[string]any{"Name": "a"}},
 			{value: docTagged{1, "", "x"}, same: docTagged{ID: 1}, loose: map[string]any{"id": int64(1)}, into: []any{map[string]int{"id": 1}}},
@@ -150,7 +150,7 @@ var (
 			{value: docOuter{DocBase{1}, "a"}, loose: map[string]any{"ID": int64(1), "Name": "a"}},
 			{value: docClash{DocBase{1}, "a"}, loose: map[string]any{"DocBase": map[string]any{"ID": int64(1)}, "ID": "a"}},
 		}},
-		{"struct with other fields beside an embedded type that encodes itself, such as `time.Time`", "map; the embedded value is one of its fields", "the exported fields", "`map[string]any`", "as for structs", []arrival{
+		{"struct with other fields next to an embedded type that encodes itself, such as `time.Time`", "map; the embedded value is one of its fields", "the exported fields", "`map[string]any`", "as for structs", []arrival{
 			{value: docStamp{docTime, "ann"}, loose: map[string]any{"Time": docTime, "Who": "ann"}},
 		}},
 		{"`*T`", "as `T`, or nil", "a pointer to a new `T`, or `nil`", "as `T`", "as `T`", []arrival{
@@ -245,16 +245,16 @@ type refusedRow struct {
 
 var refusedTable = []refusedRow{
 	{"channels, functions, complex numbers, `uintptr`, `unsafe.Pointer`, at any depth", "They mean nothing in another process.", struct{ Done chan int }{}, "is a chan"},
-	{"a struct of which all fields are unexported", "Nothing of it would be sent. Export fields, or give it `MarshalText` and `UnmarshalText`.", struct{ x, y int }{}, "no exported fields"},
+	{"a struct without exported fields", "It would be sent empty. Export fields, or give it `MarshalText` and `UnmarshalText`.", struct{ x, y int }{}, "no exported fields"},
 	{"a struct that embeds a pointer to an unexported struct", "A receiver can't fill it. Embed the struct, or give the field a name.", struct{ *docPoint }{}, "embedded pointer"},
-	{"a struct of which two fields have one name in their tags", "One of them would be lost.", struct {
+	{"a struct with two fields of the same tag name", "One of them would be lost.", struct {
 		A int `msgpack:"x"`
 		B int `msgpack:"x"`
 	}{}, "two fields"},
 	{"a map whose keys are pointers", "A pointer means nothing in another process.", map[*int]int{}, "is a pointer"},
-	{"a map of which two keys are the same when they are encoded, such as `int8(1)` and `1` in a `map[any]V`", "A receiver would have one of them.", map[any]int{int8(1): 1, 1: 2}, "two keys"},
-	{"a type that decodes itself from text or bytes and does not encode itself", "It could not read what is sent.", onlyReads{}, "no MarshalText"},
-	{"a value that contains itself, is nested more than 32 deep (the list of the arguments is the first level) or holds more than 65,536 values", "No node takes it.", cyclic(), "contains itself"},
+	{"a map with two keys of the same encoding, such as `int8(1)` and `1` in a `map[any]V`", "A receiver would get only one of them.", map[any]int{int8(1): 1, 1: 2}, "two keys"},
+	{"a type that decodes itself from text or bytes and does not encode itself", "It could not decode what is sent.", onlyReads{}, "no MarshalText"},
+	{"a value that contains itself, is nested more than 32 deep (the list of the arguments is the first level) or holds more than 65,536 values", "Every node refuses it.", cyclic(), "contains itself"},
 }
 
 type onlyReads struct{ N int }
