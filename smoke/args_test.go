@@ -12,6 +12,7 @@ import (
 
 	"github.com/vmihailenco/msgpack/v5"
 
+	"github.com/smokesignal-go/smokesignal/internal/args"
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
 )
 
@@ -192,128 +193,37 @@ func TestRawPassesThrough(t *testing.T) {
 	}
 }
 
-// Types and values that msgpack can't be let near.
+// Types that the node must not follow to their end, or can't encode.
 type (
 	list     []list
-	linked   struct{ Next *linked }
 	onlyPtr  *onlyPtr
 	inItself struct{ *inItself }
-	withPtr  struct{ P onlyPtr }
 	withChan struct{ Inner struct{ Done chan int } }
-	ignored  struct {
-		Done chan int `msgpack:"-"`
-	}
-	hidden struct {
-		Name string
-		done chan int
-	}
-	nothing   struct{ done chan int }
-	panics    struct{}
-	twoValues struct{}
+	nothing  struct{ done chan int }
 )
 
-func (panics) MarshalMsgpack() ([]byte, error)    { panic("no") }
-func (twoValues) MarshalMsgpack() ([]byte, error) { return []byte{1, 2}, nil }
-
-func TestWhatCannotBeEncodedIsAnError(t *testing.T) {
-	cyclicList := list{nil}
-	cyclicList[0] = cyclicList
-	cyclicLink := &linked{}
-	cyclicLink.Next = cyclicLink
-	var cyclicAny any
-	cyclicAny = &cyclicAny
-	cyclicMap := map[string]any{}
-	cyclicMap["self"] = cyclicMap
-	branching := make([]any, 2)
-	branching[0], branching[1] = branching, branching
-	var ptr onlyPtr
-	ptr = &ptr
-	deep := any(1)
-	for range 32 {
-		deep = []any{deep}
-	}
+func TestWhatCannotBeEmittedIsAnError(t *testing.T) {
 	for name, c := range map[string]struct {
 		args []any
 		want string
 	}{
-		"a chan":                          {[]any{make(chan int)}, "argument 1, a chan int: chan int is a chan"},
-		"a func":                          {[]any{1, func() {}}, "argument 2, a func(): func() is a func"},
-		"a complex":                       {[]any{1i}, "complex"},
-		"a uintptr":                       {[]any{uintptr(1)}, "uintptr"},
-		"a chan in a struct":              {[]any{&withChan{}}, "smoke.withChan.Inner.Done is a chan"},
-		"a chan in an interface":          {[]any{map[string]any{"a": []any{make(chan int)}}}, "chan int is a chan"},
-		"a list that contains itself":     {[]any{cyclicList}, "contains itself"},
-		"a pointer that leads back":       {[]any{cyclicLink}, "contains itself"},
-		"an interface that leads back":    {[]any{cyclicAny}, "contains itself"},
-		"a map that contains itself":      {[]any{cyclicMap}, "contains itself"},
-		"a tree without end":              {[]any{branching}, "contains itself"},
-		"a pointer to itself":             {[]any{ptr}, "is a pointer to itself"},
-		"a field that points to itself":   {[]any{withPtr{}}, "withPtr.P is a pointer to itself"},
-		"a struct that embeds itself":     {[]any{inItself{}}, "inItself embeds a struct in itself"},
-		"more than 32 levels":             {[]any{deep}, "nested more than 32 deep"},
-		"more than 65536 values":          {[]any{make([]any, 70_000)}, "more than 65536 values"},
-		"more than 65536 integers":        {[]any{make([]int, 70_000)}, "more than 65536 values"},
-		"more than 65536 arguments":       {make([]any, 70_000), "70000 are more than"},
-		"an encoding that panics":         {[]any{panics{}}, "panic: no"},
-		"an encoding of two values":       {[]any{twoValues{}}, "bytes after the value"},
-		"Raw beside others":               {[]any{Raw{0x90}, 1}, "Raw stands for all"},
-		"Raw behind others":               {[]any{1, Raw{0x90}}, "argument 2, a smoke.Raw: Raw stands for all"},
-		"an event":                        {[]any{1, Event{Name: "x"}}, "argument 2, a smoke.Event: an event as an argument"},
-		"a pointer to an event":           {[]any{&Event{}}, "an event as an argument"},
-		"Raw that is no array":            {[]any{Raw{0x01}}, "msgpack array"},
-		"Raw that is empty":               {[]any{Raw{}}, "msgpack array"},
-		"Raw with something behind":       {[]any{Raw{0x90, 0x90}}, "bytes after the value"},
-		"Raw that claims too much":        {[]any{Raw{0xdd, 0xff, 0xff, 0xff, 0xff}}, "container claims"},
-		"only unexported fields":          {[]any{nothing{make(chan int)}}, "smoke.nothing has no exported fields"},
-		"a nil map of chans all the same": {[]any{map[string]chan int(nil)}, "is a chan"},
+		"a chan":                    {[]any{make(chan int)}, "argument 1, a chan int: chan int is a chan"},
+		"a func":                    {[]any{1, func() {}}, "argument 2, a func(): func() is a func"},
+		"many arguments":            {make([]any, 70_000), "encode the arguments: 70000 are more than"},
+		"Raw beside others":         {[]any{Raw{0x90}, 1}, "Raw stands for all"},
+		"Raw behind others":         {[]any{1, Raw{0x90}}, "argument 2, a smoke.Raw: Raw stands for all"},
+		"an event":                  {[]any{1, Event{Name: "x"}}, "argument 2, a smoke.Event: an event as an argument"},
+		"a pointer to an event":     {[]any{&Event{}}, "an event as an argument"},
+		"Raw that is no array":      {[]any{Raw{0x01}}, "msgpack array"},
+		"Raw that is empty":         {[]any{Raw{}}, "msgpack array"},
+		"Raw with something behind": {[]any{Raw{0x90, 0x90}}, "bytes after the value"},
+		"Raw that claims too much":  {[]any{Raw{0xdd, 0xff, 0xff, 0xff, 0xff}}, "container claims"},
 	} {
 		got, err := encodeArgs([]byte("kept"), c.args...)
 		var encode *EncodeError
 		if !errors.As(err, &encode) || !strings.Contains(err.Error(), c.want) || string(got) != "kept" {
 			t.Errorf("%s: %v; want %q", name, err, c.want)
 		}
-	}
-}
-
-func TestWhatLooksDangerousAndIsNot(t *testing.T) {
-	shared := &linked{}
-	deep := any(1)
-	for range 31 {
-		deep = []any{deep}
-	}
-	type tree struct {
-		Kids []tree
-		Any  any
-		Ptr  **tree
-	}
-	for name, arg := range map[string]any{
-		"a pointer twice":         []*linked{shared, shared},
-		"a chan that is left out": ignored{},
-		"an unexported chan":      hidden{"a", make(chan int)},
-		"31 levels and the array": deep,
-		"a tree":                  tree{Kids: []tree{{}, {Any: "x"}}},
-		"a nil pointer":           (*linked)(nil),
-		"a nil interface":         []any{nil},
-		"an error in a struct":    struct{ Err error }{errors.New("e")},
-	} {
-		payload, err := encodeArgs(nil, arg)
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-		} else if err := checkPayload(payload); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
-func TestEncodingAStringCostsNoAllocation(t *testing.T) {
-	buffer := make([]byte, 0, 1024)
-	args := []any{"some text", 42}
-	if n := testing.AllocsPerRun(1000, func() {
-		if _, err := encodeArgs(buffer, args...); err != nil {
-			t.Fatal(err)
-		}
-	}); n != 0 {
-		t.Errorf("%v allocations", n)
 	}
 }
 
@@ -349,7 +259,7 @@ func FuzzBind(f *testing.F) {
 		// The short way for strings agrees with the long one.
 		var long string
 		longErr := e.Bind(&long)
-		short, _, shortErr := oneString(&emitter.Event{Name: e.Name, Origin: e.Origin, Payload: e.payload}, "string")
+		short, _, shortErr := args.OneString(e.payload, "string")
 		if (longErr == nil) != (shortErr == nil) || longErr == nil && long != string(short) {
 			t.Errorf("%q, %v; the short way %q, %v", long, longErr, short, shortErr)
 		}
@@ -367,10 +277,9 @@ func BenchmarkDecode(b *testing.B) {
 	e := emitted(b, "a text of some length, as people write it in a chat, say 100 bytes or a little more, or a little less")
 	m := emitted(b, struct{ From, Text string }{"ann", "hello"})
 	b.Run("string", func(b *testing.B) {
-		e := &emitter.Event{Name: e.Name, Origin: e.Origin, Payload: e.payload}
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, _, err := oneString(e, "string"); err != nil {
+			if _, _, err := args.OneString(e.payload, "string"); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/internal/args"
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
@@ -76,8 +77,7 @@ func argumentsOf(payload []byte) Raw {
 // Len is the number of arguments, as the origin claims it. It is 0 where the
 // bytes are no arguments at all.
 func (e Event) Len() int {
-	n, _, _ := arrayHeader(argumentsOf(e.payload))
-	return n
+	return args.Count(argumentsOf(e.payload))
 }
 
 // Bind decodes the first arguments into what ptrs point to, in their order;
@@ -90,20 +90,28 @@ func (e Event) Len() int {
 // struct and entries of a map that do not arrive keep their value. An any that holds a
 // pointer is not replaced: the argument is decoded into what the pointer points to.
 func (e Event) Bind(ptrs ...any) error {
-	args, err := openArguments(e)
+	if err := e.bind(ptrs); err != nil {
+		return argumentError(e.Name, e.Origin, err)
+	}
+	return nil
+}
+
+// bind is Bind with the errors of package args.
+func (e Event) bind(ptrs []any) error {
+	r, err := args.Open(e.payload)
 	if err != nil {
 		return err
 	}
-	defer args.close()
-	if err := args.need(len(ptrs)); err != nil {
+	defer r.Close()
+	if err := r.Need(len(ptrs)); err != nil {
 		return err
 	}
 	for _, ptr := range ptrs {
 		v := reflect.ValueOf(ptr)
 		if v.Kind() != reflect.Pointer || v.IsNil() {
-			return args.fail("a pointer to decode into", fmt.Sprintf("a %T in the call of Bind", ptr), nil)
+			return r.Fail("a pointer to decode into", fmt.Sprintf("a %T in the call of Bind", ptr), nil)
 		}
-		if err := args.next(v.Elem()); err != nil {
+		if err := r.Next(v.Elem()); err != nil {
 			return err
 		}
 	}

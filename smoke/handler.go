@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/smokesignal-go/smokesignal/internal/args"
 	"github.com/smokesignal-go/smokesignal/internal/codec"
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
 )
@@ -74,20 +75,20 @@ func typedHandler[T any](l Listener, fn func(Event, T)) emitter.Handler {
 	value, none := new(T), *new(T)
 	target, decode := reflect.ValueOf(value).Elem(), codec.DecodeFunc(reflect.TypeFor[T]())
 	return func(e *emitter.Event) error {
-		event := newEvent(e)
-		args, err := openArguments(event)
+		r, err := args.Open(e.Payload)
 		if err != nil {
-			return err
+			return argumentError(e.Name, e.Origin, err)
 		}
-		if err = args.need(1); err == nil {
+		if err = r.Need(1); err == nil {
 			*value = none
-			err = args.decode(target, decode)
+			err = r.NextBy(target, decode)
 		}
-		others := args.count - 1
-		args.close()
+		others := r.Count() - 1
+		r.Close()
 		if err != nil {
-			return err
+			return argumentError(e.Name, e.Origin, err)
 		}
+		event := newEvent(e)
 		if others > 0 {
 			l.surplus(event, 1, others)
 		}
@@ -155,9 +156,9 @@ func compileHandler(l Listener, name string, fn any) (emitter.Handler, error) {
 // is a part of the event.
 func textHandler(l Listener, want string, fn func(*emitter.Event, []byte)) emitter.Handler {
 	return func(e *emitter.Event) error {
-		s, others, err := oneString(e, want)
+		s, others, err := args.OneString(e.Payload, want)
 		if err != nil {
-			return err
+			return argumentError(e.Name, e.Origin, err)
 		}
 		if others > 0 {
 			l.surplus(newEvent(e), 1, others)
@@ -275,7 +276,7 @@ func reflected(l Listener, fn reflect.Value) emitter.Handler {
 		event := newEvent(e)
 		in, others, err := s.decode(l, event)
 		if err != nil {
-			return err
+			return argumentError(e.Name, e.Origin, err)
 		}
 		if others > 0 && len(s.params) > 0 {
 			l.surplus(event, len(s.params), others)
@@ -290,7 +291,7 @@ func reflected(l Listener, fn reflect.Value) emitter.Handler {
 }
 
 // decode makes the values to call a handler with. It returns how many arguments there
-// are besides.
+// are besides. Errors are those of package args.
 func (s *shape) decode(l Listener, event Event) (in []reflect.Value, others int, err error) {
 	in = make([]reflect.Value, 0, s.lead+len(s.params))
 	if s.takesContext {
@@ -302,17 +303,17 @@ func (s *shape) decode(l Listener, event Event) (in []reflect.Value, others int,
 	if len(s.params) == 0 && s.rest == nil {
 		return in, 0, nil // it takes no arguments: they are not looked at
 	}
-	args, err := openArguments(event)
+	r, err := args.Open(event.payload)
 	if err != nil {
 		return nil, 0, err
 	}
-	defer args.close()
-	if err := args.need(len(s.params)); err != nil {
+	defer r.Close()
+	if err := r.Need(len(s.params)); err != nil {
 		return nil, 0, err
 	}
 	last := len(s.params)
 	if s.rest != nil {
-		last = args.count
+		last = r.Count()
 	}
 	for n := range last {
 		param := s.rest
@@ -320,12 +321,12 @@ func (s *shape) decode(l Listener, event Event) (in []reflect.Value, others int,
 			param = &s.params[n]
 		}
 		value := reflect.New(param.typ).Elem()
-		if err := args.decode(value, param.decode); err != nil {
+		if err := r.NextBy(value, param.decode); err != nil {
 			return nil, 0, err
 		}
 		in = append(in, value)
 	}
-	return in, args.count - last, nil
+	return in, r.Count() - last, nil
 }
 
 // HandlerError says that a function can be no handler. It is a mistake in the

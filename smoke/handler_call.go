@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/internal/args"
 	"github.com/smokesignal-go/smokesignal/internal/codec"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 )
@@ -64,7 +65,7 @@ func (n *Node) noteSurplus(e Event, takes, others int) {
 	if _, known := n.counters.surplusNames.LoadOrStore(e.Name, struct{}{}); !known {
 		n.counters.surplusLogged.Add(1)
 		n.log.About(e.Name).Warn("an event has more arguments than its handler takes: they are left out; further ones are counted only",
-			logging.Fields{"event": e.Name, "origin": e.Origin.Short(), "takes": plural(takes), "left out": others})
+			logging.Fields{"event": e.Name, "origin": e.Origin.Short(), "takes": args.Plural(takes), "left out": others})
 	}
 }
 

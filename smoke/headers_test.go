@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/smokesignal-go/smokesignal/internal/args"
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
@@ -134,7 +135,7 @@ func TestHeadersThatAreNotWellFormedSpoilTheEvent(t *testing.T) {
 		if err := e.Bind(); !errors.Is(err, ErrArguments) {
 			t.Errorf("%q: %v", payload, err)
 		}
-		if _, _, err := oneString(&emitter.Event{Name: e.Name, Payload: e.payload}, "string"); !errors.Is(err, ErrArguments) {
+		if _, _, err := args.OneString(e.payload, "string"); !errors.Is(argumentError(e.Name, e.Origin, err), ErrArguments) {
 			t.Errorf("%q, as a string: %v", payload, err)
 		}
 		if _, err := encodeArgs(nil, e.Raw()); err == nil {

@@ -108,6 +108,7 @@ var houseTable = []row{
 	{pkg: "discovery", floor: 3, why: "seeds are text in and addresses out"},
 	{pkg: "discovery/dns", floor: 3, may: []string{"discovery"}, why: "one way to look up"},
 	{pkg: "internal/codec", floor: 3, may: []string{"internal/wire", msgpack}, why: "Go values to msgpack and back; the library is asked only by types that encode themselves with it"},
+	{pkg: "internal/args", floor: 3, may: []string{"internal/codec", "internal/wire"}, why: "the arguments of an event as one array of bytes; it knows no event and no node"},
 	{pkg: "internal/emitter", floor: 3, may: []string{"internal/ident", "internal/batch", "internal/wire"}, why: "runs handlers; takes runs of events apart for them"},
 	{pkg: "internal/e2e/netlab", floor: 3, why: "a test rig of namespaces, which knows nothing of nodes"},
 	{pkg: "internal/e2e/cutproxy", floor: 3, why: "a test rig of sockets, which knows nothing of nodes"},
@@ -117,7 +118,7 @@ var houseTable = []row{
 		may: []string{
 			"internal/ident", "internal/batch", "internal/signed", "peerlist", "netsplit", "internal/plumtree",
 			"internal/overlay", "internal/wire", "internal/emitter", "internal/codec", "internal/flowcontrol", "internal/census", "internal/info", "internal/roster",
-			"internal/callstack", "internal/logging",
+			"internal/args", "internal/callstack", "internal/logging",
 			"transport", "transport/tcp", "discovery", "discovery/dns", "trust",
 			logrus, backoff, rate,
 		},

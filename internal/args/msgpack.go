@@ -1,4 +1,4 @@
-package smoke
+package args
 
 import "encoding/binary"
 
@@ -19,7 +19,7 @@ func arrayHeader(b []byte) (count, offset int, ok bool) {
 }
 
 // stringAt reads the string or binary at the start of b, which has passed
-// checkedArguments. The result is a part of b; it is nil for nil.
+// check. The result is a part of b; it is nil for nil.
 func stringAt(b []byte) (s []byte, ok bool) {
 	head, n := 0, 0
 	switch c := b[0]; {

@@ -1,0 +1,77 @@
+// Package args turns the arguments of an event into one msgpack array and back. It knows
+// neither the event nor the node: its errors name an argument, and the caller adds the
+// event.
+//
+// A payload is what an event carries: headers, if there are any, and the array. Open,
+// OneString and Count take payloads from other nodes, and check them before they decode.
+//
+// All functions may be called from any goroutine. A Reader belongs to one goroutine at a
+// time.
+package args
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/smokesignal-go/smokesignal/internal/codec"
+	"github.com/smokesignal-go/smokesignal/internal/wire"
+)
+
+// EncodeError says that an argument can't be sent.
+type EncodeError struct {
+	Arg  int    // which one, counted from 1; 0: all of them together
+	Type string // its Go type
+	Err  error  // why
+}
+
+// Error implements error.
+func (e *EncodeError) Error() string {
+	if e.Arg == 0 {
+		return fmt.Sprintf("encode the arguments: %v", e.Err)
+	}
+	return fmt.Sprintf("encode argument %d, a %s: %v", e.Arg, e.Type, e.Err)
+}
+
+// Unwrap returns the reason.
+func (e *EncodeError) Unwrap() error { return e.Err }
+
+// Append appends the array of the arguments to dst. Every node accepts what it returns
+// without an error, unless it is too long, which the caller checks. After an error, an
+// *EncodeError, dst is as it was. The values are only read.
+func Append(dst []byte, values ...any) ([]byte, error) {
+	out, err := codec.Append(dst, values...)
+	if err == nil {
+		return out, nil
+	}
+	argument := err.(*codec.ArgError) // Append returns no other
+	failed := &EncodeError{Arg: argument.Arg, Err: argument.Err}
+	if argument.Arg > 0 {
+		failed.Type = fmt.Sprintf("%T", values[argument.Arg-1])
+	}
+	return dst, failed
+}
+
+var errNoArray = errors.New("Raw is to hold a msgpack array, one value for each argument")
+
+// CheckArray reports why bytes can't be sent as the array of all arguments.
+func CheckArray(b []byte) error {
+	if _, _, ok := arrayHeader(b); !ok {
+		return errNoArray
+	}
+	return wire.CheckPayload(b)
+}
+
+// Count returns how many arguments an array holds, as its origin claims. It returns 0 if
+// the bytes are no array.
+func Count(array []byte) int {
+	n, _, _ := arrayHeader(array)
+	return n
+}
+
+// Plural returns "1 argument", or n with the plural.
+func Plural(n int) string {
+	if n == 1 {
+		return "1 argument"
+	}
+	return fmt.Sprintf("%d arguments", n)
+}
