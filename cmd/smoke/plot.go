@@ -1,83 +1,123 @@
 package main
 
 import (
-	"bytes"
-	"fmt"
-	"image/color"
+	"math"
 	"os"
-
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgsvg"
+	"strconv"
 
 	"github.com/smokesignal-go/smokesignal/internal/scenario"
+	"github.com/smokesignal-go/smokesignal/internal/svg"
 )
 
-var (
-	blue   = color.RGBA{0x1f, 0x77, 0xb4, 0xff}
-	orange = color.RGBA{0xff, 0x7f, 0x0e, 0xff}
+// panel is one of the plots in a picture. They share the axis of time.
+type panel struct {
+	label  string
+	curves []curve
+	most   float64 // the top of its axis; 0: that of its greatest value
+	whole  bool    // ticks stand at whole numbers only
+}
+
+// curve is one figure of the samples.
+type curve struct {
+	colour string
+	value  func(scenario.Sample) float64
+}
+
+const (
+	blue   = "#1f77b4"
+	orange = "#ff7f0e"
 )
 
-// drawPlot draws what happened in a run over virtual time: what was delivered,
-// how the network hung together, and how often an event came twice.
+// The layout of the picture, in pixels.
+const (
+	plotWidth   = 680.0
+	plotLeft    = 64.0
+	plotRight   = 660.0
+	plotTop     = 36.0
+	panelHeight = 190.0
+	panelGap    = 62.0 // between two panels, for the axis of time
+	plotTicks   = 6    // at most, on each axis
+)
+
+// drawPlot draws a run over virtual time: what was delivered, how many components the
+// network had, and how often an event arrived again.
 func drawPlot(path string, r *scenario.Result) error {
-	panels := [][]*plot.Plot{{deliveryPanel(r)}, {componentsPanel(r)}, {redundancyPanel(r)}}
-	for _, row := range panels {
-		row[0].X.Label.Text = "virtual time, s"
-		row[0].Add(plotter.NewGrid())
+	panels := []panel{
+		{label: "events a second", curves: []curve{
+			{orange, func(s scenario.Sample) float64 { return s.Emitted }},
+			{blue, func(s scenario.Sample) float64 { return s.Delivered }},
+		}},
+		{label: "components", most: mostComponents(r), whole: true, curves: []curve{
+			{blue, func(s scenario.Sample) float64 { return float64(s.Components) }},
+		}},
+		{label: "copies beyond the first", curves: []curve{
+			{blue, func(s scenario.Sample) float64 { return s.Redundancy }},
+		}},
 	}
-	canvas := vgsvg.New(18*vg.Centimeter, 21*vg.Centimeter)
-	tiles := draw.Tiles{Rows: len(panels), Cols: 1, PadY: 4 * vg.Millimeter, PadTop: 2 * vg.Millimeter, PadBottom: 2 * vg.Millimeter, PadLeft: 2 * vg.Millimeter, PadRight: 4 * vg.Millimeter}
-	for i, row := range plot.Align(panels, tiles, draw.New(canvas)) {
-		panels[i][0].Draw(row[0])
+	d := &svg.Drawing{Width: plotWidth, Height: plotTop + float64(len(panels))*(panelHeight+panelGap)}
+	d.Text((plotLeft+plotRight)/2, 22, svg.Middle, 15, "orange: emitted; blue: delivered to a node") // a legend would lie on the lines
+	for i, p := range panels {
+		p.draw(d, plotTop+float64(i)*(panelHeight+panelGap), r.Samples)
 	}
-	var svg bytes.Buffer
-	if _, err := canvas.WriteTo(&svg); err != nil {
-		return fmt.Errorf("render: %w", err)
-	}
-	return os.WriteFile(path, svg.Bytes(), 0o644)
+	return os.WriteFile(path, d.Bytes(), 0o644)
 }
 
-func deliveryPanel(r *scenario.Result) *plot.Plot {
-	p := plot.New()
-	p.Y.Label.Text = "events a second"
-	p.Title.Text = "orange: emitted; blue: delivered to a node" // a legend lies on the lines
-	line(p, r, orange, func(s scenario.Sample) float64 { return s.Emitted })
-	line(p, r, blue, func(s scenario.Sample) float64 { return s.Delivered })
-	return p
-}
-
-func componentsPanel(r *scenario.Result) *plot.Plot {
-	p := plot.New()
-	p.Y.Label.Text = "components"
-	p.Y.Min = 0
-	line(p, r, blue, func(s scenario.Sample) float64 { return float64(s.Components) })
-	// While a network forms, each node is a component; that would hide the rest.
+// mostComponents is the top of the axis of components. While a network forms, each node
+// is a component: with these on the axis, nothing else would show.
+func mostComponents(r *scenario.Result) float64 {
 	most := 1
 	for _, s := range r.Samples {
 		if s.At > 1 {
 			most = max(most, s.Components)
 		}
 	}
-	p.Y.Max = float64(most) + 1
-	return p
+	return float64(most) + 1
 }
 
-func redundancyPanel(r *scenario.Result) *plot.Plot {
-	p := plot.New()
-	p.Y.Label.Text = "copies beyond the first"
-	p.Y.Min = 0
-	line(p, r, blue, func(s scenario.Sample) float64 { return s.Redundancy })
-	return p
-}
-
-func line(p *plot.Plot, r *scenario.Result, c color.Color, y func(scenario.Sample) float64) {
-	points := make(plotter.XYs, len(r.Samples))
-	for i, s := range r.Samples {
-		points[i].X, points[i].Y = s.At, y(s)
+// draw draws the panel below top.
+func (p panel) draw(d *svg.Drawing, top float64, samples []scenario.Sample) {
+	bottom := top + panelHeight
+	x := svg.Axis{Most: greatest(samples, func(s scenario.Sample) float64 { return s.At }), From: plotLeft, To: plotRight}
+	y := svg.Axis{Most: p.most, From: bottom, To: top}
+	for _, c := range p.curves {
+		if p.most == 0 {
+			y.Most = max(y.Most, greatest(samples, c.value))
+		}
 	}
-	l := &plotter.Line{XYs: points, LineStyle: draw.LineStyle{Color: c, Width: vg.Points(1)}}
-	p.Add(l)
+	for _, v := range x.Ticks(plotTicks) {
+		d.Line(x.At(v), top, x.At(v), bottom+5, 1, svg.Faint)
+		d.Text(x.At(v), bottom+19, svg.Middle, 12, tick(v))
+	}
+	for _, v := range y.Ticks(plotTicks) {
+		if p.whole && v != math.Trunc(v) {
+			continue
+		}
+		d.Line(plotLeft-5, y.At(v), plotRight, y.At(v), 1, svg.Faint)
+		d.Text(plotLeft-9, y.At(v)+4, svg.Right, 12, tick(v))
+	}
+	d.Text((plotLeft+plotRight)/2, bottom+38, svg.Middle, 14, "virtual time, s")
+	d.TextUp(18, (top+bottom)/2, 14, p.label)
+	d.Clip(plotLeft-1, top-1, plotRight-plotLeft+2, panelHeight+2, func() {
+		for _, c := range p.curves {
+			points := make([]svg.Point, len(samples))
+			for i, s := range samples {
+				points[i] = svg.Point{X: x.At(s.At), Y: y.At(c.value(s))}
+			}
+			d.Curve(points, 1.3, c.colour)
+		}
+	})
 }
+
+// greatest returns the greatest value of the samples, or 1 if all are 0.
+func greatest(samples []scenario.Sample, value func(scenario.Sample) float64) (most float64) {
+	for _, s := range samples {
+		most = max(most, value(s))
+	}
+	if most == 0 {
+		return 1
+	}
+	return most
+}
+
+// tick writes the value of a tick without what floating point adds to it.
+func tick(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }

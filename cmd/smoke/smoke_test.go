@@ -99,7 +99,7 @@ func TestPlot(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := xml.NewDecoder(bytes.NewReader(svg))
-	paths := 0
+	curves, texts := 0, ""
 	for {
 		token, err := d.Token()
 		if errors.Is(err, io.EOF) {
@@ -108,12 +108,25 @@ func TestPlot(t *testing.T) {
 		if err != nil {
 			t.Fatalf("what was drawn is no XML: %v", err)
 		}
-		if e, ok := token.(xml.StartElement); ok && e.Name.Local == "path" {
-			paths++
+		switch e := token.(type) {
+		case xml.StartElement:
+			if e.Name.Local == "polyline" {
+				curves++
+				if points := strings.Fields(e.Attr[0].Value); len(points) < 20 {
+					t.Errorf("a curve has the points %s", points)
+				}
+			}
+		case xml.CharData:
+			texts += string(e) + "|"
 		}
 	}
-	if paths < 10 || !bytes.Contains(svg, []byte("components")) {
-		t.Errorf("%d paths, %d bytes", paths, len(svg))
+	for _, label := range []string{"|events a second|", "|components|", "|copies beyond the first|"} {
+		if !strings.Contains(texts, label) {
+			t.Errorf("no panel has the label %s: %s", label, texts)
+		}
+	}
+	if curves != 4 || strings.Count(texts, "|virtual time, s|") != 3 {
+		t.Errorf("%d curves, texts %s", curves, texts)
 	}
 	if _, _, code := command(t, "sim", "--scenario", "form", "--nodes", "5", "--plot", t.TempDir()); code != 1 {
 		t.Errorf("a plot into a folder ends with %d", code)

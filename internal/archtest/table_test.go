@@ -25,7 +25,6 @@ const (
 	rate    = "golang.org/x/time/rate"            // limits on what a peer may ask
 	cobra   = "github.com/spf13/cobra"            // the command, its flags and completions
 	pflag   = "github.com/spf13/pflag"            // cobra's own flags
-	plot    = "gonum.org/v1/plot"                 // the pictures of a run
 	scripts = "github.com/rogpeppe/go-internal"   // what a person types, as tests
 	ws      = "github.com/coder/websocket"        // the web-sockets of an example
 	yaml    = "go.yaml.in/yaml/v3"                // to look at what is deployed; in tests only
@@ -52,6 +51,7 @@ var houseTable = []row{
 	{pkg: "internal/batch", floor: 0, why: "many events in one slice of bytes; whoever carries, stores or opens them agrees on it"},
 	{pkg: "internal/signed", floor: 1, may: []string{"internal/ident"}, why: "signatures in the bodies of events; to verify one is a computation"},
 	{pkg: "internal/roster", floor: 0, why: "hooks in their order; who has some, on any floor, keeps them alike"},
+	{pkg: "internal/svg", floor: 3, why: "pictures of figures, for the command and for the comparison"},
 	{pkg: "internal/histogram", floor: 0, why: "quantiles of durations, wherever they were measured"},
 
 	{
@@ -137,7 +137,7 @@ var houseTable = []row{
 		pkg: "cmd/smoke", floor: 5,
 		may: []string{
 			"smoke", "trust", "discovery", "discovery/dns", "transport", "transport/tcp", "internal/wire",
-			"dashboard", "metrics", prometheus, "internal/meshview", "internal/e2e/demo", "internal/census", "internal/info", "netsplit", "internal/loadtest", "internal/scenario", "internal/sim", logrus, term, cobra, pflag, plot,
+			"dashboard", "metrics", prometheus, "internal/meshview", "internal/e2e/demo", "internal/census", "internal/info", "netsplit", "internal/loadtest", "internal/scenario", "internal/sim", logrus, term, cobra, pflag, "internal/svg",
 		},
 		tests: []string{scripts},
 		why:   "a user of the face, and the way to run the simulator; to say what listens somewhere it greets without joining, which the face can't",

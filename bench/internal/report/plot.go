@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/smokesignal-go/smokesignal/bench/internal/load"
+	"github.com/smokesignal-go/smokesignal/internal/svg"
 )
 
 // What all plots have in common, in pixels.
@@ -45,22 +46,22 @@ func (s *Section) sorted(name string) (rows []Row) {
 
 // rowsOf begins a drawing with a row for each contestant and a logarithmic axis
 // below. Each calls draw for every row with the middle of it.
-func (s *Section) rowsOf(rows []Row, least, most float64, format func(float64) string, legend string, draw func(d *drawing, x logAxis, y float64, r Row)) []byte {
-	d := &drawing{width: plotWidth, height: headSpace + rowHeight*float64(len(rows)) + footSpace}
-	x := newLogAxis(least, most, nameWidth, plotWidth-endWidth)
-	bottom := d.height - footSpace
-	d.text(plotWidth/2, 24, middle, 16, fmt.Sprintf("%s: %d nodes, %s", s.Title, rows[0].N, bytesText(rows[0].Size)))
-	for _, v := range x.decades() {
-		d.line(x.at(v), headSpace-4, x.at(v), bottom, 1, faint)
-		d.text(x.at(v), bottom+16, middle, 12, format(v))
+func (s *Section) rowsOf(rows []Row, least, most float64, format func(float64) string, legend string, draw func(d *svg.Drawing, x svg.LogAxis, y float64, r Row)) []byte {
+	d := &svg.Drawing{Width: plotWidth, Height: headSpace + rowHeight*float64(len(rows)) + footSpace}
+	x := svg.NewLogAxis(least, most, nameWidth, plotWidth-endWidth)
+	bottom := d.Height - footSpace
+	d.Text(plotWidth/2, 24, svg.Middle, 16, fmt.Sprintf("%s: %d nodes, %s", s.Title, rows[0].N, bytesText(rows[0].Size)))
+	for _, v := range x.Decades() {
+		d.Line(x.At(v), headSpace-4, x.At(v), bottom, 1, svg.Faint)
+		d.Text(x.At(v), bottom+16, svg.Middle, 12, format(v))
 	}
 	for i, r := range rows {
 		y := headSpace + rowHeight*(float64(i)+0.5)
-		d.text(nameWidth-8, y+4, right, 13, r.Label())
+		d.Text(nameWidth-8, y+4, svg.Right, 13, r.Label())
 		draw(d, x, y, r)
 	}
-	d.text(plotWidth/2, d.height-12, middle, 12, legend)
-	return d.svg()
+	d.Text(plotWidth/2, d.Height-12, svg.Middle, 12, legend)
+	return d.Bytes()
 }
 
 // plotRates draws a bar for each system, the best on top.
@@ -77,11 +78,11 @@ func (s *Section) plotRates() []byte {
 	}
 	return s.rowsOf(rows, max(least, 1), most, short(number),
 		"deliveries a second, logarithmic; bar and number: median, line: from the slowest round to the fastest",
-		func(d *drawing, x logAxis, y float64, r Row) {
+		func(d *svg.Drawing, x svg.LogAxis, y float64, r Row) {
 			f := r.Figures[load.Rate]
-			d.rect(x.from, y-8, x.at(f.Median)-x.from, 16, colours[r.Contestant])
-			d.line(x.at(max(f.Min, 1)), y, x.at(f.Max), y, 2, "#000000")
-			d.text(max(x.at(f.Max), x.at(f.Median))+6, y+4, left, 12, number(f.Median))
+			d.Rect(x.From, y-8, x.At(f.Median)-x.From, 16, colours[r.Contestant])
+			d.Line(x.At(max(f.Min, 1)), y, x.At(f.Max), y, 2, "#000000")
+			d.Text(max(x.At(f.Max), x.At(f.Median))+6, y+4, svg.Left, 12, number(f.Median))
 		})
 }
 
@@ -97,14 +98,14 @@ func (s *Section) plotLatencies() []byte {
 	}
 	return s.rowsOf(rows, least, most, short(seconds),
 		"latency of a delivery, logarithmic; bar: p50 to p99, number: p99, stroke: p99.9, dot: the longest",
-		func(d *drawing, x logAxis, y float64, r Row) {
-			at := func(name string) float64 { return x.at(r.Figures[name].Median) }
+		func(d *svg.Drawing, x svg.LogAxis, y float64, r Row) {
+			at := func(name string) float64 { return x.At(r.Figures[name].Median) }
 			colour := colours[r.Contestant]
-			d.rect(at(load.P50), y-8, at(load.P99)-at(load.P50), 16, colour)
-			d.line(at(load.P99), y, at(load.Max), y, 2, colour)
-			d.line(at(load.P999), y-7, at(load.P999), y+7, 2, colour)
-			d.circle(at(load.Max), y, 4, colour)
-			d.text(at(load.Max)+8, y+4, left, 12, seconds(r.Figures[load.P99].Median))
+			d.Rect(at(load.P50), y-8, at(load.P99)-at(load.P50), 16, colour)
+			d.Line(at(load.P99), y, at(load.Max), y, 2, colour)
+			d.Line(at(load.P999), y-7, at(load.P999), y+7, 2, colour)
+			d.Circle(at(load.Max), y, 4, colour)
+			d.Text(at(load.Max)+8, y+4, svg.Left, 12, seconds(r.Figures[load.P99].Median))
 		})
 }
 
@@ -136,9 +137,9 @@ func (s *Section) plotScale() []byte {
 		return nil
 	}
 	const from, to, top = 80.0, plotWidth - 150, headSpace
-	d := &drawing{width: plotWidth, height: 400}
-	bottom := d.height - footSpace
-	y := newLogAxis(least, most, bottom, top)
+	d := &svg.Drawing{Width: plotWidth, Height: 400}
+	bottom := d.Height - footSpace
+	y := svg.NewLogAxis(least, most, bottom, top)
 	across := func(n float64) float64 { // logarithmic too: 8, 32 and 100 lie about evenly
 		first, last := slices.Min(ns), slices.Max(ns)
 		if first == last {
@@ -146,32 +147,32 @@ func (s *Section) plotScale() []byte {
 		}
 		return from + 20 + math.Log(n/first)/math.Log(last/first)*(to-from-40)
 	}
-	d.text(plotWidth/2, 24, middle, 16, "Deliveries a second, flat out, by nodes: messages of "+bytesText(smallest))
-	for _, v := range y.decades() {
-		d.line(from, y.at(v), to, y.at(v), 1, faint)
-		d.text(from-8, y.at(v)+4, right, 12, short(number)(v))
+	d.Text(plotWidth/2, 24, svg.Middle, 16, "Deliveries a second, flat out, by nodes: messages of "+bytesText(smallest))
+	for _, v := range y.Decades() {
+		d.Line(from, y.At(v), to, y.At(v), 1, svg.Faint)
+		d.Text(from-8, y.At(v)+4, svg.Right, 12, short(number)(v))
 	}
 	for _, n := range ns {
-		d.line(across(n), top, across(n), bottom, 1, faint)
-		d.text(across(n), bottom+16, middle, 12, fmt.Sprint(n))
+		d.Line(across(n), top, across(n), bottom, 1, svg.Faint)
+		d.Text(across(n), bottom+16, svg.Middle, 12, fmt.Sprint(n))
 	}
-	d.text((from+to)/2, d.height-12, middle, 12, "nodes; both axes are logarithmic")
+	d.Text((from+to)/2, d.Height-12, svg.Middle, 12, "nodes; both axes are logarithmic")
 	// Names stand at the ends of their lines, and keep clear of each other.
-	end := func(name string) float64 { return y.at(lines[name][len(lines[name])-1].rate) }
+	end := func(name string) float64 { return y.At(lines[name][len(lines[name])-1].rate) }
 	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(end(a), end(b)) })
 	free := 0.0
 	for _, name := range names {
 		points := lines[name]
 		for i, p := range points {
-			d.circle(across(p.n), y.at(p.rate), 4, colours[name])
+			d.Circle(across(p.n), y.At(p.rate), 4, colours[name])
 			if i > 0 {
-				d.line(across(points[i-1].n), y.at(points[i-1].rate), across(p.n), y.at(p.rate), 2, colours[name])
+				d.Line(across(points[i-1].n), y.At(points[i-1].rate), across(p.n), y.At(p.rate), 2, colours[name])
 			}
 		}
 		at := max(end(name)+4, free)
 		free = at + 16
-		d.rect(to+6, at-9, 10, 10, colours[name])
-		d.text(to+22, at, left, 13, name)
+		d.Rect(to+6, at-9, 10, 10, colours[name])
+		d.Text(to+22, at, svg.Left, 13, name)
 	}
-	return d.svg()
+	return d.Bytes()
 }
