@@ -17,7 +17,7 @@ SYSTEMS  := linux/amd64 linux/arm64 darwin/arm64 windows/amd64
 # Packages that start goroutines: their tests look for leaked ones.
 CONCURRENT = $(shell grep -rl --include='*_test.go' --exclude-dir=bench 'goleak\.Verify' . | xargs -n 1 dirname | sort -u)
 
-.PHONY: help run demo test race proof real bench bench-quick compare lint lint-bench test-bench fmt fuzz
+.PHONY: help run demo picture test race proof real bench bench-quick compare lint lint-bench test-bench fmt fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,11 @@ run: ## chat: run it in two terminals
 
 demo: ## watch real processes connect, lose a seed, split and heal
 	@$(GO) run ./cmd/smoke demo
+
+picture: ## record docs/img/heal.gif anew: half a minute, needs Chromium
+	@mkdir -p bin
+	@$(GO) build -o bin/smoke ./cmd/smoke
+	@$(GO) run ./internal/e2e/picture -smoke bin/smoke -o docs/img/heal.gif
 
 test: ## vet, all tests, and those with goroutines again under the race detector
 	$(GO) vet ./...

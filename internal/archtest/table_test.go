@@ -29,7 +29,7 @@ const (
 	ws      = "github.com/coder/websocket"        // the web-sockets of an example
 	yaml    = "go.yaml.in/yaml/v3"                // to look at what is deployed; in tests only
 
-	chromedp = "github.com/chromedp/chromedp" // a real browser for the page; in tests only
+	chromedp = "github.com/chromedp/chromedp" // a real browser for the page; in tests and in the program that records it
 	cdproto  = "github.com/chromedp/cdproto"  // the words that chromedp and the browser speak; in tests only
 
 	otel       = "go.opentelemetry.io/otel"            // the API of traces; its SDK is in tests only, since the choice is the program's
@@ -155,5 +155,6 @@ var houseTable = []row{
 	{pkg: "internal/e2e/cluster", floor: 5, may: []string{"smoke", "trust", "peerlist", "internal/e2e/cutproxy"}, why: "real processes that play a network, wherever somebody puts them"},
 	{pkg: "internal/e2e/demo", floor: 5, may: []string{"internal/e2e/cluster", "internal/e2e/netlab", "internal/e2e/cutproxy", term}, why: "tells the story with real processes"},
 	{pkg: "internal/e2e/real", floor: 5, may: []string{"internal/e2e/cluster", "internal/e2e/netlab", "internal/scenario", term}, why: "measures with real processes what the simulator says of them"},
+	{pkg: "internal/e2e/picture", floor: 5, may: []string{chromedp}, why: "records the picture of the README; it runs the command and opens its page, as a person does"},
 	{pkg: "internal/archtest", floor: 5, why: "reads the house, and is in nobody's way"},
 }
