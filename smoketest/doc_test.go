@@ -55,17 +55,17 @@ func TestExamples(now *testing.T) {
 	ExampleRunWith()
 }
 
-// What the README shows is a test that runs here.
-func TestTheReadmeShowsTheExample(t *testing.T) {
+// The file that docs/testing.md shows is a test of this package.
+func TestThePageShowsTheExample(t *testing.T) {
 	example, err := os.ReadFile("example_test.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	readme, err := os.ReadFile("../README.md")
+	page, err := os.ReadFile("../docs/testing.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(readme), "```go\n"+string(example)+"```\n") {
-		t.Error("the example in README.md is not example_test.go any more: copy it")
+	if !strings.Contains(string(page), "```go\n"+string(example)+"```\n") {
+		t.Error("docs/testing.md does not show example_test.go: copy it again")
 	}
 }

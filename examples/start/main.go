@@ -13,7 +13,8 @@ import (
 )
 
 func main() {
-	port, seed := flag.Int("port", 0, "to listen on; 0: a free one"), flag.String("seed", "127.0.0.1:8493", "whom to ask for entry")
+	port := flag.Int("port", 0, "to listen on; 0: a free one")
+	seed := flag.String("seed", "127.0.0.1:8493", "a node to join")
 	flag.Parse()
 	node := smoke.CreateNode(smoke.Options{Port: *port, Seeds: []string{*seed}})
 	node.Broadcast().On("chat", func(e smoke.Event, text string) { fmt.Println(e.Origin.Short(), text) })

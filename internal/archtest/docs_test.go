@@ -79,8 +79,8 @@ func TestThePagesShowCode(t *testing.T) {
 	}
 }
 
-// TestTheReadmeShowsAProgram: the first thing that somebody tries is compiled and run,
-// and as long as the heading says.
+// TestTheReadmeShowsAProgram: the ten lines of the README are the body of main in
+// examples/start, which is compiled and run by a test.
 func TestTheReadmeShowsAProgram(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
@@ -90,15 +90,71 @@ func TestTheReadmeShowsAProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := bytes.Index(source, []byte("\npackage main\n"))
-	if at < 0 {
+	found := regexp.MustCompile(`(?s)\nfunc main\(\) \{\n(.*?)\n\}\n`).FindSubmatch(source)
+	if found == nil {
 		t.Fatal("examples/start is no program")
 	}
-	program := source[at+1:]
-	if !bytes.Contains(readme, []byte("\n```go\n"+string(program)+"```\n")) {
-		t.Error("README.md does not show examples/start/main.go any more: copy it again")
+	body := strings.ReplaceAll("\n"+string(found[1]), "\n\t", "\n")
+	if !strings.Contains(string(readme), "\n```go"+body+"\n```\n") {
+		t.Error("README.md does not show main of examples/start/main.go: copy it again")
 	}
-	if lines := bytes.Count(program, []byte("\n")); lines != 21 || !bytes.Contains(readme, []byte("\n## Twenty-one lines\n")) {
-		t.Errorf("it has %d lines: write that in the heading of README.md", lines)
+	if lines := strings.Count(body, "\n"); lines != 10 || !strings.Contains(string(readme), "ten lines") {
+		t.Errorf("main has %d lines: README.md says ten", lines)
 	}
+	if lines := bytes.Count(readme, []byte("\n")); lines > 130 {
+		t.Errorf("README.md has %d lines, more than 130", lines)
+	}
+}
+
+// TestLinksOfThePagesLeadSomewhere: a link to a file of the repository names a file that
+// exists, and its fragment a heading of that file.
+func TestLinksOfThePagesLeadSomewhere(t *testing.T) {
+	const root = "../.."
+	pages, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	more, err := filepath.Glob(filepath.Join(root, "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	for _, page := range append(pages, more...) {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range link.FindAllSubmatch(text, -1) {
+			target, fragment, _ := strings.Cut(string(found[1]), "#")
+			if strings.Contains(target, "://") || strings.HasPrefix(target, "mailto:") {
+				continue
+			}
+			file := page
+			if target != "" {
+				file = filepath.Join(filepath.Dir(page), filepath.FromSlash(target))
+			}
+			if _, err := os.Stat(file); err != nil {
+				t.Errorf("%s links to %s, which does not exist", filepath.Base(page), target)
+				continue
+			}
+			if fragment != "" && strings.HasSuffix(file, ".md") && !headings(t, file)[fragment] {
+				t.Errorf("%s links to %s#%s, and there is no such heading", filepath.Base(page), target, fragment)
+			}
+		}
+	}
+}
+
+// headings returns the fragments by which the headings of a page are linked.
+func headings(t *testing.T, page string) map[string]bool {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fragments := make(map[string]bool)
+	for _, found := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(string(text), -1) {
+		kept := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(found[1]), "")
+		fragments[strings.ReplaceAll(kept, " ", "-")] = true
+	}
+	return fragments
 }
