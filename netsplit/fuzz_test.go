@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/ident"
 )
 
 // Whatever comes from links in whatever order, nothing panics, Advance is not

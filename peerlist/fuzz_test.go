@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/ident"
 )
 
 // Whatever comes from links in whatever order, nothing panics, the actions make

@@ -3,7 +3,7 @@ package peerlist
 import (
 	"testing"
 
-	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/ident"
 )
 
 func TestGroupsOfAddresses(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/ident"
 )
 
 // arrives gives the node a link that node n dialled from one host, and that says to be

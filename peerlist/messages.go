@@ -3,7 +3,7 @@ package peerlist
 import (
 	"time"
 
-	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/ident"
 )
 
 // Contact is what one node tells another about a third: who it is and where it

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/ident"
 )
 
 type member int

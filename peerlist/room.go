@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/ident"
 )
 
 // makeRoomFor ends a neighbour's link for a peer that asks for its place, if the peer

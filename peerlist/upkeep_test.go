@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/ident"
 )
 
 // A walk that ends at a node with room brings the newcomer in.

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/discovery"
-	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/ident"
 )
 
 const (

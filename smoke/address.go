@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/smokesignal-go/smokesignal/discovery"
-	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 

@@ -1,6 +1,6 @@
 package smoke
 
-import "github.com/smokesignal-go/smokesignal/internal/ident"
+import "github.com/smokesignal-go/smokesignal/ident"
 
 // bringers knows which neighbour is, or was, at the end of a link that has brought
 // events. driver.mu guards it.

@@ -13,7 +13,7 @@ import (
 	"github.com/jpillora/backoff"
 
 	"github.com/smokesignal-go/smokesignal/discovery"
-	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 	"github.com/smokesignal-go/smokesignal/internal/wire"

@@ -1,6 +1,6 @@
 package smoke
 
-import "github.com/smokesignal-go/smokesignal/internal/ident"
+import "github.com/smokesignal-go/smokesignal/ident"
 
 // ID names one node. It is a value of 16 bytes: compare it with ==, use it as a
 // key of a map, print it with String or, shortened, with Short. The zero ID

@@ -3,7 +3,7 @@ package smoke
 import (
 	"testing"
 
-	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 

@@ -29,7 +29,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/ident"
 )
 
 // protocol is what both ends agree on in the handshake (ALPN): the name and the

@@ -9,7 +9,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/ident"
 )
 
 const (

@@ -73,7 +73,7 @@ var proseRatchet = map[string]int{
 	"internal/emitter tests":           6,
 	"internal/flowcontrol":             11,
 	"internal/flowcontrol tests":       4,
-	"internal/ident":                   5,
+	"ident":                            5,
 	"internal/ident tests":             1,
 	"internal/info":                    2,
 	"internal/logging":                 2,

@@ -46,56 +46,56 @@ var anyTest = []string{
 
 // houseTable is the house, floor by floor.
 var houseTable = []row{
-	{pkg: "internal/ident", floor: 0, why: "names are plain values, under everything"},
+	{pkg: "ident", floor: 0, why: "names are plain values, under everything"},
 	{pkg: "internal/retry", floor: 0, may: []string{backoff}, why: "one curve for all that is tried again"},
 	{pkg: "internal/batch", floor: 0, why: "many events in one slice of bytes; whoever carries, stores or opens them agrees on it"},
-	{pkg: "internal/signed", floor: 1, may: []string{"internal/ident"}, why: "signatures in the bodies of events; to verify one is a computation"},
+	{pkg: "internal/signed", floor: 1, may: []string{"ident"}, why: "signatures in the bodies of events; to verify one is a computation"},
 	{pkg: "internal/roster", floor: 0, why: "hooks in their order; who has some, on any floor, keeps them alike"},
 	{pkg: "internal/svg", floor: 3, why: "pictures of figures, for the command and for the comparison"},
 	{pkg: "internal/histogram", floor: 0, why: "quantiles of durations, wherever they were measured"},
 
 	{
-		pkg: "peerlist", floor: 1, may: []string{"internal/ident", "internal/retry", "internal/roster"},
+		pkg: "peerlist", floor: 1, may: []string{"ident", "internal/retry", "internal/roster"},
 		why: "membership knows nodes and dials that fail, and nothing of broadcast or frames",
 	},
 	{
-		pkg: "netsplit", floor: 1, may: []string{"internal/ident", "internal/retry"},
+		pkg: "netsplit", floor: 1, may: []string{"ident", "internal/retry"},
 		why: "beacons and probes; links are somebody else's business",
 	},
 	{
-		pkg: "internal/plumtree", floor: 1, may: []string{"internal/ident", "internal/retry", "internal/batch", rate},
+		pkg: "internal/plumtree", floor: 1, may: []string{"ident", "internal/retry", "internal/batch", rate},
 		why: "broadcast hears of neighbours by two events, not by asking membership",
 	},
 	{
-		pkg: "internal/census", floor: 1, may: []string{"internal/ident", "internal/retry", rate},
+		pkg: "internal/census", floor: 1, may: []string{"ident", "internal/retry", rate},
 		why: "counting nodes needs only who asks and who answers",
 	},
 
 	{
-		pkg: "internal/flowcontrol", floor: 1, may: []string{"internal/ident", "internal/retry"},
+		pkg: "internal/flowcontrol", floor: 1, may: []string{"ident", "internal/retry"},
 		why: "slowing down those who emit needs only who asks for it",
 	},
 
 	{
 		pkg: "internal/overlay", floor: 2,
-		may: []string{"internal/ident", "internal/retry", "peerlist", "netsplit", "internal/plumtree", "internal/census", "internal/flowcontrol"}, tests: []string{"internal/batch"},
+		may: []string{"ident", "internal/retry", "peerlist", "netsplit", "internal/plumtree", "internal/census", "internal/flowcontrol"}, tests: []string{"internal/batch"},
 		why: "the one place where the machines of floor 1 meet",
 	},
 	{
 		pkg: "internal/wire", floor: 2,
-		may:   []string{"internal/ident", "internal/batch", "internal/signed", "peerlist", "netsplit", "internal/plumtree", "internal/census", "internal/flowcontrol"},
+		may:   []string{"ident", "internal/batch", "internal/signed", "peerlist", "netsplit", "internal/plumtree", "internal/census", "internal/flowcontrol"},
 		tests: []string{msgpack}, // to compare the pre-check with
 		why:   "frames are made of the messages of floor 1; it walks msgpack itself, before any library does",
 	},
 
 	{
 		pkg: "internal/sim", floor: 3,
-		may: []string{"internal/ident", "internal/retry", "internal/histogram", "internal/batch", "peerlist", "netsplit", "internal/plumtree", "internal/census", "internal/flowcontrol", "internal/overlay", "internal/wire"}, tests: []string{"internal/signed"},
+		may: []string{"ident", "internal/retry", "internal/histogram", "internal/batch", "peerlist", "netsplit", "internal/plumtree", "internal/census", "internal/flowcontrol", "internal/overlay", "internal/wire"}, tests: []string{"internal/signed"},
 		why: "runs the machines as they are; may weigh frames by their bytes",
 	},
 	{
 		pkg: "internal/scenario", floor: 4,
-		may: []string{"internal/ident", "peerlist", "netsplit", "internal/plumtree", "internal/overlay", "internal/sim"},
+		may: []string{"ident", "peerlist", "netsplit", "internal/plumtree", "internal/overlay", "internal/sim"},
 		why: "what befalls a simulated network, and what it is held against",
 	},
 	{pkg: "internal/callstack", floor: 3, why: "which function of this module called the program, for those that must not wait for it"},
@@ -104,19 +104,19 @@ var houseTable = []row{
 	{pkg: "transport/tcp", floor: 3, may: []string{"transport"}, tests: []string{"transport/transporttest"}, why: "one way to have a transport"},
 	{pkg: "transport/mem", floor: 3, may: []string{"transport"}, tests: []string{"transport/transporttest"}, why: "one way to have a transport"},
 	{pkg: "transport/transporttest", floor: 3, may: []string{"transport"}, why: "checks the contract and knows no transport"},
-	{pkg: "trust", floor: 3, may: []string{"internal/ident", "transport"}, why: "keys, certificates and who is let in; it knows connections, and no node"},
+	{pkg: "trust", floor: 3, may: []string{"ident", "transport"}, why: "keys, certificates and who is let in; it knows connections, and no node"},
 	{pkg: "discovery", floor: 3, why: "seeds are text in and addresses out"},
 	{pkg: "discovery/dns", floor: 3, may: []string{"discovery"}, why: "one way to look up"},
 	{pkg: "internal/codec", floor: 3, may: []string{"internal/wire", msgpack}, why: "Go values to msgpack and back; the library is asked only by types that encode themselves with it"},
 	{pkg: "internal/args", floor: 3, may: []string{"internal/codec", "internal/wire"}, why: "the arguments of an event as one array of bytes; it knows no event and no node"},
-	{pkg: "internal/emitter", floor: 3, may: []string{"internal/ident", "internal/batch", "internal/wire"}, why: "runs handlers; takes runs of events apart for them"},
+	{pkg: "internal/emitter", floor: 3, may: []string{"ident", "internal/batch", "internal/wire"}, why: "runs handlers; takes runs of events apart for them"},
 	{pkg: "internal/e2e/netlab", floor: 3, why: "a test rig of namespaces, which knows nothing of nodes"},
 	{pkg: "internal/e2e/cutproxy", floor: 3, why: "a test rig of sockets, which knows nothing of nodes"},
 
 	{
 		pkg: "smoke", floor: 4,
 		may: []string{
-			"internal/ident", "internal/batch", "internal/signed", "peerlist", "netsplit", "internal/plumtree",
+			"ident", "internal/batch", "internal/signed", "peerlist", "netsplit", "internal/plumtree",
 			"internal/overlay", "internal/wire", "internal/emitter", "internal/codec", "internal/flowcontrol", "internal/census", "internal/info", "internal/roster",
 			"internal/args", "internal/callstack", "internal/logging",
 			"transport", "transport/tcp", "discovery", "discovery/dns", "trust",
@@ -127,7 +127,7 @@ var houseTable = []row{
 	},
 
 	{pkg: "smoketest", floor: 5, may: []string{"smoke", "transport/mem", logrus}, tests: []string{"trust"}, why: "a user's tests run real nodes on a network in memory"},
-	{pkg: "internal/info", floor: 3, may: []string{"internal/ident", "internal/census"}, why: "what nodes say of themselves, real ones and simulated ones alike"},
+	{pkg: "internal/info", floor: 3, may: []string{"ident", "internal/census"}, why: "what nodes say of themselves, real ones and simulated ones alike"},
 	{pkg: "internal/meshview", floor: 5, may: []string{"smoke"}, tests: []string{chromedp, cdproto}, why: "the page, over anything that can be asked like a node"},
 	{pkg: "dashboard", floor: 5, may: []string{"smoke", "internal/meshview", rate}, tests: []string{"smoketest"}, why: "shows what any program can ask a node"},
 	{pkg: "metrics", floor: 5, may: []string{"smoke", prometheus}, why: "tells Prometheus what any program can ask a node; nobody else knows Prometheus"},

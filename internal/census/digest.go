@@ -3,7 +3,7 @@ package census
 import (
 	"time"
 
-	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/ident"
 )
 
 // Digest is what a node says of itself to who surveys the overlay. A node that lies

@@ -3,7 +3,7 @@ package census
 import (
 	"time"
 
-	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/ident"
 )
 
 // Message is one frame of the census protocol.

@@ -20,7 +20,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/ident"
 )
 
 // Message is one frame of this protocol.

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/ident"
 )
 
 // FuzzPacer does to a Pacer whatever its owner and its peers may do, in any order,

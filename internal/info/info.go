@@ -5,8 +5,8 @@ package info
 import (
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/census"
-	"github.com/smokesignal-go/smokesignal/internal/ident"
 )
 
 // Node is what a node says of itself, at one moment. Of a node that is not one's

@@ -3,8 +3,8 @@ package overlay
 import (
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/census"
-	"github.com/smokesignal-go/smokesignal/internal/ident"
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 

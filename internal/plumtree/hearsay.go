@@ -3,7 +3,7 @@ package plumtree
 import (
 	"time"
 
-	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/ident"
 )
 
 // An origin of which no event has come is hearsay: a neighbour has announced that

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/ident"
 )
 
 // pulse is what shapes the tree. In Plumtree the duplicates do: the way of the

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/ident"
 )
 
 // onIHave looks for what we miss. An announcement on a fresh link is pulled at

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/ident"
 )
 
 // The second copy of a pulse arrives after 90 ms, so links are slow, and a new parent

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/ident"
 )
 
 func TestEventTravelsOnEagerLinksAndIsAnnouncedOnLazyOnes(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/ident"
 )
 
 // town is some honest nodes with links between them, and what goes over these. Links

@@ -3,7 +3,7 @@ package plumtree
 import (
 	"hash/maphash"
 
-	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/ident"
 )
 
 // streams finds the stream of an origin. Every event asks for it, in a table of

@@ -4,8 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/batch"
-	"github.com/smokesignal-go/smokesignal/internal/ident"
 )
 
 // believes reports whether all events of a frame are to be believed that were not

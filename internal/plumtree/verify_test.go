@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/batch"
-	"github.com/smokesignal-go/smokesignal/internal/ident"
 )
 
 // genuine takes for signed what the events of these tests say.

@@ -17,7 +17,7 @@ import (
 	"crypto/ed25519"
 	"encoding/binary"
 
-	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/ident"
 )
 
 // Size is what a signature adds to a body.

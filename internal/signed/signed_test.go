@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/smokesignal-go/smokesignal/internal/ident"
+	"github.com/smokesignal-go/smokesignal/ident"
 )
 
 // author is somebody with a key.

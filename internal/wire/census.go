@@ -3,8 +3,8 @@ package wire
 import (
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/census"
-	"github.com/smokesignal-go/smokesignal/internal/ident"
 )
 
 func (w *writer) census(m census.Message) {

@@ -1,6 +1,6 @@
 package wire
 
-import "github.com/smokesignal-go/smokesignal/internal/ident"
+import "github.com/smokesignal-go/smokesignal/ident"
 
 // Hello is the first frame of each direction of a link. The end that dialled
 // sends its own at once, the other when it has read that one.
