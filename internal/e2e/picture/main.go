@@ -43,7 +43,7 @@ type act struct {
 	time  time.Duration
 }
 
-// story is what the picture shows.
+// story lists the acts of the picture, in order.
 var story = []act{
 	{until: `document.querySelector("#count-parts").innerText === "1"`, time: 2 * time.Second},
 	{press: "cut", until: `document.querySelector("#count-parts").innerText === "2"`, time: 9 * time.Second},
