@@ -95,8 +95,8 @@ func (r *Reader) Fail(want, got string, err error) error {
 	return &DecodeError{Arg: r.arg, Want: want, Got: got, Err: err}
 }
 
-// Next decodes the current argument into v, which is settable, and goes on to the one
-// after it. There must be one.
+// Next decodes the current argument into v, which is settable, and moves to the next
+// argument. There must be a current one.
 func (r *Reader) Next(v reflect.Value) error {
 	if fault := codec.DecodeFault(v.Type()); fault != "" {
 		return r.Fail("a type that can be decoded", fault, nil)
