@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/smokesignal-go/smokesignal/internal/exposition"
 )
 
 // names are the names of all metrics.
@@ -118,9 +120,9 @@ func TestThePageOfMetricsHasEachMetric(t *testing.T) {
 	}
 	compareNames(t, "the table of docs/metrics.md", rows)
 	compareNames(t, "docs/metrics.md", strings.ReplaceAll(string(page), "`smokesignal_`", ""))
-	for _, r := range reasons {
-		if !strings.Contains(string(page), "| `"+r.reason+"` |") {
-			t.Errorf("docs/metrics.md has no reason %s", r.reason)
+	for _, r := range exposition.Reasons {
+		if !strings.Contains(string(page), "| `"+r.Name+"` |") {
+			t.Errorf("docs/metrics.md has no reason %s", r.Name)
 		}
 	}
 }

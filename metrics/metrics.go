@@ -19,6 +19,7 @@ package metrics
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/smokesignal-go/smokesignal/internal/exposition"
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
@@ -33,12 +34,29 @@ func New(node Node) prometheus.Collector {
 	labels := prometheus.Labels{"id": node.ID().String()}
 	return &collector{
 		node: node,
-		info: prometheus.NewDesc(prefix+"node_info", "The node, by its id; always 1.", nil, labels),
+		info: prometheus.NewDesc(exposition.InfoName, exposition.InfoHelp, nil, labels),
 	}
 }
 
-// prefix begins the name of each metric.
-const prefix = "smokesignal_"
+// described is a metric as Prometheus has it.
+type described struct {
+	exposition.Metric
+	desc *prometheus.Desc
+	kind prometheus.ValueType
+}
+
+var (
+	table   = describeAll(exposition.Table)
+	refused = prometheus.NewDesc(exposition.RefusedName, exposition.RefusedHelp, []string{"reason"}, nil)
+)
+
+func describeAll(list []exposition.Metric) (all []described) {
+	kinds := map[exposition.Kind]prometheus.ValueType{exposition.Counter: prometheus.CounterValue, exposition.Gauge: prometheus.GaugeValue}
+	for _, m := range list {
+		all = append(all, described{m, prometheus.NewDesc(m.Name, m.Help, nil, nil), kinds[m.Kind]})
+	}
+	return all
+}
 
 // collector is what New makes. It does not change.
 type collector struct {
@@ -60,11 +78,11 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	s := c.node.Stats()
 	to <- prometheus.MustNewConstMetric(c.info, prometheus.GaugeValue, 1)
 	for _, m := range table {
-		if v := m.value(&s); v != 0 || !m.mayBeUnknown {
+		if v := m.Value(&s); v != 0 || !m.MayBeUnknown {
 			to <- prometheus.MustNewConstMetric(m.desc, m.kind, v)
 		}
 	}
-	for _, r := range reasons {
-		to <- prometheus.MustNewConstMetric(refused, prometheus.CounterValue, float64(r.count(&s.Refused)), r.reason)
+	for _, r := range exposition.Reasons {
+		to <- prometheus.MustNewConstMetric(refused, prometheus.CounterValue, float64(r.Count(&s.Refused)), r.Name)
 	}
 }

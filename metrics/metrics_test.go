@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/smokesignal-go/smokesignal/internal/exposition"
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
@@ -143,10 +144,10 @@ func gather(t *testing.T, c prometheus.Collector) map[string]float64 {
 }
 
 func TestTheNumberOfSeriesIsFixed(t *testing.T) {
-	if n := testutil.CollectAndCount(New(&figures{RTT: 1})); n != 1+len(table)+len(reasons) {
+	if n := testutil.CollectAndCount(New(&figures{RTT: 1})); n != 1+len(table)+len(exposition.Reasons) {
 		t.Errorf("%d series", n)
 	}
-	if n := testutil.CollectAndCount(New(&figures{}), prefix+"round_trip_seconds"); n != 0 {
+	if n := testutil.CollectAndCount(New(&figures{}), exposition.Prefix+"round_trip_seconds"); n != 0 {
 		t.Error("a round trip that was not measured is shown")
 	}
 }
@@ -169,7 +170,7 @@ func TestTwoNodesInOneRegistry(t *testing.T) {
 func TestTheMetricsOfARealNode(t *testing.T) {
 	ann, bob := smoke.CreateNode(smoke.Options{Network: "metrics test"}), smoke.CreateNode(smoke.Options{Network: "metrics test"})
 	collector := New(bob)
-	if got := gather(t, collector); got[prefix+"peers"] != 0 || got[prefix+"min_peers"] != 3 {
+	if got := gather(t, collector); got[exposition.Prefix+"peers"] != 0 || got[exposition.Prefix+"min_peers"] != 3 {
 		t.Errorf("before: %v", got)
 	}
 	heard := make(chan bool, 3)
@@ -199,17 +200,17 @@ func TestTheMetricsOfARealNode(t *testing.T) {
 	}
 	got := gather(t, collector)
 	for name, want := range map[string]float64{"peers": 1, "delivered_events_total": 3, "emitted_events_total": 0, "added_peers_total": 1, "missed_events_total": 0} {
-		if got[prefix+name] != want {
-			t.Errorf("%s is %v, want %v", name, got[prefix+name], want)
+		if got[exposition.Prefix+name] != want {
+			t.Errorf("%s is %v, want %v", name, got[exposition.Prefix+name], want)
 		}
 	}
-	if got[prefix+"received_bytes_total"] == 0 || got[prefix+"history_bytes"] == 0 || got[prefix+"node_info id="+bob.ID().String()] != 1 {
+	if got[exposition.Prefix+"received_bytes_total"] == 0 || got[exposition.Prefix+"history_bytes"] == 0 || got[exposition.Prefix+"node_info id="+bob.ID().String()] != 1 {
 		t.Errorf("%v", got)
 	}
 	if err := bob.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	if got := gather(t, collector); got[prefix+"peers"] != 0 || got[prefix+"added_peers_total"] != 1 {
+	if got := gather(t, collector); got[exposition.Prefix+"peers"] != 0 || got[exposition.Prefix+"added_peers_total"] != 1 {
 		t.Errorf("after: %v", got)
 	}
 }

@@ -12,12 +12,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-
 	"github.com/smokesignal-go/smokesignal/dashboard"
+	"github.com/smokesignal-go/smokesignal/internal/exposition"
 	"github.com/smokesignal-go/smokesignal/internal/meshview"
-	"github.com/smokesignal-go/smokesignal/metrics"
 	"github.com/smokesignal-go/smokesignal/smoke"
 	"github.com/smokesignal-go/smokesignal/transport"
 )
@@ -95,7 +92,7 @@ func (r *resident) openPages(node *smoke.Node) (page, figures *web, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	numbers := figuresOf(node)
+	numbers := exposition.Handler(node)
 	if r.http != "" {
 		mux := pages(look)
 		mux.Handle("GET /metrics", numbers)
@@ -113,13 +110,6 @@ func (r *resident) openPages(node *smoke.Node) (page, figures *web, err error) {
 		figures, err = serveAt("metrics", r.metrics, mux)
 	}
 	return page, figures, err
-}
-
-// figuresOf serves the figures of a node to Prometheus.
-func figuresOf(node *smoke.Node) http.Handler {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(metrics.New(node))
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4})
 }
 
 // dashboard is the page of a node.

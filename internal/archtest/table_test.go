@@ -130,14 +130,15 @@ var houseTable = []row{
 	{pkg: "internal/info", floor: 3, may: []string{"ident", "internal/census"}, why: "what nodes say of themselves, real ones and simulated ones alike"},
 	{pkg: "internal/meshview", floor: 5, may: []string{"smoke"}, tests: []string{chromedp, cdproto}, why: "the page, over anything that can be asked like a node"},
 	{pkg: "dashboard", floor: 5, may: []string{"smoke", "internal/meshview", rate}, tests: []string{"smoketest"}, why: "shows what any program can ask a node"},
-	{pkg: "metrics", floor: 5, may: []string{"smoke", prometheus}, why: "tells Prometheus what any program can ask a node; nobody else knows Prometheus"},
+	{pkg: "internal/exposition", floor: 5, may: []string{"smoke"}, why: "the list of metrics, and their text for a command that has no registry"},
+	{pkg: "metrics", floor: 5, may: []string{"smoke", "internal/exposition", prometheus}, why: "a collector for the registry of a program; no other package knows Prometheus"},
 	{pkg: "tracing", floor: 5, may: []string{"smoke", otel}, why: "carries traces in headers, as any program could; nobody else knows OpenTelemetry"},
 	{pkg: "internal/loadtest", floor: 5, may: []string{"smoke", "internal/histogram"}, why: "measures a network as any program on it could"},
 	{
 		pkg: "cmd/smoke", floor: 5,
 		may: []string{
 			"smoke", "trust", "discovery", "discovery/dns", "transport", "transport/tcp", "internal/wire",
-			"dashboard", "metrics", prometheus, "internal/meshview", "internal/e2e/demo", "internal/census", "internal/info", "netsplit", "internal/loadtest", "internal/scenario", "internal/sim", logrus, term, cobra, pflag, "internal/svg",
+			"dashboard", "internal/exposition", "internal/meshview", "internal/e2e/demo", "internal/census", "internal/info", "netsplit", "internal/loadtest", "internal/scenario", "internal/sim", logrus, term, cobra, pflag, "internal/svg",
 		},
 		tests: []string{scripts},
 		why:   "a user of the face, and the way to run the simulator; to say what listens somewhere it greets without joining, which the face can't",

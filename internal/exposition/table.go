@@ -1,21 +1,39 @@
-package metrics
+package exposition
 
 import (
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// metric is one figure without a label.
-type metric struct {
-	desc         *prometheus.Desc
-	kind         prometheus.ValueType
-	value        func(*smoke.Stats) float64
-	mayBeUnknown bool // where it is 0, which is left out then
+// Kind is what a metric does over time. Its text is that of the format.
+type Kind string
+
+const (
+	Counter Kind = "counter" // only rises, until the node starts again
+	Gauge   Kind = "gauge"
+)
+
+// Metric is one figure without a label.
+type Metric struct {
+	Name         string // with the prefix
+	Help         string
+	Kind         Kind
+	Value        func(*smoke.Stats) float64
+	MayBeUnknown bool // the metric is absent while its value is 0
 }
 
-// table is all of smoke.Stats but what was refused.
-var table = []metric{
+// Prefix begins the name of each metric.
+const Prefix = "smokesignal_"
+
+// The metrics with labels.
+const (
+	InfoName    = Prefix + "node_info"
+	InfoHelp    = "The node, by its id; always 1."
+	RefusedName = Prefix + "refused_total"
+	RefusedHelp = "What others asked for and the node refused, by the reason."
+)
+
+// Table holds all of smoke.Stats but what was refused. It does not change.
+var Table = []Metric{
 	gauge("peers", "Neighbours of the node.", func(s *smoke.Stats) int { return s.Peers }),
 	gauge("guests", "Neighbours beyond Options.MaxPeers that no node can dial.", func(s *smoke.Stats) int { return s.Guests }),
 	gauge("min_peers", "Neighbours that the node tries to have (Options.MinPeers).", func(s *smoke.Stats) int { return s.MinPeers }),
@@ -62,12 +80,10 @@ var table = []metric{
 	counter("dropped_events_total", "Events that had to make room because handlers were too slow.", func(s *smoke.Stats) uint64 { return s.Handlers.Dropped }),
 }
 
-var refused = prometheus.NewDesc(prefix+"refused_total", "What others asked for and the node refused, by the reason.", []string{"reason"}, nil)
-
-// reasons are all of smoke.Refused.
-var reasons = []struct {
-	reason string
-	count  func(*smoke.Refused) uint64
+// Reasons holds all of smoke.Refused. It does not change.
+var Reasons = []struct {
+	Name  string // the value of the label "reason"
+	Count func(*smoke.Refused) uint64
 }{
 	{"handshake", func(r *smoke.Refused) uint64 { return r.Handshakes }},
 	{"stranger", func(r *smoke.Refused) uint64 { return r.Strangers }},
@@ -82,23 +98,19 @@ var reasons = []struct {
 
 type number interface{ int | uint64 | float64 }
 
-func gauge[T number](name, help string, value func(*smoke.Stats) T) metric {
-	return describe(name, help, prometheus.GaugeValue, value)
+func gauge[T number](name, help string, value func(*smoke.Stats) T) Metric {
+	return describe(name, help, Gauge, value)
 }
 
-func counter[T number](name, help string, value func(*smoke.Stats) T) metric {
-	return describe(name, help, prometheus.CounterValue, value)
+func counter[T number](name, help string, value func(*smoke.Stats) T) Metric {
+	return describe(name, help, Counter, value)
 }
 
-func describe[T number](name, help string, kind prometheus.ValueType, value func(*smoke.Stats) T) metric {
-	return metric{
-		desc:  prometheus.NewDesc(prefix+name, help, nil, nil),
-		kind:  kind,
-		value: func(s *smoke.Stats) float64 { return float64(value(s)) },
-	}
+func describe[T number](name, help string, kind Kind, value func(*smoke.Stats) T) Metric {
+	return Metric{Name: Prefix + name, Help: help, Kind: kind, Value: func(s *smoke.Stats) float64 { return float64(value(s)) }}
 }
 
-func unlessUnknown(m metric) metric {
-	m.mayBeUnknown = true
+func unlessUnknown(m Metric) Metric {
+	m.MayBeUnknown = true
 	return m
 }
