@@ -5,17 +5,18 @@ import (
 	"strings"
 )
 
-// An address of a node is text: "ip:port" on IP networks. One machine can be
-// written in several ways, so an address is brought into one form where it enters
-// a node: an IPv4-mapped IPv6 address as IPv4, IPv6 in its shortest form, the port
-// without leading zeros. An address that is no "ip:port", such as a name or that of
-// another kind of network, stays as it is.
+// The address of a node is a string: "ip:port" on IP networks. An IP address can be
+// written in several ways, so a node converts each address to one canonical form when
+// it receives it: an IPv4-mapped IPv6 address becomes IPv4, IPv6 takes its shortest
+// form, and the port loses leading zeros. Any other address, such as a host name or an
+// address of another kind of network, stays unchanged.
 //
-// The zone of an IPv6 address names an interface of one machine. It is never sent to
-// a peer. A link-local address from a peer gets the zone of the link that it came on.
+// The zone of an IPv6 address names a network interface of one machine. A node never
+// sends a zone to a peer. A link-local address from a peer gets the zone of the link
+// that it arrived on.
 
-// CanonicalAddr returns addr in the form in which addresses are compared. The zone
-// of a link-local address stays, any other zone is dropped.
+// CanonicalAddr returns the form of addr in which addresses are compared. It keeps the
+// zone of a link-local address and drops any other zone.
 func CanonicalAddr(addr string) string {
 	ap, err := netip.ParseAddrPort(addr)
 	if err != nil {
@@ -24,7 +25,7 @@ func CanonicalAddr(addr string) string {
 	return format(addr, withZone(ap, ap.Addr().Zone()))
 }
 
-// TellAddr returns addr as it may be sent to a peer: without a zone.
+// TellAddr returns addr without its zone, as it may be sent to a peer.
 func TellAddr(addr string) string {
 	if strings.IndexByte(addr, '%') < 0 {
 		return addr
@@ -36,9 +37,9 @@ func TellAddr(addr string) string {
 	return netip.AddrPortFrom(ap.Addr().WithZone(""), ap.Port()).String()
 }
 
-// HeardAddr returns addr, which came from a peer, in its canonical form. zone is that
-// of the link that it came on. It returns "" for an address that cannot be dialled:
-// with port 0, a multicast address, or a link-local address on a link without a zone.
+// HeardAddr returns the canonical form of addr, which a peer sent on a link with the
+// given zone. It returns "" for an address that cannot be dialled: port 0, a multicast
+// address, or a link-local address on a link without a zone.
 func HeardAddr(addr, zone string) string {
 	ap, err := netip.ParseAddrPort(addr)
 	if err != nil {
@@ -52,7 +53,7 @@ func HeardAddr(addr, zone string) string {
 	return format(addr, ap)
 }
 
-// ZoneOf returns the zone of addr; "" if it has none.
+// ZoneOf returns the zone of addr, or "" if it has none.
 func ZoneOf(addr string) string {
 	if strings.IndexByte(addr, '%') < 0 {
 		return ""
@@ -64,7 +65,8 @@ func ZoneOf(addr string) string {
 	return ap.Addr().Zone()
 }
 
-// withZone returns ap with the zone if its address needs one, else without.
+// withZone returns ap with the zone if its address is link-local, and without a zone if
+// not.
 func withZone(ap netip.AddrPort, zone string) netip.AddrPort {
 	ip := ap.Addr().Unmap()
 	if !isScoped(ip) {
@@ -76,13 +78,13 @@ func withZone(ap netip.AddrPort, zone string) netip.AddrPort {
 	return netip.AddrPortFrom(ip, ap.Port())
 }
 
-// isScoped reports whether an address means something together with a zone only.
+// isScoped reports whether an address is valid only together with a zone.
 func isScoped(ip netip.Addr) bool {
 	return ip.Is6() && (ip.IsLinkLocalUnicast() || ip.IsLinkLocalMulticast())
 }
 
-// format returns the text of ap, and text itself if it is the same: addresses of
-// peers are many, and nearly all are canonical.
+// format returns the text of ap. If it equals text, format returns text itself and
+// allocates nothing, which is the usual case.
 func format(text string, ap netip.AddrPort) string {
 	var room [64]byte
 	if b := ap.AppendTo(room[:0]); string(b) != text {
@@ -91,9 +93,9 @@ func format(text string, ap netip.AddrPort) string {
 	return text
 }
 
-// IsLoopback reports whether an address (host:port) means something on its own
-// machine only: a loopback or a wildcard address. Such an address is never told
-// to a peer on another machine, nor believed from one.
+// IsLoopback reports whether an address (host:port) is valid on its own machine only: a
+// loopback or a wildcard address. A node never sends such an address to a peer on
+// another machine, and ignores one from such a peer.
 func IsLoopback(addr string) bool {
 	if ap, err := netip.ParseAddrPort(addr); err == nil {
 		ip := ap.Addr().Unmap()
@@ -101,9 +103,10 @@ func IsLoopback(addr string) bool {
 	}
 	end := strings.LastIndexByte(addr, ':')
 	if end < 0 {
-		return false // no address at all
+		return false // not an address
 	}
 	host := strings.TrimSuffix(strings.ToLower(addr[:end]), ".")
-	// A port alone is this machine's; the names are those of RFC 6761, section 6.3.
+	// A port without a host is on this machine. The names are those of RFC 6761,
+	// section 6.3.
 	return host == "" || host == "localhost" || strings.HasSuffix(host, ".localhost")
 }

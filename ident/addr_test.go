@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// One machine and port has one text, however it was written.
+// Every spelling of one address and port has the same canonical form.
 func TestAddressesHaveOneForm(t *testing.T) {
 	for text, want := range map[string]string{
 		"10.0.0.1:80":              "10.0.0.1:80",
@@ -31,8 +31,8 @@ func TestAddressesHaveOneForm(t *testing.T) {
 	}
 }
 
-// A zone names an interface of this machine, so no peer is told of it, and what a
-// peer writes as a zone means nothing here.
+// A zone names an interface of this machine, so it is never sent to a peer, and a zone
+// from a peer is ignored.
 func TestZonesStayOnTheirMachine(t *testing.T) {
 	for _, c := range []struct{ addr, told, heardOnEth1, heardOnNone string }{
 		{"[fe80::1%eth0]:80", "[fe80::1]:80", "[fe80::1%eth1]:80", ""},

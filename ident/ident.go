@@ -1,8 +1,8 @@
-// Package ident names things: nodes, the lives of nodes, and links.
+// Package ident defines the identity of nodes, of their lives, and of links.
 //
-// It is floor 0 of the house: it imports the standard library only, and every
-// other package may import it. All its types are plain values, safe to copy,
-// compare and use from any goroutine.
+// It is on floor 0: it imports only the standard library, and every other package may
+// import it. All its types are plain values, safe to copy, compare and use from any
+// goroutine.
 package ident
 
 import (
@@ -17,11 +17,11 @@ import (
 // Size is the length of an [ID] in bytes.
 const Size = 16
 
-// ID names one node. The zero ID means "not known".
+// ID names one node. The zero ID means "unknown".
 type ID [Size]byte
 
-// New draws an ID from random, which is crypto/rand.Reader in a program and a
-// seeded source in a simulation.
+// New reads an ID from random: crypto/rand.Reader in a program, a seeded source in a
+// simulation.
 func New(random io.Reader) (ID, error) {
 	var id ID
 	if _, err := io.ReadFull(random, id[:]); err != nil {
@@ -37,7 +37,7 @@ func FromKey(key ed25519.PublicKey) ID {
 	return ID(sum[:Size])
 }
 
-// Parse reads what [ID.String] wrote.
+// Parse reads the format of [ID.String].
 func Parse(text string) (ID, error) {
 	var id ID
 	if len(text) != 2*Size {
@@ -49,11 +49,11 @@ func Parse(text string) (ID, error) {
 	return id, nil
 }
 
-// String gives the ID as 32 hexadecimal digits.
+// String returns the ID as 32 hexadecimal digits.
 func (id ID) String() string { return hex.EncodeToString(id[:]) }
 
-// MarshalText implements encoding.TextMarshaler: it gives what String does, or, for
-// the zero ID, nothing.
+// MarshalText implements encoding.TextMarshaler: it returns the result of String, or
+// nothing for the zero ID.
 func (id ID) MarshalText() ([]byte, error) {
 	if id.IsZero() {
 		return []byte{}, nil
@@ -69,7 +69,7 @@ func (id *ID) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// MarshalBinary implements encoding.BinaryMarshaler: it gives the bytes.
+// MarshalBinary implements encoding.BinaryMarshaler: it returns the 16 bytes.
 func (id ID) MarshalBinary() ([]byte, error) { return id[:], nil }
 
 // UnmarshalBinary implements encoding.BinaryUnmarshaler.
@@ -81,10 +81,10 @@ func (id *ID) UnmarshalBinary(b []byte) error {
 	return nil
 }
 
-// Short gives the first 8 hexadecimal digits, enough for a log line.
+// Short returns the first 8 hexadecimal digits, for log lines.
 func (id ID) Short() string { return hex.EncodeToString(id[:4]) }
 
-// IsZero reports whether the ID is the zero ID, "not known".
+// IsZero reports whether the ID is the zero ID, "unknown".
 func (id ID) IsZero() bool { return id == ID{} }
 
 // Compare orders IDs as byte strings: -1, 0 or 1.
@@ -94,8 +94,8 @@ func (id ID) Compare(other ID) int { return bytes.Compare(id[:], other[:]) }
 // tie-break of the protocol.
 func (id ID) Less(other ID) bool { return id.Compare(other) < 0 }
 
-// Origin names who emitted an event: a node in one of its lives. Epoch rises
-// strictly from one life of a node to the next.
+// Origin names the emitter of an event: one life of a node. Each life of a node has a
+// higher Epoch than the one before.
 type Origin struct {
 	ID    ID
 	Epoch uint64
@@ -115,9 +115,9 @@ func (o Origin) Compare(other Origin) int {
 	return 0
 }
 
-// String gives the origin for a log line.
+// String returns the origin as a log line shows it.
 func (o Origin) String() string { return fmt.Sprintf("%s/%d", o.ID.Short(), o.Epoch) }
 
-// Link numbers one connection of one node. The driver chooses the numbers and
-// never uses one twice; the number means nothing to anybody else.
+// Link numbers one connection of one node. The node's driver assigns the numbers and
+// never reuses one. The number has no meaning to other nodes.
 type Link uint64

@@ -1,10 +1,9 @@
-// Package batch lays the bodies of events one behind another in one slice of
-// bytes: each with its length before it, as a uvarint. So a run of small events
-// is copied, stored and sent as one piece, whatever their number, and only
-// whoever wants a single one takes it apart.
+// Package batch joins event bodies in one byte slice, each after its length as a
+// uvarint. A run of small events is copied, stored and sent as one piece. Only a caller
+// that needs a single body decodes it.
 //
-// All functions are pure and safe for concurrent use. None takes memory, but
-// for [Append] where dst has no room.
+// All functions are pure and safe for concurrent use. Only [Append] may allocate, if
+// dst has no capacity left.
 package batch
 
 import (
@@ -12,18 +11,18 @@ import (
 	"math/bits"
 )
 
-// Append appends one body.
+// Append appends one body to dst.
 func Append(dst, body []byte) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(body))), body...)
 }
 
-// Size is how many bytes Append adds for a body of that length.
+// Size returns the number of bytes that Append adds for a body of the given length.
 func Size(body int) int { return (max(bits.Len(uint(body)), 1)+6)/7 + body }
 
-// Next takes the first body off. It is not ok at the end, and where the bytes
-// are no body: then rest is what was given.
+// Next splits b into its first body and the rest. It returns false at the end of b, and
+// if b does not begin with a valid body; rest is then b.
 func Next(b []byte) (body, rest []byte, ok bool) {
-	if len(b) > 0 && b[0] < 0x80 { // nearly always
+	if len(b) > 0 && b[0] < 0x80 { // the usual case
 		if end := 1 + int(b[0]); end <= len(b) {
 			return b[1:end:end], b[end:], true
 		}
@@ -31,13 +30,13 @@ func Next(b []byte) (body, rest []byte, ok bool) {
 	}
 	size, n := binary.Uvarint(b)
 	if n <= 0 || size > uint64(len(b)-n) || Size(int(size)) != n+int(size) {
-		return nil, b, false // cut short, or a length in more bytes than it needs
+		return nil, b, false // truncated, or a length with more bytes than it needs
 	}
 	end := n + int(size)
 	return b[n:end:end], b[end:], true
 }
 
-// Skip takes the first n bodies off, as far as there are so many.
+// Skip removes the first n bodies of b. If b holds fewer, it returns an empty slice.
 func Skip(b []byte, n int) []byte {
 	for ; n > 0; n-- {
 		_, rest, ok := Next(b)
@@ -49,15 +48,16 @@ func Skip(b []byte, n int) []byte {
 	return b
 }
 
-// Slice is the bodies from..to, counted from 0, of what holds at least so many.
+// Slice returns the bodies from (inclusive) to to (exclusive), counted from 0. The
+// batch must hold at least to bodies.
 func Slice(b []byte, from, to int) []byte {
 	b = Skip(b, from)
 	end := len(b) - len(Skip(b, to-from))
 	return b[:end:end]
 }
 
-// Count is how many bodies there are. It is not ok where the bytes are not just
-// bodies.
+// Count returns the number of bodies in b. It returns false if b contains anything
+// else.
 func Count(b []byte) (n int, ok bool) {
 	for len(b) > 0 {
 		if _, b, ok = Next(b); !ok {

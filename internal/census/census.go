@@ -1,18 +1,18 @@
-// Package census counts the nodes of an overlay, and asks them how they are.
+// Package census counts the nodes of an overlay, and collects a digest of each.
 //
-// It is the echo algorithm (Chang, 1982): the question floods; each node waits
-// for all its neighbours but the one that asked first, then answers that one
-// with the sum. Between two nodes that both had the question already, the two
-// questions are each other's answer. A count costs two small frames a link and
-// is exact while no link changes; whoever waits too long answers with what it
-// has.
+// It uses the echo algorithm (Chang, 1982). The question floods. Each node waits for
+// the answers of all neighbours other than its parent, the one that asked first. It
+// then sends the sum to its parent. If two nodes that already have the question send it
+// to each other, each question counts as the other's answer. A count costs two small
+// frames per link and is exact if no link changes meanwhile. A node that waits too long
+// answers with the sum it has.
 //
-// A survey is a count in which each node also tells of itself. Digests do not wait
-// for the sum: they go back the way that the question came, as they come, a few
-// together. So who asks sees those who answer though others never do. Nobody tells
-// anything unless he is asked.
+// A survey is a count in which each node also sends a digest of itself. Digests do not
+// wait for the sum: each node forwards them to its parent within 20 ms, a few per
+// frame. The asking node thus receives the digests of live nodes even if others never
+// answer. A node sends its digest only if asked.
 //
-// [Census] is the machine. It does no I/O, and one goroutine at a time may use it.
+// [Census] does no I/O. Only one goroutine at a time may use it.
 package census
 
 import (
@@ -24,98 +24,98 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// Out takes what a [Census] wants done. Its methods only note it down.
+// Out receives the actions of a [Census]. Its methods only record them.
 type Out interface {
 	Send(ident.Link, Message)
-	// Counted ends a count that Start began; complete is false if some answers
-	// did not come in time.
+	// Counted ends a count that Start began. complete is false if some answers did not
+	// arrive in time.
 	Counted(token, nodes uint64, complete bool)
-	// Told brings digests that a survey asked for: before Counted, each once.
+	// Told delivers digests of a survey, each once, before Counted.
 	Told(token uint64, digests []Digest)
 }
 
 const (
-	answerIn   = 4 * time.Second        // wait of the node that counts
-	perHop     = 200 * time.Millisecond // by which each node waits less than who asked it, so that its answer still arrives
+	answerIn   = 4 * time.Second        // how long the node that counts waits
+	perHop     = 200 * time.Millisecond // each node waits this much less than its parent, so that its answer still arrives in time
 	leastWait  = 100 * time.Millisecond
-	surveyIn   = 1500 * time.Millisecond // answerIn, of a survey: who asks looks again soon
-	gather     = 20 * time.Millisecond   // for which digests wait for more
-	maxQueries = 64                      // counts that pass through a node at one time
-	maxPast    = 8192                    // counts that are recognised when they come round again
-	maxNodes   = 1 << 40                 // more than that is a lie
+	surveyIn   = 1500 * time.Millisecond // answerIn for a survey: dashboards repeat it often
+	gather     = 20 * time.Millisecond   // how long digests wait for more to share a frame
+	maxQueries = 64                      // most counts that pass through a node at a time
+	maxPast    = 8192                    // most finished counts that are remembered, to recognise late copies
+	maxNodes   = 1 << 40                 // a larger answer is a lie
 
-	// Counts that a neighbour may begin or pass on: each is flooded. One with digests
-	// counts as several. Who asks more often is told that the answer is partial. A
-	// guess: some dozens of nodes that count, or a handful that somebody watches.
+	// A neighbour may begin or forward this many counts, because each one is flooded. A
+	// survey counts as four. Beyond that, the neighbour gets a partial answer. A guess:
+	// enough for some dozens of nodes that count, or for a handful of dashboards.
 	countsPerSecond = 32
 	countsAtOnce    = 64
 	surveyCost      = 4
 )
 
-// Census is the machine.
+// Census is the state of one node. See the package comment for its rules of use.
 type Census struct {
 	self     ident.ID
 	describe func() Digest
 	links    []link
-	queries  []*query          // oldest first
-	past     map[name]struct{} // of all that have begun here, the latest; look-ups only
-	order    []name            // the same, oldest first
+	queries  []*query              // oldest first
+	past     map[countKey]struct{} // the latest counts that began here; only looked up, never iterated
+	order    []countKey            // the keys of past, oldest first
 	last     uint64
 }
 
-// name tells one count from all others.
-type name struct {
+// countKey identifies a count.
+type countKey struct {
 	origin ident.ID
 	number uint64
 }
 
 type link struct {
 	id     ident.Link
-	counts *rate.Limiter // that it may begin or pass on
+	counts *rate.Limiter // limits the counts that the neighbour begins or forwards
 }
 
 type query struct {
 	origin  ident.ID
 	number  uint64
 	token   uint64
-	parent  ident.Link // 0: it is ours
+	parent  ident.Link // 0: this node began the count
 	waiting []ident.Link
 	nodes   uint64
-	wants   uint64    // how many digests may still be told
-	told    []Digest  // that are to go to the parent
-	tellAt  time.Time // when
+	wants   uint64    // how many more digests the parent accepts
+	queued  []Digest  // digests that wait to be sent to the parent
+	flushAt time.Time // when to send queued
 	expires time.Time
-	partial bool // some answer was
-	done    bool // answered; kept so that late questions are recognised
+	partial bool // an answer was partial or missing
+	done    bool // answered; kept to recognise late questions
 }
 
-// New makes the machine of one node. describe gives what it tells of itself. The
-// numbers of counts go on from the epoch, so that they never repeat.
+// New returns the Census of one node. describe returns the digest of that node. Count
+// numbers start at the epoch, so they never repeat across lives.
 func New(self ident.Origin, describe func() Digest) *Census {
-	return &Census{self: self.ID, describe: describe, last: self.Epoch, past: make(map[name]struct{})}
+	return &Census{self: self.ID, describe: describe, last: self.Epoch, past: make(map[countKey]struct{})}
 }
 
-// LinkUp takes a new neighbour.
+// LinkUp adds a neighbour.
 func (c *Census) LinkUp(id ident.Link) {
 	c.links = append(c.links, link{id, rate.NewLimiter(countsPerSecond, countsAtOnce)})
 }
 
-// LinkDown takes the end of a neighbour; nobody waits for it any more.
+// LinkDown removes a neighbour. Counts no longer wait for its answer.
 func (c *Census) LinkDown(id ident.Link, out Out) {
 	c.links = slices.DeleteFunc(c.links, func(l link) bool { return l.id == id })
 	for _, q := range c.queries {
 		if slices.Contains(q.waiting, id) {
 			q.partial = true
-			c.answered(q, id, 0, out)
+			c.takeAnswer(q, id, 0, out)
 		}
 	}
 }
 
-// Start begins a count. The result comes by Out.Counted, with the token.
+// Start begins a count. Out.Counted returns the result with the token.
 func (c *Census) Start(now time.Time, token uint64, out Out) { c.start(now, token, answerIn, 0, out) }
 
-// Survey begins a count in which all nodes tell of themselves, this one first: by
-// Out.Told. What is more than MostDigests is left out.
+// Survey begins a count that also collects digests, beginning with that of this node.
+// Out.Told returns them, at most MostDigests.
 func (c *Census) Survey(now time.Time, token uint64, out Out) {
 	c.start(now, token, surveyIn, MostDigests, out)
 }
@@ -125,14 +125,14 @@ func (c *Census) start(now time.Time, token uint64, wait time.Duration, digests 
 	q := c.begin(c.self, c.last, 0, now.Add(wait), out)
 	q.token, q.wants = token, digests
 	if digests > 0 {
-		c.tell(now, q, []Digest{c.describe()}, out)
+		c.queueDigests(now, q, []Digest{c.describe()}, out)
 	}
 	c.ask(q, wait, out)
 }
 
-// tell passes digests on to where a question came from, when there are enough of them,
-// or in a moment.
-func (c *Census) tell(now time.Time, q *query, digests []Digest, out Out) {
+// queueDigests queues digests for the parent and sends each full frame at once. If this
+// node began the survey, it reports them to Out.
+func (c *Census) queueDigests(now time.Time, q *query, digests []Digest, out Out) {
 	digests = digests[:min(uint64(len(digests)), q.wants)]
 	q.wants -= uint64(len(digests))
 	if q.parent == 0 {
@@ -141,27 +141,27 @@ func (c *Census) tell(now time.Time, q *query, digests []Digest, out Out) {
 		}
 		return
 	}
-	if len(q.told) == 0 {
-		q.tellAt = now.Add(gather)
+	if len(q.queued) == 0 {
+		q.flushAt = now.Add(gather)
 	}
-	q.told = append(q.told, digests...)
-	for len(q.told) >= MaxDigests {
-		c.send(q, q.told[:MaxDigests], out)
-		q.told = slices.Clone(q.told[MaxDigests:])
+	q.queued = append(q.queued, digests...)
+	for len(q.queued) >= MaxDigests {
+		c.send(q, q.queued[:MaxDigests], out)
+		q.queued = slices.Clone(q.queued[MaxDigests:])
 	}
 }
 
 func (c *Census) send(q *query, digests []Digest, out Out) {
-	if c.link(q.parent) != nil { // else nobody waits for it
+	if c.link(q.parent) != nil { // else the parent is gone
 		out.Send(q.parent, &Tell{Query: q.number, Origin: q.origin, Digests: digests})
 	}
 }
 
-// flush passes on what waits.
+// flush sends the queued digests.
 func (c *Census) flush(q *query, out Out) {
-	if len(q.told) > 0 {
-		c.send(q, q.told, out)
-		q.told = nil
+	if len(q.queued) > 0 {
+		c.send(q, q.queued, out)
+		q.queued = nil
 	}
 }
 
@@ -176,7 +176,7 @@ func (c *Census) link(id ident.Link) *link {
 
 func (c *Census) begin(o ident.ID, number uint64, parent ident.Link, expires time.Time, out Out) *query {
 	if len(c.queries) >= maxQueries {
-		// The oldest ends early. Nobody's count is left without an answer.
+		// The oldest count ends early. Its parent still gets an answer.
 		if q := c.queries[0]; !q.done {
 			c.reply(q, false, out)
 		}
@@ -186,8 +186,8 @@ func (c *Census) begin(o ident.ID, number uint64, parent ident.Link, expires tim
 		delete(c.past, c.order[0])
 		c.order = c.order[1:]
 	}
-	c.past[name{o, number}] = struct{}{}
-	c.order = append(c.order, name{o, number})
+	c.past[countKey{o, number}] = struct{}{}
+	c.order = append(c.order, countKey{o, number})
 	q := &query{origin: o, number: number, parent: parent, nodes: 1, expires: expires}
 	c.queries = append(c.queries, q)
 	return q
@@ -203,7 +203,7 @@ func (c *Census) ask(q *query, wait time.Duration, out Out) {
 	c.finish(q, out)
 }
 
-func (c *Census) answered(q *query, id ident.Link, nodes uint64, out Out) {
+func (c *Census) takeAnswer(q *query, id ident.Link, nodes uint64, out Out) {
 	at := slices.Index(q.waiting, id)
 	if at < 0 || q.done {
 		return
@@ -227,7 +227,7 @@ func (c *Census) reply(q *query, complete bool, out Out) {
 		return
 	}
 	c.flush(q, out)
-	if c.link(q.parent) != nil { // else nobody waits for it
+	if c.link(q.parent) != nil { // else the parent is gone
 		out.Send(q.parent, &CountReply{Query: q.number, Origin: q.origin, Partial: !complete, Nodes: q.nodes})
 	}
 }
@@ -241,7 +241,7 @@ func (c *Census) find(o ident.ID, number uint64) *query {
 	return nil
 }
 
-// Handle takes a frame that came on a link of a neighbour.
+// Handle processes a frame that arrived on the link of a neighbour.
 func (c *Census) Handle(now time.Time, id ident.Link, msg Message, out Out) {
 	l := c.link(id)
 	if l == nil {
@@ -251,11 +251,11 @@ func (c *Census) Handle(now time.Time, id ident.Link, msg Message, out Out) {
 	case *Count:
 		q := c.find(m.Origin, m.Query)
 		switch {
-		case q == nil && m.Origin == c.self: // from before: nobody waits for it
+		case q == nil && m.Origin == c.self: // of an earlier life: nothing waits for the answer
 			out.Send(id, &CountReply{Query: m.Query, Origin: m.Origin})
 		case q == nil && c.isPast(m):
-			// It had to make room, and comes round again: without an end, if it began
-			// anew here.
+			// The count was dropped to make room, and a late copy arrives. Starting it
+			// again would make it circle without end.
 			out.Send(id, &CountReply{Query: m.Query, Origin: m.Origin})
 		case q == nil && !l.counts.AllowN(now, costOf(m)):
 			out.Send(id, &CountReply{Query: m.Query, Origin: m.Origin, Partial: true})
@@ -263,28 +263,28 @@ func (c *Census) Handle(now time.Time, id ident.Link, msg Message, out Out) {
 			wait := min(max(m.Wait-perHop, leastWait), answerIn)
 			q := c.begin(m.Origin, m.Query, id, now.Add(wait), out)
 			if q.wants = min(m.Digests, MostDigests); q.wants > 0 {
-				c.tell(now, q, []Digest{c.describe()}, out)
+				c.queueDigests(now, q, []Digest{c.describe()}, out)
 			}
 			c.ask(q, wait, out)
 		case slices.Contains(q.waiting, id):
-			c.answered(q, id, 0, out)
+			c.takeAnswer(q, id, 0, out)
 		case id != q.parent:
 			out.Send(id, &CountReply{Query: m.Query, Origin: m.Origin})
 		}
 	case *CountReply:
 		if q := c.find(m.Origin, m.Query); q != nil {
 			q.partial = q.partial || m.Partial
-			c.answered(q, id, m.Nodes, out)
+			c.takeAnswer(q, id, m.Nodes, out)
 		}
 	case *Tell:
 		if q := c.find(m.Origin, m.Query); q != nil && !q.done && slices.Contains(q.waiting, id) {
-			c.tell(now, q, m.Digests, out)
+			c.queueDigests(now, q, m.Digests, out)
 		}
 	}
 }
 
 func (c *Census) isPast(m *Count) bool {
-	_, ok := c.past[name{m.Origin, m.Query}]
+	_, ok := c.past[countKey{m.Origin, m.Query}]
 	return ok
 }
 
@@ -295,14 +295,14 @@ func costOf(m *Count) int {
 	return 1
 }
 
-// Advance answers what has waited too long, and forgets what is long done.
+// Advance answers expired counts, sends digests that are due, and drops old counts.
 func (c *Census) Advance(now time.Time, out Out) {
 	for _, q := range c.queries {
 		switch {
 		case q.done:
 		case !now.Before(q.expires):
 			c.reply(q, false, out)
-		case len(q.told) > 0 && !now.Before(q.tellAt):
+		case len(q.queued) > 0 && !now.Before(q.flushAt):
 			c.flush(q, out)
 		}
 	}
@@ -311,15 +311,15 @@ func (c *Census) Advance(now time.Time, out Out) {
 	})
 }
 
-// Deadline is when Advance is wanted next.
+// Deadline returns the time of the next Advance, and false if none is needed.
 func (c *Census) Deadline() (at time.Time, ok bool) {
 	for _, q := range c.queries {
 		t := q.expires
 		switch {
 		case q.done:
 			t = t.Add(answerIn)
-		case len(q.told) > 0 && q.tellAt.Before(t):
-			t = q.tellAt
+		case len(q.queued) > 0 && q.flushAt.Before(t):
+			t = q.flushAt
 		}
 		if !ok || t.Before(at) {
 			at, ok = t, true

@@ -11,16 +11,16 @@ import (
 
 var birth = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// world is some nodes and the links between them. A link has one number, which
-// is the same at both ends.
+// world holds nodes and the links between them. Both ends of a link use the same
+// number.
 type world struct {
 	t     *testing.T
 	rng   *rand.Rand
 	now   time.Time
 	nodes []*node
-	ends  [][2]int // by link - 1
+	ends  [][2]int // indexed by link - 1
 	queue []frame
-	watch func(frame) // sees what is delivered; may be nil
+	watch func(frame) // called for each delivered frame; may be nil
 }
 
 type frame struct {
@@ -29,12 +29,12 @@ type frame struct {
 	msg  Message
 }
 
-// node is one census, and its Out.
+// node is one Census and its Out.
 type node struct {
 	*Census
 	w        *world
 	index    int
-	dead     bool // takes no frame in
+	dead     bool // ignores frames
 	counted  map[uint64]uint64
 	complete map[uint64]bool
 	told     map[uint64][]Digest
@@ -83,12 +83,12 @@ func (n *node) Counted(token, nodes uint64, complete bool) {
 	n.counted[token], n.complete[token] = nodes, complete
 }
 
-// settle delivers what is under way, links against each other in any order.
+// settle delivers all frames. The order between links is random.
 func (w *world) settle() {
 	for len(w.queue) > 0 {
 		at := w.rng.IntN(len(w.queue))
 		f := w.queue[at]
-		// One link keeps its order in each direction.
+		// Frames of one link stay in order in each direction.
 		at = slices.IndexFunc(w.queue, func(x frame) bool { return x.link == f.link && x.to == f.to })
 		f = w.queue[at]
 		w.queue = slices.Delete(w.queue, at, at+1)
@@ -167,12 +167,12 @@ func TestCountIsExact(t *testing.T) {
 					w.settle()
 					w.want(from, token, uint64(n), true)
 				}
-				// Each tells of itself, once.
+				// Every node sends its digest once.
 				w.nodes[0].Survey(w.now, 8, w.nodes[0])
 				w.settle()
 				w.want(0, 8, uint64(n), true)
-				w.wantTold(0, 8, n)
-				// Everybody at once.
+				w.wantDigests(0, 8, n)
+				// All nodes ask at the same time.
 				for i := range w.nodes {
 					w.start(i, 9)
 				}
@@ -194,7 +194,7 @@ func TestCountIsExact(t *testing.T) {
 	}
 }
 
-// A neighbour that died and was not noticed costs the wait, and is not counted.
+// A dead neighbour that was not noticed costs the full wait, and is not counted.
 func TestDeadNeighborIsWaitedForInVain(t *testing.T) {
 	w := newWorld(t, 6, 1)
 	for i := 1; i < 6; i++ {
@@ -221,7 +221,7 @@ func TestLinkThatEndsIsNotWaitedFor(t *testing.T) {
 	w.start(0, 1)
 	w.settle()
 	w.nodes[0].LinkDown(last, w.nodes[0])
-	w.want(0, 1, 3, false) // and that somebody may be missing is told
+	w.want(0, 1, 3, false) // and the result says that a node may be missing
 }
 
 func TestNobodyAnswersALinkThatEnded(t *testing.T) {
@@ -238,8 +238,8 @@ func TestNobodyAnswersALinkThatEnded(t *testing.T) {
 	}
 }
 
-// A node further away that waits in vain answers in time for its neighbour to
-// pass on what it has.
+// A node that waits for a dead neighbour answers early enough for its parent to forward
+// the sum.
 func TestLateAnswerFromAfarStillCounts(t *testing.T) {
 	w := newWorld(t, 4, 1) // 0 - 1 - 2, and 3 behind 1, dead
 	w.link(0, 1)
@@ -248,12 +248,11 @@ func TestLateAnswerFromAfarStillCounts(t *testing.T) {
 	w.nodes[3].dead = true
 	w.start(0, 1)
 	w.settle()
-	w.pass(answerIn - time.Millisecond) // before the one that counts loses patience
-	w.want(0, 1, 3, false)              // all that live, and the word that one is missing
+	w.pass(answerIn - time.Millisecond) // just before the node that counts times out
+	w.want(0, 1, 3, false)              // all live nodes, marked as incomplete
 }
 
-// However many counts pass through, few are remembered, and nobody who counts
-// is left without an answer.
+// The number of stored counts is bounded, and every count gets an answer.
 func TestCountsThatPassThroughAreBounded(t *testing.T) {
 	w := newWorld(t, 3, 1)
 	w.link(0, 1)
@@ -275,7 +274,7 @@ func TestLiesAndStrangers(t *testing.T) {
 	w := newWorld(t, 2, 1)
 	l := w.link(0, 1)
 	n := w.nodes[0]
-	n.Handle(w.now, 99, &Count{Query: 1, Origin: ident.ID{9}}, n) // on no link of ours
+	n.Handle(w.now, 99, &Count{Query: 1, Origin: ident.ID{9}}, n) // on an unknown link
 	n.Handle(w.now, l, &CountReply{Query: 1, Origin: ident.ID{9}, Nodes: 5}, n)
 	n.Handle(w.now, l, &Count{Query: 3, Origin: n.self}, n) // of an earlier life
 	if len(n.queries) > 0 {
@@ -289,14 +288,14 @@ func TestLiesAndStrangers(t *testing.T) {
 	if got := n.counted[1]; got > maxNodes {
 		t.Errorf("counted %d", got)
 	}
-	n.Handle(w.now, l, &CountReply{Query: n.last, Origin: n.self, Nodes: 7}, n) // once more
+	n.Handle(w.now, l, &CountReply{Query: n.last, Origin: n.self, Nodes: 7}, n) // a second time
 	if len(n.counted) != 1 {
 		t.Error("a count ended twice")
 	}
 }
 
-// wantTold checks that n nodes have told of themselves, each once.
-func (w *world) wantTold(node int, token uint64, n int) {
+// wantDigests checks that the digests of n nodes arrived, each once.
+func (w *world) wantDigests(node int, token uint64, n int) {
 	w.t.Helper()
 	told := w.nodes[node].told[token]
 	who := make(map[ident.Origin]uint64)
@@ -313,7 +312,7 @@ func (w *world) wantTold(node int, token uint64, n int) {
 	}
 }
 
-// Who answers is seen at once, though somebody never does.
+// The digests of live nodes arrive at once, even if another node never answers.
 func TestASurveyDoesNotWaitForTheDead(t *testing.T) {
 	w := newWorld(t, 4, 1) // 0 - 1 - 2, and 3 behind 1, dead
 	w.link(0, 1)
@@ -323,7 +322,7 @@ func TestASurveyDoesNotWaitForTheDead(t *testing.T) {
 	w.nodes[0].Survey(w.now, 1, w.nodes[0])
 	w.settle()
 	w.pass(2 * gather)
-	w.wantTold(0, 1, 3)
+	w.wantDigests(0, 1, 3)
 	if len(w.nodes[0].counted) > 0 {
 		t.Error("it is over already")
 	}
@@ -331,13 +330,13 @@ func TestASurveyDoesNotWaitForTheDead(t *testing.T) {
 	w.want(0, 1, 3, false)
 }
 
-// Digests of many nodes go in few frames, of few digests each.
+// The digests of many nodes travel in frames that each hold a few.
 func TestDigestsGoTogether(t *testing.T) {
 	const n = 200
 	w := newWorld(t, n, 1)
 	w.link(0, 1)
 	for i := 2; i < n; i++ {
-		w.link(1, i) // a star behind node 1
+		w.link(1, i) // a star with node 1 in its centre
 	}
 	tells := 0
 	w.watch = func(f frame) {
@@ -350,13 +349,13 @@ func TestDigestsGoTogether(t *testing.T) {
 	}
 	w.nodes[0].Survey(w.now, 1, w.nodes[0])
 	w.settle()
-	w.wantTold(0, 1, n)
+	w.wantDigests(0, 1, n)
 	if tells > n/MaxDigests+1 {
 		t.Errorf("%d frames", tells)
 	}
 }
 
-// Digests that nobody has asked for, or more of them than that, go nowhere.
+// Digests that were not asked for, or exceed the number asked for, are dropped.
 func TestUnwantedDigestsGoNowhere(t *testing.T) {
 	w := newWorld(t, 3, 1)
 	first, last := w.link(0, 1), w.link(1, 2)
@@ -365,7 +364,7 @@ func TestUnwantedDigestsGoNowhere(t *testing.T) {
 	middle.Handle(w.now, last, &Tell{Query: 1, Origin: ident.ID{9}, Digests: make([]Digest, 16)}, middle)
 	middle.Handle(w.now, first, &Count{Query: 5, Origin: ident.ID{9}, Digests: 40, Wait: answerIn}, middle)
 	w.queue = nil
-	middle.Handle(w.now, first, &Tell{Query: 5, Origin: ident.ID{9}, Digests: make([]Digest, 16)}, middle) // from who asked
+	middle.Handle(w.now, first, &Tell{Query: 5, Origin: ident.ID{9}, Digests: make([]Digest, 16)}, middle) // from the parent
 	for range 100 {
 		middle.Handle(w.now, last, &Tell{Query: 5, Origin: ident.ID{9}, Digests: make([]Digest, 16)}, middle)
 	}
@@ -381,7 +380,7 @@ func TestUnwantedDigestsGoNowhere(t *testing.T) {
 	}
 }
 
-// Each question is flooded, so a neighbour gets so many of them.
+// Each count is flooded, so a neighbour may begin only a limited number.
 func TestWhoAsksTooOftenIsTurnedAway(t *testing.T) {
 	for _, digests := range []uint64{0, 1} {
 		w := newWorld(t, 3, 1)
@@ -411,8 +410,8 @@ func TestWhoAsksTooOftenIsTurnedAway(t *testing.T) {
 	}
 }
 
-// A count that had to make room for others is known when it comes round again: else a
-// few hundred of them would chase one another through a network for ever.
+// A count that was dropped to make room is recognised when a copy returns. If it were
+// not, a few hundred counts would circle in the network without end.
 func TestACountThatMadeRoomDoesNotComeBack(t *testing.T) {
 	w := newWorld(t, 3, 1)
 	first := w.link(0, 1)
@@ -429,7 +428,7 @@ func TestACountThatMadeRoomDoesNotComeBack(t *testing.T) {
 			w.nodes[1].Handle(w.now, first, &Count{Query: n, Origin: ident.ID{9}, Wait: answerIn}, w.nodes[1])
 			w.settle()
 			if round == 0 && n%16 == 0 {
-				w.pass(time.Second / 2) // as many as it takes
+				w.pass(time.Second / 2) // as many as the limit allows
 			}
 		}
 	}

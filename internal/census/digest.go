@@ -6,51 +6,50 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// Digest is what a node says of itself to who surveys the overlay. A node that lies
-// about itself can't be told from one that does not.
+// Digest is the state of one node, as that node reports it to a survey. A receiver
+// cannot detect a false digest.
 type Digest struct {
 	Node       ident.Origin
-	Addr       string        // that it tells others; may be empty
+	Addr       string        // that it advertises; may be empty
 	Version    string        // of the program or library; may be empty
 	Age        time.Duration // since it started
-	Component  ident.ID      // the lowest beaconing node that it hears; zero: none
+	Component  ident.ID      // the lowest ID that the node has heard a beacon from; zero: none
 	MinPeers   uint64
 	MaxPeers   uint64 // 0: no limit
 	Known      uint64 // addresses in its book
 	Queued     uint64 // events that wait for its handlers
-	Emitted    uint64 // events, since it started, as are the next ones
+	Emitted    uint64 // events since it started; likewise the next three
 	Delivered  uint64
 	Duplicates uint64
 	Gaps       uint64 // runs of events that it gave up
-	Refused    uint64 // what it has refused of others, in whatever way
+	Refused    uint64 // everything that it refused to peers, added up
 	SeedsLost  uint64 // seeds that do not answer it
-	History    uint64 // bytes of events that it keeps
-	Degree     uint64 // neighbours, those that Links has no room for among them
+	History    uint64 // bytes of events in its history
+	Degree     uint64 // number of neighbours, including those that do not fit into Links
 	Links      []Link // at most MaxLinks
-	// Left are neighbours that have said goodbye because they stop, in the last minute;
-	// at most MaxLeft. Who is not heard any more and is not among them is down, or cut
-	// off.
+	// Left are the neighbours that said goodbye in the last minute, at most MaxLeft. A
+	// node that disappears and is not in Left has crashed or is cut off.
 	Left []ident.ID
 }
 
-// Link is a link as one of its ends sees it.
+// Link is a link as one of its ends reports it.
 type Link struct {
 	Peer    ident.ID
-	RTT     time.Duration // round trip, as it was last measured; 0: not yet, or the other end does so
+	RTT     time.Duration // round trip, last measured; 0: not yet, or only the other end measures it
 	Eager   bool          // events are pushed on it
-	Dialled bool          // by the node that tells of it
-	Lag     uint64        // bytes of events that wait for it
+	Dialled bool          // the reporting node dialled
+	Lag     uint64        // bytes of events that wait to be sent on it
 }
 
 const (
-	// MaxLinks is how many links a Digest tells of.
+	// MaxLinks bounds the links in a Digest.
 	MaxLinks = 24
-	// MaxVersion is the longest Version, in bytes.
+	// MaxVersion bounds the length of Version, in bytes.
 	MaxVersion = 64
-	// MaxLeft is how many that have left it tells of.
+	// MaxLeft bounds the IDs in Left.
 	MaxLeft = 8
-	// MaxDigests is how many digests one frame carries.
+	// MaxDigests bounds the digests in one frame.
 	MaxDigests = 14
-	// MostDigests is how many a node passes on in answer to one question.
+	// MostDigests bounds the digests that a node forwards for one survey.
 	MostDigests = 4096
 )

@@ -9,30 +9,31 @@ import (
 // Message is one frame of the census protocol.
 type Message interface{ census() }
 
-// Count asks for the number of nodes. It is flooded: the first copy of a
-// (Query, Origin) makes its sender the parent, later copies count nothing.
+// Count asks for the number of nodes. It is flooded. The first copy of a (Query,
+// Origin) makes its sender the parent; later copies count nothing.
 type Count struct {
-	Query  uint64        // the asker's number for this count
+	Query  uint64        // the number of this count at the node that asks
 	Origin ident.ID      // the node that asks
 	Wait   time.Duration // how long the sender waits for the answer
-	// Digests is how many of them the asker wants at most; 0: only the number of nodes.
+	// Digests is how many digests the asking node accepts; 0: it wants only the number
+	// of nodes.
 	Digests uint64
 }
 
-// Tell carries the digests of the sender and of who is behind it, to the neighbour
-// that a Count with Digests came from. It comes before the CountReply.
+// Tell carries digests of the sender and of nodes behind it to the parent, before the
+// CountReply.
 type Tell struct {
 	Query   uint64
 	Origin  ident.ID
 	Digests []Digest
 }
 
-// CountReply answers a Count, to the neighbour that it came from.
+// CountReply answers a Count. It goes to the parent.
 type CountReply struct {
 	Query   uint64
 	Origin  ident.ID
-	Partial bool   // somebody behind the sender did not answer in time
-	Nodes   uint64 // the sender and all who answered to it; zero from a node already counted
+	Partial bool   // a node behind the sender did not answer in time
+	Nodes   uint64 // the sender and the nodes that answered to it; 0 if the sender was already counted
 }
 
 func (*Count) census()      {}

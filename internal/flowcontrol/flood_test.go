@@ -7,14 +7,14 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// town is a network of Pacers in which frames take no time.
-type town struct {
+// mesh is a network of Pacers. Its frames take no time.
+type mesh struct {
 	now    time.Time
 	nodes  []*Pacer
-	ways   map[way]way // where a link of a node ends, and as which link
+	ways   map[way]way // from one end of a link to the other end
 	queue  []parcel
 	frames int
-	heard  []int // SLOWs that reached a node
+	heard  []int // number of SLOWs that reached each node
 }
 
 type way struct {
@@ -27,9 +27,9 @@ type parcel struct {
 	m  Message
 }
 
-// found makes a town of n nodes and links those that are to be linked.
-func found(n int, linked func(a, b int) bool) *town {
-	w := &town{now: birth, ways: make(map[way]way), heard: make([]int, n)}
+// newMesh makes n nodes and links each pair for which linked returns true.
+func newMesh(n int, linked func(a, b int) bool) *mesh {
+	w := &mesh{now: birth, ways: make(map[way]way), heard: make([]int, n)}
 	for i := range n {
 		w.nodes = append(w.nodes, New(origin(i)))
 	}
@@ -47,20 +47,20 @@ func found(n int, linked func(a, b int) bool) *town {
 	return w
 }
 
-// outlet takes what one node sends.
+// outlet is the Out of one node.
 type outlet struct {
-	town *town
+	mesh *mesh
 	node int
 }
 
 func (o outlet) Send(to ident.Link, m Message) {
-	o.town.frames++
-	o.town.queue = append(o.town.queue, parcel{o.town.ways[way{o.node, to}], m})
+	o.mesh.frames++
+	o.mesh.queue = append(o.mesh.queue, parcel{o.mesh.ways[way{o.node, to}], m})
 }
 
-// press has one node press, and all frames come to where they go, if they ever do.
-func (w *town) press(t *testing.T, node int, stop time.Duration) {
-	w.nodes[node].Press(w.now, stop, outlet{w, node})
+// throttle calls Throttle on one node and delivers frames until none is left.
+func (w *mesh) throttle(t *testing.T, node int, stop time.Duration) {
+	w.nodes[node].Throttle(w.now, stop, outlet{w, node})
 	for moved := 0; len(w.queue) > 0; moved++ {
 		if moved > 1_000_000 {
 			t.Fatal("a SLOW goes round and round")
@@ -72,23 +72,23 @@ func (w *town) press(t *testing.T, node int, stop time.Duration) {
 	}
 }
 
-func ring(n int) *town {
-	return found(n, func(a, b int) bool { return a-b == 1 || a-b == n-1 })
+func ring(n int) *mesh {
+	return newMesh(n, func(a, b int) bool { return a-b == 1 || a-b == n-1 })
 }
 
-func clique(n int) *town { return found(n, func(a, b int) bool { return true }) }
+func clique(n int) *mesh { return newMesh(n, func(a, b int) bool { return true }) }
 
-// A SLOW comes to everybody, over each link once, or once in each direction where
-// two send it to each other at once; it does not circle.
+// A SLOW reaches every node. It crosses each link once, or once per direction if both
+// ends send it at the same time, and never circles.
 func TestASlowIsFloodedOnce(t *testing.T) {
 	const n = 20
-	for name, w := range map[string]*town{"ring": ring(n), "clique": clique(n)} {
+	for name, w := range map[string]*mesh{"ring": ring(n), "clique": clique(n)} {
 		t.Run(name, func(t *testing.T) {
 			links := len(w.ways) / 2
 			for _, stop := range []time.Duration{0, MostStop} {
 				w.frames = 0
 				clear(w.heard)
-				w.press(t, 3, stop)
+				w.throttle(t, 3, stop)
 				if w.frames < n-1 || w.frames > 2*links-(n-1) {
 					t.Errorf("%d frames on %d links", w.frames, links)
 				}
@@ -103,17 +103,16 @@ func TestASlowIsFloodedOnce(t *testing.T) {
 	}
 }
 
-// All are behind at once, and say so with every frame that they handle. That
-// takes no more frames than each node's passing on of one SLOW for each gap
-// between two that count.
+// All nodes are behind and call Throttle after every frame. The number of frames is
+// bounded: each node forwards one SLOW per gap.
 func TestAllPressAtOnce(t *testing.T) {
 	const lasts = time.Second
-	for name, w := range map[string]*town{"ring": ring(20), "clique": clique(20)} {
+	for name, w := range map[string]*mesh{"ring": ring(20), "clique": clique(20)} {
 		for _, test := range []struct{ stop, gap time.Duration }{{0, every}, {MostStop, MostStop / 2}} {
 			w.frames = 0
 			for range lasts / time.Millisecond {
 				for node := range w.nodes {
-					w.press(t, node, test.stop)
+					w.throttle(t, node, test.stop)
 				}
 				w.now = w.now.Add(time.Millisecond)
 			}
@@ -125,7 +124,7 @@ func TestAllPressAtOnce(t *testing.T) {
 	}
 }
 
-// It is not sent back on the link that it came on, nor on one that has ended.
+// A SLOW is sent neither back on the link that it came on nor on a link that has ended.
 func TestASlowDoesNotGoBack(t *testing.T) {
 	e := newEmitter(t)
 	for l := range ident.Link(4) {

@@ -1,18 +1,17 @@
-// Package flowcontrol keeps those who emit from outrunning those who hear.
+// Package flowcontrol limits how fast nodes emit, so that no receiver falls behind.
 //
-// Every event goes to every node, so the whole network is as fast as the slowest
-// part of it that is waited for. A node that falls behind, with what it has to
-// send on or with its handlers, says so: it floods a small SLOW. Whoever emits
-// then emits less, and as long as it hears nothing more of the kind, ever more
-// again: additive increase is too slow where rates differ by a factor of a
-// thousand, so both are by factors. Nobody waits in the middle of the network, so
-// nothing there can wait for itself in a circle.
+// Every event reaches every node, so the network is as fast as the slowest node that it
+// waits for. A node falls behind if its send queues or its handler queue grow. It then
+// floods a small SLOW frame, and every emitter lowers its rate. While no further SLOW
+// arrives, each emitter raises its rate again. Both changes are factors: additive
+// increase is too slow if rates differ by a factor of a thousand. Relays never wait, so
+// no cycle of waiting nodes can form.
 //
-// What is behind for good is not waited for: its owner stops pressing after a
-// while. How long that is, is the owner's business.
+// The network does not wait for a node that stays behind. The owner of that node must
+// stop calling [Pacer.Throttle] after a while; how long is the owner's decision.
 //
-// [Pacer] is the machine. It does no I/O and has no deadlines. Its methods are
-// called from one goroutine at a time.
+// [Pacer] does no I/O and has no deadlines. Only one goroutine at a time may call its
+// methods.
 package flowcontrol
 
 import (
@@ -26,61 +25,62 @@ import (
 // Message is one frame of this protocol.
 type Message interface{ pace() }
 
-// Slow asks all who emit to emit less.
+// Slow asks all emitters to emit less.
 type Slow struct {
-	Origin ident.Origin  // who is behind
-	Count  uint64        // rises with each one of that origin
-	Stop   time.Duration // emit nothing for so long; zero: only less
+	Origin ident.Origin  // the node that is behind
+	Count  uint64        // rises with each SLOW of that origin
+	Stop   time.Duration // emit nothing for this long; 0: only lower the rate
 }
 
 func (*Slow) pace() {}
 
-// Out takes what a [Pacer] wants sent. Nobody changes a message.
+// Out sends the frames of a [Pacer]. It must not change a message.
 type Out interface {
 	Send(to ident.Link, m Message)
 }
 
 const (
-	// Begin is how many bytes a second one node emits before it knows better, and
-	// Burst how many it may emit at once when it has emitted little before. A
-	// hundred nodes that all begin at one moment emit less than a history holds.
-	// Guesses.
+	// Begin is the initial rate of an emitter, in bytes per second. Burst is how many
+	// bytes a node may emit at once if it has emitted little before. With these values,
+	// a hundred nodes that start together emit less than one history holds. Both are
+	// guesses.
 	Begin = 128 << 10
 	Burst = 64 << 10
 
-	least  = 16 << 10 // bytes a second that are allowed whatever is heard
-	cut    = 0.8      // what a SLOW leaves of the rate
-	growth = 5.0      // of the rate, in a second without one; before the first one three times that
-	// every is the gap between two SLOWs that a node takes, or sends, or passes on.
+	least  = 16 << 10 // bytes per second: the floor of the rate, whatever SLOWs arrive
+	cut    = 0.8      // factor of the rate after a SLOW
+	growth = 5.0      // growth of the rate per second without a SLOW; three times as fast before the first SLOW
+	// every is the shortest gap between two SLOWs that a node obeys, sends or forwards.
 	every    = 100 * time.Millisecond
-	mostWait = 0.02        // s
-	stale    = time.Second // what was allowed so long ago is looked at again
-	// MostStop bounds how long one Slow stops an emitter.
+	mostWait = 0.02        // seconds
+	stale    = time.Second // age after which Wait computes the allowance again
+	// MostStop is the longest time for which one Slow stops an emitter.
 	MostStop = 50 * time.Millisecond
-	// stopShare and stopCredit bound how long all of them together do: half of the
-	// time, and a second more. Who is behind has emitters stopped for two seconds
-	// on end, then; who only wants to silence others can't.
+	// stopShare and stopCredit bound how long all SLOWs together stop an emitter: half
+	// of the time, plus one second. A node that is behind can thus stop emitters for
+	// two seconds in a row. An attacker cannot silence them.
 	stopShare  = 2
 	stopCredit = time.Second
-	// maxKnown bounds the origins whose count is remembered.
+	// maxKnown bounds the origins whose last Count is stored.
 	maxKnown = 256
 )
 
-// Pacer is the machine of one node.
+// Pacer computes how much one node may emit, and floods SLOW frames. See the package
+// comment for its rules of use.
 type Pacer struct {
 	self  ident.Origin
 	count uint64
 	links []ident.Link
 	known []heard // latest last
 
-	rate    float64   // bytes a second
-	tokens  float64   // bytes that may be emitted now; below zero: too many were
-	at      time.Time // when tokens and rate were right
-	slowed  time.Time // the last SLOW that was taken; zero: none ever was
-	stopped time.Time // until then
+	rate    float64   // bytes per second
+	tokens  float64   // bytes that may be emitted now; negative if too many were
+	at      time.Time // the time for which tokens and rate hold
+	slowed  time.Time // when the last SLOW was obeyed; zero: never
+	stopped time.Time // end of the current stop
 
-	credit   time.Duration // for how long this node may still be stopped
-	creditAt time.Time     // when that was right; zero: all of stopCredit
+	credit   time.Duration // how much longer this node may be stopped
+	creditAt time.Time     // the time for which credit holds; zero: credit is stopCredit
 }
 
 type heard struct {
@@ -88,38 +88,38 @@ type heard struct {
 	count  uint64
 }
 
-// New makes the machine of one life of a node.
+// New returns the Pacer of one life of a node.
 func New(self ident.Origin) *Pacer {
 	return &Pacer{self: self, rate: Begin, tokens: Burst}
 }
 
-// LinkUp takes a new neighbour.
+// LinkUp adds a neighbour.
 func (p *Pacer) LinkUp(id ident.Link) { p.links = append(p.links, id) }
 
-// LinkDown takes the end of one.
+// LinkDown removes a neighbour.
 func (p *Pacer) LinkDown(id ident.Link) {
 	p.links = slices.DeleteFunc(p.links, func(l ident.Link) bool { return l == id })
 }
 
-// Press says that this node is behind: everybody slows down, unless that was said
-// a moment ago, by whomever. With stop nothing at all is emitted for so long, which
-// is MostStop at most; but nobody is stopped for more than half of the time, and a
-// second, whoever asks for it and however often.
-func (p *Pacer) Press(now time.Time, stop time.Duration, out Out) {
-	if !p.takes(now, stop) {
+// Throttle reports that this node is behind. It slows this node down and floods a SLOW,
+// unless a SLOW of any node was obeyed within the last 100 ms. If stop is positive,
+// emitters stop for that time, at most MostStop. All stops together take at most half
+// of the time, plus one second.
+func (p *Pacer) Throttle(now time.Time, stop time.Duration, out Out) {
+	if !p.slowDown(now, stop) {
 		return
 	}
 	p.count++
 	p.flood(0, &Slow{Origin: p.self, Count: p.count, Stop: stop}, out)
 }
 
-// Handle takes a frame that came on a link.
+// Handle processes a frame that arrived on a link.
 func (p *Pacer) Handle(now time.Time, from ident.Link, m Message, out Out) {
 	slow, ok := m.(*Slow)
-	if !ok || slow.Origin == p.self || !p.isNew(slow) {
+	if !ok || slow.Origin == p.self || !p.note(slow) {
 		return
 	}
-	if p.takes(now, slow.Stop) {
+	if p.slowDown(now, slow.Stop) {
 		p.flood(from, slow, out)
 	}
 }
@@ -132,8 +132,8 @@ func (p *Pacer) flood(from ident.Link, m *Slow, out Out) {
 	}
 }
 
-// isNew reports whether a SLOW was not heard before.
-func (p *Pacer) isNew(m *Slow) bool {
+// note records a SLOW and reports whether it is new.
+func (p *Pacer) note(m *Slow) bool {
 	i := slices.IndexFunc(p.known, func(h heard) bool { return h.origin == m.Origin })
 	switch {
 	case i >= 0 && p.known[i].count >= m.Count:
@@ -147,9 +147,10 @@ func (p *Pacer) isNew(m *Slow) bool {
 	return true
 }
 
-// takes slows down, unless that was done just now, and reports whether it did.
-func (p *Pacer) takes(now time.Time, stop time.Duration) bool {
-	stops := p.stop(now, min(stop, MostStop))
+// slowDown lowers the rate and reports whether it did. It does nothing if the last SLOW
+// was obeyed less than 100 ms ago.
+func (p *Pacer) slowDown(now time.Time, stop time.Duration) bool {
+	stops := p.stopEmitter(now, min(stop, MostStop))
 	if !stops && now.Sub(p.slowed) < every {
 		return false
 	}
@@ -159,9 +160,9 @@ func (p *Pacer) takes(now time.Time, stop time.Duration) bool {
 	return true
 }
 
-// stop stops the emitter, and reports whether it did: not again within half of a
-// stop, nor if it was stopped for too much of the time.
-func (p *Pacer) stop(now time.Time, stop time.Duration) bool {
+// stopEmitter stops the emitter and reports whether it did. It does nothing within half
+// a MostStop of the last stop, or if the credit is used up.
+func (p *Pacer) stopEmitter(now time.Time, stop time.Duration) bool {
 	passed := now.Sub(p.creditAt)
 	if stop <= 0 || passed < MostStop/2 {
 		return false
@@ -178,8 +179,9 @@ func (p *Pacer) stop(now time.Time, stop time.Duration) bool {
 	return true
 }
 
-// Wait is how long a node has to wait before it asks again whether it may emit;
-// zero: it may. That is not long, since the rate grows while it waits.
+// Wait returns how long the node must wait before it may ask again, or 0 if it may emit
+// now. The wait is at most 50 ms: the rate grows meanwhile. A longer stop is returned
+// in full.
 func (p *Pacer) Wait(now time.Time) time.Duration {
 	if wait := p.stopped.Sub(now); wait > 0 {
 		return wait
@@ -190,20 +192,20 @@ func (p *Pacer) Wait(now time.Time) time.Duration {
 	if p.refill(now); p.tokens > 0 {
 		return 0
 	}
-	// It wakes up to some work, not to a single event.
+	// Wait until several events fit, not only one.
 	wait := (min(Burst/4, p.rate/20) - p.tokens) / p.rate
 	return time.Duration(min(wait, mostWait)*float64(time.Second)) + time.Millisecond
 }
 
-// Emits takes note that so many bytes are emitted.
-func (p *Pacer) Emits(now time.Time, bytes int) {
+// Charge subtracts emitted bytes from the allowance.
+func (p *Pacer) Charge(now time.Time, bytes int) {
 	if p.at.IsZero() {
 		p.at = now
 	}
 	p.tokens -= float64(bytes)
 }
 
-// refill lets time pass.
+// refill adds the allowance of the time that has passed and adapts the rate.
 func (p *Pacer) refill(now time.Time) {
 	passed := now.Sub(p.at).Seconds()
 	if p.at.IsZero() || passed <= 0 {
@@ -212,18 +214,18 @@ func (p *Pacer) refill(now time.Time) {
 	p.at = now
 	p.tokens += p.rate * passed
 	if p.tokens < max(Burst, p.rate/50) {
-		// All of the rate is used: it may be more.
+		// The node uses its whole rate, so the rate may grow.
 		grows := growth
 		switch {
 		case p.slowed.IsZero():
 			grows *= 3
 		case now.Sub(p.slowed) < every+every/4:
 			grows = 0 // another may be on its way
-		}
+		} // another SLOW may be on its way
 		p.rate *= 1 + min(grows*passed, 1)
 		return
 	}
-	// It is not. What was learnt is forgotten slowly.
+	// The node emits less than its rate, so the rate returns to Begin slowly.
 	p.rate = max(p.rate*math.Exp(-passed), min(p.rate, Begin))
 	p.tokens = max(Burst, p.rate/50)
 	if now.Sub(p.slowed) > 10*time.Second {

@@ -14,7 +14,7 @@ func origin(n int) ident.Origin {
 	return ident.Origin{ID: ident.ID{byte(n), byte(n >> 8), 0xee}, Epoch: 1}
 }
 
-// emitter is one node that emits as fast as it is let, and what it sends.
+// emitter is one node that emits as fast as its Pacer allows, with the frames it sends.
 type emitter struct {
 	*testing.T
 	*Pacer
@@ -23,8 +23,8 @@ type emitter struct {
 }
 
 const (
-	size = 1 << 10               // of an event
-	cost = 20 * time.Microsecond // of emitting it: 50 MB/s at most
+	size = 1 << 10               // of an event, in bytes
+	cost = 20 * time.Microsecond // of emitting one event: at most 50 MB/s
 )
 
 func newEmitter(t *testing.T) *emitter {
@@ -33,7 +33,7 @@ func newEmitter(t *testing.T) *emitter {
 
 func (e *emitter) Send(to ident.Link, m Message) { e.sent = append(e.sent, to) }
 
-// emit emits flat out for so long, and returns how many bytes that were.
+// emit emits without a pause for the given time and returns the number of bytes.
 func (e *emitter) emit(d time.Duration) (bytes int) {
 	for end := e.now.Add(d); e.now.Before(end); {
 		if wait := e.Wait(e.now); wait > 0 {
@@ -43,25 +43,25 @@ func (e *emitter) emit(d time.Duration) (bytes int) {
 			e.now = e.now.Add(min(wait, end.Sub(e.now)))
 			continue
 		}
-		e.Emits(e.now, size)
+		e.Charge(e.now, size)
 		e.now = e.now.Add(cost)
 		bytes += size
 	}
 	return bytes
 }
 
-// hear takes a SLOW of a node that was never heard before, or was a while ago.
+// hear passes a SLOW to the Pacer, from a node that it does not know.
 func (e *emitter) hear(count uint64, stop time.Duration) {
 	e.Handle(e.now, 1, &Slow{Origin: origin(1), Count: count, Stop: stop}, e)
 }
 
-// A node that has just begun emits a burst at once, and then what the rate allows.
-// While it waits the rate grows, so that it soon emits what nobody objects to.
+// A new node emits a burst at once, and then at its rate. The rate grows while no SLOW
+// arrives.
 func TestAFreshNodeEmitsABurstAndThenEverMore(t *testing.T) {
 	e := newEmitter(t)
 	burst := 0
 	for ; e.Wait(e.now) == 0; burst += size {
-		e.Emits(e.now, size)
+		e.Charge(e.now, size)
 	}
 	if burst != Burst {
 		t.Errorf("%d bytes at once, want %d", burst, Burst)
@@ -79,7 +79,7 @@ func TestAFreshNodeEmitsABurstAndThenEverMore(t *testing.T) {
 	}
 }
 
-// A SLOW takes its share of the rate; without another one the rate comes back.
+// A SLOW lowers the rate by its factor. Without another SLOW, the rate recovers.
 func TestASlowMakesLessAndNoneMakesMore(t *testing.T) {
 	e := newEmitter(t)
 	e.emit(300 * time.Millisecond)
@@ -96,15 +96,15 @@ func TestASlowMakesLessAndNoneMakesMore(t *testing.T) {
 	}
 }
 
-// When many are behind they say so at about the same time. That is one reason to
-// slow down, and not many.
+// If many nodes fall behind, their SLOWs arrive at about the same time. The emitter
+// slows down once, not once per SLOW.
 func TestTwoSlowsAtOnceCountOnce(t *testing.T) {
 	e := newEmitter(t)
 	e.hear(1, 0)
 	once := e.rate
 	e.now = e.now.Add(every - 1)
 	e.Handle(e.now, 2, &Slow{Origin: origin(2), Count: 1}, e)
-	if e.Press(e.now, 0, e); e.rate != once {
+	if e.Throttle(e.now, 0, e); e.rate != once {
 		t.Errorf("the rate went from %.0f to %.0f", once, e.rate)
 	}
 	e.now = e.now.Add(1)
@@ -113,8 +113,8 @@ func TestTwoSlowsAtOnceCountOnce(t *testing.T) {
 	}
 }
 
-// A SLOW of a while ago, or one that this node sent itself, comes again on another
-// link. It is not news.
+// An old SLOW, or one of this node itself, that arrives again on another link is
+// ignored.
 func TestWhatWasHeardBeforeDoesNotCount(t *testing.T) {
 	e := newEmitter(t)
 	e.LinkUp(1)
@@ -131,7 +131,7 @@ func TestWhatWasHeardBeforeDoesNotCount(t *testing.T) {
 	}
 }
 
-// A stop is a stop, and ends by itself, however long it was meant to be.
+// A stop ends by itself after at most MostStop, whatever duration the frame asks for.
 func TestAStopStopsAndEnds(t *testing.T) {
 	for _, stop := range []time.Duration{MostStop / 5, MostStop, time.Hour, math.MaxInt64} {
 		e := newEmitter(t)
@@ -151,8 +151,8 @@ func TestAStopStopsAndEnds(t *testing.T) {
 	}
 }
 
-// Who is behind and goes on saying so has emitters stop for nearly all of the two
-// seconds for which it may hold them up.
+// A node that is behind and repeats its SLOW stops emitters for nearly all of the two
+// seconds that the credit allows.
 func TestWhoIsBehindIsWaitedForTwoSeconds(t *testing.T) {
 	e := newEmitter(t)
 	e.emit(time.Second)
@@ -165,10 +165,9 @@ func TestWhoIsBehindIsWaitedForTwoSeconds(t *testing.T) {
 	}
 }
 
-// A hostile peer sends SLOW as fast as it can, in its own name or in ever other
-// ones. The rate stays above its floor; the emitter stops for half of the time,
-// and so emits what the floor allows; nothing is remembered beyond the bound; and
-// neighbours are not flooded.
+// A hostile peer sends SLOW as fast as it can, with its own origin or with ever new
+// ones. The rate stays above its floor, and the emitter is stopped for at most half of
+// the time. Memory stays within its bound, and neighbours are not flooded.
 func TestAHostilePeerCannotSilenceAnEmitter(t *testing.T) {
 	const lasts = 10 * time.Second
 	for _, stop := range []time.Duration{0, time.Microsecond, time.Millisecond, MostStop, time.Hour} {
@@ -203,8 +202,7 @@ func TestAHostilePeerCannotSilenceAnEmitter(t *testing.T) {
 	}
 }
 
-// What was learnt in one hour says nothing about the next one: neither that others
-// were slow, nor that they were fast.
+// Rates learned in one hour are forgotten in the next, whether they were low or high.
 func TestWhatWasLearntIsForgotten(t *testing.T) {
 	slow := newEmitter(t)
 	for n := range 100 {

@@ -8,15 +8,15 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// FuzzPacer does to a Pacer whatever its owner and its peers may do, in any order,
-// and looks at what always holds: waits are short, the rate keeps its floor and
-// stays a number, memory is bounded, and one call sends on each link once at most.
+// FuzzPacer calls a Pacer in any order that its owner and its peers can cause. It
+// checks the invariants: waits are short, the rate stays finite and above its floor,
+// memory is bounded, and one call sends at most one frame per link.
 func FuzzPacer(f *testing.F) {
 	f.Add([]byte{0, 1, 1, 1, 2, 1, 3, 255, 4, 200, 5, 9, 0, 9, 1, 50})
 	f.Add([]byte{3, 255, 3, 255, 3, 255, 5, 255, 5, 255, 4, 1, 5, 255})
 	f.Add([]byte{4, 7, 5, 3, 4, 8, 5, 3, 4, 9, 5, 3, 2, 90, 5, 3})
 	f.Fuzz(func(t *testing.T, script []byte) {
-		script = script[:min(len(script), 4096)] // longer ones only take longer
+		script = script[:min(len(script), 4096)] // longer scripts only take longer
 		p := New(origin(0))
 		now := birth
 		var stopped time.Duration
@@ -31,9 +31,9 @@ func FuzzPacer(f *testing.F) {
 			case 1:
 				p.LinkDown(ident.Link(arg))
 			case 2:
-				p.Press(now, time.Duration(arg)*time.Millisecond, out)
+				p.Throttle(now, time.Duration(arg)*time.Millisecond, out)
 			case 3:
-				p.Emits(now, 1<<(arg%40))
+				p.Charge(now, 1<<(arg%40))
 			case 4:
 				stop := time.Duration(int8(arg)) << (what / 7)
 				p.Handle(now, ident.Link(arg%16), &Slow{Origin: origin(int(arg)*7 + int(what)), Count: uint64(arg), Stop: stop}, out)
@@ -65,7 +65,7 @@ func FuzzPacer(f *testing.F) {
 	})
 }
 
-// outbox counts what is sent on each link.
+// outbox counts the frames sent on each link.
 type outbox map[ident.Link]int
 
 func (o outbox) Send(to ident.Link, _ Message) { o[to]++ }

@@ -1,5 +1,5 @@
-// Package histogram counts durations and gives their quantiles, in memory that
-// does not grow with their number.
+// Package histogram counts durations and computes their quantiles. Its memory does not
+// grow with the number of durations.
 package histogram
 
 import (
@@ -7,23 +7,23 @@ import (
 	"time"
 )
 
-// Histogram counts durations in classes that differ by 1 %, from 10 µs on; what
-// is shorter is one class. Its zero value is empty and ready. It takes 25 kB at
-// most, for durations of hundreds of years. It has one owner, who locks where
-// that is more than one goroutine.
+// Histogram counts durations in classes that are 1 % wide, from 10 µs up. All shorter
+// durations share the first class. The zero value is empty and ready for use. It needs
+// at most 25 kB, even for durations of hundreds of years. If several goroutines use it,
+// the owner must lock it.
 type Histogram struct {
 	classes []uint64
 	count   uint64
 	max     time.Duration
 }
 
-// Shortest is the end of the first class: a quantile that is exactly this may
-// be shorter.
+// Shortest is the upper end of the first class. A quantile equal to Shortest may be
+// shorter.
 const Shortest = 10 * time.Microsecond
 
 const step = 0.00995033 // ln 1.01
 
-// Add counts a duration. One below zero counts as the shortest.
+// Add counts a duration. A negative duration counts as the shortest.
 func (h *Histogram) Add(d time.Duration) {
 	i := 0
 	if d > Shortest {
@@ -37,14 +37,14 @@ func (h *Histogram) Add(d time.Duration) {
 	h.max = max(h.max, d)
 }
 
-// Count is how many durations were added.
+// Count returns the number of durations added.
 func (h *Histogram) Count() uint64 { return h.count }
 
-// Max is the longest of them, exactly.
+// Max returns the longest duration, exactly.
 func (h *Histogram) Max() time.Duration { return h.max }
 
-// Quantile is the duration that a share of all do not exceed, 0 to 1: up to 1 %
-// too long. It is 0 where nothing was added.
+// Quantile returns the duration that the given share (0 to 1) of all durations do not
+// exceed. The result is at most 1 % too long. It is 0 if the histogram is empty.
 func (h *Histogram) Quantile(share float64) time.Duration {
 	rank := uint64(math.Ceil(share * float64(h.count)))
 	for i, n := range h.classes {

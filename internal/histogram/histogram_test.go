@@ -10,7 +10,7 @@ import (
 
 var shares = []float64{0, 0.5, 0.9, 0.99, 0.999, 1}
 
-// wantQuantiles compares with the sorted durations themselves.
+// wantQuantiles compares the quantiles with those of the sorted durations.
 func wantQuantiles(t *testing.T, durations []time.Duration) {
 	t.Helper()
 	var h Histogram

@@ -1,5 +1,5 @@
-// Package info is what nodes say of themselves, in the form in which programs and pages
-// get it. Package smoke hands it on.
+// Package info defines how a node describes itself to programs and web pages. Package
+// smoke exports these types.
 package info
 
 import (
@@ -9,60 +9,61 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/census"
 )
 
-// Node is what a node says of itself, at one moment. Of a node that is not one's
-// own it is what somebody claims. Its form as JSON is the same wherever it is shown;
-// durations are in seconds.
+// Node is the state of a node at one moment, as that node reports it. A report of
+// another node is a claim that nothing proves. All pages and commands use the same JSON
+// form; durations are in seconds.
 type Node struct {
 	ID        ident.ID `json:"id"`
-	Addr      string   `json:"addr"`    // that it tells others; may be empty
+	Addr      string   `json:"addr"`    // that it advertises; may be empty
 	Version   string   `json:"version"` // of this library in the program; may be empty
 	Uptime    Seconds  `json:"uptime"`
-	Component ident.ID `json:"component"` // the lowest beaconing node that it hears; zero if it hears none
+	Component ident.ID `json:"component"` // the lowest ID that the node has heard a beacon from; zero: none
 	MinPeers  int      `json:"minPeers"`
 	MaxPeers  int      `json:"maxPeers"` // 0: no limit
 	Known     int      `json:"known"`    // addresses in its book
 	Queued    int      `json:"queued"`   // events that wait for its handlers
-	History   int      `json:"history"`  // bytes of events that it keeps
+	History   int      `json:"history"`  // bytes of events in its history
 	SeedsLost int      `json:"seedsLost"`
 
-	// Counted since it started.
+	// Counters since the start of the node.
 	Emitted    uint64 `json:"emitted"`
 	Delivered  uint64 `json:"delivered"`
 	Duplicates uint64 `json:"duplicates"`
 	Gaps       uint64 `json:"gaps"`
-	Refused    uint64 `json:"refused"` // the sum of its Refused
+	Refused    uint64 `json:"refused"` // sum of its Refused counters
 
-	Degree int    `json:"degree"` // neighbours
-	Links  []Link `json:"links"`  // to them; 24 at most
-	// Left are neighbours that have stopped in order in the last minute; 8 at most.
+	Degree int    `json:"degree"` // number of neighbours
+	Links  []Link `json:"links"`  // links to neighbours, at most 24
+	// Left are the neighbours that stopped with a goodbye in the last minute, at most
+	// 8.
 	Left []ident.ID `json:"left"`
 }
 
-// Link is a link as one of its ends sees it.
+// Link is a link as one of its ends reports it.
 type Link struct {
 	Peer    ident.ID `json:"peer"`
-	RTT     Seconds  `json:"rtt"`     // round trip; 0: not measured yet, or the other end does so
+	RTT     Seconds  `json:"rtt"`     // round trip; 0: not measured yet, or only the other end measures it
 	Eager   bool     `json:"eager"`   // events are pushed on it
-	Dialled bool     `json:"dialled"` // by this end
-	Lag     int      `json:"lag"`     // bytes of events that wait for it
+	Dialled bool     `json:"dialled"` // this end dialled
+	Lag     int      `json:"lag"`     // bytes of events that wait to be sent on it
 }
 
-// Seconds is a duration that is a number of seconds in JSON.
+// Seconds is a duration that JSON encodes as a number of seconds.
 type Seconds float64
 
-// Duration is the same as what package time has.
+// Duration returns s as a time.Duration.
 func (s Seconds) Duration() time.Duration { return time.Duration(float64(s) * float64(time.Second)) }
 
 func seconds(d time.Duration) Seconds { return Seconds(d.Seconds()) }
 
-// Of is what a digest says.
+// Of converts a digest.
 func Of(g census.Digest) Node {
 	n := Node{
 		ID: g.Node.ID, Addr: g.Addr, Version: g.Version, Uptime: seconds(g.Age), Component: g.Component,
 		MinPeers: int(g.MinPeers), MaxPeers: int(g.MaxPeers), Known: int(g.Known), Queued: int(g.Queued),
 		History: int(g.History), SeedsLost: int(g.SeedsLost), Emitted: g.Emitted, Delivered: g.Delivered,
 		Duplicates: g.Duplicates, Gaps: g.Gaps, Refused: g.Refused, Degree: int(g.Degree),
-		Links: make([]Link, len(g.Links)), // not nil: JSON has [] for it
+		Links: make([]Link, len(g.Links)), // not nil: JSON encodes it as []
 	}
 	n.Left = append([]ident.ID{}, g.Left...)
 	for i, l := range g.Links {

@@ -351,7 +351,7 @@ func (m *Machine) Resolved(now time.Time, seed string, addrs []string, err error
 // Emit broadcasts an event and returns its number. The body is copied.
 func (m *Machine) Emit(now time.Time, body []byte, out Out) uint64 {
 	m.begin(now, forTree, out)
-	m.pacer.Emits(now, len(body)+m.verifyCost)
+	m.pacer.Charge(now, len(body)+m.verifyCost)
 	return m.tree.Emit(now, body, (*treeOut)(m))
 }
 
@@ -364,7 +364,7 @@ func (m *Machine) Pace(now time.Time) time.Duration { return m.pacer.Wait(now) }
 // less then; with stop, nothing for so long.
 func (m *Machine) Press(now time.Time, stop time.Duration, out Out) {
 	m.begin(now, 0, out)
-	m.pacer.Press(now, stop, (*pacerOut)(m))
+	m.pacer.Throttle(now, stop, (*pacerOut)(m))
 }
 
 // Add makes a neighbour of the node at addr; the answer is Out.Added.

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Resting holds the keys that are not to be tried for a while, each for longer every
-// time. The zero Resting is empty and ready for use. It may not be used by two
-// goroutines at once.
+// Resting holds keys that must not be tried for a while. Each further Add of a key
+// makes its rest longer. The zero Resting is empty and ready for use. It is not safe
+// for concurrent use.
 type Resting struct {
 	entries []rest // at most mostResting
 }
@@ -16,13 +16,15 @@ type Resting struct {
 type rest struct {
 	key   string
 	until time.Time
-	times int // in a row
+	times int // number of rests since the key was added
 }
 
-// mostResting bounds the keys. If there are more, the one whose rest ends first goes.
+// mostResting bounds the keys. If there are more, the key whose rest ends first is
+// dropped.
 const mostResting = 64
 
-// Add has a key rest, for longer than the last time.
+// Add starts a rest of the key. Each Add of the same key waits longer, as the policy
+// says.
 func (r *Resting) Add(now time.Time, key string, p Policy, rng *rand.Rand) {
 	i := r.find(key)
 	if i < 0 {
@@ -43,13 +45,14 @@ func (r *Resting) Add(now time.Time, key string, p Policy, rng *rand.Rand) {
 	e.times++
 }
 
-// Has reports whether a key rests.
+// Has reports whether a key rests now.
 func (r *Resting) Has(now time.Time, key string) bool {
 	i := r.find(key)
 	return i >= 0 && now.Before(r.entries[i].until)
 }
 
-// Until is when the rest of a key ends, or has ended.
+// Until returns when the rest of a key ends or ended. It returns false if the key is
+// unknown.
 func (r *Resting) Until(key string) (at time.Time, ok bool) {
 	i := r.find(key)
 	if i < 0 {
@@ -58,14 +61,15 @@ func (r *Resting) Until(key string) (at time.Time, ok bool) {
 	return r.entries[i].until, true
 }
 
-// Drop forgets a key: the next Add has it rest as shortly as the first time.
+// Drop removes a key: its next rest is as short as the first.
 func (r *Resting) Drop(key string) {
 	if i := r.find(key); i >= 0 {
 		r.entries = slices.Delete(r.entries, i, i+1)
 	}
 }
 
-// Next is the first time after now at which a rest ends.
+// Next returns the earliest time after now at which a rest ends, and false if there is
+// none.
 func (r *Resting) Next(now time.Time) (at time.Time, ok bool) {
 	for i := range r.entries {
 		if u := r.entries[i].until; u.After(now) && (!ok || u.Before(at)) {

@@ -1,13 +1,13 @@
-// Package roster keeps values, such as the hooks of a program, in the order in which
-// they were added. Adding or removing one costs about the same however many there are.
+// Package roster keeps values, such as a program's hooks, in the order in which they
+// were added. The cost of adding or removing a value does not grow with their number.
 //
-// A Roster has no lock: its owner has one.
+// A Roster has no lock; its owner must synchronize calls.
 package roster
 
-// Roster is a list. The zero Roster is empty.
+// Roster is a list of values. The zero Roster is empty and ready for use.
 type Roster[V any] struct {
 	entries []*Entry[V]
-	gone    int // entries that were removed
+	gone    int // removed entries that are still in the slice
 }
 
 // Entry is one value of a Roster.
@@ -16,18 +16,18 @@ type Entry[V any] struct {
 	gone  bool
 }
 
-// few is the length up to which a list is copied at once when an entry is removed. A
-// guess. A longer one waits until half of it is gone.
+// few is the length up to which Remove copies the list each time. A longer list is
+// copied once half of its entries are removed. A guess.
 const few = 32
 
-// Add puts a value at the end.
+// Add appends a value.
 func (r *Roster[V]) Add(value V) *Entry[V] {
 	e := &Entry[V]{value: value}
 	r.entries = append(r.entries, e)
 	return e
 }
 
-// Remove takes out what Add has put in. A second time it does nothing.
+// Remove takes the value out that Add returned e for. Further calls do nothing.
 func (r *Roster[V]) Remove(e *Entry[V]) {
 	if e.gone {
 		return
@@ -46,10 +46,10 @@ func (r *Roster[V]) Remove(e *Entry[V]) {
 	}
 }
 
-// Len is the number of values.
+// Len returns the number of values.
 func (r *Roster[V]) Len() int { return len(r.entries) - r.gone }
 
-// All returns the values in a slice of the caller's; nil if there are none.
+// All returns the values in a new slice, or nil if there are none.
 func (r *Roster[V]) All() []V {
 	if r.Len() == 0 {
 		return nil

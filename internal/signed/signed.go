@@ -1,16 +1,15 @@
-// Package signed puts the signature of whoever emits an event into the event's
-// body, and checks it. So an event says itself who emitted it, whatever hands it
-// went through.
+// Package signed adds the emitter's signature to the body of an event, and verifies it.
+// A receiver can thus check the origin of an event, whichever relays forwarded it.
 //
 //	signed body = 0 byte | public key, 32 bytes | signature, 64 bytes | body
 //
-// A body that is not signed begins with the length of its name, which is never 0.
-// docs/protocol.md says what is signed. It is nothing that a relay may change:
-// neither the round of an event nor its age.
+// An unsigned body begins with the length of its name, which is never 0.
+// docs/protocol.md lists the fields that the signature covers. It covers no field that
+// a relay may change, such as the round of an event or its age.
 //
-// That a signature is good means that who has the key emitted this event under
-// this number; and the key is that of the origin, because a node's id follows from
-// its key. It does not mean that the event is new: that is what numbers are for.
+// A valid signature means that the holder of the key emitted this event with this
+// number. The key belongs to the origin, because a node's ID is a hash of its key. A
+// signature does not prove that the event is new: sequence numbers do that.
 package signed
 
 import (
@@ -20,27 +19,28 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// Size is what a signature adds to a body.
+// Size is the number of bytes that a signature adds to a body.
 const Size = 1 + ed25519.PublicKeySize + ed25519.SignatureSize
 
-// Where the parts begin.
+// Offsets of the parts.
 const (
 	keyAt       = 1
 	signatureAt = keyAt + ed25519.PublicKeySize
 )
 
-// label begins what is signed. Its version changes with what follows it.
+// label is the first field of the signed message. Its version number changes if the
+// message format changes.
 const label = "smokesignal event 1"
 
-// keptMessage bounds the memory that a Network keeps between calls.
+// keptMessage bounds the buffer, in bytes, that a Network keeps between calls.
 const keptMessage = 16 << 10
 
-// Is reports whether a body claims to be signed. It is the one look that events
-// without a signature cost.
+// Is reports whether a body claims to be signed. An unsigned event costs no other
+// check.
 func Is(body []byte) bool { return len(body) > 0 && body[0] == 0 }
 
-// Strip is the body without its signature, if it has one. A body that is too short
-// for the one that it claims comes back as it is.
+// Strip returns the body without its signature. If the body is not signed, or is too
+// short to hold a signature, Strip returns it unchanged.
 func Strip(body []byte) []byte {
 	if Is(body) && len(body) >= Size {
 		return body[Size:]
@@ -48,35 +48,35 @@ func Strip(body []byte) []byte {
 	return body
 }
 
-// AppendBlank appends the beginning of a signed body, to be followed by the body.
-// [Network.Sign] completes it.
+// AppendBlank appends the header of a signed body with an empty signature. The caller
+// appends the body, then calls [Network.Sign].
 func AppendBlank(dst []byte, key ed25519.PublicKey) []byte {
 	var signature [ed25519.SignatureSize]byte
 	return append(append(append(dst, 0), key...), signature[:]...)
 }
 
-// Network signs and verifies the events of one network. One goroutine at a time may
-// use it.
+// Network signs and verifies the events of one network. Only one goroutine at a time
+// may use it.
 type Network struct {
 	name    string
-	message []byte // the room for what is signed
+	message []byte // buffer for the signed message
 }
 
-// New is for the network of that name: a signature that is good in one is good in
-// no other.
+// New returns a Network with the given name. A signature is valid only in the network
+// that it was made for.
 func New(network string) *Network { return &Network{name: network} }
 
-// Sign completes a body that begins with [AppendBlank], as an event of this origin
-// with this number. sign is that of the private half of the key; the message is
-// valid during the call.
+// Sign writes the signature into a body that begins with the header of [AppendBlank],
+// for event seq of origin o. The function sign signs with the private key; it must not
+// keep the message after it returns.
 func (n *Network) Sign(sign func(message []byte) []byte, o ident.Origin, seq uint64, body []byte) {
 	if message, ok := n.cover(o, seq, body); ok {
 		copy(body[signatureAt:Size], sign(message))
 	}
 }
 
-// Verify reports whether a body is signed by its origin, as the event with this
-// number. The body may be anything.
+// Verify reports whether the body carries a valid signature of o for event seq. The
+// body may be any bytes.
 func (n *Network) Verify(o ident.Origin, seq uint64, body []byte) bool {
 	message, ok := n.cover(o, seq, body)
 	if !ok {
@@ -86,8 +86,8 @@ func (n *Network) Verify(o ident.Origin, seq uint64, body []byte) bool {
 	return ident.FromKey(key) == o.ID && ed25519.Verify(key, message, body[signatureAt:Size])
 }
 
-// cover is what the signature of a body covers, each field with its length. It is
-// not ok where the body is none that could be signed.
+// cover returns the message that the signature of a body covers, each field after its
+// length. It returns false if the body cannot be a signed one.
 func (n *Network) cover(o ident.Origin, seq uint64, body []byte) (message []byte, ok bool) {
 	if !Is(body) || len(body) <= Size {
 		return nil, false

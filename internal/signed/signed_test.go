@@ -9,7 +9,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// author is somebody with a key.
+// author is an origin with its key.
 type author struct {
 	private ed25519.PrivateKey
 	public  ed25519.PublicKey
@@ -22,7 +22,7 @@ func newAuthor(n byte) author {
 	return author{private, public, ident.Origin{ID: ident.FromKey(public), Epoch: 7}}
 }
 
-// sign gives an event of the network "chat".
+// sign returns a signed event of the network "chat".
 func (a author) sign(seq uint64, event string) []byte { return a.signFor("chat", a.origin, seq, event) }
 
 func (a author) signFor(network string, o ident.Origin, seq uint64, event string) []byte {
@@ -52,7 +52,7 @@ func TestWhatWasSignedIsVerified(t *testing.T) {
 	}
 }
 
-// A signature is good for one event of one origin, and nothing else.
+// A signature is valid for one event of one origin only.
 func TestASignatureIsGoodForOneEvent(t *testing.T) {
 	ann, eve := newAuthor(1), newAuthor(2)
 	body := ann.sign(3, event)
@@ -87,8 +87,8 @@ func TestASignatureIsGoodForOneEvent(t *testing.T) {
 	}
 }
 
-// No bit of a signed event can be changed, not even to another form of the same
-// signature.
+// Flipping any bit of a signed event invalidates it, including bits that could yield
+// another encoding of the same signature.
 func TestNoBitCanBeChanged(t *testing.T) {
 	ann := newAuthor(1)
 	chat, body := New("chat"), ann.sign(3, event)
@@ -106,7 +106,7 @@ func TestNoBitCanBeChanged(t *testing.T) {
 	}
 }
 
-// Whatever the bytes, nothing panics, and nothing is accepted that was not signed.
+// Any bytes may arrive: Verify never panics and accepts only what was signed.
 func FuzzVerify(f *testing.F) {
 	ann := newAuthor(1)
 	good := ann.sign(3, event)
@@ -126,7 +126,7 @@ func FuzzVerify(f *testing.F) {
 		if !bytes.Equal(body, before) {
 			t.Error("the body was changed")
 		}
-		// Whoever does have the key can sign any event, for itself only.
+		// The holder of a key can sign any event, but only as its own origin.
 		if len(body) > 1 && body[0] > 0 && len(body) > int(body[0]) {
 			own := ann.signFor(network, o, seq, string(body))
 			if !New(network).Verify(o, seq, own) || New(network).Verify(ident.Origin{Epoch: epoch}, seq, own) {
