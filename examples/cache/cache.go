@@ -8,21 +8,21 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// store is where the truth is: a database, a service; here, files.
+// store holds the authoritative values: a database, a service; here, files.
 type store interface {
 	Load(key string) (string, error)
 	Save(key, value string) error
 }
 
-// cache keeps in memory what one instance has loaded. Each instance has one; who saves
-// a value tells the others to forget theirs.
+// cache keeps in memory what one instance has loaded. Each instance has one. An instance
+// that saves a value notifies the others, which forget theirs.
 type cache struct {
 	node  *smoke.Node
 	store store
 
 	mu      sync.Mutex // guards what follows; not held while loading and saving
 	values  map[string]string
-	changes int // how often something was forgotten
+	changes int // number of times that values were forgotten
 }
 
 func newCache(node *smoke.Node, store store) *cache {
@@ -32,7 +32,7 @@ func newCache(node *smoke.Node, store store) *cache {
 	return c
 }
 
-// Get gives the value of a key, from memory if it is there.
+// Get returns the value of a key, from memory if it is there.
 func (c *cache) Get(key string) (string, error) {
 	c.mu.Lock()
 	value, ok := c.values[key]
@@ -47,22 +47,22 @@ func (c *cache) Get(key string) (string, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.changes == before { // else it may have been this value that was forgotten
+	if c.changes == before { // otherwise this value may be the forgotten one
 		c.values[key] = value
 	}
 	return value, nil
 }
 
-// Set changes a value: in the store first, so that who forgets the old one can't load
-// it again.
+// Set changes a value, in the store first. An instance that forgets the old value can then
+// not load it again.
 func (c *cache) Set(key, value string) error {
-	// Forgotten also if Save fails: it may have saved before that.
+	// Forget it even if Save fails: it may have saved before it failed.
 	defer c.forget(key)
 	if err := c.store.Save(key, value); err != nil {
 		return err
 	}
 	if err := c.node.Broadcast().Emit("changed", key); err != nil {
-		return fmt.Errorf("%q is saved, and the others do not know: %w", key, err)
+		return fmt.Errorf("%q is saved, but the other instances were not notified: %w", key, err)
 	}
 	return nil
 }
@@ -75,8 +75,7 @@ func (c *cache) forget(key string) {
 	c.changes++
 }
 
-// forgetAll forgets all values: when events were missed, nobody can say about which
-// keys they were.
+// forgetAll forgets all values. After a gap, the keys in the missed events are not known.
 func (c *cache) forgetAll() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -13,13 +13,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// database is a store that all instances reach, whatever becomes of the links between
-// them.
+// database is a store that all instances can reach, also during a partition.
 type database struct {
 	mu      sync.Mutex // guards what follows
 	values  map[string]string
 	loads   int
-	loading func() // if not nil, called when a value was read and is about to be given
+	loading func() // if not nil, called after a value was read and before it is returned
 }
 
 func newDatabase() *database { return &database{values: make(map[string]string)} }
@@ -79,13 +78,13 @@ func TestAChangeIsSeenEverywhere(t *testing.T) {
 	})
 }
 
-// A cut that outlasts the history: what was changed on the other side is not told any
-// more, only that something was. Who does not listen to that serves the old value, and
-// would do so for ever.
+// A partition that outlasts the history: the events of the other side are lost, and OnGap
+// reports that. An instance that ignores OnGap serves the old value, and would do so
+// without end.
 func TestACutThatOutlastsTheHistory(t *testing.T) {
 	db := newDatabase()
 	var caches [4]*cache
-	deaf := 3 // does not listen to OnGap
+	deaf := 3 // ignores OnGap
 	o := smoketest.Options{
 		Configure: func(_ *testing.T, _ int, o *smoke.Options) { o.History.Age = 10 * time.Second },
 		Setup: func(_ *testing.T, i int, node *smoke.Node) {
@@ -109,7 +108,7 @@ func TestACutThatOutlastsTheHistory(t *testing.T) {
 		set(t, caches[0], "colour", "blue")
 		time.Sleep(time.Minute)
 		want(t, caches[1], "colour", "blue")
-		want(t, caches[2], "colour", "red") // while the cut lasts nobody can tell it
+		want(t, caches[2], "colour", "red") // during the partition the event can't arrive
 		net.Heal()
 		net.Wait(time.Minute, "the blue is seen on the other side", func() bool {
 			colour, err := caches[2].Get("colour")
@@ -122,7 +121,7 @@ func TestACutThatOutlastsTheHistory(t *testing.T) {
 	})
 }
 
-// A cut that is shorter than the history takes nothing away.
+// After a partition shorter than the history, no event is missing.
 func TestACutThatTheHistoryOutlasts(t *testing.T) {
 	db := newDatabase()
 	var caches [4]*cache
@@ -150,7 +149,7 @@ func TestACutThatTheHistoryOutlasts(t *testing.T) {
 	})
 }
 
-// A value that is changed while it is being loaded is not kept.
+// A value that changes while it is being loaded is not kept.
 func TestAChangeDuringALoad(t *testing.T) {
 	db := newDatabase()
 	var caches [2]*cache
@@ -162,7 +161,7 @@ func TestAChangeDuringALoad(t *testing.T) {
 			set(t, caches[0], "colour", "blue")
 			net.Settle()
 		}
-		want(t, caches[1], "colour", "red") // what it was when it was asked for
+		want(t, caches[1], "colour", "red") // the value at the time of the request
 		want(t, caches[1], "colour", "blue")
 	})
 }

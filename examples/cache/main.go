@@ -1,6 +1,6 @@
-// Cache is a cache on each of several servers that stays right: who changes a value
-// tells the others, and who has missed something forgets everything. The truth is a
-// folder of files. In two terminals, after mkdir values:
+// Cache runs a cache on each of several servers and keeps them correct. An instance that
+// changes a value notifies the others. An instance that has missed an event forgets
+// everything. The values are in a folder of files. In two terminals, after mkdir values:
 //
 //	SMOKE_PORT=8490 go run ./examples/cache -http 127.0.0.1:8081 -dir values
 //	SMOKE_SEEDS=127.0.0.1:8490 go run ./examples/cache -http 127.0.0.1:8082 -dir values
@@ -10,7 +10,7 @@
 //	curl -X PUT -d blue 127.0.0.1:8081/colour
 //	curl 127.0.0.1:8082/colour
 //
-// What it has to do with the library stands in cache.go.
+// The file cache.go has the code that uses the library.
 package main
 
 import (
@@ -30,8 +30,8 @@ import (
 )
 
 func main() {
-	addr := flag.String("http", "127.0.0.1:8081", "where to ask for values and change them")
-	dir := flag.String("dir", ".", "where the values are, the same for all servers")
+	addr := flag.String("http", "127.0.0.1:8081", "address on which to read and change values")
+	dir := flag.String("dir", ".", "folder of the values, the same for all servers")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -40,16 +40,16 @@ func main() {
 	}
 }
 
-// run is the life of one server.
+// run runs one server.
 func run(ctx context.Context, addr, dir string) error {
 	options, err := smoke.FromEnv()
 	if err != nil {
 		return err
 	}
 	if options.Network == "" {
-		options.Network = "cache" // it never meets another program by accident
+		options.Network = "cache" // keeps it apart from other programs
 	}
-	root, err := os.OpenRoot(dir) // no key leads out of it
+	root, err := os.OpenRoot(dir) // no key leads out of this folder
 	if err != nil {
 		return err
 	}

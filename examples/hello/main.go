@@ -1,4 +1,4 @@
-// Hello says hello to whoever is there. In two terminals:
+// Hello sends a hello to all nodes. In two terminals:
 //
 //	SMOKE_PORT=8493 go run ./examples/hello
 //	SMOKE_SEEDS=127.0.0.1:8493 go run ./examples/hello

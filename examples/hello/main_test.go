@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// asHello makes this test binary the program itself.
+// If asHello is set, this test binary is the program.
 const asHello = "RUN_HELLO"
 
 func TestMain(m *testing.M) {
@@ -39,7 +39,7 @@ func TestTwoTerminals(t *testing.T) {
 	}
 }
 
-// freeAddr is a loopback address on which nobody listens.
+// freeAddr returns a loopback address on which no process listens.
 func freeAddr(t *testing.T) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -63,7 +63,7 @@ func open(t *testing.T, env ...string) *bufio.Scanner {
 	}
 	t.Cleanup(func() {
 		cmd.Process.Kill()
-		cmd.Wait() // it was killed, and says so
+		cmd.Wait() // the process was killed, so this returns an error
 	})
 	return bufio.NewScanner(out)
 }

@@ -17,7 +17,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const secret = "4f1c9e02b7d85a63e0f29b14c7863da5"
 
-// lan is machines that all have the same list of places; most of these are empty.
+// lan runs machines that all have the same list of places, most of which are empty.
 func lan(t *testing.T, n int, change func(i int, o *smoke.Options), story func(t *testing.T, net *smoketest.Network, boards []*bytes.Buffer)) {
 	boards := make([]*bytes.Buffer, n)
 	o := smoketest.Options{
@@ -58,7 +58,7 @@ func TestMachinesFindEachOther(t *testing.T) {
 	})
 }
 
-// A switch between two rooms is off for three minutes.
+// A switch between two rooms fails for three minutes.
 func TestTheRoomsFindEachOtherAgain(t *testing.T) {
 	lan(t, 4, nil, func(t *testing.T, net *smoketest.Network, boards []*bytes.Buffer) {
 		net.Partition([]int{0, 1}, []int{2, 3})

@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// mostPlaces bounds a list: each is dialled now and then for as long as nobody answers.
+// mostPlaces bounds the list, because a node dials each silent place again and again.
 const mostPlaces = 64
 
-// places makes seeds of a list of likely places: host names, addresses, and ranges of
-// addresses such as 192.168.2.100-110. The port is what all listen on.
+// places returns seeds for a list of likely places: host names, addresses, and ranges of
+// addresses such as 192.168.2.100-110. All machines listen on port.
 func places(likely []string, port int) (seeds []string, err error) {
 	for _, place := range likely {
 		first, last, isRange := strings.Cut(place, "-")
@@ -24,7 +24,7 @@ func places(likely []string, port int) (seeds []string, err error) {
 		end, err := strconv.ParseUint(last, 10, 8)
 		bytes := from.As16()
 		if err != nil || !from.Is4() || byte(end) < bytes[15] {
-			return nil, fmt.Errorf("%q is no range of addresses: write 192.168.2.100-110", place)
+			return nil, fmt.Errorf("%q is not a range of addresses: write it like 192.168.2.100-110", place)
 		}
 		for ip := from; len(seeds) <= mostPlaces; ip = ip.Next() {
 			seeds = append(seeds, netip.AddrPortFrom(ip, uint16(port)).String())
@@ -34,7 +34,7 @@ func places(likely []string, port int) (seeds []string, err error) {
 		}
 	}
 	if len(seeds) > mostPlaces {
-		return nil, fmt.Errorf("these are more than %d places: leave those out that are not likely", mostPlaces)
+		return nil, fmt.Errorf("more than %d places: remove the unlikely ones", mostPlaces)
 	}
 	return seeds, nil
 }

@@ -1,4 +1,4 @@
-// Metrics is a node whose figures Prometheus can fetch: http://127.0.0.1:9464/metrics
+// Metrics runs a node and serves its metrics for Prometheus: http://127.0.0.1:9464/metrics
 //
 //	SMOKE_PORT=8488 go run ./examples/metrics
 package main
@@ -27,7 +27,7 @@ func main() {
 	log.Fatal(http.ListenAndServe("127.0.0.1:9464", nil))
 }
 
-// figures serves those of a node.
+// figures serves the metrics of a node.
 func figures(node *smoke.Node) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(metrics.New(node))

@@ -3,8 +3,9 @@
 //	SMOKE_PORT=8489 go run ./examples/presence -name ann
 //	SMOKE_SEEDS=127.0.0.1:8489 go run ./examples/presence -name bob
 //
-// Stop one with Ctrl-C, and another with kill -9: the one is seen to leave at once, the
-// other after fifteen seconds. What it has to do with the library stands in roster.go.
+// Stop one with Ctrl-C, and another with kill -9. The others see the first leave at once
+// and the second after fifteen seconds. The file roster.go has the code that uses the
+// library.
 package main
 
 import (
@@ -20,7 +21,7 @@ import (
 )
 
 func main() {
-	name := flag.String("name", "somebody", "what the others call you")
+	name := flag.String("name", "somebody", "the name that others see")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -35,18 +36,18 @@ func run(ctx context.Context, name string) error {
 		return err
 	}
 	if options.Network == "" {
-		options.Network = "presence" // it never meets another program by accident
+		options.Network = "presence" // keeps it apart from other programs
 	}
 	node := smoke.CreateNode(options)
 	r := newRoster(node, name, os.Stdout)
 	if err := node.Start(); err != nil {
 		return err
 	}
-	fmt.Printf("%s is online; others come in with SMOKE_SEEDS=%s\n", name, node.Advertised())
+	fmt.Printf("%s is online; others join with SMOKE_SEEDS=%s\n", name, node.Advertised())
 	r.run(ctx)
-	err = node.Stop() // sends what is left, "bye" too
+	err = node.Stop() // sends what is queued, also "bye"
 	if errors.Is(err, smoke.ErrAlone) {
-		return nil // nobody was there to say it to
+		return nil // no node was connected to receive it
 	}
 	return err
 }

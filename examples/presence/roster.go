@@ -13,26 +13,26 @@ import (
 )
 
 const (
-	beat    = 5 * time.Second // between two signs of life
-	timeout = 3 * beat        // without one, somebody is gone
-	answer  = time.Second     // within which a newcomer is answered
-	goodbye = time.Second     // that saying it may take
+	beat    = 5 * time.Second // between two "here" events
+	timeout = 3 * beat        // a person who was silent for this long is offline
+	answer  = time.Second     // a newcomer gets its answer within this time
+	goodbye = time.Second     // the time that "bye" may take
 )
 
-// roster knows who is online. All nodes emit the same three events: "here" with their
-// name, again and again; "who", when they have come in and want to know at once;
-// "bye", when they go.
+// roster knows who is online. All nodes emit the same three events. "here" has their name
+// and is repeated. A newcomer emits "who" to get the list at once. A node that leaves emits
+// "bye".
 type roster struct {
 	node *smoke.Node
 	name string
-	out  io.Writer // is told who comes and goes
+	out  io.Writer // receives a line for each person that comes or leaves
 
 	mu     sync.Mutex // guards what follows; not held while emitting
 	others map[smoke.ID]person
-	asked  chan struct{} // somebody wants to know who is here
+	asked  chan struct{} // another node wants the list at once
 }
 
-// person is somebody who was heard.
+// person is a person whose "here" was received.
 type person struct {
 	name  string
 	heard time.Time
@@ -51,7 +51,8 @@ func newRoster(node *smoke.Node, name string, out io.Writer) *roster {
 	return r
 }
 
-// run shows that this node is online, and notices who is not any more, until ctx ends.
+// run announces this node again and again, and removes people who were silent for too long,
+// until ctx ends.
 func (r *roster) run(ctx context.Context) {
 	tick := time.NewTicker(beat)
 	defer tick.Stop()
@@ -60,7 +61,7 @@ func (r *roster) run(ctx context.Context) {
 		case <-tick.C:
 			r.dropSilent()
 		case <-r.asked:
-			// Not all at once. One answer does for all who ask meanwhile.
+			// Not all nodes at once. One answer serves all requests in the meantime.
 			select {
 			case <-time.After(rand.N(answer)):
 			case <-ctx.Done():
@@ -75,11 +76,11 @@ func (r *roster) run(ctx context.Context) {
 	}
 }
 
-// ask has run answer.
+// ask makes run answer.
 func (r *roster) ask() {
 	select {
 	case r.asked <- struct{}{}:
-	default: // it is about to
+	default: // an answer is due already
 	}
 }
 
@@ -103,8 +104,8 @@ func (r *roster) went(id smoke.ID, why string) {
 	}
 }
 
-// dropSilent lets those go who were not heard for too long: they crashed, or a netsplit
-// lies between.
+// dropSilent removes people who were silent for too long, because of a crash or a
+// partition.
 func (r *roster) dropSilent() {
 	r.mu.Lock()
 	var silent []smoke.ID
@@ -119,7 +120,8 @@ func (r *roster) dropSilent() {
 	}
 }
 
-// Online gives the names of who is online, in order, with the own one.
+// Online returns the names of the people who are online, sorted, including this node's own
+// name.
 func (r *roster) Online() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -18,21 +18,21 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var names = []string{"ann", "bob", "cem", "dee", "eve"}
 
-// town is people who are online, each by a node.
+// town holds people who are online, each with a node.
 type town struct {
 	*smoketest.Network
 	t       *testing.T
-	begun   chan struct{} // closed when all are connected: until then it has to be quiet
+	begun   chan struct{} // closed when all are connected: no output is expected before
 	rosters [5]*roster
 	leave   [5]context.CancelFunc
 }
 
-// withPeople tells a story of n people.
+// withPeople runs a story with n people.
 func withPeople(t *testing.T, n int, story func(t *testing.T, w *town)) {
 	w := &town{}
 	o := smoketest.Options{Setup: func(t *testing.T, i int, node *smoke.Node) {
 		if w.begun == nil {
-			w.begun = make(chan struct{}) // here, since it has to be made inside the bubble
+			w.begun = make(chan struct{}) // must be made inside the bubble
 		}
 		ctx, leave := context.WithCancel(t.Context())
 		w.rosters[i], w.leave[i] = newRoster(node, names[i], io.Discard), leave
@@ -54,7 +54,8 @@ func withPeople(t *testing.T, n int, story func(t *testing.T, w *town)) {
 	})
 }
 
-// sees waits until somebody sees just these people online, and says how long it took.
+// sees waits until person i sees exactly these people online, and returns how long that
+// took.
 func (w *town) sees(i int, people string) time.Duration {
 	w.t.Helper()
 	begin := time.Now()
@@ -89,7 +90,7 @@ func TestWhoCrashesIsSilent(t *testing.T) {
 	withPeople(t, 3, func(t *testing.T, w *town) {
 		w.sees(0, "ann bob cem")
 		w.Crash(2)
-		w.leave[2]() // nobody hears that
+		w.leave[2]() // no node receives that
 		if took := w.sees(0, "ann bob"); took < timeout-beat-time.Second || took > timeout+beat+time.Second {
 			t.Errorf("it took %v", took)
 		}
@@ -99,7 +100,7 @@ func TestWhoCrashesIsSilent(t *testing.T) {
 	})
 }
 
-// Those on the other side of a cut go away, and come back when it heals.
+// People on the other side of a partition go offline, and come back when it heals.
 func TestANetsplit(t *testing.T) {
 	withPeople(t, 5, func(t *testing.T, w *town) {
 		const all = "ann bob cem dee eve"

@@ -1,4 +1,4 @@
-// Package recipes holds the pieces of docs/recipes.md that are no program of their own.
+// Package recipes holds the parts of docs/recipes.md that are not programs.
 package recipes
 
 import (
@@ -8,7 +8,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// Asker asks neighbours, and answers them.
+// Asker sends questions to neighbours and answers theirs.
 type Asker struct {
 	answer func(question string) string
 
@@ -17,14 +17,14 @@ type Asker struct {
 	waiting map[call]chan string
 }
 
-// call is one question to one neighbour. Answers of others do not count.
+// call is one question to one neighbour. Answers of other neighbours are ignored.
 type call struct {
 	peer smoke.ID
 	n    uint64
 }
 
-// NewAsker makes an Asker of a node that is yet to be started. answer runs among the
-// handlers of the neighbour that asks.
+// NewAsker makes an Asker for a node that is not started yet. The handlers of the asking
+// neighbour call answer.
 func NewAsker(node *smoke.Node, answer func(question string) string) *Asker {
 	a := &Asker{answer: answer, waiting: make(map[call]chan string)}
 	node.Peers().OnAdd(func(p *smoke.Peer) {
@@ -34,9 +34,9 @@ func NewAsker(node *smoke.Node, answer func(question string) string) *Asker {
 	return a
 }
 
-// Ask asks a neighbour and waits for its answer, or for the end of ctx: a neighbour that
-// is gone answers nothing. It is not for handlers of that neighbour, which would wait
-// for themselves.
+// Ask sends a question to a neighbour and waits for the answer or the end of ctx. A
+// neighbour that has left never answers. Do not call Ask in a handler of that neighbour:
+// the handler would wait for itself.
 func (a *Asker) Ask(ctx context.Context, p *smoke.Peer, question string) (string, error) {
 	answers := make(chan string, 1)
 	a.mu.Lock()

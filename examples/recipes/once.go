@@ -9,17 +9,17 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// Payment is something that must be done once.
+// Payment is a task that must be done exactly once.
 type Payment struct {
-	ID     string // the same however often it is said
+	ID     string // the same in every repetition
 	To     string
 	Amount int
 }
 
-// again is how long a Payer waits for an answer before it repeats itself.
+// again is how long a Payer waits for an answer before it emits again.
 const again = 10 * time.Second
 
-// Payer says payments until they are done.
+// Payer emits payments until they are done.
 type Payer struct {
 	node *smoke.Node
 
@@ -27,7 +27,7 @@ type Payer struct {
 	open map[string]chan struct{}
 }
 
-// NewPayer makes a Payer of a node that is yet to be started.
+// NewPayer makes a Payer for a node that is not started yet.
 func NewPayer(node *smoke.Node) *Payer {
 	p := &Payer{node: node, open: make(map[string]chan struct{})}
 	node.Broadcast().On("paid", func(id string) {
@@ -41,9 +41,9 @@ func NewPayer(node *smoke.Node) *Payer {
 	return p
 }
 
-// Pay returns nil when the payment is done. After an error it may be done all the same:
-// call Pay again with the same Payment, also in another life of the process. One call at
-// a time for one Payment.
+// Pay returns nil when the payment is done. After an error it may be done or not. Call Pay
+// again with the same Payment, also in another life of the process. A Payment must not be
+// in two calls at once.
 func (p *Payer) Pay(ctx context.Context, payment Payment) error {
 	done := make(chan struct{})
 	p.mu.Lock()
@@ -70,14 +70,14 @@ func (p *Payer) Pay(ctx context.Context, payment Payment) error {
 	}
 }
 
-// NewPayment makes a payment with an ID that no other has.
+// NewPayment makes a payment with a unique ID.
 func NewPayment(to string, amount int) Payment { return Payment{rand.Text(), to, amount} }
 
-// Account does payments. The map stands for a table of a database.
+// Account executes payments. The map represents a table of a database.
 type Account struct {
 	mu      sync.Mutex // guards what follows
 	balance map[string]int
-	done    map[string]bool // by ID; kept for as long as somebody may repeat it
+	done    map[string]bool // by ID; kept as long as a Payer may repeat it
 }
 
 // NewAccount makes an empty account.
@@ -85,7 +85,7 @@ func NewAccount() *Account {
 	return &Account{balance: make(map[string]int), done: make(map[string]bool)}
 }
 
-// Serve does the payments that a node hears of. Just one node of the network has the
+// Serve executes the payments that a node receives. Exactly one node of the network has the
 // Account.
 func (a *Account) Serve(node *smoke.Node) {
 	node.Broadcast().On("pay", func(p Payment) error {
@@ -94,7 +94,7 @@ func (a *Account) Serve(node *smoke.Node) {
 	})
 }
 
-// pay does a payment that is not done yet. That it is done is noted with it, in one
+// pay executes a payment that is not done yet. It records the payment as done in the same
 // transaction.
 func (a *Account) pay(p Payment) {
 	a.mu.Lock()
@@ -105,7 +105,7 @@ func (a *Account) pay(p Payment) {
 	}
 }
 
-// Balance is what somebody has got.
+// Balance returns the sum of all payments to a person.
 func (a *Account) Balance(who string) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -54,7 +54,7 @@ func TestAskingNeighbours(t *testing.T) {
 	})
 }
 
-// An answer that was not asked for, or not of this neighbour, is none.
+// An answer without a question, or from another neighbour, is ignored.
 func TestAnswersOfOthersDoNotCount(t *testing.T) {
 	a := NewAsker(smoke.CreateNode(smoke.Options{Network: "recipes test"}), strings.ToUpper)
 	bob, eve := smoke.ID{1}, smoke.ID{2}
@@ -69,11 +69,11 @@ func TestAnswersOfOthersDoNotCount(t *testing.T) {
 	}
 }
 
-// A payment is said before a cut, during it and after it, by two lives of the payer and
-// to two lives of the account, and done once.
+// A payment is emitted before a partition, during it and after it, by two lives of the
+// payer and to two lives of the account. It is executed once.
 func TestAPaymentIsDoneOnce(t *testing.T) {
 	const payer, teller = 0, 3
-	account := NewAccount() // outlives its node, as a database does
+	account := NewAccount() // outlives its node, like a database
 	var payers [4]*Payer
 	var said atomic.Int32
 	o := smoketest.Options{
@@ -91,7 +91,7 @@ func TestAPaymentIsDoneOnce(t *testing.T) {
 		if err := payers[payer].Pay(t.Context(), payment); err != nil || account.Balance("ann") != 5 {
 			t.Fatalf("%v, the balance is %d", err, account.Balance("ann"))
 		}
-		if err := payers[payer].Pay(t.Context(), payment); err != nil { // it did not trust the answer
+		if err := payers[payer].Pay(t.Context(), payment); err != nil { // it repeats the payment as if the answer had been lost
 			t.Error(err)
 		}
 

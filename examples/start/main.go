@@ -1,4 +1,4 @@
-// Start is as little as a program on the network can be. In two terminals, or ten:
+// Start is the smallest program on the network. In two terminals, or ten:
 //
 //	go run ./examples/start -port 8493
 //	go run ./examples/start
@@ -13,7 +13,7 @@ import (
 )
 
 func main() {
-	port := flag.Int("port", 0, "to listen on; 0: a free one")
+	port := flag.Int("port", 0, "port to listen on; 0: a free one")
 	seed := flag.String("seed", "127.0.0.1:8493", "a node to join")
 	flag.Parse()
 	node := smoke.CreateNode(smoke.Options{Port: *port, Seeds: []string{*seed}})

@@ -12,7 +12,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// asStart makes this test binary the program itself.
+// If asStart is set, this test binary is the program.
 const asStart = "RUN_START"
 
 func TestMain(m *testing.M) {
@@ -23,10 +23,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// What the program says is heard, and what others say it prints.
+// Other nodes receive what the program emits, and it prints what they emit.
 func TestItHearsAndIsHeard(t *testing.T) {
 	port := freePort(t)
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-port", port, "-seed", net.JoinHostPort("127.0.0.1", port)) // the one that it has by default may be somebody's
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-port", port, "-seed", net.JoinHostPort("127.0.0.1", port)) // the default port may be in use
 	cmd.Env = append(os.Environ(), asStart+"=1")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
@@ -38,7 +38,7 @@ func TestItHearsAndIsHeard(t *testing.T) {
 	}
 	t.Cleanup(func() {
 		cmd.Process.Kill()
-		cmd.Wait() // it was killed, and says so
+		cmd.Wait() // the process was killed, so this returns an error
 	})
 
 	node := smoke.CreateNode(smoke.Options{Seeds: []string{net.JoinHostPort("127.0.0.1", port)}})
@@ -65,7 +65,7 @@ func TestItHearsAndIsHeard(t *testing.T) {
 	}
 }
 
-// freePort is a port of the loopback on which nobody listens.
+// freePort returns a loopback port on which no process listens.
 func freePort(t *testing.T) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -13,8 +13,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// line is what somebody says: as JSON between browser and server, as an event
-// between the servers.
+// line is a chat line: JSON between browser and server, an event between servers.
 type line struct {
 	Name string `json:"name"`
 	Text string `json:"text"`
@@ -22,9 +21,9 @@ type line struct {
 
 const (
 	longest     = 4 << 10          // bytes of a line
-	room        = 64               // lines that may wait for one browser
-	writeWithin = 10 * time.Second // or the browser is given up
-	pingEvery   = 30 * time.Second // finds browsers that are gone, and keeps proxies from hanging up
+	room        = 64               // lines queued for one browser
+	writeWithin = 10 * time.Second // a slower browser is disconnected
+	pingEvery   = 30 * time.Second // detects browsers that are gone, and keeps proxies from closing the connection
 )
 
 // hub is one server: the browsers that are connected to it, and its node.
@@ -37,7 +36,7 @@ type hub struct {
 
 // browser is one web-socket.
 type browser struct {
-	lines chan line // that wait for it
+	lines chan line // queued for it
 	leave func()    // ends its connection
 }
 
@@ -47,14 +46,14 @@ func newHub(node *smoke.Node) *hub {
 	return h
 }
 
-// say passes a line on: to the browsers here, and by the other servers to theirs.
+// say forwards a line: to the browsers here, and through the other servers to theirs.
 func (h *hub) say(ctx context.Context, l line) error {
-	h.show(l) // a node does not hear itself
+	h.show(l) // a node does not receive its own events
 	return h.node.Broadcast().EmitContext(ctx, "say", l)
 }
 
-// show gives a line to each browser of this server. It runs among the node's
-// handlers and must not wait: a browser that is too slow has to connect again.
+// show queues a line for each browser of this server. The node's handlers call it, so it
+// must not wait: a browser that is too slow is disconnected and has to connect again.
 func (h *hub) show(l line) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -78,9 +77,9 @@ func (h *hub) handler() http.Handler {
 	return mux
 }
 
-// serve is the time of one browser here. It ends with the browser, or with the server.
+// serve serves one browser. It ends with the browser, or with the server.
 func (h *hub) serve(w http.ResponseWriter, r *http.Request) {
-	conn, err := websocket.Accept(w, r, nil) // lets in pages of this site only
+	conn, err := websocket.Accept(w, r, nil) // accepts only pages of this site
 	if err != nil {
 		return // Accept has answered
 	}
@@ -106,16 +105,16 @@ func (h *hub) serve(w http.ResponseWriter, r *http.Request) {
 	for {
 		var l line
 		if err := wsjson.Read(ctx, conn, &l); err != nil {
-			return // the browser is gone, or sends something else
+			return // the browser has left, or sends something else
 		}
-		// While the network asks for less this waits, and so does the browser.
+		// While the network applies backpressure, this waits, and the browser waits too.
 		if err := h.say(ctx, l); err != nil {
-			return // it connects again, perhaps to a server that does not stop
+			return // the browser reconnects, perhaps to a server that is not stopping
 		}
 	}
 }
 
-// write sends the browser what waits for it, and pings.
+// write sends the queued lines to the browser, and pings it.
 func (b *browser) write(ctx context.Context, conn *websocket.Conn) {
 	defer b.leave()
 	ping := time.NewTicker(pingEvery)

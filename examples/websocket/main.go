@@ -1,12 +1,11 @@
-// Websocket is a chat of browsers on several servers: who is connected to one of them
-// hears what is said at the others. What would be Redis pub/sub elsewhere is a node in
-// each server. In two terminals:
+// Websocket is a chat of browsers on several servers: every browser receives the lines of
+// all servers. A node in each server replaces Redis pub/sub. In two terminals:
 //
 //	SMOKE_PORT=8491 go run ./examples/websocket -http 127.0.0.1:8081
 //	SMOKE_SEEDS=127.0.0.1:8491 go run ./examples/websocket -http 127.0.0.1:8082
 //
-// Open both pages, and talk. Stop one of the servers: its page says so, and goes on when
-// the server is back. What it has to do with the library stands in hub.go.
+// Open both pages and chat. Stop one of the servers: its page shows that, and reconnects
+// when the server is back. The file hub.go has the code that uses the library.
 package main
 
 import (
@@ -26,7 +25,7 @@ import (
 )
 
 func main() {
-	addr := flag.String("http", "127.0.0.1:8081", "where browsers come in")
+	addr := flag.String("http", "127.0.0.1:8081", "address that browsers connect to")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -35,14 +34,14 @@ func main() {
 	}
 }
 
-// run is the life of one server.
+// run runs one server.
 func run(ctx context.Context, addr string) error {
 	options, err := smoke.FromEnv()
 	if err != nil {
 		return err
 	}
 	if options.Network == "" {
-		options.Network = "websocket" // it never meets another program by accident
+		options.Network = "websocket" // keeps it apart from other programs
 	}
 	node := smoke.CreateNode(options)
 	hub := newHub(node)
@@ -63,7 +62,7 @@ func serve(ctx context.Context, listener net.Listener, hub *hub) error {
 	server := &http.Server{
 		Handler:           hub.handler(),
 		ReadHeaderTimeout: 5 * time.Second,
-		BaseContext:       func(net.Listener) context.Context { return ctx }, // ends web-sockets, which Shutdown leaves alone
+		BaseContext:       func(net.Listener) context.Context { return ctx }, // ends web-sockets, which Shutdown does not
 	}
 	ended := make(chan error, 1)
 	// Owned by serve, which waits for it: ctx, or the end of Serve, ends it.

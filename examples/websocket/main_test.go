@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// web is a second network in memory: the one that browsers use.
+// web is a second network in memory, for the browsers.
 type web struct {
 	net    *mem.Network
 	client *http.Client
@@ -38,10 +38,10 @@ func newWeb(t *testing.T) *web {
 	return &web{network, &http.Client{Transport: transport}}
 }
 
-// addr is where browsers reach server i.
+// addr is the address of server i for browsers.
 func (*web) addr(i int) string { return fmt.Sprintf("10.2.0.%d:80", i+1) }
 
-// serve lets browsers in at server i, until the test ends.
+// serve accepts browsers at server i until the test ends.
 func (w *web) serve(t *testing.T, i int, node *smoke.Node) {
 	host, _, _ := net.SplitHostPort(w.addr(i))
 	listener, err := w.net.Host(host).Listen(t.Context(), w.addr(i))
@@ -114,12 +114,12 @@ func (b *window) want(lines ...string) {
 	}
 }
 
-// withServers tells a story of n servers.
+// withServers runs a story with n servers.
 func withServers(t *testing.T, n int, story func(t *testing.T, net *smoketest.Network, w *web)) {
 	var w *web
 	o := smoketest.Options{Setup: func(t *testing.T, i int, node *smoke.Node) {
 		if w == nil {
-			w = newWeb(t) // here, since it has to be made inside the bubble
+			w = newWeb(t) // must be made inside the bubble
 		}
 		w.serve(t, i, node)
 	}}
@@ -139,8 +139,8 @@ func TestBrowsersOfAllServersHearEachOther(t *testing.T) {
 	})
 }
 
-// While servers are cut off from each other, their browsers go on; what they missed
-// comes when the cut heals.
+// While the servers are partitioned, their browsers keep working. The missed lines arrive
+// after the heal.
 func TestANetsplitBetweenServers(t *testing.T) {
 	withServers(t, 4, func(t *testing.T, net *smoketest.Network, w *web) {
 		ann, bob, cem := w.open(t, 0), w.open(t, 1), w.open(t, 3)
@@ -157,7 +157,7 @@ func TestANetsplitBetweenServers(t *testing.T) {
 	})
 }
 
-// A browser that reads nothing is let go, and holds nobody up.
+// A browser that reads nothing is disconnected and delays no other.
 func TestABrowserThatIsTooSlow(t *testing.T) {
 	withServers(t, 2, func(t *testing.T, net *smoketest.Network, w *web) {
 		ann, bob := w.open(t, 0), w.open(t, 1)
@@ -173,7 +173,7 @@ func TestABrowserThatIsTooSlow(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		for err == nil { // what had been sent to it before
+		for err == nil { // what was sent to it before
 			_, _, err = slow.Read(ctx)
 		}
 		if ctx.Err() != nil {
@@ -182,7 +182,7 @@ func TestABrowserThatIsTooSlow(t *testing.T) {
 	})
 }
 
-// A page of another site can't use a visitor's browser to come in.
+// A page of another site can't connect through a visitor's browser.
 func TestPagesOfOtherSitesStayOut(t *testing.T) {
 	withServers(t, 1, func(t *testing.T, _ *smoketest.Network, w *web) {
 		_, answer, err := websocket.Dial(t.Context(), "ws://"+w.addr(0)+"/ws", &websocket.DialOptions{
