@@ -112,7 +112,7 @@ const (
 	// firstRotation is how many times shorter than RotateInterval the gap before
 	// the first rotation is; it doubles from there. In 10 000 nodes that start at
 	// once with 3 to 5 neighbours, the farthest of one that emits is 18 hops away
-	// after a second, and 11 after a minute (docs/design.md has the command).
+	// after a second, and 11 after a minute (docs/membership.md has the command).
 	firstRotation = 32
 
 	// protectedFor keeps a young bridge over a healed split, and a link that the
