@@ -4,10 +4,14 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/frame"
 )
 
 // Message is one frame of the netsplit protocol.
-type Message interface{ netsplit() }
+type Message interface {
+	frame.Message
+	netsplit()
+}
 
 // Beacon says that a beaconing node lives. It is flooded: each node passes on
 // each (Origin, Count) once, to all its neighbours but the one it came from.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/frame"
 )
 
 // Contact is what one node tells another about a third: who it is and where it
@@ -62,7 +63,10 @@ func (r Reason) String() string {
 }
 
 // Message is one frame of the membership protocol.
-type Message interface{ membership() }
+type Message interface {
+	frame.Message
+	membership()
+}
 
 // Join asks a contact node for entry into the overlay.
 type Join struct {

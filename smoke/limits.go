@@ -8,8 +8,6 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"github.com/smokesignal-go/smokesignal/internal/census"
-	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
@@ -41,35 +39,12 @@ const (
 	// with one seed, its neighbours get some thousands in a second.
 	controlPerSecond = 2000
 	controlAtOnce    = 20_000
-	// A range in one counts for an eighth of a frame.
-	controlParts = 8
 
 	// Frames that answer what we have asked for are many where somebody has made
 	// holes, or holds much, and cost little: a MISS, or some of the digests of a survey.
 	answersPerSecond = 20_000
 	answersAtOnce    = 200_000
 )
-
-// isAnswer reports whether a frame is one of those that are counted apart.
-func isAnswer(m any) bool {
-	switch m.(type) {
-	case *plumtree.Miss, *census.Tell:
-		return true
-	}
-	return false
-}
-
-// burden is what a frame counts that is neither an event nor an answer, in parts of a
-// frame.
-func burden(m any) int {
-	switch m := m.(type) {
-	case *plumtree.IHave:
-		return controlParts + len(m.Ranges)
-	case *plumtree.Graft:
-		return controlParts + len(m.Ranges)
-	}
-	return controlParts
-}
 
 // Refused counts what a node has refused, since CreateNode.
 type Refused struct {

@@ -14,6 +14,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/batch"
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
+	"github.com/smokesignal-go/smokesignal/internal/frame"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
@@ -38,7 +39,7 @@ type link struct {
 	conn    net.Conn
 	ownConn *ownConn      // what is below conn, if it is of a transport of the program
 	dec     wire.Decoder  // the reader's, as is the next
-	rate    *rate.Limiter // of frames that are no events; see burden
+	rate    *rate.Limiter // of frames that are no events; see frame.Cost
 	answers *rate.Limiter // of frames that answer ours
 	verify  verifier
 	peer    *Peer         // while it is a neighbour; guarded by driver.mu
@@ -62,7 +63,7 @@ type link struct {
 func newLink(d *driver, conn net.Conn, addr string) *link {
 	return &link{
 		d: d, conn: conn, addr: addr, ended: make(chan struct{}),
-		rate:    rate.NewLimiter(controlPerSecond*controlParts, controlAtOnce*controlParts),
+		rate:    rate.NewLimiter(controlPerSecond*frame.FrameParts, controlAtOnce*frame.FrameParts),
 		answers: rate.NewLimiter(answersPerSecond, answersAtOnce),
 	}
 }
@@ -176,7 +177,7 @@ func (d *driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 	}
 	now := time.Now()
 	l.doubt.isHeard(&d.own, now)
-	control, answers := 0, 0 // see burden
+	control, answers := 0, 0 // see frame.Cost
 	for used < len(buf) && d.machine != nil {
 		m, n, err := l.dec.Next(buf[used:])
 		if err != nil {
@@ -189,7 +190,7 @@ func (d *driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 		used += n
 		switch m := m.(type) {
 		case nil: // of a newer minor version
-			control += controlParts
+			control += frame.FrameParts
 		case *plumtree.Gossip:
 			if d.machine.WantsVerdict(l.id, m) {
 				// It may take 0.2 s for a run of 4096 events, in which nobody else
@@ -210,10 +211,11 @@ func (d *driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 			d.settle(now)
 			return used, false, io.EOF
 		default:
-			if isAnswer(m) {
-				answers++
-			} else {
-				control += burden(m)
+			switch class, parts := frame.Cost(m); class {
+			case frame.Control:
+				control += parts
+			case frame.Answer:
+				answers += parts
 			}
 			switch m := m.(type) {
 			case *peerlist.Disconnect:
@@ -290,10 +292,10 @@ func (l *link) end(err error) {
 		}
 		l.d.forget(l)
 		why := peerlist.ReasonNone
-		var frame *wire.FrameError
-		if errors.As(err, &frame) {
+		var fault *wire.FrameError
+		if errors.As(err, &fault) {
 			why = peerlist.ReasonProtocol
-			if frame == errFlood {
+			if fault == errFlood {
 				l.d.node.refusals.floods.Add(1)
 			} else {
 				l.d.node.refusals.frames.Add(1)

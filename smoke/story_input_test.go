@@ -15,6 +15,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 	"github.com/smokesignal-go/smokesignal/smoke"
 	"github.com/smokesignal-go/smokesignal/transport"
@@ -271,7 +272,7 @@ func TestANeighbourThatTurnsBadIsDropped(t *testing.T) {
 	for _, bad := range [][]byte{
 		{0},                            // a frame of no length
 		{0xff, 0xff, 0xff, 0xff, 0xff}, // a length over every limit
-		{3, byte(wire.KindGossip), 0xff, 0xff},
+		{3, byte(plumtree.KindGossip), 0xff, 0xff},
 		{4, byte(wire.KindDirect), 9, 'x', 'y'},
 	} {
 		turncoat := visit(t, ann.Addr())

@@ -19,11 +19,11 @@ type world struct {
 	now   time.Time
 	nodes []*node
 	ends  [][2]int // indexed by link - 1
-	queue []frame
-	watch func(frame) // called for each delivered frame; may be nil
+	queue []sentFrame
+	watch func(sentFrame) // called for each delivered frame; may be nil
 }
 
-type frame struct {
+type sentFrame struct {
 	to   int
 	link ident.Link
 	msg  Message
@@ -66,7 +66,7 @@ func (n *node) Send(l ident.Link, m Message) {
 	if to == n.index {
 		to = ends[1]
 	}
-	n.w.queue = append(n.w.queue, frame{to, l, m})
+	n.w.queue = append(n.w.queue, sentFrame{to, l, m})
 }
 
 func (n *node) Told(token uint64, digests []Digest) {
@@ -89,7 +89,7 @@ func (w *world) settle() {
 		at := w.rng.IntN(len(w.queue))
 		f := w.queue[at]
 		// Frames of one link stay in order in each direction.
-		at = slices.IndexFunc(w.queue, func(x frame) bool { return x.link == f.link && x.to == f.to })
+		at = slices.IndexFunc(w.queue, func(x sentFrame) bool { return x.link == f.link && x.to == f.to })
 		f = w.queue[at]
 		w.queue = slices.Delete(w.queue, at, at+1)
 		if w.watch != nil {
@@ -339,7 +339,7 @@ func TestDigestsGoTogether(t *testing.T) {
 		w.link(1, i) // a star with node 1 in its centre
 	}
 	tells := 0
-	w.watch = func(f frame) {
+	w.watch = func(f sentFrame) {
 		if m, ok := f.msg.(*Tell); ok && f.to == 0 {
 			tells++
 			if len(m.Digests) == 0 || len(m.Digests) > MaxDigests {
@@ -387,7 +387,7 @@ func TestWhoAsksTooOftenIsTurnedAway(t *testing.T) {
 		first := w.link(0, 1)
 		w.link(1, 2)
 		asked := 0
-		w.watch = func(f frame) {
+		w.watch = func(f sentFrame) {
 			if _, ok := f.msg.(*Count); ok && f.to == 2 {
 				asked++
 			}
@@ -418,7 +418,7 @@ func TestACountThatMadeRoomDoesNotComeBack(t *testing.T) {
 	w.link(1, 2)
 	w.nodes[2].dead = true
 	asked := make(map[uint64]int)
-	w.watch = func(f frame) {
+	w.watch = func(f sentFrame) {
 		if m, ok := f.msg.(*Count); ok && f.to == 2 {
 			asked[m.Query]++
 		}

@@ -4,10 +4,14 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/frame"
 )
 
 // Message is one frame of the census protocol.
-type Message interface{ census() }
+type Message interface {
+	frame.Message
+	census()
+}
 
 // Count asks for the number of nodes. It is flooded. The first copy of a (Query,
 // Origin) makes its sender the parent; later copies count nothing.

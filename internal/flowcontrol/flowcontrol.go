@@ -20,10 +20,14 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/frame"
 )
 
 // Message is one frame of this protocol.
-type Message interface{ pace() }
+type Message interface {
+	frame.Message
+	pace()
+}
 
 // Slow asks all emitters to emit less.
 type Slow struct {

@@ -4,10 +4,14 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/frame"
 )
 
 // Message is one frame of the broadcast protocol.
-type Message interface{ broadcast() }
+type Message interface {
+	frame.Message
+	broadcast()
+}
 
 // Gossip carries an event, or several that their origin emitted in a row. The
 // driver may reuse the struct and Body's memory after Handle returns, as long as

@@ -17,10 +17,11 @@ import (
 	"encoding/binary"
 
 	"github.com/smokesignal-go/smokesignal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/frame"
 )
 
 // Size is the number of bytes that a signature adds to a body.
-const Size = 1 + ed25519.PublicKeySize + ed25519.SignatureSize
+const Size = frame.SignatureSize
 
 // Offsets of the parts.
 const (
@@ -37,7 +38,7 @@ const keptMessage = 16 << 10
 
 // Is reports whether a body claims to be signed. An unsigned event costs no other
 // check.
-func Is(body []byte) bool { return len(body) > 0 && body[0] == 0 }
+func Is(body []byte) bool { return frame.IsSigned(body) }
 
 // Strip returns the body without its signature. If the body is not signed, or is too
 // short to hold a signature, Strip returns it unchanged.

@@ -75,7 +75,7 @@ func (w *world) listen(altered *int) {
 // isGossip reports whether a frame carries events.
 func isGossip(frame []byte) bool {
 	_, n := binary.Uvarint(frame)
-	return n > 0 && n < len(frame) && wire.Kind(frame[n]) == wire.KindGossip
+	return n > 0 && n < len(frame) && wire.Kind(frame[n]) == plumtree.KindGossip
 }
 
 // forger changes one byte in what a node passes on: always the same one, or one after

@@ -3,6 +3,7 @@ package wire
 import (
 	"fmt"
 
+	"github.com/smokesignal-go/smokesignal/internal/frame"
 	"github.com/smokesignal-go/smokesignal/internal/signed"
 )
 
@@ -30,8 +31,8 @@ func AppendBody(dst []byte, name string, payload []byte) ([]byte, error) {
 // of a message that a Decoder returned. The payload has not been looked at; see
 // [SafePayload].
 func SplitBody(body []byte) (name, payload []byte, err error) {
-	if f := bodyFault(body); f.err != nil {
-		return nil, nil, fmt.Errorf("split event of %d bytes: %v: %w", len(body), f, f.err)
+	if f := frame.BodyFault(body); f.Err != nil {
+		return nil, nil, fmt.Errorf("split event of %d bytes: %v: %w", len(body), f, f.Err)
 	}
 	body = signed.Strip(body)
 	end := 1 + int(body[0])
@@ -42,45 +43,11 @@ func SplitBody(body []byte) (name, payload []byte, err error) {
 // they pass the event on, or hand it to the program.
 func IsSigned(body []byte) bool { return signed.Is(body) }
 
-// bodyFault is the one judgement about bodies. It depends on nothing but the
-// body: a relay that let one through must never be refused by the next.
-func bodyFault(body []byte) fault {
-	if signed.Is(body) {
-		if len(body) <= signed.Size {
-			return fault{"event signature", "is cut short", ErrMalformed}
-		}
-		body = body[signed.Size:]
-	}
-	switch {
-	case len(body) == 0 || len(body) < 1+int(body[0]):
-		return fault{"event name", "is cut short", ErrMalformed}
-	case body[0] == 0:
-		return fault{"event name", "is empty", ErrMalformed}
-	case len(body)-1-int(body[0]) > MaxPayload:
-		return fault{"event payload", "is too long", ErrTooLarge}
-	}
-	return fault{}
-}
-
-// directFault is bodyFault for an event that goes over one link only: who emitted it
+// directFault is frame.BodyFault for an event that goes over one link only: its origin
 // is at the other end, so it has no signature.
-func directFault(body []byte) fault {
+func directFault(body []byte) frame.Fault {
 	if signed.Is(body) {
-		return fault{"event name", "is empty", ErrMalformed}
+		return frame.Fault{Field: "event name", Reason: "is empty", Err: ErrMalformed}
 	}
-	return bodyFault(body)
-}
-
-// event takes the rest of the frame as the body of an event.
-func (r *reader) event() []byte {
-	body := r.rest
-	if r.fault.err != nil {
-		return nil
-	}
-	if f := directFault(body); f.err != nil {
-		r.fail(f.field, f.reason, f.err)
-		return nil
-	}
-	r.rest = nil
-	return body
+	return frame.BodyFault(body)
 }

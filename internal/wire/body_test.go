@@ -57,7 +57,7 @@ func TestASignatureStandsBeforeTheBody(t *testing.T) {
 	if _, err := new(Encoder).Append(nil, &Direct{Body: b}); !errors.Is(err, ErrMalformed) {
 		t.Errorf("in DIRECT: %v", err)
 	}
-	if m, n, err := opened(t).Next(frame(KindDirect, b...)); !errors.Is(err, ErrMalformed) {
+	if m, n, err := opened(t).Next(frameOf(KindDirect, b...)); !errors.Is(err, ErrMalformed) {
 		t.Errorf("in DIRECT: %v, %d, %v", m, n, err)
 	}
 }

@@ -3,7 +3,7 @@ package wire
 import (
 	"fmt"
 
-	"github.com/smokesignal-go/smokesignal/internal/flowcontrol"
+	"github.com/smokesignal-go/smokesignal/internal/frame"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 )
 
@@ -15,9 +15,10 @@ type Decoder struct {
 
 	state   state
 	err     error // what Next returned, once state is dead
-	origins seenOrigins
+	origins frame.SeenOrigins
 	gossip  plumtree.Gossip
-	direct  Direct
+	reader  frame.Reader
+	reused  frame.Reused
 }
 
 // state is how far a link has come.
@@ -37,13 +38,13 @@ const (
 //   - m is nil, n is 0 and err is nil: buf does not hold the whole frame yet.
 //   - err is a *FrameError: the link is dead, and every further call says so.
 //
-// A *plumtree.Gossip or *Direct is the Decoder's own: it is valid until the
-// next call, and its Body is a part of buf. Everything else is the caller's and
-// shares nothing with buf.
+// A message of a kind with frame.Spec.Reuse, such as *plumtree.Gossip and *Direct, is
+// the Decoder's own: it is valid until the next call, and its Body is a part of buf.
+// Everything else is the caller's and shares nothing with buf.
 //
 // Bytes that follow the known fields of a control frame are ignored: a newer
 // minor version has put them there.
-func (d *Decoder) Next(buf []byte) (m any, n int, err error) {
+func (d *Decoder) Next(buf []byte) (m frame.Message, n int, err error) {
 	if d.state == dead {
 		return nil, 0, d.err
 	}
@@ -51,8 +52,8 @@ func (d *Decoder) Next(buf []byte) (m any, n int, err error) {
 		return nil, 0, d.die(&FrameError{Reason: fmt.Sprintf("%q is no HELLO", buf[:min(len(buf), 8)]), Err: ErrNotSmokesignal})
 	}
 	kind, start, end, f := frameBounds(buf)
-	if f.err != nil {
-		return nil, 0, d.die(&FrameError{kind, f.String(), f.err})
+	if f.Err != nil {
+		return nil, 0, d.dieOf(kind, f)
 	}
 	if end == 0 || end > len(buf) {
 		return nil, 0, nil
@@ -60,13 +61,31 @@ func (d *Decoder) Next(buf []byte) (m any, n int, err error) {
 	if d.state == foreign && kind != KindRefuse {
 		return nil, 0, d.die(&FrameError{kind, "only REFUSE can follow this HELLO", ErrVersion})
 	}
-	r := reader{rest: buf[start:end:end]}
-	m = d.read(kind, &r)
-	if r.fault.err != nil {
-		return nil, 0, d.die(&FrameError{kind, r.fault.String(), r.fault.err})
+	if kind == KindHello && d.state != opening {
+		return nil, 0, d.die(&FrameError{kind, "HELLO comes twice", ErrMalformed})
 	}
-	if m == nil {
+	if kind == plumtree.KindGossip { // as by the table, without its calls through pointers
+		r := frame.LinkReader(buf[start:end:end], &d.origins)
+		plumtree.ParseGossip(&r, &d.gossip)
+		if r.IsFaulty() {
+			return nil, 0, d.dieOf(kind, r.Fault())
+		}
+		return &d.gossip, end, nil
+	}
+	spec := kind.Spec()
+	if spec == nil {
 		d.Unknown++
+		return nil, end, nil
+	}
+	m, f = d.reader.Parse(spec, buf[start:end:end], &d.origins, &d.reused)
+	if f.Err != nil {
+		return nil, 0, d.dieOf(kind, f)
+	}
+	if kind == KindHello {
+		d.state = open
+		if m.(*Hello).Major != Major {
+			d.state = foreign
+		}
 	}
 	return m, end, nil
 }
@@ -84,10 +103,14 @@ func (d *Decoder) Want(buf []byte) int {
 		return 0
 	}
 	_, _, end, f := frameBounds(buf)
-	if f.err != nil {
+	if f.Err != nil {
 		return 0
 	}
 	return end
+}
+
+func (d *Decoder) dieOf(kind Kind, f frame.Fault) error {
+	return d.die(&FrameError{kind, f.String(), f.Err})
 }
 
 func (d *Decoder) die(err *FrameError) error {
@@ -95,70 +118,43 @@ func (d *Decoder) die(err *FrameError) error {
 	return err
 }
 
-// read gives the message in a body, or nil where the kind is not known.
-func (d *Decoder) read(kind Kind, r *reader) any {
-	switch {
-	case kind == KindGossip:
-		d.readGossip(r)
-		return &d.gossip
-	case kind == KindDirect:
-		d.direct.Body = r.event()
-		return &d.direct
-	case kind == KindHello:
-		return d.readHello(r)
-	case kind == KindRefuse:
-		return r.refuse()
-	case kind >= KindCount:
-		return r.census(kind)
-	case kind == KindSlow:
-		return &flowcontrol.Slow{Origin: r.origin("origin"), Count: r.seq("count", 0), Stop: r.age("stop")}
-	case kind >= KindGossip:
-		return d.readBroadcast(kind, r)
-	case kind >= KindBeacon:
-		return r.netsplit(kind)
-	case kind >= KindJoin:
-		return r.membership(kind)
-	}
-	return nil
-}
-
 // frameBounds finds the body of the frame at the start of buf: buf[start:end],
 // of which the end may not have arrived yet. An end of 0 says that the bytes so
 // far do not tell. The length is refused as soon as it can be known to be over
 // the limit of its kind, or of every kind.
-func frameBounds(buf []byte) (kind Kind, start, end int, f fault) {
+func frameBounds(buf []byte) (kind Kind, start, end int, f frame.Fault) {
 	const prefix = 3 // bytes that MaxEvent takes as a uvarint
 	size, n := 0, 0
 	for {
 		if n == len(buf) {
-			return 0, 0, 0, fault{}
+			return 0, 0, 0, frame.Fault{}
 		}
 		b := buf[n]
 		size |= int(b&0x7f) << (7 * n)
 		n++
 		if b < 0x80 {
 			if b == 0 && n > 1 {
-				return 0, 0, 0, fault{"length", "is not in its shortest form", ErrMalformed}
+				return 0, 0, 0, frame.Fault{Field: "length", Reason: "is not in its shortest form", Err: ErrMalformed}
 			}
 			break
 		}
 		if n == prefix {
-			return 0, 0, 0, fault{"length", "is over every limit", ErrTooLarge}
+			return 0, 0, 0, frame.Fault{Field: "length", Reason: "is over every limit", Err: ErrTooLarge}
 		}
 	}
 	switch {
 	case size == 0:
-		return 0, 0, 0, fault{"length", "is zero", ErrMalformed}
+		return 0, 0, 0, frame.Fault{Field: "length", Reason: "is zero", Err: ErrMalformed}
 	case size > MaxEvent:
-		return 0, 0, 0, fault{"length", "is over every limit", ErrTooLarge}
+		return 0, 0, 0, frame.Fault{Field: "length", Reason: "is over every limit", Err: ErrTooLarge}
 	case n == len(buf):
-		return 0, 0, 0, fault{}
+		return 0, 0, 0, frame.Fault{}
 	}
 	kind = Kind(buf[n])
-	if size > kind.limit() {
-		return kind, 0, 0, fault{"length", "is over the limit of its kind", ErrTooLarge}
+	if size > kind.Limit() {
+		return kind, 0, 0, frame.Fault{Field: "length", Reason: "is over the limit of its kind", Err: ErrTooLarge}
 	}
-	return kind, n + 1, n + size, fault{}
+	return kind, n + 1, n + size, frame.Fault{}
 }
 
 // mayOpen reports whether buf can be the start of a HELLO, or of the REFUSE that

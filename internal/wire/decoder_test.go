@@ -20,8 +20,8 @@ import (
 // opened gives a Decoder that has read a HELLO.
 func opened(t testing.TB) *Decoder { return decoderBefore(t, encodeVectors(t), 1) }
 
-// frame gives a frame around a body.
-func frame(kind Kind, body ...byte) []byte {
+// frameOf gives a frame around a body.
+func frameOf(kind Kind, body ...byte) []byte {
 	b := binary.AppendUvarint(nil, uint64(1+len(body)))
 	return append(append(b, byte(kind)), body...)
 }
@@ -54,7 +54,7 @@ func wantMessage(t *testing.T, d *Decoder, buf []byte, want any) {
 // A stranger is to learn nothing but that it is refused.
 func TestRefuseMayTakeThePlaceOfHello(t *testing.T) {
 	d := new(Decoder)
-	whole := frame(KindRefuse, byte(RefuseStranger), 0)
+	whole := frameOf(KindRefuse, byte(RefuseStranger), 0)
 	for n := range whole {
 		if m, used, err := d.Next(whole[:n]); m != nil || used != 0 || err != nil {
 			t.Fatalf("of %d bytes: %v, %d, %v", n, m, used, err)
@@ -64,7 +64,7 @@ func TestRefuseMayTakeThePlaceOfHello(t *testing.T) {
 	if refuse, ok := m.(*Refuse); !ok || refuse.Code != RefuseStranger || used != len(whole) || err != nil {
 		t.Fatalf("Next = %v, %d, %v", m, used, err)
 	}
-	if m, _, err := d.Next(frame(KindPing, 1, 1)); m != nil || !errors.Is(err, ErrNotSmokesignal) {
+	if m, _, err := d.Next(frameOf(peerlist.KindPing, 1, 1)); m != nil || !errors.Is(err, ErrNotSmokesignal) {
 		t.Errorf("a frame after it: %v, %v", m, err)
 	}
 }
@@ -80,8 +80,8 @@ func TestOtherProtocolsAreToldByTheirFirstBytes(t *testing.T) {
 		"msgpack bomb": "\xdd\xff\xff\xff\xff",
 		"zeros":        "\x00\x00\x00\x00",
 		"ones":         "\xff\xff\xff\xff",
-		"join first":   string(frame(KindJoin, 0, 0)),
-		"other magic":  string(frame(KindHello, []byte("SMOG\x01\x00\x00\x00")...)),
+		"join first":   string(frameOf(peerlist.KindJoin, 0, 0)),
+		"other magic":  string(frameOf(KindHello, []byte("SMOG\x01\x00\x00\x00")...)),
 		"long hello":   "\x81\x08\x01SMOK",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -114,15 +114,15 @@ func TestHelloComesByteByByte(t *testing.T) {
 }
 
 func TestOtherMajorVersionCanOnlyRefuse(t *testing.T) {
-	foreign := frame(KindHello, append([]byte(magic), Major+1, 3, 0xff, 0xff)...)
+	foreign := frameOf(KindHello, append([]byte(magic), Major+1, 3, 0xff, 0xff)...)
 	d := new(Decoder)
 	wantMessage(t, d, foreign, &Hello{Major: Major + 1, Minor: 3})
-	wantMessage(t, d, frame(KindRefuse, 1, 1, 'v'), &Refuse{Code: RefuseVersion, Text: "v"})
-	wantError(t, d, frame(KindPrune), ErrVersion)
+	wantMessage(t, d, frameOf(KindRefuse, 1, 1, 'v'), &Refuse{Code: RefuseVersion, Text: "v"})
+	wantError(t, d, frameOf(plumtree.KindPrune), ErrVersion)
 
 	d = new(Decoder)
 	wantMessage(t, d, foreign, &Hello{Major: Major + 1, Minor: 3})
-	wantError(t, d, frame(0x7f), ErrVersion)
+	wantError(t, d, frameOf(0x7f), ErrVersion)
 }
 
 func TestTruncatedFrameIsIncomplete(t *testing.T) {
@@ -147,8 +147,8 @@ func TestTruncatedBodyIsMalformed(t *testing.T) {
 		kind, start, _, _ := frameBounds(f)
 		for cut := start; cut < len(f); cut++ {
 			d := decoderBefore(t, frames, i)
-			m, _, err := d.Next(frame(kind, f[start:cut]...))
-			if m != nil && (kind == KindGossip || kind == KindDirect) {
+			m, _, err := d.Next(frameOf(kind, f[start:cut]...))
+			if m != nil && (kind == plumtree.KindGossip || kind == KindDirect) {
 				continue // a shorter event is an event
 			}
 			if err == nil {
@@ -179,9 +179,9 @@ func TestLengthIsRefusedBeforeTheBody(t *testing.T) {
 		start []byte
 		want  error
 	}{
-		"event of a byte too many":   {append(uvarint(MaxEvent+1), byte(KindGossip)), ErrTooLarge},
+		"event of a byte too many":   {append(uvarint(MaxEvent+1), byte(plumtree.KindGossip)), ErrTooLarge},
 		"before the kind is there":   {uvarint(MaxEvent + 1), ErrTooLarge},
-		"control of a byte too many": {append(uvarint(MaxControl+1), byte(KindIHave)), ErrTooLarge},
+		"control of a byte too many": {append(uvarint(MaxControl+1), byte(plumtree.KindIHave)), ErrTooLarge},
 		"unknown of a byte too many": {append(uvarint(MaxControl+1), 0x7f), ErrTooLarge},
 		"an impossible length":       {uvarint(math.MaxUint64), ErrTooLarge},
 		"a length without an end":    {[]byte{0x80, 0x80, 0x80}, ErrTooLarge},
@@ -195,10 +195,10 @@ func TestLengthIsRefusedBeforeTheBody(t *testing.T) {
 
 func TestWantIsTheLongestFrameAtMost(t *testing.T) {
 	d := opened(t)
-	if got := d.Want(append(binary.AppendUvarint(nil, MaxEvent), byte(KindGossip))); got != MaxEvent+3 {
+	if got := d.Want(append(binary.AppendUvarint(nil, MaxEvent), byte(plumtree.KindGossip))); got != MaxEvent+3 {
 		t.Errorf("Want = %d for the longest GOSSIP, want %d", got, MaxEvent+3)
 	}
-	if got := d.Want(append(binary.AppendUvarint(nil, MaxControl+1), byte(KindPing))); got != 0 {
+	if got := d.Want(append(binary.AppendUvarint(nil, MaxControl+1), byte(peerlist.KindPing))); got != 0 {
 		t.Errorf("Want = %d for a frame over its limit", got)
 	}
 	if got := d.Want(nil); got != 0 {
@@ -212,7 +212,7 @@ func TestWantIsTheLongestFrameAtMost(t *testing.T) {
 func TestUnknownKindsAreSkippedAndCounted(t *testing.T) {
 	d := opened(t)
 	for i, kind := range []Kind{0x00, 0x04, 0x0f, 0x18, 0x24, 0x36, 0x43, 0xff} {
-		f := frame(kind, 1, 2, 3)
+		f := frameOf(kind, 1, 2, 3)
 		if m, n, err := d.Next(f); m != nil || n != len(f) || err != nil {
 			t.Fatalf("Next of %v = %v, %d, %v", kind, m, n, err)
 		}
@@ -220,17 +220,17 @@ func TestUnknownKindsAreSkippedAndCounted(t *testing.T) {
 			t.Fatalf("Unknown = %d after %d frames", d.Unknown, i+1)
 		}
 	}
-	wantMessage(t, d, frame(KindPrune), &plumtree.Prune{})
+	wantMessage(t, d, frameOf(plumtree.KindPrune), &plumtree.Prune{})
 }
 
 func TestAppendedFieldsAreIgnored(t *testing.T) {
 	frames := encodeVectors(t)
 	for i, f := range frames {
 		kind, start, _, _ := frameBounds(f)
-		if kind == KindGossip || kind == KindDirect {
+		if kind == plumtree.KindGossip || kind == KindDirect {
 			continue // these run to their end
 		}
-		longer := frame(kind, append(bytes.Clone(f[start:]), 0xde, 0xad)...)
+		longer := frameOf(kind, append(bytes.Clone(f[start:]), 0xde, 0xad)...)
 		wantMessage(t, decoderBefore(t, frames, i), longer, vectors[i].message)
 	}
 }
@@ -239,7 +239,7 @@ func TestMessagesOutliveTheBuffer(t *testing.T) {
 	frames := encodeVectors(t)
 	for i, f := range frames {
 		kind, _, _, _ := frameBounds(f)
-		if kind == KindGossip || kind == KindDirect {
+		if kind == plumtree.KindGossip || kind == KindDirect {
 			continue // these say that they do not
 		}
 		buf := bytes.Clone(f)
@@ -295,20 +295,20 @@ func TestNumbersOfAPeerAreClampedOrRefused(t *testing.T) {
 		frame []byte
 		want  any
 	}{
-		"ttl of a random walk": {frame(KindForwardJoin, cat(255, id, 0)...),
-			&peerlist.ForwardJoin{TTL: MaxTTL, Newcomer: peerlist.Contact{ID: node(1)}}},
-		"ttl of a shuffle": {frame(KindShuffle, cat(17, 1, id, 0)...),
-			&peerlist.Shuffle{TTL: MaxTTL, Sample: []peerlist.Contact{{ID: node(1)}}}},
-		"priority": {frame(KindJoin, 3, 0xfe), &peerlist.Join{}},
-		"reason":   {frame(KindDisconnect, 200, 0), &peerlist.Disconnect{Reason: 200}},
-		"age of an event": {frame(KindGossip, cat(origin, 1, 0, huge, pack(body("n", "")))...),
+		"ttl of a random walk": {frameOf(peerlist.KindForwardJoin, cat(255, id, 0)...),
+			&peerlist.ForwardJoin{TTL: peerlist.MaxTTL, Newcomer: peerlist.Contact{ID: node(1)}}},
+		"ttl of a shuffle": {frameOf(peerlist.KindShuffle, cat(17, 1, id, 0)...),
+			&peerlist.Shuffle{TTL: peerlist.MaxTTL, Sample: []peerlist.Contact{{ID: node(1)}}}},
+		"priority": {frameOf(peerlist.KindJoin, 3, 0xfe), &peerlist.Join{}},
+		"reason":   {frameOf(peerlist.KindDisconnect, 200, 0), &peerlist.Disconnect{Reason: 200}},
+		"age of an event": {frameOf(plumtree.KindGossip, cat(origin, 1, 0, huge, pack(body("n", "")))...),
 			&plumtree.Gossip{Origin: life(1, 1), Seq: 1, Round: 1, Age: MaxAge, Count: 1, Body: pack(body("n", ""))}},
-		"age asked for": {frame(KindGraft, cat(0, huge, 0)...), &plumtree.Graft{MaxAge: MaxAge}},
-		"why":           {frame(KindMiss, cat(9, 0, origin, 1, 1)...), &plumtree.Miss{Range: plumtree.Range{Origin: life(1, 1), From: 1, To: 2}}},
-		"range after the last event": {frame(KindIHave, cat(1, 1, origin, uint64(MaxSeq)+1, 0)...),
+		"age asked for": {frameOf(plumtree.KindGraft, cat(0, huge, 0)...), &plumtree.Graft{MaxAge: MaxAge}},
+		"why":           {frameOf(plumtree.KindMiss, cat(9, 0, origin, 1, 1)...), &plumtree.Miss{Range: plumtree.Range{Origin: life(1, 1), From: 1, To: 2}}},
+		"range after the last event": {frameOf(plumtree.KindIHave, cat(1, 1, origin, uint64(MaxSeq)+1, 0)...),
 			&plumtree.IHave{Sync: true, Ranges: []plumtree.Range{{Origin: life(1, 1), From: MaxSeq + 1, To: MaxSeq + 1}}}},
-		"age of a sighting": {frame(KindProbe, cat(0, huge, 1, id, huge)...), &netsplit.Probe{Settled: MaxAge, Known: []netsplit.Sighting{{ID: node(1), Age: MaxAge}}}},
-		"nodes":             {frame(KindCountReply, cat(0, 0, 0, 0, 0, 0, 0, 1, id, 0, huge)...), &census.CountReply{Query: 1, Origin: node(1), Nodes: MaxNodes}},
+		"age of a sighting": {frameOf(netsplit.KindProbe, cat(0, huge, 1, id, huge)...), &netsplit.Probe{Settled: MaxAge, Known: []netsplit.Sighting{{ID: node(1), Age: MaxAge}}}},
+		"nodes":             {frameOf(census.KindCountReply, cat(0, 0, 0, 0, 0, 0, 0, 1, id, 0, huge)...), &census.CountReply{Query: 1, Origin: node(1), Nodes: census.MaxNodes}},
 	} {
 		t.Run(name, func(t *testing.T) { wantMessage(t, opened(t), c.frame, c.want) })
 	}
@@ -318,35 +318,35 @@ func TestNumbersOfAPeerAreClampedOrRefused(t *testing.T) {
 		frame []byte
 		want  error
 	}{
-		"seq zero":                {frame(KindGossip, cat(origin, 0, 1, 0, pack(body("n", "")))...), ErrMalformed},
-		"seq over the top":        {frame(KindGossip, cat(origin, uint64(MaxSeq)+1, 1, 0, pack(body("n", "")))...), ErrMalformed},
-		"seq of 11 bytes":         {frame(KindGossip, cat(origin, bytes.Repeat([]byte{0x80}, 10), 1)...), ErrMalformed},
-		"seq not shortest":        {frame(KindGossip, cat(origin, 0x81, 0, 1, 0, pack(body("n", "")))...), ErrMalformed},
-		"run beyond the last seq": {frame(KindGossip, cat(origin, uint64(MaxSeq), 1, 0, pack(body("n", ""), body("n", "")))...), ErrMalformed},
-		"run cut short":           {frame(KindGossip, cat(origin, 1, 1, 0, pack(body("n", "")), 9, 1)...), ErrMalformed},
-		"run of nothing":          {frame(KindGossip, cat(origin, 1, 1, 0)...), ErrMalformed},
-		"event in a long length":  {frame(KindGossip, cat(origin, 1, 1, 0, 0x82, 0, 1, 'n')...), ErrMalformed},
-		"event without name":      {frame(KindGossip, cat(origin, 1, 1, 0, 0, 0xc0)...), ErrMalformed},
-		"event name cut":          {frame(KindDirect, 5, 'a'), ErrMalformed},
-		"event empty":             {frame(KindDirect), ErrMalformed},
-		"payload too long":        {frame(KindDirect, append(body("n", ""), make([]byte, MaxPayload+1)...)...), ErrTooLarge},
-		"zero origin":             {frame(KindGossip, cat(0, make([]byte, 24), 1, 1, 0, pack(body("n", "")))...), ErrMalformed},
-		"empty slot":              {frame(KindGossip, cat(1, 1, 1, 0, pack(body("n", "")))...), ErrMalformed},
-		"slot beyond counting":    {frame(KindGossip, cat(huge, 1, 1, 0, pack(body("n", "")))...), ErrMalformed},
-		"range from zero":         {frame(KindIHave, cat(0, 1, origin, 0, 1)...), ErrMalformed},
-		"range that overflows":    {frame(KindIHave, cat(0, 1, origin, uint64(MaxSeq), 2)...), ErrMalformed},
-		"range from the end":      {frame(KindIHave, cat(0, 1, origin, uint64(MaxSeq)+2, 0)...), ErrMalformed},
-		"range that wraps":        {frame(KindIHave, cat(0, 1, origin, 2, huge)...), ErrMalformed},
-		"too many ranges":         {frame(KindIHave, cat(0, uint64(MaxRanges+1), long)...), ErrTooLarge},
-		"fewer ranges than told":  {frame(KindIHave, cat(0, 200, origin, 1, 1)...), ErrMalformed},
-		"too many contacts":       {frame(KindShuffle, cat(1, MaxContacts+1, long)...), ErrTooLarge},
-		"no contact":              {frame(KindShuffle, 1, 0), ErrMalformed},
-		"too many sightings":      {frame(KindProbe, cat(0, 0, MaxSightings+1, long)...), ErrTooLarge},
-		"zero sighting":           {frame(KindProbe, cat(0, 0, 1, make([]byte, 16), 0)...), ErrMalformed},
-		"zero beacon":             {frame(KindBeacon, cat(make([]byte, 24), 0, 0)...), ErrMalformed},
-		"beacon over the top":     {frame(KindBeacon, cat(id, make([]byte, 8), huge, 0)...), ErrMalformed},
-		"clock over the top":      {frame(KindPong, cat(1, huge)...), ErrMalformed},
-		"zero asker":              {frame(KindCount, make([]byte, 24)...), ErrMalformed},
+		"seq zero":                {frameOf(plumtree.KindGossip, cat(origin, 0, 1, 0, pack(body("n", "")))...), ErrMalformed},
+		"seq over the top":        {frameOf(plumtree.KindGossip, cat(origin, uint64(MaxSeq)+1, 1, 0, pack(body("n", "")))...), ErrMalformed},
+		"seq of 11 bytes":         {frameOf(plumtree.KindGossip, cat(origin, bytes.Repeat([]byte{0x80}, 10), 1)...), ErrMalformed},
+		"seq not shortest":        {frameOf(plumtree.KindGossip, cat(origin, 0x81, 0, 1, 0, pack(body("n", "")))...), ErrMalformed},
+		"run beyond the last seq": {frameOf(plumtree.KindGossip, cat(origin, uint64(MaxSeq), 1, 0, pack(body("n", ""), body("n", "")))...), ErrMalformed},
+		"run cut short":           {frameOf(plumtree.KindGossip, cat(origin, 1, 1, 0, pack(body("n", "")), 9, 1)...), ErrMalformed},
+		"run of nothing":          {frameOf(plumtree.KindGossip, cat(origin, 1, 1, 0)...), ErrMalformed},
+		"event in a long length":  {frameOf(plumtree.KindGossip, cat(origin, 1, 1, 0, 0x82, 0, 1, 'n')...), ErrMalformed},
+		"event without name":      {frameOf(plumtree.KindGossip, cat(origin, 1, 1, 0, 0, 0xc0)...), ErrMalformed},
+		"event name cut":          {frameOf(KindDirect, 5, 'a'), ErrMalformed},
+		"event empty":             {frameOf(KindDirect), ErrMalformed},
+		"payload too long":        {frameOf(KindDirect, append(body("n", ""), make([]byte, MaxPayload+1)...)...), ErrTooLarge},
+		"zero origin":             {frameOf(plumtree.KindGossip, cat(0, make([]byte, 24), 1, 1, 0, pack(body("n", "")))...), ErrMalformed},
+		"empty slot":              {frameOf(plumtree.KindGossip, cat(1, 1, 1, 0, pack(body("n", "")))...), ErrMalformed},
+		"slot beyond counting":    {frameOf(plumtree.KindGossip, cat(huge, 1, 1, 0, pack(body("n", "")))...), ErrMalformed},
+		"range from zero":         {frameOf(plumtree.KindIHave, cat(0, 1, origin, 0, 1)...), ErrMalformed},
+		"range that overflows":    {frameOf(plumtree.KindIHave, cat(0, 1, origin, uint64(MaxSeq), 2)...), ErrMalformed},
+		"range from the end":      {frameOf(plumtree.KindIHave, cat(0, 1, origin, uint64(MaxSeq)+2, 0)...), ErrMalformed},
+		"range that wraps":        {frameOf(plumtree.KindIHave, cat(0, 1, origin, 2, huge)...), ErrMalformed},
+		"too many ranges":         {frameOf(plumtree.KindIHave, cat(0, uint64(plumtree.MaxRanges+1), long)...), ErrTooLarge},
+		"fewer ranges than told":  {frameOf(plumtree.KindIHave, cat(0, 200, origin, 1, 1)...), ErrMalformed},
+		"too many contacts":       {frameOf(peerlist.KindShuffle, cat(1, peerlist.MaxContacts+1, long)...), ErrTooLarge},
+		"no contact":              {frameOf(peerlist.KindShuffle, 1, 0), ErrMalformed},
+		"too many sightings":      {frameOf(netsplit.KindProbe, cat(0, 0, netsplit.MaxSightings+1, long)...), ErrTooLarge},
+		"zero sighting":           {frameOf(netsplit.KindProbe, cat(0, 0, 1, make([]byte, 16), 0)...), ErrMalformed},
+		"zero beacon":             {frameOf(netsplit.KindBeacon, cat(make([]byte, 24), 0, 0)...), ErrMalformed},
+		"beacon over the top":     {frameOf(netsplit.KindBeacon, cat(id, make([]byte, 8), huge, 0)...), ErrMalformed},
+		"clock over the top":      {frameOf(peerlist.KindPong, cat(1, huge)...), ErrMalformed},
+		"zero asker":              {frameOf(census.KindCount, make([]byte, 24)...), ErrMalformed},
 	} {
 		t.Run(name, func(t *testing.T) { wantError(t, opened(t), c.frame, c.want) })
 	}
@@ -355,13 +355,13 @@ func TestNumbersOfAPeerAreClampedOrRefused(t *testing.T) {
 func longestTell() *census.Tell {
 	d := census.Digest{
 		Node: life(255, math.MaxUint64), Addr: strings.Repeat("a", MaxText), Version: strings.Repeat("v", census.MaxVersion),
-		Age: maxAgeOfNode * time.Millisecond, Component: node(255),
+		Age: census.MaxAgeOfNode * time.Millisecond, Component: node(255),
 	}
-	for _, n := range numbers(&d) {
-		*n = maxNumber
+	for _, n := range census.Numbers(&d) {
+		*n = census.MaxNumber
 	}
 	for range census.MaxLinks {
-		d.Links = append(d.Links, census.Link{Peer: node(255), RTT: maxMicros * time.Microsecond, Eager: true, Dialled: true, Lag: maxNumber})
+		d.Links = append(d.Links, census.Link{Peer: node(255), RTT: census.MaxMicros * time.Microsecond, Eager: true, Dialled: true, Lag: census.MaxNumber})
 	}
 	for range census.MaxLeft {
 		d.Left = append(d.Left, node(255))
@@ -376,27 +376,31 @@ func longestTell() *census.Tell {
 // What a later version appends to a digest is ignored, and what stands behind it is not.
 func TestDigestsMayGrow(t *testing.T) {
 	d := longDigest(1)
-	var w writer
-	w.digest(&d)
-	size, n := binary.Uvarint(w.buf)
-	longer := append(w.buf[n:len(w.buf):len(w.buf)], "and more"...)
 	other := node(2)
+	written, err := new(Encoder).Append(nil, &census.Tell{Query: 9, Origin: other, Digests: []census.Digest{d}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, start, _, _ := frameBounds(written)
+	written = written[start+8+len(other)+1:] // query, origin, number of digests
+	size, n := binary.Uvarint(written)
+	longer := append(written[n:len(written):len(written)], "and more"...)
 	one := append(binary.AppendUvarint(nil, size+8), longer...)
 	head := append(binary.BigEndian.AppendUint64(nil, 9), other[:]...)
-	wantMessage(t, opened(t), frame(KindTell, slices.Concat(head, []byte{2}, one, one)...), &census.Tell{Query: 9, Origin: node(2), Digests: []census.Digest{d, d}})
+	wantMessage(t, opened(t), frameOf(census.KindTell, slices.Concat(head, []byte{2}, one, one)...), &census.Tell{Query: 9, Origin: node(2), Digests: []census.Digest{d, d}})
 }
 
 func TestLongestMessagesFit(t *testing.T) {
 	text := strings.Repeat("a", MaxText)
-	contacts := make([]peerlist.Contact, MaxContacts)
+	contacts := make([]peerlist.Contact, peerlist.MaxContacts)
 	for i := range contacts {
 		contacts[i] = peerlist.Contact{ID: node(byte(i)), Addr: text}
 	}
-	sightings := make([]netsplit.Sighting, MaxSightings)
+	sightings := make([]netsplit.Sighting, netsplit.MaxSightings)
 	for i := range sightings {
 		sightings[i] = netsplit.Sighting{ID: node(byte(i + 1)), Age: MaxAge}
 	}
-	ranges := make([]plumtree.Range, MaxRanges)
+	ranges := make([]plumtree.Range, plumtree.MaxRanges)
 	for i := range ranges {
 		ranges[i] = plumtree.Range{Origin: life(9, math.MaxUint64-uint64(i)), From: MaxSeq, To: MaxSeq + 1}
 	}
@@ -407,10 +411,10 @@ func TestLongestMessagesFit(t *testing.T) {
 	for _, m := range []any{
 		hello,
 		&Refuse{Code: 255, Text: text},
-		&peerlist.ForwardJoin{TTL: MaxTTL, Newcomer: contacts[0]},
+		&peerlist.ForwardJoin{TTL: peerlist.MaxTTL, Newcomer: contacts[0]},
 		&peerlist.NeighborReply{Accepted: true, Reason: 255, Degree: 255, Sample: contacts},
 		&peerlist.Disconnect{Reason: 255, Try: contacts},
-		&peerlist.Shuffle{TTL: MaxTTL, Sample: contacts},
+		&peerlist.Shuffle{TTL: peerlist.MaxTTL, Sample: contacts},
 		&peerlist.Ping{Degree: 255, Sent: math.MaxInt64},
 		&netsplit.Beacon{Origin: life(255, math.MaxUint64), Count: MaxSeq, Addr: text},
 		&netsplit.Probe{Known: sightings, Settled: MaxAge, Isolated: true},
@@ -419,8 +423,8 @@ func TestLongestMessagesFit(t *testing.T) {
 		&plumtree.Gossip{Origin: life(8, math.MaxUint64), Seq: MaxSeq, Round: 255, Age: MaxAge, Count: 1, Body: pack(event)},
 		&plumtree.Gossip{Origin: life(7, math.MaxUint64), Seq: MaxSeq, Round: 255, Age: MaxAge, Count: 1, Signed: true, Body: pack(signedBody(text, strings.Repeat("p", MaxPayload)))},
 		&Direct{Body: event},
-		&census.CountReply{Query: math.MaxUint64, Origin: node(255), Nodes: MaxNodes},
-		&census.Count{Query: math.MaxUint64, Origin: node(255), Wait: MaxAge, Digests: maxNumber},
+		&census.CountReply{Query: math.MaxUint64, Origin: node(255), Nodes: census.MaxNodes},
+		&census.Count{Query: math.MaxUint64, Origin: node(255), Wait: MaxAge, Digests: census.MaxNumber},
 		longestTell(),
 	} {
 		buf, err := e.Append(nil, m)

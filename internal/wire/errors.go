@@ -3,6 +3,8 @@ package wire
 import (
 	"errors"
 	"fmt"
+
+	"github.com/smokesignal-go/smokesignal/internal/frame"
 )
 
 // What can be wrong, for errors.Is on any error of this package.
@@ -16,13 +18,13 @@ var (
 	ErrVersion = errors.New("other major version")
 
 	// ErrTooLarge: a frame, a list, a text or a payload is over its limit.
-	ErrTooLarge = errors.New("too large")
+	ErrTooLarge = frame.ErrTooLarge
 
 	// ErrMalformed: the bytes are not what their kind says.
-	ErrMalformed = errors.New("malformed")
+	ErrMalformed = frame.ErrMalformed
 
 	// ErrUnknownMessage: this package has no frame for what it was given.
-	ErrUnknownMessage = errors.New("no such message")
+	ErrUnknownMessage = frame.ErrUnknownMessage
 )
 
 // FrameError says what is wrong with what the peer sent. The link that it came
@@ -62,12 +64,3 @@ func (e *MessageError) Error() string {
 
 // Unwrap gives the sentinel.
 func (e *MessageError) Unwrap() error { return e.Err }
-
-// fault is what is wrong with a field. The zero fault is none. It is made of
-// constants only, so that the search for faults costs nothing.
-type fault struct {
-	field, reason string
-	err           error
-}
-
-func (f fault) String() string { return f.field + " " + f.reason }

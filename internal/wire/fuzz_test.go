@@ -33,7 +33,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add(bytes.Join([][]byte{frames[0], frame}, nil))
 	}
 	f.Add([]byte("GET / HTTP/1.1\r\n\r\n"))
-	f.Add(frame(KindHello, append([]byte(magic), 2, 0)...))
+	f.Add(frameOf(KindHello, append([]byte(magic), 2, 0)...))
 	f.Fuzz(func(t *testing.T, stream []byte) {
 		// First alone, for what it takes.
 		if took, limit := allocated(func() { readAll(t, stream, nil) }), 16*uint64(len(stream))+64<<10; took > limit {

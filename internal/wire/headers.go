@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"iter"
+
+	"github.com/smokesignal-go/smokesignal/internal/frame"
 )
 
 // The limits of the headers of an event. They are carried by every node for the
@@ -35,9 +37,9 @@ type Headers []byte
 // names.
 func (h Headers) All() iter.Seq2[[]byte, []byte] {
 	return func(yield func(name, value []byte) bool) {
-		for r := (reader{rest: h}); len(r.rest) > 0; {
-			name, value := r.header()
-			if r.fault.err != nil || !yield(name, value) {
+		for r := frame.ReaderOf(h); r.Len() > 0; {
+			name, value := readHeader(&r)
+			if r.IsFaulty() || !yield(name, value) {
 				return
 			}
 		}
@@ -122,52 +124,53 @@ func SplitHeaders(payload []byte) (h Headers, args []byte, err error) {
 }
 
 func splitHeaders(payload []byte) (h Headers, args []byte, err error) {
-	r := reader{rest: payload[1:]}
-	switch size := r.uvarint("length of the headers"); {
-	case r.fault.err != nil:
+	r := frame.ReaderOf(payload[1:])
+	switch size := r.Uvarint("length of the headers"); {
+	case r.IsFaulty():
 	case size == 0:
-		r.fail("list of headers", "is empty", ErrMalformed)
+		r.Fail("list of headers", "is empty", ErrMalformed)
 	case size > MaxHeaderBytes:
-		r.fail("list of headers", "is too long", ErrTooLarge)
+		r.Fail("list of headers", "is too long", ErrTooLarge)
 	default:
-		h = r.take("list of headers", int(size))
+		h = r.Take("list of headers", int(size))
 	}
-	args = r.rest
-	if r.fault.err == nil {
-		r.fault = headersFault(h)
+	args = r.Rest()
+	f := r.Fault()
+	if f.Err == nil {
+		f = headersFault(h)
 	}
-	if r.fault.err != nil {
-		return nil, nil, &PayloadError{0, r.fault.String(), r.fault.err}
+	if f.Err != nil {
+		return nil, nil, &PayloadError{0, f.String(), f.Err}
 	}
 	return h, args, nil
 }
 
 // headersFault finds what is wrong with headers whose length is right.
-func headersFault(h []byte) fault {
+func headersFault(h []byte) frame.Fault {
 	var last []byte
 	count := 0
-	for r := (reader{rest: h}); len(r.rest) > 0; {
-		name, _ := r.header()
+	for r := frame.ReaderOf(h); r.Len() > 0; {
+		name, _ := readHeader(&r)
 		switch count++; {
-		case r.fault.err != nil:
-			return r.fault
+		case r.IsFaulty():
+			return r.Fault()
 		case count > MaxHeaders:
-			return fault{"headers", "are too many", ErrTooLarge}
+			return frame.Fault{Field: "headers", Reason: "are too many", Err: ErrTooLarge}
 		case bytes.Compare(name, last) <= 0: // the shortest name is longer than nothing
-			return fault{"header name", "is empty or out of order", ErrMalformed}
+			return frame.Fault{Field: "header name", Reason: "is empty or out of order", Err: ErrMalformed}
 		}
 		last = name
 	}
-	return fault{}
+	return frame.Fault{}
 }
 
-// header takes the next one. Its parts belong to what is read.
-func (r *reader) header() (name, value []byte) {
-	name = r.take("header name", int(r.byte("header name")))
-	size := r.uvarint("header value")
+// readHeader takes the next header. Its parts belong to what is read.
+func readHeader(r *frame.Reader) (name, value []byte) {
+	name = r.Take("header name", int(r.Byte("header name")))
+	size := r.Uvarint("header value")
 	if size > MaxHeaderBytes {
-		r.fail("header value", "is too long", ErrTooLarge)
+		r.Fail("header value", "is too long", ErrTooLarge)
 		return nil, nil
 	}
-	return name, r.take("header value", int(size))
+	return name, r.Take("header value", int(size))
 }

@@ -1,6 +1,9 @@
 package wire
 
-import "github.com/smokesignal-go/smokesignal/ident"
+import (
+	"github.com/smokesignal-go/smokesignal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/frame"
+)
 
 // Hello is the first frame of each direction of a link. The end that dialled
 // sends its own at once, the other when it has read that one.
@@ -67,51 +70,63 @@ const (
 	maxRefuse = minRefuse + MaxText
 )
 
-func (w *writer) hello(m *Hello) {
-	w.kind(KindHello)
-	w.buf = append(w.buf, magic...)
+func appendHello(w *frame.Writer, m *Hello) {
+	w.Bytes([]byte(magic))
 	if m.Major == 0 {
-		w.fail("major version", "is zero", ErrMalformed)
+		w.Fail("major version", "is zero", ErrMalformed)
 	}
-	w.byte(m.Major)
-	w.byte(m.Minor)
-	w.uvarint(m.Capabilities)
-	w.text("network", m.Network, MaxNetwork)
-	w.knownID("id", m.ID)
-	w.uvarint(m.Epoch)
-	w.text("address", m.Addr, MaxText)
-	w.text("seen address", m.Seen, MaxText)
-	w.text("proof", m.Proof, MaxProof)
+	w.Byte(m.Major)
+	w.Byte(m.Minor)
+	w.Uvarint(m.Capabilities)
+	w.Text("network", m.Network, MaxNetwork)
+	w.KnownID("id", m.ID)
+	w.Uvarint(m.Epoch)
+	w.Text("address", m.Addr, MaxText)
+	w.Text("seen address", m.Seen, MaxText)
+	w.Text("proof", m.Proof, MaxProof)
 }
 
-func (d *Decoder) readHello(r *reader) any {
-	if d.state != opening {
-		r.fail("HELLO", "comes twice", ErrMalformed)
-		return nil
-	}
-	r.take("magic", len(magic)) // mayOpen has compared it
-	m := &Hello{Major: r.byte("major version"), Minor: r.byte("minor version")}
+func parseHello(r *frame.Reader) *Hello {
+	r.Take("magic", len(magic)) // mayOpen has compared it
+	m := &Hello{Major: r.Byte("major version"), Minor: r.Byte("minor version")}
 	if m.Major != Major {
-		d.state = foreign
 		return m
 	}
-	d.state = open
-	m.Capabilities = r.uvarint("capabilities")
-	m.Network = r.text("network", MaxNetwork)
-	m.ID = r.knownID("id")
-	m.Epoch = r.uvarint("epoch")
-	m.Addr = r.text("address", MaxText)
-	m.Seen = r.text("seen address", MaxText)
-	m.Proof = r.text("proof", MaxProof)
+	m.Capabilities = r.Uvarint("capabilities")
+	m.Network = r.Text("network", MaxNetwork)
+	m.ID = r.KnownID("id")
+	m.Epoch = r.Uvarint("epoch")
+	m.Addr = r.Text("address", MaxText)
+	m.Seen = r.Text("seen address", MaxText)
+	m.Proof = r.Text("proof", MaxProof)
 	return m
 }
 
-func (w *writer) refuse(m *Refuse) {
-	w.kind(KindRefuse)
-	w.byte(byte(m.Code))
-	w.text("text", m.Text, MaxText)
+func appendRefuse(w *frame.Writer, m *Refuse) {
+	w.Byte(byte(m.Code))
+	w.Text("text", m.Text, MaxText)
 }
 
-func (r *reader) refuse() any {
-	return &Refuse{Code: RefuseCode(r.byte("code")), Text: r.text("text", MaxText)}
+func parseRefuse(r *frame.Reader) *Refuse {
+	return &Refuse{Code: RefuseCode(r.Byte("code")), Text: r.Text("text", MaxText)}
+}
+
+func appendDirect(w *frame.Writer, m *Direct) {
+	if f := directFault(m.Body); f.Err != nil {
+		w.Fail(f.Field, f.Reason, f.Err)
+		return
+	}
+	w.Whole(nil, m.Body)
+}
+
+func parseDirect(r *frame.Reader) frame.Message {
+	m, _ := r.Last.(*Direct)
+	if m == nil {
+		m = new(Direct)
+	}
+	m.Body = r.Rest()
+	if f := directFault(m.Body); f.Err != nil {
+		r.Fail(f.Field, f.Reason, f.Err)
+	}
+	return m
 }

@@ -37,7 +37,7 @@
 // not safe for concurrent use; its functions are.
 package wire
 
-import "time"
+import "github.com/smokesignal-go/smokesignal/internal/frame"
 
 // The version of the protocol. Nodes of different major versions do not talk.
 // A newer minor version may send kinds that an older one does not know, which
@@ -48,64 +48,28 @@ const (
 	Minor = 0
 )
 
-// The limits of the protocol. They are part of it: two nodes that disagree
-// about them refuse each other's frames, so none of them is an option.
+// The limits that packages above the protocols need; package frame explains them.
 const (
-	// MaxPayload is the longest payload of an event in bytes, with its headers.
-	MaxPayload = 1 << 20
+	MaxPayload = frame.MaxPayload
+	MaxName    = frame.MaxName
+	MaxEvent   = frame.MaxEvent
+	MaxControl = frame.MaxControl
+	MaxText    = frame.MaxText
+	MaxAge     = frame.MaxAge
+	MaxSeq     = frame.MaxSeq
+	TableSize  = frame.TableSize
+)
 
-	// MaxName is the longest name of an event in bytes. The shortest is 1.
-	MaxName = 255
-
-	// MaxEvent is the longest frame that carries an event, kind included: the
-	// payload and 512 bytes for the name and what stands before it.
-	MaxEvent = MaxPayload + 512
-
-	// MaxControl is the longest of all other frames, kind included. It is the
-	// smallest round number that takes MaxContacts contacts with the longest
-	// addresses.
-	MaxControl = 18 << 10
-
+// The limits of HELLO. As the others, they are part of the protocol and no options.
+const (
 	// MaxHello is the longest Hello, kind included.
 	MaxHello = 1 << 10
-
-	// MaxText is the longest address or text in bytes.
-	MaxText = 255
 
 	// MaxProof is the longest proof of a secret in bytes.
 	MaxProof = 64
 
 	// MaxNetwork is the longest name of a network in bytes.
 	MaxNetwork = 64
-
-	// MaxContacts is the longest list of contacts in one frame.
-	MaxContacts = 64
-
-	// MaxSightings is the longest list of sightings in one frame.
-	MaxSightings = 16
-
-	// MaxRanges is the longest list of ranges in one frame.
-	MaxRanges = 256
-
-	// MaxTTL is the longest random walk. A longer one is clamped to it.
-	// HyParView walks 6 steps (section 5.1); this leaves room above.
-	MaxTTL = 16
-
-	// MaxAge is the longest duration that one node tells another. A longer one
-	// is clamped to it, at both ends.
-	MaxAge = 24 * time.Hour
-
-	// MaxSeq is the highest sequence number of an event and the highest count
-	// of a beacon. It leaves one bit, so that no sum of two overflows.
-	MaxSeq = 1<<63 - 1
-
-	// MaxNodes is the highest number of nodes that a count may claim. A higher
-	// one is clamped to it, so that no sum of claims overflows.
-	MaxNodes = 1 << 32
-
-	// TableSize is the number of slots in the origin table of one direction of
-	// a link.
-	TableSize = 1024
 )
 
 // magic stands at the start of the body of a Hello.

@@ -1,4 +1,4 @@
-package wire
+package frame
 
 import (
 	"encoding/binary"
@@ -13,15 +13,15 @@ import (
 // hold the same table without ever speaking of it, as long as the receiver
 // reads every frame in the order in which the sender encoded it.
 
-// sentOrigins is the sender's half.
-type sentOrigins struct {
+// SentOrigins is the sender's half.
+type SentOrigins struct {
 	refs  map[ident.Origin]uint64 // what names the origin: its slot plus one
 	slots []ident.Origin          // grows to TableSize, then is overwritten
 	next  int                     // the slot of the next origin that is new
 }
 
-// append writes what names o, and enters o into the table where it is new.
-func (t *sentOrigins) append(dst []byte, o ident.Origin) []byte {
+// Append writes what names o, and enters o into the table where it is new.
+func (t *SentOrigins) Append(dst []byte, o ident.Origin) []byte {
 	if ref, ok := t.refs[o]; ok {
 		return binary.AppendUvarint(dst, ref)
 	}
@@ -42,27 +42,27 @@ func (t *sentOrigins) append(dst []byte, o ident.Origin) []byte {
 	return binary.BigEndian.AppendUint64(dst, o.Epoch)
 }
 
-// seenOrigins is the receiver's half.
-type seenOrigins struct {
+// SeenOrigins is the receiver's half.
+type SeenOrigins struct {
 	slots []ident.Origin
 	next  int
 }
 
 // read takes what names an origin, and enters an inline one into the table,
 // even if it already holds it: that is for the sender to know.
-func (t *seenOrigins) read(r *reader) ident.Origin {
-	ref := r.uvarint("origin")
+func (t *SeenOrigins) read(r *Reader) ident.Origin {
+	ref := r.Uvarint("origin")
 	if ref > uint64(len(t.slots)) {
-		r.fail("origin", "names an empty slot", ErrMalformed)
+		r.Fail("origin", "names an empty slot", ErrMalformed)
 	}
-	if r.fault.err != nil {
+	if r.fault.Err != nil {
 		return ident.Origin{}
 	}
 	if ref > 0 {
 		return t.slots[ref-1]
 	}
-	o := r.origin("origin")
-	if r.fault.err != nil {
+	o := r.Origin("origin")
+	if r.fault.Err != nil {
 		return ident.Origin{}
 	}
 	if len(t.slots) < TableSize {

@@ -1,0 +1,35 @@
+package frame
+
+import "crypto/ed25519"
+
+// The body of an event is
+//
+//	[ 0 byte | public key, 32 bytes | signature, 64 bytes ] | name, with its length in a byte | payload
+//
+// where the part in brackets is absent from events without a signature.
+
+// SignatureSize is what a signature adds to a body. See package signed.
+const SignatureSize = 1 + ed25519.PublicKeySize + ed25519.SignatureSize
+
+// IsSigned reports whether a body claims to be signed.
+func IsSigned(body []byte) bool { return len(body) > 0 && body[0] == 0 }
+
+// BodyFault finds what is wrong with the body of an event. It depends on nothing
+// but the body: the next node must never refuse what a relay has let pass.
+func BodyFault(body []byte) Fault {
+	if IsSigned(body) {
+		if len(body) <= SignatureSize {
+			return Fault{"event signature", "is cut short", ErrMalformed}
+		}
+		body = body[SignatureSize:]
+	}
+	switch {
+	case len(body) == 0 || len(body) < 1+int(body[0]):
+		return Fault{"event name", "is cut short", ErrMalformed}
+	case body[0] == 0:
+		return Fault{"event name", "is empty", ErrMalformed}
+	case len(body)-1-int(body[0]) > MaxPayload:
+		return Fault{"event payload", "is too long", ErrTooLarge}
+	}
+	return Fault{}
+}

@@ -1,0 +1,25 @@
+package frame
+
+import "errors"
+
+// What can be wrong with a frame, for errors.Is. Package wire wraps them.
+var (
+	// ErrTooLarge: a frame, a list, a text or a payload is over its limit.
+	ErrTooLarge = errors.New("too large")
+
+	// ErrMalformed: the bytes are not what their kind says.
+	ErrMalformed = errors.New("malformed")
+
+	// ErrUnknownMessage: no protocol has registered a frame for the message.
+	ErrUnknownMessage = errors.New("no such message")
+)
+
+// Fault is what is wrong with a field. The zero Fault is none. It is made of
+// constants only, so that the search for faults costs nothing.
+type Fault struct {
+	Field, Reason string
+	Err           error // ErrTooLarge, ErrMalformed or ErrUnknownMessage
+}
+
+// String returns the field and the reason.
+func (f Fault) String() string { return f.Field + " " + f.Reason }

@@ -1,0 +1,37 @@
+package frame
+
+import "time"
+
+// The limits that several protocols share. They are part of the protocol: two nodes
+// that disagree about them refuse each other's frames, so none of them is an option.
+const (
+	// MaxPayload is the longest payload of an event in bytes, with its headers.
+	MaxPayload = 1 << 20
+
+	// MaxName is the longest name of an event in bytes. The shortest is 1.
+	MaxName = 255
+
+	// MaxEvent is the longest frame that carries an event, kind included: the
+	// payload and 512 bytes for the name and what stands before it.
+	MaxEvent = MaxPayload + 512
+
+	// MaxControl is the longest of all other frames, kind included. It is the
+	// smallest round number that takes a list of 64 contacts with the longest
+	// addresses (package peerlist).
+	MaxControl = 18 << 10
+
+	// MaxText is the longest address or text in bytes.
+	MaxText = 255
+
+	// MaxAge is the longest duration that one node tells another. A longer one
+	// is clamped to it, at both ends.
+	MaxAge = 24 * time.Hour
+
+	// MaxSeq is the highest sequence number of an event and the highest count
+	// of a beacon. It leaves one bit, so that no sum of two overflows.
+	MaxSeq = 1<<63 - 1
+
+	// TableSize is the number of slots in the origin table of one direction of
+	// a link.
+	TableSize = 1024
+)

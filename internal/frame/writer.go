@@ -1,0 +1,180 @@
+package frame
+
+import (
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/ident"
+)
+
+// Writer appends the fields of one frame. The first fault sticks, and the
+// encoder throws away what was written.
+type Writer struct {
+	buf     []byte
+	start   int // of the frame in buf
+	isSized bool
+	origins *SentOrigins // of the link
+	fault   Fault
+}
+
+// Append appends the frame of m to dst for an encoder. origins is the table of the
+// link. If there is a fault, dst comes back as it was.
+func (w *Writer) Append(dst []byte, m Message, origins *SentOrigins) ([]byte, Fault) {
+	s := table[m.Kind()]
+	if s == nil {
+		return dst, Fault{"type", "is not one of the protocol", ErrUnknownMessage}
+	}
+	// One byte for the length, and the kind.
+	w.buf, w.start, w.isSized = append(dst, 0, byte(s.Kind)), len(dst), false
+	w.origins, w.fault = origins, Fault{}
+	s.Append(w, m)
+	buf := w.buf
+	w.buf = nil
+	if w.fault.Err != nil {
+		return dst, w.fault
+	}
+	if w.isSized {
+		return buf, Fault{}
+	}
+	return closeFrame(buf, w.start), Fault{}
+}
+
+// closeFrame writes the length of the frame at start, for which one byte was
+// left free; the few frames that need two move up by one.
+func closeFrame(buf []byte, start int) []byte {
+	size := len(buf) - start - 1
+	if size < 0x80 {
+		buf[start] = byte(size)
+		return buf
+	}
+	var space [binary.MaxVarintLen32]byte
+	return slices.Replace(buf, start, start+1, binary.AppendUvarint(space[:0], uint64(size))...)
+}
+
+// Whole writes a body of which the parts are at hand, head first. It writes the
+// length before them, so that a long body is not moved. Nothing may be written
+// before or after it.
+func (w *Writer) Whole(head, rest []byte) {
+	kind := w.buf[w.start+1]
+	w.buf = AppendWhole(w.buf[:w.start], kind, head, rest)
+	w.isSized = true
+}
+
+// AppendWhole appends a frame whose end is long.
+func AppendWhole(dst []byte, kind byte, head, rest []byte) []byte {
+	size := 1 + len(head) + len(rest)
+	dst = slices.Grow(dst, size+binary.MaxVarintLen32)
+	dst = binary.AppendUvarint(dst, uint64(size))
+	dst = append(dst, kind)
+	dst = append(dst, head...)
+	return append(dst, rest...)
+}
+
+// Fail reports what is wrong with a field. Then nothing is sent.
+func (w *Writer) Fail(field, reason string, err error) {
+	if w.fault.Err == nil {
+		w.fault = Fault{field, reason, err}
+	}
+}
+
+// IsFaulty reports whether a field was wrong.
+func (w *Writer) IsFaulty() bool { return w.fault.Err != nil }
+
+// Bytes writes b as it is.
+func (w *Writer) Bytes(b []byte) { w.buf = append(w.buf, b...) }
+
+// Byte writes one byte.
+func (w *Writer) Byte(b byte) { w.buf = append(w.buf, b) }
+
+// Uvarint writes a number.
+func (w *Writer) Uvarint(v uint64) { w.buf = binary.AppendUvarint(w.buf, v) }
+
+// Uint64 writes eight bytes, big endian.
+func (w *Writer) Uint64(v uint64) { w.buf = binary.BigEndian.AppendUint64(w.buf, v) }
+
+// ID writes a node id, which may be zero.
+func (w *Writer) ID(id ident.ID) { w.buf = append(w.buf, id[:]...) }
+
+// Seq writes a number that counts from first and stays within MaxSeq.
+func (w *Writer) Seq(field string, v, first uint64) {
+	if v < first || v > MaxSeq {
+		w.Fail(field, "is out of range", ErrMalformed)
+	}
+	w.Uvarint(v)
+}
+
+// KnownID writes a node id that may not be zero.
+func (w *Writer) KnownID(field string, id ident.ID) {
+	if id.IsZero() {
+		w.Fail(field, "is zero", ErrMalformed)
+	}
+	w.ID(id)
+}
+
+// Origin writes an origin into the frame itself.
+func (w *Writer) Origin(field string, o ident.Origin) {
+	w.KnownID(field, o.ID)
+	w.Uint64(o.Epoch)
+}
+
+// TableOrigin writes an origin by the origin table of the link, unless a fault was
+// found. A frame that is not sent must leave no trace in the table. So Append must
+// check the whole message before the first TableOrigin.
+func (w *Writer) TableOrigin(o ident.Origin) {
+	if w.fault.Err == nil {
+		w.buf = w.origins.Append(w.buf, o)
+	}
+}
+
+// Text writes a string of at most limit bytes.
+func (w *Writer) Text(field, s string, limit int) {
+	if len(s) > limit {
+		w.Fail(field, "is too long", ErrTooLarge)
+		return
+	}
+	w.buf = append(w.buf, byte(len(s)))
+	w.buf = append(w.buf, s...)
+}
+
+// Age writes a duration in whole milliseconds, clamped to 0 … MaxAge.
+func (w *Writer) Age(d time.Duration) { w.buf = AppendAge(w.buf, d) }
+
+// Count writes the length of a list.
+func (w *Writer) Count(field string, n, limit int) {
+	if n > limit {
+		w.Fail(field, "has too many items", ErrTooLarge)
+	}
+	w.Uvarint(uint64(n))
+}
+
+// Flags writes bits, the lowest first.
+func (w *Writer) Flags(set ...bool) {
+	var bits byte
+	for i, s := range set {
+		if s {
+			bits |= 1 << i
+		}
+	}
+	w.Byte(bits)
+}
+
+// Join writes a part that was written on its own, with its length before it, so
+// that later versions can append fields to it.
+func (w *Writer) Join(part *Writer) {
+	if part.fault.Err != nil {
+		w.Fail(part.fault.Field, part.fault.Reason, part.fault.Err)
+	}
+	w.Uvarint(uint64(len(part.buf)))
+	w.Bytes(part.buf)
+}
+
+// AppendAge appends a duration in whole milliseconds, clamped to 0 … MaxAge.
+func AppendAge(dst []byte, d time.Duration) []byte {
+	d = min(max(d, 0), MaxAge)
+	return binary.AppendUvarint(dst, uint64(d.Milliseconds()))
+}
+
+// Origins is the origin table of the link, for a frame of [Writer.Whole]. The rule of
+// TableOrigin holds.
+func (w *Writer) Origins() *SentOrigins { return w.origins }
