@@ -35,7 +35,7 @@ func (k Kind) String() string {
 	return fmt.Sprintf("kind 0x%02x", uint8(k))
 }
 
-// Message is what one frame carries: a pointer to a struct of its protocol.
+// Message is the content of one frame: a pointer to a struct of its protocol.
 type Message interface {
 	// Kind returns the same kind for all messages of one type.
 	Kind() Kind

@@ -8,10 +8,10 @@ import (
 
 // The origin table spares a link the 24 bytes of an origin in every frame. Each
 // direction of a link has one. An origin that is not in it travels inline and
-// takes the next slot, cyclically: slot 0 comes after slot 1023, and whoever
-// was in a slot before is forgotten. Both ends follow that one rule, so they
-// hold the same table without ever speaking of it, as long as the receiver
-// reads every frame in the order in which the sender encoded it.
+// takes the next slot, cyclically: slot 0 comes after slot 1023. The origin that had
+// the slot before is forgotten. Both ends follow that one rule. So they hold the same
+// table without a message about it, as long as the receiver reads every frame in the
+// order in which the sender encoded it.
 
 // SentOrigins is the sender's half.
 type SentOrigins struct {
@@ -48,8 +48,8 @@ type SeenOrigins struct {
 	next  int
 }
 
-// read takes what names an origin, and enters an inline one into the table,
-// even if it already holds it: that is for the sender to know.
+// read reads what names an origin, and enters an inline one into the table, even if
+// the table already holds it: the sender decides that.
 func (t *SeenOrigins) read(r *Reader) ident.Origin {
 	ref := r.Uvarint("origin")
 	if ref > uint64(len(t.slots)) {
