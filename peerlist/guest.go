@@ -69,7 +69,7 @@ type guests struct {
 	findings  []finding  // oldest first
 	evictions []eviction // those of the last minute, oldest first
 	needy     time.Time  // until then the last free place is kept
-	about     bool       // a peer turned out to be a guest, or a node without links was refused
+	about     bool       // there may be guests: a peer is one, a contact was not reached, or a node without links was refused
 	lookAt    time.Time  // the next neighbour is checked then
 	evicted   uint64
 }

@@ -378,3 +378,25 @@ func TestASeedAloneIsNotRefused(t *testing.T) {
 		t.Errorf("it said %v", b.shutOut)
 	}
 }
+
+// A node also looks for guests among its neighbours after it did not reach a contact: where
+// there are guests, other nodes advertise addresses at which no node is. A seed that does not
+// answer says nothing of guests.
+func TestAFailedDialIsASignOfGuests(t *testing.T) {
+	for _, test := range []struct {
+		purpose purpose
+		looks   bool
+	}{{toFill, true}, {toRotate, true}, {toFeel, true}, {toJoin, false}, {toAdd, false}} {
+		b := newBench(t, Config{ShuffleInterval: -1, RotateInterval: -1, FeelerInterval: -1})
+		for n := range 5 {
+			host := fmt.Sprintf("10.1.%d.9", n)
+			b.wants(b.arrives(100+n, host, host+":1"), &Join{})
+		}
+		b.dial(addr(1), test.purpose, b)
+		b.refuses()
+		b.ages(time.Minute)
+		if looks := len(b.dials) > 0; looks != test.looks {
+			t.Errorf("purpose %v: it looks: %v", test.purpose, looks)
+		}
+	}
+}

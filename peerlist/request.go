@@ -193,6 +193,9 @@ func (m *Membership) DialFailed(now time.Time, addr string, err error, out Out) 
 		m.failures++
 	}
 	m.fails(now, addr)
+	if d.purpose != toAdd && d.purpose != toJoin {
+		m.guests.about = true // another node advertises an address at which no node is
+	}
 	if d.purpose != toAdd { // else the program hears of it
 		m.wasRefused(now, addr, err)
 	}
