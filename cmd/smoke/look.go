@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sort"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -267,7 +268,7 @@ func printPeers(w io.Writer, m *mesh, n *meshview.NodeView, asJSON bool) error {
 		}
 		rows = append(rows, r)
 	}
-	slices.SortFunc(rows, func(x, y row) int { return x.Node.Compare(y.Node) })
+	sort.Slice(rows, func(i, j int) bool { return rows[i].Node.Compare(rows[j].Node) < 0 })
 	if asJSON {
 		out := &lines{w: w}
 		for _, r := range rows {
@@ -425,7 +426,8 @@ func (m *mesh) printPath(out *lines, from, to *meshview.NodeView) error {
 
 // byRate puts the busiest nodes first.
 func (m *mesh) byRate(rates map[smoke.ID]float64) {
-	slices.SortStableFunc(m.Nodes, func(x, y meshview.NodeView) int {
-		return cmp.Or(cmp.Compare(rates[y.ID], rates[x.ID]), x.ID.Compare(y.ID))
+	sort.SliceStable(m.Nodes, func(i, j int) bool {
+		x, y := m.Nodes[i].ID, m.Nodes[j].ID
+		return cmp.Or(cmp.Compare(rates[y], rates[x]), x.Compare(y)) < 0
 	})
 }

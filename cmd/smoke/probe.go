@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -50,20 +50,17 @@ func probeCommand() *cobra.Command {
 func (w window) probe(ctx context.Context, path string, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, w.within)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.base.String()+path, nil)
+	at, err := url.Parse(w.base.String() + path)
 	if err != nil {
 		return err
 	}
-	answer, err := http.DefaultClient.Do(r)
+	a, err := retrieve(ctx, at)
 	if err != nil {
-		return &nobodyThere{fmt.Errorf("no dashboard at %s: %w", w.base, unwrapURL(err))}
+		return &nobodyThere{fmt.Errorf("no dashboard at %s: %w", w.base, err)}
 	}
-	defer answer.Body.Close()
-	defer http.DefaultClient.CloseIdleConnections()
-	if answer.StatusCode == http.StatusOK {
+	if a.code == http.StatusOK {
 		return nil
 	}
-	text, err := io.ReadAll(io.LimitReader(answer.Body, 1<<16))
-	fmt.Fprint(out, printable(string(text)))
-	return errors.Join(errFailed, err)
+	fmt.Fprint(out, printable(string(a.body)))
+	return errFailed
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -169,33 +168,20 @@ func (v *viewing) dashboard(cmd *cobra.Command) (window, error) {
 	return window{base, v.within}, nil
 }
 
-// maxAnswer bounds what is read of an answer: some kilobytes for each of the 4096
-// nodes that a survey tells of.
-const maxAnswer = 16 << 20
-
 func (w window) look(ctx context.Context) (*mesh, error) {
 	ctx, cancel := context.WithTimeout(ctx, w.within)
 	defer cancel()
-	at := w.base.JoinPath("api/mesh").String()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
-	if err != nil {
-		return nil, err
+	at := w.base.JoinPath("api/mesh")
+	a, err := retrieve(ctx, at)
+	if err != nil && !isAnswered(err) {
+		return nil, &nobodyThere{fmt.Errorf("no dashboard at %s: %w; start a node with `smoke node --http %s`, or look with --seeds", w.base, err, w.base.Host)}
 	}
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil && isAnswered(err) {
-		return nil, fmt.Errorf("what answers at %s is no dashboard: %w", at, unwrapURL(err))
+	if err == nil && a.code != http.StatusOK {
+		err = fmt.Errorf("it says %s", a.status)
 	}
-	if err != nil {
-		return nil, &nobodyThere{fmt.Errorf("no dashboard at %s: %w; start a node with `smoke node --http %s`, or look with --seeds", w.base, unwrapURL(err), w.base.Host)}
-	}
-	defer answer.Body.Close()
 	m := &mesh{}
-	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
-	if err == nil && answer.StatusCode != http.StatusOK {
-		err = fmt.Errorf("it says %s", answer.Status)
-	}
 	if err == nil {
-		err = json.Unmarshal(body, &m.Picture)
+		err = json.Unmarshal(a.body, &m.Picture)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("what answers at %s is no dashboard: %w", at, err)
@@ -203,24 +189,13 @@ func (w window) look(ctx context.Context) (*mesh, error) {
 	return m, nil
 }
 
-func (w window) close() error {
-	http.DefaultClient.CloseIdleConnections()
-	return nil
-}
+func (w window) close() error { return nil }
 
 // isAnswered reports whether something has taken the connection, although it does not
 // speak HTTP.
 func isAnswered(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
 	return !(ok && op.Op == "dial") && !transport.IsTimeout(err) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled)
-}
-
-// unwrapURL leaves out the URL, which is said already.
-func unwrapURL(err error) error {
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		return e.Err
-	}
-	return err
 }
 
 // nobodyThere ends a command with 3.

@@ -7,12 +7,11 @@
 package exposition
 
 import (
-	"bytes"
-	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
@@ -42,46 +41,35 @@ func Handler(node Node) http.Handler {
 			return
 		}
 		w.Header().Set("Content-Type", contentType)
-		w.Write(Text(node)) // a client that is gone needs no answer
+		w.Write(Text(node)) // a client that is gone gets no answer
 	})
-}
-
-// family is a metric with its samples.
-type family struct {
-	name, help string
-	kind       Kind
-	samples    []sample
-}
-
-// sample is a value with its label, if it has one.
-type sample struct {
-	label string // with braces; no label has a character that needs an escape
-	value float64
 }
 
 // Text returns the metrics of the node, sorted by name and label.
 func Text(node Node) []byte {
 	s := node.Stats()
-	families := []family{{InfoName, InfoHelp, Gauge, []sample{{fmt.Sprintf(`{id="%s"}`, node.ID()), 1}}}}
+	families := []string{family(InfoName, InfoHelp, Gauge, line(InfoName, fmt.Sprintf(`{id="%s"}`, node.ID()), 1))}
 	for _, m := range Table {
 		if v := m.Value(&s); v != 0 || !m.MayBeUnknown {
-			families = append(families, family{m.Name, m.Help, m.Kind, []sample{{"", v}}})
+			families = append(families, family(m.Name, m.Help, m.Kind, line(m.Name, "", v)))
 		}
 	}
-	refused := family{name: RefusedName, help: RefusedHelp, kind: Counter}
-	for _, r := range Reasons {
-		refused.samples = append(refused.samples, sample{fmt.Sprintf(`{reason="%s"}`, r.Name), float64(r.Count(&s.Refused))})
+	var refused []string
+	for _, r := range Reasons { // no reason has a character that needs an escape
+		refused = append(refused, line(RefusedName, fmt.Sprintf(`{reason="%s"}`, r.Name), float64(r.Count(&s.Refused))))
 	}
-	slices.SortFunc(refused.samples, func(a, b sample) int { return cmp.Compare(a.label, b.label) })
-	families = append(families, refused)
-	slices.SortFunc(families, func(a, b family) int { return cmp.Compare(a.name, b.name) })
+	slices.Sort(refused)
+	families = append(families, family(RefusedName, RefusedHelp, Counter, strings.Join(refused, "")))
+	slices.Sort(families) // by name, because they differ in nothing before it
+	return []byte(strings.Join(families, ""))
+}
 
-	var text bytes.Buffer
-	for _, f := range families {
-		fmt.Fprintf(&text, "# HELP %s %s\n# TYPE %[1]s %[3]s\n", f.name, f.help, f.kind)
-		for _, s := range f.samples {
-			fmt.Fprintf(&text, "%s%s %s\n", f.name, s.label, strconv.FormatFloat(s.value, 'g', -1, 64))
-		}
-	}
-	return text.Bytes()
+// family returns the lines of one metric.
+func family(name, help string, kind Kind, samples string) string {
+	return fmt.Sprintf("# HELP %s %s\n# TYPE %[1]s %[3]s\n%[4]s", name, help, kind, samples)
+}
+
+// line returns one value of a metric. The label has its braces.
+func line(name, label string, value float64) string {
+	return name + label + " " + strconv.FormatFloat(value, 'g', -1, 64) + "\n"
 }

@@ -1,8 +1,8 @@
 package loadtest
 
 import (
-	"cmp"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/histogram"
@@ -144,7 +144,7 @@ func (s *session) result(m *emission) *Result {
 		lasted = max(lasted, report.Span)
 		r.add(&each)
 	}
-	slices.SortFunc(r.Each, func(a, b Received) int { return cmp.Compare(a.Node, b.Node) })
+	sort.Slice(r.Each, func(i, j int) bool { return r.Each[i].Node < r.Each[j].Node })
 	r.Expected = m.events * uint64(r.Reports)
 	if r.Expected > 0 {
 		r.Percent = 100 * float64(r.Received) / float64(r.Expected)

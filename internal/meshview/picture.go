@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/smoke"
@@ -80,7 +81,7 @@ func (b *Board) fillIn(p *Picture, late, lost uint64) {
 
 // Arrange puts the nodes in order, and finds the parts and the problems.
 func (p *Picture) Arrange() {
-	slices.SortFunc(p.Nodes, func(x, y NodeView) int { return x.ID.Compare(y.ID) })
+	sort.Slice(p.Nodes, func(i, j int) bool { return p.Nodes[i].ID.Compare(p.Nodes[j].ID) < 0 })
 	p.Parts = parts(p.Nodes)
 	p.Problems = problems(p)
 }

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+)
+
+// answer is what a web server said.
+type answer struct {
+	code   int
+	status string // the code with its words
+	body   []byte
+}
+
+const (
+	maxAnswer    = 16 << 20 // some kilobytes for each of the 4096 nodes of a survey
+	maxRedirects = 10       // as http.Client has it
+)
+
+// retrieve sends one GET request, and follows redirections. The client of package net/http
+// has pools of connections, HTTP/2 and proxies: a tenth of the command, for one request
+// to a node.
+func retrieve(ctx context.Context, at *url.URL) (answer, error) {
+	for range maxRedirects {
+		a, next, err := retrieveOnce(ctx, at)
+		if err != nil && ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		if err != nil || next == nil {
+			return a, err
+		}
+		at = next
+	}
+	return answer{}, fmt.Errorf("stopped after %d redirects", maxRedirects)
+}
+
+// retrieveOnce sends one request. If the server names another place, retrieveOnce returns it.
+func retrieveOnce(ctx context.Context, at *url.URL) (a answer, next *url.URL, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
+	if err != nil {
+		return answer{}, nil, err
+	}
+	request.Close = true // there is no second request
+	if password, ok := at.User.Password(); ok {
+		request.SetBasicAuth(at.User.Username(), password)
+	}
+	conn, err := connect(ctx, at)
+	if err != nil {
+		return answer{}, nil, err
+	}
+	defer conn.Close() // the answer has been read, or is of no use
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	if err := request.Write(conn); err != nil {
+		return answer{}, nil, err
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), request)
+	if err != nil {
+		return answer{}, nil, err
+	}
+	defer response.Body.Close()
+	if next, err := response.Location(); err == nil && response.StatusCode/100 == 3 {
+		return answer{}, next, nil
+	}
+	a = answer{code: response.StatusCode, status: response.Status}
+	a.body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	return a, nil, err
+}
+
+// connect opens a connection to the host of the URL. https is over TLS.
+func connect(ctx context.Context, at *url.URL) (net.Conn, error) {
+	port := at.Port()
+	switch {
+	case at.Scheme != "http" && at.Scheme != "https":
+		return nil, fmt.Errorf("unsupported protocol scheme %q", at.Scheme)
+	case port == "" && at.Scheme == "https":
+		port = "443"
+	case port == "":
+		port = "80"
+	}
+	address := net.JoinHostPort(at.Hostname(), port)
+	if at.Scheme == "https" {
+		return (&tls.Dialer{}).DialContext(ctx, "tcp", address)
+	}
+	return (&net.Dialer{}).DialContext(ctx, "tcp", address)
+}
