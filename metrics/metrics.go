@@ -17,6 +17,8 @@
 package metrics
 
 import (
+	"math"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/smokesignal-go/smokesignal/internal/exposition"
@@ -53,7 +55,7 @@ var (
 func describeAll(list []exposition.Metric) (all []described) {
 	kinds := map[exposition.Kind]prometheus.ValueType{exposition.Counter: prometheus.CounterValue, exposition.Gauge: prometheus.GaugeValue}
 	for _, m := range list {
-		all = append(all, described{m, prometheus.NewDesc(m.Name, m.Help, nil, nil), kinds[m.Kind]})
+		all = append(all, described{m, prometheus.NewDesc(exposition.Prefix+m.Name, m.Help, nil, nil), kinds[m.Kind]})
 	}
 	return all
 }
@@ -78,7 +80,7 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	s := c.node.Stats()
 	to <- prometheus.MustNewConstMetric(c.info, prometheus.GaugeValue, 1)
 	for _, m := range table {
-		if v := m.Value(&s); v != 0 || !m.MayBeUnknown {
+		if v := m.Value(&s); !math.IsNaN(v) {
 			to <- prometheus.MustNewConstMetric(m.desc, m.kind, v)
 		}
 	}

@@ -8,6 +8,7 @@ package exposition
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -50,8 +51,8 @@ func Text(node Node) []byte {
 	s := node.Stats()
 	families := []string{family(InfoName, InfoHelp, Gauge, line(InfoName, fmt.Sprintf(`{id="%s"}`, node.ID()), 1))}
 	for _, m := range Table {
-		if v := m.Value(&s); v != 0 || !m.MayBeUnknown {
-			families = append(families, family(m.Name, m.Help, m.Kind, line(m.Name, "", v)))
+		if v := m.Value(&s); !math.IsNaN(v) {
+			families = append(families, family(Prefix+m.Name, m.Help, m.Kind, line(Prefix+m.Name, "", v)))
 		}
 	}
 	var refused []string

@@ -17,6 +17,7 @@ import (
 	"net/http"
 	pathpkg "path"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -161,11 +162,6 @@ func New(mesh Mesh) *Board {
 	if h, ok := mesh.(Healer); ok {
 		h.OnHeal(b.onHeal)
 	}
-	files, err := fs.Sub(page, "page")
-	if err != nil {
-		panic(err) // the path is a constant
-	}
-	static := http.FileServerFS(files)
 	b.mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "alive") })
 	b.mux.HandleFunc("GET /readyz", b.readyz)
 	b.mux.HandleFunc("GET /api/mesh", b.serveMesh)
@@ -175,11 +171,34 @@ func New(mesh Mesh) *Board {
 	})
 	b.mux.HandleFunc("POST /api/emit", b.emit)
 	b.mux.HandleFunc("POST /api/control/{name}", b.control)
-	b.mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Security-Policy", policy)
-		static.ServeHTTP(w, r)
-	})
+	b.mux.HandleFunc("GET /", serveFile)
 	return b
+}
+
+// fileTypes holds the types of the files of the page. http.FileServer would ask the
+// tables of the machine, and a browser runs no script that they call text/plain.
+var fileTypes = map[string]string{
+	".html": "text/html; charset=utf-8",
+	".css":  "text/css; charset=utf-8",
+	".js":   "text/javascript; charset=utf-8",
+	"":      "text/plain; charset=utf-8",
+}
+
+// serveFile serves a file of the page.
+func serveFile(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Security-Policy", policy)
+	name := r.URL.Path
+	if name == "/" {
+		name = "/index.html"
+	}
+	content, err := page.ReadFile("page" + name)
+	if err != nil {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", fileTypes[pathpkg.Ext(name)])
+	w.Header().Set("Content-Length", strconv.Itoa(len(content)))
+	w.Write(content) // a client that is gone gets no answer
 }
 
 // routes are the ends of paths that are no files of the page.
