@@ -130,7 +130,7 @@ func (d *driver) isShort(now time.Time) bool {
 // areHandlersBusy reports whether the handlers are behind, and not yet for good.
 // The caller holds mu.
 func (d *driver) areHandlersBusy(now time.Time) bool {
-	if d.node.events.Room() == nil {
+	if d.node.events.Backpressure() == nil {
 		d.busySince = time.Time{}
 		return false
 	}

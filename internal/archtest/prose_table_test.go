@@ -43,8 +43,6 @@ var proseRatchet = map[string]int{
 	"internal/e2e/netlab tests":        2,
 	"internal/e2e/real":                26,
 	"internal/e2e/real tests":          2,
-	"internal/emitter":                 66,
-	"internal/emitter tests":           6,
 	"internal/logging":                 2,
 	"internal/loadtest":                23,
 	"internal/loadtest tests":          12,

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// What an event costs from Push to the return of a handler that does nothing.
+// BenchmarkPush measures an event from Push to the return of a handler that does nothing.
 func BenchmarkPush(b *testing.B) {
 	payload := strings.Repeat("x", 128)
 	for _, batch := range []int{1, 64, 512} {
@@ -23,7 +23,7 @@ func BenchmarkPush(b *testing.B) {
 			b.ReportAllocs()
 			for n := 0; n < b.N; n += batch {
 				e.Push(events)
-				if n%4096 == 0 { // keeps the queue short, as a reader's bounded batch does
+				if n%4096 == 0 { // keeps the queue short, like a reader's bounded batch
 					if err := e.Drain(context.Background()); err != nil {
 						b.Fatal(err)
 					}
@@ -36,11 +36,12 @@ func BenchmarkPush(b *testing.B) {
 	}
 }
 
-// What an event costs the handler goroutine, beside the handler.
+// BenchmarkEvent measures the cost of an event on the handler goroutine, without the
+// handler.
 func BenchmarkEvent(b *testing.B) {
 	for _, bench := range []struct {
 		name   string
-		names  []string // that the events have, in turns
+		names  []string // names of the events, in turn
 		listen func(e *Emitter)
 	}{
 		{"one name", []string{"a"}, func(e *Emitter) { e.On("a", ignore) }},

@@ -7,49 +7,48 @@ import (
 	"slices"
 )
 
-// A registration with a queue of its own has a branch: the runner of the emitter,
-// the trunk, does not call its handler, but puts the event into the branch. There it
-// waits for another goroutine, which holds up nobody else. A branch is bounded. Where
-// it is full its oldest events make room; the trunk tells [Config.OnDrop] so, on its
-// own goroutine, before it takes further events from its queue.
+// A registration with its own queue has a branch. The runner of the emitter, the trunk,
+// does not call its handler but queues the event in the branch. Another goroutine takes it
+// from there, so the handler delays no other. A branch is bounded. If it is full, the
+// oldest events are dropped. The trunk reports them to [Config.OnDrop], on its own
+// goroutine, before it takes further events from its queue.
 //
-// Nobody is asked to push less because a branch is full: see [Emitter.Room].
+// A full branch causes no backpressure: see [Emitter.Backpressure].
 type branch interface {
-	// put queues an event, and notes in lost what had to make room for it; it returns
-	// how many events that were. Only the runner of the trunk calls it.
+	// put queues an event and notes in lost the events that were dropped for it. It returns
+	// their number. Only the runner of the trunk calls it.
 	put(run Run, lost *losses) (dropped uint64)
-	// drain waits until nothing waits and nothing runs. It returns how many handlers
-	// run if ctx ends first.
+	// drain waits until the queue is empty and no handler runs. If ctx ends first, it
+	// returns the number of running handlers.
 	drain(ctx context.Context) (running int, err error)
-	// left is how many events wait.
+	// left returns the number of queued events.
 	left() int
-	// shut takes nothing more, and throws away what waits, without waiting itself.
-	// It returns how much that was.
-	shut() (discarded int)
-	// wait waits until what ran when it was shut has ended.
+	// stop rejects further events and discards the queued ones. It does not wait. It
+	// returns the number of discarded events.
+	stop() (discarded int)
+	// wait waits until the handler that ran at stop has returned.
 	wait(ctx context.Context) error
 	hold()
 	release()
-	// reopen takes events again after shut. It reports false if the branch has
-	// ended with it.
+	// reopen accepts events again after stop. It returns false if stop ended the branch.
 	reopen() bool
-	// finish says that no event will come any more.
+	// finish announces that no further event will be pushed.
 	finish()
 }
 
 const (
 	// MostQueue is the largest [Settings].Queue.
 	MostQueue = 1 << 24
-	// asideBytes bounds what waits in a branch. A guess: a quarter of what may wait
-	// for all other handlers together.
-	asideBytes = 16 << 20
-	// sharedFrom is from which size on a branch does not copy an event out of its
-	// run: that would cost more than the rest of the run takes that stays in memory
-	// with it.
+	// branchBytes bounds the queued bytes of a branch. A guess: a quarter of the bound for
+	// all other handlers together.
+	branchBytes = 16 << 20
+	// Events smaller than sharedFrom are copied out of their run. For a larger event, the
+	// copy would cost more than the rest of the run, which stays in memory with it. A
+	// guess.
 	sharedFrom = 4 << 10
 )
 
-// addBranch keeps a branch for Drain and Close. The caller holds registering.
+// addBranch registers a branch for Drain and Close. The caller holds registering.
 func (e *Emitter) addBranch(r *registration, b branch) {
 	r.branch = b
 	if e.branches == nil {
@@ -61,16 +60,15 @@ func (e *Emitter) addBranch(r *registration, b branch) {
 	}
 }
 
-// dropBranch ends the branch of a registration that was taken off. The caller holds
-// registering.
+// dropBranch ends the branch of a removed registration. The caller holds registering.
 func (e *Emitter) dropBranch(r *registration) {
 	if r.branch != nil {
 		delete(e.branches, r)
-		r.branch.shut()
+		r.branch.stop()
 	}
 }
 
-// allBranches returns those that there are, in no order.
+// allBranches returns all branches, unordered.
 func (e *Emitter) allBranches() []branch {
 	e.registering.Lock()
 	defer e.registering.Unlock()
@@ -81,16 +79,16 @@ func (e *Emitter) allBranches() []branch {
 	return list
 }
 
-// putAside puts the event whose turn it is into the branch of a registration.
-func (e *Emitter) putAside(r *registration, p *place) {
-	e.putInto(r, Run{
+// enqueueInBranch queues the current event in the branch of a registration.
+func (e *Emitter) enqueueInBranch(r *registration, p *place) {
+	e.pushToBranch(r, Run{
 		Origin: p.event.Origin, Epoch: p.event.Epoch, Seq: p.event.Seq, Count: 1, Packed: p.packed[p.at:p.next],
 		Born: p.event.Born, Via: p.event.Via, Own: p.event.Own,
 	})
 }
 
-// putInto puts a run of one event into the branch of a registration.
-func (e *Emitter) putInto(r *registration, run Run) {
+// pushToBranch queues a run of one event in the branch of a registration.
+func (e *Emitter) pushToBranch(r *registration, run Run) {
 	if len(run.Packed) < sharedFrom {
 		run.Packed = bytes.Clone(run.Packed)
 	}
@@ -101,7 +99,7 @@ func (e *Emitter) putInto(r *registration, run Run) {
 	}
 }
 
-// nextOverrun returns a note of what made room in a branch.
+// nextOverrun returns the next note of events that were dropped in a branch.
 func (e *Emitter) nextOverrun() (note Lost, ok bool) {
 	if len(e.notes) == 0 {
 		if len(e.overrun) == 0 {
@@ -117,16 +115,16 @@ func (e *Emitter) nextOverrun() (note Lost, ok bool) {
 	return note, true
 }
 
-// drainAll waits for the trunk and its branches until nothing waits anywhere, since a
-// handler of one may push to the other.
+// drainAll waits until the trunk and all branches are empty. It repeats, because a handler
+// of one may push to the other.
 func (e *Emitter) drainAll(ctx context.Context) error {
 	for {
 		if err := e.drainTrunk(ctx); err != nil {
-			return e.addLeft(err)
+			return e.addQueued(err)
 		}
 		for _, b := range e.allBranches() {
 			if running, err := b.drain(ctx); err != nil {
-				return e.addLeft(&DrainError{Left: running, Err: err})
+				return e.addQueued(&DrainError{Left: running, Err: err})
 			}
 		}
 		if e.isIdle() {
@@ -135,8 +133,8 @@ func (e *Emitter) drainAll(ctx context.Context) error {
 	}
 }
 
-// addLeft counts what waits in the branches too.
-func (e *Emitter) addLeft(err error) error {
+// addQueued adds the queued events of the branches to err.
+func (e *Emitter) addQueued(err error) error {
 	var drain *DrainError
 	if errors.As(err, &drain) {
 		for _, b := range e.allBranches() {
@@ -146,19 +144,20 @@ func (e *Emitter) addLeft(err error) error {
 	return err
 }
 
-// isIdle reports whether the trunk has nothing to do.
+// isIdle reports whether the trunk has nothing to run.
 func (e *Emitter) isIdle() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return !e.running && e.hand == nil && e.queue.empty()
 }
 
-// shutBranches throws away what waits in them, and ends those that end with Close.
-func (e *Emitter) shutBranches() {
+// stopBranches discards the queued events of all branches, and ends the branches that end
+// with Close.
+func (e *Emitter) stopBranches() {
 	e.registering.Lock()
 	discarded := 0
 	for r, b := range e.branches {
-		discarded += b.shut()
+		discarded += b.stop()
 		if _, ends := b.(*Mailbox); ends {
 			delete(e.branches, r)
 			e.table.remove(r)
@@ -170,28 +169,27 @@ func (e *Emitter) shutBranches() {
 	e.discarded += uint64(discarded)
 }
 
-// HasQueues reports whether some handler has a queue of its own, or a [Mailbox].
+// HasQueues reports whether any handler has its own queue or a [Mailbox].
 func (e *Emitter) HasQueues() bool { return len(e.allBranches()) > 0 }
 
-// Finish says that no event will be pushed any more: who takes events from a
-// [Mailbox] gets what is in it, and then the end.
+// Finish announces that no further event will be pushed. A [Mailbox] returns its remaining
+// events and then ends.
 func (e *Emitter) Finish() {
 	for _, b := range e.allBranches() {
 		b.finish()
 	}
 }
 
-// The branch of a handler with a queue of its own is another Emitter. Its only
-// handler is that one.
+// The branch of a handler with its own queue is another Emitter, with this handler only.
 
 // newQueue makes the branch of a registration with [Settings].Queue.
 func (e *Emitter) newQueue(r *registration) *Emitter {
 	config := e.config
-	config.QueueEvents, config.QueueBytes = r.Queue, asideBytes
-	// It takes one event after the other from its queue, so that no more than one
-	// waits that is not counted.
+	config.QueueEvents, config.QueueBytes = r.Queue, branchBytes
+	// It takes one event at a time from its queue, so at most one waiting event is not
+	// counted.
 	config.CrowdedEvents, config.CrowdedBytes = 4, 4
-	config.OnDrop = nil // the trunk tells
+	config.OnDrop = nil // the trunk reports
 	config.OnPanic = func(name string, value any, stack []byte) {
 		e.panics.Add(1)
 		if e.config.OnPanic != nil {
@@ -205,21 +203,21 @@ func (e *Emitter) newQueue(r *registration) *Emitter {
 		}
 	}
 	child := New(config)
-	child.work = child.runAside
-	child.spent = func() { e.off(r) }
+	child.work = child.runBranch
+	child.onEmpty = func() { e.off(r) }
 	settings := r.Settings
-	settings.Queue, settings.Echo = 0, true // the trunk has asked for own events already
+	settings.Queue, settings.Echo = 0, true // the trunk has checked own events already
 	if r.every {
 		child.RegisterAny(r.handler, settings)
 	} else {
 		child.Register(r.name, r.handler, settings)
 	}
-	r.Once = false // the branch knows when its event has come
+	r.Once = false // the branch knows when its event has been handled
 	return child
 }
 
-// runAside is the handler goroutine of a branch: see [InsideShared].
-func (e *Emitter) runAside() { e.run() }
+// runBranch is the handler goroutine of a branch: see [InsideShared].
+func (e *Emitter) runBranch() { e.run() }
 
 func (e *Emitter) put(run Run, lost *losses) (dropped uint64) {
 	e.mu.Lock()
@@ -248,7 +246,7 @@ func (e *Emitter) drain(ctx context.Context) (running int, err error) {
 
 func (e *Emitter) left() int { return e.Stats().Queued }
 
-func (e *Emitter) shut() (discarded int) {
+func (e *Emitter) stop() (discarded int) {
 	before := e.Stats().Discarded
 	e.close()
 	return int(e.Stats().Discarded - before)
@@ -260,7 +258,7 @@ func (e *Emitter) release()                       { e.Release() }
 func (e *Emitter) reopen() bool                   { e.Reopen(); return true }
 func (e *Emitter) finish()                        {}
 
-// pushWithin queues a run of one event, and notes what makes room for it.
+// pushWithin queues a run of one event and notes what is dropped for it.
 func (q *queue) pushWithin(run Run, events, bytes int, lost *losses) (dropped uint64) {
 	for q.events > 0 && (q.events+1 > events || q.bytes+len(run.Packed) > bytes) {
 		oldest := q.pop()

@@ -14,7 +14,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-func TestAHandlerWithAQueueHoldsUpNobody(t *testing.T) {
+func TestAHandlerWithAQueueDelaysNoOther(t *testing.T) {
 	story(t, Config{}, func(t *testing.T, e *Emitter) {
 		var slow, quick diary
 		e.Register("a", func(ev *Event) error {
@@ -32,7 +32,7 @@ func TestAHandlerWithAQueueHoldsUpNobody(t *testing.T) {
 	})
 }
 
-// An event comes in the branch as it would to any handler.
+// An event arrives in the branch unchanged.
 func TestAQueueKeepsAllOfAnEvent(t *testing.T) {
 	story(t, Config{}, func(t *testing.T, e *Emitter) {
 		var direct, aside, taken []Event
@@ -58,9 +58,9 @@ func TestAQueueKeepsAllOfAnEvent(t *testing.T) {
 	})
 }
 
-// Where a queue is full the oldest events make room. All others are heard, in order,
-// and of these OnDrop hears, on the goroutine of the handlers.
-func TestWhatMakesRoomInAQueueIsTold(t *testing.T) {
+// If a queue is full, the oldest events are dropped. OnDrop reports them on the handler
+// goroutine. All others are handled in order.
+func TestEventsDroppedInAQueueAreReported(t *testing.T) {
 	for _, mailbox := range []bool{false, true} {
 		var e *Emitter
 		var lost []Lost
@@ -96,23 +96,23 @@ func TestWhatMakesRoomInAQueueIsTold(t *testing.T) {
 					t.Errorf("heard %v", heard)
 				}
 			}
-			told := 0
+			reported := 0
 			for _, l := range lost {
-				if told += l.Events; !l.Aside || l.Name != "a" || l.Origin != (ident.ID{1}) {
-					t.Errorf("told %+v", l)
+				if reported += l.Events; !l.Aside || l.Name != "a" || l.Origin != (ident.ID{1}) {
+					t.Errorf("reported %+v", l)
 				}
 				for n := l.First; n <= l.Last; n++ {
 					if seen[n] {
-						t.Errorf("event %d was heard, and told as lost", n)
+						t.Errorf("event %d was handled, and reported as lost", n)
 					}
 					seen[n] = true
 				}
 			}
-			if len(seen) != 100 || len(heard)+told != 100 || len(heard) > 12 || heard[len(heard)-1] != 100 {
-				t.Errorf("heard %v, told of %d lost", heard, told)
+			if len(seen) != 100 || len(heard)+reported != 100 || len(heard) > 12 || heard[len(heard)-1] != 100 {
+				t.Errorf("heard %v, %d reported as lost", heard, reported)
 			}
-			if e.Stats().Dropped != uint64(told) || !onShared {
-				t.Errorf("%d counted, %d told; on the goroutine of the handlers: %v", e.Stats().Dropped, told, onShared)
+			if e.Stats().Dropped != uint64(reported) || !onShared {
+				t.Errorf("%d counted, %d reported; on the goroutine of the handlers: %v", e.Stats().Dropped, reported, onShared)
 			}
 		})
 	}
@@ -122,11 +122,11 @@ func TestAQueueIsBoundedInBytesToo(t *testing.T) {
 	story(t, Config{}, func(t *testing.T, e *Emitter) {
 		m := e.Subscribe("a", Settings{Queue: MostQueue})
 		r := Run{}.with("a", string(make([]byte, 1<<20)))
-		for range 2 * asideBytes >> 20 {
+		for range 2 * branchBytes >> 20 {
 			e.Push(r)
 			synctest.Wait()
 		}
-		if m.queue.bytes > asideBytes || m.left() < asideBytes>>20-1 {
+		if m.queue.bytes > branchBytes || m.left() < branchBytes>>20-1 {
 			t.Errorf("%d events with %d bytes wait", m.left(), m.queue.bytes)
 		}
 	})
@@ -139,7 +139,7 @@ func TestDrainWaitsForTheQueuesToo(t *testing.T) {
 			time.Sleep(time.Second)
 			d.add("%d", ev.Seq)
 			if ev.Seq == 1 {
-				e.Push(event("a", 10)) // comes to the queue over the trunk
+				e.Push(event("a", 10)) // reaches the queue through the trunk
 			}
 			return nil
 		}, Settings{Queue: 10})
@@ -204,7 +204,7 @@ func TestCloseInsideAHandlerWithAQueue(t *testing.T) {
 	})
 }
 
-func TestAHandlerWithAQueueIsTakenOffAtOnce(t *testing.T) {
+func TestAHandlerWithAQueueIsRemovedAtOnce(t *testing.T) {
 	story(t, Config{}, func(t *testing.T, e *Emitter) {
 		for way, off := range []func(first func()){
 			func(first func()) { first() },
@@ -269,7 +269,7 @@ func TestAPanicInAHandlerWithAQueue(t *testing.T) {
 		synctest.Wait()
 		d.want(t, "1", "2", "3")
 		if s := e.Stats(); s.Panics != 2 || s.Errors != 1 || panics != 2 {
-			t.Errorf("%+v, %d told", s, panics)
+			t.Errorf("%+v, %d reported", s, panics)
 		}
 	})
 }
@@ -298,7 +298,7 @@ func TestAnIdleQueueHasNoGoroutine(t *testing.T) {
 		time.Sleep(time.Hour)
 		stacks := make([]byte, 1<<20)
 		stacks = stacks[:runtime.Stack(stacks, true)]
-		if n := bytes.Count(stacks, []byte("runAside")); n != 0 {
+		if n := bytes.Count(stacks, []byte("runBranch")); n != 0 {
 			t.Errorf("%d goroutines", n)
 		}
 	})
@@ -368,8 +368,7 @@ func TestNextWaits(t *testing.T) {
 	})
 }
 
-// Whatever is registered, pushed and taken off at once: nothing hangs, and nothing
-// races.
+// Handlers are registered, called and removed at once: nothing hangs and nothing races.
 func TestManyQueuesAtOnce(t *testing.T) {
 	story(t, Config{}, func(t *testing.T, e *Emitter) {
 		done := make(chan struct{})
@@ -401,7 +400,7 @@ func TestManyQueuesAtOnce(t *testing.T) {
 				done <- struct{}{}
 			}()
 		}
-		// One who waits for an event may be the last that is there.
+		// The goroutine that waits for an event may be the last one.
 		for left := 8; left > 0; {
 			select {
 			case <-done:

@@ -9,17 +9,17 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
-// chunk is what the runner takes from the queue with one lock. Its items and
-// their number change under the emitter's mu only, so the runner reads them
-// without, and others with the lock. How many of its events and hooks have begun
-// stands in progress; where exactly the runner is, in what is its own.
+// chunk is the work that the runner takes from the queue under one lock. Its items and
+// their number change under the emitter's mu only, so the runner reads them without the
+// lock, and others with it. The field progress of the emitter counts the events and hooks
+// that have begun. The exact position is at, which only the runner uses.
 type chunk struct {
-	items [128]item // a guess: makes the lock cheap, and weighs 9 kB
-	count int       // items that are filled
+	items [128]item // a guess: spreads the cost of the lock; 9 kB
+	count int       // filled items
 	todo  int       // events and hooks in them
-	bytes int       // of the runs in them
-	lost  []Lost    // to be told before the first item; the runner's own
-	at    place     // the runner's own
+	bytes int       // bytes of the runs in them
+	lost  []Lost    // to report before the first item; only the runner uses it
+	at    place     // only the runner uses it
 }
 
 // item is one run, or a hook.
@@ -28,41 +28,40 @@ type item struct {
 	hook func()
 }
 
-// place is where in a chunk the runner is.
+// place is the runner's position in a chunk.
 type place struct {
-	item int // how many items have begun
-	left int // events of the last of them whose turn comes yet
+	item int // number of items that have begun
+	left int // events of the last begun item that have not begun
 
 	packed []byte // the run, from its first body on
-	at     int    // where in it the event lies whose turn it is
-	next   int    // where in it the next one lies
+	at     int    // offset of the current event
+	next   int    // offset of the next event
 
-	event Event // whose turn it is; of a hook or a note of loss no more than a name for its panic
+	event Event // the current event; for a hook or a loss note only a name, for panic reports
 
-	// Its handlers: those of its name, and those of every name. Each list is in
-	// order; who is next of the two is who was registered first.
+	// The handlers of the current event: those of its name, and those of every name. Each
+	// list is in order of registration, and the runner merges them.
 	named, every         []*registration
 	nextNamed, nextEvery int // indices
 
-	// The lists above and the name of the event are what the table said about key
-	// when it had had so many changes. So it is asked again when either is another,
-	// and not for each event.
+	// changes is the table's count of changes when it returned the lists and the event's
+	// name. The runner asks the table again only if the count or the name has changed.
 	changes uint64
 	key     []byte
 }
 
-// chunks are shared by all emitters: an idle one holds none.
+// chunks is shared by all emitters, so an idle emitter holds no chunk.
 var chunks = sync.Pool{New: func() any { return new(chunk) }}
 
-// free empties the chunk and gives it back.
+// free empties the chunk and returns it to the pool.
 func (b *chunk) free() {
 	clear(b.items[:b.count])
 	b.count, b.todo, b.bytes, b.lost, b.at = 0, 0, 0, nil, place{}
 	chunks.Put(b)
 }
 
-// nameOf gives the name of what began as the n-th, counted from 1; "" of a hook,
-// and of what is malformed.
+// nameOf returns the name of the n-th event that began, counted from 1. It returns "" for a
+// hook and for a malformed event.
 func (b *chunk) nameOf(n int) string {
 	for i := range b.items[:b.count] {
 		it := &b.items[i]
@@ -84,15 +83,14 @@ func (b *chunk) nameOf(n int) string {
 	return ""
 }
 
-// beginRun goes to the next run.
+// beginRun moves to the next run.
 func (p *place) beginRun(run *Run) {
 	p.left, p.packed, p.at, p.next = run.Count, run.Packed, 0, 0
 	p.event.Origin, p.event.Epoch, p.event.Seq = run.Origin, run.Epoch, run.Seq-1
 	p.event.Born, p.event.Via, p.event.Own, p.event.Before = run.Born, run.Via, run.Own, run.Before
 }
 
-// nextHandler goes to the next handler of the event, and returns nil after the
-// last.
+// nextHandler moves to the next handler of the event. It returns nil after the last.
 func (p *place) nextHandler() *registration {
 	if p.nextEvery == len(p.every) {
 		if p.nextNamed == len(p.named) {
@@ -109,45 +107,44 @@ func (p *place) nextHandler() *registration {
 	return p.every[p.nextEvery-1]
 }
 
-// isFirst reports whether no handler of the event had its turn.
+// isFirst reports whether no handler of the event has been called yet.
 func (p *place) isFirst() bool { return p.nextNamed+p.nextEvery == 0 }
 
-// callOff leaves the rest of the event to nobody, and has whatever the runner
-// does next go under that name.
-func (p *place) callOff(name string) {
+// skipHandlers skips the remaining handlers of the event. A panic in what the runner does next
+// is reported under name.
+func (p *place) skipHandlers(name string) {
 	p.event.Name, p.event.Payload = name, nil
 	p.named, p.every, p.nextNamed, p.nextEvery, p.changes = nil, nil, 0, 0, 0
 }
 
-// nextEvent goes to the next event of the run and to the first of its handlers.
-// It returns how many turns that took: more than one where the rest of the run
-// is no events. Then, or where this one is none, there is an error and no
-// handler.
+// nextEvent moves to the next event of the run and to the first of its handlers. It returns
+// the number of events that it consumed: more than one if the rest of the run is malformed.
+// If this event is malformed, it returns an error and the event has no handlers.
 func (e *Emitter) nextEvent(p *place) (turns int, err error) {
 	p.event.Seq++
 	p.left--
 	body, rest, ok := batch.Next(p.packed[p.next:])
 	if !ok {
 		turns, p.left, p.packed, p.at, p.next = 1+p.left, 0, nil, 0, 0
-		p.callOff("")
+		p.skipHandlers("")
 		return turns, fmt.Errorf("take apart %d events of %s from %d on: %w", turns, p.event.Origin.Short(), p.event.Seq, wire.ErrMalformed)
 	}
 	p.at, p.next = p.next, len(p.packed)-len(rest)
 	name, payload, err := wire.SplitBody(body)
 	if err != nil {
-		p.callOff("")
+		p.skipHandlers("")
 		return 1, fmt.Errorf("event %d of %s: %w", p.event.Seq, p.event.Origin.Short(), err)
 	}
 	p.event.Payload, p.event.Signed, p.nextNamed, p.nextEvery = payload, wire.IsSigned(body), 0, 0
 	if changes := e.table.changes.Load(); changes != p.changes || !bytes.Equal(name, p.key) {
-		e.address(p, changes, name)
+		e.findHandlers(p, changes, name)
 	}
 	return 1, nil
 }
 
-// address finds the handlers of a name, and a string for it that is there
-// already. changes was read before, so that no change is missed.
-func (e *Emitter) address(p *place, changes uint64, name []byte) {
+// findHandlers finds the handlers of a name, and an existing string for it. changes was read
+// before, so that no change is missed.
+func (e *Emitter) findHandlers(p *place, changes uint64, name []byte) {
 	a := e.table.lookup(name)
 	p.changes, p.key, p.named, p.every, p.event.Name = changes, name, a.listeners(), e.table.every.listeners(), ""
 	if len(p.named) > 0 {

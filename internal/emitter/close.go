@@ -9,32 +9,31 @@ import (
 	"slices"
 )
 
-// ErrInside is returned to a handler that asks to wait for handlers: it would
-// wait for itself.
+// ErrInside is returned if a handler calls a method that waits for handlers: it would wait
+// for itself.
 var ErrInside = errors.New("called from inside a handler, which would wait for itself")
 
-// DrainError says that the handlers did not get through the queue in time.
+// DrainError reports that the handlers did not empty the queue in time.
 type DrainError struct {
-	Left int   // events and hooks not finished, the running one among them
+	Left int   // events and hooks that are not finished, including the running one
 	Err  error // why the wait ended
 }
 
-// Error gives the sentence.
+// Error implements error.
 func (e *DrainError) Error() string {
 	return fmt.Sprintf("drain the handlers: %d events and hooks left: %v", e.Left, e.Err)
 }
 
-// Unwrap gives the reason, which is the context's.
+// Unwrap returns the reason, which is the context's error.
 func (e *DrainError) Unwrap() error { return e.Err }
 
-// Drain waits until nothing waits and nothing runs. It does not keep new events
-// out: what is pushed meanwhile is waited for too. Where ctx ends first it
-// returns a *[DrainError]; the handlers go on. A held emitter with something in
-// its queue is not drained before Release. From inside a handler Drain returns
-// a *DrainError with [ErrInside] at once.
+// Drain waits until the queue is empty and no handler runs. It also waits for events that
+// are pushed meanwhile. If ctx ends first, it returns a *[DrainError], and the handlers
+// keep running. A held emitter with a non-empty queue is not drained before Release. Inside
+// a handler, Drain returns a *DrainError with [ErrInside] at once.
 //
-// The queues that handlers have of their own count as the one of all others. A
-// [Mailbox] is drained when its last event was taken.
+// Drain also waits for the queues of single handlers. A [Mailbox] is drained when the
+// program has taken its last event.
 func (e *Emitter) Drain(ctx context.Context) error { return e.drainAll(ctx) }
 
 // drainTrunk is Drain without the branches.
@@ -53,32 +52,31 @@ func (e *Emitter) drainTrunk(ctx context.Context) error {
 	return &DrainError{Left: left, Err: err}
 }
 
-// Close takes no further events, throws away what waits ([Stats].Discarded) and
-// waits for the handler that runs. After Close returned, no handler, hook or
-// callback of this emitter runs any more. Drain first to lose nothing.
+// Close rejects further events, discards the queued ones ([Stats].Discarded) and waits for
+// the running handler. After Close has returned, no handler, hook or callback of this
+// emitter runs. To lose nothing, call Drain first.
 //
-// Called from inside a handler, of this emitter or of another one, Close does
-// not wait: two handlers that close each other's emitters must not wait for each
-// other. The handler that runs is then the last one; use Wait to see it end. A
-// handler that waits for another goroutine which calls Close waits for itself.
+// Inside a handler, of this emitter or another one, Close does not wait. Two handlers that
+// close each other's emitters must not wait for each other. The running handler is then the
+// last one; use Wait to wait for its end. If a handler waits for another goroutine that
+// calls Close, it waits for itself.
 //
-// A second Close does no harm, and waits like the first.
+// A second Close is harmless and waits like the first.
 func (e *Emitter) Close() {
-	// The only error that there can be is ErrInside, and then not to wait is
-	// what Close has promised.
+	// The only possible error is ErrInside, and then Close must not wait.
 	_ = e.CloseContext(context.Background())
 }
 
-// CloseContext is Close with an end to its waiting. Where ctx ends before the
-// handler that runs, its error is returned, and that handler is the last one.
-// From inside a handler it returns [ErrInside].
+// CloseContext is Close with a limited wait. If ctx ends before the running handler, it
+// returns the error of ctx, and that handler is the last one. Inside a handler it returns
+// [ErrInside].
 func (e *Emitter) CloseContext(ctx context.Context) error {
 	e.close()
-	e.shutBranches()
+	e.stopBranches()
 	return e.Wait(ctx)
 }
 
-// close takes no further events and throws away what waits.
+// close rejects further events and discards the queued ones.
 func (e *Emitter) close() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -89,14 +87,14 @@ func (e *Emitter) close() {
 		}
 		e.dismiss()
 		e.discard()
-		e.relieve()
+		e.wakeWaiters()
 		e.wake()
 	}
 }
 
-// Wait waits until the emitter is closed and its last handler has returned, or
-// until it is reopened. It returns the error of ctx where that ends first, and
-// [ErrInside] from inside a handler.
+// Wait waits until the emitter is closed and its last handler has returned, or until it is
+// reopened. If ctx ends first, it returns the error of ctx. Inside a handler it returns
+// [ErrInside].
 func (e *Emitter) Wait(ctx context.Context) error {
 	err := e.waitTrunk(ctx)
 	for _, b := range e.allBranches() {
@@ -110,20 +108,19 @@ func (e *Emitter) waitTrunk(ctx context.Context) error {
 	e.mu.Lock()
 	life := e.lives
 	e.mu.Unlock()
-	over := func() bool { return e.closed.Load() && !e.running && !e.telling || e.lives != life }
+	over := func() bool { return e.closed.Load() && !e.running && !e.reporting || e.lives != life }
 	if err := e.await(ctx, over); err != nil {
 		return fmt.Errorf("wait for the last handler: %w", err)
 	}
 	return nil
 }
 
-// Reopen lets an emitter that was closed take events again, with the handlers
-// that it has. It waits for nothing: where Close was called inside a handler
-// that still runs, the new events come after it. On an open emitter it does
-// nothing.
+// Reopen makes a closed emitter accept events again, with its current handlers. It does not
+// wait. If Close was called inside a handler that still runs, the new events run after it.
+// On an open emitter it does nothing.
 func (e *Emitter) Reopen() {
 	if e.closed.Load() {
-		e.endWaits()
+		e.admitAllWaiting()
 	}
 	for _, b := range e.allBranches() {
 		b.reopen()
@@ -140,8 +137,8 @@ func (e *Emitter) Reopen() {
 	}
 }
 
-// discard throws away what waits, at once what is in the queue, and what the
-// runner has in hand as soon as it is back from its handler. The caller holds mu.
+// discard discards the queued events at once, and the chunk in hand when the running
+// handler has returned. The caller holds mu.
 func (e *Emitter) discard() {
 	e.discarded += uint64(e.queue.len())
 	e.queue = queue{}
@@ -153,17 +150,17 @@ func (e *Emitter) discard() {
 	e.discardHand()
 }
 
-// discardHand throws away what was taken and not begun. The caller holds mu,
-// and the runner is the caller or is not there.
+// discardHand discards what was taken and has not begun. The caller holds mu. The runner is
+// the caller or does not run.
 func (e *Emitter) discardHand() {
 	if e.hand != nil {
 		e.discarded += uint64(e.inHand())
 		e.taken -= uint64(e.inHand())
-		e.letGo()
+		e.releaseChunk()
 	}
 }
 
-// await waits until done, which it asks under mu whenever the runner or OnSlow
+// await waits until done returns true. It calls done under mu whenever the runner or OnSlow
 // has ended.
 func (e *Emitter) await(ctx context.Context, done func() bool) error {
 	inside := insideHandler()
@@ -189,7 +186,7 @@ func (e *Emitter) await(ctx context.Context, done func() bool) error {
 	}
 }
 
-// wake lets everybody in await ask again. The caller holds mu.
+// wake makes every await call done again. The caller holds mu.
 func (e *Emitter) wake() {
 	if e.changed != nil {
 		close(e.changed)
@@ -197,28 +194,28 @@ func (e *Emitter) wake() {
 	}
 }
 
-// The two functions that are below everything an emitter calls, and the one that is
-// below the first where a handler has its goroutine to itself.
+// These functions are on the stack below every call that an emitter makes. The last one is
+// below the first if a handler has its own goroutine.
 var (
-	runFrame   = reflect.TypeFor[Emitter]().PkgPath() + ".(*Emitter).run"
-	tickFrame  = reflect.TypeFor[Emitter]().PkgPath() + ".(*Emitter).tick"
-	asideFrame = reflect.TypeFor[Emitter]().PkgPath() + ".(*Emitter).runAside"
+	runFrame    = reflect.TypeFor[Emitter]().PkgPath() + ".(*Emitter).run"
+	tickFrame   = reflect.TypeFor[Emitter]().PkgPath() + ".(*Emitter).tick"
+	branchFrame = reflect.TypeFor[Emitter]().PkgPath() + ".(*Emitter).runBranch"
 )
 
-// Inside reports whether the caller is a handler or a hook of some emitter, and
-// must not wait for handlers.
+// Inside reports whether a handler or hook of any emitter calls, which must not wait for
+// handlers.
 func Inside() bool { return insideHandler() }
 
-// InsideShared reports whether the caller is a handler or a hook that shares its
-// goroutine with others, so that they wait for as long as it does.
-func InsideShared() bool { return isBelow(runFrame) && !isBelow(asideFrame) }
+// InsideShared reports whether the caller is a handler or hook that shares its goroutine
+// with others. If it waits, they wait too.
+func InsideShared() bool { return isBelow(runFrame) && !isBelow(branchFrame) }
 
-// insideHandler reports whether the calling goroutine is the handler goroutine
-// of some emitter, or one that is inside OnSlow. It reads the stack, which costs
-// microseconds and is paid by those who wait, so that a handler costs nothing.
+// insideHandler reports whether the calling goroutine is the handler goroutine of any
+// emitter, or runs OnSlow. It reads the stack, which takes microseconds. Only callers that
+// wait pay that; a handler call pays nothing.
 func insideHandler() bool { return isBelow(runFrame, tickFrame) }
 
-// isBelow reports whether one of the functions is on the stack of the caller.
+// isBelow reports whether one of the functions is on the caller's stack.
 func isBelow(functions ...string) bool {
 	var pcs [64]uintptr
 	for skip := 2; ; skip += len(pcs) {

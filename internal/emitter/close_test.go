@@ -13,7 +13,7 @@ func TestDrainWaitsForTheLastHandler(t *testing.T) {
 	story(t, Config{}, func(t *testing.T, e *Emitter) {
 		ran := 0
 		e.On("a", func(*Event) error { time.Sleep(time.Second); ran++; return nil })
-		for range 300 { // more than one batch
+		for range 300 { // more than one chunk
 			e.Push(event("a", 1))
 		}
 		if err := e.Drain(t.Context()); err != nil || ran != 300 {
@@ -146,7 +146,7 @@ func TestAReopenedEmitterHasItsHandlersAndNothingElse(t *testing.T) {
 	story(t, Config{}, func(t *testing.T, e *Emitter) {
 		var d diary
 		e.On("a", d.hand("got"))
-		e.Reopen() // does nothing to an open one
+		e.Reopen() // has no effect on an open emitter
 		e.Hold()
 		e.Push(event("a", 1))
 		e.Close()
@@ -173,7 +173,7 @@ func TestReopenWhileTheHandlerThatClosedStillRuns(t *testing.T) {
 		push("a", "a")
 		synctest.Wait()
 		var waiters sync.WaitGroup
-		for range 2 { // wait for the end of a life, which Reopen is too
+		for range 2 { // wait for the end of a life, which Reopen causes too
 			waiters.Go(e.Close)
 		}
 		synctest.Wait()

@@ -19,7 +19,7 @@ func TestIdleEmittersHaveNoGoroutines(t *testing.T) {
 			emitters[i].Push(event("a", 1))
 		}
 		synctest.Wait()
-		time.Sleep(time.Hour) // past the last look of every timer
+		time.Sleep(time.Hour) // past the last check of every timer
 		synctest.Wait()
 		stacks := make([]byte, 1<<20)
 		stacks = stacks[:runtime.Stack(stacks, true)]
@@ -38,7 +38,7 @@ func TestIdleEmittersHaveNoGoroutines(t *testing.T) {
 	})
 }
 
-func TestAnIdleEmitterLetsALargeRingGo(t *testing.T) {
+func TestAnIdleEmitterFreesALargeRing(t *testing.T) {
 	story(t, Config{}, func(t *testing.T, e *Emitter) {
 		e.Hold()
 		for n := range uint64(20_000) {
@@ -47,7 +47,7 @@ func TestAnIdleEmitterLetsALargeRingGo(t *testing.T) {
 		}
 		e.Release()
 		synctest.Wait()
-		if len(e.queue.ring) > keptRing || cap(e.queue.hooks) > keptRing {
+		if len(e.queue.ring) > maxIdleRing || cap(e.queue.hooks) > maxIdleRing {
 			t.Errorf("an idle emitter keeps room for %d runs and %d hooks", len(e.queue.ring), cap(e.queue.hooks))
 		}
 	})
@@ -80,7 +80,7 @@ func TestAnEventCostsNoAllocation(t *testing.T) {
 		if n := testing.AllocsPerRun(100, func() {
 			one.push(e, r)
 			e.Push(last)
-			<-done // so that each time the handler goroutine starts anew
+			<-done // so that the handler goroutine starts again each time
 		}); n != 0 {
 			t.Errorf("%s: %v allocations", one.what, n)
 		}
@@ -93,18 +93,18 @@ func TestNamesThatComeFromOutsideTakeBoundedMemory(t *testing.T) {
 		heard := make(map[string]bool)
 		e.OnAny(func(ev *Event) error { heard[ev.Name] = true; return nil })
 		var r Run
-		for n := range 3 * manyNames {
+		for n := range 3 * maxNames {
 			r = r.with(fmt.Sprint("name", n), "")
 		}
 		e.Push(r)
 		synctest.Wait()
-		if len(heard) != 3*manyNames || len(e.names) > manyNames {
+		if len(heard) != 3*maxNames || len(e.names) > maxNames {
 			t.Errorf("%d names heard, %d kept", len(heard), len(e.names))
 		}
 	})
 }
 
-func TestANameNobodyListensToTakesNoMemory(t *testing.T) {
+func TestANameWithoutHandlersTakesNoMemory(t *testing.T) {
 	story(t, Config{}, func(t *testing.T, e *Emitter) {
 		e.On("a", ignore)
 		e.Push(run(1, "a", "b", "c"))
@@ -115,8 +115,8 @@ func TestANameNobodyListensToTakesNoMemory(t *testing.T) {
 	})
 }
 
-// Where hooks come as fast as they run, so that the queue is never empty, the hooks that
-// have run take no room.
+// If hooks arrive as fast as they run, the queue is never empty. Even then, finished hooks
+// take no memory.
 func TestHooksThatHaveRunTakeNoRoom(t *testing.T) {
 	var q queue
 	const waiting = 1000
@@ -132,7 +132,7 @@ func TestHooksThatHaveRunTakeNoRoom(t *testing.T) {
 			q.do(func() { ran++ })
 		}
 	}
-	if q.len() != waiting || ran < 100_000 || len(q.hooks) > 2*keptRing+2*waiting {
+	if q.len() != waiting || ran < 100_000 || len(q.hooks) > 2*maxIdleRing+2*waiting {
 		t.Errorf("%d hooks wait, %d have run, %d take room", q.len(), ran, len(q.hooks))
 	}
 }

@@ -1,32 +1,32 @@
-// Package emitter runs the handlers of a program: one after another, in the
-// order in which the events were pushed, on a goroutine that is nobody else's.
+// Package emitter runs the handlers of a program: one after another, in the order in which
+// the events were pushed, on a separate goroutine.
 //
-// Events are pushed in runs: many in one slice of bytes. A run is queued as it
-// is, and taken apart on the handler goroutine only, so that to push many small
-// events costs no more than to push a few large ones.
+// Events are pushed in runs: many events in one slice of bytes. A run is queued unchanged
+// and split on the handler goroutine only. So pushing many small events costs no more than
+// pushing a few large ones.
 //
 // The contract:
 //
 //   - Push and PushBatch never wait. The queue is bounded in events and in
-//     bytes; where it is full the oldest runs make room, and the loss is told
-//     to [Config.OnDrop] on the handler goroutine before anything newer runs.
-//   - Well before that, [Emitter.Room] tells whoever pushes and can wait that
-//     the handlers do not keep up.
+//     bytes. If it is full, the oldest runs are dropped, and [Config.OnDrop]
+//     reports the loss on the handler goroutine before anything newer runs.
+//   - Long before that, [Emitter.Backpressure] tells callers that can wait
+//     that the handlers do not keep up.
 //   - Handlers of one emitter never run at the same time, so they need no lock
 //     between them. Handlers of two emitters may.
 //   - Handlers of one event run in the order in which they were registered.
-//     Which they are is settled when the turn of that event comes, whatever run
-//     it came in: Hold, Close, On and off take effect between any two events.
-//   - A handler may have a queue and a goroutine of its own ([Settings].Queue), or
-//     the program takes its events itself ([Emitter.Subscribe]). Neither holds up
-//     the other handlers. What made room there is told to [Config.OnDrop] too.
-//   - A panic is recovered, counted and reported; the next handler goes on.
+//     The set of handlers is determined when the event is handled, not when it
+//     is pushed: Hold, Close, On and off take effect between any two events.
+//   - A handler may have its own queue and goroutine ([Settings].Queue), or the
+//     program takes its events itself ([Emitter.Subscribe]). Neither delays the
+//     other handlers. [Config.OnDrop] also reports what was dropped there.
+//   - A panic is recovered, counted and reported; then the next handler runs.
 //   - The handler goroutine exists only while there is something to run: an
 //     idle emitter is a struct, without a goroutine and without a running timer.
 //   - In the steady state an event costs no allocation.
 //
-// All methods of an Emitter may be called from any goroutine, and from inside
-// its own handlers. What each of them does there stands in its comment.
+// All methods of an Emitter may be called from any goroutine, and from its own handlers.
+// The comment of each method says what it does there.
 package emitter
 
 import (
@@ -37,125 +37,124 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// Run is some events of one origin that follow one another. It is a small
-// value: copy it.
+// Run holds consecutive events of one origin. It is a small value: copy it.
 type Run struct {
-	Origin     ident.ID // who emitted them
-	Epoch, Seq uint64   // which life of the origin, and its how many-th event the first of them is
-	Count      int      // how many; of a run of none nothing happens
+	Origin     ident.ID // the node that emitted them
+	Epoch, Seq uint64   // the life of the origin, and the sequence number of the first event
+	Count      int      // number of events; a run of 0 is ignored
 
-	// Before is how much too old they are for most handlers: those get them whose
-	// Settings.Rewind is no less. Zero: all do.
+	// Before is by how much the events are too old for most handlers. A handler gets them
+	// if its Settings.Rewind is at least that. Zero: all handlers get them.
 	Before time.Duration
 
-	// Packed is Count bodies, each made by wire.AppendBody, laid out by package
-	// packed; what lies behind them is not looked at. It is shared, not copied:
-	// neither the pusher nor a handler changes its bytes.
+	// Packed is Count bodies, each made by wire.AppendBody, laid out by package batch.
+	// Bytes behind them are ignored. Packed is shared, not copied: neither the caller of
+	// Push nor a handler may change its bytes.
 	//
-	// Whoever pushes has checked the bodies. One that is malformed all the same
-	// is passed over and told to [Config.OnError], and so, in one, are the
-	// events from where the bytes are no longer bodies at all.
+	// The caller of Push has checked the bodies. If a body is malformed anyway, it is
+	// skipped and reported to [Config.OnError]. If the layout is broken, all remaining
+	// events of the run are reported as one error.
 	Packed []byte
 
-	Born Moment    // when the first of them was emitted; 0 if that is not known
-	Via  *ident.ID // the neighbour that brought them; nil if there is none
-	Own  bool      // this node has emitted them: only handlers with [Settings].Echo get them
+	Born Moment    // when the first of them was emitted; 0: unknown
+	Via  *ident.ID // the neighbour that delivered them; nil: none
+	Own  bool      // this node emitted them: only handlers with [Settings].Echo get them
 }
 
-// Event is one event as a handler gets it.
+// Event is one event, as passed to a handler.
 type Event struct {
 	Name       string
-	Origin     ident.ID // who emitted it
-	Epoch, Seq uint64   // which life of the origin, and its how many-th event
-	Signed     bool     // it carries a signature of its origin, which whoever pushed it has verified
-	Own        bool     // this node has emitted it
+	Origin     ident.ID // the node that emitted it
+	Epoch, Seq uint64   // the life of the origin, and the sequence number in it
+	Signed     bool     // it has a signature of its origin, which the caller of Push has verified
+	Own        bool     // this node emitted it
 
 	Before time.Duration // see Run.Before
 
-	Born Moment    // when it was emitted, to within the time that its run took to fill; 0 if that is not known
-	Via  *ident.ID // the neighbour that brought it; nil if there is none
+	Born Moment    // when it was emitted, accurate to the time that its run took to fill; 0: unknown
+	Via  *ident.ID // the neighbour that delivered it; nil: none
 
-	// Payload is a part of [Run.Packed]: a handler does not change its bytes,
-	// and where it wants to keep them for long it copies them, so as not to keep
-	// the whole run.
+	// Payload is a part of [Run.Packed]. A handler must not change its bytes. To keep the
+	// payload for long, a handler copies it, because the payload keeps the whole run in
+	// memory.
 	Payload []byte
 
-	taker *taker // nil unless the handler is one that says when it takes an event
+	taker *taker // nil unless the handler reports when it takes an event
 }
 
-// taker is who is to know that a handler takes an event.
+// taker identifies the registration whose handler takes an event.
 type taker struct {
 	emitter      *Emitter
 	registration *registration
 }
 
-// Take says that the handler takes the event: it is used up, if its registration has
-// [Settings].Once and Fitting. It may be called for any event. Only the handler's own
-// goroutine calls it, before the handler returns.
+// Take reports that the handler takes the event. If the registration has [Settings].Once
+// and Fitting, it is then used up. Take may be called for any event. Only the handler's own
+// goroutine may call it, before the handler returns.
 func (e *Event) Take() {
 	if e.taker != nil {
 		e.taker.emitter.off(e.taker.registration)
 	}
 }
 
-// Handler takes one event. An error says that this handler could not take the
-// event, for example because the arguments do not fit; it goes to
-// [Config.OnError] and changes nothing for the other handlers. The Event is the
-// emitter's: a handler reads it until it returns, and copies what it keeps.
+// Handler handles one event. An error means that this handler could not take the event, for
+// example because the arguments do not fit. It goes to [Config.OnError] and does not affect
+// other handlers. The emitter owns the Event: a handler may read it until it returns, and
+// must copy what it keeps.
 type Handler func(*Event) error
 
-// Emitter holds handlers and the queue of runs that wait for them. Make one
-// with [New], and [Emitter.Close] it.
+// Emitter holds handlers and the queue of runs that wait for them. Make one with [New] and
+// end it with [Emitter.Close].
 type Emitter struct {
 	config Config
-	work   func() // e.run, bound once so that starting it allocates nothing
+	work   func() // e.run, bound once so that starting it does not allocate
 
 	table     table       // the handlers; written under registering
 	held      atomic.Bool // written under mu
 	closed    atomic.Bool // written under mu
-	interrupt atomic.Bool // the runner is to call take before its next event; written under mu
-	cut       atomic.Bool // Close wants what the runner has in hand thrown away; written under mu
-	crowded   atomic.Bool // see Room; written under mu
+	interrupt atomic.Bool // the runner must call take before its next event; written under mu
+	cut       atomic.Bool // Close has discarded what the runner has in hand; written under mu
+	crowded   atomic.Bool // see Backpressure; written under mu
 
 	rewind atomic.Int64 // see Rewind; written under registering
 
-	// registering guards the change of table, waits of a registration, and the next ones. It is taken before mu,
-	// and before mu of a branch.
+	// registering guards changes of table, the field waits of registrations, and the fields
+	// below. It is locked before mu, and before the mu of a branch.
 	registering sync.Mutex
 	registered  uint64                   // numbers the registrations
-	rewinders   []*registration          // that wait for their turn
-	branches    map[*registration]branch // that are open
-	spent       func()                   // of a branch: the trunk is to forget it, since its only handler is gone
+	rewinders   []*registration          // registrations that wait for their replay
+	branches    map[*registration]branch // open branches
+	onEmpty     func()                   // only in a branch: makes the trunk drop the branch, because its handler is gone
 
 	// mu guards everything below. No handler or callback runs under it.
 	mu        sync.Mutex
 	queue     queue
-	hand      *chunk        // what the runner took and did not finish; see chunk
+	hand      *chunk        // what the runner took and has not finished; see chunk
 	running   bool          // the handler goroutine has something to run
-	parked    bool          // it is there, and waits at the bell
-	recalled  bool          // it did, and was called, since the timer looked last
-	dismissed bool          // it is parked, and is to end
-	bell      sync.Cond     // rung when one of the two changes
-	lives     int           // how often the emitter was reopened
+	parked    bool          // it waits at the bell
+	recalled  bool          // it was parked and called again since the timer looked last
+	dismissed bool          // it is parked and must end
+	bell      sync.Cond     // signalled when parked or dismissed changes
+	lives     int           // number of Reopen calls
 	taken     uint64        // events and hooks that the runner took from the queue
-	dropped   uint64        // events that made room
-	discarded uint64        // events and hooks that Close threw away
-	armed     bool          // the timer of the watch is set
-	telling   bool          // OnSlow runs
+	dropped   uint64        // events dropped from the full queue
+	discarded uint64        // events and hooks that Close discarded
+	armed     bool          // the watch timer is set
+	reporting bool          // OnSlow runs
 	timer     *time.Timer   // nil until the runner runs first
-	changed   chan struct{} // closed when the runner or OnSlow ended; nil while nobody waits
-	room      chan struct{} // what Room gave away; nil while nobody asked
+	changed   chan struct{} // closed when the runner or OnSlow ended; nil if nothing waits
+	relieved  chan struct{} // the channel that Backpressure returned; nil if none
 
 	seen sighting
 	slow uint64 // calls reported to OnSlow
 
-	names    names           // the runner's own
-	overrun  []*registration // with a note in lost; the runner's own
-	notes    []Lost          // of one of them, to be told; the runner's own
-	progress progress        // the runner's; the others read it
+	names    names           // only the runner uses it
+	overrun  []*registration // registrations with notes in lost; only the runner uses it
+	notes    []Lost          // notes of one of them, to report; only the runner uses it
+	progress progress        // the runner writes it; others read it
 	panics   atomic.Uint64
 	errors   atomic.Uint64
-	aside    atomic.Uint64 // events that made room in branches
+	aside    atomic.Uint64 // events dropped in branches
 }
 
 // New makes an emitter without handlers.
@@ -166,10 +165,9 @@ func New(config Config) *Emitter {
 	return e
 }
 
-// Push queues a run for the handlers that there are when its events' turn comes,
-// and returns at once. It reports false only when the emitter is closed: where
-// the queue is full the oldest runs make room. A run larger than the bounds is
-// taken too, alone.
+// Push queues a run and returns at once. It returns false only if the emitter is closed. If
+// the queue is full, the oldest runs are dropped. A run larger than the bounds is accepted
+// too, alone. The handlers are those that are registered when the events are handled.
 func (e *Emitter) Push(run Run) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -177,13 +175,13 @@ func (e *Emitter) Push(run Run) bool {
 		return false
 	}
 	e.push(run)
-	e.crowd()
+	e.beginBackpressure()
 	e.start()
 	return true
 }
 
-// PushBatch queues runs in their order, with one lock for all of them. It keeps
-// what is packed and not the slice. It reports what Push reports.
+// PushBatch queues runs in order, under one lock. It keeps the bytes in Packed but not the
+// slice. It returns what Push returns.
 func (e *Emitter) PushBatch(runs []Run) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -193,19 +191,18 @@ func (e *Emitter) PushBatch(runs []Run) bool {
 	for _, run := range runs {
 		e.push(run)
 	}
-	e.crowd()
+	e.beginBackpressure()
 	e.start()
 	return true
 }
 
-// push makes room where there is none, oldest first, and queues the run. The
-// caller holds mu.
+// push drops the oldest runs if the queue is full, and queues the run. The caller holds mu.
 func (e *Emitter) push(run Run) {
 	if run.Count <= 0 {
 		return
 	}
-	// No body is shorter than a byte. Where Count says that there are more, one
-	// too many is left, and its turn will show the mistake.
+	// No body is shorter than a byte. If Count is larger than that permits, one extra event
+	// stays in the count, and its turn reports the error.
 	run.Count = min(run.Count, len(run.Packed)+1)
 	for e.queue.events > 0 &&
 		(e.queue.events+run.Count > e.config.QueueEvents || e.queue.bytes+len(run.Packed) > e.config.QueueBytes) {
@@ -214,11 +211,11 @@ func (e *Emitter) push(run Run) {
 	e.queue.push(run)
 }
 
-// Do runs f on the handler goroutine, in order with the events: after those
-// pushed before it, before those pushed after it. It is for the hooks of a
-// program that must not run beside its handlers. Hooks are never dropped for
-// want of room and not counted against the bounds. Do reports false, and f will
-// not run, when the emitter is closed; Close discards the hooks that wait.
+// Do runs f on the handler goroutine, in order with the events: after those pushed before
+// it, before those pushed after it. It is for hooks that must not run at the same time as
+// handlers. Hooks are never dropped for lack of space and do not count against the bounds.
+// If the emitter is closed, Do returns false and f does not run. Close discards the queued
+// hooks.
 func (e *Emitter) Do(f func()) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -230,26 +227,26 @@ func (e *Emitter) Do(f func()) bool {
 	return true
 }
 
-// Hold stops the emitter before its next event: it goes on queueing, and runs
-// nothing until Release. A handler that runs is not waited for. While an emitter
-// is held, Has reports true for every name, since the handlers may be yet to
-// come, and Room is nil.
+// Hold stops the emitter before its next event. It keeps queueing and runs nothing until
+// Release. Hold does not wait for a running handler. While an emitter is held, Has returns
+// true for every name, because handlers may still be registered, and Backpressure returns
+// nil.
 func (e *Emitter) Hold() {
 	e.mu.Lock()
 	e.held.Store(true)
 	e.interrupt.Store(true)
-	e.relieve()
+	e.wakeWaiters()
 	e.mu.Unlock()
 	for _, b := range e.allBranches() {
 		b.hold()
 	}
 }
 
-// Release lets a held emitter run. Holds are not counted: one Release ends them.
+// Release ends a Hold. Holds are not counted: one Release ends all of them.
 func (e *Emitter) Release() {
 	e.mu.Lock()
 	e.held.Store(false)
-	e.crowd()
+	e.beginBackpressure()
 	e.start()
 	e.mu.Unlock()
 	for _, b := range e.allBranches() {

@@ -27,9 +27,8 @@ func story(t *testing.T, config Config, tell func(t *testing.T, e *Emitter)) {
 	})
 }
 
-// runs tells a story in several ways: push pushes events of these names,
-// numbered on from 1, at once, and be it one by one, in twos or as one run, what
-// the handlers see is the same.
+// runs runs a story several times. push pushes consecutive events with these names: one by
+// one, in twos, or as one run. The handlers must see the same in all cases.
 func runs(t *testing.T, config Config, tell func(t *testing.T, e *Emitter, push func(names ...string))) {
 	t.Helper()
 	for _, size := range []int{1, 2, 1000} {
@@ -49,8 +48,7 @@ func runs(t *testing.T, config Config, tell func(t *testing.T, e *Emitter, push 
 	}
 }
 
-// run makes events of these names, with empty payloads, of some origin. The
-// first of them is its n-th.
+// run makes events with these names and empty payloads. The first has sequence number n.
 func run(n uint64, names ...string) Run {
 	r := Run{Origin: ident.ID{1}, Epoch: 1, Seq: n}
 	for _, name := range names {
@@ -59,7 +57,7 @@ func run(n uint64, names ...string) Run {
 	return r
 }
 
-// with puts an event at the end of a run.
+// with appends an event to a run.
 func (r Run) with(name, payload string) Run {
 	body, err := wire.AppendBody(nil, name, []byte(payload))
 	if err != nil {
@@ -70,10 +68,10 @@ func (r Run) with(name, payload string) Run {
 	return r
 }
 
-// event is a run of one event.
+// event makes a run of one event.
 func event(name string, n uint64) Run { return run(n, name) }
 
-// diary collects what happened, from any goroutine.
+// diary records what happened, from any goroutine.
 type diary struct {
 	mu    sync.Mutex
 	lines []string
@@ -85,12 +83,12 @@ func (d *diary) add(format string, args ...any) {
 	d.lines = append(d.lines, fmt.Sprintf(format, args...))
 }
 
-// hand is a handler that writes who it is and what it got.
+// hand returns a handler that records its name and the event.
 func (d *diary) hand(who string) Handler {
 	return func(e *Event) error { d.add("%s %s %d", who, e.Name, e.Seq); return nil }
 }
 
-// want waits until everything is quiet and compares the diary.
+// want waits until nothing runs and compares the diary.
 func (d *diary) want(t *testing.T, lines ...string) {
 	t.Helper()
 	synctest.Wait()

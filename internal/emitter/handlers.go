@@ -8,14 +8,14 @@ import (
 // Settings says how one handler is registered. The zero value is that of
 // [Emitter.On].
 type Settings struct {
-	Once bool // for the next event only
-	// Fitting makes that the next event which the handler takes: it calls [Event.Take],
-	// and stays registered for events of which it does not.
+	Once bool // only for the next event
+	// Fitting restricts Once to events that the handler takes: the handler calls
+	// [Event.Take] and stays registered until then.
 	Fitting bool
-	Echo    bool // hear the events of this node too: those in a Run that is Own
+	Echo    bool // also receive the events of this node: those in a Run that is Own
 
-	// Queue gives the handler a queue for that many events, 1 to [MostQueue], and a
-	// goroutine of its own. 0: it shares both with all others.
+	// Queue gives the handler its own goroutine and its own queue for that many events, 1
+	// to [MostQueue]. 0: the handler shares both with all others.
 	Queue int
 
 	// Rewind is the largest Run.Before that reaches the handler.
@@ -27,21 +27,20 @@ type registration struct {
 	Settings
 	number  uint64 // rises with each registration: the order of the handlers
 	name    string
-	every   bool // it is a handler of every name, and has none
+	every   bool // it is a handler of every name, and name is empty
 	handler Handler
-	gone    atomic.Bool // taken off, or a Once that had its event
-	branch  branch      // where its events are queued; nil: its handler is called
-	lost    losses      // that made room in branch; the runner's own
-	waits   atomic.Bool // for its turn to be replayed to; see Replay
+	gone    atomic.Bool // removed, or a Once that had its event
+	branch  branch      // where its events are queued; nil: the runner calls the handler
+	lost    losses      // events dropped in branch; only the runner uses it
+	waits   atomic.Bool // for its replay; see Replay
 
-	audience *audience // who it is one of
+	audience *audience // the audience that it belongs to
 	removed  bool      // from the table; under registering
 }
 
-// Register registers a handler for the events of one name. The off that it
-// returns takes the handler off again, as often as it is called. An event whose
-// turn comes after off returned does not reach the handler; a call that has begun
-// goes on, and is not waited for.
+// Register registers a handler for the events of one name. The returned function removes
+// the handler; it may be called any number of times. After it has returned, the handler
+// gets no further event. A call that has begun continues, and off does not wait for it.
 func (e *Emitter) Register(name string, handler Handler, settings Settings) (off func()) {
 	return e.register(&registration{Settings: settings, name: name, handler: handler})
 }
@@ -66,7 +65,7 @@ func (e *Emitter) OnAny(handler Handler) (off func()) {
 	return e.RegisterAny(handler, Settings{})
 }
 
-// Off takes all handlers of one name off. Handlers of every name stay.
+// Off removes all handlers of one name. Handlers of every name stay.
 func (e *Emitter) Off(name string) {
 	e.registering.Lock()
 	defer e.registering.Unlock()
@@ -75,20 +74,20 @@ func (e *Emitter) Off(name string) {
 	}
 }
 
-// Has reports whether an event of that name has somebody to go to: a handler of
-// the name, a handler of every name, or, on a held emitter, whoever comes yet.
+// Has reports whether an event of that name has a handler: one of the name or of every
+// name. On a held emitter it returns true, because handlers may still be registered.
 func (e *Emitter) Has(name string) bool {
 	return e.held.Load() || e.table.isHeard([]byte(name), false)
 }
 
-// HasEcho reports whether an event of this node has a handler, which is one that
-// was registered with [Settings].Echo. While there is none it costs the load of a
-// number. name is not kept.
+// HasEcho reports whether an event of this node has a handler, which must be registered
+// with [Settings].Echo. Without such handlers, the call costs one atomic load. It does not
+// keep name.
 func (e *Emitter) HasEcho(name []byte) bool {
 	return e.HasEchoes() && e.table.isHeard(name, true)
 }
 
-// HasEchoes reports whether any handler hears own events. It costs the load of a number.
+// HasEchoes reports whether any handler receives own events. It costs one atomic load.
 func (e *Emitter) HasEchoes() bool { return e.table.echoes.Load() > 0 }
 
 func (e *Emitter) register(r *registration) (off func()) {
@@ -97,19 +96,19 @@ func (e *Emitter) register(r *registration) (off func()) {
 	if r.Queue > 0 {
 		e.addBranch(r, e.newQueue(r))
 	}
-	e.enter(r)
+	e.insert(r)
 	return func() { e.off(r) }
 }
 
-// enter gives a registration its place. The caller holds registering.
-func (e *Emitter) enter(r *registration) {
+// insert adds a registration. The caller holds registering.
+func (e *Emitter) insert(r *registration) {
 	e.registered++
 	r.number = e.registered
 	e.rewind.Store(max(e.rewind.Load(), int64(r.Rewind)))
 	e.table.add(r)
 }
 
-// off takes one registration off.
+// off removes one registration.
 func (e *Emitter) off(r *registration) {
 	e.registering.Lock()
 	defer e.registering.Unlock()

@@ -8,49 +8,48 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
-// Lost tells of events of one origin that were dropped because the handlers did
-// not keep up. Events that nobody listened to when they were dropped are not
-// among them, so there may be fewer than from First to Last. On a held emitter,
-// see [Emitter.Has], somebody listens to all.
+// Lost reports events of one origin that were dropped because the handlers did not keep up.
+// Events without a handler at that time are not counted, so there may be fewer than from
+// First to Last. On a held emitter every event counts, see [Emitter.Has].
 type Lost struct {
-	Origin      ident.ID // zero: events of many origins, see Events only
+	Origin      ident.ID // zero: events of many origins; only Events and Bytes are set
 	Epoch       uint64
-	First, Last uint64 // sequence numbers, both lost
+	First, Last uint64 // sequence numbers, both of lost events
 	Name        string // of the first of them
-	Events      int    // how many were dropped
+	Events      int    // number of dropped events
 	Bytes       int    // of their names and payloads
-	Aside       bool   // they made room in the queue of one handler; the others have had them
+	Aside       bool   // only the queue of one handler dropped them; other handlers got them
 }
 
-// manyOrigins bounds the memory that losses take: beyond it (a guess, about
-// 100 kB) further origins share one note.
-const manyOrigins = 1024
+// maxNotes bounds the memory for losses (a guess, about 100 kB). Further origins share
+// one note.
+const maxNotes = 1024
 
-// losses gathers the events dropped since they were last told, one note for
-// each life of an origin.
+// losses collects the events dropped since the last report, one note for each life of an
+// origin.
 type losses struct {
 	notes []Lost
 	index map[ident.Origin]int
 }
 
-// dropOldest takes the oldest run out of the queue and keeps only that its
-// events were there. The caller holds mu.
+// dropOldest removes the oldest run from the queue and notes its events as lost. The caller
+// holds mu.
 func (e *Emitter) dropOldest() {
 	run := e.queue.pop()
 	e.dropped += uint64(run.Count)
 	if run.Before > e.Rewind() {
-		return // nobody wants them
+		return // they have no handler
 	}
 	held := e.held.Load()
 	e.queue.lost.note(&run, func(name []byte) bool { return held || e.table.isHeard(name, run.Own) })
 }
 
-// note notes those events of a run that are for somebody. It walks all of the
-// run, which only an emitter does that is overrun.
+// note adds those events of a run that have a handler. It walks the whole run, which
+// happens only if the emitter is overrun.
 func (l *losses) note(run *Run, isHeard func(name []byte) bool) {
 	var lost Lost
-	var first, last []byte // the name of the first one lost, and of the one seen last
-	heard := false         // what isHeard said about last
+	var first, last []byte // the names of the first lost event and of the last one
+	heard := false         // what isHeard returned for last
 	rest := run.Packed
 	for n := range uint64(run.Count) {
 		body, next, ok := batch.Next(rest)
@@ -86,9 +85,9 @@ func (l *losses) note(run *Run, isHeard func(name []byte) bool) {
 	}
 }
 
-// of gives the note about one life of an origin, or the one that it shares.
+// of returns the note for one life of an origin, or the shared one.
 func (l *losses) of(origin ident.Origin) *Lost {
-	if _, known := l.index[origin]; !known && len(l.index) >= manyOrigins {
+	if _, known := l.index[origin]; !known && len(l.index) >= maxNotes {
 		origin = ident.Origin{}
 	}
 	i, known := l.index[origin]

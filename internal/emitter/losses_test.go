@@ -7,7 +7,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-func TestAFullQueueDropsTheOldestAndTellsItInOrder(t *testing.T) {
+func TestAFullQueueDropsTheOldestAndReportsThemInOrder(t *testing.T) {
 	var d diary
 	config := Config{QueueEvents: 3, OnDrop: func(l Lost) {
 		d.add("lost %s %d-%d: %d events, %d bytes", l.Origin.Short(), l.First, l.Last, l.Events, l.Bytes)
@@ -63,13 +63,13 @@ func TestManyOriginsShareOneNoteOfLoss(t *testing.T) {
 		}
 		e.Release()
 		synctest.Wait()
-		if origins != manyOrigins+1 || events != 5000 {
-			t.Errorf("%d events told in %d notes", events, origins)
+		if origins != maxNotes+1 || events != 5000 {
+			t.Errorf("%d events reported in %d notes", events, origins)
 		}
 	})
 }
 
-func TestADroppedRunIsToldExactly(t *testing.T) {
+func TestADroppedRunIsReportedExactly(t *testing.T) {
 	var d diary
 	config := Config{QueueEvents: 10, OnDrop: func(l Lost) {
 		d.add("lost %d-%d of life %d from %q on: %d events, %d bytes", l.First, l.Last, l.Epoch, l.Name, l.Events, l.Bytes)
@@ -80,12 +80,12 @@ func TestADroppedRunIsToldExactly(t *testing.T) {
 		gate := make(chan struct{})
 		e.Do(func() { <-gate })
 		synctest.Wait()
-		e.Push(run(1, "nobody", "bb", "a", "nobody").with("a", "12345").with("nobody", "678")) // five for somebody go
-		other := run(1, "nobody", "nobody")
+		e.Push(run(1, "unheard", "bb", "a", "unheard").with("a", "12345").with("unheard", "678")) // five with a handler are dropped
+		other := run(1, "unheard", "unheard")
 		other.Epoch = 2
-		e.Push(other)                                        // nothing that anybody would miss goes
-		e.Push(run(7, "nobody", "a", "nobody", "a", "a"))    // goes
-		e.Push(run(12, "a", "a"))                            // fits beside the next
+		e.Push(other)                                        // drops nothing that has a handler
+		e.Push(run(7, "unheard", "a", "unheard", "a", "a"))  // dropped
+		e.Push(run(12, "a", "a"))                            // fits together with the next
 		e.Push(run(14, "a", "bb", "a", "bb", "a", "a", "a")) // 7 and 2 are 9
 		close(gate)
 		d.want(t, `lost 2-11 of life 1 from "bb" on: 6 events, 12 bytes`,

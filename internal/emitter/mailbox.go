@@ -8,47 +8,46 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
-// Mailbox is a registration whose events the program takes itself, one after the
-// other, on a goroutine of its own. Make one with [Emitter.Subscribe].
+// Mailbox is a registration whose events the program takes itself, one after another, on
+// its own goroutine. Make one with [Emitter.Subscribe].
 //
-// Next is for one goroutine at a time. Close may be called from any.
+// Only one goroutine at a time may call Next. Close may be called from any.
 type Mailbox struct {
 	off    func()
 	fail   func(name string, err error)
-	events int // the bound
+	events int // bound of the queue
 
-	mu       sync.Mutex // guards all below
-	queue    queue
-	held     bool
-	isShut   bool          // it has ended
-	finished bool          // it ends when it is empty
-	bell     chan struct{} // holds a token when there may be something new for Next
-	emptied  chan struct{} // closed when it is empty; nil while nobody waits
+	mu        sync.Mutex // guards everything below
+	queue     queue
+	held      bool
+	isStopped bool          // it has ended
+	finished  bool          // it ends when it is empty
+	bell      chan struct{} // has a token if Next may find something new
+	emptied   chan struct{} // closed when it is empty; nil if nothing waits
 
-	names names // Next's own
+	names names // only Next uses it
 }
 
 // Subscribe registers a mailbox for the events of one name. It is bounded by
-// [Settings].Queue events, and by bytes. It ends with its Close, with that of the
-// emitter, and, once it is empty, with [Emitter.Finish].
+// [Settings].Queue events, and by bytes. It ends with its Close, with the Close of the
+// emitter, or, once it is empty, with [Emitter.Finish].
 func (e *Emitter) Subscribe(name string, settings Settings) *Mailbox {
 	return e.subscribe(&registration{Settings: settings, name: name})
 }
 
 func (e *Emitter) subscribe(r *registration) *Mailbox {
 	m := &Mailbox{events: r.Queue, bell: make(chan struct{}, 1)}
-	m.fail = e.tellError
+	m.fail = e.reportError
 	m.off = func() { e.off(r) }
 	e.registering.Lock()
 	defer e.registering.Unlock()
 	e.addBranch(r, m)
-	e.enter(r)
+	e.insert(r)
 	return m
 }
 
-// Next returns the oldest event, as soon as there is one. It reports false when the
-// mailbox or ctx has ended; what is in the mailbox then is lost only to ctx and
-// Close.
+// Next waits for the oldest event and returns it. It returns false if the mailbox or ctx
+// has ended. The remaining events are lost only if ctx ended or Close was called.
 func (m *Mailbox) Next(ctx context.Context) (Event, bool) {
 	for ctx.Err() == nil {
 		event, ok, ended := m.take()
@@ -63,14 +62,14 @@ func (m *Mailbox) Next(ctx context.Context) (Event, bool) {
 	return Event{}, false
 }
 
-// take is Next without its waiting.
+// take is Next without waiting.
 func (m *Mailbox) take() (event Event, ok, ended bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for m.queue.events > 0 && !m.held && !m.isShut {
+	for m.queue.events > 0 && !m.held && !m.isStopped {
 		run := m.queue.pop()
 		if m.queue.events == 0 {
-			m.tellEmpty()
+			m.notifyEmpty()
 		}
 		body, _, _ := batch.Next(run.Packed)
 		name, payload, err := wire.SplitBody(body)
@@ -82,13 +81,13 @@ func (m *Mailbox) take() (event Event, ok, ended bool) {
 			Signed: wire.IsSigned(body), Own: run.Own, Born: run.Born, Via: run.Via, Payload: payload,
 		}, true, false
 	}
-	return Event{}, false, m.isShut || m.finished && m.queue.events == 0
+	return Event{}, false, m.isStopped || m.finished && m.queue.events == 0
 }
 
 // Close ends the mailbox.
 func (m *Mailbox) Close() { m.off() }
 
-// Fail reports an error about an event as if a handler had returned it.
+// Fail reports an error about an event, like an error that a handler returned.
 func (m *Mailbox) Fail(name string, err error) { m.fail(name, err) }
 
 // ring wakes Next. The caller holds mu.
@@ -99,8 +98,8 @@ func (m *Mailbox) ring() {
 	}
 }
 
-// tellEmpty lets those go on that wait for an empty mailbox. The caller holds mu.
-func (m *Mailbox) tellEmpty() {
+// notifyEmpty wakes the callers that wait for an empty mailbox. The caller holds mu.
+func (m *Mailbox) notifyEmpty() {
 	if m.emptied != nil {
 		close(m.emptied)
 		m.emptied = nil
@@ -110,11 +109,11 @@ func (m *Mailbox) tellEmpty() {
 func (m *Mailbox) put(run Run, lost *losses) (dropped uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.isShut {
+	if m.isStopped {
 		return 0
 	}
 	m.ring()
-	return m.queue.pushWithin(run, m.events, asideBytes, lost)
+	return m.queue.pushWithin(run, m.events, branchBytes, lost)
 }
 
 func (m *Mailbox) drain(ctx context.Context) (running int, err error) {
@@ -145,12 +144,12 @@ func (m *Mailbox) left() int {
 	return m.queue.events
 }
 
-func (m *Mailbox) shut() (discarded int) {
+func (m *Mailbox) stop() (discarded int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	discarded = m.queue.events
-	m.queue, m.isShut = queue{}, true
-	m.tellEmpty()
+	m.queue, m.isStopped = queue{}, true
+	m.notifyEmpty()
 	m.ring()
 	return discarded
 }

@@ -8,8 +8,7 @@ import (
 	"testing/synctest"
 )
 
-// listener is a handler as the model knows it: a list in the order of registration
-// is all that there is.
+// listener is a handler in the model, which is only a list in the order of registration.
 type listener struct {
 	number   int
 	name     string // "" for every name
@@ -17,7 +16,7 @@ type listener struct {
 	off      func()
 }
 
-func TestHandlersAreThoseOfAPlainList(t *testing.T) {
+func TestHandlersMatchTheModel(t *testing.T) {
 	for seed := range uint64(20) {
 		story(t, Config{}, func(t *testing.T, e *Emitter) {
 			rnd := rand.New(rand.NewPCG(seed, 1))
@@ -77,7 +76,7 @@ func TestHandlersAreThoseOfAPlainList(t *testing.T) {
 	}
 }
 
-// eventName is the name of a run of one event.
+// eventName returns the name of a run of one event.
 func eventName(r Run) string {
 	return (&chunk{items: [128]item{{run: r}}, count: 1}).nameOf(1)
 }

@@ -2,8 +2,8 @@ package emitter
 
 import "time"
 
-// Moment is a time as a run carries it: in the nanoseconds since this process
-// began, which is a third of a time.Time. The zero Moment means "not known".
+// Moment is a time in nanoseconds since the start of this process. It is a third as large
+// as a time.Time, because every run has one. The zero Moment means "unknown".
 type Moment int64
 
 var processBegan = time.Now()
@@ -21,7 +21,8 @@ func (m Moment) Add(d time.Duration) Moment {
 	return m
 }
 
-// Age returns how long ago the Moment was, and 0 if it is not known or yet to come.
+// Age returns the time since the Moment. It returns 0 if the Moment is unknown or in the
+// future.
 func (m Moment) Age() time.Duration {
 	if m == 0 {
 		return 0

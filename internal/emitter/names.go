@@ -1,22 +1,22 @@
 package emitter
 
-// names keeps the names that only handlers of every name hear of, as strings,
-// so that each takes memory once and not with every event. Names come from
-// peers too, so it is bounded, and starts anew where it is full.
+// names interns the names that have only handlers of every name, so that each name is
+// allocated once and not with every event. Peers choose names too, so the map is bounded.
+// If it is full, it is cleared.
 type names map[string]string
 
-// manyNames bounds it. A guess: some 300 kB at the most.
-const manyNames = 1024
+// maxNames bounds names. A guess: at most about 300 kB.
+const maxNames = 1024
 
-// intern gives the name as a string.
+// intern returns the name as a string.
 func (n *names) intern(name []byte) string {
-	if s, ok := (*n)[string(name)]; ok { // takes no memory for the string
+	if s, ok := (*n)[string(name)]; ok { // does not allocate
 		return s
 	}
 	if *n == nil {
 		*n = make(names)
 	}
-	if len(*n) >= manyNames {
+	if len(*n) >= maxNames {
 		clear(*n)
 	}
 	s := string(name)

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// goroutine names the goroutine that calls.
+// goroutine returns the name of the calling goroutine.
 func goroutine() string {
 	buf := make([]byte, 64)
 	name, _, _ := bytes.Cut(buf[:runtime.Stack(buf, false)], []byte(" ["))
@@ -49,14 +49,14 @@ func TestTheHandlerGoroutineStaysWhileEventsComeNowAndThen(t *testing.T) {
 	})
 }
 
-func TestAnEventThatComesAsTheHandlerGoroutineIsSentHome(t *testing.T) {
+func TestAnEventThatArrivesAsTheHandlerGoroutineIsDismissed(t *testing.T) {
 	story(t, Config{}, func(t *testing.T, e *Emitter) {
 		var d diary
 		e.On("a", d.hand("got"))
 		e.Push(event("a", 1))
 		synctest.Wait()
 		for n := uint64(2); n < 5; n++ {
-			e.mu.Lock() // so that it can't notice in between
+			e.mu.Lock() // so that the runner can't wake in between
 			e.armed = false
 			e.dismiss()
 			e.push(event("a", n))
@@ -71,7 +71,7 @@ func TestAnEventThatComesAsTheHandlerGoroutineIsSentHome(t *testing.T) {
 	})
 }
 
-func TestCloseSendsTheHandlerGoroutineHome(t *testing.T) {
+func TestCloseEndsTheHandlerGoroutine(t *testing.T) {
 	story(t, Config{}, func(t *testing.T, e *Emitter) {
 		e.On("a", ignore)
 		e.Push(event("a", 1))

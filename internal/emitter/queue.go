@@ -2,19 +2,18 @@ package emitter
 
 import "slices"
 
-// queue is what waits: a ring of runs, the hooks between them, and the record
-// of events that had to go. Its owner locks.
+// queue holds the waiting work: a ring of runs, the hooks between them, and the record of
+// dropped events. Its owner locks it.
 //
-// Runs are numbered as they come, and a hook remembers the number of the run
-// that it comes before. So dropping the oldest run is a step of head, and a hook
-// keeps its place among the events that are left.
+// Runs are numbered, and a hook stores the number of the run that it precedes. So dropping
+// the oldest run only moves head, and a hook keeps its position among the remaining events.
 type queue struct {
 	ring       []Run  // its length is a power of two, or 0
-	head, tail uint64 // numbers of the oldest run and of the one to come
+	head, tail uint64 // numbers of the oldest run and of the next one to be queued
 	events     int    // in the ring
 	bytes      int    // in the ring
 	hooks      []hook
-	firstHook  int // index of the oldest one in hooks
+	firstHook  int // index of the oldest pending one in hooks
 	lost       losses
 }
 
@@ -25,14 +24,14 @@ type hook struct {
 }
 
 const (
-	smallestRing = 16   // runs; most emitters never have more waiting
-	keptRing     = 4096 // runs; an idle emitter lets a larger ring go (about 300 kB)
+	minRing     = 16   // runs; most emitters never queue more
+	maxIdleRing = 4096 // runs; an idle emitter frees a larger ring (about 300 kB)
 )
 
 // len counts the events and hooks that wait.
 func (q *queue) len() int { return q.events + len(q.hooks) - q.firstHook }
 
-// empty reports whether there is nothing to run and nothing to tell.
+// empty reports whether there is nothing to run and nothing to report.
 func (q *queue) empty() bool { return q.len() == 0 && len(q.lost.notes) == 0 }
 
 func (q *queue) push(run Run) {
@@ -46,7 +45,7 @@ func (q *queue) push(run Run) {
 }
 
 func (q *queue) do(f func()) {
-	if q.firstHook > keptRing && 2*q.firstHook > len(q.hooks) {
+	if q.firstHook > maxIdleRing && 2*q.firstHook > len(q.hooks) {
 		// The queue is never empty, but most of the hooks have run.
 		q.hooks, q.firstHook = slices.Delete(q.hooks, 0, q.firstHook), 0
 	}
@@ -55,7 +54,7 @@ func (q *queue) do(f func()) {
 
 func (q *queue) at(number uint64) *Run { return &q.ring[number&uint64(len(q.ring)-1)] }
 
-// pop takes the oldest run out.
+// pop removes the oldest run and returns it.
 func (q *queue) pop() Run {
 	slot := q.at(q.head)
 	run := *slot
@@ -66,9 +65,8 @@ func (q *queue) pop() Run {
 	return run
 }
 
-// fill moves the oldest runs and hooks into an empty chunk, at least one, until
-// it has that many events or bytes, and with them the record of what was lost
-// before them.
+// fill moves the oldest runs and hooks into an empty chunk: at least one, and until the
+// chunk has that many events or bytes. It also moves the record of events lost before them.
 func (q *queue) fill(b *chunk, events, bytes int) {
 	b.lost, q.lost = q.lost.notes, losses{}
 	for b.count < len(b.items) && (b.count == 0 || b.todo < events && b.bytes < bytes) {
@@ -93,19 +91,19 @@ func (q *queue) fill(b *chunk, events, bytes int) {
 }
 
 func (q *queue) grow() {
-	ring := make([]Run, max(smallestRing, 2*len(q.ring)))
+	ring := make([]Run, max(minRing, 2*len(q.ring)))
 	for n := q.head; n < q.tail; n++ {
 		ring[n&uint64(len(ring)-1)] = *q.at(n)
 	}
 	q.ring = ring
 }
 
-// rest lets memory go that a burst has left behind.
-func (q *queue) rest() {
-	if len(q.ring) > keptRing {
+// shrink frees memory that a burst has left.
+func (q *queue) shrink() {
+	if len(q.ring) > maxIdleRing {
 		q.ring = nil
 	}
-	if cap(q.hooks) > keptRing {
+	if cap(q.hooks) > maxIdleRing {
 		q.hooks = nil
 	}
 }

@@ -8,13 +8,13 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
-// Rewind is the longest Settings.Rewind of all handlers that there were.
+// Rewind returns the longest Settings.Rewind of all handlers that were ever registered.
 func (e *Emitter) Rewind() time.Duration { return time.Duration(e.rewind.Load()) }
 
-// Replay is Register of a handler that first gets those events of past that have the
-// name, whatever their Before. Past is what was pushed so far: the handler gets
-// nothing else that was pushed before Replay, and everything that is pushed later.
-// The owner sees to it that nothing is pushed meanwhile.
+// Replay registers a handler that first gets the events of past with that name, whatever
+// their Before. past must be everything that was pushed so far. The handler gets no other
+// event that was pushed before Replay, and every event that is pushed later. The caller
+// must ensure that nothing is pushed meanwhile.
 func (e *Emitter) Replay(name string, handler Handler, settings Settings, past []Run) (off func()) {
 	return e.replayTo(&registration{Settings: settings, name: name, handler: handler}, past)
 }
@@ -24,7 +24,7 @@ func (e *Emitter) ReplayAny(handler Handler, settings Settings, past []Run) (off
 	return e.replayTo(&registration{Settings: settings, every: true, handler: handler}, past)
 }
 
-// SubscribePast is Subscribe of a mailbox that first gets what Replay gives a handler.
+// SubscribePast is Subscribe of a mailbox that first gets past, as in Replay.
 func (e *Emitter) SubscribePast(name string, settings Settings, past []Run) *Mailbox {
 	r := &registration{Settings: settings, name: name}
 	r.waits.Store(true)
@@ -40,33 +40,33 @@ func (e *Emitter) replayTo(r *registration, past []Run) (off func()) {
 	return off
 }
 
-// replayLater gives a registration the past, behind all that was pushed, and lets it
-// have events from then on.
+// replayLater schedules the replay of past for a registration, behind everything that was
+// pushed. The registration gets events from then on.
 func (e *Emitter) replayLater(r *registration, past []Run) {
 	e.registering.Lock()
 	e.rewinders = append(e.rewinders, r)
 	e.registering.Unlock()
 	isOpen := e.Do(func() {
-		e.endWait(r)
+		e.admitEvents(r)
 		for i := range past {
 			e.replay(r, &past[i])
 		}
 	})
 	if !isOpen {
-		e.endWait(r)
+		e.admitEvents(r)
 	}
 }
 
-// endWait lets a registration have events.
-func (e *Emitter) endWait(r *registration) {
+// admitEvents makes a registration receive events.
+func (e *Emitter) admitEvents(r *registration) {
 	e.registering.Lock()
 	defer e.registering.Unlock()
 	r.waits.Store(false)
 	e.rewinders = slices.DeleteFunc(e.rewinders, func(x *registration) bool { return x == r })
 }
 
-// endWaits does that for those whose turn Close has thrown away.
-func (e *Emitter) endWaits() {
+// admitAllWaiting calls admitEvents for registrations whose replay was discarded by Close.
+func (e *Emitter) admitAllWaiting() {
 	e.registering.Lock()
 	defer e.registering.Unlock()
 	for _, r := range e.rewinders {
@@ -75,7 +75,7 @@ func (e *Emitter) endWaits() {
 	e.rewinders = nil
 }
 
-// replay gives the events of a run to one handler.
+// replay passes the events of a run to one handler.
 func (e *Emitter) replay(r *registration, run *Run) {
 	one := *run
 	one.Count, one.Before = 1, 0
@@ -91,22 +91,22 @@ func (e *Emitter) replay(r *registration, run *Run) {
 			continue
 		}
 		if r.branch != nil {
-			e.putInto(r, one)
+			e.pushToBranch(r, one)
 			continue
 		}
-		e.callAlone(r, &Event{
+		e.callIsolated(r, &Event{
 			Name: string(name), Origin: run.Origin, Epoch: run.Epoch, Seq: one.Seq,
 			Signed: wire.IsSigned(body), Payload: payload, Born: run.Born, Via: run.Via,
 		})
 	}
 }
 
-// callAlone is call for a handler whose panic harms no other.
-func (e *Emitter) callAlone(r *registration, event *Event) {
+// callIsolated calls a handler whose panic must not affect others.
+func (e *Emitter) callIsolated(r *registration, event *Event) {
 	returned := false
 	defer func() {
 		if !returned {
-			e.tellPanic(event.Name, recover())
+			e.reportPanic(event.Name, recover())
 		}
 	}()
 	e.call(r, event)

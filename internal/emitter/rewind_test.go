@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// aged is a run of one event that is too old for most handlers.
+// aged makes a run of one event that is too old for most handlers.
 func aged(name string, seq uint64, before time.Duration) Run {
 	r := event(name, seq)
 	r.Before = before
@@ -30,8 +30,8 @@ func TestOldEventsReachThoseThatRewindSoFar(t *testing.T) {
 	})
 }
 
-// What was pushed before and what is pushed later, and neither twice, whatever waits in
-// the queue.
+// Replay delivers what was pushed before and then what is pushed later, each once, whatever
+// is queued.
 func TestReplayComesBetweenWhatWasPushedAndWhatIs(t *testing.T) {
 	runs(t, Config{}, func(t *testing.T, e *Emitter, _ func(names ...string)) {
 		var d diary
@@ -73,7 +73,7 @@ func TestReplayIntoAQueueAndAMailbox(t *testing.T) {
 	})
 }
 
-// A handler that panics in what is replayed gets the rest, and harms nobody.
+// A handler that panics during a replay gets the rest, and other handlers are not affected.
 func TestAPanicWhileReplaying(t *testing.T) {
 	panics := 0
 	config := Config{OnPanic: func(string, any, []byte) { panics++ }}
@@ -90,13 +90,13 @@ func TestAPanicWhileReplaying(t *testing.T) {
 		e.Push(event("a", 3))
 		d.want(t, "2", "3")
 		if s := e.Stats(); panics != 1 || s.Panics != 1 || s.Errors != 2 {
-			t.Errorf("%d panics were told, stats: %+v", panics, s)
+			t.Errorf("%d panics were reported, stats: %+v", panics, s)
 		}
 	})
 }
 
-// Close throws away the turn of a replay, and the handler that still waits for it has
-// events after Reopen.
+// Close discards a pending replay. After Reopen, the handler that waited for it receives
+// events.
 func TestCloseBeforeTheReplay(t *testing.T) {
 	runs(t, Config{}, func(t *testing.T, e *Emitter, _ func(names ...string)) {
 		var d diary

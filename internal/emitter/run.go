@@ -1,6 +1,6 @@
 package emitter
 
-// start makes sure that what waits is being run. The caller holds mu.
+// start makes the runner run if there is work. The caller holds mu.
 func (e *Emitter) start() {
 	if e.running || e.held.Load() || e.closed.Load() || (e.queue.empty() && e.hand == nil) {
 		return
@@ -12,18 +12,18 @@ func (e *Emitter) start() {
 		e.bell.Signal()
 		return
 	}
-	// The handler goroutine. Owner: this emitter, one at most. It ends on Hold, on
-	// Close, and when the timer finds that there was nothing to run for a while.
-	// Drain, Wait and Close wait for what it runs.
+	// The handler goroutine. Owner: this emitter, one at most. It ends on Hold, on Close,
+	// and when the timer finds that it was idle for a while. Drain, Wait and Close wait for
+	// what it runs.
 	go e.work()
 }
 
-// park keeps the handler goroutine for the events that may come soon: to begin
-// one costs more than a handler, and its stack has grown to what handlers need.
-// It reports whether there is something to run. The caller holds mu.
+// park keeps the handler goroutine for events that may follow soon. Starting one costs more
+// than a handler, and its stack has already grown. It reports whether there is something to
+// run. The caller holds mu.
 func (e *Emitter) park() bool {
 	if !e.armed || e.closed.Load() {
-		return false // nobody would end it
+		return false // no timer would end it
 	}
 	e.parked = true
 	for e.parked && !e.dismissed {
@@ -33,8 +33,8 @@ func (e *Emitter) park() bool {
 	return e.running
 }
 
-// dismiss ends the handler goroutine if it is parked, and if nothing comes for it
-// before it has noticed. The caller holds mu.
+// dismiss ends the handler goroutine if it is parked, unless work arrives before it wakes.
+// The caller holds mu.
 func (e *Emitter) dismiss() {
 	e.dismissed = e.parked
 	e.bell.Signal()
@@ -44,27 +44,27 @@ func (e *Emitter) dismiss() {
 func (e *Emitter) run() {
 	finished := false
 	defer func() {
-		if !finished { // a handler called runtime.Goexit: this goroutine is lost
-			// The handler goroutine again, in place of the one that ends here:
-			// the same owner, the same end, the same waiters.
+		if !finished { // a handler called runtime.Goexit: this goroutine ends
+			// The handler goroutine again, replacing the one that ends here: the same
+			// owner, the same end, the same waiters.
 			go e.work()
 		}
 	}()
 	for e.take() {
 		e.runHand()
-		if e.spent != nil && e.table.handlers.Load() == 0 {
-			e.spent()
+		if e.onEmpty != nil && e.table.handlers.Load() == 0 {
+			e.onEmpty()
 		}
 	}
 	finished = true
 }
 
-// take sees to it that there is something in hand. It reports false when the
-// runner is to end; running is off by then.
+// take waits until there is a chunk in hand. It returns false if the runner must end;
+// running is then false.
 func (e *Emitter) take() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for !e.takeNext() {
+	for !e.fillHand() {
 		if e.held.Load() || !e.park() {
 			return false
 		}
@@ -72,22 +72,23 @@ func (e *Emitter) take() bool {
 	return true
 }
 
-// takeNext is take once. The caller holds mu.
-func (e *Emitter) takeNext() bool {
+// fillHand tries once to fill the hand. It returns false if the queue is empty or the
+// emitter is held. The caller holds mu.
+func (e *Emitter) fillHand() bool {
 	if e.cut.Load() {
 		e.discardHand()
 		e.cut.Store(false)
 	}
 	if e.hand != nil && e.inHand() == 0 && len(e.hand.lost) == 0 {
-		e.letGo()
+		e.releaseChunk()
 	}
 	if e.crowded.Load() {
-		e.uncrowd()
+		e.endBackpressure()
 	}
 	idle := e.hand == nil && e.queue.empty()
 	if idle || e.held.Load() {
 		if idle {
-			e.queue.rest()
+			e.queue.shrink()
 		}
 		e.running = false
 		e.wake()
@@ -95,7 +96,7 @@ func (e *Emitter) takeNext() bool {
 	}
 	if e.hand == nil {
 		e.hand = chunks.Get().(*chunk)
-		// A quarter, so that Room is seen to in time.
+		// A quarter, so that the end of backpressure is noticed in time.
 		e.queue.fill(e.hand, e.config.CrowdedEvents/4, e.config.CrowdedBytes/4)
 		e.taken += uint64(e.hand.todo)
 	}
@@ -103,29 +104,29 @@ func (e *Emitter) takeNext() bool {
 	return true
 }
 
-// letGo frees the chunk in hand. The caller holds mu, and the runner is the
-// caller or is not there.
-func (e *Emitter) letGo() {
+// releaseChunk frees the chunk in hand. The caller holds mu. The runner is the caller or does not
+// run.
+func (e *Emitter) releaseChunk() {
 	e.hand.free()
 	e.hand = nil
-	e.progress.fresh()
+	e.progress.resetTurns()
 }
 
-// runHand runs what is in hand, up to an interrupt.
+// runHand runs the chunk in hand, up to an interrupt.
 func (e *Emitter) runHand() {
-	e.hand.at.callOff("") // the event in which a handler ended the goroutine, if one did
+	e.hand.at.skipHandlers("") // skips the event in which a handler ended the goroutine
 	for !e.runOn(e.hand) {
 	}
 }
 
-// runOn runs what is in hand from where the runner is. It reports false after a
-// panic, which it has told, and is to be called again then: to be ready for
-// panics costs as much as an event, and so is done once for many.
+// runOn runs the chunk in hand from the current position. After a panic it reports the
+// panic and returns false; the caller must then call it again. Preparing for panics costs
+// as much as an event, so it is done once for many events.
 func (e *Emitter) runOn(b *chunk) (through bool) {
 	p := &b.at
 	defer func() {
 		if !through {
-			e.tellPanic(p.event.Name, recover())
+			e.reportPanic(p.event.Name, recover())
 		}
 	}()
 	for {
@@ -135,13 +136,13 @@ func (e *Emitter) runOn(b *chunk) (through bool) {
 				break
 			}
 			if e.cut.Load() {
-				return true // the handler before has closed the emitter
+				return true // the previous handler closed the emitter
 			}
 			if !first {
 				e.progress.begin(0)
 			}
 			if r.branch != nil && r.wants(&p.event) && !r.gone.Load() {
-				e.putAside(r, p)
+				e.enqueueInBranch(r, p)
 				continue
 			}
 			e.call(r, &p.event)
@@ -153,23 +154,23 @@ func (e *Emitter) runOn(b *chunk) (through bool) {
 		case len(b.lost) > 0:
 			note := b.lost[0]
 			b.lost = b.lost[1:]
-			p.callOff(note.Name)
-			e.tellLost(note)
+			p.skipHandlers(note.Name)
+			e.reportLost(note)
 		case p.left > 0:
 			turns, err := e.nextEvent(p)
 			e.progress.begin(turns)
 			if err != nil {
-				e.tellError("", err)
+				e.reportError("", err)
 			}
 		case p.item < b.count:
 			it := &b.items[p.item]
 			p.item++
 			switch {
 			case it.hook != nil:
-				p.callOff("")
+				p.skipHandlers("")
 				e.progress.begin(1)
 				it.hook()
-			case e.table.handlers.Load() == 0: // a node that only passes events on
+			case e.table.handlers.Load() == 0: // a node that only relays
 				e.progress.begin(it.run.Count)
 			default:
 				p.beginRun(&it.run)
@@ -179,18 +180,18 @@ func (e *Emitter) runOn(b *chunk) (through bool) {
 			if !ok {
 				return true
 			}
-			p.callOff(note.Name)
-			e.tellLost(note)
+			p.skipHandlers(note.Name)
+			e.reportLost(note)
 		}
 	}
 }
 
-// wants reports whether an event of its name is for a handler.
+// wants reports whether a registration of the event's name receives the event.
 func (r *registration) wants(event *Event) bool {
 	return (!event.Own || r.Echo) && event.Before <= r.Rewind && !r.waits.Load()
 }
 
-// call gives one event to one handler.
+// call passes one event to one handler.
 func (e *Emitter) call(r *registration, event *Event) {
 	if !r.wants(event) {
 		return
@@ -205,16 +206,17 @@ func (e *Emitter) call(r *registration, event *Event) {
 	}
 	handle := r.handler
 	if r.Once && r.Fitting {
-		handle = e.untilTaken(r)
+		handle = e.withTaker(r)
 	}
 	if err := handle(event); err != nil {
-		e.tellError(event.Name, err)
+		e.reportError(event.Name, err)
 	}
 }
 
-// untilTaken returns a handler that lets the one of a registration say that it takes
-// the event. The next handler must not say so for this one, also after a panic.
-func (e *Emitter) untilTaken(r *registration) Handler {
+// withTaker returns the handler of a registration with a taker set, so that it can call
+// Take. The taker is removed afterwards, also after a panic, so that the next handler can't
+// use it.
+func (e *Emitter) withTaker(r *registration) Handler {
 	return func(event *Event) error {
 		event.taker = &taker{e, r}
 		defer func() { event.taker = nil }()

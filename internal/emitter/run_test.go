@@ -72,7 +72,7 @@ func TestARunOfNothingIsNothing(t *testing.T) {
 	})
 }
 
-func TestARunForNobodyHasItsTurnToo(t *testing.T) {
+func TestARunWithoutHandlersIsCounted(t *testing.T) {
 	story(t, Config{}, func(t *testing.T, e *Emitter) {
 		var d diary
 		e.Push(run(1, "a", "a"))
@@ -148,7 +148,7 @@ func TestAPanicInTheMiddleOfARun(t *testing.T) {
 	})
 }
 
-func TestOneOfEqualNamesIsForOnce(t *testing.T) {
+func TestOnceGetsOneOfEqualNames(t *testing.T) {
 	runs(t, Config{}, func(t *testing.T, e *Emitter, push func(names ...string)) {
 		var d diary
 		e.On("a", d.hand("always"))
@@ -168,7 +168,7 @@ func TestANameGetsItsFirstHandlerInTheMiddleOfARun(t *testing.T) {
 	})
 }
 
-func TestBytesThatAreNoEventAreToldAndPassedOver(t *testing.T) {
+func TestMalformedEventsAreReportedAndSkipped(t *testing.T) {
 	good, err := wire.AppendBody(nil, "a", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -206,7 +206,7 @@ func TestBytesThatAreNoEventAreToldAndPassedOver(t *testing.T) {
 			story(t, config, func(t *testing.T, e *Emitter) {
 				e.On("a", d.hand("got"))
 				e.Push(Run{Seq: 1, Count: one.count, Packed: one.packed})
-				e.Push(run(9, "a")) // the next run is none the worse
+				e.Push(run(9, "a")) // the next run is not affected
 				d.want(t, append(one.want, "got a 9")...)
 				errs := 0
 				for _, line := range one.want {

@@ -9,7 +9,7 @@ func TestASlowHandlerIsNamedWhileItRuns(t *testing.T) {
 	var d diary
 	config := Config{OnSlow: func(name string, soFar time.Duration) {
 		if soFar < time.Second || soFar > 1250*time.Millisecond {
-			d.add("told after %v", soFar)
+			d.add("reported after %v", soFar)
 		}
 		d.add("%s is slow", name)
 	}}

@@ -1,20 +1,20 @@
 package emitter
 
-// Stats is what an emitter has counted since New.
+// Stats holds the counters of an emitter since New.
 type Stats struct {
 	Queued      int    // events and hooks that wait
-	QueuedBytes int    // of the runs in the queue; what the runner has taken is not among them
-	Aside       int    // events that wait in the queues that handlers have of their own
-	Delivered   uint64 // events and hooks whose turn has come, whether anybody listened or not
-	Dropped     uint64 // events that made room for newer ones, whether anybody listened or not
-	Discarded   uint64 // events and hooks that Close found waiting
+	QueuedBytes int    // bytes of the runs in the queue, without those in the runner's hand
+	Aside       int    // events that wait in the queues of single handlers
+	Delivered   uint64 // events and hooks that were handled, with or without a handler
+	Dropped     uint64 // events dropped from the full queue, with or without a handler
+	Discarded   uint64 // events and hooks that Close discarded
 	Panics      uint64 // handlers, hooks and callbacks that panicked
-	Errors      uint64 // errors that handlers returned, and bytes that were no event
+	Errors      uint64 // errors that handlers returned, and malformed events
 	Slow        uint64 // handlers and hooks that ran longer than SlowAfter
-	Handlers    int    // handlers that are registered
+	Handlers    int    // registered handlers
 }
 
-// Stats returns the counters. Those of a running emitter move on meanwhile.
+// Stats returns the counters. On a running emitter they keep changing.
 func (e *Emitter) Stats() Stats {
 	aside := 0
 	for _, b := range e.allBranches() {
@@ -36,8 +36,8 @@ func (e *Emitter) Stats() Stats {
 	}
 }
 
-// inHand counts the events and hooks that the runner took and did not begin.
-// The caller holds mu.
+// inHand returns the number of events and hooks that the runner took and has not begun. The
+// caller holds mu.
 func (e *Emitter) inHand() int {
 	if e.hand == nil {
 		return 0

@@ -5,45 +5,45 @@ import (
 	"sync/atomic"
 )
 
-// table holds the handlers of an emitter. The runner reads it without a lock,
-// once for each change of name. Registrations write it under
-// [Emitter.registering]; each costs about the same, however many there are.
+// table holds the handlers of an emitter. The runner reads it without a lock, once for each
+// change of name. Registrations write it under [Emitter.registering]. The cost of a
+// registration does not depend on their number.
 //
-// It is a hash table with open addressing, whose slots point to audiences. A slot
-// that was taken stays so until the table is built anew, which keeps a reader's
-// search valid. One without listeners counts as dead, and goes then.
+// It is a hash table with open addressing. Its slots point to audiences. A used slot stays
+// used until the table is rebuilt, which keeps a concurrent search valid. An audience
+// without listeners is dead and is removed by the rebuild.
 type table struct {
 	seed  maphash.Seed
-	slots atomic.Pointer[[]atomic.Pointer[audience]] // their number is a power of two; nil while there are none
-	every audience                                   // of the handlers of every name
+	slots atomic.Pointer[[]atomic.Pointer[audience]] // their number is a power of two; nil: no slots
+	every audience                                   // the handlers of every name
 	taken int                                        // slots with an audience; under registering
-	live  int                                        // of these, the ones with listeners; under registering
+	live  int                                        // those of them with listeners; under registering
 
-	handlers atomic.Int64 // registrations that are in the table
-	echoes   atomic.Int64 // those of them that hear own events
-	// changes counts the changes of the table from 1. What a reader found is valid
-	// while the number that it read before stays the same.
+	handlers atomic.Int64 // registrations in the table
+	echoes   atomic.Int64 // those of them that receive own events
+	// changes counts the changes of the table from 1. A result of lookup is valid while
+	// changes is what it was before the lookup.
 	changes atomic.Uint64
 }
 
-// audience is who listens to one name.
+// audience holds the handlers of one name.
 type audience struct {
 	name string
 	hash uint64
-	roll atomic.Pointer[roll] // nil: nobody
+	roll atomic.Pointer[roll] // nil: no handlers
 }
 
-// roll is a list of registrations in their order. It is never changed, but for one
-// thing: the next roll may lie in the same memory, behind what this one has of it.
+// roll is an ordered list of registrations. It never changes, with one exception: the next
+// roll may use the same memory behind the end of this one.
 type roll struct {
 	list   []*registration
-	gone   int // registrations in list that were taken off
-	echoes int // registrations in list, and not taken off, that hear own events
+	gone   int // removed registrations that are still in list
+	echoes int // registrations in list that receive own events, without removed ones
 }
 
 const (
-	fewestSlots = 16 // a guess: 128 bytes
-	shortRoll   = 32 // a guess: a roll up to that length is copied at once when one leaves it
+	minSlots  = 16 // a guess: 128 bytes
+	shortRoll = 32 // a guess: a removal copies a roll up to this length at once
 )
 
 func (t *table) init() {
@@ -51,8 +51,7 @@ func (t *table) init() {
 	t.changes.Store(1)
 }
 
-// lookup returns the audience of one name, which may be a part of a run; nil if
-// the name has none.
+// lookup returns the audience of one name, or nil. The name may be a part of a run.
 func (t *table) lookup(name []byte) *audience {
 	slots := t.slots.Load()
 	if slots == nil {
@@ -61,14 +60,14 @@ func (t *table) lookup(name []byte) *audience {
 	hash := maphash.Bytes(t.seed, name)
 	for i := hash; ; i++ {
 		a := (*slots)[i&uint64(len(*slots)-1)].Load()
-		if a == nil || a.hash == hash && a.name == string(name) { // takes no memory for the string
+		if a == nil || a.hash == hash && a.name == string(name) { // does not allocate
 			return a
 		}
 	}
 }
 
-// isHeard reports whether a name has a listener; for an event of this node, one
-// that hears own events.
+// isHeard reports whether a name has a listener. If own is set, it must be one that
+// receives own events.
 func (t *table) isHeard(name []byte, own bool) bool {
 	return t.every.isHeard(own) || t.lookup(name).isHeard(own)
 }
@@ -81,8 +80,7 @@ func (a *audience) isHeard(own bool) bool {
 	return r != nil && (!own || r.echoes > 0)
 }
 
-// listeners returns the registrations in their order, those that were taken off
-// perhaps among them.
+// listeners returns the registrations in order, possibly with removed ones among them.
 func (a *audience) listeners() []*registration {
 	if a == nil {
 		return nil
@@ -119,8 +117,7 @@ func (t *table) remove(r *registration) {
 	t.count(r, -1)
 }
 
-// removeAll takes the registrations of one name out of the table, and returns
-// them.
+// removeAll removes the registrations of one name and returns them.
 func (t *table) removeAll(name string) (removed []*registration) {
 	a := t.lookup([]byte(name))
 	if a == nil || a.roll.Load() == nil {
@@ -149,7 +146,7 @@ func (t *table) count(r *registration, change int64) {
 	t.changes.Add(1)
 }
 
-// audience returns the audience of a name, for a listener that it is about to have.
+// audience returns the audience of a name for a new listener, and makes it if needed.
 func (t *table) audience(name string) *audience {
 	a := t.lookup([]byte(name))
 	if a == nil {
@@ -166,18 +163,17 @@ func (t *table) audience(name string) *audience {
 	return a
 }
 
-// shrink gives memory back after most names have lost their listeners.
+// shrink frees memory after most names have lost their listeners.
 func (t *table) shrink() {
-	if slots := *t.slots.Load(); len(slots) > fewestSlots && 16*t.live < len(slots) {
+	if slots := *t.slots.Load(); len(slots) > minSlots && 16*t.live < len(slots) {
 		t.rebuild()
 	}
 }
 
-// rebuild moves the audiences that have listeners into new slots, of which a third
-// at most is taken then. So it pays for itself: many names come, or go, before the
-// next time.
+// rebuild moves the audiences with listeners into new slots and fills at most a third of
+// them. So its cost is spread: many names must come or go before the next rebuild.
 func (t *table) rebuild() {
-	size := fewestSlots
+	size := minSlots
 	for size < 3*(t.live+1) {
 		size *= 2
 	}
@@ -203,13 +199,13 @@ func (a *audience) put(slots []atomic.Pointer[audience]) {
 	slots[i&uint64(len(slots)-1)].Store(a)
 }
 
-// add appends a registration, which is its place in the order.
+// add appends a registration, which determines its place in the order.
 func (a *audience) add(r *registration) {
 	next := new(roll)
 	if old := a.roll.Load(); old != nil {
 		*next = *old
 	}
-	// Nobody who has an older roll looks at what lies behind it.
+	// Readers of older rolls do not look behind their end.
 	next.list = append(next.list, r)
 	if r.Echo {
 		next.echoes++
@@ -217,8 +213,8 @@ func (a *audience) add(r *registration) {
 	a.roll.Store(next)
 }
 
-// remove takes a registration off that is marked as removed. A long roll keeps it
-// until half of the list is gone.
+// remove removes a registration that is marked as removed. A long roll keeps it until half
+// of the list is removed.
 func (a *audience) remove(r *registration) {
 	old := a.roll.Load()
 	next := &roll{list: old.list, gone: old.gone + 1, echoes: old.echoes}

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// manyWays holds the ways in which a program may register many handlers.
-// Each returns a function that takes all of them off.
+// manyWays lists the ways to register many handlers. Each returns a function that removes
+// all of them.
 var manyWays = map[string]func(e *Emitter, n int) (off func()){
 	"one handler for each of many names": func(e *Emitter, n int) func() {
 		return each(n, func(i int) func() { return e.On(fmt.Sprint("name", i), ignore) })
@@ -65,8 +65,8 @@ func each(n int, on func(i int) func()) (off func()) {
 	}
 }
 
-// What a registration costs is measured in bytes: a table that is copied for each
-// takes sixteen times as many for each of 16,000 as for each of 1,000.
+// The cost of a registration is measured in bytes. A table that is copied for each would
+// take sixteen times as much per registration with 16,000 as with 1,000.
 func TestARegistrationCostsTheSameHoweverManyThereAre(t *testing.T) {
 	for name, way := range manyWays {
 		t.Run(name, func(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestAPanicIsToldAndTheNextHandlerGoesOn(t *testing.T) {
+func TestAPanicIsReportedAndTheNextHandlerRuns(t *testing.T) {
 	var d diary
 	config := Config{OnPanic: func(name string, v any, stack []byte) {
 		d.add("panic in %q: %v, stack names the handler: %v", name, v, strings.Contains(string(stack), "TestAPanic"))
@@ -41,7 +41,7 @@ func TestAHandlerThatEndsItsGoroutineDoesNotEndTheEmitter(t *testing.T) {
 	})
 }
 
-func TestAnErrorOfAHandlerIsTold(t *testing.T) {
+func TestAnErrorOfAHandlerIsReported(t *testing.T) {
 	var d diary
 	config := Config{OnError: func(name string, err error) { d.add("%s: %v", name, err) }}
 	story(t, config, func(t *testing.T, e *Emitter) {

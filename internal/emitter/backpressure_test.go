@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// isOpen reports whether there is room by that channel.
+// isOpen reports whether the channel is nil or closed.
 func isOpen(room <-chan struct{}) bool {
 	select {
 	case <-room:
@@ -17,7 +17,7 @@ func isOpen(room <-chan struct{}) bool {
 	}
 }
 
-// turns lets as many events be handled as it is called with.
+// turns permits as many events as it is called with.
 type turns chan struct{}
 
 func (c turns) take(n int) {
@@ -27,20 +27,20 @@ func (c turns) take(n int) {
 	synctest.Wait()
 }
 
-func TestThereIsRoomAgainWhenHalfOfACrowdHasGone(t *testing.T) {
+func TestBackpressureEndsAtHalfTheBound(t *testing.T) {
 	story(t, Config{CrowdedEvents: 8}, func(t *testing.T, e *Emitter) {
 		handled := make(turns)
 		e.On("a", func(*Event) error { <-handled; return nil })
-		if e.Room() != nil {
+		if e.Backpressure() != nil {
 			t.Error("crowded by nothing")
 		}
 		var eight []Run
 		for n := range uint64(8) {
 			eight = append(eight, event("a", n))
 		}
-		e.PushBatch(eight) // the runner takes them in twos
-		room := e.Room()
-		if isOpen(room) || e.Room() != room {
+		e.PushBatch(eight) // the runner takes two at a time
+		room := e.Backpressure()
+		if isOpen(room) || e.Backpressure() != room {
 			t.Fatal("there is room, or everybody waits for something else")
 		}
 		handled.take(3)
@@ -48,47 +48,47 @@ func TestThereIsRoomAgainWhenHalfOfACrowdHasGone(t *testing.T) {
 			t.Error("there is room before half of the crowd has gone")
 		}
 		handled.take(1)
-		if !isOpen(room) || e.Room() != nil {
+		if !isOpen(room) || e.Backpressure() != nil {
 			t.Error("there is no room though half of the crowd has gone")
 		}
 		e.Push(run(9, "a", "a", "a", "a", "a"))
-		if isOpen(e.Room()) {
+		if isOpen(e.Backpressure()) {
 			t.Error("a second crowd is none")
 		}
 		handled.take(9)
 	})
 }
 
-func TestEventsThatHaveBegunMakeNoCrowd(t *testing.T) {
+func TestEventsThatHaveBegunCauseNoBackpressure(t *testing.T) {
 	story(t, Config{CrowdedEvents: 8}, func(t *testing.T, e *Emitter) {
 		handled := make(turns)
 		e.On("a", func(*Event) error { <-handled; return nil })
 		e.Push(run(1, "a", "a", "a", "a", "a", "a", "a"))
 		synctest.Wait() // one of seven has begun
 		e.Push(event("a", 8))
-		if e.Room() != nil {
+		if e.Backpressure() != nil {
 			t.Error("crowded by seven events")
 		}
 		e.Push(event("a", 9))
-		if isOpen(e.Room()) {
+		if isOpen(e.Backpressure()) {
 			t.Error("not crowded by eight events, of which six are in hand")
 		}
 		handled.take(9)
 	})
 }
 
-func TestBytesMakeACrowdToo(t *testing.T) {
+func TestBytesCauseBackpressureToo(t *testing.T) {
 	story(t, Config{CrowdedBytes: 1000}, func(t *testing.T, e *Emitter) {
 		handled := make(turns)
 		e.On("a", func(*Event) error { <-handled; return nil })
 		large := run(1).with("a", strings.Repeat("x", 400))
 		e.Push(large)
 		e.Push(large)
-		if e.Room() != nil {
+		if e.Backpressure() != nil {
 			t.Error("crowded by 800 bytes")
 		}
 		e.Push(large)
-		room := e.Room()
+		room := e.Backpressure()
 		if isOpen(room) {
 			t.Error("not crowded by 1200 bytes")
 		}
@@ -104,11 +104,11 @@ func TestBytesMakeACrowdToo(t *testing.T) {
 	})
 }
 
-func TestCloseMakesRoom(t *testing.T) {
+func TestCloseEndsBackpressure(t *testing.T) {
 	story(t, Config{CrowdedEvents: 2}, func(t *testing.T, e *Emitter) {
 		e.On("a", func(*Event) error { time.Sleep(time.Hour); return nil })
 		e.Push(run(1, "a", "a", "a", "a"))
-		room := e.Room()
+		room := e.Backpressure()
 		if isOpen(room) {
 			t.Fatal("not crowded")
 		}
@@ -119,7 +119,7 @@ func TestCloseMakesRoom(t *testing.T) {
 		if took := time.Since(began); took >= time.Hour {
 			t.Error("there was no room before the handler had ended")
 		}
-		if e.Room() != nil {
+		if e.Backpressure() != nil {
 			t.Error("a closed emitter is crowded")
 		}
 	})
@@ -130,20 +130,20 @@ func TestAHeldEmitterIsNotCrowdedUntilItsRelease(t *testing.T) {
 		handled := make(turns)
 		e.On("a", func(*Event) error { <-handled; return nil })
 		e.Push(run(1, "a", "a", "a", "a"))
-		room := e.Room()
+		room := e.Backpressure()
 		if isOpen(room) {
 			t.Fatal("not crowded")
 		}
 		e.Hold()
-		if !isOpen(room) || e.Room() != nil {
+		if !isOpen(room) || e.Backpressure() != nil {
 			t.Error("who waits for a held emitter may wait for ever")
 		}
 		e.Push(run(5, "a", "a", "a", "a"))
-		if e.Room() != nil {
+		if e.Backpressure() != nil {
 			t.Error("a held emitter is crowded")
 		}
 		e.Release()
-		if room = e.Room(); isOpen(room) {
+		if room = e.Backpressure(); isOpen(room) {
 			t.Error("not crowded after the release")
 		}
 		handled.take(8)
