@@ -34,7 +34,7 @@ func (p *progress) begun() int { return turnsOf(p.at.Load()) }
 
 func turnsOf(at uint64) int { return int(at & (1<<turnBits - 1)) }
 
-// sighting is what the timer saw at its last check.
+// sighting holds the progress that the timer saw at its last check.
 type sighting struct {
 	at       uint64    // the progress
 	since    time.Time // when this progress was first seen
