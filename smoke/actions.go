@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/smokesignal-go/smokesignal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/frame"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
@@ -19,7 +20,7 @@ import (
 var _ overlay.Out = (*driver)(nil)
 
 // Send implements overlay.Out.
-func (d *driver) Send(to ident.Link, message any) {
+func (d *driver) Send(to ident.Link, message frame.Message) {
 	if l := d.links[to]; l != nil {
 		l.put(func(buf []byte) ([]byte, error) { return l.enc.Append(buf, message) })
 	}

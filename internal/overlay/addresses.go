@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/smokesignal-go/smokesignal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/frame"
 	"github.com/smokesignal-go/smokesignal/netsplit"
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
@@ -14,7 +15,7 @@ import (
 
 // hear brings the addresses in a message from a peer into their canonical form. zone
 // is that of the link.
-func hear(msg any, zone string) {
+func hear(msg frame.Message, zone string) {
 	switch msg := msg.(type) {
 	case *peerlist.ForwardJoin:
 		msg.Newcomer.Addr = ident.HeardAddr(msg.Newcomer.Addr, zone)
@@ -36,7 +37,7 @@ func hearAll(contacts []peerlist.Contact, zone string) {
 }
 
 // tell returns a message as it may be sent: without zones. It copies what it changes.
-func tell(msg any) any {
+func tell(msg frame.Message) frame.Message {
 	switch msg := msg.(type) {
 	case *peerlist.ForwardJoin:
 		if hasZone(msg.Newcomer.Addr) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"github.com/smokesignal-go/smokesignal/internal/census"
+	"github.com/smokesignal-go/smokesignal/internal/frame"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -64,7 +65,7 @@ func newBench(t *testing.T, seed uint64, cfg Config) *bench {
 	return b
 }
 
-func (b *bench) Send(to ident.Link, m any) {
+func (b *bench) Send(to ident.Link, m frame.Message) {
 	if !b.open[to] {
 		b.t.Fatalf("%T is sent on link %d, which is not open", m, to)
 	}
@@ -117,7 +118,7 @@ func (b *bench) ShutOut([]peerlist.Attempt)                  { b.shutOut++ }
 func (b *bench) Told(uint64, []census.Digest)                { b.tells++ }
 func (b *bench) Counted(uint64, uint64, bool)                { b.counts++ }
 
-func (b *bench) get(l ident.Link, m any) { b.Handle(b.now, l, m, b) }
+func (b *bench) get(l ident.Link, m frame.Message) { b.Handle(b.now, l, m, b) }
 
 // linkUp brings a link up: accepted, or the answer to a dial.
 func (b *bench) linkUp(c peerlist.Conn, d *Dial) ident.Link {

@@ -54,10 +54,3 @@ func (m *Machine) noteLeft(id ident.ID) {
 	m.left = append(m.left, goodbye{id, m.now})
 	m.left = m.left[max(0, len(m.left)-census.MaxLeft):]
 }
-
-// Survey counts the nodes of the overlay and has all of them tell of themselves; the
-// answers are Out.Told, and then Out.Counted.
-func (m *Machine) Survey(now time.Time, token uint64, out Out) {
-	m.begin(now, forCensus, out)
-	m.census.Survey(now, token, (*censusOut)(m))
-}

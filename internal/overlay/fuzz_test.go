@@ -8,6 +8,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/batch"
 	"github.com/smokesignal-go/smokesignal/internal/census"
+	"github.com/smokesignal-go/smokesignal/internal/frame"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/netsplit"
 	"github.com/smokesignal-go/smokesignal/peerlist"
@@ -88,7 +89,7 @@ func FuzzMachine(f *testing.F) {
 }
 
 // message makes up a frame.
-func message(rng *rand.Rand) any {
+func message(rng *rand.Rand) frame.Message {
 	id := func() ident.ID { return nodeID(rng.IntN(20)) }
 	origin := func() ident.Origin { return ident.Origin{ID: id(), Epoch: rng.Uint64N(2)} }
 	number := func() uint64 {
@@ -159,7 +160,7 @@ func message(rng *rand.Rand) any {
 		}
 		return &census.CountReply{Query: number(), Origin: id(), Nodes: rng.Uint64()}
 	case 21:
-		return "no frame at all"
+		return noFrame{}
 	}
 	g := &plumtree.Gossip{Origin: origin(), Seq: number(), Round: byte8(), Age: span()}
 	for range 1 + rng.IntN(3) {
@@ -168,3 +169,8 @@ func message(rng *rand.Rand) any {
 	}
 	return g
 }
+
+// noFrame is a message of a kind that no part handles.
+type noFrame struct{}
+
+func (noFrame) Kind() frame.Kind { return 0x7f }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/frame"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
@@ -156,7 +157,7 @@ func (h *half) send(msg any) {
 		}
 		msg = frame
 	}
-	h.peer.put(h.lag, event{what: frame, msg: msg})
+	h.peer.put(h.lag, event{what: message, msg: msg})
 }
 
 func (h *half) encode(msg any) any {
@@ -206,11 +207,11 @@ func (h *half) arrive(e event) {
 		}
 	}
 	switch e.what {
-	case frame:
+	case message:
 		if h.node.sybil != nil {
 			h.node.sybil.handle(h, msg)
 		} else {
-			h.node.Machine.Handle(n.now, h.id, msg, h.node)
+			h.node.Machine.Handle(n.now, h.id, msg.(frame.Message), h.node)
 		}
 		if g, ok := msg.(*plumtree.Gossip); ok && h.codec == nil {
 			n.reuse(g)

@@ -7,6 +7,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/batch"
 	"github.com/smokesignal-go/smokesignal/internal/census"
+	"github.com/smokesignal-go/smokesignal/internal/frame"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/netsplit"
@@ -119,7 +120,7 @@ func (node *Node) Origin() ident.Origin { return ident.Origin{ID: node.ID, Epoch
 func (node *Node) IsStalled() bool { return node.stalled }
 
 // Send implements overlay.Out.
-func (node *Node) Send(to ident.Link, msg any) {
+func (node *Node) Send(to ident.Link, msg frame.Message) {
 	h := node.link(to)
 	if h == nil {
 		return

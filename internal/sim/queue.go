@@ -23,7 +23,7 @@ const (
 	call  what = iota // do it
 	wake              // the node's machine wants Advance
 	hello             // a greeting comes to half
-	frame             // msg comes to half
+	message           // msg comes to half
 	end               // half hears that the link is over
 )
 

@@ -1,0 +1,144 @@
+package overlay
+
+import (
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/frame"
+	"github.com/smokesignal-go/smokesignal/peerlist"
+)
+
+// membersPart is the machine as membership sees it: the part, and its Out. What
+// concerns several parts meets here and in watchPart: a neighbour that comes or goes,
+// a probe that becomes a bridge, seeds that were looked up.
+type membersPart Machine
+
+// LastWords is how many bytes of events still go out on a link before the
+// goodbye. What is more the neighbour pulls from others, if these have it.
+const LastWords = 1 << 20
+
+// LinkUp implements Part. Membership has decided it.
+func (p *membersPart) LinkUp(time.Time, peerlist.Conn, Out) {}
+
+// LinkDown implements Part. Membership has decided it.
+func (p *membersPart) LinkDown(time.Time, ident.Link, Out) {}
+
+// Handle implements Part.
+func (p *membersPart) Handle(now time.Time, id ident.Link, msg frame.Message, _ Out) {
+	m := (*Machine)(p)
+	hear(msg, m.conn(id).Zone)
+	if join, ok := msg.(*peerlist.Join); ok && join.AsSeed {
+		m.touch(forWatch)
+		m.watch.CalledSeed()
+	}
+	if msg, ok := msg.(peerlist.Message); ok {
+		m.members.Handle(now, id, msg, p)
+	}
+}
+
+// Advance implements Part.
+func (p *membersPart) Advance(now time.Time, _ Out) {
+	for _, r := range p.conns {
+		p.members.Heard(r.conn.heard, r.id)
+		p.members.Said(r.conn.said, r.id)
+	}
+	p.members.Advance(now, p)
+}
+
+// Deadline implements Part.
+func (p *membersPart) Deadline() (time.Time, bool) { return p.members.Deadline() }
+
+// Send implements peerlist.Out.
+func (p *membersPart) Send(to ident.Link, msg peerlist.Message) {
+	if _, ok := msg.(*peerlist.Disconnect); ok {
+		p.tree.Fill(p.now, to, LastWords, (*treePart)(p))
+	}
+	p.out.Send(to, tell(msg))
+}
+
+// Dial implements peerlist.Out.
+func (p *membersPart) Dial(addr string) { p.out.Dial(Dial{Addr: addr}) }
+
+// Added implements peerlist.Out.
+func (p *membersPart) Added(token uint64, err error) { p.out.Added(token, err) }
+
+// ShutOut implements peerlist.Out.
+func (p *membersPart) ShutOut(t []peerlist.Attempt) { p.out.ShutOut(t) }
+
+// Twin implements peerlist.Out.
+func (p *membersPart) Twin(by peerlist.Conn, addr string, yields bool) {
+	p.out.Conflict(Conflict{By: by, Addr: addr, Yields: yields})
+}
+
+// Close implements peerlist.Out.
+func (p *membersPart) Close(id ident.Link, why peerlist.Reason) {
+	p.out.Close(id, why)
+	if c := (*Machine)(p).conn(id); c != nil && !c.neighbor { // else Down follows, which needs it
+		(*Machine)(p).forget(id)
+	}
+}
+
+// Up implements peerlist.Out.
+func (p *membersPart) Up(id ident.Link) {
+	m := (*Machine)(p)
+	c := m.conn(id)
+	c.neighbor = true
+	m.out.PeerUp(c.Conn)
+	m.linkUp(c.Conn)
+}
+
+// Down implements peerlist.Out.
+func (p *membersPart) Down(id ident.Link, why peerlist.Reason) {
+	m := (*Machine)(p)
+	c := m.conn(id)
+	if !m.hasLeft {
+		m.forget(id)
+	}
+	m.linkDown(id)
+	if why == peerlist.ReasonLeave {
+		m.noteLeft(c.Peer.ID)
+	}
+	m.out.PeerDown(c.Conn, why)
+}
+
+// Add makes a neighbour of the node at addr; the answer is Out.Added.
+func (m *Machine) Add(now time.Time, addr string, token uint64, out Out) {
+	m.begin(now, forMembers, out)
+	m.members.Add(now, addr, token, (*membersPart)(m))
+}
+
+// Withdraw reports that the answer to an Add is not wanted any more. The node becomes
+// no neighbour for it alone, if that has not happened yet.
+func (m *Machine) Withdraw(token uint64) { m.members.Withdraw(token) }
+
+// Remove closes the link to a neighbour, and reports whether there was one.
+func (m *Machine) Remove(now time.Time, peer ident.ID, out Out) bool {
+	m.begin(now, forMembers, out)
+	return m.members.Remove(now, peer, (*membersPart)(m))
+}
+
+// Degree is the number of neighbours.
+func (m *Machine) Degree() int { return m.members.Degree() }
+
+// Guests is the number of neighbours beyond MaxPeers that no node can dial.
+func (m *Machine) Guests() int { return m.members.Guests() }
+
+// BookLen is the number of addresses in the passive view.
+func (m *Machine) BookLen() int { return m.members.BookLen() }
+
+// Anchors are addresses of neighbours for Config.Membership.Anchors of the next
+// life of this node.
+func (m *Machine) Anchors() []string { return m.members.Anchors() }
+
+// RTT is the round trip to a neighbour, as it was last measured; see
+// [peerlist.Membership.RTT].
+func (m *Machine) RTT(id ident.Link) time.Duration { return m.members.RTT(id) }
+
+// RefusedContacts counts contacts that were not taken in.
+func (m *Machine) RefusedContacts() uint64 { return m.members.RefusedContacts() }
+
+// Book iterates over the addresses of the passive view.
+func (m *Machine) Book(yield func(addr string) bool) { m.members.Book(yield) }
+
+// Neighbors iterates over the active view, oldest neighbour first.
+func (m *Machine) Neighbors(yield func(peerlist.Conn) bool) { m.members.Neighbors(yield) }

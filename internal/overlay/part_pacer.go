@@ -1,0 +1,48 @@
+package overlay
+
+import (
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/flowcontrol"
+	"github.com/smokesignal-go/smokesignal/internal/frame"
+	"github.com/smokesignal-go/smokesignal/peerlist"
+)
+
+// pacerPart is the machine as flow control sees it: the part, and its Out. It is never
+// due.
+type pacerPart Machine
+
+// LinkUp implements Part.
+func (p *pacerPart) LinkUp(_ time.Time, c peerlist.Conn, _ Out) { p.pacer.LinkUp(c.Link) }
+
+// LinkDown implements Part.
+func (p *pacerPart) LinkDown(_ time.Time, id ident.Link, _ Out) { p.pacer.LinkDown(id) }
+
+// Handle implements Part.
+func (p *pacerPart) Handle(now time.Time, id ident.Link, msg frame.Message, _ Out) {
+	if msg, ok := msg.(flowcontrol.Message); ok {
+		p.pacer.Handle(now, id, msg, p)
+	}
+}
+
+// Advance implements Part.
+func (p *pacerPart) Advance(time.Time, Out) {}
+
+// Deadline implements Part.
+func (p *pacerPart) Deadline() (at time.Time, ok bool) { return time.Time{}, false }
+
+// Send implements flowcontrol.Out.
+func (p *pacerPart) Send(to ident.Link, msg flowcontrol.Message) { p.out.Send(to, msg) }
+
+// Pace is how long this node has to wait before it emits again, so that others
+// keep up. That is a request: Emit accepts every event.
+func (m *Machine) Pace(now time.Time) time.Duration { return m.pacer.Wait(now) }
+
+// Press reports that this node is behind: with the events that wait for its links, or
+// with its handlers. It may be called at any rate. All nodes that emit then emit less;
+// with stop, nothing for so long.
+func (m *Machine) Press(now time.Time, stop time.Duration, out Out) {
+	m.begin(now, 0, out)
+	m.pacer.Throttle(now, stop, (*pacerPart)(m))
+}

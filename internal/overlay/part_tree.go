@@ -1,0 +1,144 @@
+package overlay
+
+import (
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/frame"
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+	"github.com/smokesignal-go/smokesignal/peerlist"
+)
+
+// treePart is the machine as the broadcast sees it: the part, and its Out.
+type treePart Machine
+
+// maxRefused is how many frames with a false signature a neighbour may send. One would
+// do, if all nodes of a network were set up alike; a few leave something to read in the
+// log of a node that was not.
+const maxRefused = 3
+
+// maxStrikes bounds the ids for which that is counted.
+const maxStrikes = 1024
+
+// verifyCost is what flow control counts for an event that is verified, in addition to
+// its bytes: to verify one takes every node longer than to pass on so many. A guess.
+const verifyCost = 2 << 10
+
+// LinkUp implements Part.
+func (p *treePart) LinkUp(now time.Time, c peerlist.Conn, _ Out) { p.tree.LinkUp(now, c.Link, p) }
+
+// LinkDown implements Part. A node that has left still takes the events that were on
+// their way to it, so its tree keeps the link.
+func (p *treePart) LinkDown(now time.Time, id ident.Link, _ Out) {
+	if !p.hasLeft {
+		p.tree.LinkDown(now, id, p)
+	}
+}
+
+// Handle implements Part.
+func (p *treePart) Handle(now time.Time, id ident.Link, msg frame.Message, _ Out) {
+	if g, ok := msg.(*plumtree.Gossip); ok { // nearly always; so the next line costs it nothing
+		p.tree.Handle(now, id, g, p)
+	} else if msg, ok := msg.(plumtree.Message); ok {
+		p.tree.Handle(now, id, msg, p)
+	}
+	if p.ban == id { // now that the tree is done with the link
+		p.ban = 0
+		(*Machine)(p).touch(forMembers)
+		p.members.Ban(now, id, (*membersPart)(p))
+	}
+}
+
+// Advance implements Part.
+func (p *treePart) Advance(now time.Time, _ Out) { p.tree.Advance(now, p) }
+
+// Deadline implements Part.
+func (p *treePart) Deadline() (time.Time, bool) { return p.tree.Deadline() }
+
+// Ready implements plumtree.Out.
+func (p *treePart) Ready(to ident.Link) { p.out.Ready(to) }
+
+// Push implements plumtree.Out.
+func (p *treePart) Push(to ident.Link, g *plumtree.Gossip) {
+	if c := (*Machine)(p).conn(to); c != nil {
+		c.said = p.now
+	}
+	p.out.Push(to, g)
+}
+
+// Send implements plumtree.Out.
+func (p *treePart) Send(to ident.Link, msg plumtree.Message) { p.out.Send(to, msg) }
+
+// Deliver implements plumtree.Out.
+func (p *treePart) Deliver(e *plumtree.Event) { p.out.Deliver(e) }
+
+// Gap implements plumtree.Out.
+func (p *treePart) Gap(missing plumtree.Range) { p.out.Gap(missing) }
+
+// Refused implements plumtree.Out.
+func (p *treePart) Refused(from ident.Link, events plumtree.Range) {
+	c := (*Machine)(p).conn(from)
+	if len(p.strikes) >= maxStrikes {
+		clear(p.strikes)
+	}
+	p.strikes[c.Peer.ID]++
+	banned := p.strikes[c.Peer.ID] >= maxRefused
+	if banned {
+		p.ban = from
+	}
+	p.out.Refused(c.Conn, events, banned)
+}
+
+// WantsVerdict is that of the tree: see [plumtree.Tree.WantsVerdict].
+func (m *Machine) WantsVerdict(id ident.Link, g *plumtree.Gossip) bool {
+	return m.tree.WantsVerdict(id, g)
+}
+
+// Emit broadcasts an event and returns its number. The body is copied.
+func (m *Machine) Emit(now time.Time, body []byte, out Out) uint64 {
+	m.begin(now, forTree, out)
+	m.pacer.Charge(now, len(body)+m.verifyCost)
+	return m.tree.Emit(now, body, (*treePart)(m))
+}
+
+// Fill pushes the events that wait for a link, about room bytes of them, and
+// reports whether there are more.
+func (m *Machine) Fill(now time.Time, id ident.Link, room int, out Out) (more bool) {
+	m.begin(now, 0, out)
+	return m.tree.Fill(now, id, room, (*treePart)(m))
+}
+
+// IsShort reports whether this node misses events that no node will have soon.
+func (m *Machine) IsShort(now time.Time) bool { return m.tree.IsShort(now) }
+
+// Lag is how many bytes of events wait to be pushed on a link.
+func (m *Machine) Lag(id ident.Link) int { return m.tree.Lag(id) }
+
+// Emitted counts the events of this node.
+func (m *Machine) Emitted() uint64 { return m.tree.Emitted() }
+
+// FirstHeld is the number of the first event of this node that the history still has,
+// or else of the next one.
+func (m *Machine) FirstHeld() uint64 { return m.tree.FirstHeld() }
+
+// Eager iterates over the links on which events are pushed.
+func (m *Machine) Eager(yield func(ident.Link) bool) { m.tree.Eager(yield) }
+
+// Heard returns the events that were delivered, for the Tree.Heard of the next
+// life of this node in the same process.
+func (m *Machine) Heard() []plumtree.Range { return m.tree.Heard() }
+
+// Rewind has events delivered that were emitted before this node's start; see
+// [plumtree.Tree.Rewind].
+func (m *Machine) Rewind(d time.Duration) { m.tree.Rewind(d) }
+
+// Since returns events that the history holds; see [plumtree.Tree.Since].
+func (m *Machine) Since(now time.Time, d time.Duration) []*plumtree.Event {
+	return m.tree.Since(now, d)
+}
+
+// HistoryBytes is what the history holds, as its bound counts it.
+func (m *Machine) HistoryBytes() int { return m.tree.HistoryBytes() }
+
+// Stats counts what the broadcast did.
+func (m *Machine) Stats() plumtree.Stats { return m.tree.Stats }

@@ -1,0 +1,186 @@
+package overlay
+
+import (
+	"fmt"
+	"math/bits"
+	"math/rand/v2"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/census"
+	"github.com/smokesignal-go/smokesignal/internal/flowcontrol"
+	"github.com/smokesignal-go/smokesignal/internal/frame"
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+	"github.com/smokesignal-go/smokesignal/netsplit"
+	"github.com/smokesignal-go/smokesignal/peerlist"
+)
+
+// Part is a protocol over the links to neighbours, inside a [Machine]. The machine
+// calls it from one goroutine at a time, and never while another of its calls is under
+// way. What it wants goes to out, which is valid during the call.
+type Part interface {
+	// LinkUp reports a new neighbour, after membership has decided. A link that is a
+	// probe of netsplit, or that membership has not accepted yet, is no neighbour.
+	LinkUp(now time.Time, c peerlist.Conn, out Out)
+	// LinkDown reports that the neighbour on a link is gone.
+	LinkDown(now time.Time, id ident.Link, out Out)
+	// Handle takes a message of this part's kinds. It may come on a link that is no
+	// neighbour.
+	Handle(now time.Time, id ident.Link, m frame.Message, out Out)
+	// Advance does what is due.
+	Advance(now time.Time, out Out)
+	// Deadline is when Advance is wanted next; not ok while nothing is due ever. The
+	// machine asks for it only after a call of the other methods, or after touch.
+	Deadline() (at time.Time, ok bool)
+}
+
+// protocol is a row of the table of protocols: its frames, and its part in a machine.
+type protocol struct {
+	frames *frame.Protocol
+	part   func(m *Machine) Part
+}
+
+// protocols is the table. A new protocol is one more row. The order is that of
+// Advance where several parts are due at one moment.
+var protocols = []protocol{
+	placeMembers: {peerlist.Frames, func(m *Machine) Part { return (*membersPart)(m) }},
+	placeWatch:   {netsplit.Frames, func(m *Machine) Part { return (*watchPart)(m) }},
+	placeTree:    {plumtree.Frames, func(m *Machine) Part { return (*treePart)(m) }},
+	placeCensus:  {census.Frames, func(m *Machine) Part { return (*censusPart)(m) }},
+	placePacer:   {flowcontrol.Frames, func(m *Machine) Part { return (*pacerPart)(m) }},
+}
+
+// The parts that the machine calls by name, by their place in the table.
+const (
+	placeMembers = iota
+	placeWatch
+	placeTree
+	placeCensus
+	placePacer
+)
+
+// maxParts bounds the table.
+const maxParts = 12
+
+// partOf is the place in the table, plus one, of the part that handles a kind. 0: none
+// does.
+var partOf [256]uint8
+
+func init() {
+	for i, p := range protocols {
+		route(p.frames, i)
+	}
+}
+
+func route(frames *frame.Protocol, place int) {
+	for _, s := range frames.Specs {
+		partOf[s.Kind] = uint8(place + 1)
+	}
+}
+
+// Env is what a registered part gets from its machine.
+type Env struct {
+	Self ident.Origin
+	Rand *rand.Rand // shared by all parts of the machine
+}
+
+// Register adds a protocol from outside of this package to every machine that is made
+// from then on. Only package initialization may call it.
+func Register(frames *frame.Protocol, part func(Env) Part) {
+	if len(protocols) == maxParts {
+		panic(fmt.Sprintf("overlay: protocol %s is one more than the %d that a machine holds", frames.Name, maxParts))
+	}
+	route(frames, len(protocols))
+	protocols = append(protocols, protocol{frames, func(m *Machine) Part { return part(Env{Self: m.self, Rand: m.rand}) }})
+}
+
+// partSet is a set of parts: a bit for each, by its place in the table.
+type partSet uint16
+
+const (
+	forMembers partSet = 1 << placeMembers
+	forWatch   partSet = 1 << placeWatch
+	forTree    partSet = 1 << placeTree
+	forCensus  partSet = 1 << placeCensus
+	forAll     partSet = 1<<maxParts - 1
+)
+
+// touch has the machine ask parts for their deadlines again. Whatever happens to a
+// part must touch it.
+func (m *Machine) touch(p partSet) { m.stale |= p }
+
+// Handle takes a frame that came on a link. It keeps nothing of the memory of a
+// message of a kind with frame.Spec.Reuse; every other message is the machine's from
+// here on.
+func (m *Machine) Handle(now time.Time, id ident.Link, msg frame.Message, out Out) {
+	c := m.conn(id)
+	if c == nil {
+		return // closed by us meanwhile
+	}
+	c.heard = now
+	kind := msg.Kind()
+	place := partOf[kind]
+	if place == 0 || m.hasLeft && !kind.Spec().AfterLeave {
+		return
+	}
+	m.begin(now, 1<<(place-1), out)
+	m.parts[place-1].Handle(now, id, msg, out)
+}
+
+// linkUp reports a neighbour to all parts. The tree is the first: what it sends opens
+// the link. For members it is nothing new.
+func (m *Machine) linkUp(c peerlist.Conn) {
+	m.touch(forAll)
+	m.parts[placeTree].LinkUp(m.now, c, m.out)
+	for i, p := range m.parts {
+		if i != placeTree {
+			p.LinkUp(m.now, c, m.out)
+		}
+	}
+}
+
+// linkDown reports that a neighbour is gone, in the same order.
+func (m *Machine) linkDown(id ident.Link) {
+	m.touch(forAll)
+	m.parts[placeTree].LinkDown(m.now, id, m.out)
+	for i, p := range m.parts {
+		if i != placeTree {
+			p.LinkDown(m.now, id, m.out)
+		}
+	}
+}
+
+// Advance does what is due.
+func (m *Machine) Advance(now time.Time, out Out) {
+	m.begin(now, 0, out)
+	for i, p := range m.parts {
+		if m.ask(); m.due[i].ok && !m.due[i].at.After(now) {
+			p.Advance(now, out)
+			m.touch(1 << i)
+		}
+	}
+}
+
+// Deadline is when Advance is wanted next; not ok while nothing is due ever. It
+// may be earlier than what there is to do, and is never later.
+func (m *Machine) Deadline() (at time.Time, ok bool) {
+	m.ask()
+	for i := range m.parts {
+		if d := &m.due[i]; d.ok && (!ok || d.at.Before(at)) {
+			at, ok = d.at, true
+		}
+	}
+	return at, ok
+}
+
+// ask brings the deadlines of the touched parts up to date. Most frames touch one part.
+func (m *Machine) ask() {
+	for stale := m.stale; stale != 0; stale &= stale - 1 {
+		i := bits.TrailingZeros16(uint16(stale))
+		if i == len(m.parts) {
+			break // forAll has a bit for each place in the table
+		}
+		m.due[i].at, m.due[i].ok = m.parts[i].Deadline()
+	}
+	m.stale = 0
+}
