@@ -20,11 +20,11 @@ type event struct {
 type what uint8
 
 const (
-	call  what = iota // do it
-	wake              // the node's machine wants Advance
-	hello             // a greeting comes to half
-	message           // msg comes to half
-	end               // half hears that the link is over
+	call    what = iota // do it
+	wake                // the node's machine wants Advance
+	hello               // a greeting comes to half
+	message             // msg comes to half
+	end                 // half hears that the link is over
 )
 
 // queue is what is going to happen, earliest first, and in the order in which
