@@ -117,7 +117,8 @@ func (d *driver) PeerDown(c peerlist.Conn, why peerlist.Reason) {
 		}
 		d.log.Debug("neighbour down", f)
 	})
-	p.gone.Store(&farewell{why, l.goodbye})
+	reason := newLeaveReason(why, l.goodbye)
+	p.gone.Store(&reason)
 	if !d.hasLeft { // else it may have sent something before it knew
 		p.finish()
 		d.forgetIdlePeers()

@@ -18,7 +18,7 @@ type EncodeError struct {
 	Err  error  // why
 }
 
-// Error gives the sentence.
+// Error implements error.
 func (e *EncodeError) Error() string {
 	if e.Arg == 0 {
 		return fmt.Sprintf("encode the arguments: %v", e.Err)

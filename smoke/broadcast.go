@@ -33,7 +33,7 @@ type Broadcast struct {
 // once and 128 KiB a second, and doubles that 20 times a second or so for as long
 // as nobody asks for less.
 //
-// Errors: a *[NameError], an *[EncodeError], an [ErrTooLarge], [ErrNotStarted],
+// Errors: a *[NameError], an *[EncodeError], a [TooLargeError], [ErrNotStarted],
 // [ErrStopped].
 func (b *Broadcast) Emit(name string, args ...any) error {
 	return b.EmitContext(context.Background(), name, args...)
@@ -123,7 +123,7 @@ func (b *Broadcast) listen(name string, h emitter.Handler, s settings) (off func
 	return off
 }
 
-func onAny(l Listener, fn func(Event), s settings, register func(emitter.Handler, emitter.Settings) (off func())) (off func()) {
+func onAny(l EventSource, fn func(Event), s settings, register func(emitter.Handler, emitter.Settings) (off func())) (off func()) {
 	if fn == nil {
 		return func() {}
 	}
@@ -152,7 +152,7 @@ func (n *Node) encode(ctx context.Context, dst []byte, name string, args []any) 
 	}
 	n.noteArgTags(args)
 	if limit := n.opts.MaxPayload; len(payload) > limit {
-		return nil, ErrTooLarge{Size: len(payload), Limit: limit}
+		return nil, TooLargeError{Size: len(payload), Limit: limit}
 	}
 	return wire.AppendBody(slices.Grow(dst, 1+len(name)+len(payload)), name, payload)
 }

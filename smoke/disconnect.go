@@ -1,57 +1,101 @@
 package smoke
 
-import "github.com/smokesignal-go/smokesignal/peerlist"
+import (
+	"fmt"
 
-// farewell is why a neighbour went: the reason, and who gave it.
-type farewell struct {
-	why  peerlist.Reason
-	told bool // the peer said so; else this node found it, or decided it
+	"github.com/smokesignal-go/smokesignal/peerlist"
+)
+
+// LeaveReason is why a [Peer] is not a neighbour any more. The zero value means that it
+// still is one. Values can be compared with ==.
+//
+// Most reasons are normal operation: nodes replace links now and then so that the
+// network stays mixed, and a full node evicts a neighbour for a node without links.
+type LeaveReason struct {
+	Cause LeaveCause
+	// ByPeer reports whether the peer gave the cause. If false, this node has found or
+	// decided it.
+	ByPeer bool
 }
 
-// Gone says in words why the peer went, such as "it left" or "nothing was heard of it
-// for too long", and is empty while it is a neighbour. The words are for people, and may
-// become others.
-//
-// Most goodbyes are nothing to worry about: links are swapped now and then so that the
-// network stays mixed, and full nodes make room for those who have no neighbour.
-func (p *Peer) Gone() string {
-	if f := p.gone.Load(); f != nil {
-		return f.String()
+// LeaveCause is the cause in a [LeaveReason]. Later versions may have further causes.
+type LeaveCause uint8
+
+const (
+	LeaveNone         LeaveCause = iota // still a neighbour
+	LeaveDisconnected                   // the connection ended without a reason
+	LeaveSilent                         // no byte arrived within Options.PingTimeout
+	LeaveStopped                        // the node has stopped in order
+	LeaveRemoved                        // the program called Node.RemovePeer or Peer.Close
+	LeaveEvicted                        // a full node made room for a node that needed the place more
+	LeaveReplaced                       // a node replaced the link, so that the network stays mixed
+	LeaveSlow                           // the node took no bytes for too long
+	LeaveProtocol                       // the node broke the protocol
+	LeaveSameID                         // another living node has the same ID; see Node.OnConflict
+	LeaveOther                          // any other cause, such as a second link to the same node
+)
+
+var leaveCauses = map[peerlist.Reason]LeaveCause{
+	peerlist.ReasonNone:     LeaveDisconnected,
+	peerlist.ReasonSilent:   LeaveSilent,
+	peerlist.ReasonLeave:    LeaveStopped,
+	peerlist.ReasonRemoved:  LeaveRemoved,
+	peerlist.ReasonMakeRoom: LeaveEvicted,
+	peerlist.ReasonRotate:   LeaveReplaced,
+	peerlist.ReasonSlow:     LeaveSlow,
+	peerlist.ReasonProtocol: LeaveProtocol,
+	peerlist.ReasonTwin:     LeaveSameID,
+}
+
+// newLeaveReason converts the reason of the membership. byPeer reports whether the peer
+// sent it.
+func newLeaveReason(why peerlist.Reason, byPeer bool) LeaveReason {
+	cause, ok := leaveCauses[why]
+	if !ok {
+		cause = LeaveOther
 	}
-	return ""
+	return LeaveReason{cause, byPeer}
+}
+
+// Gone returns why the peer is not a neighbour any more. It returns the zero LeaveReason
+// while the peer is a neighbour. In a hook of [Peerlist.OnRemove] it is never zero.
+func (p *Peer) Gone() LeaveReason {
+	if r := p.gone.Load(); r != nil {
+		return *r
+	}
+	return LeaveReason{}
 }
 
 func (p *Peer) isGone() bool { return p.gone.Load() != nil }
 
-// String gives the farewell in words, in which "it" is the peer.
-func (f *farewell) String() string {
-	ours, theirs := f.words()
-	if f.told {
-		return theirs
-	}
-	return ours
+// IsZero reports whether the peer is still a neighbour.
+func (r LeaveReason) IsZero() bool { return r == LeaveReason{} }
+
+// leaveTexts has the text of each cause: found or decided by this node, and reported by
+// the peer. "it" is the peer.
+var leaveTexts = [...][2]string{
+	LeaveNone:         {"it is a neighbour", "it is a neighbour"},
+	LeaveDisconnected: {"the connection ended", "it hung up"},
+	LeaveSilent:       {"nothing was heard of it for too long", "it heard nothing of this node for too long"},
+	LeaveStopped:      {"this node stops", "it left"},
+	LeaveRemoved:      {"this program removed it", "its program removed this node"},
+	LeaveEvicted:      {"this node made room for another one", "it made room for another one"},
+	LeaveReplaced:     {"this node swapped it for another one", "it swapped this node for another one"},
+	LeaveSlow:         {"it was too slow", "it says that this node was too slow"},
+	LeaveProtocol:     {"it broke the protocol", "it says that this node broke the protocol"},
+	LeaveSameID:       {"another node has its id", "another node with the id of this one took its place"},
+	LeaveOther:        {"the link was not needed", "it says that the link was not needed"},
 }
 
-// words are for a reason that this node has, and for one that the peer tells.
-func (f *farewell) words() (ours, theirs string) {
-	switch f.why {
-	case peerlist.ReasonNone:
-		return "the connection ended", "it hung up"
-	case peerlist.ReasonSilent:
-		return "nothing was heard of it for too long", "it heard nothing of this node for too long"
-	case peerlist.ReasonLeave:
-		return "this node stops", "it left"
-	case peerlist.ReasonMakeRoom:
-		return "this node made room for another one", "it made room for another one"
-	case peerlist.ReasonRotate:
-		return "this node swapped it for another one", "it swapped this node for another one"
-	case peerlist.ReasonRemoved:
-		return "this program let it go", "its program let this node go"
-	case peerlist.ReasonProtocol:
-		return "it broke the protocol", "it says that this node broke the protocol"
-	case peerlist.ReasonTwin:
-		return "another node has its id", "another node with the id of this one took its place"
+// String returns the reason in words, such as "it left" or "nothing was heard of it for
+// too long", in which "it" is the peer. Later versions may use other words.
+func (r LeaveReason) String() string {
+	if int(r.Cause) >= len(leaveTexts) {
+		return fmt.Sprintf("cause %d", r.Cause)
 	}
-	text := f.why.String()
-	return text, "it says: " + text
+	texts := leaveTexts[r.Cause]
+	if r.ByPeer {
+		return texts[1]
+	}
+	return texts[0]
 }

@@ -43,15 +43,15 @@ var (
 	ErrPlaintext      = errors.New("one end of the link is encrypted and the other is not: set Options.Key or Secret on both, or InsecurePlaintext on both")
 )
 
-// ErrTooLarge says that an event is larger than the network carries. It is a
-// value: errors.As takes a pointer to an ErrTooLarge.
-type ErrTooLarge struct {
+// TooLargeError is the error for an event that is larger than Options.MaxPayload. The
+// error is a value, not a pointer: use errors.As with a pointer to a TooLargeError.
+type TooLargeError struct {
 	Size  int // bytes of the encoded arguments, and of the headers
 	Limit int // Options.MaxPayload
 }
 
-// Error gives the sentence.
-func (e ErrTooLarge) Error() string {
+// Error implements error.
+func (e TooLargeError) Error() string {
 	return fmt.Sprintf("the arguments take %d bytes, and %d are allowed (Options.MaxPayload)", e.Size, e.Limit)
 }
 
@@ -62,7 +62,7 @@ type DialError struct {
 	Err  error
 }
 
-// Error gives the sentence.
+// Error implements error.
 func (e *DialError) Error() string { return fmt.Sprintf("add the node at %s: %v", e.Addr, e.Err) }
 
 // Unwrap gives the reason.

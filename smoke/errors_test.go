@@ -7,8 +7,8 @@ import (
 )
 
 func TestErrorsCanBeToldApart(t *testing.T) {
-	err := fmt.Errorf("emit %q: %w", "chat", ErrTooLarge{Size: 5, Limit: 3})
-	var large ErrTooLarge
+	err := fmt.Errorf("emit %q: %w", "chat", TooLargeError{Size: 5, Limit: 3})
+	var large TooLargeError
 	if !errors.As(err, &large) || large.Size != 5 || large.Limit != 3 {
 		t.Error(err)
 	}

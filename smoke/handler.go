@@ -24,9 +24,9 @@ import (
 // logs an *[ArgumentError]. If there are more, they are left out; see
 // [HandlerStats].Surplus.
 
-// Listener is what events can be listened to on: a Broadcast or a *Peer. It is
-// implemented in this package only.
-type Listener interface {
+// EventSource is where handlers can be registered: a [Broadcast] or a *[Peer]. Only this
+// package implements it.
+type EventSource interface {
 	// listen registers a handler that has been compiled, with settings that have
 	// no error.
 	listen(name string, h emitter.Handler, s settings) (off func())
@@ -50,19 +50,19 @@ type Listener interface {
 // and more than once. A name, a type or an option that can't be used is reported
 // as with the method On; [TryOn] returns it. The page docs/events.md lists what fits
 // into which type.
-func On[T any](l Listener, name string, fn func(Event, T), opts ...HandlerOption) (off func()) {
+func On[T any](l EventSource, name string, fn func(Event, T), opts ...HandlerOption) (off func()) {
 	return register(l, name, fn, typedHandler(l, fn), newSettings(opts))
 }
 
 // Once is [On] for one event only: the next one that fits.
-func Once[T any](l Listener, name string, fn func(Event, T), opts ...HandlerOption) (off func()) {
+func Once[T any](l EventSource, name string, fn func(Event, T), opts ...HandlerOption) (off func()) {
 	return register(l, name, fn, typedHandler(l, fn), newSettings(opts).withOnce())
 }
 
 // typedHandler is what On makes of a function, without reflection for each call. It is
 // nil for the types that compileHandler has a shorter way for, and for those that it
 // refuses.
-func typedHandler[T any](l Listener, fn func(Event, T)) emitter.Handler {
+func typedHandler[T any](l EventSource, fn func(Event, T)) emitter.Handler {
 	switch any(fn).(type) {
 	case func(Event, string), func(Event, []byte):
 		return nil
@@ -100,7 +100,7 @@ func typedHandler[T any](l Listener, fn func(Event, T)) emitter.Handler {
 
 // register is what the methods On and Once do. It reports an error of tryRegister to
 // the listener.
-func register(l Listener, name string, fn any, typed emitter.Handler, s settings) (off func()) {
+func register(l EventSource, name string, fn any, typed emitter.Handler, s settings) (off func()) {
 	off, err := tryRegister(l, name, fn, typed, s)
 	if err != nil {
 		l.refuse(err)
@@ -111,7 +111,7 @@ func register(l Listener, name string, fn any, typed emitter.Handler, s settings
 
 // tryRegister compiles fn and registers it with the listener. If typed is not nil, it
 // takes the place of the compiled handler. Errors are *[NameError] and *[HandlerError].
-func tryRegister(l Listener, name string, fn any, typed emitter.Handler, s settings) (off func(), err error) {
+func tryRegister(l EventSource, name string, fn any, typed emitter.Handler, s settings) (off func(), err error) {
 	handler, err := compileHandler(l, name, fn)
 	if err != nil {
 		return nil, err
@@ -127,7 +127,7 @@ func tryRegister(l Listener, name string, fn any, typed emitter.Handler, s setti
 
 // compileHandler makes a handler of a function. Its errors are *[NameError] and
 // *[HandlerError].
-func compileHandler(l Listener, name string, fn any) (emitter.Handler, error) {
+func compileHandler(l EventSource, name string, fn any) (emitter.Handler, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
@@ -154,7 +154,7 @@ func compileHandler(l Listener, name string, fn any) (emitter.Handler, error) {
 
 // textHandler makes a handler of a function that takes one string or bytes. What it gets
 // is a part of the event.
-func textHandler(l Listener, want string, fn func(*emitter.Event, []byte)) emitter.Handler {
+func textHandler(l EventSource, want string, fn func(*emitter.Event, []byte)) emitter.Handler {
 	return func(e *emitter.Event) error {
 		s, others, err := args.OneString(e.Payload, want)
 		if err != nil {
@@ -270,7 +270,7 @@ func shapeOf(t reflect.Type) shape {
 }
 
 // reflected makes a handler of any function that has no fault.
-func reflected(l Listener, fn reflect.Value) emitter.Handler {
+func reflected(l EventSource, fn reflect.Value) emitter.Handler {
 	s := shapeOf(fn.Type())
 	return func(e *emitter.Event) error {
 		event := newEvent(e)
@@ -292,7 +292,7 @@ func reflected(l Listener, fn reflect.Value) emitter.Handler {
 
 // decode makes the values to call a handler with. It returns how many arguments there
 // are besides. Errors are those of package args.
-func (s *shape) decode(l Listener, event Event) (in []reflect.Value, others int, err error) {
+func (s *shape) decode(l EventSource, event Event) (in []reflect.Value, others int, err error) {
 	in = make([]reflect.Value, 0, s.lead+len(s.params))
 	if s.takesContext {
 		in = append(in, reflect.ValueOf(l.context(event)))
@@ -339,7 +339,7 @@ type HandlerError struct {
 	At    string // file:line of the registration
 }
 
-// Error gives the sentence.
+// Error implements error.
 func (e *HandlerError) Error() string {
 	return fmt.Sprintf("%s: handler of event %q, a %s: %s; %s", e.At, e.Event, e.Func, e.Why, e.Fix)
 }
@@ -351,7 +351,7 @@ type NameError struct {
 	At   string // file:line of the registration, or of the emitting
 }
 
-// Error gives the sentence.
+// Error implements error.
 func (e *NameError) Error() string {
 	return fmt.Sprintf("%s: event name %.64q: %s", e.At, e.Name, e.Why)
 }

@@ -41,7 +41,7 @@ func (s *settings) fail(why, fix string) {
 }
 
 // check looks for options that mean nothing on that listener.
-func (s *settings) check(l Listener) {
+func (s *settings) check(l EventSource) {
 	if _, ok := l.(*Peer); ok && s.Echo {
 		s.fail("Echo is for broadcasts, and this is a handler of a neighbour", "leave Echo out")
 	}
@@ -51,6 +51,6 @@ func (s *settings) check(l Listener) {
 // logging it: a *[NameError] or a *[HandlerError]. Then off is nil, nothing was
 // registered, and Start is not affected. fn may have any shape that
 // [Broadcast.On] lists.
-func TryOn(l Listener, name string, fn any, opts ...HandlerOption) (off func(), err error) {
+func TryOn(l EventSource, name string, fn any, opts ...HandlerOption) (off func(), err error) {
 	return tryRegister(l, name, fn, nil, newSettings(opts))
 }

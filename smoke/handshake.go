@@ -50,7 +50,7 @@ func (d *driver) accept() {
 			continue
 		}
 		if from := conn.RemoteAddr().String(); !door.lets(time.Now(), from) {
-			d.node.refusals.addresses.Add(1)
+			d.node.refusals.rateLimited.Add(1)
 			d.log.Warn("an address opens too many connections; this one was closed", logging.Fields{"from": from})
 			conn.Close()
 			continue
@@ -108,7 +108,7 @@ func (d *driver) admit(conn net.Conn, cancel context.CancelFunc) bool {
 		}
 		d.mu.Unlock()
 		if left <= 0 {
-			d.node.refusals.crowd.Add(1)
+			d.node.refusals.backlog.Add(1)
 			d.log.Warn("too many connections that say nothing; the oldest was closed", logging.Fields{"from": oldest.conn.RemoteAddr().String()})
 			oldest.cancel()
 			continue

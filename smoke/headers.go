@@ -48,7 +48,7 @@ type HeaderError struct {
 	Err  error  // why
 }
 
-// Error gives the sentence.
+// Error implements error.
 func (e *HeaderError) Error() string { return fmt.Sprintf("header %.64q: %v", e.Name, e.Err) }
 
 // Unwrap gives the reason.

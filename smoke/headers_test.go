@@ -116,7 +116,7 @@ func TestHeadersThatCanNotBeSent(t *testing.T) {
 	}
 	// Headers and arguments share the room that there is for an event.
 	ctx := ContextWithHeader(t.Context(), "n", strings.Repeat("v", 1000))
-	large, ok := errors.AsType[ErrTooLarge](func() error {
+	large, ok := errors.AsType[TooLargeError](func() error {
 		_, err := node.encode(ctx, nil, "chat", []any{strings.Repeat("x", 1000)})
 		return err
 	}())

@@ -46,28 +46,28 @@ const (
 	answersAtOnce    = 200_000
 )
 
-// Refused counts what a node has refused, since CreateNode.
+// Refused counts what a node has refused, since CreateNode unless a field says otherwise.
 type Refused struct {
-	Handshakes uint64 // connections that did not get to a HELLO: no TLS, no node, too slow
-	Strangers  uint64 // nodes that were not let in
-	Others     uint64 // nodes of another network or version
-	Crowd      uint64 // connections closed for new ones, where too many said nothing
-	Addresses  uint64 // connections of addresses that opened too many
-	Frames     uint64 // links closed for bytes that were no frame
-	Floods     uint64 // links closed for too many frames
-	Contacts   uint64 // addresses that a neighbour told, of too many; since the last Start
-	Forgeries  uint64 // frames with an event that its origin has not signed; see Options.Signed
+	Handshakes   uint64 // connections without a valid HELLO: no TLS, not a node, or too slow
+	NotAdmitted  uint64 // nodes that Secret, Allow, Admit or TLS did not admit
+	Incompatible uint64 // nodes of another network, or another version of the protocol
+	Backlog      uint64 // connections closed because too many waited for their handshake
+	RateLimited  uint64 // connections from addresses that opened too many
+	Frames       uint64 // links closed because of bytes that are not a frame
+	Floods       uint64 // links closed because of too many frames
+	Contacts     uint64 // addresses from neighbours that sent too many; since the last Start
+	Forgeries    uint64 // frames with an event that its origin has not signed; see Options.Signed
 }
 
-// refusals are the counters of it.
+// refusals has the counters of [Refused].
 type refusals struct {
-	handshakes, strangers, others, crowd, addresses, frames, floods, forgeries atomic.Uint64
+	handshakes, notAdmitted, incompatible, backlog, rateLimited, frames, floods, forgeries atomic.Uint64
 }
 
 func (r *refusals) counts() Refused {
 	return Refused{
-		Handshakes: r.handshakes.Load(), Strangers: r.strangers.Load(), Others: r.others.Load(), Crowd: r.crowd.Load(),
-		Addresses: r.addresses.Load(), Frames: r.frames.Load(), Floods: r.floods.Load(), Forgeries: r.forgeries.Load(),
+		Handshakes: r.handshakes.Load(), NotAdmitted: r.notAdmitted.Load(), Incompatible: r.incompatible.Load(), Backlog: r.backlog.Load(),
+		RateLimited: r.rateLimited.Load(), Frames: r.frames.Load(), Floods: r.floods.Load(), Forgeries: r.forgeries.Load(),
 	}
 }
 
@@ -75,9 +75,9 @@ func (r *refusals) counts() Refused {
 func (r *refusals) count(err error) {
 	switch {
 	case errors.Is(err, ErrNotAdmitted):
-		r.strangers.Add(1)
+		r.notAdmitted.Add(1)
 	case errors.Is(err, ErrOtherNetwork), errors.Is(err, ErrOtherVersion):
-		r.others.Add(1)
+		r.incompatible.Add(1)
 	default:
 		r.handshakes.Add(1)
 	}

@@ -68,7 +68,7 @@ func TestGreetingsThatFailAreCounted(t *testing.T) {
 	} {
 		r.count(err)
 	}
-	if got := r.counts(); got != (Refused{Handshakes: 3, Strangers: 1, Others: 2}) {
+	if got := r.counts(); got != (Refused{Handshakes: 3, NotAdmitted: 1, Incompatible: 2}) {
 		t.Errorf("%+v", got)
 	}
 }

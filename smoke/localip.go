@@ -25,7 +25,7 @@ type SubnetError struct {
 	Err    error        // from the system; nil where it was asked and answered
 }
 
-// Error gives the sentence.
+// Error implements error.
 func (e *SubnetError) Error() string {
 	text := fmt.Sprintf("find the address of this machine in subnet %.100q: %s", e.Subnet, e.Why)
 	if e.Err != nil {

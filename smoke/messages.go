@@ -33,7 +33,7 @@ const messagesQueue = 1024 // a guess: a second of brisk traffic
 // logged and ends at once. Give the handler a [Queue], or begin a goroutine. A name, a
 // type or an option that can't be used is reported as with On, and the loop ends at
 // once.
-func Messages[M any](ctx context.Context, l Listener, name string, opts ...HandlerOption) iter.Seq2[Event, M] {
+func Messages[M any](ctx context.Context, l EventSource, name string, opts ...HandlerOption) iter.Seq2[Event, M] {
 	s := newSettings(opts)
 	s.check(l)
 	if _, _, err := newDecoder[M](l, name, s); err != nil {
@@ -58,17 +58,17 @@ type decoded[M any] struct {
 }
 
 // newDecoder makes a handler that leaves the event in last.
-func newDecoder[M any](l Listener, name string, s settings) (decode emitter.Handler, last *decoded[M], err error) {
+func newDecoder[M any](l EventSource, name string, s settings) (decode emitter.Handler, last *decoded[M], err error) {
 	last = new(decoded[M])
 	fn := func(e Event, m M) { *last = decoded[M]{e, m} }
-	c := &catcher{Listener: l}
+	c := &catcher{EventSource: l}
 	_, err = tryRegister(c, name, fn, typedHandler(l, fn), s)
 	return c.handler, last, err
 }
 
-// catcher is a Listener that keeps the handler that was compiled for another one.
+// catcher is an EventSource that keeps the handler that was compiled for another one.
 type catcher struct {
-	Listener
+	EventSource
 	handler emitter.Handler
 }
 
@@ -86,7 +86,7 @@ type inbox struct {
 	name      string
 }
 
-func newInbox(ctx context.Context, l Listener, name string, s emitter.Settings) *inbox {
+func newInbox(ctx context.Context, l EventSource, name string, s emitter.Settings) *inbox {
 	if s.Queue == 0 {
 		s.Queue = messagesQueue
 	}
@@ -129,7 +129,7 @@ func (in *inbox) loop(ctx context.Context, decode emitter.Handler, yield func() 
 }
 
 // subscribe registers a mailbox.
-func subscribe(l Listener, name string, s emitter.Settings) *emitter.Mailbox {
+func subscribe(l EventSource, name string, s emitter.Settings) *emitter.Mailbox {
 	switch l := l.(type) {
 	case *Broadcast:
 		var box *emitter.Mailbox
@@ -148,5 +148,5 @@ func subscribe(l Listener, name string, s emitter.Settings) *emitter.Mailbox {
 		}
 		return box
 	}
-	panic("smoke: a Listener is a Broadcast or a Peer")
+	panic("smoke: an EventSource is a Broadcast or a Peer")
 }

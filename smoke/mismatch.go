@@ -169,7 +169,7 @@ func (d *driver) refusedLate(l *link, m *wire.Refuse) {
 	if m.Code != wire.RefuseStranger {
 		return // the network and the version were compared at this end too
 	}
-	d.node.refusals.strangers.Add(1)
+	d.node.refusals.notAdmitted.Add(1)
 	why, _ := d.mismatchOf(errTurnedAway)
 	d.afterwards(func() {
 		d.tellMismatch(d.misfits.came, hostOf(l.addr), "a node that dialled this one has closed the link: ", why, logging.Fields{"from": l.addr})

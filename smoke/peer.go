@@ -22,7 +22,7 @@ type Peer struct {
 	id     ID
 	addr   string
 	link   atomic.Pointer[link]
-	gone   atomic.Pointer[farewell] // nil while it is a neighbour
+	gone   atomic.Pointer[LeaveReason] // nil while it is a neighbour
 	events *emitter.Emitter
 
 	received uint64 // direct events; guarded by driver.mu
@@ -61,7 +61,7 @@ func (p *Peer) RemotePort() int {
 //
 // While the link's outbox is full Emit waits, at most a second, and then
 // returns [ErrBusy]. Other errors: a *[NameError], an *[EncodeError], an
-// [ErrTooLarge], [ErrPeerGone], [ErrStopped].
+// [TooLargeError], [ErrPeerGone], [ErrStopped].
 func (p *Peer) Emit(name string, args ...any) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

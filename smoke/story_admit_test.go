@@ -161,7 +161,7 @@ func TestARuleThatThinksLongLetsOthersIn(t *testing.T) {
 				early++
 			}
 		}
-		if crowd := ann.Stats().Refused.Crowd; early == 0 || early != int(crowd) {
+		if crowd := ann.Stats().Refused.Backlog; early == 0 || early != int(crowd) {
 			t.Errorf("Admit was told early of %d strangers, and %d connections made room", early, crowd)
 		}
 	})

@@ -10,30 +10,38 @@ import (
 	"github.com/smokesignal-go/smokesignal/transport/mem"
 )
 
-// Why a neighbour went is known to who is told that it did.
+// A removed peer has the reason for it: the cause, and the node that gave it.
 func TestWhyAPeerIsGone(t *testing.T) {
 	says := func(why peerlist.Reason) func(*actor, *stranger) {
 		return func(_ *actor, eve *stranger) { eve.say(&peerlist.Disconnect{Reason: why}) }
 	}
-	for want, end := range map[string]func(ann *actor, eve *stranger){
-		"it left":                                   says(peerlist.ReasonLeave),
-		"it made room for another one":              says(peerlist.ReasonMakeRoom),
-		"it swapped this node for another one":      says(peerlist.ReasonRotate),
-		"its program let this node go":              says(peerlist.ReasonRemoved),
-		"it says: too slow":                         says(peerlist.ReasonSlow),
-		"the connection ended":                      func(_ *actor, eve *stranger) { eve.conn.Close() },
-		"it broke the protocol":                     func(_ *actor, eve *stranger) { eve.mumble([]byte("\xff\xff\xff\xff what is no frame")) },
-		"nothing was heard of it for too long":      func(*actor, *stranger) { time.Sleep(time.Minute) },
-		"this program let it go":                    func(ann *actor, _ *stranger) { ann.RemovePeer(someID) },
-		"this node stops":                           func(ann *actor, _ *stranger) { _ = ann.Stop() },
-		"it says that this node broke the protocol": says(peerlist.ReasonProtocol),
+	for _, c := range []struct {
+		cause  smoke.LeaveCause
+		byPeer bool
+		words  string
+		end    func(ann *actor, eve *stranger)
+	}{
+		{smoke.LeaveStopped, true, "it left", says(peerlist.ReasonLeave)},
+		{smoke.LeaveEvicted, true, "it made room for another one", says(peerlist.ReasonMakeRoom)},
+		{smoke.LeaveReplaced, true, "it swapped this node for another one", says(peerlist.ReasonRotate)},
+		{smoke.LeaveRemoved, true, "its program removed this node", says(peerlist.ReasonRemoved)},
+		{smoke.LeaveSlow, true, "it says that this node was too slow", says(peerlist.ReasonSlow)},
+		{smoke.LeaveDisconnected, false, "the connection ended", func(_ *actor, eve *stranger) { eve.conn.Close() }},
+		{smoke.LeaveProtocol, false, "it broke the protocol", func(_ *actor, eve *stranger) { eve.mumble([]byte("\xff\xff\xff\xff what is no frame")) }},
+		{smoke.LeaveSilent, false, "nothing was heard of it for too long", func(*actor, *stranger) { time.Sleep(time.Minute) }},
+		{smoke.LeaveRemoved, false, "this program removed it", func(ann *actor, _ *stranger) { ann.RemovePeer(someID) }},
+		{smoke.LeaveStopped, false, "this node stops", func(ann *actor, _ *stranger) { _ = ann.Stop() }},
+		{smoke.LeaveProtocol, true, "it says that this node broke the protocol", says(peerlist.ReasonProtocol)},
+		{smoke.LeaveSameID, true, "another node with the id of this one took its place", says(peerlist.ReasonTwin)},
+		{smoke.LeaveOther, true, "it says that the link was not needed", says(peerlist.ReasonUnwanted)},
 	} {
-		t.Run(want, func(t *testing.T) {
+		t.Run(c.words, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := tell(t)
 				network := mem.New()
 				ann := s.create(smoke.Options{Address: "10.0.0.1", Port: 8495, Transport: network.Host("10.0.0.1")})
-				there, why := "", make(chan string, 1)
+				var there smoke.LeaveReason
+				why := make(chan smoke.LeaveReason, 1)
 				ann.Peers().OnAdd(func(p *smoke.Peer) { there = p.Gone() })
 				ann.Peers().OnRemove(func(p *smoke.Peer) { why <- p.Gone() })
 				if err := ann.Start(); err != nil {
@@ -42,13 +50,13 @@ func TestWhyAPeerIsGone(t *testing.T) {
 				eve, _ := visitFrom(t, network.Host("10.0.0.2"), annAt, nil)
 				eve.befriend()
 				synctest.Wait()
-				if there != "" {
+				if !there.IsZero() {
 					t.Errorf("it is there, and gone: %s", there)
 				}
-				end(ann, eve)
+				c.end(ann, eve)
 				synctest.Wait()
-				if got := <-why; got != want {
-					t.Errorf("it is gone: %s", got)
+				if got := <-why; got != (smoke.LeaveReason{Cause: c.cause, ByPeer: c.byPeer}) || got.String() != c.words {
+					t.Errorf("it is gone: %+v, %s", got, got)
 				}
 			})
 		})

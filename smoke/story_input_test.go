@@ -408,12 +408,12 @@ func TestWhatCannotBeSentIsAnError(t *testing.T) {
 			t.Errorf("emit %T: %v", arg, err)
 		}
 	}
-	var tooLarge smoke.ErrTooLarge
+	var tooLarge smoke.TooLargeError
 	for what, err := range map[string]error{
 		"broadcast": ann.Broadcast().Emit("bad", strings.Repeat("x", 98)),
 		"direct":    ann.peer(bob).Emit("bad", strings.Repeat("x", 98)),
 	} {
-		if !errors.As(err, &tooLarge) || tooLarge != (smoke.ErrTooLarge{Size: 101, Limit: 100}) {
+		if !errors.As(err, &tooLarge) || tooLarge != (smoke.TooLargeError{Size: 101, Limit: 100}) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

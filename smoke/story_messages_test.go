@@ -443,7 +443,7 @@ func TestTheLargestEventArrives(t *testing.T) {
 	if b := wait(t, "the event", got); !bytes.Equal(b, large) {
 		t.Errorf("got %d bytes, want %d", len(b), len(large))
 	}
-	var tooLarge smoke.ErrTooLarge
+	var tooLarge smoke.TooLargeError
 	err := ann.Broadcast().Emit("large", append(large, 7))
 	if !errors.As(err, &tooLarge) || tooLarge.Size != 1<<20+1 || tooLarge.Limit != 1<<20 {
 		t.Errorf("one byte more: %v", err)

@@ -107,7 +107,7 @@ func TestNodesThatDoNotFitDoNotFloodTheLog(t *testing.T) {
 		eve.say(greeting)
 		eve.untilHungUp()
 	}
-	s.eventually("all are refused", func() bool { return ann.Stats().Refused.Others == visits })
+	s.eventually("all are refused", func() bool { return ann.Stats().Refused.Incompatible == visits })
 	lines := 0
 	for _, e := range ann.log.AllEntries() {
 		if e.Level <= logrus.WarnLevel {

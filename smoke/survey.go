@@ -121,7 +121,7 @@ func (d *driver) describe(g *census.Digest) {
 	g.Version = version()
 	g.Queued = uint64(d.node.events.Stats().Queued)
 	r := d.node.refusals.counts()
-	g.Refused += r.Handshakes + r.Strangers + r.Others + r.Crowd + r.Addresses + r.Frames + r.Floods
+	g.Refused += r.Handshakes + r.NotAdmitted + r.Incompatible + r.Backlog + r.RateLimited + r.Frames + r.Floods
 }
 
 // stamp is the version of a build that the program can't know it of, such as that of an

@@ -144,7 +144,7 @@ func watch(node *smoke.Node, tell func(what, words string, f facts), manager *ma
 		peers--
 		manager.say("STATUS=" + count(peers, "peer"))
 		tell("peer-down", fmt.Sprintf("peer down %s at %s: %s; %s", p.ID().Short(), shown(p.Addr()), p.Gone(), count(peers, "peer")),
-			facts{"id": p.ID().String(), "addr": p.Addr(), "why": p.Gone(), "peers": peers})
+			facts{"id": p.ID().String(), "addr": p.Addr(), "why": p.Gone().String(), "peers": peers})
 	})
 	node.OnNetsplit(func(s smoke.Netsplit) {
 		tell("netsplit", "netsplit: another part of the network was found, merging", facts{"ours": s.Ours.String(), "other": s.Other.String()})

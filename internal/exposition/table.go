@@ -80,10 +80,10 @@ var Reasons = []struct {
 	Count func(*smoke.Refused) uint64
 }{
 	{"handshake", func(r *smoke.Refused) uint64 { return r.Handshakes }},
-	{"stranger", func(r *smoke.Refused) uint64 { return r.Strangers }},
-	{"other_network", func(r *smoke.Refused) uint64 { return r.Others }},
-	{"crowd", func(r *smoke.Refused) uint64 { return r.Crowd }},
-	{"address", func(r *smoke.Refused) uint64 { return r.Addresses }},
+	{"not_admitted", func(r *smoke.Refused) uint64 { return r.NotAdmitted }},
+	{"incompatible", func(r *smoke.Refused) uint64 { return r.Incompatible }},
+	{"backlog", func(r *smoke.Refused) uint64 { return r.Backlog }},
+	{"rate_limited", func(r *smoke.Refused) uint64 { return r.RateLimited }},
 	{"frame", func(r *smoke.Refused) uint64 { return r.Frames }},
 	{"flood", func(r *smoke.Refused) uint64 { return r.Floods }},
 	{"contact", func(r *smoke.Refused) uint64 { return r.Contacts }},

@@ -33,7 +33,7 @@ type Tried struct {
 	Err  error
 }
 
-// Error gives the sentence, with a line for each seed.
+// Error implements error, with a line for each seed.
 func (e *AloneError) Error() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "no node of network %q found after %v", e.Network, e.After.Round(time.Second))

@@ -27,7 +27,7 @@ type PlanError struct {
 	Allowed string
 }
 
-// Error gives the sentence.
+// Error implements error.
 func (e *PlanError) Error() string {
 	return fmt.Sprintf("%s is %s, and can be %s", e.Field, e.Value, e.Allowed)
 }
