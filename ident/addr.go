@@ -105,8 +105,12 @@ func IsLoopback(addr string) bool {
 	if end < 0 {
 		return false // not an address
 	}
-	host := strings.TrimSuffix(strings.ToLower(addr[:end]), ".")
-	// A port without a host is on this machine. The names are those of RFC 6761,
-	// section 6.3.
-	return host == "" || host == "localhost" || strings.HasSuffix(host, ".localhost")
+	host := addr[:end]
+	return host == "" || IsLoopbackName(host) // a port alone is this machine's
+}
+
+// IsLoopbackName reports whether a host name means this machine: RFC 6761, section 6.3.
+func IsLoopbackName(host string) bool {
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/handshake"
 	"github.com/smokesignal-go/smokesignal/transport/mem"
 	"github.com/smokesignal-go/smokesignal/trust"
 )
@@ -61,7 +62,7 @@ func TestAddressesAreUsedAsTheyAreRead(t *testing.T) {
 			continue
 		}
 		o := CreateNode(c.o).Options()
-		if got := bindAddr(o); got != c.bind {
+		if got := handshake.BindAddr(o.Address, o.Listen, o.Port); got != c.bind {
 			t.Errorf("%+v: binds %q, want %q", c.o, got, c.bind)
 		}
 		hello, addr := advertise(o, c.got)
@@ -96,7 +97,7 @@ func canBeDialled(addr string) bool {
 	if err != nil || port == "0" || strings.ContainsAny(host, "[]%") {
 		return false
 	}
-	_, why := readPlace(addr)
+	_, why := handshake.ReadPlace(addr)
 	return why == ""
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/discovery"
 	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
+	"github.com/smokesignal-go/smokesignal/internal/handshake"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
@@ -50,6 +51,7 @@ type driver struct {
 	own     ownEvents      // those of this node that no neighbour has taken
 
 	meetings meetings // of this life with itself
+	backlog  handshake.Backlog
 
 	mu          sync.Mutex // guards all below; never held across I/O or a handler
 	machine     *overlay.Machine
@@ -59,7 +61,6 @@ type driver struct {
 	peers       []*Peer            // neighbours, and those gone whose handlers are still busy
 	lastLink    ident.Link
 	bringers    bringers
-	newcomers   []newcomer // oldest first
 	advertised  string
 	sightings   []sighting // oldest first
 	conflicts   conflicts

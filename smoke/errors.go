@@ -3,6 +3,8 @@ package smoke
 import (
 	"errors"
 	"fmt"
+
+	"github.com/smokesignal-go/smokesignal/internal/handshake"
 )
 
 // What a call can come back with. Test with errors.Is and errors.As.
@@ -33,14 +35,14 @@ var (
 	ErrPeerFull       = errors.New("that node has as many peers as it allows")
 	ErrSelf           = errors.New("this is the node itself")
 	ErrSameID         = errors.New("another node has this node's id: see OnConflict")
-	ErrRefused        = errors.New("refused")
-	ErrTimeout        = errors.New("no answer")
-	ErrOtherNetwork   = errors.New("the node belongs to another network: Options.Network differs")
-	ErrOtherVersion   = errors.New("the node speaks another version of the protocol")
-	ErrNotSmokesignal = errors.New("what listens there is no smokesignal node")
-	ErrNotAdmitted    = errors.New("not let in")
+	ErrRefused        = handshake.ErrRefused
+	ErrTimeout        = handshake.ErrTimeout
+	ErrOtherNetwork   = handshake.ErrOtherNetwork
+	ErrOtherVersion   = handshake.ErrOtherVersion
+	ErrNotSmokesignal = handshake.ErrNotSmokesignal
+	ErrNotAdmitted    = handshake.ErrNotAdmitted
 	ErrNobodyAnswers  = errors.New("nobody answers") // in a [Refusal]
-	ErrPlaintext      = errors.New("one end of the link is encrypted and the other is not: set Options.Key or Secret on both, or InsecurePlaintext on both")
+	ErrPlaintext      = handshake.ErrPlaintext
 )
 
 // TooLargeError is the error for an event that is larger than Options.MaxPayload. The

@@ -2,11 +2,8 @@ package smoke
 
 import (
 	"errors"
-	"net/netip"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
@@ -16,25 +13,9 @@ import (
 // The limits of single frames stand in package wire (their lengths, the lists in
 // them, the structure of arguments), those of what is kept in the machines' packages
 // (the history, the address book, what a peer may pull), those of what waits in
-// backpressure.go and outbox.go.
+// backpressure.go and outbox.go, and those of connections that come in in package
+// handshake.
 const (
-	// Connections that are accepted and have not said HELLO: so many, so long.
-	maxGreeting = 64
-	greetWithin = 3 * time.Second
-	// graceGreeting is what each of them has at least, when there are more.
-	graceGreeting = 200 * time.Millisecond
-
-	// Connections that one address may open, or one network of IPv6 addresses such
-	// as a provider gives to one customer. This machine's own are not counted: a
-	// hundred nodes may start on it at once. A guess: a rack behind one address
-	// starts within the burst, and a handshake takes a millisecond.
-	dialsPerSecond = 8
-	dialsAtOnce    = 64
-	customerBits   = 56 // RFC 6177: what a site is given
-
-	// maxAddresses bounds the addresses that are remembered for it, twice.
-	maxAddresses = 4096
-
 	// Frames of a neighbour that are no events. In 10 000 nodes that start at once
 	// with one seed, its neighbours get some thousands in a second.
 	controlPerSecond = 2000
@@ -81,43 +62,6 @@ func (r *refusals) count(err error) {
 	default:
 		r.handshakes.Add(1)
 	}
-}
-
-// doorman counts the connections of each address. Who accepts is its one owner.
-type doorman struct {
-	young, old map[netip.Prefix]*rate.Limiter // young goes into old when it is full
-}
-
-// lets reports whether an address may open another connection.
-func (d *doorman) lets(now time.Time, remote string) bool {
-	ap, err := netip.ParseAddrPort(remote)
-	if err != nil || ap.Addr().IsLoopback() {
-		return true // no IP network, or this machine
-	}
-	who, err := groupOf(ap.Addr().Unmap())
-	if err != nil {
-		return true
-	}
-	limiter := d.young[who]
-	if limiter == nil {
-		if limiter = d.old[who]; limiter == nil {
-			limiter = rate.NewLimiter(dialsPerSecond, dialsAtOnce)
-		}
-		if len(d.young) >= maxAddresses || d.young == nil {
-			d.old, d.young = d.young, make(map[netip.Prefix]*rate.Limiter)
-		}
-		d.young[who] = limiter
-	}
-	return limiter.AllowN(now, 1)
-}
-
-// groupOf is who an address belongs to: itself, or its customer.
-func groupOf(ip netip.Addr) (netip.Prefix, error) {
-	bits := ip.BitLen()
-	if ip.Is6() {
-		bits = customerBits
-	}
-	return ip.WithZone("").Prefix(bits)
 }
 
 // errFlood ends a link.

@@ -1,14 +1,13 @@
 package smoke
 
 import (
-	"crypto/x509"
 	"errors"
-	"fmt"
 	"net"
 	"time"
 
 	"golang.org/x/time/rate"
 
+	"github.com/smokesignal-go/smokesignal/internal/handshake"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 	"github.com/smokesignal-go/smokesignal/trust"
@@ -21,19 +20,6 @@ type mismatch struct {
 	text   string
 	fields logging.Fields // always with "option", the field of Options to change
 }
-
-// valueError is a mismatch of an option that is no secret.
-type valueError struct {
-	is           error // ErrOtherNetwork or ErrOtherVersion
-	ours, theirs string
-	text         string
-}
-
-func (e *valueError) Error() string { return e.is.Error() + ": " + e.text }
-func (e *valueError) Unwrap() error { return e.is }
-
-// errTurnedAway says that the other end did not let this node in. It says no reason.
-var errTurnedAway = fmt.Errorf("%w by the other end; its log says why", ErrNotAdmitted)
 
 // What the log says of a mismatch. Each names the option and the variable.
 const (
@@ -63,20 +49,22 @@ func (d *driver) mismatchOf(err error) (m mismatch, ok bool) {
 		}
 		return "plaintext"
 	}
-	var value *valueError
+	var value *handshake.MisfitError
 	switch {
-	case errors.As(err, &value) && value.is == ErrOtherVersion:
-		set(sayVersion, "version", logging.Fields{"ours": value.ours, "theirs": value.theirs})
+	case errors.As(err, &value) && value.Is == ErrOtherVersion:
+		set(sayVersion, "version", logging.Fields{"ours": value.Ours, "theirs": value.Theirs})
 	case errors.As(err, &value):
-		set(sayNetwork, "Network", logging.Fields{"ours": value.ours, "theirs": value.theirs})
+		set(sayNetwork, "Network", logging.Fields{"ours": value.Ours, "theirs": value.Theirs})
 	case errors.Is(err, trust.ErrWrongSecret):
 		set(saySecret, "Secret", nil)
-	case errors.Is(err, errTurnedAway):
+	case errors.Is(err, handshake.ErrTurnedAway):
 		set(sayTurned, "Secret", logging.Fields{"id": d.self.ID.String()})
 	case errors.Is(err, trust.ErrNotListed):
 		set(sayListed, "Allow", nil)
 	case errors.Is(err, trust.ErrNotItsID):
 		set(sayID, "Key", nil)
+	case handshake.IsCertificateFault(err):
+		set(sayTLS, "TLS", nil)
 	case errors.Is(err, ErrNotAdmitted):
 		set(sayAdmit, "Admit", nil)
 	case errors.Is(err, ErrPlaintext):
@@ -85,20 +73,8 @@ func (d *driver) mismatchOf(err error) (m mismatch, ok bool) {
 			option = "Key"
 		}
 		set(sayPlaintext, option, logging.Fields{"ours": links(d.guard != nil), "theirs": links(d.guard == nil)})
-	case isCertificateFault(err):
-		set(sayTLS, "TLS", nil)
 	}
 	return m, ok
-}
-
-// isCertificateFault reports whether one end did not take the other's certificate.
-func isCertificateFault(err error) bool {
-	var name x509.HostnameError
-	var authority x509.UnknownAuthorityError
-	var invalid x509.CertificateInvalidError
-	var alert *net.OpError // what crypto/tls makes of an alert of the other end
-	return errors.As(err, &name) || errors.As(err, &authority) || errors.As(err, &invalid) ||
-		errors.Is(err, trust.ErrCertificate) || errors.As(err, &alert) && alert.Op == "remote error"
 }
 
 // Lines about nodes that do not fit, and about what is no node, for each direction. A
@@ -157,10 +133,10 @@ func (d *driver) refuseConn(conn net.Conn, err error) {
 	from := conn.RemoteAddr().String()
 	f := logging.Fields{"from": from, "error": err}
 	if m, ok := d.mismatchOf(err); ok {
-		d.tellMismatch(d.misfits.came, hostOf(from), "a connection was refused: ", m, f)
+		d.tellMismatch(d.misfits.came, handshake.HostOf(from), "a connection was refused: ", m, f)
 		return
 	}
-	d.warnWithin(d.misfits.noGreeting, hostOf(from), "a connection was refused", f)
+	d.warnWithin(d.misfits.noGreeting, handshake.HostOf(from), "a connection was refused", f)
 }
 
 // refusedLate logs that a node which had dialled refused this one after both HELLOs. The
@@ -170,8 +146,8 @@ func (d *driver) refusedLate(l *link, m *wire.Refuse) {
 		return // the network and the version were compared at this end too
 	}
 	d.node.refusals.notAdmitted.Add(1)
-	why, _ := d.mismatchOf(errTurnedAway)
+	why, _ := d.mismatchOf(handshake.ErrTurnedAway)
 	d.afterwards(func() {
-		d.tellMismatch(d.misfits.came, hostOf(l.addr), "a node that dialled this one has closed the link: ", why, logging.Fields{"from": l.addr})
+		d.tellMismatch(d.misfits.came, handshake.HostOf(l.addr), "a node that dialled this one has closed the link: ", why, logging.Fields{"from": l.addr})
 	})
 }

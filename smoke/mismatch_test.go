@@ -11,6 +11,7 @@ import (
 	"github.com/sirupsen/logrus"
 	logtest "github.com/sirupsen/logrus/hooks/test"
 
+	"github.com/smokesignal-go/smokesignal/internal/handshake"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 )
@@ -45,7 +46,7 @@ func TestLinesAboutStrangersAreLimited(t *testing.T) {
 		if most := 2 * (mismatchAtOnce + int(time.Minute/mismatchEvery)); len(lines) < 2*mismatchAtOnce || len(lines) > most {
 			t.Errorf("%d lines in a minute, at most %d", len(lines), most)
 		}
-		d.refuseConn(comesFrom{addr: "10.0.0.1"}, &valueError{ErrOtherNetwork, "a", "b", ""})
+		d.refuseConn(comesFrom{addr: "10.0.0.1"}, &handshake.MisfitError{Is: ErrOtherNetwork, Ours: "a", Theirs: "b"})
 		if got := written(); len(got) != 1 || !strings.Contains(got[0], sayNetwork) {
 			t.Errorf("a node of another network is not logged: %q", got)
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/discovery/dns"
 	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
+	"github.com/smokesignal-go/smokesignal/internal/handshake"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
@@ -64,7 +65,7 @@ func CreateNode(opts Options) *Node {
 	n.log = log // until the id is known
 	guarded := n.given
 	guarded.Admit = n.protectAdmit(opts.Admit)
-	n.guard, n.key, _ = newGuard(guarded) // Start says what is wrong
+	n.guard, n.key, _ = guarded.handshakeOptions().Guard() // Start says what is wrong
 	switch {
 	case n.guard != nil:
 		n.id = n.guard.ID()
@@ -190,9 +191,9 @@ func (n *Node) newDriver(s *startup) (*driver, error) {
 	history := max(o.History.Bytes, 1<<20) // without one, some events are kept
 	d.verifies = !n.signs.isEmpty()
 	d.lagFull, d.lagMost = min(lagFull, history/8), history/8*3
-	bind := bindAddr(o)
+	bind := handshake.BindAddr(o.Address, o.Listen, o.Port)
 	if d.transport == nil {
-		d.transport = tcp.Transport{LocalIP: dialFrom(bind)}
+		d.transport = tcp.Transport{LocalIP: handshake.DialFrom(bind)}
 	}
 	if d.resolver == nil {
 		d.resolver = dns.Resolver{}

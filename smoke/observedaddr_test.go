@@ -55,7 +55,9 @@ func (s *seen) by(id byte, at string) {
 	d := s.node.driver
 	go func() { // the test's; ends with the pipe
 		defer close(over)
-		d.up(newLink(d, ours, fmt.Sprintf("10.0.1.%d:1", id)), nil, &wire.Hello{ID: ident.ID{id}, Epoch: uint64(s.met), Seen: at}, nil)
+		l := newLink(d, ours, fmt.Sprintf("10.0.1.%d:1", id))
+		l.hello = &wire.Hello{ID: ident.ID{id}, Epoch: uint64(s.met), Seen: at}
+		d.up(l, nil)
 	}()
 	synctest.Wait()
 	theirs.Close()

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/discovery"
+	"github.com/smokesignal-go/smokesignal/internal/handshake"
 	"github.com/smokesignal-go/smokesignal/peerlist"
 	"github.com/smokesignal-go/smokesignal/transport"
 	"github.com/smokesignal-go/smokesignal/trust"
@@ -192,7 +193,7 @@ type Options struct {
 
 // NoAddress in [Options.Advertise] tells others no address: they can't dial the node,
 // and do not remember it.
-const NoAddress = "-"
+const NoAddress = handshake.NoAddress
 
 // AllEvents in [Options.Signed] stands for events of all names.
 const AllEvents = "*"

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
+	"github.com/smokesignal-go/smokesignal/internal/handshake"
 )
 
 // Peer is a neighbour: a node at the other end of a link. All its methods may
@@ -46,7 +47,7 @@ func (p *Peer) Addr() string { return p.addr }
 func (p *Peer) RemoteAddr() string { return p.link.Load().addr }
 
 // RemoteHost is the host of [Peer.RemoteAddr].
-func (p *Peer) RemoteHost() string { return hostOf(p.RemoteAddr()) }
+func (p *Peer) RemoteHost() string { return handshake.HostOf(p.RemoteAddr()) }
 
 // RemotePort is the port of [Peer.RemoteAddr], 0 where there is none.
 func (p *Peer) RemotePort() int {

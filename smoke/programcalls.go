@@ -8,14 +8,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/internal/handshake"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
-	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
 // The calls that a life makes of transports and resolvers; see outside.go.
 
 const (
-	// greetGrace is what a greeting has beyond greetWithin, so that it ends by itself
+	// greetGrace is what a greeting has beyond handshake.Within, so that it ends by itself
 	// and says what was wrong. A guess.
 	greetGrace = 250 * time.Millisecond
 
@@ -96,46 +96,47 @@ func (d *driver) dialOurs(ctx context.Context, addr string) (net.Conn, error) {
 	return conn, nil
 }
 
-// greeting is what comes of one.
-type greeting struct {
-	link  *link
-	rest  []byte
-	hello *wire.Hello
-}
-
-// greetWithin is greet with an end: its reads, writes and callbacks may hang.
-func (d *driver) greetWithin(ctx context.Context, conn net.Conn, dialled string) (l *link, rest []byte, hello *wire.Hello, err error) {
+// greet does the handshake on a connection, with an end: its reads, writes and callbacks
+// may hang. Errors are *[DialError].
+func (d *driver) greet(ctx context.Context, conn net.Conn, dialled string) (*link, error) {
 	own := ownOf(conn)
-	var g greeting
+	greet := func(ctx context.Context) (*handshake.Link, error) {
+		h, err := handshake.Greet(ctx, d.handshakes(), conn, dialled)
+		if err != nil {
+			err = &DialError{Addr: h.Addr, Err: err}
+		}
+		return h, err
+	}
+	var h *handshake.Link
+	var err error
 	if d.opts.TLS == nil && own == nil { // it sets deadlines, and asks Admit as any code of the program
-		g.link, g.rest, g.hello, err = d.greet(ctx, conn, dialled)
+		h, err = greet(ctx)
 	} else {
-		g, err = d.askGreeting(ctx, conn, dialled, own)
+		h, err = d.askGreeting(ctx, conn, own, greet)
 	}
 	switch {
 	case err == nil:
-		g.link.ownConn = own
-	case errors.Is(err, context.DeadlineExceeded) && !errors.As(err, new(*DialError)):
-		err = &DialError{Addr: conn.RemoteAddr().String(), Err: fmt.Errorf("%w within %v", ErrTimeout, greetWithin)}
-	case !errors.As(err, new(*DialError)):
-		err = &DialError{Addr: conn.RemoteAddr().String(), Err: err}
+		l := newLink(d, h.Conn, h.Addr)
+		l.enc, l.dec, l.hello, l.rest, l.ownConn = h.Enc, h.Dec, h.Hello, h.Rest, own
+		return l, nil
+	case errors.As(err, new(*DialError)):
+		return nil, err
+	case errors.Is(err, context.DeadlineExceeded):
+		err = fmt.Errorf("%w within %v", ErrTimeout, handshake.Within)
 	}
-	return g.link, g.rest, g.hello, err
+	return nil, &DialError{Addr: conn.RemoteAddr().String(), Err: err}
 }
 
-// askGreeting is a greeting that runs code of the program: callbacks of TLS, or own,
+// askGreeting is a handshake that runs code of the program: callbacks of TLS, or own,
 // the connection of a transport of the program.
-func (d *driver) askGreeting(ctx context.Context, conn net.Conn, dialled string, own *ownConn) (greeting, error) {
-	ctx, cancel := context.WithTimeout(ctx, greetWithin+greetGrace)
+func (d *driver) askGreeting(ctx context.Context, conn net.Conn, own *ownConn, greet func(context.Context) (*handshake.Link, error)) (*handshake.Link, error) {
+	ctx, cancel := context.WithTimeout(ctx, handshake.Within+greetGrace)
 	defer cancel()
 	c := &outCall{kind: callGreet, what: "the greeting of " + conn.RemoteAddr().String()}
 	if own != nil {
 		c.detail = own.what
 	}
-	return ask(ctx, d.outside, c, func(ctx context.Context) (g greeting, err error) {
-		g.link, g.rest, g.hello, err = d.greet(ctx, conn, dialled)
-		return g, err
-	}, func(g greeting) { g.link.conn.Close() })
+	return ask(ctx, d.outside, c, greet, func(h *handshake.Link) { h.Conn.Close() })
 }
 
 // resolveOne asks the resolver.

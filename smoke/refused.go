@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/smokesignal-go/smokesignal/internal/handshake"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
@@ -96,9 +97,6 @@ var refusalReasons = []error{
 	ErrPeerFull, ErrNotAdmitted, ErrPlaintext, ErrOtherNetwork, ErrOtherVersion, ErrNotSmokesignal, ErrRefused,
 }
 
-// errNothingListens is a dial that was refused by the host.
-var errNothingListens = errors.New("nothing listens there")
-
 // newRefusal returns the refusal, and its reason as a place in refusalReasons or
 // behind them.
 func newRefusal(tried []peerlist.Attempt) (r Refusal, reason int) {
@@ -127,5 +125,5 @@ func newRefusal(tried []peerlist.Attempt) (r Refusal, reason int) {
 // isSilence reports whether no node answered: nothing listens at the address, or
 // nothing came from there.
 func isSilence(err error) bool {
-	return errors.Is(err, errNothingListens) || errors.Is(err, ErrTimeout)
+	return errors.Is(err, handshake.ErrNothingListens) || errors.Is(err, ErrTimeout)
 }

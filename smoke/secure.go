@@ -6,53 +6,17 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/smokesignal-go/smokesignal/internal/wire"
+	"github.com/smokesignal-go/smokesignal/internal/handshake"
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// isSecure reports whether the links of a node with these options are encrypted.
-func (o Options) isSecure() bool {
-	switch {
-	case o.InsecurePlaintext:
-		return false
-	case o.Key != nil, o.TLS != nil, o.hasRules():
-		return true
-	case o.Transport != nil:
-		return false
+// handshakeOptions returns the options that decide how links are secured.
+func (o Options) handshakeOptions() handshake.Options {
+	return handshake.Options{
+		Address: o.Address, Listen: o.Listen, Advertise: o.Advertise,
+		Key: o.Key, TLS: o.TLS, Secret: o.Secret, Secrets: o.Secrets, Allow: o.Allow, Admit: o.Admit,
+		InsecurePlaintext: o.InsecurePlaintext, HasTransport: o.Transport != nil,
 	}
-	return !o.isLocal()
-}
-
-// hasRules reports whether the options say who is let in.
-func (o Options) hasRules() bool {
-	return o.Secret != "" || len(o.Secrets) > 0 || len(o.Allow) > 0 || o.Admit != nil
-}
-
-// isLocal reports whether nobody but this machine can reach a node with these
-// options.
-func (o Options) isLocal() bool {
-	for _, addr := range []string{o.Address, o.Listen, o.Advertise} {
-		if at, _ := readPlace(addr); addr != "" && addr != NoAddress && !at.isLoopback() {
-			return false
-		}
-	}
-	return true
-}
-
-// newGuard makes what secures the links, and the key of the node if its options
-// have none; nil where links are plaintext.
-func newGuard(o Options) (guard *trust.Guard, key *trust.Key, err error) {
-	if !o.isSecure() {
-		return nil, nil, nil
-	}
-	key = o.Key
-	if key == nil && o.TLS == nil {
-		if key, err = trust.NewKey(); err != nil {
-			return nil, nil, err
-		}
-	}
-	guard, err = trust.NewGuard(key, o.TLS, trust.Rules{Secret: o.Secret, Secrets: o.Secrets, Allow: o.Allow, Admit: o.Admit})
-	return guard, key, err
 }
 
 func (o Options) validateSecurity(p *problems) {
@@ -74,11 +38,11 @@ func (o Options) validateSecurity(p *problems) {
 			p.add("TLS", "set", "it does not say whom to trust, which would be every authority of the web", "set RootCAs and ClientCAs to your own")
 		}
 	}
-	if o.InsecurePlaintext && (o.Key != nil || o.TLS != nil || o.hasRules()) {
+	if o.InsecurePlaintext && (o.Key != nil || o.TLS != nil || o.handshakeOptions().HasRules()) {
 		p.add("InsecurePlaintext", true, "Key, TLS, Secret, Allow and Admit need links that are encrypted", "leave it out, or all of these")
 	}
 	o.validateSigned(p)
-	if !o.ID.IsZero() && o.isSecure() {
+	if !o.ID.IsZero() && o.handshakeOptions().IsEncrypted() {
 		p.add("ID", o.ID, "links are encrypted, and then the id follows from the key", "leave it out, and set Key to one that you keep")
 	}
 }
@@ -114,28 +78,14 @@ func (n *Node) security() string {
 	switch {
 	case n.guard == nil && n.opts.Transport != nil:
 		return "as the Transport makes them"
-	case n.guard == nil && n.opts.isLocal():
+	case n.guard == nil && n.opts.handshakeOptions().IsLocal():
 		return "plaintext, on this machine only"
 	case n.guard == nil:
 		return "PLAINTEXT"
-	case n.opts.Secret == "" && len(n.opts.Allow) == 0 && n.opts.Admit == nil && n.opts.TLS == nil:
+	case n.opts.handshakeOptions().IsOpen():
 		return "encrypted, open to strangers"
 	}
 	return "encrypted"
-}
-
-// admission says whether the other end of a link is let in: nil, or why not.
-func (d *driver) admission(ctx context.Context, conn *trust.Conn, h *wire.Hello) error {
-	if conn == nil {
-		return nil
-	}
-	if h.Major != wire.Major {
-		return nil // of such a HELLO nothing else was read; refusal says so
-	}
-	if err := d.guard.Admit(ctx, conn, h.ID, []byte(h.Proof), h.Network, h.Addr); err != nil {
-		return fmt.Errorf("%w: %w", ErrNotAdmitted, err)
-	}
-	return nil
 }
 
 // protectAdmit makes the program's rule one that is recovered, counted and named. It

@@ -84,7 +84,7 @@ func (o Options) validateSigned(p *problems) {
 	}
 	if o.TLS != nil {
 		p.add("Signed", o.Signed, "events are signed with Key, and TLS takes its place", "leave one of the two out")
-	} else if !o.isSecure() {
+	} else if !o.handshakeOptions().IsEncrypted() {
 		p.add("Signed", o.Signed, "links are not encrypted, so the node has no key to sign with", "set Key to one that you keep, or to what trust.NewKey makes")
 	}
 }

@@ -73,7 +73,7 @@ func (n *Node) endStart(s *startup, d *driver, err error) (*driver, error) {
 		d.spawn(d.keepState)
 	}
 	n.log.Info("listening", logging.Fields{"addr": n.lastAddr, "advertised": advertised, "seeds": n.opts.Seeds, "links": n.security()})
-	if n.guard == nil && n.opts.InsecurePlaintext && !n.opts.isLocal() {
+	if n.guard == nil && n.opts.InsecurePlaintext && !n.opts.handshakeOptions().IsLocal() {
 		n.log.Warn("links are not encrypted: whoever reaches this port can join, read and invent events", logging.Fields{"addr": n.lastAddr})
 	}
 	n.warnOfEnvironment()

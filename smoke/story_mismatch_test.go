@@ -1,8 +1,11 @@
 package smoke_test
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -38,6 +41,7 @@ func (a *actor) wantMisfit(want misfit) {
 func TestNodesThatDoNotFitSayWhy(t *testing.T) {
 	secret, another := trust.NewSecret(), trust.NewSecret()
 	key, other := newKey(t), newKey(t)
+	ours, theirs := newCertificate(t), newCertificate(t)
 	for _, test := range []struct {
 		name         string
 		dials, waits smoke.Options
@@ -64,6 +68,8 @@ func TestNodesThatDoNotFitSayWhy(t *testing.T) {
 			misfit{"Secret", "", "", "Options.Allow"}, misfit{"Allow", "", "", "not on this node's list"}},
 		{"the waiting end is not on the list", smoke.Options{Key: key, Allow: []smoke.ID{key.ID()}}, smoke.Options{Key: other},
 			misfit{"Allow", "", "", "not on this node's list"}, misfit{"Secret", "", "", "Options.Allow"}},
+		{"certificates of two authorities", smoke.Options{TLS: ours}, smoke.Options{TLS: theirs},
+			misfit{"TLS", "", "", "certificates"}, misfit{"TLS", "", "", "certificates"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := tell(t)
@@ -117,4 +123,29 @@ func TestNodesThatDoNotFitDoNotFloodTheLog(t *testing.T) {
 	if lines == 0 || lines > 30 { // ten at once, and one in five seconds
 		t.Errorf("%d lines about %d visits", lines, visits)
 	}
+}
+
+// newCertificate makes an authority, and the TLS configuration of a node that it has
+// certified.
+func newCertificate(t *testing.T) *tls.Config {
+	t.Helper()
+	authority, err := trust.NewDevAuthority()
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, key, err := authority.Issue("127.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for name, text := range map[string][]byte{"ca": authority.PEM(), "cert": certificate, "key": key} {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config, err := trust.LoadTLS(filepath.Join(dir, "ca"), filepath.Join(dir, "cert"), filepath.Join(dir, "key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config
 }

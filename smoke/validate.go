@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/smokesignal-go/smokesignal/discovery"
+	"github.com/smokesignal-go/smokesignal/internal/handshake"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 )
 
@@ -75,13 +76,13 @@ func (o Options) Validate() error {
 
 func (o Options) validateAddresses(p *problems) {
 	if o.Address != "" {
-		at, why := readPlace(o.Address)
+		at, why := handshake.ReadPlace(o.Address)
 		switch {
 		case why != "":
 			p.add("Address", o.Address, why, writeHost)
-		case at.port != 0:
-			p.add("Address", o.Address, "it has a port in it", fmt.Sprintf("write %q there, and %d as the Port", at.host, at.port))
-		case at.isWildcard():
+		case at.Port != 0:
+			p.add("Address", o.Address, "it has a port in it", fmt.Sprintf("write %q there, and %d as the Port", at.Host, at.Port))
+		case at.IsWildcard():
 			p.add("Address", o.Address, "others can't dial it", "write an address of this machine, and this one as Listen")
 		}
 	}
@@ -89,20 +90,20 @@ func (o Options) validateAddresses(p *problems) {
 		p.add("Port", o.Port, "it is no port", "write 1 to 65535, or 0 to take a free one")
 	}
 	if o.Listen != "" {
-		at, why := readPlace(o.Listen)
+		at, why := handshake.ReadPlace(o.Listen)
 		switch {
 		case why != "":
 			p.add("Listen", o.Listen, why, `write a host or host:port to bind, such as "0.0.0.0"`)
-		case at.port != 0 && o.Port != 0 && at.port != o.Port:
+		case at.Port != 0 && o.Port != 0 && at.Port != o.Port:
 			p.add("Listen", o.Listen, fmt.Sprintf("its port is not the Port, which is %d", o.Port), "leave one of the two out")
 		}
 	}
 	if o.Advertise != "" && o.Advertise != NoAddress {
-		at, why := readPlace(o.Advertise)
+		at, why := handshake.ReadPlace(o.Advertise)
 		switch {
 		case why != "":
 			p.add("Advertise", o.Advertise, why, "write the host or host:port at which others reach this node")
-		case at.isWildcard():
+		case at.IsWildcard():
 			p.add("Advertise", o.Advertise, "others can't dial it", "write the host or host:port at which they reach this node")
 		}
 	}
@@ -140,8 +141,8 @@ func (o Options) validateSeeds(p *problems) {
 	if o.Advertise != "" {
 		field, value = "Advertise", o.Advertise
 	}
-	at, _ := readPlace(value)
-	if value == "" || at.isLoopback() {
+	at, _ := handshake.ReadPlace(value)
+	if value == "" || at.IsLoopback() {
 		p.add(field, value, fmt.Sprintf("nobody but this machine can reach the node there, and seed %q is on another one", remote),
 			`set Address to an address of this machine, for example from smoke.LocalIP("192.168.2.0/24")`)
 	}
@@ -161,7 +162,7 @@ func (o Options) isRemote(seed discovery.Seed) bool {
 	if seed.IP.IsValid() {
 		return !seed.IP.IsLoopback()
 	}
-	return o.Resolver == nil && o.Transport == nil && !place{host: strings.ToLower(strings.TrimSuffix(seed.Host, "."))}.isLoopback()
+	return o.Resolver == nil && o.Transport == nil && !handshake.Place{Host: strings.ToLower(strings.TrimSuffix(seed.Host, "."))}.IsLoopback()
 }
 
 func (o Options) validatePeers(p *problems) {

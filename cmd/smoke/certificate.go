@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/handshake"
 )
 
 // expiresSoon is how long before its end a certificate is worth a word. A guess:
@@ -58,17 +60,17 @@ func (d *doctor) checkCertificate(now time.Time) {
 }
 
 // checkNames checks that the certificate names the host at which others dial the
-// node.
+// node, if they can.
 func (d *doctor) checkNames() {
 	config := d.options.TLS
-	if config == nil || config.ServerName != "" {
+	if config == nil || config.ServerName != "" || d.advertised == "" {
 		return
 	}
 	leaf, err := x509.ParseCertificate(config.Certificates[0].Certificate[0])
 	if err != nil {
 		return // checkCertificate has told
 	}
-	if err := leaf.VerifyHostname(hostOf(d.advertised)); err != nil {
-		d.tell(check{"certificate", bad, err.Error(), "have the authority issue one for " + hostOf(d.advertised)})
+	if err := leaf.VerifyHostname(handshake.HostOf(d.advertised)); err != nil {
+		d.tell(check{"certificate", bad, err.Error(), "have the authority issue one for " + handshake.HostOf(d.advertised)})
 	}
 }

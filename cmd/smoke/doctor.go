@@ -16,6 +16,7 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/discovery"
 	"github.com/smokesignal-go/smokesignal/discovery/dns"
+	"github.com/smokesignal-go/smokesignal/internal/handshake"
 	"github.com/smokesignal-go/smokesignal/smoke"
 	"github.com/smokesignal-go/smokesignal/transport"
 )
@@ -172,13 +173,13 @@ func (d *doctor) run(ctx context.Context) (err error) {
 }
 
 func (d *doctor) checkLinks() {
-	o := d.options
+	o := securityOf(d.options)
 	switch {
-	case !isSecure(o) && o.InsecurePlaintext:
+	case o.InsecurePlaintext:
 		d.tell(check{"links", odd, "plaintext: whoever reaches the port can join, read, change and invent events", "leave --insecure-plaintext out, on all nodes"})
-	case !isSecure(o):
+	case !o.IsEncrypted():
 		d.tell(check{"links", good, "plaintext, for this machine only", ""})
-	case o.Secret == "" && len(o.Secrets) == 0 && o.TLS == nil:
+	case o.IsOpen():
 		d.tell(check{"links", odd, "encrypted, and open to strangers: whoever reaches the port can join", "give all nodes a secret: smoke key secret > secret; --secret-file secret"})
 	default:
 		d.tell(check{"links", good, "encrypted, and closed to strangers", ""})
@@ -222,19 +223,23 @@ func dialable(addr string) string {
 // checkAdvertised checks where others are told to dial the node.
 func (d *doctor) checkAdvertised(ctx context.Context) {
 	addr := d.advertised
-	if isLoopback(hostOf(addr)) {
+	if addr == "" {
+		d.tell(check{"advertised", good, "none: no other node can dial this one", ""})
+		return
+	}
+	if handshake.IsLoopback(addr) {
 		d.tell(check{"advertised", good, addr + " is for nodes on this machine only", ""})
 		return
 	}
 	own := ownAddrs()
-	lookUp, cancel := context.WithTimeout(ctx, greetWithin)
+	lookUp, cancel := context.WithTimeout(ctx, handshake.Within)
 	defer cancel()
 	addrs, err := dns.Resolver{}.Lookup(lookUp, addr)
 	if len(addrs) == 0 {
 		d.tell(check{"advertised", bad, err.Error(), "advertise an address that others can dial: --address or --advertise"})
 		return
 	}
-	isOwn := !slices.ContainsFunc(addrs, func(a string) bool { return !slices.Contains(own, hostOf(a)) })
+	isOwn := !slices.ContainsFunc(addrs, func(a string) bool { return !slices.Contains(own, handshake.HostOf(a)) })
 	for _, a := range addrs {
 		there, err := d.greeter.greet(ctx, a)
 		switch {
@@ -313,9 +318,9 @@ func worse(isBad bool) result {
 // checkSeen compares the address at which a seed sees this machine with the one that
 // others are told.
 func (d *doctor) checkSeen(there greeting) {
-	seen, told := hostOf(there.Seen), hostOf(d.advertised)
+	seen, told := handshake.HostOf(there.Seen), handshake.HostOf(d.advertised)
 	ip, err := netip.ParseAddr(told)
-	if err != nil || ip.IsLoopback() || isLoopback(seen) || seen == "" || seen == told || slices.Contains(ownAddrs(), seen) {
+	if err != nil || ip.IsLoopback() || handshake.IsLoopback(seen) || seen == "" || seen == told || slices.Contains(ownAddrs(), seen) {
 		return // alike, or there is nothing to compare
 	}
 	d.tell(check{"seed", odd, fmt.Sprintf("%s sees this machine at %s, and others are told %s: an address is translated in between", there.Addr, seen, told),

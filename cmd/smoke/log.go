@@ -3,11 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
-	"net"
 	"time"
 
 	"github.com/sirupsen/logrus"
 
+	"github.com/smokesignal-go/smokesignal/internal/handshake"
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
@@ -64,7 +64,7 @@ func misfitWords(f logrus.Fields) (string, bool) {
 	text := func(name string) string { s, _ := f[name].(string); return s }
 	who := "the node at " + text("addr")
 	if from := text("from"); from != "" {
-		who = "a node at " + hostOf(from) + " dialled this one, and"
+		who = "a node at " + handshake.HostOf(from) + " dialled this one, and"
 	}
 	switch ours, theirs := text("ours"), text("theirs"); {
 	case option == "Network":
@@ -111,12 +111,4 @@ func logAs(o *smoke.Options, w io.Writer, level logrus.Level, form logLines) {
 		l.SetLevel(level)
 		l.SetFormatter(form)
 	}
-}
-
-// hostOf is the host of "host" or "host:port".
-func hostOf(addr string) string {
-	if host, _, err := net.SplitHostPort(addr); err == nil {
-		return host
-	}
-	return addr
 }

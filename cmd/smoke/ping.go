@@ -10,6 +10,7 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/discovery"
 	"github.com/smokesignal-go/smokesignal/discovery/dns"
+	"github.com/smokesignal-go/smokesignal/internal/handshake"
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
@@ -83,10 +84,10 @@ func (p *pinging) run(ctx context.Context, o smoke.Options, addr string) error {
 	if err != nil {
 		return err
 	}
-	g.anyNetwork = o.Network == ""
+	g.ends.AnyNetwork = o.Network == ""
 	g.anyLinks = o.Key == nil && o.TLS == nil && o.Secret == "" && !o.InsecurePlaintext
 	if g.anyLinks {
-		g.isSecure = !isLoopback(hostOf(addr)) // what is likely there
+		g.isSecure = !handshake.IsLoopback(addr) // what is likely there
 	}
 	p.good = true
 	pause := time.NewTimer(0)

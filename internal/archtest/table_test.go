@@ -111,6 +111,10 @@ var houseTable = []row{
 	{pkg: "internal/codec", floor: 3, may: []string{"internal/wire", msgpack}, why: "Go values to msgpack and back; the library is asked only by types that encode themselves with it"},
 	{pkg: "internal/args", floor: 3, may: []string{"internal/codec", "internal/wire"}, why: "the arguments of an event as one array of bytes; it knows no event and no node"},
 	{pkg: "internal/emitter", floor: 3, may: []string{"ident", "internal/batch", "internal/wire"}, why: "runs handlers; takes runs of events apart for them"},
+	{
+		pkg: "internal/handshake", floor: 4, may: []string{"ident", "internal/wire", "transport", "discovery", "trust", rate},
+		why: "whether a link is encrypted, HELLO, REFUSE and admission: a node and the command that greets one must decide alike",
+	},
 	{pkg: "internal/e2e/netlab", floor: 3, why: "a test rig of namespaces, which knows nothing of nodes"},
 	{pkg: "internal/e2e/cutproxy", floor: 3, why: "a test rig of sockets, which knows nothing of nodes"},
 
@@ -119,7 +123,7 @@ var houseTable = []row{
 		may: []string{
 			"ident", "internal/frame", "internal/batch", "internal/signed", "peerlist", "netsplit", "internal/plumtree",
 			"internal/overlay", "internal/wire", "internal/emitter", "internal/codec", "internal/flowcontrol", "internal/census", "internal/info", "internal/roster",
-			"internal/args", "internal/callstack", "internal/logging",
+			"internal/args", "internal/callstack", "internal/handshake", "internal/logging",
 			"transport", "transport/tcp", "discovery", "discovery/dns", "trust",
 			logrus, backoff, rate,
 		},
@@ -138,10 +142,10 @@ var houseTable = []row{
 	{
 		pkg: "cmd/smoke", floor: 5,
 		may: []string{
-			"smoke", "trust", "discovery", "discovery/dns", "transport", "transport/tcp", "internal/wire",
+			"smoke", "trust", "discovery", "discovery/dns", "transport", "transport/tcp", "internal/wire", "internal/handshake",
 			"dashboard", "internal/exposition", "internal/meshview", "internal/e2e/demo", "internal/census", "internal/info", "netsplit", "internal/loadtest", "internal/scenario", "internal/sim", logrus, term, cobra, pflag, "internal/svg",
 		},
-		tests: []string{scripts},
+		tests: []string{scripts, "ident", "transport/mem"},
 		why:   "a user of the face, and the way to run the simulator; to say what listens somewhere it greets without joining, which the face can't",
 	},
 	{pkg: "example_chat", floor: 6, may: []string{"dashboard", "smoke", logrus, term}, tests: []string{"internal/e2e/netlab", "smoketest", "trust"}, why: "what a program that uses us has to import, and no more; the page of its network is one line"},

@@ -1,6 +1,7 @@
-package smoke
+package handshake
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -15,35 +16,26 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// This file finds the sentinel for a greeting that failed:
-//
-//	ErrTimeout         it took the connection, and said nothing or not all in time
-//	ErrRefused         it closed or reset the connection instead of greeting
-//	ErrPlaintext       it is a node whose links are not encrypted as those here are
-//	ErrNotAdmitted     one of the two certificates is not what the other end takes
-//	ErrOtherVersion    it is a node of another major version
-//	ErrNotSmokesignal  what it said is another protocol
-
-// helloFault explains an error of reading in place of a HELLO.
-func helloFault(err error) error {
+// explainRead explains an error of reading in place of a HELLO.
+func explainRead(err error) error {
 	switch {
 	case transport.IsTimeout(err):
-		return fmt.Errorf("%w: it took the connection, and said no HELLO within %v", ErrTimeout, greetWithin)
+		return fmt.Errorf("%w, and said no HELLO within %v", ErrSilent, Within)
 	case hasHungUp(err):
-		return fmt.Errorf("%w: it hung up before its HELLO (%w)", ErrRefused, err)
+		return fmt.Errorf("%w before its HELLO (%w)", ErrHungUp, err)
 	}
 	return fmt.Errorf("wait for HELLO: %w", err)
 }
 
-// explainHandshake explains a handshake of TLS that failed.
-func explainHandshake(err error) error {
+// explainTLS explains a handshake of TLS that failed.
+func explainTLS(err error) error {
 	var header tls.RecordHeaderError
 	var verify *tls.CertificateVerificationError
 	var authority x509.UnknownAuthorityError
 	var op *net.OpError
 	switch {
 	case transport.IsTimeout(err):
-		return fmt.Errorf("%w: it took the connection, and did not complete the handshake of TLS within %v", ErrTimeout, greetWithin)
+		return fmt.Errorf("%w, and did not complete the handshake of TLS within %v", ErrSilent, Within)
 	case errors.As(err, &header):
 		if !wire.MayOpen(header.RecordHeader[:]) {
 			return fmt.Errorf("%w: it said %.5q", ErrNotSmokesignal, header.RecordHeader[:])
@@ -52,7 +44,7 @@ func explainHandshake(err error) error {
 	case errors.Is(err, trust.ErrPlaintext):
 		return fmt.Errorf("%w: %w", ErrPlaintext, err)
 	case hasHungUp(err):
-		return fmt.Errorf("%w: it hung up in the handshake of TLS; are its links not encrypted? (%w)", ErrRefused, err)
+		return fmt.Errorf("%w in the handshake of TLS; are its links not encrypted? (%w)", ErrHungUp, err)
 	case errors.Is(err, trust.ErrOtherMajor):
 		return fmt.Errorf("%w: %w", ErrOtherVersion, err)
 	case errors.Is(err, trust.ErrProtocol):
@@ -70,6 +62,29 @@ func explainHandshake(err error) error {
 		return fmt.Errorf("%w: %w", ErrNotSmokesignal, err)
 	}
 	return err
+}
+
+// DialFault explains a dial that failed, or a write in the handshake.
+func DialFault(err error) error {
+	switch {
+	case transport.IsRefused(err):
+		return ErrNothingListens
+	case transport.IsTimeout(err), errors.Is(err, context.DeadlineExceeded):
+		return ErrTimeout
+	case hasHungUp(err):
+		return fmt.Errorf("%w (%w)", ErrHungUp, err)
+	}
+	return err
+}
+
+// IsCertificateFault reports whether one end did not take the other's certificate.
+func IsCertificateFault(err error) bool {
+	var name x509.HostnameError
+	var authority x509.UnknownAuthorityError
+	var invalid x509.CertificateInvalidError
+	var alert *net.OpError // what crypto/tls makes of an alert of the other end
+	return errors.As(err, &name) || errors.As(err, &authority) || errors.As(err, &invalid) ||
+		errors.Is(err, trust.ErrCertificate) || errors.As(err, &alert) && alert.Op == "remote error"
 }
 
 // hasHungUp reports whether the other end closed or reset the connection.
