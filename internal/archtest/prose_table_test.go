@@ -27,7 +27,6 @@ var proseRatchet = map[string]int{
 	"discovery":                        9,
 	"discovery tests":                  1,
 	"discovery/dns":                    4,
-	"docs/proof.md":                    26,
 	"example_chat":                     27,
 	"example_chat tests":               7,
 	"example_chat/README.md":           9,

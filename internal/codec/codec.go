@@ -1,5 +1,5 @@
-// Package codec turns Go values into msgpack and back. It decides once for each type
-// how its values travel, and refuses a type whose values no receiver could read.
+// Package codec encodes Go values as msgpack and decodes them. It decides once for each
+// type how its values are encoded. It refuses a type whose values no receiver could decode.
 //
 // The contract:
 //
@@ -30,7 +30,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
-// direction says what a type is needed for.
+// direction says whether a type is to be encoded or decoded.
 type direction int
 
 const (
@@ -45,14 +45,14 @@ var (
 	textError = reflect.TypeOf(errors.New("")) // what an error is decoded into
 )
 
-// EncodeFault says why values of a type can't be encoded; "" if they can.
+// EncodeFault returns why values of a type can't be encoded, or "" if they can.
 func EncodeFault(t reflect.Type) string { return inspect(t, toEncode) }
 
-// DecodeFault says why a type can't be decoded into; "" if it can.
+// DecodeFault returns why a type can't be decoded into, or "" if it can.
 func DecodeFault(t reflect.Type) string { return inspect(t, toDecode) }
 
-// IsError reports whether values of a type are errors that travel as their text: the
-// type, or a pointer to it, implements error and does not encode itself.
+// IsError reports whether values of a type are errors that are encoded as their text. That
+// holds if the type, or a pointer to it, implements error and does not encode itself.
 func IsError(t reflect.Type) bool {
 	if t.Kind() == reflect.Interface {
 		return t.Implements(errorType)
@@ -64,13 +64,13 @@ func IsError(t reflect.Type) bool {
 	return target != nil && ownOf(target).encode == ownNone
 }
 
-// holdsBytes reports whether a type is a slice or an array of bytes, whatever these are
-// called.
+// holdsBytes reports whether a type is a slice or an array of a byte type.
 func holdsBytes(t reflect.Type) bool {
 	return (t.Kind() == reflect.Slice || t.Kind() == reflect.Array) && t.Elem().Kind() == reflect.Uint8
 }
 
-// pointee follows pointers to what is no pointer. It returns nil if there is no such end.
+// pointee follows pointers to a type that is not a pointer. It returns nil if the pointers
+// form a cycle.
 func pointee(t reflect.Type) reflect.Type {
 	for seen := map[reflect.Type]bool{}; t.Kind() == reflect.Pointer; t = t.Elem() {
 		if seen[t] {
@@ -81,7 +81,7 @@ func pointee(t reflect.Type) reflect.Type {
 	return t
 }
 
-// pathError is an error with the place at which it occurred, such as "Seats[3]".
+// pathError is an error with its location in the value, such as "Seats[3]".
 type pathError struct {
 	path string
 	err  error
@@ -90,10 +90,10 @@ type pathError struct {
 // Error implements error.
 func (e *pathError) Error() string { return e.path + ": " + e.err.Error() }
 
-// Unwrap returns the error without its place.
+// Unwrap returns the error without its location.
 func (e *pathError) Unwrap() error { return e.err }
 
-// at adds a step to the place of an error.
+// at adds a step to the location of an error.
 func at(step string, err error) error {
 	var inner *pathError
 	if p, ok := err.(*pathError); ok {
@@ -110,14 +110,14 @@ func at(step string, err error) error {
 
 func atIndex(i int, err error) error { return at(fmt.Sprintf("[%d]", i), err) }
 
-// recovered turns a panic of code that is not ours into an error. It is deferred.
+// recovered turns a panic in code of the program into an error. Use it with defer.
 func recovered(err *error) {
 	if value := recover(); value != nil {
 		*err = &foreignError{fmt.Errorf("panic: %v", value)}
 	}
 }
 
-// The limits that every node sets to the arguments of an event.
+// Limits that every node applies to the arguments of an event.
 const (
 	maxDepth    = wire.MaxDepth
 	maxElements = wire.MaxElements

@@ -22,7 +22,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
-// sent encodes values, which must be possible, and checks that every node takes them.
+// sent encodes values, which must succeed, and checks that every node accepts the result.
 func sent(t testing.TB, values ...any) []byte {
 	t.Helper()
 	b, err := Append(nil, values...)
@@ -51,8 +51,8 @@ func into(b []byte, typ reflect.Type) (any, error) {
 	return v.Interface(), err
 }
 
-// TestWhatIsEmittedArrives: without an error of the sender there is none of a receiver of
-// the same type, and it has the same value.
+// TestWhatIsEmittedArrives: if encoding succeeds, decoding into the same type succeeds and
+// returns an equal value.
 func TestWhatIsEmittedArrives(t *testing.T) {
 	for _, value := range samples() {
 		b := sent(t, value)
@@ -69,8 +69,8 @@ func TestWhatIsEmittedArrives(t *testing.T) {
 	}
 }
 
-// equal is reflect.DeepEqual, but that times are equal if they are the same instant, and
-// NaN if both are.
+// equal is reflect.DeepEqual, except that times are equal if they are the same instant, and
+// NaN equals NaN.
 func equal(a, b reflect.Value) bool {
 	if a.IsValid() != b.IsValid() {
 		return false
@@ -122,7 +122,7 @@ func equal(a, b reflect.Value) bool {
 				continue
 			}
 			if strings.Contains(f.Tag.Get("msgpack"), "omitempty") && isEmpty(a.Field(n)) && isEmpty(b.Field(n)) {
-				continue // an empty slice is as good as none
+				continue // an empty slice equals a nil one
 			}
 			if !equal(a.Field(n), b.Field(n)) {
 				return false
@@ -136,7 +136,8 @@ func equal(a, b reflect.Value) bool {
 	return reflect.DeepEqual(a.Interface(), b.Interface())
 }
 
-// TestANumberThatDoesNotFitIsNeverCut: at any depth, in every kind of container.
+// TestANumberThatDoesNotFitIsNeverCut: this holds at any depth and in every kind of
+// container.
 func TestANumberThatDoesNotFitIsNeverCut(t *testing.T) {
 	type tiny int8
 	for _, c := range []struct {
@@ -239,7 +240,7 @@ func TestAnErrorTravelsAsItsText(t *testing.T) {
 	if got, err := into(sent(t, ownError{5}), reflect.TypeFor[ownError]()); err != nil || got != (ownError{5}) {
 		t.Errorf("an error that encodes itself: %v, %v", got, err)
 	}
-	// Where the type stands in the struct there is nothing to guess.
+	// In a struct, the type of the field is known.
 	if got, err := into(sent(t, struct{ E codeError }{codeError{7}}), reflect.TypeFor[struct{ E codeError }]()); err != nil || fmt.Sprint(got) != "{code 7}" {
 		t.Errorf("%v, %v", got, err)
 	}
@@ -274,12 +275,12 @@ func TestWhatArrivesInAnAny(t *testing.T) {
 		if got, err = into(sent(t, []any{c.value}), reflect.TypeFor[[]any]()); err != nil || !reflect.DeepEqual(got, []any{c.want}) {
 			t.Errorf("%T(%v) in a list: got %#v, %v", c.value, c.value, got, err)
 		}
-		// What has arrived can be passed on, and arrives the same.
+		// A decoded value can be encoded again and arrives the same.
 		if again, err := into(sent(t, got), reflect.TypeFor[any]()); err != nil || !reflect.DeepEqual(again, got) {
 			t.Errorf("%T(%v) passed on: got %#v, %v", c.value, c.value, again, err)
 		}
 	}
-	for n := range 3 { // a map that changes its type in the middle keeps what came before
+	for n := range 3 { // the type of the map changes in the middle; earlier entries stay
 		b := []byte{0x83}
 		for i := range 3 {
 			if i == n {
@@ -322,7 +323,7 @@ func (*onlyUntext) UnmarshalText(b []byte) error { return nil }
 func TestTypesThatAreRefused(t *testing.T) {
 	for _, c := range []struct {
 		typ            reflect.Type
-		encode, decode string // parts of the reasons; "" where it is allowed
+		encode, decode string // parts of the reasons; "": permitted
 	}{
 		{reflect.TypeFor[point](), "no exported fields", "no exported fields"},
 		{reflect.TypeFor[[]map[string]*point](), "no exported fields", "no exported fields"},
@@ -380,7 +381,7 @@ type panicError struct{}
 
 func (panicError) Error() string { panic("no text") }
 
-// TestAStructThatHasNoneOfTheFields: a struct of which not one field comes is another one.
+// TestAStructThatHasNoneOfTheFields: if no field of the receiver arrives, the types differ.
 func TestAStructThatHasNoneOfTheFields(t *testing.T) {
 	type got struct {
 		User int `json:"user_id"`
@@ -393,10 +394,10 @@ func TestAStructThatHasNoneOfTheFields(t *testing.T) {
 		A int `msgpack:",omitempty"`
 	}
 	for value, typ := range map[any]reflect.Type{
-		struct{ New int }{1}:       reflect.TypeFor[old](),      // its sender may leave A out
-		struct{}{}:                 reflect.TypeFor[inner](),    // nothing was there to be misread
-		struct{ A, C int }{1, 2}:   reflect.TypeFor[inner](),    // a version with another field
-		struct{ Whatever int }{12}: reflect.TypeFor[struct{}](), // it takes none
+		struct{ New int }{1}:       reflect.TypeFor[old](),      // its sender may omit A
+		struct{}{}:                 reflect.TypeFor[inner](),    // there was nothing to misread
+		struct{ A, C int }{1, 2}:   reflect.TypeFor[inner](),    // another version with another field
+		struct{ Whatever int }{12}: reflect.TypeFor[struct{}](), // it has no fields
 	} {
 		if _, err := into(sent(t, value), typ); err != nil {
 			t.Errorf("%#v into %s: %v", value, typ, err)
@@ -416,7 +417,8 @@ func TestAStructThatHasNoneOfTheFields(t *testing.T) {
 	}
 }
 
-// TestWhatVersion1SendsIsRead: its forms of what has another one now.
+// TestWhatVersion1SendsIsRead covers the forms whose encoding has changed since version
+// 1.0.
 func TestWhatVersion1SendsIsRead(t *testing.T) {
 	at := time.Unix(1770000000, 5)
 	old, err := msgpack.Marshal(Stamp{at, "ann"})
@@ -455,7 +457,7 @@ func TestDecodingIntoWhatIsThere(t *testing.T) {
 	if err := decode("x", &held); err != nil || held != "x" {
 		t.Error(held, err)
 	}
-	held = &held // leads back to itself
+	held = &held // points to itself
 	if err := decode("x", &held); err != nil || held != "x" {
 		t.Error(held, err)
 	}
@@ -465,8 +467,8 @@ func TestDecodingIntoWhatIsThere(t *testing.T) {
 	}
 }
 
-// TestAListOfLargeElementsIsNotMadeAtOnce: one byte of a peer may stand for a large
-// element. Those that have not been seen take no memory.
+// TestAListOfLargeElementsIsNotMadeAtOnce: one byte from a peer may stand for a large
+// element. Elements that have not been decoded must take no memory.
 func TestAListOfLargeElementsIsNotMadeAtOnce(t *testing.T) {
 	type large struct{ Room [1 << 20]int32 }
 	b := append([]byte{0x91, 0xdc, 0xff, 0xff}, bytes.Repeat([]byte{0x01}, 0xffff)...)
@@ -504,8 +506,8 @@ func TestASimpleTypeCostsNoAllocation(t *testing.T) {
 	}
 }
 
-// What a peer has sent does not fill the text of an error, also if a type repeats it that
-// decodes itself, or panics with it.
+// A peer must not be able to fill the text of an error, even if a type that decodes itself
+// repeats its input in an error or a panic.
 func TestErrorsOfOwnTypesAreBounded(t *testing.T) {
 	b := sent(t, strings.Repeat("9", 1<<16)+"x")
 	for _, typ := range []reflect.Type{reflect.TypeFor[big.Int](), reflect.TypeFor[repeater](), reflect.TypeFor[panicker]()} {
@@ -519,7 +521,7 @@ func TestErrorsOfOwnTypesAreBounded(t *testing.T) {
 	}
 }
 
-// repeater and panicker decode themselves, and do not like what they get.
+// repeater and panicker decode themselves and fail with their input.
 type (
 	repeater struct{}
 	panicker struct{}

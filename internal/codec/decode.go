@@ -17,7 +17,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
-// Decoder decodes msgpack values that follow one another.
+// Decoder decodes consecutive msgpack values.
 type Decoder struct {
 	b  []byte
 	at int // where the next value begins
@@ -27,11 +27,11 @@ type Decoder struct {
 }
 
 // Reset makes d decode the values in b from an offset on. They must have passed
-// wire.CheckPayload: lengths are not looked at again. What is decoded shares no memory
+// wire.CheckPayload, because d does not check lengths again. Decoded values share no memory
 // with b.
 func (d *Decoder) Reset(b []byte, offset int) { d.b, d.at = b, offset }
 
-// Code is the first byte of the next value. There must be one.
+// Code returns the first byte of the next value. There must be one.
 func (d *Decoder) Code() byte { return d.b[d.at] }
 
 // Decode decodes the next value into v, which is settable and of a type that has no
@@ -55,14 +55,14 @@ func (d *Decoder) Code() byte { return d.b[d.at] }
 //
 // Nil becomes the zero value of every type.
 //
-// After an error, v may be filled in part, and d must be reset.
+// After an error, v may be partly filled, and d must be reset.
 func (d *Decoder) Decode(v reflect.Value) (err error) {
 	defer recovered(&err)
 	return decoderOf(v.Type()).fn(d, v)
 }
 
-// DecodeFunc returns a function that decodes like [Decoder.Decode] into values of a type,
-// without the search for its decoder. The type must have no [DecodeFault].
+// DecodeFunc returns a function like [Decoder.Decode] for one type. It saves the search for
+// the decoder. The type must have no [DecodeFault].
 func DecodeFunc(t reflect.Type) func(*Decoder, reflect.Value) error {
 	n := decoderOf(t)
 	return func(d *Decoder, v reflect.Value) (err error) {
@@ -80,13 +80,13 @@ type mismatch struct {
 // Error implements error.
 func (e *mismatch) Error() string { return fmt.Sprintf("want %s, got %s", e.want, KindOf(e.got)) }
 
-// IsMismatch reports whether an error of [Decoder.Decode] says no more than that the value
-// as a whole is not of the kind that the type takes.
+// IsMismatch reports whether an error of [Decoder.Decode] only means that the whole value
+// has the wrong kind for the type.
 func IsMismatch(err error) bool { _, ok := err.(*mismatch); return ok }
 
 func (d *Decoder) mismatch(want reflect.Type) error { return &mismatch{want, d.b[d.at]} }
 
-// isNull takes a nil if that is what comes next.
+// isNull consumes the next value if it is nil, and reports whether it was.
 func (d *Decoder) isNull() bool {
 	if d.b[d.at] != 0xc0 {
 		return false
@@ -95,8 +95,8 @@ func (d *Decoder) isNull() bool {
 	return true
 }
 
-// measure returns the size of what stands at an offset: of a value, or of the head of a
-// container, and how many values that holds.
+// measure returns the size of the value at an offset. For a container it returns the size
+// of its head and the number of values in it.
 func measure(b []byte, at int) (size, values int) {
 	switch c := b[at]; {
 	case c < 0x80 || c >= 0xe0:
@@ -142,7 +142,7 @@ func measure(b []byte, at int) (size, values int) {
 	}
 }
 
-// skip passes over the next value and returns its bytes.
+// skip consumes the next value and returns its bytes.
 func (d *Decoder) skip() []byte {
 	begin := d.at
 	for left := 1; left > 0; left-- {
@@ -153,7 +153,7 @@ func (d *Decoder) skip() []byte {
 	return d.b[begin:d.at]
 }
 
-// bytes takes a string or bytes. The result is a part of what is decoded.
+// bytes consumes a string or bytes. The result is a part of the input.
 func (d *Decoder) bytes() (b []byte, ok bool) {
 	head := 0
 	switch c := d.b[d.at]; {
@@ -174,7 +174,7 @@ func (d *Decoder) bytes() (b []byte, ok bool) {
 	return b, true
 }
 
-// list takes the head of an array.
+// list consumes the head of an array.
 func (d *Decoder) list() (n int, ok bool) {
 	if c := d.b[d.at]; c&0xf0 != 0x90 && c != 0xdc && c != 0xdd {
 		return 0, false
@@ -184,7 +184,7 @@ func (d *Decoder) list() (n int, ok bool) {
 	return n, true
 }
 
-// mapping takes the head of a map.
+// mapping consumes the head of a map.
 func (d *Decoder) mapping() (n int, ok bool) {
 	if c := d.b[d.at]; c&0xf0 != 0x80 && c != 0xde && c != 0xdf {
 		return 0, false
@@ -194,7 +194,7 @@ func (d *Decoder) mapping() (n int, ok bool) {
 	return n / 2, true
 }
 
-// number is an integer of msgpack: n, or big if that is not 0.
+// number is a msgpack integer: n, or big if big is not 0.
 type number struct {
 	n   int64
 	big uint64
@@ -208,7 +208,7 @@ func (n number) String() string {
 	return strconv.FormatInt(n.n, 10)
 }
 
-// float returns the number as a float64, and whether that is the same number.
+// float returns the number as a float64, and whether the conversion is exact.
 func (n number) float() (f float64, exact bool) {
 	if n.big != 0 {
 		f = float64(n.big)
@@ -218,7 +218,7 @@ func (n number) float() (f float64, exact bool) {
 	return f, f < 1<<63 && int64(f) == n.n
 }
 
-// integer takes an integer.
+// integer consumes an integer.
 func (d *Decoder) integer() (n number, ok bool) {
 	c, b := d.b[d.at], d.b[d.at+1:]
 	switch {
@@ -252,7 +252,7 @@ func (d *Decoder) integer() (n number, ok bool) {
 	return n, true
 }
 
-// float takes a float of either size.
+// float consumes a float of either size.
 func (d *Decoder) float() (f float64, ok bool) {
 	switch d.b[d.at] {
 	case 0xca:
@@ -267,7 +267,7 @@ func (d *Decoder) float() (f float64, ok bool) {
 	return f, true
 }
 
-// timestamp takes a timestamp.
+// timestamp consumes a timestamp.
 func (d *Decoder) timestamp() (t time.Time, ok bool) {
 	b := d.b[d.at:]
 	switch b[0] {
@@ -289,12 +289,12 @@ func (d *Decoder) timestamp() (t time.Time, ok bool) {
 	return t, true
 }
 
-// errOutOfRange is the error of a number that the type of the receiver does not hold.
+// errOutOfRange returns the error for a number that the receiver's type can't hold.
 func errOutOfRange(n fmt.Stringer, t reflect.Type) error {
 	return fmt.Errorf("%s does not fit into %s: the number is out of its range", n, t)
 }
 
-// KindOf names what begins with the byte c, for error texts.
+// KindOf returns the kind of value that begins with the byte c, for error texts.
 func KindOf(c byte) string {
 	switch {
 	case c < 0x80 || c >= 0xe0 || c >= 0xcc && c <= 0xd3:
@@ -334,11 +334,11 @@ func decodeOwn(t reflect.Type, kind ownKind) decodeFunc {
 	}
 }
 
-// longestText bounds the text of an error of code that is not ours: it may repeat all
-// that a peer has sent.
+// longestText bounds the text of an error from the program's code, which may repeat
+// everything that a peer has sent.
 const longestText = 256 // bytes
 
-// foreignError is an error, or a panic, of a type that decodes itself.
+// foreignError is an error or panic of a type that decodes itself.
 type foreignError struct{ err error }
 
 // Error implements error.
@@ -350,10 +350,10 @@ func (e *foreignError) Error() string {
 	return text
 }
 
-// Unwrap returns the error as the type returned it.
+// Unwrap returns the original error.
 func (e *foreignError) Unwrap() error { return e.err }
 
-// own lets a value decode itself.
+// own makes a value decode itself.
 func (d *Decoder) own(ptr any, kind ownKind) error {
 	if err := d.callOwn(ptr, kind); err != nil {
 		return &foreignError{err}
@@ -361,7 +361,7 @@ func (d *Decoder) own(ptr any, kind ownKind) error {
 	return nil
 }
 
-// callOwn calls the decoder of a value. The value gets bytes of its own.
+// callOwn calls the decoder of a value with a copy of the bytes.
 func (d *Decoder) callOwn(ptr any, kind ownKind) error {
 	if kind.isBytes() {
 		b, ok := d.bytes()
@@ -373,7 +373,7 @@ func (d *Decoder) callOwn(ptr any, kind ownKind) error {
 		}
 		return ptr.(encoding.TextUnmarshaler).UnmarshalText(bytes.Clone(b))
 	}
-	// The decoder of msgpack takes some timestamps for maps.
+	// msgpack's decoder mistakes some timestamps for maps.
 	b, err := wire.SafePayload(bytes.Clone(d.skip()))
 	if err != nil {
 		return err

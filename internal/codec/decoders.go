@@ -33,7 +33,7 @@ func decoderOf(t reflect.Type) *decodeNode {
 	return n
 }
 
-// decodeCompiler makes decoders. It holds those under way.
+// decodeCompiler makes decoders. It holds the unfinished ones.
 type decodeCompiler map[reflect.Type]*decodeNode
 
 func (c decodeCompiler) node(t reflect.Type) *decodeNode {
@@ -238,13 +238,13 @@ func decodeError(d *Decoder, v reflect.Value) error {
 	return nil
 }
 
-// decodeAny decodes into what a pointer in the interface points to, or else a value of
-// its own.
+// decodeAny decodes into the value that a pointer in the interface points to, or into a new
+// value.
 func decodeAny(d *Decoder, v reflect.Value) error {
 	if !v.IsNil() && v.Elem().Kind() == reflect.Pointer && !v.Elem().IsNil() {
 		target := v.Elem().Elem()
 		if target.Kind() == reflect.Interface && target.NumMethod() == 0 {
-			return setLoose(d, target) // and no further: it may lead back to v
+			return setLoose(d, target) // no further: target may lead back to v
 		}
 		if fault := inspect(target.Type(), toDecode); fault != "" {
 			return errors.New(fault)
@@ -254,7 +254,7 @@ func decodeAny(d *Decoder, v reflect.Value) error {
 	return setLoose(d, v)
 }
 
-// setLoose puts the next value into an empty interface.
+// setLoose decodes the next value into an empty interface.
 func setLoose(d *Decoder, v reflect.Value) error {
 	if value := d.loose(); value != nil {
 		v.Set(reflect.ValueOf(value))
@@ -278,8 +278,8 @@ func (c decodeCompiler) pointer(t reflect.Type) decodeFunc {
 	}
 }
 
-// firstSlice bounds the bytes of a slice that is made before its elements are seen: an
-// element of one byte may take a thousand in memory.
+// firstSlice bounds the bytes of a slice that is allocated before its elements are seen. An
+// encoded element of one byte may take a thousand in memory.
 const firstSlice = 1 << 16
 
 func (c decodeCompiler) slice(t reflect.Type) decodeFunc {
@@ -374,8 +374,8 @@ func (c decodeCompiler) mapping(t reflect.Type) decodeFunc {
 	}
 }
 
-// mayHoldInterface reports whether a comparable type holds an interface, in which
-// anything may stand.
+// mayHoldInterface reports whether a comparable type contains an interface, which may hold
+// any value.
 func mayHoldInterface(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.Interface:
@@ -396,10 +396,10 @@ func mayHoldInterface(t reflect.Type) bool {
 type decodedField struct {
 	field
 	node   *decodeNode
-	nested bool // it stands in an embedded struct behind a pointer
+	nested bool // it is in an embedded struct behind a pointer
 }
 
-// in returns the field of v, and makes embedded structs for it if need be.
+// in returns the field of v. It allocates embedded structs on the way if needed.
 func (f *decodedField) in(v reflect.Value) reflect.Value {
 	for i, index := range f.index {
 		if i > 0 && v.Kind() == reflect.Pointer {
@@ -415,8 +415,7 @@ func (f *decodedField) in(v reflect.Value) reflect.Value {
 
 func (f *decodedField) decode(d *Decoder, v reflect.Value) error {
 	if f.nested && d.b[d.at] == 0xc0 {
-		// Nil is all that version 1.0 sends of the fields of an embedded pointer
-		// that is nil.
+		// If an embedded pointer is nil, version 1.0 sends nil for its fields.
 		if outer := (&encodedField{field: f.field}); !outer.isThere(v) {
 			d.at++
 			return nil
@@ -435,12 +434,12 @@ type structDecoder struct {
 	typ     reflect.Type
 	fields  []decodedField
 	names   map[string]int // index into fields
-	count   int            // of fields that a sender of the type counts, when it sends an array
+	count   int            // number of fields in the array form, as its sender counts them
 	always  bool           // a sender of the same type always sends a field
 	ignored string         // a field whose json tag has no meaning; see IgnoredTag
 
-	// The embedded field that lends its encoding to the struct, and the encoding: version
-	// 1.0 sends nothing else. ownNone: there is none.
+	// The embedded field whose encoding the struct inherits, and that encoding: version 1.0
+	// sends nothing else. ownNone: there is none.
 	lender  int
 	lending ownKind
 }
@@ -501,8 +500,8 @@ func (s *structDecoder) decode(d *Decoder, v reflect.Value) error {
 	return nil
 }
 
-// strange is the error of a map that has no entry for any field, though a sender of the
-// same type would send one: it is of another type, or its fields have other names.
+// strange returns the error for a map without an entry for any field, although a sender of
+// the same type would send one. The map has another type, or its fields have other names.
 func (s *structDecoder) strange(came string) error {
 	var has []string
 	for _, f := range s.fields[:min(s.count, 3)] {
@@ -515,8 +514,8 @@ func (s *structDecoder) strange(came string) error {
 	return errors.New(text)
 }
 
-// decodeOther decodes a struct from what is no map: an array of its fields, or what
-// version 1.0 sends of a struct that embeds a type with an encoding of its own.
+// decodeOther decodes a struct from a value that is not a map: an array of its fields, or
+// the form in which version 1.0 sends a struct that embeds a type with its own encoding.
 func (s *structDecoder) decodeOther(d *Decoder, v reflect.Value) error {
 	code := d.b[d.at]
 	if d.isNull() {

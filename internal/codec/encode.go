@@ -15,8 +15,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
-// longestChain is how many interfaces and pointers in a row are followed. A value with
-// more of them leads back to itself.
+// longestChain limits how many interfaces and pointers in a row are followed. A longer
+// chain leads back to itself.
 const longestChain = 128
 
 var (
@@ -24,12 +24,12 @@ var (
 	errDepth = fmt.Errorf("it is nested more than %d deep, or contains itself", maxDepth)
 	errCount = fmt.Errorf("it holds more than %d values, or contains itself", maxElements)
 
-	errRefused = errors.New("no node takes what they encode to")
+	errRefused = errors.New("every node refuses their encoding")
 )
 
 // ArgError says which of several values can't be encoded.
 type ArgError struct {
-	Arg int // counted from 1; 0: all of them together
+	Arg int // counted from 1; 0: all together
 	Err error
 }
 
@@ -128,7 +128,7 @@ func (e *encoder) guarded(v reflect.Value) (err error) {
 	return e.dynamic(v, 1) // inside the array of the values
 }
 
-// dynamic encodes what an interface holds. An error travels as its text.
+// dynamic encodes the value in an interface. An error is encoded as its text.
 func (e *encoder) dynamic(v reflect.Value, depth int) error {
 	t := v.Type()
 	n := dynamicOf(t)
@@ -146,7 +146,7 @@ func (e *encoder) dynamic(v reflect.Value, depth int) error {
 	return err
 }
 
-// error encodes an error as its text, nil if it is a nil pointer.
+// error encodes an error as its text, or as nil if it is a nil pointer.
 func (e *encoder) error(v reflect.Value) error {
 	if isNil(v) {
 		e.null()
@@ -160,7 +160,7 @@ func (e *encoder) error(v reflect.Value) error {
 	return nil
 }
 
-// dynamicNode is what is known about a type that stands in an interface.
+// dynamicNode holds what is known about a type in an interface.
 type dynamicNode struct {
 	isError bool
 	fault   string

@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// encodeFunc encodes a value that stands inside depth containers.
+// encodeFunc encodes a value that is inside depth containers.
 type encodeFunc func(e *encoder, v reflect.Value, depth int) error
 
-// encodeNode is the encoder of one type. Its function is set when the types that the
-// type consists of have nodes, which may be the same node again.
+// encodeNode is the encoder of one type. Its function is set after the types that the type
+// consists of have nodes, because one of these may be the same node.
 type encodeNode struct{ fn encodeFunc }
 
 func (n *encodeNode) call(e *encoder, v reflect.Value, depth int) error { return n.fn(e, v, depth) }
@@ -35,7 +35,7 @@ func encoderOf(t reflect.Type) *encodeNode {
 	return n
 }
 
-// encodeCompiler makes encoders. It holds those under way.
+// encodeCompiler makes encoders. It holds the unfinished ones.
 type encodeCompiler map[reflect.Type]*encodeNode
 
 func (c encodeCompiler) node(t reflect.Type) *encodeNode {
@@ -55,7 +55,7 @@ func (c encodeCompiler) compile(t reflect.Type) encodeFunc {
 	if t == timeType {
 		return func(e *encoder, v reflect.Value, _ int) error {
 			if v.CanAddr() {
-				e.time(*v.Addr().Interface().(*time.Time)) // takes no memory
+				e.time(*v.Addr().Interface().(*time.Time)) // does not allocate
 			} else {
 				e.time(v.Interface().(time.Time))
 			}
@@ -159,7 +159,7 @@ func (c encodeCompiler) list(t reflect.Type) encodeFunc {
 }
 
 var (
-	errTwoKeys    = errors.New("two keys of the map are the same when they are encoded: a receiver would have one of them")
+	errTwoKeys    = errors.New("two keys of the map have the same encoding: a receiver would get only one of them")
 	errPointerKey = errors.New("a key of the map is a pointer, which means nothing in another process")
 )
 
@@ -176,7 +176,7 @@ func (c encodeCompiler) mapping(t reflect.Type) encodeFunc {
 			return err
 		}
 		e.mapHead(n)
-		var keys [][2]int // where the keys stand
+		var keys [][2]int // positions of the encoded keys
 		for entries := v.MapRange(); entries.Next(); {
 			begin := len(e.out)
 			k := entries.Key()
@@ -222,7 +222,7 @@ func hasDistinctKeys(t reflect.Type) bool {
 	return true
 }
 
-// describe writes a key for an error text.
+// describe formats a key for an error text.
 func describe(k reflect.Value) string {
 	for k.Kind() == reflect.Interface && !k.IsNil() {
 		k = k.Elem()
@@ -241,7 +241,7 @@ type encodedField struct {
 	field
 	name   []byte // encoded
 	node   *encodeNode
-	nested bool // it stands in an embedded struct behind a pointer
+	nested bool // it is in an embedded struct behind a pointer
 }
 
 func (c encodeCompiler) structure(t reflect.Type) encodeFunc {
@@ -337,7 +337,7 @@ func (f *encodedField) in(v reflect.Value) (reflect.Value, bool) {
 	return v, true
 }
 
-// isLeftOut reports whether a field does not travel this time.
+// isLeftOut reports whether a field is omitted for this value.
 func (f *encodedField) isLeftOut(v reflect.Value) bool {
 	if !f.omitEmpty && !f.nested {
 		return false
@@ -346,8 +346,8 @@ func (f *encodedField) isLeftOut(v reflect.Value) bool {
 	return !ok || f.omitEmpty && isEmpty(value)
 }
 
-// isEmpty reports whether a field with the option omitempty is left out: what the
-// receiver has in its place then is as good as the value.
+// isEmpty reports whether a field with the option omitempty is omitted. The receiver's zero
+// value is then equivalent.
 func isEmpty(v reflect.Value) bool {
 	switch v.Kind() {
 	case reflect.Interface, reflect.Pointer:

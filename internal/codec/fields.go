@@ -10,7 +10,7 @@ import (
 // optionsField is the name of a field whose tag holds options for the whole struct.
 const optionsField = "_msgpack"
 
-// field is one field of a struct as it travels.
+// field is one field of a struct, as it is encoded.
 type field struct {
 	name  string // on the wire
 	index []int  // for reflect.Value.Field, one after another; longer than one in an embedded struct
@@ -19,16 +19,16 @@ type field struct {
 	omitEmpty bool
 }
 
-// layout is how a struct travels: a map with an entry for each field, or an array.
+// layout is how a struct is encoded: as a map with an entry for each field, or as an array.
 type layout struct {
 	fields  []field
-	names   map[string]int // further names that are read: aliases; index into fields
-	whole   []field        // embedded structs whose fields are those of the outer one, which are read as one value, too
+	names   map[string]int // aliases, which are also read; index into fields
+	whole   []field        // embedded structs that are inlined, and also read as one value
 	asArray bool
 	fault   string // why a struct can't be laid out
 }
 
-// tag is what the msgpack tag of a field says.
+// tag holds the content of a field's msgpack tag.
 type tag struct {
 	name    string
 	options map[string]string
@@ -39,7 +39,7 @@ func (t tag) has(option string) bool { _, ok := t.options[option]; return ok }
 func parseTag(f reflect.StructField) tag {
 	name, rest, more := strings.Cut(f.Tag.Get("msgpack"), ",")
 	t := tag{name: strings.TrimSpace(name), options: make(map[string]string)}
-	if key, value, ok := strings.Cut(t.name, ":"); ok { // an option in the place of the name
+	if key, value, ok := strings.Cut(t.name, ":"); ok { // an option in place of the name
 		t.name, t.options[strings.TrimSpace(key)] = "", strings.TrimSpace(value)
 	}
 	for more {
@@ -51,8 +51,8 @@ func parseTag(f reflect.StructField) tag {
 	return t
 }
 
-// layoutOf lays out a struct like msgpack v5 does, but that an embedded struct of which
-// a field has the name of another one always stays a value of its own.
+// layoutOf lays out a struct like msgpack v5, with one exception: if an embedded struct has
+// a field whose name is taken, the struct always stays a value of its own.
 func layoutOf(t reflect.Type) layout { return layoutIn(t, nil) }
 
 // layoutIn is layoutOf for a struct that is embedded in others.
@@ -63,7 +63,7 @@ func layoutIn(t reflect.Type, within []reflect.Type) layout {
 	}
 	within = append(slices.Clip(within), t)
 	allOmitEmpty := false
-	direct := make(map[string]string) // wire name → Go name, of the fields that are not inlined for certain
+	direct := make(map[string]string) // wire name → Go name, of the fields that are certainly not inlined
 	for n := range t.NumField() {
 		f := t.Field(n)
 		tag := parseTag(f)
@@ -92,7 +92,7 @@ func layoutIn(t reflect.Type, within []reflect.Type) layout {
 		fd := field{name: wireName(f, tag), index: f.Index, typ: f.Type, omitEmpty: allOmitEmpty || tag.has("omitempty")}
 		if !f.Anonymous || !inlines(f, tag) {
 			if !f.IsExported() {
-				continue // embedded, and no struct: like any other unexported field
+				continue // embedded and not a struct: like any other unexported field
 			}
 			add(fd, f.Name)
 			if alias := tag.options["alias"]; alias != "" {
@@ -137,7 +137,7 @@ func (l *layout) alias(name string, index int) {
 	l.names[name] = index
 }
 
-// travels reports whether msgpack looks at a field.
+// travels reports whether msgpack encodes a field.
 func travels(f reflect.StructField, tag tag) bool {
 	return tag.name != "-" && (f.IsExported() || f.Anonymous) && f.Name != "_"
 }
@@ -161,7 +161,7 @@ func inlines(f reflect.StructField, tag tag) bool {
 	return tag.has("inline") || ownOf(t) == own{}
 }
 
-// isThroughPointer reports whether the way to a field leads through an embedded pointer.
+// isThroughPointer reports whether the path to a field contains an embedded pointer.
 func isThroughPointer(t reflect.Type, index []int) bool {
 	for _, i := range index[:len(index)-1] {
 		for t.Kind() == reflect.Pointer {
@@ -174,8 +174,8 @@ func isThroughPointer(t reflect.Type, index []int) bool {
 	return false
 }
 
-// IgnoredTag returns the first field of a struct, or of what it holds, whose json tag
-// names it in another way than it travels: "Sent.UserID". It returns "" if there is none.
+// IgnoredTag returns the first field of a struct, or of its fields, whose json tag has
+// another name than the one on the wire: "Sent.UserID". It returns "" if there is none.
 func IgnoredTag(t reflect.Type) string {
 	return ignoredTag(t, make(map[reflect.Type]bool))
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
-// fill sets v to something that the random source chooses.
+// fill sets v to a random value.
 func fill(r *rand.Rand, v reflect.Value, depth int) {
 	if v.Type() == timeType {
 		v.Set(reflect.ValueOf(time.Unix(r.Int64N(1<<36)-1<<33, r.Int64N(1e9))))
@@ -68,7 +68,7 @@ func fill(r *rand.Rand, v reflect.Value, depth int) {
 		}
 	case reflect.Interface:
 		if v.NumMethod() > 0 {
-			return // what an error becomes is another type
+			return // an error becomes a value of another type
 		}
 		of := []reflect.Type{reflect.TypeFor[bool](), reflect.TypeFor[int64](), reflect.TypeFor[float64](), reflect.TypeFor[string](), bytesType, reflect.TypeFor[[]any](), reflect.TypeFor[map[string]any]()}
 		e := reflect.New(of[r.IntN(len(of))]).Elem()
@@ -78,15 +78,15 @@ func fill(r *rand.Rand, v reflect.Value, depth int) {
 	}
 }
 
-// fuzzed are the types of which values are made.
+// fuzzed lists the types of the generated values.
 var fuzzed = []reflect.Type{
 	reflect.TypeFor[Nested](), reflect.TypeFor[*Nested](), reflect.TypeFor[optional](), reflect.TypeFor[shadow](), reflect.TypeFor[twice](), reflect.TypeFor[Stamp](),
 	reflect.TypeFor[[]row](), reflect.TypeFor[map[any]any](), reflect.TypeFor[any](), reflect.TypeFor[map[inner][]float32](), reflect.TypeFor[[3]generic[**uint16]](),
 	reflect.TypeFor[map[[4]byte]digest](), reflect.TypeFor[map[float32]*time.Time](),
 }
 
-// FuzzWhatIsEmittedArrives: for every value of these types, if it can be encoded, it
-// arrives equal, and in an any without an error.
+// FuzzWhatIsEmittedArrives: every value of these types that can be encoded arrives equal,
+// and decodes into an any without an error.
 func FuzzWhatIsEmittedArrives(f *testing.F) {
 	for seed := range uint64(20) {
 		f.Add(seed, uint8(seed))
@@ -118,7 +118,7 @@ func FuzzWhatIsEmittedArrives(f *testing.F) {
 	})
 }
 
-// hasNaNKey reports whether a value holds a map of which a key is not equal to itself.
+// hasNaNKey reports whether a value contains a map with a key that does not equal itself.
 func hasNaNKey(v reflect.Value) bool {
 	if v.Kind() == reflect.Interface {
 		v = v.Elem()
@@ -137,8 +137,8 @@ func hasNaNKey(v reflect.Value) bool {
 	return false
 }
 
-// FuzzDecode hands what a peer may send to every sort of decoder. What a type takes, it
-// gives back when it is passed on.
+// FuzzDecode passes arbitrary bytes to every kind of decoder. A value that was decoded must
+// arrive the same when it is encoded again.
 func FuzzDecode(f *testing.F) {
 	for _, value := range samples() {
 		if b, err := Append(nil, value); err == nil && len(b) < 1000 {

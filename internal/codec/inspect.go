@@ -7,17 +7,17 @@ import (
 	"sync"
 )
 
-// This file knows which Go types can't travel. They are refused when the type is seen
-// first: by Emit, or when a handler is registered.
+// This file knows which Go types can't be encoded or decoded. They are refused when they
+// are first seen: by Emit, or when a handler is registered.
 
 type typeKey struct {
 	typ reflect.Type
 	dir direction
 }
 
-var faults sync.Map // typeKey → string; as many as a program has types
+var faults sync.Map // typeKey → string; one entry per type of the program
 
-// inspect says why a type can't travel in one direction; "" if it can.
+// inspect returns why a type can't be used in one direction, or "" if it can.
 func inspect(t reflect.Type, dir direction) string {
 	key := typeKey{t, dir}
 	if fault, ok := faults.Load(key); ok {
@@ -29,11 +29,11 @@ func inspect(t reflect.Type, dir direction) string {
 	return i.fault
 }
 
-// inspection goes through a type and all that it is made of.
+// inspection walks a type and everything that it contains.
 type inspection struct {
 	dir   direction
 	seen  map[reflect.Type]bool
-	fault string // the first one found
+	fault string // the first fault found
 }
 
 func (i *inspection) fail(path, why string) {
@@ -42,8 +42,8 @@ func (i *inspection) fail(path, why string) {
 	}
 }
 
-// visit looks at the type t, found at path. Embedding holds the structs whose fields
-// t's fields would be counted to.
+// visit inspects the type t, found at path. embedding lists the structs into which t's
+// fields would be inlined.
 func (i *inspection) visit(t reflect.Type, path string, embedding []reflect.Type) {
 	if t.Kind() != reflect.Pointer {
 		if i.visitOwn(t, path) || t == timeType {
@@ -84,8 +84,8 @@ func (i *inspection) visit(t reflect.Type, path string, embedding []reflect.Type
 	}
 }
 
-// visitOwn reports whether a type brings its own encoding for this direction. The other
-// direction has to fit.
+// visitOwn reports whether a type has its own encoding for this direction. If it has, the
+// other direction must match.
 func (i *inspection) visitOwn(t reflect.Type, path string) bool {
 	o := ownOf(t)
 	readsBytes := t.Kind() == reflect.String || holdsBytes(t)

@@ -41,8 +41,8 @@ func (d *Decoder) loose() any {
 	return d.looseMap()
 }
 
-// looseMap decodes a map. Its type depends on the keys: it changes when the first key
-// comes that the type can't have, and what was decoded before moves over.
+// looseMap decodes a map. Its type depends on the keys. At the first key that the type
+// can't hold, the entries so far move to a map of another type.
 func (d *Decoder) looseMap() any {
 	n, _ := d.mapping()
 	m := make(map[string]any, n)
@@ -60,7 +60,7 @@ func (d *Decoder) looseMap() any {
 	return m
 }
 
-// looseKeys decodes n more entries of a map in which a key is no string.
+// looseKeys decodes n more entries of a map with a key that is not a string.
 func (d *Decoder) looseKeys(m map[any]any, n int) any {
 	for i := range n {
 		k := d.looseKey()
@@ -85,7 +85,7 @@ func (d *Decoder) loosePairs(pairs []any, n int) any {
 	return pairs
 }
 
-// looseKey decodes a key: bytes are a string there.
+// looseKey decodes a key. Bytes become a string.
 func (d *Decoder) looseKey() any {
 	k := d.loose()
 	if b, ok := k.([]byte); ok {

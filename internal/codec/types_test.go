@@ -91,7 +91,7 @@ type (
 		*big.Int
 		Unit string
 	}
-	OwnStamp struct { // it has a method of its own, and does not lend the one of the time
+	OwnStamp struct { // it has its own method, and does not inherit the one of the time
 		time.Time
 		Who string
 	}
@@ -134,7 +134,7 @@ func (m *marshal) UnmarshalMsgpack(b []byte) error {
 
 func ptr[T any](v T) *T { return &v }
 
-// samples are values that arrive equal in their own type.
+// samples returns values that arrive equal in their own type.
 func samples() []any {
 	at := time.Unix(1770000000, 935329792)
 	address, _ := url.Parse("https://ann@example.org:1/a?b=c#d")

@@ -9,10 +9,10 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// TestTheBytesAreThoseOfVersion1: nodes of version 1.0 encode with msgpack v5. What they
-// can encode has the same bytes here, and they read what comes from here.
+// TestTheBytesAreThoseOfVersion1: nodes of version 1.0 encode with msgpack v5. Values that
+// they can encode must have the same bytes here, so that they can decode them.
 func TestTheBytesAreThoseOfVersion1(t *testing.T) {
-	// What changed, for values that arrived as something else or were refused.
+	// These changed, because version 1.0 refused them or delivered another value.
 	differs := map[reflect.Type]bool{
 		reflect.TypeFor[shadow](): true, reflect.TypeFor[twice](): true, reflect.TypeFor[optional](): true,
 		reflect.TypeFor[Stamp](): true, reflect.TypeFor[[]Stamp](): true, reflect.TypeFor[map[string]Stamp](): true, reflect.TypeFor[Amount](): true,
@@ -39,7 +39,8 @@ func TestTheBytesAreThoseOfVersion1(t *testing.T) {
 	}
 }
 
-// isNothing reports whether pointers lead to nil: that is what travels of them.
+// isNothing reports whether the value is nil or pointers that lead to nil. It is encoded as
+// nil.
 func isNothing(v reflect.Value) bool {
 	for v.Kind() == reflect.Pointer && !v.IsNil() {
 		v = v.Elem()
@@ -57,7 +58,7 @@ func version1(value any) (b []byte, err error) {
 	return buffer.Bytes(), err
 }
 
-// mapSize is how many entries a map has whose order in the encoding is chance.
+// mapSize returns the number of entries of a map whose encoding has a random order.
 func mapSize(v any) int {
 	switch v.(type) {
 	case Nested, *Nested:
@@ -69,8 +70,8 @@ func mapSize(v any) int {
 	return 0
 }
 
-// isLossy reports what msgpack v5 itself reads differently: types in an any, nil slices
-// of a typed reader, zones.
+// isLossy reports whether msgpack v5 itself decodes the value differently: types in an any,
+// nil slices of a typed reader, zones.
 func isLossy(v any) bool {
 	switch v.(type) {
 	case Nested, *Nested, []any, map[any]any, time.Time, []string:
