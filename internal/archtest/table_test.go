@@ -49,7 +49,11 @@ var houseTable = []row{
 	{pkg: "ident", floor: -1, why: "names are plain values, under everything"},
 	{pkg: "internal/retry", floor: 0, may: []string{backoff}, why: "one curve for all that is tried again"},
 	{pkg: "internal/batch", floor: 0, why: "many events in one slice of bytes; whoever carries, stores or opens them agrees on it"},
-	{pkg: "internal/frame", floor: 0, may: []string{"ident"}, why: "kinds, fields and the table of kinds: what each protocol needs to own its frames"},
+	{
+		pkg: "internal/frame", floor: 0, may: []string{"ident"},
+		tests: []string{"internal/overlay", "internal/wire", "peerlist", "smoke"}, // nodes and machines speak a protocol that only the test knows
+		why:   "kinds, fields and the table of kinds: what each protocol needs to own its frames",
+	},
 	{pkg: "internal/signed", floor: 1, may: []string{"ident", "internal/frame"}, why: "signatures in the bodies of events; to verify one is a computation"},
 	{pkg: "internal/roster", floor: 0, why: "hooks in their order; who has some, on any floor, keeps them alike"},
 	{pkg: "internal/svg", floor: 3, why: "pictures of figures, for the command and for the comparison"},
