@@ -17,13 +17,13 @@ import (
 // room; when there is none, crowd.go says who goes. Up to half of the entries are
 // tried (a dial of ours has worked), and these never go for one that is not.
 type book struct {
-	size    int
-	noRanks bool    // an address that fails once goes
-	open    bool    // to whoever floods it
-	salt    salt    // of groups and sources
-	entries []entry // in no meaningful order, but a repeatable one
-	byAddr  index
-	began   time.Time // what rests counts from here
+	size     int
+	noRanks  bool    // an address that fails once goes
+	noLimits bool    // to whoever floods it
+	salt     salt    // of groups and sources
+	entries  []entry // in no meaningful order, but a repeatable one
+	byAddr   index
+	began    time.Time // what rests counts from here
 }
 
 // entry is small: a node has hundreds.
@@ -82,7 +82,7 @@ func (b *book) learn(c Contact, source uint16, rng *rand.Rand) bool {
 
 func (b *book) insert(c Contact, source uint16, worked bool, rng *rand.Rand) bool {
 	e := entry{Contact: c, group: b.salt.group(c.Addr), source: source}
-	if b.isFull() && !b.makeRoom(&e, worked, rng) {
+	if b.isFull() && !b.evictUntried(&e, worked, rng) {
 		return false
 	}
 	b.entries = append(b.entries, e)
@@ -112,7 +112,7 @@ func (b *book) forget(addr string) {
 // Where too many have been tried already, one whose last dial has failed makes
 // room. If there is none, the contact stays among the untried, as well ranked as
 // any, until a feeler finds one.
-func (b *book) works(c Contact, source uint16, rng *rand.Rand) {
+func (b *book) markWorking(c Contact, source uint16, rng *rand.Rand) {
 	for i := range b.entries {
 		if e := &b.entries[i]; e.ID == c.ID && e.Addr != c.Addr && !c.ID.IsZero() {
 			b.drop(i)
@@ -158,7 +158,7 @@ func (b *book) dropTried() {
 
 // failed lowers the rank of an address that did not answer. If it has never
 // worked, the source that told of it is to blame.
-func (b *book) failed(now time.Time, addr string, rng *rand.Rand) (source uint16, blame bool) {
+func (b *book) markFailed(now time.Time, addr string, rng *rand.Rand) (source uint16, blame bool) {
 	e := b.find(addr)
 	if e == nil {
 		return 0, false
@@ -195,12 +195,12 @@ func (b *book) mayDial(now time.Time, addr string) bool {
 func (b *book) pick(now time.Time, rng *rand.Rand, last avoided, skip func(*entry) bool) (Contact, bool) {
 	var best *entry
 	var groups tally
-	if !b.open {
+	if !b.noLimits {
 		groups = b.tally(groupOfEntry, true)
 	}
 	rank := func(e *entry) int {
 		r := 2 * int(e.fails)
-		if last.has(e) {
+		if last.contains(e) {
 			r++
 		}
 		return r
@@ -219,7 +219,7 @@ func (b *book) pick(now time.Time, rng *rand.Rand, last avoided, skip func(*entr
 			least, total = r, 0
 		}
 		weight := 1.0
-		if !b.open {
+		if !b.noLimits {
 			weight = 1 / float64(groups.of(e.group))
 		}
 		if total += weight; rng.Float64()*total < weight {

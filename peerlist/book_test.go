@@ -79,10 +79,10 @@ func TestBookPicksTheBestRanked(t *testing.T) {
 		b.learn(contact(n), 0, rng)
 	}
 	now := birth
-	b.failed(now, addr(0), rng)
-	b.failed(now, addr(1), rng)
+	b.markFailed(now, addr(0), rng)
+	b.markFailed(now, addr(1), rng)
 	now = now.Add(time.Hour)
-	b.failed(now, addr(1), rng)
+	b.markFailed(now, addr(1), rng)
 	now = now.Add(time.Hour)
 	picked := map[string]int{}
 	for range 400 {
@@ -108,10 +108,10 @@ func TestBookPicksTheBestRanked(t *testing.T) {
 
 func TestFailedAddressRestsLongerAndLonger(t *testing.T) {
 	b, rng := newBook(10, 1), newRand(1)
-	b.works(contact(1), 0, rng)
+	b.markWorking(contact(1), 0, rng)
 	now, gap := birth, time.Duration(0)
 	for range 20 {
-		b.failed(now, addr(1), rng)
+		b.markFailed(now, addr(1), rng)
 		if _, ok := b.pick(now, rng, avoided{}, none); ok || b.mayDial(now, addr(1)) {
 			t.Fatal("an address that has just failed is dialled again")
 		}
@@ -132,12 +132,12 @@ func TestFailedAddressRestsLongerAndLonger(t *testing.T) {
 
 func TestBookNeverErasesWhatWorkedForFailing(t *testing.T) {
 	b, rng := newBook(10, 1), newRand(1)
-	b.works(contact(1), 0, rng)
+	b.markWorking(contact(1), 0, rng)
 	b.learn(contact(2), 0, rng)
 	for i := range 1000 {
 		now := birth.Add(time.Duration(i) * time.Hour)
-		b.failed(now, addr(1), rng)
-		b.failed(now, addr(2), rng)
+		b.markFailed(now, addr(1), rng)
+		b.markFailed(now, addr(2), rng)
 	}
 	if !b.has(1) {
 		t.Error("an address that had worked was erased")
@@ -145,7 +145,7 @@ func TestBookNeverErasesWhatWorkedForFailing(t *testing.T) {
 	if b.has(2) {
 		t.Error("an address that never worked is still there")
 	}
-	b.works(contact(1), 0, rng)
+	b.markWorking(contact(1), 0, rng)
 	if _, ok := b.pick(birth, rng, avoided{}, none); !ok {
 		t.Error("it works again, and still rests")
 	}
@@ -156,12 +156,12 @@ func TestBookNeverErasesWhatWorkedForFailing(t *testing.T) {
 
 func TestRoomInTheBook(t *testing.T) {
 	b, rng := newBook(4, 1), newRand(1)
-	b.works(contact(1), 0, rng)
-	b.works(contact(2), 0, rng)
+	b.markWorking(contact(1), 0, rng)
+	b.markWorking(contact(2), 0, rng)
 	b.learn(contact(3), 0, rng)
 	b.learn(contact(4), 0, rng)
-	b.failed(birth, addr(2), rng)
-	b.failed(birth, addr(4), rng)
+	b.markFailed(birth, addr(2), rng)
+	b.markFailed(birth, addr(4), rng)
 	for _, step := range []struct {
 		learn, gone int
 		why         string
@@ -181,7 +181,7 @@ func TestRoomInTheBook(t *testing.T) {
 		}
 	}
 	for n := 10; n < 20; n++ {
-		b.works(contact(n), 0, rng)
+		b.markWorking(contact(n), 0, rng)
 	}
 	if len(b.entries) != 4 || b.has(2) || !b.has(1) || !b.find(addr(10)).worked {
 		t.Errorf("%d entries; the one that failed should be gone, the one that works be there", len(b.entries))
@@ -198,9 +198,9 @@ func TestRoomInTheBook(t *testing.T) {
 // A node that came back at another address has told it itself.
 func TestStaleAddressOfTheSameNodeIsReplaced(t *testing.T) {
 	b, rng := newBook(10, 1), newRand(1)
-	b.works(contact(1), 0, rng)
-	b.works(contact(2), 0, rng)
-	b.works(Contact{nodeID(1), addr(7)}, 0, rng)
+	b.markWorking(contact(1), 0, rng)
+	b.markWorking(contact(2), 0, rng)
+	b.markWorking(Contact{nodeID(1), addr(7)}, 0, rng)
 	if b.has(1) || !b.has(7) || !b.has(2) {
 		t.Error("the old address is still there, or another one went")
 	}
@@ -217,7 +217,7 @@ func TestSampleIsFairAndWithoutDuplicates(t *testing.T) {
 	for n := range 20 {
 		b.learn(contact(n), 0, rng)
 	}
-	b.failed(birth, addr(3), rng)
+	b.markFailed(birth, addr(3), rng)
 	told := map[string]int{}
 	for range 1000 {
 		list := b.sample([]Contact{contact(5)}, 6, rng, func(c Contact) bool { return c.Addr == addr(4) })

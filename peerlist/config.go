@@ -131,7 +131,7 @@ const (
 
 	// patience is how many fruitless rounds a node asks without insisting. In
 	// a network that forms, room turns up within one or two of them.
-	patience = 3
+	politeRounds = 3
 
 	// anyRotation: one rotation in so many takes a neighbour by chance. A guess:
 	// more of them hold the tree up while somebody floods, and with fewer it takes

@@ -41,10 +41,10 @@ func sourceOfEntry(e *entry) uint16 { return e.source }
 // makeRoom drops the untried entry that is worth least to the book once the
 // newcomer is in. It drops none, and reports so, if that is the newcomer, which
 // can't be where this one has worked, or if all have been tried.
-func (b *book) makeRoom(newcomer *entry, worked bool, rng *rand.Rand) bool {
+func (b *book) evictUntried(newcomer *entry, worked bool, rng *rand.Rand) bool {
 	var groups, sources tally
 	own := false // displaces what its source told itself, and nothing else
-	if !b.open {
+	if !b.noLimits {
 		groups, sources = b.tally(groupOfEntry, false), b.tally(sourceOfEntry, false)
 		groups.add(newcomer.group)
 		sources.add(newcomer.source)

@@ -43,7 +43,7 @@ func TestFewGroupsGetLittleOfTheBook(t *testing.T) {
 		if n := b.share("130."); n > line.most || len(b.entries) != 512 {
 			t.Errorf("%d groups have %d of %d entries, want at most %d", line.groups, n, len(b.entries), line.most)
 		}
-		b.open = true
+		b.noLimits = true
 		for range 4000 {
 			b.learn(sybil(rng.IntN(4000), line.groups), 0, rng)
 		}
@@ -93,10 +93,10 @@ func TestALANLosesNothing(t *testing.T) {
 func TestTriedIsNotDisplacedByWhatWasTold(t *testing.T) {
 	b, rng := newBook(64, 1), newRand(1)
 	for n := range 32 {
-		b.works(contact(n), 0, rng)
+		b.markWorking(contact(n), 0, rng)
 	}
 	for n := range 30 {
-		b.failed(birth, addr(n), rng) // even those that fail now
+		b.markFailed(birth, addr(n), rng) // even those that fail now
 	}
 	for n := range 5000 {
 		b.learn(honest(n), uint16(n), rng)
@@ -112,14 +112,14 @@ func TestTriedIsNotDisplacedByWhatWasTold(t *testing.T) {
 func TestTestBeforeEvict(t *testing.T) {
 	b, rng := newBook(64, 1), newRand(1)
 	for n := range 32 {
-		b.works(contact(n), 0, rng)
+		b.markWorking(contact(n), 0, rng)
 	}
-	b.works(contact(40), 0, rng)
+	b.markWorking(contact(40), 0, rng)
 	if b.find(addr(40)).worked || !b.isTriedFull() {
 		t.Fatal("a tried entry that answers made room")
 	}
-	b.failed(birth, addr(7), rng)
-	b.works(contact(40), 0, rng)
+	b.markFailed(birth, addr(7), rng)
+	b.markWorking(contact(40), 0, rng)
 	if !b.find(addr(40)).worked || b.has(7) {
 		t.Error("the one that is dead did not make room")
 	}
@@ -163,7 +163,7 @@ func TestPickLeavesBlamedSourcesForLast(t *testing.T) {
 }
 
 func TestTollsLeakAndAreBounded(t *testing.T) {
-	var ts tolls
+	var ts sourceCosts
 	x := ts.of(0, 1)
 	x.taken, x.failed, x.asked = takenBurst, failedBurst, askedBurst
 	if len(ts.blamed(0)) != 1 || !x.isFlooding() {
@@ -181,7 +181,7 @@ func TestTollsLeakAndAreBounded(t *testing.T) {
 	for n := range 1000 {
 		ts.of(5*time.Minute, uint16(2+n)).taken++
 	}
-	if len(ts.list) != maxTolls || ts.find(1) < 0 {
+	if len(ts.list) != maxCosts || ts.find(1) < 0 {
 		t.Errorf("%d sources are remembered; the one that cost most: %v", len(ts.list), ts.find(1) >= 0)
 	}
 }

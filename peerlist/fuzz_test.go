@@ -129,14 +129,14 @@ func (b *bench) check(seed uint64) {
 	switch {
 	case len(b.active) != len(b.up):
 		b.t.Fatalf("seed %d: %d neighbours, %d links up", seed, len(b.active), len(b.up))
-	case b.regular()+b.requests() > b.cfg.MaxPeers || b.Guests() > b.guestPlaces() || b.shutPeers() < b.Guests():
-		b.t.Fatalf("seed %d: %d neighbours, %d of them guests, and %d requests, of %d and %d", seed, len(b.active), b.Guests(), b.requests(), b.cfg.MaxPeers, b.guestPlaces())
-	case len(b.guests.checks) > maxChecks || len(b.guests.findings) > maxFindings || len(b.guests.evictions) > evictionsOfAll || len(b.refusal.attempts) > maxAttempts:
-		b.t.Fatalf("seed %d: %d checks, %d findings, %d evictions, %d attempts", seed, len(b.guests.checks), len(b.guests.findings), len(b.guests.evictions), len(b.refusal.attempts))
+	case b.countRegular()+b.pendingRequests() > b.cfg.MaxPeers || b.Guests() > b.guestPlaces() || b.countGuests() < b.Guests():
+		b.t.Fatalf("seed %d: %d neighbours, %d of them guests, and %d requests, of %d and %d", seed, len(b.active), b.Guests(), b.pendingRequests(), b.cfg.MaxPeers, b.guestPlaces())
+	case len(b.guests.checks) > maxChecks || len(b.guests.findings) > maxFindings || len(b.guests.evictions) > evictionsOfAll || len(b.Membership.shutOut.attempts) > maxAttempts:
+		b.t.Fatalf("seed %d: %d checks, %d findings, %d evictions, %d attempts", seed, len(b.guests.checks), len(b.guests.findings), len(b.guests.evictions), len(b.Membership.shutOut.attempts))
 	case len(b.book.entries) > b.cfg.BookSize || len(b.book.entries) != b.book.byAddr.len():
 		b.t.Fatalf("seed %d: %d entries and %d addresses in the book", seed, len(b.book.entries), b.book.byAddr.len())
-	case b.book.tried() > b.cfg.BookSize/2 || len(b.tolls.list) > maxTolls:
-		b.t.Fatalf("seed %d: %d tried, %d sources", seed, b.book.tried(), len(b.tolls.list))
+	case b.book.tried() > b.cfg.BookSize/2 || len(b.costs.list) > maxCosts:
+		b.t.Fatalf("seed %d: %d tried, %d sources", seed, b.book.tried(), len(b.costs.list))
 	case len(b.lookers) > 2*replySample:
 		b.t.Fatalf("seed %d: %d lookers", seed, len(b.lookers))
 	}

@@ -51,7 +51,7 @@ const (
 	maxChecksOfSource = 8
 
 	// lookEvery is the gap between the checks of a full node's neighbours.
-	lookEvery = 5 * time.Second
+	checkEvery = 5 * time.Second
 
 	// checkTimeout is when a peer counts as not reached. The peer waits requestTimeout
 	// for its answer.
@@ -69,8 +69,8 @@ type guests struct {
 	findings  []finding  // oldest first
 	evictions []eviction // those of the last minute, oldest first
 	needy     time.Time  // until then the last free place is kept
-	about     bool       // there may be guests: a peer is one, a contact was not reached, or a node without links was refused
-	lookAt    time.Time  // the next neighbour is checked then
+	suspected bool       // there may be guests: a peer is one, a contact was not reached, or a node without links was refused
+	nextCheck time.Time  // the next neighbour is checked then
 	evicted   uint64
 }
 
@@ -105,7 +105,7 @@ func (m *Membership) guestPlaces() int { return max(m.cfg.MaxGuests, 0) }
 
 // shutPeers counts the neighbours that are known to be guests, also those without a
 // guest place.
-func (m *Membership) shutPeers() (n int) {
+func (m *Membership) countGuests() (n int) {
 	for _, l := range m.active {
 		if l.access == shut {
 			n++
@@ -116,10 +116,10 @@ func (m *Membership) shutPeers() (n int) {
 
 // Guests is the number of neighbours in guest places. All others are at most
 // MaxPeers.
-func (m *Membership) Guests() int { return min(m.shutPeers(), m.guestPlaces()) }
+func (m *Membership) Guests() int { return min(m.countGuests(), m.guestPlaces()) }
 
 // regular is the number of neighbours that MaxPeers bounds.
-func (m *Membership) regular() int { return len(m.active) - m.Guests() }
+func (m *Membership) countRegular() int { return len(m.active) - m.Guests() }
 
 // hasRoomFor reports whether the peer that asks on a link may become a neighbour
 // without another one having to go. join says that it has no link.
@@ -129,11 +129,11 @@ func (m *Membership) hasRoomFor(now time.Time, l *link, prio Priority, join bool
 		if !join && prio != Bridge {
 			places -= places / guestReserve
 		}
-		if m.shutPeers() < places {
+		if m.countGuests() < places {
 			return true
 		}
 	}
-	free := m.cfg.MaxPeers - m.regular() - m.requests()
+	free := m.cfg.MaxPeers - m.countRegular() - m.pendingRequests()
 	if !join && prio == Low && now.Before(m.guests.needy) { // it has a link, another node has none
 		free--
 	}
@@ -143,11 +143,11 @@ func (m *Membership) hasRoomFor(now time.Time, l *link, prio Priority, join bool
 // isGuestOnly reports whether the end of a link would free a guest place, and no
 // other.
 func (m *Membership) isGuestOnly(l *link) bool {
-	return l.access == shut && m.shutPeers() <= m.guestPlaces()
+	return l.access == shut && m.countGuests() <= m.guestPlaces()
 }
 
 // lookUp sets the access of a link as far as it is known.
-func (m *Membership) lookUp(now time.Time, l *link) {
+func (m *Membership) setAccess(now time.Time, l *link) {
 	defer func() { m.noteGuest(l) }()
 	e := m.book.find(l.Addr)
 	switch {
@@ -173,7 +173,7 @@ func (m *Membership) lookUp(now time.Time, l *link) {
 //
 // Only the host from which the peer came is dialled, so that no peer can have a third
 // party dialled. A peer that says to be elsewhere is taken for a guest.
-func (m *Membership) check(now time.Time, l *link, prio Priority, join bool, out Out) bool {
+func (m *Membership) deferToCheck(now time.Time, l *link, prio Priority, join bool, out Out) bool {
 	if prio != High || l.access != unproven || m.cfg.NoLimits {
 		return false
 	}
@@ -186,7 +186,7 @@ func (m *Membership) check(now time.Time, l *link, prio Priority, join bool, out
 		m.noteGuest(l)
 		return false
 	}
-	free := m.shutPeers() < m.guestPlaces()
+	free := m.countGuests() < m.guestPlaces()
 	if !free && m.victimFor(now, l, prio) == nil && !join {
 		return m.refuseFull(now, l, prio, join, out) // whatever comes of it
 	}
@@ -231,13 +231,13 @@ func isAtItsHost(c Conn) bool {
 // themselves are guests: these leave their places to others, are not told to others,
 // and are not rotated out. Each is checked once. Where all nodes can be dialled none
 // is: a check is a connection.
-func (m *Membership) lookAtNeighbors(now time.Time, out Out) {
-	if at := m.nextLook(); at.IsZero() || now.Before(at) {
+func (m *Membership) checkNeighbors(now time.Time, out Out) {
+	if at := m.nextCheckAt(); at.IsZero() || now.Before(at) {
 		return
 	}
-	m.guests.lookAt = now.Add(retry.Blur(lookEvery, m.cfg.Rand))
+	m.guests.nextCheck = now.Add(retry.Blur(checkEvery, m.cfg.Rand))
 	for _, l := range m.active { // oldest first
-		if m.lookUp(now, l); m.isToBeChecked(l) && m.startCheck(now, l, Low, false, out) {
+		if m.setAccess(now, l); m.isToBeChecked(l) && m.startCheck(now, l, Low, false, out) {
 			l.checked = true
 			return
 		}
@@ -245,14 +245,14 @@ func (m *Membership) lookAtNeighbors(now time.Time, out Out) {
 }
 
 // nextLook is when the next neighbour is to be checked; zero if none is.
-func (m *Membership) nextLook() time.Time {
-	if !m.guests.about || m.leaving || m.cfg.NoLimits || m.guestPlaces() == 0 || m.hasRoom() || !slices.ContainsFunc(m.active, m.isToBeChecked) {
+func (m *Membership) nextCheckAt() time.Time {
+	if !m.guests.suspected || m.leaving || m.cfg.NoLimits || m.guestPlaces() == 0 || m.hasRoom() || !slices.ContainsFunc(m.active, m.isToBeChecked) {
 		return time.Time{}
 	}
-	if m.guests.lookAt.IsZero() {
-		return m.started.Add(lookEvery)
+	if m.guests.nextCheck.IsZero() {
+		return m.started.Add(checkEvery)
 	}
-	return m.guests.lookAt
+	return m.guests.nextCheck
 }
 
 func (m *Membership) isToBeChecked(l *link) bool {
@@ -262,7 +262,7 @@ func (m *Membership) isToBeChecked(l *link) bool {
 // noteGuest remembers that there are guests, if a link is one of a guest.
 func (m *Membership) noteGuest(l *link) {
 	if l.access == shut {
-		m.guests.about = true
+		m.guests.suspected = true
 	}
 }
 
@@ -282,7 +282,7 @@ func hostOf(addr string) (host string, ok bool) {
 func plainIP(ap netip.AddrPort) netip.Addr { return ap.Addr().Unmap().WithZone("") }
 
 // checkOf takes the check of an address off the list.
-func (m *Membership) checkOf(addr string) *check {
+func (m *Membership) takeCheck(addr string) *check {
 	for i, c := range m.guests.checks {
 		if c.peer.Addr == addr {
 			m.guests.checks = append(m.guests.checks[:i], m.guests.checks[i+1:]...)
@@ -303,7 +303,7 @@ func (m *Membership) isChecked(addr string) bool {
 }
 
 // concludes takes the outcome of a check: the request that waited for it is decided.
-func (m *Membership) concludes(now time.Time, c *check, found access, out Out) {
+func (m *Membership) conclude(now time.Time, c *check, found access, out Out) {
 	if l := c.link; l != nil {
 		c.link = nil
 		m.keepFinding(finding{c.peer, l.source, found, now.Add(findingFor)})
@@ -358,7 +358,7 @@ func (m *Membership) keepFinding(f finding) {
 func (m *Membership) expireChecks(now time.Time, out Out) {
 	for _, c := range m.guests.checks {
 		if c.link != nil && !now.Before(c.until) {
-			m.concludes(now, c, shut, out)
+			m.conclude(now, c, shut, out)
 			return // onRequest may have changed the list; the next Advance goes on
 		}
 	}
@@ -381,7 +381,7 @@ func (m *Membership) dropCheck(l *link) {
 // Unless it is the same one, the newcomer's prefix never gets more links in this way
 // than the prefix has that loses one. Else an attacker would take all links that
 // honest nodes have twice, a few in a minute.
-func (m *Membership) makeRoomForGuest(now time.Time, newcomer *link, prio Priority, join bool, out Out) {
+func (m *Membership) evictForGuest(now time.Time, newcomer *link, prio Priority, join bool, out Out) {
 	if m.isFlooding(now, newcomer) {
 		return
 	}
@@ -400,7 +400,7 @@ func (m *Membership) makeRoomForGuest(now time.Time, newcomer *link, prio Priori
 			victim = m.leastNeeded(now, 2, fair)
 		}
 		if victim == nil {
-			victim = m.ofCrowdedPrefix(now, newcomer, may)
+			victim = m.guestOfCrowdedPrefix(now, newcomer, may)
 		}
 		if victim == nil {
 			return
@@ -408,7 +408,7 @@ func (m *Membership) makeRoomForGuest(now time.Time, newcomer *link, prio Priori
 		m.guests.evictions = append(m.guests.evictions, eviction{newcomer.prefix, now})
 	}
 	m.guests.evicted++
-	m.letGo(now, victim, ReasonMakeRoom, m.sample(leaveSample, victim), out)
+	m.disconnect(now, victim, ReasonMakeRoom, m.sample(leaveSample, victim), out)
 }
 
 // mayEvict reports whether one more link may end for a guest from that prefix.
@@ -437,7 +437,7 @@ func (m *Membership) linksOf(prefix uint16) (n int) {
 
 // ofCrowdedPrefix is the youngest guest of the prefix that has most, if it has at
 // least two more than that of the newcomer has.
-func (m *Membership) ofCrowdedPrefix(now time.Time, newcomer *link, may func(*link) bool) (victim *link) {
+func (m *Membership) guestOfCrowdedPrefix(now time.Time, newcomer *link, may func(*link) bool) (victim *link) {
 	count := func(prefix uint16) (n int) {
 		for _, l := range m.active {
 			if l.access == shut && l.prefix == prefix {
@@ -448,7 +448,7 @@ func (m *Membership) ofCrowdedPrefix(now time.Time, newcomer *link, may func(*li
 	}
 	most := count(newcomer.prefix) + 1
 	for _, l := range m.active { // oldest first
-		if l.access != shut || !may(l) || !m.mayGo(now, l) {
+		if l.access != shut || !may(l) || !m.isEvictable(now, l) {
 			continue
 		}
 		if n := count(l.prefix); n > most || victim != nil && n == most && l.prefix == victim.prefix {

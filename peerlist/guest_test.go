@@ -117,7 +117,7 @@ func TestAPeerThatInsistsIsDialledFirst(t *testing.T) {
 		if b.book.find("10.1.1.9:1") != nil == c.guest {
 			t.Errorf("%s: the address is in the book: %v", c.name, !c.guest)
 		}
-		if c.guest && len(b.tolls.blamed(b.book.clock(b.now))) > 0 {
+		if c.guest && len(b.costs.blamed(b.book.clock(b.now))) > 0 {
 			t.Errorf("%s: a source is blamed", c.name)
 		}
 	}
@@ -347,7 +347,7 @@ func TestARefusedNodeSaysSo(t *testing.T) {
 		if b.dialled(addr(2)) {
 			b.DialFailed(b.now, addr(2), errNobody, b)
 		}
-		if b.pass(100 * time.Millisecond); b.now.Sub(birth) < refusedAfter && len(b.shutOut) > 0 {
+		if b.pass(100 * time.Millisecond); b.now.Sub(birth) < shutOutAfter && len(b.shutOut) > 0 {
 			t.Fatalf("it says so after %v", b.now.Sub(birth))
 		}
 	}

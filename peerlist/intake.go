@@ -7,9 +7,9 @@ import (
 
 // learn takes contacts in that a peer told us. In a large overlay there are
 // always new ones; those for which others must go are no reason to hurry.
-func (m *Membership) learn(now time.Time, from *link, list []Contact) {
+func (m *Membership) addContacts(now time.Time, from *link, list []Contact) {
 	for _, c := range list {
-		if m.isUsable(c, from) && m.take(now, from, c) {
+		if m.isUsable(c, from) && m.addContact(now, from, c) {
 			m.fresh++
 		}
 	}
@@ -18,7 +18,7 @@ func (m *Membership) learn(now time.Time, from *link, list []Contact) {
 // take notes a contact for which the peer on a link is held to account. It
 // reports whether the contact was new and there was room. Where others must go
 // for it, a source may only do so much.
-func (m *Membership) take(now time.Time, from *link, c Contact) bool {
+func (m *Membership) addContact(now time.Time, from *link, c Contact) bool {
 	switch {
 	case !m.book.isFull():
 		return m.book.learn(c, from.source, m.cfg.Rand)
@@ -26,7 +26,7 @@ func (m *Membership) take(now time.Time, from *link, c Contact) bool {
 		m.book.learn(c, from.source, m.cfg.Rand)
 		return false
 	}
-	cost := m.tolls.of(m.book.clock(now), from.source)
+	cost := m.costs.of(m.book.clock(now), from.source)
 	if !m.cfg.NoLimits && cost.taken > takenBurst-1 || !m.book.learn(c, from.source, m.cfg.Rand) {
 		m.refused++
 	} else {
@@ -40,9 +40,9 @@ func (m *Membership) take(now time.Time, from *link, c Contact) bool {
 func (m *Membership) RefusedContacts() uint64 { return m.refused }
 
 // fails notes that a dial came to nothing.
-func (m *Membership) fails(now time.Time, addr string) {
-	if source, blame := m.book.failed(now, addr, m.cfg.Rand); blame {
-		m.tolls.of(m.book.clock(now), source).failed++
+func (m *Membership) recordFailure(now time.Time, addr string) {
+	if source, blame := m.book.markFailed(now, addr, m.cfg.Rand); blame {
+		m.costs.of(m.book.clock(now), source).failed++
 	}
 }
 
@@ -54,7 +54,7 @@ type avoided struct {
 
 func (m *Membership) avoided(now time.Time) (a avoided) {
 	if clock := m.book.clock(now); !m.cfg.NoLimits {
-		a = avoided{m.tolls.blamed(clock), m.tolls.flooding(clock)}
+		a = avoided{m.costs.blamed(clock), m.costs.flooding(clock)}
 	}
 	return a
 }
@@ -63,6 +63,6 @@ func (a *avoided) isBlamed(e *entry) bool {
 	return !e.worked && len(a.sources) > 0 && slices.Contains(a.sources, e.source)
 }
 
-func (a *avoided) has(e *entry) bool {
+func (a *avoided) contains(e *entry) bool {
 	return a.isBlamed(e) || len(a.groups) > 0 && slices.Contains(a.groups, e.group)
 }

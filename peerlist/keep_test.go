@@ -119,7 +119,7 @@ func TestAnchorsAreNeighboursHoweverTheyCame(t *testing.T) {
 	if got := b.Anchors(); !slices.Equal(got, []string{addr(1), addr(2)}) {
 		t.Errorf("anchors %v", got)
 	}
-	b.book.works(contact(3), 0, b.cfg.Rand)
+	b.book.markWorking(contact(3), 0, b.cfg.Rand)
 	if got := b.Anchors(); !slices.Equal(got, []string{addr(3), addr(1)}) {
 		t.Errorf("once node 3 was reached, anchors %v", got)
 	}

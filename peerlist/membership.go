@@ -54,67 +54,67 @@ type Conn struct {
 
 // Membership is the machine. It may not be used by two goroutines at once.
 type Membership struct {
-	cfg     Config
-	book    *book
-	active  []*link // neighbours, oldest first
-	waiting []*link // links that are not neighbours (yet)
-	dials   []*dial
-	adds    []add // manual adds that wait for the other side's dial
-	lookers []looker
-	seeds   []seed
-	anchors []string
-	last    []string // anchors, when there were neighbours last
-	tolls   tolls
-	guests  guests
-	refusal refusal
-	self    map[string]bool // own addresses, and those at which we met ourselves of late
-	resting retry.Resting   // of those, the ones that are tried again
-	twins   retry.Resting   // peers that have another life of this ID as a neighbour
-	clock   time.Time       // of the last Advance, or later
-	awakeAt time.Time       // when an address in self may be tried again; zero: never
-	sweep   sweep
-	removed map[ident.ID]shunned
+	cfg         Config
+	book        *book
+	active      []*link // neighbours, oldest first
+	waiting     []*link // links that are not neighbours (yet)
+	dials       []*dial
+	adds        []add // manual adds that wait for the other side's dial
+	lookers     []looker
+	seeds       []seed
+	anchors     []string
+	last        []string // anchors, when there were neighbours last
+	costs       sourceCosts
+	guests      guests
+	shutOut     shutOut
+	self        map[string]bool // own addresses, and those at which we met ourselves of late
+	resting     retry.Resting   // of those, the ones that are tried again
+	twins       retry.Resting   // peers that have another life of this ID as a neighbour
+	clock       time.Time       // of the last Advance, or later
+	selfRetryAt time.Time       // when an address in self may be tried again; zero: never
+	sweep       sweep
+	removed     map[ident.ID]shunned
 
-	rounds    int       // fruitless rounds of asking since something new turned up
-	roundAt   time.Time // when the next round begins; zero: none is due
-	refusals  int       // by full peers, in this round
-	refusedAt time.Time // the first of them; zero: none
-	failures  int       // dials that failed in a row
-	shuffleAt time.Time
-	shuffleIn time.Duration // grows while shuffles bring nothing new
-	fresh     int           // new contacts since the last shuffle, for which there was room
-	rotateAt  time.Time
-	rotateIn  time.Duration // grows to its bound
-	feelAt    time.Time
-	refused   uint64 // see RefusedContacts
-	started   time.Time
-	due       time.Time // the deadline last given out
-	leaving   bool
+	rounds       int       // fruitless rounds of asking since something new turned up
+	roundAt      time.Time // when the next round begins; zero: none is due
+	refusals     int       // by full peers, in this round
+	refusedAt    time.Time // the first of them; zero: none
+	failures     int       // dials that failed in a row
+	shuffleAt    time.Time
+	shuffleIn    time.Duration // grows while shuffles bring nothing new
+	fresh        int           // new contacts since the last shuffle, for which there was room
+	rotateAt     time.Time
+	rotateIn     time.Duration // grows to its bound
+	feelAt       time.Time
+	refused      uint64 // see RefusedContacts
+	started      time.Time
+	lastDeadline time.Time // the deadline last given out
+	leaving      bool
 }
 
 type link struct {
 	Conn
-	asked     bool      // our request is under way
-	purpose   purpose   // of the dial
-	tokens    []uint64  // manual adds that this link answers
-	expires   time.Time // for a waiting link: the request or answer must be here by then
-	heard     time.Time
-	said      time.Time // an event was pushed, as the owner says
-	pingAt    time.Time // only for links that we dialled
-	pinged    time.Time
-	rtt       time.Duration
-	degree    int       // the peer's, as it last said
-	protected time.Time // does not make room before then
-	source    uint16    // who is held to account for it
-	prefix    uint16    // the network that it comes from; see salt.prefix
-	since     time.Time // a neighbour since then
-	access    access    // of the peer's address
-	atHost    bool      // the peer came from the host of its address
-	checked   bool      // the request waits until the access is known
-	wanted    bool      // the program asked for it: see Add
-	asksKeep  bool      // the peer says that its program did; see isKept
-	swaps     swaps
-	twinTold  time.Time // when it was told that another life of its ID has asked
+	asked        bool      // our request is under way
+	purpose      purpose   // of the dial
+	tokens       []uint64  // manual adds that this link answers
+	expires      time.Time // for a waiting link: the request or answer must be here by then
+	heard        time.Time
+	sent         time.Time // an event was pushed, as the owner says
+	pingAt       time.Time // only for links that we dialled
+	pinged       time.Time
+	rtt          time.Duration
+	degree       int       // the peer's, as it last said
+	protected    time.Time // does not make room before then
+	source       uint16    // who is held to account for it
+	prefix       uint16    // the network that it comes from; see salt.prefix
+	since        time.Time // a neighbour since then
+	access       access    // of the peer's address
+	atHost       bool      // the peer came from the host of its address
+	checked      bool      // the request waits until the access is known
+	wanted       bool      // the program asked for it: see Add
+	asksKeep     bool      // the peer says that its program did; see isKept
+	swaps        swaps
+	twinReported time.Time // when it was told that another life of its ID has asked
 }
 
 type purpose uint8
@@ -150,7 +150,7 @@ type seed struct {
 func NewMembership(cfg Config) *Membership {
 	cfg = cfg.withDefaults()
 	book := newBook(cfg.BookSize, salt(cfg.Rand.Uint64()))
-	book.noRanks, book.open = cfg.NoRanks, cfg.NoLimits
+	book.noRanks, book.noLimits = cfg.NoRanks, cfg.NoLimits
 	return &Membership{
 		cfg:     cfg,
 		book:    book,
@@ -163,7 +163,7 @@ func NewMembership(cfg Config) *Membership {
 // Start begins to look for neighbours.
 func (m *Membership) Start(now time.Time, out Out) {
 	m.started = now
-	m.refusal.since = now
+	m.shutOut.since = now
 	m.shuffleIn = m.cfg.ShuffleInterval
 	if m.shuffleIn > 0 {
 		m.shuffleAt = now.Add(retry.Blur(m.shuffleIn, m.cfg.Rand))
@@ -252,8 +252,8 @@ func (m *Membership) Heard(at time.Time, id ident.Link) {
 // Said notes that an event was pushed on a link: where both ends
 // hear from each other anyway, pings are rare. It may be told late too.
 func (m *Membership) Said(at time.Time, id ident.Link) {
-	if l := m.find(id); l != nil && at.After(l.said) {
-		l.said = at
+	if l := m.find(id); l != nil && at.After(l.sent) {
+		l.sent = at
 	}
 }
 
@@ -268,8 +268,8 @@ func (m *Membership) LinkDown(now time.Time, id ident.Link, why Reason, out Out)
 		// It was alive a moment ago: worth another try, but not at once.
 		m.book.rest(now, l.reach(), retry.Blur(time.Second, m.cfg.Rand))
 	} else if l.Dialled != "" {
-		m.fails(now, l.reach())
-		m.answer(l.tokens, ErrRefused, out)
+		m.recordFailure(now, l.reach())
+		m.answerAdds(l.tokens, ErrRefused, out)
 	}
 	m.fill(now, out)
 }
@@ -278,12 +278,12 @@ func (m *Membership) LinkDown(now time.Time, id ident.Link, why Reason, out Out)
 func (m *Membership) Advance(now time.Time, out Out) {
 	m.keepAlive(now, out)
 	m.expireChecks(now, out)
-	m.lookAtNeighbors(now, out)
+	m.checkNeighbors(now, out)
 	m.expire(now, out)
 	m.shuffle(now, out)
 	m.rotate(now, out)
-	m.feel(now, out)
-	m.wake(now)
+	m.dialFeeler(now, out)
+	m.retrySelfAddrs(now)
 	m.fill(now, out)
 }
 
@@ -314,15 +314,15 @@ func (m *Membership) Deadline() (at time.Time, ok bool) {
 			sooner(c.until)
 		}
 	}
-	sooner(m.nextLook())
+	sooner(m.nextCheckAt())
 	sooner(m.roundAt)
 	if m.roundAt.IsZero() {
-		sooner(m.stuckAt())
+		sooner(m.roundEndsAt())
 	}
-	sooner(m.refusalAt())
-	sooner(m.awakeAt)
+	sooner(m.shutOutAt())
+	sooner(m.selfRetryAt)
 	sooner(m.sweep.widenAt)
-	m.due = at
+	m.lastDeadline = at
 	return at, ok
 }
 
@@ -404,15 +404,15 @@ func (m *Membership) BookLen() int { return len(m.book.entries) }
 func (m *Membership) Leave(now time.Time, out Out) {
 	m.leaving = true
 	for _, l := range slices.Clone(m.active) {
-		m.letGo(now, l, ReasonLeave, m.sample(leaveSample, l), out)
+		m.disconnect(now, l, ReasonLeave, m.sample(leaveSample, l), out)
 	}
 	for _, l := range m.waiting {
-		m.answer(l.tokens, ErrLeaving, out)
+		m.answerAdds(l.tokens, ErrLeaving, out)
 		out.Close(l.Link, ReasonLeave)
 	}
 	m.waiting = nil
 	for _, d := range m.dials {
-		m.answer(d.tokens, ErrLeaving, out)
+		m.answerAdds(d.tokens, ErrLeaving, out)
 	}
 	for _, a := range m.adds {
 		out.Added(a.token, ErrLeaving)
@@ -457,7 +457,7 @@ func (m *Membership) request(peer ident.ID) *link {
 }
 
 // requests counts the places that our own requests may take up any moment.
-func (m *Membership) requests() (n int) {
+func (m *Membership) pendingRequests() (n int) {
 	for _, l := range m.waiting {
 		if l.asked {
 			n++
@@ -466,7 +466,7 @@ func (m *Membership) requests() (n int) {
 	return n
 }
 
-func (m *Membership) hasRoom() bool { return m.regular()+m.requests() < m.cfg.MaxPeers }
+func (m *Membership) hasRoom() bool { return m.countRegular()+m.pendingRequests() < m.cfg.MaxPeers }
 
 // remove takes the link out of the views and reports whether it was a neighbour.
 func (m *Membership) remove(l *link) bool {
@@ -493,7 +493,7 @@ func (m *Membership) drop(l *link, why Reason, out Out) {
 }
 
 // letGo ends a neighbour in good manners: it learns why, and whom to try instead.
-func (m *Membership) letGo(now time.Time, l *link, why Reason, try []Contact, out Out) {
+func (m *Membership) disconnect(now time.Time, l *link, why Reason, try []Contact, out Out) {
 	m.remove(l)
 	out.Send(l.Link, &Disconnect{Reason: why, Try: try})
 	out.Close(l.Link, why)

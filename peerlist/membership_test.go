@@ -125,7 +125,7 @@ func TestInsistsOnlyAfterPatience(t *testing.T) {
 		b.pass(10 * time.Millisecond)
 	}
 	first := slices.Index(asked, High)
-	if first < patience || slices.Contains(asked[first:], Low) {
+	if first < politeRounds || slices.Contains(asked[first:], Low) {
 		t.Errorf("asked with %v", asked)
 	}
 }
@@ -427,7 +427,7 @@ func TestABannedPeerIsShunned(t *testing.T) {
 	// It says that it is to be found where an honest node is.
 	liar := b.accepts(3)
 	b.find(liar).Addr = addr(4)
-	b.book.works(contact(4), 0, b.cfg.Rand)
+	b.book.markWorking(contact(4), 0, b.cfg.Rand)
 	b.get(liar, &Neighbor{})
 	if !b.Ban(b.now, liar, b) || !b.book.mayDial(b.now.Add(10*time.Second), addr(4)) {
 		t.Error("an honest node is not dialled any more")

@@ -15,24 +15,24 @@ const (
 	// refusedAfter is how long a node may be without a neighbour before it says that
 	// it is refused everywhere. A guess: a few rounds of asking and one of insisting
 	// take three seconds.
-	refusedAfter = 5 * time.Second
+	shutOutAfter = 5 * time.Second
 
 	// refusedAgain is when it says so again, in case the reason is another one.
-	refusedAgain = 10 * time.Second
+	shutOutAgain = 10 * time.Second
 
 	maxAttempts = 32 // that are remembered
 )
 
 // refusal is what a node without neighbours has tried.
-type refusal struct {
+type shutOut struct {
 	since    time.Time // when it lost its last neighbour; zero while it has one
 	attempts []Attempt // the latest of each address, oldest first; seeds stay longest
-	said     time.Time // when Out.ShutOut was last called; zero: not yet
+	reported time.Time // when Out.ShutOut was last called; zero: not yet
 }
 
 // wasRefused notes that an address brought no link.
-func (m *Membership) wasRefused(now time.Time, addr string, err error) {
-	r := &m.refusal
+func (m *Membership) recordAttempt(now time.Time, addr string, err error) {
+	r := &m.shutOut
 	if len(m.active) > 0 || addr == "" || err == nil || m.leaving {
 		return
 	}
@@ -50,28 +50,28 @@ func (m *Membership) wasRefused(now time.Time, addr string, err error) {
 
 // Unresolved takes the news that a seed's name led to no address.
 func (m *Membership) Unresolved(now time.Time, seed string, err error) {
-	m.wasRefused(now, seed, err)
+	m.recordAttempt(now, seed, err)
 }
 
 // refusalAt is when it is to be seen whether this node is refused everywhere; zero
 // while it is not to be.
-func (m *Membership) refusalAt() time.Time {
-	r := &m.refusal
+func (m *Membership) shutOutAt() time.Time {
+	r := &m.shutOut
 	if len(m.active) > 0 || m.leaving || len(r.attempts) == 0 {
 		return time.Time{}
 	}
-	if !r.said.IsZero() {
-		return r.said.Add(refusedAgain)
+	if !r.reported.IsZero() {
+		return r.reported.Add(shutOutAgain)
 	}
-	return r.since.Add(refusedAfter)
+	return r.since.Add(shutOutAfter)
 }
 
 // reportRefusal says that this node has no neighbour and is refused wherever it asks,
 // once it has been so for a moment, and then every ten seconds.
-func (m *Membership) reportRefusal(now time.Time, out Out) {
-	if at := m.refusalAt(); !at.IsZero() && !now.Before(at) {
-		m.refusal.said = now
-		out.ShutOut(slices.Clone(m.refusal.attempts))
+func (m *Membership) reportShutOut(now time.Time, out Out) {
+	if at := m.shutOutAt(); !at.IsZero() && !now.Before(at) {
+		m.shutOut.reported = now
+		out.ShutOut(slices.Clone(m.shutOut.attempts))
 	}
 }
 

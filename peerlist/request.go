@@ -36,9 +36,9 @@ func (m *Membership) Add(now time.Time, addr string, token uint64, out Out) {
 	case m.listensAt(addr):
 		out.Added(token, ErrSelf)
 	case l != nil:
-		m.want(l, out)
+		m.markWanted(l, out)
 		out.Added(token, nil)
-	case m.regular() >= m.cfg.MaxPeers:
+	case m.countRegular() >= m.cfg.MaxPeers:
 		out.Added(token, ErrFull)
 	default:
 		for _, w := range m.waiting {
@@ -67,7 +67,7 @@ func (m *Membership) Remove(now time.Time, peer ident.ID, out Out) bool {
 		return false
 	}
 	m.shun(peer, now.Add(removedFor))
-	m.letGo(now, l, ReasonRemoved, m.sample(leaveSample, l), out)
+	m.disconnect(now, l, ReasonRemoved, m.sample(leaveSample, l), out)
 	m.book.rest(now, l.reach(), removedFor)
 	m.fill(now, out)
 	return true
@@ -83,7 +83,7 @@ func (m *Membership) Ban(now time.Time, id ident.Link, out Out) bool {
 		return false
 	}
 	m.shun(l.Peer.ID, now.Add(bannedFor))
-	m.letGo(now, l, ReasonProtocol, nil, out)
+	m.disconnect(now, l, ReasonProtocol, nil, out)
 	m.book.rest(now, l.Dialled, bannedFor)
 	m.fill(now, out)
 	return true
@@ -97,16 +97,16 @@ type shunned struct {
 
 // shun neither dials nor accepts a peer before until.
 func (m *Membership) shun(peer ident.ID, until time.Time) {
-	m.keepAway(peer, shunned{until: until})
+	m.remember(peer, shunned{until: until})
 }
 
 // avoid does not dial a peer before until. A peer that is shunned stays shunned.
 func (m *Membership) avoid(peer ident.ID, until time.Time) {
-	m.keepAway(peer, shunned{until: until, mayAsk: true})
+	m.remember(peer, shunned{until: until, mayAsk: true})
 }
 
 // keepAway remembers a peer. If the table is full, the entry that ends first is dropped.
-func (m *Membership) keepAway(peer ident.ID, s shunned) {
+func (m *Membership) remember(peer ident.ID, s shunned) {
 	if _, known := m.removed[peer]; !known && len(m.removed) >= maxRemoved {
 		var first ident.ID
 		var at time.Time
@@ -145,7 +145,7 @@ func (l *link) reach() string {
 	return l.Addr
 }
 
-func (m *Membership) answer(tokens []uint64, err error, out Out) {
+func (m *Membership) answerAdds(tokens []uint64, err error, out Out) {
 	for _, t := range tokens {
 		out.Added(t, err)
 	}
@@ -168,7 +168,7 @@ func (m *Membership) dialFor(addr string) *dial {
 }
 
 // dialled takes a dial off the list.
-func (m *Membership) dialled(addr string) *dial {
+func (m *Membership) takeDial(addr string) *dial {
 	for i, d := range m.dials {
 		if d.addr == addr {
 			m.dials = slices.Delete(m.dials, i, i+1)
@@ -181,10 +181,10 @@ func (m *Membership) dialled(addr string) *dial {
 // DialFailed takes the news that nobody answered at addr, or that whoever did
 // was no node for us.
 func (m *Membership) DialFailed(now time.Time, addr string, err error, out Out) {
-	d := m.dialled(addr)
+	d := m.takeDial(addr)
 	if d == nil {
-		if c := m.checkOf(addr); c != nil {
-			m.concludes(now, c, shut, out)
+		if c := m.takeCheck(addr); c != nil {
+			m.conclude(now, c, shut, out)
 			m.fill(now, out)
 		}
 		return
@@ -192,14 +192,14 @@ func (m *Membership) DialFailed(now time.Time, addr string, err error, out Out) 
 	if d.purpose != toFeel {
 		m.failures++
 	}
-	m.fails(now, addr)
+	m.recordFailure(now, addr)
 	if d.purpose != toAdd && d.purpose != toJoin {
-		m.guests.about = true // another node advertises an address at which no node is
+		m.guests.suspected = true // another node advertises an address at which no node is
 	}
 	if d.purpose != toAdd { // else the program hears of it
-		m.wasRefused(now, addr, err)
+		m.recordAttempt(now, addr, err)
 	}
-	m.answer(d.tokens, err, out)
+	m.answerAdds(d.tokens, err, out)
 	m.fill(now, out)
 }
 
@@ -208,14 +208,14 @@ func (m *Membership) DialFailed(now time.Time, addr string, err error, out Out) 
 // that we accepted the peer has to ask.
 func (m *Membership) LinkUp(now time.Time, c Conn, out Out) {
 	l := m.newLink(now, c)
-	d := m.dialled(c.Dialled)
-	if check := m.checkOf(c.Dialled); d == nil && check != nil {
+	d := m.takeDial(c.Dialled)
+	if check := m.takeCheck(c.Dialled); d == nil && check != nil {
 		found := shut
 		if c.Peer.ID == check.peer.ID {
 			found = open
 		}
 		out.Close(c.Link, ReasonProbed)
-		m.concludes(now, check, found, out)
+		m.conclude(now, check, found, out)
 		m.fill(now, out)
 		return
 	}
@@ -225,28 +225,28 @@ func (m *Membership) LinkUp(now time.Time, c Conn, out Out) {
 	}
 	switch {
 	case m.leaving:
-		m.answer(l.tokens, ErrLeaving, out)
+		m.answerAdds(l.tokens, ErrLeaving, out)
 		out.Close(c.Link, ReasonLeave)
 	case c.Peer.ID == m.cfg.Self.ID:
 		err := ErrSelf
 		if m.isTwin(c.Peer) {
 			err = ErrTwin
-			m.wasRefused(now, c.Dialled, err)
+			m.recordAttempt(now, c.Dialled, err)
 		}
 		if c.Dialled != "" {
-			m.metSelf(now, c.Dialled, err)
+			m.restSelfAddr(now, c.Dialled, err)
 		}
-		m.answer(l.tokens, err, out)
+		m.answerAdds(l.tokens, err, out)
 		out.Close(c.Link, ReasonSelf)
 	case d == nil:
 		m.limitWaiting(out)
 		m.waiting = append(m.waiting, l)
 		return
 	case l.purpose == toFeel:
-		m.note(now, l)
+		m.recordReached(now, l)
 		out.Close(c.Link, ReasonProbed)
 	default:
-		m.note(now, l)
+		m.recordReached(now, l)
 		m.ask(now, l, out)
 	}
 	m.fill(now, out)
@@ -285,7 +285,7 @@ func (m *Membership) Adopt(now time.Time, c Conn, out Out) {
 	}
 	l := m.newLink(now, c)
 	l.purpose = toBridge
-	m.note(now, l)
+	m.recordReached(now, l)
 	m.ask(now, l, out)
 }
 
@@ -293,13 +293,13 @@ func (m *Membership) Adopt(now time.Time, c Conn, out Out) {
 // What the peer tells beside that may not, behind a mapped port for instance; but
 // it is where it will be after a restart elsewhere. A peer that reached us proves
 // no address.
-func (m *Membership) note(now time.Time, l *link) {
+func (m *Membership) recordReached(now time.Time, l *link) {
 	if l.Dialled == "" {
 		return
 	}
-	m.book.works(Contact{l.Peer.ID, l.Dialled}, l.source, m.cfg.Rand)
+	m.book.markWorking(Contact{l.Peer.ID, l.Dialled}, l.source, m.cfg.Rand)
 	if l.Dialled != l.Addr && l.Addr != "" && !m.self[l.Addr] {
-		m.take(now, l, Contact{l.Peer.ID, l.Addr})
+		m.addContact(now, l, Contact{l.Peer.ID, l.Addr})
 	}
 }
 
@@ -310,9 +310,9 @@ func (m *Membership) ask(now time.Time, l *link, out Out) {
 	switch {
 	case m.neighbor(l.Peer.ID) != nil:
 		if l.purpose == toAdd {
-			m.want(m.neighbor(l.Peer.ID), out)
+			m.markWanted(m.neighbor(l.Peer.ID), out)
 		}
-		m.answer(l.tokens, nil, out)
+		m.answerAdds(l.tokens, nil, out)
 		out.Close(l.Link, ReasonDuplicate)
 		return
 	case other != nil:
@@ -325,15 +325,15 @@ func (m *Membership) ask(now time.Time, l *link, out Out) {
 		out.Close(l.Link, ReasonRemoved)
 		return
 	case l.purpose == toBridge && !m.hasRoom():
-		m.makeRoom(now, l, m.victimForBridge(now), out)
+		m.replaceNeighbor(now, l, m.victimForBridge(now), out)
 	}
 	if l.purpose == toRotate {
-		m.freeForRotation(now, out)
+		m.evictForRotation(now, out)
 	}
-	isFilled := (l.purpose == toFill || l.purpose == toJoin) && len(m.active)+m.requests() >= m.cfg.MinPeers
+	isFilled := (l.purpose == toFill || l.purpose == toJoin) && len(m.active)+m.pendingRequests() >= m.cfg.MinPeers
 	if isFilled || !m.hasRoom() { // where it is filled others were quicker: leave their places free
 		if l.tokens != nil {
-			m.answer(l.tokens, ErrFull, out)
+			m.answerAdds(l.tokens, ErrFull, out)
 		}
 		out.Close(l.Link, ReasonUnwanted)
 		return
@@ -358,11 +358,11 @@ func (m *Membership) ask(now time.Time, l *link, out Out) {
 // still leaves us within our own bound.
 func (m *Membership) insistence() Priority {
 	switch {
-	case m.rounds < patience || m.cfg.NoInsistence:
+	case m.rounds < politeRounds || m.cfg.NoInsistence:
 		return Low
 	case len(m.active) == 0:
 		return High
-	case len(m.active)+2 <= m.cfg.MaxPeers && m.rounds >= patience+2:
+	case len(m.active)+2 <= m.cfg.MaxPeers && m.rounds >= politeRounds+2:
 		return High
 	}
 	return Low
@@ -386,7 +386,7 @@ func (m *Membership) onRequest(now time.Time, l *link, prio Priority, join bool,
 	if l.asked || l.checked || m.isNeighbor(l) {
 		return // a repeated request changes nothing
 	}
-	m.lookUp(now, l)
+	m.setAccess(now, l)
 	newcomer := Contact{peer, l.Addr}
 	own, old := m.request(peer), m.neighbor(peer)
 	shunned, banned := m.removed[peer]
@@ -419,11 +419,11 @@ func (m *Membership) onRequest(now time.Time, l *link, prio Priority, join bool,
 		out.Down(old.Link, ReasonDuplicate)
 		return
 	case !m.hasRoomFor(now, l, prio, join):
-		if m.check(now, l, prio, join, out) {
+		if m.deferToCheck(now, l, prio, join, out) {
 			return
 		}
 		if !m.hasRoomFor(now, l, prio, join) { // a guest may have
-			m.makeRoomFor(now, l, prio, join, out)
+			m.evictFor(now, l, prio, join, out)
 		}
 	}
 	if !m.hasRoomFor(now, l, prio, join) {
@@ -442,7 +442,7 @@ func (m *Membership) onRequest(now time.Time, l *link, prio Priority, join bool,
 func (m *Membership) accept(now time.Time, l *link, out Out) {
 	if l.access != shut {
 		// It came to us; whether it can be dialled is not known yet.
-		m.take(now, l, Contact{l.Peer.ID, l.Addr})
+		m.addContact(now, l, Contact{l.Peer.ID, l.Addr})
 	}
 	out.Send(l.Link, &NeighborReply{Accepted: true, Degree: m.degree() + 1, Sample: m.sample(replySample, l)})
 	m.activate(now, l, out)
@@ -451,9 +451,9 @@ func (m *Membership) accept(now time.Time, l *link, out Out) {
 // refuseFull refuses a request because there is no place. It returns true.
 func (m *Membership) refuseFull(now time.Time, l *link, prio Priority, join bool, out Out) bool {
 	if join && prio == High && !m.isFlooding(now, l) {
-		m.guests.needy, m.guests.about = now.Add(keptForNeedy), true
+		m.guests.needy, m.guests.suspected = now.Add(keptForNeedy), true
 	}
-	m.lookFor(now, l)
+	m.rememberLooker(now, l)
 	m.refuse(l, ReasonFull, out)
 	return true
 }
@@ -468,7 +468,7 @@ func (m *Membership) refuse(l *link, why Reason, out Out) {
 }
 
 // lookFor remembers a node that we had to refuse, unless it asks everybody.
-func (m *Membership) lookFor(now time.Time, l *link) {
+func (m *Membership) rememberLooker(now time.Time, l *link) {
 	c := Contact{l.Peer.ID, l.Addr}
 	if l.access == shut || m.isFlooding(now, l) {
 		return
@@ -478,7 +478,7 @@ func (m *Membership) lookFor(now time.Time, l *link) {
 		m.lookers = m.lookers[1:]
 	}
 	m.lookers = append(m.lookers, looker{c, now.Add(2 * time.Second)})
-	m.take(now, l, c)
+	m.addContact(now, l, c)
 }
 
 // activate makes the link a neighbour.
@@ -492,9 +492,9 @@ func (m *Membership) activate(now time.Time, l *link, out Out) {
 	m.rounds, m.refusals, m.refusedAt, m.roundAt, m.failures = 0, 0, time.Time{}, time.Time{}, 0
 	m.twins.Drop(l.Peer.ID.String())
 	out.Up(l.Link)
-	m.refusal = refusal{}
+	m.shutOut = shutOut{}
 	told := l.purpose == toAdd && l.wanted // our request said so
-	m.answer(l.tokens, nil, out)
+	m.answerAdds(l.tokens, nil, out)
 	l.tokens = nil
 	m.adds = slices.DeleteFunc(m.adds, func(a add) bool {
 		if a.peer == l.Peer.ID {
@@ -517,7 +517,7 @@ func (m *Membership) onReply(now time.Time, l *link, r *NeighborReply, out Out) 
 		return
 	}
 	l.degree = int(r.Degree)
-	m.learn(now, l, r.Sample)
+	m.addContacts(now, l, r.Sample)
 	if r.Accepted {
 		switch l.purpose {
 		case toBridge, toAdd:
@@ -532,7 +532,7 @@ func (m *Membership) onReply(now time.Time, l *link, r *NeighborReply, out Out) 
 	}
 	m.drop(l, r.Reason, out)
 	if l.purpose != toAdd {
-		m.wasRefused(now, l.Dialled, refusalError(r.Reason))
+		m.recordAttempt(now, l.Dialled, refusalError(r.Reason))
 	}
 	switch r.Reason {
 	case ReasonDuplicate: // the other side's own dial takes the place
@@ -545,16 +545,16 @@ func (m *Membership) onReply(now time.Time, l *link, r *NeighborReply, out Out) 
 		if m.refusals++; m.refusals == 1 {
 			m.refusedAt = now
 		}
-		m.answer(l.tokens, ErrPeer, out)
+		m.answerAdds(l.tokens, ErrPeer, out)
 	case ReasonRemoved:
 		m.avoid(l.Peer.ID, now.Add(removedFor))
 		m.book.rest(now, l.reach(), removedFor)
-		m.answer(l.tokens, ErrRefused, out)
+		m.answerAdds(l.tokens, ErrRefused, out)
 	case ReasonTwin:
-		m.yield(now, l, r.Sample, out)
-		m.answer(l.tokens, ErrTwin, out)
+		m.yieldToTwin(now, l, r.Sample, out)
+		m.answerAdds(l.tokens, ErrTwin, out)
 	default:
-		m.answer(l.tokens, ErrRefused, out)
+		m.answerAdds(l.tokens, ErrRefused, out)
 	}
 	m.book.rest(now, l.reach(), afterRefusal.Delay(0, m.cfg.Rand))
 }
@@ -566,26 +566,26 @@ func (m *Membership) onDisconnect(now time.Time, l *link, d *Disconnect, out Out
 	if wasNeighbor {
 		out.Down(l.Link, d.Reason)
 	}
-	m.answer(l.tokens, ErrRefused, out)
+	m.answerAdds(l.tokens, ErrRefused, out)
 	if !wasNeighbor { // what a stranger offers is not followed
 		m.book.rest(now, l.reach(), afterRefusal.Delay(0, m.cfg.Rand))
 		return
 	}
 	switch d.Reason {
 	case ReasonLeave:
-		m.book.failed(now, l.reach(), m.cfg.Rand) // it said so: nobody is to blame
+		m.book.markFailed(now, l.reach(), m.cfg.Rand) // it said so: nobody is to blame
 	case ReasonRemoved:
 		m.avoid(l.Peer.ID, now.Add(removedFor))
 		m.book.rest(now, l.reach(), removedFor)
 	case ReasonTwin:
-		m.yield(now, l, d.Try, out)
+		m.yieldToTwin(now, l, d.Try, out)
 	default:
 		m.book.rest(now, l.reach(), retry.Blur(4*time.Second, m.cfg.Rand))
 	}
-	m.learn(now, l, d.Try)
+	m.addContacts(now, l, d.Try)
 	if d.Reason == ReasonMakeRoom || d.Reason == ReasonLeave {
 		for _, c := range d.Try {
-			if m.isUsable(c, l) && m.canDial(c) && m.mayFollow(now, c.Addr) && m.regular()+m.requests()+len(m.dials) < m.cfg.MaxPeers {
+			if m.isUsable(c, l) && m.canDial(c) && m.mayFollow(now, c.Addr) && m.countRegular()+m.pendingRequests()+len(m.dials) < m.cfg.MaxPeers {
 				m.dial(c.Addr, toAnswer, out)
 				break
 			}
@@ -600,12 +600,12 @@ func (m *Membership) expire(now time.Time, out Out) {
 			continue
 		}
 		m.drop(l, ReasonSilent, out)
-		m.answer(l.tokens, ErrTimeout, out)
+		m.answerAdds(l.tokens, ErrTimeout, out)
 		if l.Dialled != "" {
 			if l.purpose != toAdd {
-				m.wasRefused(now, l.Dialled, ErrTimeout)
+				m.recordAttempt(now, l.Dialled, ErrTimeout)
 			}
-			m.fails(now, l.reach())
+			m.recordFailure(now, l.reach())
 		}
 	}
 	m.adds = slices.DeleteFunc(m.adds, func(a add) bool {

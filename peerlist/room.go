@@ -11,21 +11,21 @@ import (
 // may have it: one that insists may, but a source that insists all the time only takes
 // the place of one that does so more. The links of such a source give way to every
 // other request.
-func (m *Membership) makeRoomFor(now time.Time, newcomer *link, prio Priority, join bool, out Out) {
+func (m *Membership) evictFor(now time.Time, newcomer *link, prio Priority, join bool, out Out) {
 	if newcomer.access == shut && prio != Bridge {
-		m.makeRoomForGuest(now, newcomer, prio, join, out)
+		m.evictForGuest(now, newcomer, prio, join, out)
 		return
 	}
 	if prio != Low {
-		m.tolls.of(m.book.clock(now), newcomer.source).asked++
+		m.costs.of(m.book.clock(now), newcomer.source).asked++
 	}
-	m.makeRoom(now, newcomer, m.victimFor(now, newcomer, prio), out)
+	m.replaceNeighbor(now, newcomer, m.victimFor(now, newcomer, prio), out)
 }
 
 // victimFor is the neighbour that would make room for such a peer; nil if none.
 func (m *Membership) victimFor(now time.Time, newcomer *link, prio Priority) *link {
 	clock := m.book.clock(now)
-	asked := func(l *link) float32 { return m.tolls.look(clock, l.source).asked }
+	asked := func(l *link) float32 { return m.costs.look(clock, l.source).asked }
 	flooding := func(l *link) bool { return m.isFlooding(now, l) && !m.isGuestOnly(l) }
 	may := func(l *link) bool { return !m.isGuestOnly(l) }
 	isFlood := m.isFlooding(now, newcomer)
@@ -36,7 +36,7 @@ func (m *Membership) victimFor(now time.Time, newcomer *link, prio Priority) *li
 		may = func(l *link) bool {
 			return !m.isGuestOnly(l) && (l.source == newcomer.source || asked(l) >= own)
 		}
-	case prio == Low || slices.ContainsFunc(m.active, func(l *link) bool { return flooding(l) && m.mayGo(now, l) }):
+	case prio == Low || slices.ContainsFunc(m.active, func(l *link) bool { return flooding(l) && m.isEvictable(now, l) }):
 		may = flooding
 	}
 	victim := m.recentCaller(now, may)
@@ -57,7 +57,7 @@ func (m *Membership) recentCaller(now time.Time, may func(*link) bool) (youngest
 		return nil
 	}
 	for _, l := range m.active { // oldest first
-		if !l.isOwn() && now.Sub(l.since) < recentFor && m.mayGo(now, l) && (may == nil || may(l)) {
+		if !l.isOwn() && now.Sub(l.since) < recentFor && m.isEvictable(now, l) && (may == nil || may(l)) {
 			youngest = l
 		}
 	}
@@ -68,14 +68,14 @@ func (m *Membership) isFlooding(now time.Time, l *link) bool {
 	if m.cfg.NoLimits {
 		return false
 	}
-	x := m.tolls.look(m.book.clock(now), l.source)
+	x := m.costs.look(m.book.clock(now), l.source)
 	return x.isFlooding()
 }
 
 // makeRoom lets a neighbour go, if there is one to let go, and offers it the
 // newcomer, so that the newcomer is spliced into the link between two full nodes
 // and none of the three ends with fewer links than before.
-func (m *Membership) makeRoom(now time.Time, newcomer, victim *link, out Out) {
+func (m *Membership) replaceNeighbor(now time.Time, newcomer, victim *link, out Out) {
 	if victim == nil {
 		return
 	}
@@ -83,7 +83,7 @@ func (m *Membership) makeRoom(now time.Time, newcomer, victim *link, out Out) {
 	if newcomer.access != shut && newcomer.Addr != "" && (victim.Local || !ident.IsLoopback(newcomer.Addr)) {
 		try = append(try, Contact{newcomer.Peer.ID, newcomer.Addr})
 	}
-	m.letGo(now, victim, ReasonMakeRoom, try, out)
+	m.disconnect(now, victim, ReasonMakeRoom, try, out)
 }
 
 // isOwn reports whether this node chose the neighbour: it dialled it, and not
@@ -99,7 +99,7 @@ func (m *Membership) ownLinks(now time.Time) (have, want int) {
 			have++
 		}
 	}
-	return have, max(2, (m.regular()+1)/2)
+	return have, max(2, (m.countRegular()+1)/2)
 }
 
 // leastNeeded is the neighbour to let go where one must, of those that may be
@@ -121,7 +121,7 @@ func (m *Membership) leastNeeded(now time.Time, degree int, may func(*link) bool
 	}
 	least := 0
 	for _, l := range m.active {
-		if l.degree < degree || !m.mayGo(now, l) || may != nil && !may(l) {
+		if l.degree < degree || !m.isEvictable(now, l) || may != nil && !may(l) {
 			continue
 		}
 		if n := needed(l); victim == nil || n < least || n == least && l.degree > victim.degree {

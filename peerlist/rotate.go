@@ -38,7 +38,7 @@ func (m *Membership) choose(now time.Time, also func(*entry) bool) (Contact, boo
 // anybody is there. So the book knows more nodes that live than this one ever had
 // for neighbours. Where as many have been tried as there is room for, every other
 // feeler goes to one of those: it loses its place if it is dead.
-func (m *Membership) feel(now time.Time, out Out) {
+func (m *Membership) dialFeeler(now time.Time, out Out) {
 	if m.feelAt.IsZero() || now.Before(m.feelAt) {
 		return
 	}
@@ -56,12 +56,12 @@ func (m *Membership) feel(now time.Time, out Out) {
 // the neighbours that it chose: others may have taken their places meanwhile.
 // (Elsewhere that can wait. Each rotation takes a link from somebody, who would
 // have to hurry then.)
-func (m *Membership) hurry(now time.Time) {
+func (m *Membership) hastenRotation(now time.Time) {
 	soon := now.Add(hurriedRotation)
-	if len(m.tolls.list) == 0 || m.rotateAt.Before(soon) || m.cfg.NoLimits {
+	if len(m.costs.list) == 0 || m.rotateAt.Before(soon) || m.cfg.NoLimits {
 		return
 	}
-	if have, want := m.ownLinks(now); have < want && len(m.tolls.flooding(m.book.clock(now))) > 0 {
+	if have, want := m.ownLinks(now); have < want && len(m.costs.flooding(m.book.clock(now))) > 0 {
 		m.rotateAt = now.Add(retry.Blur(hurriedRotation, m.cfg.Rand))
 	}
 }
@@ -74,8 +74,8 @@ func (m *Membership) hurry(now time.Time) {
 // neighbour that is not in use: else who lies would stay and who does not would
 // go, one after another. Whose group floods this node is the first to go, in use
 // or not.
-func (m *Membership) freeForRotation(now time.Time, out Out) {
-	if m.regular() <= m.cfg.MinPeers {
+func (m *Membership) evictForRotation(now time.Time, out Out) {
+	if m.countRegular() <= m.cfg.MinPeers {
 		return
 	}
 	mayRotate := func(l *link) bool {
@@ -88,22 +88,22 @@ func (m *Membership) freeForRotation(now time.Time, out Out) {
 	case flood != nil:
 		victim = flood
 	case m.cfg.Rand.IntN(anyRotation) == 0:
-		victim = m.anyNeighbor(now)
+		victim = m.randomEvictable(now)
 	case victim == nil && have < want:
 		victim = m.leastNeeded(now, 0, func(l *link) bool {
 			return !l.isOwn() && !m.isOnly(now, l) && mayRotate(l)
 		})
 	}
 	if victim != nil {
-		m.letGo(now, victim, ReasonRotate, nil, out)
+		m.disconnect(now, victim, ReasonRotate, nil, out)
 	}
 }
 
 // anyNeighbor draws a neighbour that may be let go.
-func (m *Membership) anyNeighbor(now time.Time) (victim *link) {
+func (m *Membership) randomEvictable(now time.Time) (victim *link) {
 	n := 0
 	for _, l := range m.active {
-		if !m.mayGo(now, l) || m.isKept(now, l) || m.isGuestOnly(l) || m.isOnly(now, l) || m.cfg.IsInUse(now, l.Link) {
+		if !m.isEvictable(now, l) || m.isKept(now, l) || m.isGuestOnly(l) || m.isOnly(now, l) || m.cfg.IsInUse(now, l.Link) {
 			continue
 		}
 		if n++; m.cfg.Rand.IntN(n) == 0 {

@@ -26,7 +26,7 @@ type sweep struct {
 }
 
 // width is how many dials may be under way, so that seeds are among them.
-func (m *Membership) width(now time.Time, want int) int {
+func (m *Membership) dialWidth(now time.Time, want int) int {
 	s := &m.sweep
 	if len(m.active) > 0 {
 		return want
@@ -41,7 +41,7 @@ func (m *Membership) width(now time.Time, want int) int {
 }
 
 // sweeps notes after a step of a sweep whether there was no room for all seeds.
-func (m *Membership) sweeps(now time.Time, isFull bool) {
+func (m *Membership) scheduleWidening(now time.Time, isFull bool) {
 	s := &m.sweep
 	rest := slices.ContainsFunc(m.seeds, func(s seed) bool { return !s.tried && m.canDial(Contact{Addr: s.addr}) })
 	switch {
@@ -54,7 +54,7 @@ func (m *Membership) sweeps(now time.Time, isFull bool) {
 
 // sweeping is how many of the dials under way leave the places of others alone: many
 // silent seeds do not hold up what the book knows.
-func (m *Membership) sweeping() (n int) {
+func (m *Membership) sweepDials() (n int) {
 	if len(m.active) > 0 || len(m.seeds) <= maxDials {
 		return 0
 	}

@@ -7,7 +7,7 @@ import (
 
 // toll is what one source (see [salt.source]) has cost this node lately. Each
 // sum leaks away with time.
-type toll struct {
+type sourceCost struct {
 	source uint16
 	at     time.Duration // when the sums were brought up to date, since the book began
 	taken  float32       // contacts for which others had to go
@@ -33,40 +33,40 @@ const (
 
 	// maxTolls bounds the sources that are remembered. Who has cost least is
 	// forgotten first.
-	maxTolls = 256
+	maxCosts = 256
 )
 
 // tolls are those of the sources that have cost anything lately.
-type tolls struct{ list []toll }
+type sourceCosts struct{ list []sourceCost }
 
 // of is the toll of a source, up to date, to be added to.
-func (t *tolls) of(now time.Duration, source uint16) *toll {
+func (t *sourceCosts) of(now time.Duration, source uint16) *sourceCost {
 	if at := t.find(source); at >= 0 {
 		t.list[at].leak(now)
 		return &t.list[at]
 	}
-	if len(t.list) >= maxTolls {
-		t.makeRoom(now)
+	if len(t.list) >= maxCosts {
+		t.dropCheapest(now)
 	}
-	t.list = append(t.list, toll{source: source, at: now})
+	t.list = append(t.list, sourceCost{source: source, at: now})
 	return &t.list[len(t.list)-1]
 }
 
 // look is the toll of a source, up to date; all zero if it has cost nothing.
-func (t *tolls) look(now time.Duration, source uint16) toll {
+func (t *sourceCosts) look(now time.Duration, source uint16) sourceCost {
 	at := t.find(source)
 	if at < 0 {
-		return toll{source: source, at: now}
+		return sourceCost{source: source, at: now}
 	}
 	t.list[at].leak(now)
 	return t.list[at]
 }
 
-func (t *tolls) find(source uint16) int {
-	return slices.IndexFunc(t.list, func(x toll) bool { return x.source == source })
+func (t *sourceCosts) find(source uint16) int {
+	return slices.IndexFunc(t.list, func(x sourceCost) bool { return x.source == source })
 }
 
-func (t *tolls) makeRoom(now time.Duration) {
+func (t *sourceCosts) dropCheapest(now time.Duration) {
 	least := 0
 	for i := range t.list {
 		t.list[i].leak(now)
@@ -77,7 +77,7 @@ func (t *tolls) makeRoom(now time.Duration) {
 	t.list = slices.Delete(t.list, least, least+1)
 }
 
-func (x *toll) leak(now time.Duration) {
+func (x *sourceCost) leak(now time.Duration) {
 	gone := float32((now - x.at).Seconds())
 	x.at = now
 	x.taken = max(0, x.taken-gone*takenLeak)
@@ -86,16 +86,16 @@ func (x *toll) leak(now time.Duration) {
 }
 
 // sum weighs the costs by what a source may have at once.
-func (x *toll) sum() float32 {
+func (x *sourceCost) sum() float32 {
 	return x.taken/takenBurst + x.failed/failedBurst + x.asked/askedBurst
 }
 
 // isFlooding reports whether the source asks for places more often than anybody
 // has reason to.
-func (x *toll) isFlooding() bool { return x.asked >= askedBurst }
+func (x *sourceCost) isFlooding() bool { return x.asked >= askedBurst }
 
 // flooding are the sources that do.
-func (t *tolls) flooding(now time.Duration) (list []uint16) {
+func (t *sourceCosts) flooding(now time.Duration) (list []uint16) {
 	for i := range t.list {
 		if t.list[i].asked == 0 {
 			continue
@@ -108,7 +108,7 @@ func (t *tolls) flooding(now time.Duration) (list []uint16) {
 }
 
 // blamed are the sources whose addresses lead nowhere.
-func (t *tolls) blamed(now time.Duration) (list []uint16) {
+func (t *sourceCosts) blamed(now time.Duration) (list []uint16) {
 	for i := range t.list {
 		if t.list[i].failed == 0 {
 			continue

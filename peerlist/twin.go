@@ -39,7 +39,7 @@ const (
 	// mostSwaps is how often the link to a peer is replaced by another one to the
 	// same ID within swapsWithin. Two lives of one epoch, such as copies of one
 	// virtual machine, would do that for ever.
-	mostSwaps   = 2
+	maxSwaps    = 2
 	swapsWithin = 2 * time.Minute
 )
 
@@ -50,7 +50,7 @@ type swaps struct {
 }
 
 // allow reports whether another link may take the place now.
-func (s swaps) allow(now time.Time) bool { return s.n < mostSwaps || now.Sub(s.since) >= swapsWithin }
+func (s swaps) allow(now time.Time) bool { return s.n < maxSwaps || now.Sub(s.since) >= swapsWithin }
 
 // next is what the link has that takes the place.
 func (s swaps) next(now time.Time) swaps {
@@ -66,24 +66,24 @@ func (m *Membership) isTwin(peer ident.Origin) bool {
 }
 
 // MetSelf notes that a dial of the owner's own led to this node.
-func (m *Membership) MetSelf(now time.Time, addr string) { m.metSelf(now, addr, ErrSelf) }
+func (m *Membership) MetSelf(now time.Time, addr string) { m.restSelfAddr(now, addr, ErrSelf) }
 
 // metSelf has an address rest at which this node, or another life of it, answered.
-func (m *Membership) metSelf(now time.Time, addr string, why error) {
+func (m *Membership) restSelfAddr(now time.Time, addr string, why error) {
 	policy := atSelf
 	if why == ErrTwin {
 		policy = atTwin
 	}
 	m.self[addr] = true
 	m.resting.Add(now, addr, policy, m.cfg.Rand)
-	m.awakeAt, _ = m.resting.Next(now)
+	m.selfRetryAt, _ = m.resting.Next(now)
 	m.book.forget(addr)
 }
 
 // wake has addresses tried again at which this node met itself a while ago.
-func (m *Membership) wake(now time.Time) {
+func (m *Membership) retrySelfAddrs(now time.Time) {
 	m.clock = now
-	if m.awakeAt.IsZero() || now.Before(m.awakeAt) {
+	if m.selfRetryAt.IsZero() || now.Before(m.selfRetryAt) {
 		return
 	}
 	for addr := range m.self { // order does not matter: entries are independent
@@ -96,7 +96,7 @@ func (m *Membership) wake(now time.Time) {
 			}
 		}
 	}
-	m.awakeAt, _ = m.resting.Next(now)
+	m.selfRetryAt, _ = m.resting.Next(now)
 }
 
 // refuseTwin refuses the request of a life, because the link to another one is in
@@ -104,8 +104,8 @@ func (m *Membership) wake(now time.Time) {
 func (m *Membership) refuseTwin(now time.Time, l, old *link, out Out) {
 	out.Send(l.Link, &NeighborReply{Reason: ReasonTwin, Degree: m.degree(), Sample: twinOf(old, l)})
 	m.drop(l, ReasonTwin, out)
-	if old.twinTold.IsZero() || now.Sub(old.twinTold) >= removedFor {
-		old.twinTold = now
+	if old.twinReported.IsZero() || now.Sub(old.twinReported) >= removedFor {
+		old.twinReported = now
 		out.Send(old.Link, &NeighborReply{Reason: ReasonTwin, Degree: m.degree(), Sample: twinOf(l, old)})
 	}
 }
@@ -138,7 +138,7 @@ func (m *Membership) isYielding(peer ident.ID, until time.Time) bool {
 
 // yield keeps away, for a while, from a peer that has another life of this ID as a
 // neighbour.
-func (m *Membership) yield(now time.Time, l *link, told []Contact, out Out) {
+func (m *Membership) yieldToTwin(now time.Time, l *link, told []Contact, out Out) {
 	key := l.Peer.ID.String()
 	m.twins.Add(now, key, atTwin, m.cfg.Rand)
 	until, _ := m.twins.Until(key)

@@ -17,8 +17,8 @@ var betweenRounds = retry.Policy{Min: 100 * time.Millisecond, Max: 5 * time.Seco
 // seeds for fresh contacts, and after a few rounds in vain it insists (see
 // insistence).
 func (m *Membership) fill(now time.Time, out Out) {
-	m.hurry(now)
-	m.reportRefusal(now, out)
+	m.hastenRotation(now)
+	m.reportShutOut(now, out)
 	if m.leaving || len(m.active) >= m.cfg.MinPeers {
 		m.roundAt, m.sweep = time.Time{}, sweep{}
 		return
@@ -31,7 +31,7 @@ func (m *Membership) fill(now time.Time, out Out) {
 		}
 		m.orderSeeds()
 	}
-	underWay := m.requests() + len(m.dials)
+	underWay := m.pendingRequests() + len(m.dials)
 	want := m.cfg.MinPeers - len(m.active)
 	if m.failures >= 2 || len(m.active) == 0 {
 		want = maxDials // many addresses are dead: look wide, close what is too many
@@ -49,7 +49,7 @@ func (m *Membership) fill(now time.Time, out Out) {
 		m.sweep = sweep{}
 	}
 	if len(m.active) == 0 || m.rounds > 0 {
-		width := m.width(now, want)
+		width := m.dialWidth(now, want)
 		for i := range m.seeds {
 			if s := &m.seeds[i]; underWay < width && !s.tried && m.canDial(Contact{Addr: s.addr}) {
 				s.tried = true
@@ -57,9 +57,9 @@ func (m *Membership) fill(now time.Time, out Out) {
 				underWay++
 			}
 		}
-		m.sweeps(now, underWay >= width)
+		m.scheduleWidening(now, underWay >= width)
 	}
-	seeds := m.sweeping()
+	seeds := m.sweepDials()
 	for underWay-seeds < want {
 		c, ok := m.book.pick(now, m.cfg.Rand, m.avoided(now), func(e *entry) bool { return skip(e.Contact) })
 		if !ok {
@@ -69,17 +69,17 @@ func (m *Membership) fill(now time.Time, out Out) {
 		underWay++
 	}
 	over := underWay == 0 || m.failures >= 2 && underWay < want || m.refusals >= maxRefusals ||
-		!m.stuckAt().IsZero() && !now.Before(m.stuckAt())
+		!m.roundEndsAt().IsZero() && !now.Before(m.roundEndsAt())
 	if over && m.roundAt.IsZero() && len(m.seeds)+len(m.book.entries) > 0 {
 		m.roundAt = now.Add(max(betweenRounds.Delay(m.rounds, m.cfg.Rand), m.betweenSweeps()))
-		if at, ok := m.book.soonest(now, skip); ok && at.Before(m.roundAt) && m.rounds >= patience {
+		if at, ok := m.book.soonest(now, skip); ok && at.Before(m.roundAt) && m.rounds >= politeRounds {
 			m.roundAt = at
 		}
 	}
 }
 
 // stuckAt is when a round ends in which a node has refused; zero if none has.
-func (m *Membership) stuckAt() time.Time {
+func (m *Membership) roundEndsAt() time.Time {
 	switch {
 	case m.leaving || m.refusedAt.IsZero() || len(m.active) >= m.cfg.MinPeers:
 		return time.Time{}
@@ -96,15 +96,15 @@ func (m *Membership) deadAt(l *link) time.Time {
 // silentAt is when one of the two ends will have been silent for a PingInterval.
 func (m *Membership) silentAt(l *link) time.Time {
 	since := l.heard
-	if l.said.Before(since) {
-		since = l.said
+	if l.sent.Before(since) {
+		since = l.sent
 	}
 	return since.Add(m.cfg.PingInterval)
 }
 
 // keepAlive pings on the links that we dialled and ends those that are silent.
 func (m *Membership) keepAlive(now time.Time, out Out) {
-	if !m.due.IsZero() && now.Sub(m.due) > lateAfter {
+	if !m.lastDeadline.IsZero() && now.Sub(m.lastDeadline) > lateAfter {
 		// We were stalled: what the neighbours sent may wait to be read.
 		for _, l := range m.active {
 			if grace := now.Add(-m.cfg.PingInterval); l.heard.Before(grace) {
@@ -119,7 +119,7 @@ func (m *Membership) keepAlive(now time.Time, out Out) {
 			i--
 			out.Close(l.Link, ReasonSilent)
 			out.Down(l.Link, ReasonSilent)
-			m.book.failed(now, l.reach(), m.cfg.Rand) // it was there: nobody is to blame
+			m.book.markFailed(now, l.reach(), m.cfg.Rand) // it was there: nobody is to blame
 			continue
 		}
 		if l.Dialled != "" && !now.Before(l.pingAt) {
@@ -164,25 +164,25 @@ func (m *Membership) onForwardJoin(now time.Time, from *link, f *ForwardJoin, ou
 	if !m.isUsable(c, from) {
 		return
 	}
-	next := m.step(from, c)
+	next := m.walkTarget(from, c)
 	if f.TTL == 0 || next == nil {
-		m.take(now, from, c)
+		m.addContact(now, from, c)
 		// One place stays free for those who have nobody. An address that has
 		// just failed rests: else any neighbour could have it dialled for ever.
-		if m.book.mayDial(now, c.Addr) && m.canDial(c) && m.mayFollow(now, c.Addr) && m.regular()+m.requests()+len(m.dials) < m.cfg.MaxPeers-1 {
+		if m.book.mayDial(now, c.Addr) && m.canDial(c) && m.mayFollow(now, c.Addr) && m.countRegular()+m.pendingRequests()+len(m.dials) < m.cfg.MaxPeers-1 {
 			m.dial(c.Addr, toAnswer, out)
 		}
 		return
 	}
 	if f.TTL == passiveWalk {
-		m.take(now, from, c)
+		m.addContact(now, from, c)
 	}
 	out.Send(next.Link, &ForwardJoin{Newcomer: c, TTL: min(f.TTL, activeWalk) - 1})
 }
 
 // step draws the neighbour to which a walk goes on: not back, and not to the
 // node that it is about.
-func (m *Membership) step(from *link, about Contact) *link {
+func (m *Membership) walkTarget(from *link, about Contact) *link {
 	if len(m.active) == 0 {
 		return nil
 	}
@@ -213,7 +213,7 @@ func (m *Membership) shuffle(now time.Time, out Out) {
 	}
 	m.fresh = 0
 	m.shuffleAt = now.Add(retry.Blur(m.shuffleIn, m.cfg.Rand))
-	if to := m.step(nil, Contact{}); to != nil {
+	if to := m.walkTarget(nil, Contact{}); to != nil {
 		m.offer(to, shuffleActive+shufflePassive, activeWalk, out)
 	}
 }
@@ -232,7 +232,7 @@ func (m *Membership) offer(to *link, n int, ttl uint8, out Out) {
 
 func (m *Membership) onShuffle(now time.Time, from *link, s *Shuffle, out Out) {
 	if s.TTL > 0 && len(s.Sample) > 0 {
-		if next := m.step(from, s.Sample[0]); next != nil {
+		if next := m.walkTarget(from, s.Sample[0]); next != nil {
 			sample := s.Sample
 			if from.Local && !next.Local { // one that came from elsewhere has none such
 				sample = nil
@@ -248,5 +248,5 @@ func (m *Membership) onShuffle(now time.Time, from *link, s *Shuffle, out Out) {
 			return
 		}
 	}
-	m.learn(now, from, s.Sample)
+	m.addContacts(now, from, s.Sample)
 }

@@ -142,7 +142,7 @@ func TestRotationSwapsOneLink(t *testing.T) {
 	links := b.neighbors(1, 2, 3, 4, 5)
 	b.get(links[3], &Ping{Degree: 5})
 	b.get(links[1], &Ping{Degree: 3})
-	b.learn(b.now, b.find(links[0]), []Contact{contact(9)})
+	b.addContacts(b.now, b.find(links[0]), []Contact{contact(9)})
 	for range 60 {
 		b.pass(time.Second)
 		for _, l := range links {
@@ -171,7 +171,7 @@ func TestRotationSlowsDown(t *testing.T) {
 	links := b.neighbors(1, 2, 3, 4)
 	var at []time.Duration
 	for i := range 600 {
-		b.learn(b.now, b.find(links[i%4]), []Contact{contact(9)}) // from one source it would be too many
+		b.addContacts(b.now, b.find(links[i%4]), []Contact{contact(9)}) // from one source it would be too many
 		b.pass(time.Second)
 		for c := range b.Neighbors {
 			b.Heard(b.now, c.Link)
@@ -197,7 +197,7 @@ func TestRotationSparesLinksInUse(t *testing.T) {
 		inUse[l] = true
 	}
 	rotate := func(n int) {
-		b.learn(b.now, b.find(links[0]), []Contact{contact(n)})
+		b.addContacts(b.now, b.find(links[0]), []Contact{contact(n)})
 		b.rotateAt = b.now
 		b.Advance(b.now, b)
 		b.reaches(n)
