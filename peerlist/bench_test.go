@@ -10,8 +10,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// bench is one membership and the record of what it wanted. The test is its
-// world: it plays all other nodes.
+// bench is one Membership and a record of its actions. The test plays all other nodes.
 type bench struct {
 	t *testing.T
 	*Membership
@@ -33,7 +32,7 @@ type sent struct {
 	msg Message
 }
 
-// selfID lies in the middle: nodeID(n) is lower for n < 1<<15.
+// selfID is in the middle of the ID space: nodeID(n) is lower for n < 1<<15.
 var selfID = ident.ID{0x80}
 
 func newBench(t *testing.T, cfg Config) *bench {
@@ -87,7 +86,7 @@ func (b *bench) ShutOut(tried []Attempt) { b.shutOut = append(b.shutOut, tried) 
 
 func (b *bench) get(l ident.Link, m Message) { b.Handle(b.now, l, m, b) }
 
-// pass lets time pass, and Advance be called when it is wanted.
+// pass advances the clock and calls Advance at each deadline.
 func (b *bench) pass(d time.Duration) {
 	b.t.Helper()
 	end := b.now.Add(d)
@@ -105,7 +104,7 @@ func (b *bench) pass(d time.Duration) {
 	b.t.Fatal("Advance is wanted again and again")
 }
 
-// ages lets time pass in which all neighbours are heard of.
+// ages advances the clock while all neighbours send frames.
 func (b *bench) ages(d time.Duration) {
 	b.t.Helper()
 	for end := b.now.Add(d); b.now.Before(end); {
@@ -116,14 +115,14 @@ func (b *bench) ages(d time.Duration) {
 	}
 }
 
-// accepts gives the node a link that node n dialled.
+// accepts adds a link that node n dialled.
 func (b *bench) accepts(n int) ident.Link {
 	b.last++
 	b.LinkUp(b.now, Conn{Link: b.last, Peer: ident.Origin{ID: nodeID(n), Epoch: 1}, Addr: addr(n)}, b)
 	return b.last
 }
 
-// reaches answers the dial of an address: node n is there.
+// reaches answers the dial of an address as node n.
 func (b *bench) reaches(n int) ident.Link {
 	b.t.Helper()
 	if !b.dialled(addr(n)) {
@@ -134,7 +133,7 @@ func (b *bench) reaches(n int) ident.Link {
 	return b.last
 }
 
-// dialled takes a dial off the record.
+// dialled removes a dial from the record.
 func (b *bench) dialled(addr string) bool {
 	at := slices.Index(b.dials, addr)
 	if at >= 0 {
@@ -143,7 +142,7 @@ func (b *bench) dialled(addr string) bool {
 	return at >= 0
 }
 
-// refuses lets all dials under way fail.
+// refuses makes all running dials fail.
 func (b *bench) refuses() {
 	for len(b.dials) > 0 {
 		a := b.dials[0]
@@ -152,7 +151,7 @@ func (b *bench) refuses() {
 	}
 }
 
-// neighbors makes neighbours of nodes, which ask for it.
+// neighbors adds neighbours that asked for a link themselves.
 func (b *bench) neighbors(list ...int) (links []ident.Link) {
 	b.t.Helper()
 	for _, n := range list {
@@ -167,7 +166,7 @@ func (b *bench) neighbors(list ...int) (links []ident.Link) {
 	return links
 }
 
-// take gives what was sent on a link so far, and forgets it.
+// take returns the frames sent on a link so far, and forgets them.
 func (b *bench) take(l ident.Link) (list []Message) {
 	b.sent = slices.DeleteFunc(b.sent, func(s sent) bool {
 		if s.to == l {
@@ -178,7 +177,7 @@ func (b *bench) take(l ident.Link) (list []Message) {
 	return list
 }
 
-// reply takes the one NEIGHBORREPLY that was sent on a link.
+// reply returns the only NEIGHBOR_REPLY that was sent on a link.
 func (b *bench) reply(l ident.Link) *NeighborReply {
 	b.t.Helper()
 	for _, m := range b.take(l) {
@@ -190,7 +189,7 @@ func (b *bench) reply(l ident.Link) *NeighborReply {
 	return nil
 }
 
-// sentTo finds a message of one kind on a link.
+// sentTo returns a message of one kind that was sent on a link.
 func sentTo[M Message](b *bench, l ident.Link) (found M, ok bool) {
 	for _, s := range b.sent {
 		if m, is := s.msg.(M); is && s.to == l {

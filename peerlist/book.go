@@ -8,35 +8,36 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/retry"
 )
 
-// book is the passive view: addresses of nodes that are not neighbours (and of
-// those that are), ranked by what became of dialling them. A failed dial lowers
-// an address's rank; an address that has worked once is never erased for it, so
-// that a node still knows the other side after a day-long split.
+// book is the passive view: addresses of nodes, neighbours among them, ranked by the
+// outcome of past dials. A failed dial lowers the rank of an address. An address that
+// has worked once is never erased because of failures, so that a node still knows the
+// other side after a split of a day.
 //
-// Who floods the book must not get hold of it. Nothing is refused while there is
-// room; when there is none, crowd.go says who goes. Up to half of the entries are
-// tried (a dial of ours has worked), and these never go for one that is not.
+// A peer that floods the book must not control it. While there is room, the book
+// accepts every address. If the book is full, evictUntried decides which entry is
+// evicted. Up to half of the entries are tried (a dial of this node has worked). A
+// tried entry is never evicted for an untried one.
 type book struct {
 	size     int
-	noRanks  bool    // an address that fails once goes
-	noLimits bool    // to whoever floods it
+	noRanks  bool    // erase an address when one dial fails; for measurements
+	noLimits bool    // no defence against flooding; for measurements
 	salt     salt    // of groups and sources
-	entries  []entry // in no meaningful order, but a repeatable one
+	entries  []entry // the order has no meaning, but a seed repeats it
 	byAddr   index
-	began    time.Time // what rests counts from here
+	began    time.Time // entry.next counts from here
 }
 
-// entry is small: a node has hundreds.
+// entry is kept small: a node has hundreds.
 type entry struct {
 	Contact
-	next   time.Duration // not to be dialled before, since the book began; a time.Time is three times as large
-	fails  uint16        // dials that failed since it last worked
-	worked bool          // tried: a link that we dialled has come up
+	next   time.Duration // earliest next dial, as time since the book began; a time.Time is three times as large
+	fails  uint16        // failed dials since it last worked
+	worked bool          // tried: a link that this node dialled has come up
 	group  uint16        // of the address, salted
-	source uint16        // who told us first, salted
+	source uint16        // the first peer that reported it, salted; see salt.source
 }
 
-// An address that never worked is dropped after so many failures.
+// An address that never worked is dropped after this many failures.
 const forgetAfter = 4
 
 var (
@@ -48,8 +49,8 @@ func newBook(size int, salt salt) *book {
 	return &book{size: size, salt: salt}
 }
 
-// find is the entry of an address, or nil. It is good until the next one is
-// learned or dropped.
+// find returns the entry of an address, or nil. The pointer is valid until the next
+// entry is added or dropped.
 func (b *book) find(addr string) *entry {
 	if at := b.byAddr.find(b.entries, addr); at >= 0 {
 		return &b.entries[at]
@@ -57,10 +58,10 @@ func (b *book) find(addr string) *entry {
 	return nil
 }
 
-// isFull reports whether a new address takes the place of another one.
+// isFull reports whether a new address must replace another one.
 func (b *book) isFull() bool { return len(b.entries) >= b.size }
 
-// clock is a time as the entries have it: never zero.
+// clock converts a time to the time since the book began. It never returns 0.
 func (b *book) clock(now time.Time) time.Duration {
 	if b.began.IsZero() {
 		b.began = now.Add(-1)
@@ -68,8 +69,8 @@ func (b *book) clock(now time.Time) time.Duration {
 	return now.Sub(b.began)
 }
 
-// learn notes a contact that a source told us and reports whether it was new.
-// Where the book is full, somebody else has to go, or the contact is not taken.
+// learn adds a contact that a source reported, and returns whether the contact was new.
+// If the book is full, learn evicts another entry or drops the contact.
 func (b *book) learn(c Contact, source uint16, rng *rand.Rand) bool {
 	if e := b.find(c.Addr); e != nil {
 		if !c.ID.IsZero() && !e.worked {
@@ -90,7 +91,7 @@ func (b *book) insert(c Contact, source uint16, worked bool, rng *rand.Rand) boo
 	return true
 }
 
-// drop lets the last entry take the place of one.
+// drop removes an entry. The last entry moves into its slot.
 func (b *book) drop(at int) {
 	last := len(b.entries) - 1
 	b.byAddr.drop(b.entries, at)
@@ -99,19 +100,20 @@ func (b *book) drop(at int) {
 	b.entries = b.entries[:last]
 }
 
-// forget erases an address, for instance our own.
+// forget erases an address, for instance this node's own.
 func (b *book) forget(addr string) {
 	if at := b.byAddr.find(b.entries, addr); at >= 0 {
 		b.drop(at)
 	}
 }
 
-// works notes that a link to the contact came up, which we dialled. The node
-// itself told its address, so an older address under the same ID is stale and goes.
+// markWorking records that a link came up at an address that this node dialled. The
+// peer reported its own address, so an older address with the same ID is stale and is
+// dropped.
 //
-// Where too many have been tried already, one whose last dial has failed makes
-// room. If there is none, the contact stays among the untried, as well ranked as
-// any, until a feeler finds one.
+// If too many entries are tried already, a tried entry whose last dial failed is
+// dropped. If there is none, the contact stays untried with the best rank, until a
+// feeler finds a dead tried entry.
 func (b *book) markWorking(c Contact, source uint16, rng *rand.Rand) {
 	for i := range b.entries {
 		if e := &b.entries[i]; e.ID == c.ID && e.Addr != c.Addr && !c.ID.IsZero() {
@@ -130,7 +132,7 @@ func (b *book) markWorking(c Contact, source uint16, rng *rand.Rand) {
 	}
 }
 
-// isTriedFull reports whether no more entries may count as tried.
+// isTriedFull reports whether no further entry may count as tried.
 func (b *book) isTriedFull() bool { return b.tried() >= max(1, b.size/2) }
 
 func (b *book) tried() (n int) {
@@ -142,8 +144,8 @@ func (b *book) tried() (n int) {
 	return n
 }
 
-// dropTried drops, of the tried entries whose last dial failed, the one that
-// failed most often.
+// dropTried drops the tried entry that failed most often. It drops none if the last
+// dial of each tried entry worked.
 func (b *book) dropTried() {
 	worst := -1
 	for i := range b.entries {
@@ -156,8 +158,8 @@ func (b *book) dropTried() {
 	}
 }
 
-// failed lowers the rank of an address that did not answer. If it has never
-// worked, the source that told of it is to blame.
+// markFailed lowers the rank of an address that did not answer. If the address has
+// never worked, the source that reported it is to blame, and blame is true.
 func (b *book) markFailed(now time.Time, addr string, rng *rand.Rand) (source uint16, blame bool) {
 	e := b.find(addr)
 	if e == nil {
@@ -174,24 +176,22 @@ func (b *book) markFailed(now time.Time, addr string, rng *rand.Rand) (source ui
 	return source, blame
 }
 
-// rest keeps an address from being dialled for a while; it is alive, and its
-// rank stays.
+// rest delays the next dial of an address that is alive. Its rank does not change.
 func (b *book) rest(now time.Time, addr string, d time.Duration) {
 	if e, until := b.find(addr), b.clock(now)+d; e != nil && e.next < until {
 		e.next = until
 	}
 }
 
-// mayDial reports whether the address does not rest.
+// mayDial reports whether the delay of an address is over.
 func (b *book) mayDial(now time.Time, addr string) bool {
 	e := b.find(addr)
 	return e == nil || e.next <= b.clock(now)
 }
 
-// pick chooses at random among the best-ranked addresses that may be dialled
-// now and that skip does not refuse. Each group of addresses has the same chance,
-// however many of them are in the book. Where ranks are equal, those to be
-// avoided come last.
+// pick draws one of the best-ranked addresses that may be dialled now and that skip
+// does not reject. Each group of addresses has the same chance, whatever its number of
+// entries. Among equal ranks, entries in last come after all others.
 func (b *book) pick(now time.Time, rng *rand.Rand, last avoided, skip func(*entry) bool) (Contact, bool) {
 	var best *entry
 	var groups tally
@@ -232,7 +232,7 @@ func (b *book) pick(now time.Time, rng *rand.Rand, last avoided, skip func(*entr
 	return best.Contact, true
 }
 
-// soonest is when the next resting address may be dialled again.
+// soonest returns the time at which the next delayed address may be dialled.
 func (b *book) soonest(now time.Time, skip func(Contact) bool) (at time.Time, ok bool) {
 	clock, next := b.clock(now), time.Duration(0)
 	for i := range b.entries {
@@ -243,8 +243,8 @@ func (b *book) soonest(now time.Time, skip func(Contact) bool) (at time.Time, ok
 	return b.began.Add(next), ok
 }
 
-// sample appends up to n contacts, chosen at random among those that have not
-// just failed, to list.
+// sample appends up to n random contacts to list, and returns it. It skips entries
+// whose last dial failed.
 func (b *book) sample(list []Contact, n int, rng *rand.Rand, skip func(Contact) bool) []Contact {
 	if len(b.entries) == 0 {
 		return list
@@ -261,7 +261,7 @@ func (b *book) sample(list []Contact, n int, rng *rand.Rand, skip func(Contact) 
 	return list
 }
 
-// coprime draws a step that visits every index of n once.
+// coprime draws a step that visits every index below n once.
 func coprime(n int, rng *rand.Rand) int {
 	for {
 		step := 1 + rng.IntN(n)

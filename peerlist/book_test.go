@@ -26,7 +26,7 @@ func none(*entry) bool { return false }
 
 func (b *book) has(n int) bool { return b.find(addr(n)) != nil }
 
-// check: every entry is found under its address, and nothing else is.
+// check verifies that the index finds every entry under its address, and nothing else.
 func (b *book) check(t *testing.T) {
 	t.Helper()
 	for i := range b.entries {
@@ -46,8 +46,8 @@ func (x *index) len() (n int) {
 	return n
 }
 
-// TestAddressesAreFoundWhereverTheyMeet learns and forgets addresses that all
-// have one place in the index, and some that have their own.
+// TestAddressesAreFoundWhereverTheyMeet adds and drops addresses that all collide in
+// the index, and some that do not.
 func TestAddressesAreFoundWhereverTheyMeet(t *testing.T) {
 	var names []string
 	for i := 0; len(names) < 100; i++ {
@@ -195,7 +195,7 @@ func TestRoomInTheBook(t *testing.T) {
 	b.check(t)
 }
 
-// A node that came back at another address has told it itself.
+// A node that came back at another address has reported that address itself.
 func TestStaleAddressOfTheSameNodeIsReplaced(t *testing.T) {
 	b, rng := newBook(10, 1), newRand(1)
 	b.markWorking(contact(1), 0, rng)
@@ -204,7 +204,7 @@ func TestStaleAddressOfTheSameNodeIsReplaced(t *testing.T) {
 	if b.has(1) || !b.has(7) || !b.has(2) {
 		t.Error("the old address is still there, or another one went")
 	}
-	// Hearsay replaces nothing.
+	// A report by another node replaces nothing.
 	b.learn(Contact{nodeID(2), addr(8)}, 0, rng)
 	b.learn(Contact{nodeID(9), addr(7)}, 0, rng)
 	if !b.has(2) || b.find(addr(7)).ID != nodeID(1) {

@@ -8,15 +8,15 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// comes gives the node a link that somebody dialled from a public address.
+// comes adds a link dialled from a public address.
 func (b *bench) comes(n int, c Contact) ident.Link {
 	b.last++
 	b.LinkUp(b.now, Conn{Link: b.last, Peer: ident.Origin{ID: nodeID(n), Epoch: 1}, Addr: c.Addr, From: c.Addr}, b)
 	return b.last
 }
 
-// insists gives the node such a link, on which a request with high priority comes. It
-// can be dialled at its address, if the node tries that first.
+// insists adds such a link, on which a high-priority request arrives. If the node
+// checks the address first, the peer answers.
 func (b *bench) insists(n int, c Contact) ident.Link {
 	l := b.comes(n, c)
 	b.get(l, &Neighbor{Priority: High})
@@ -27,7 +27,7 @@ func (b *bench) insists(n int, c Contact) ident.Link {
 	return l
 }
 
-// finds lets the node dial somebody by itself, who accepts.
+// finds makes the node dial a peer of its own choice, which accepts.
 func (b *bench) finds(n int) ident.Link {
 	b.t.Helper()
 	b.Add(b.now, addr(n), uint64(1000+n), b)
@@ -37,7 +37,7 @@ func (b *bench) finds(n int) ident.Link {
 	return l
 }
 
-// Neighbours that come by themselves have not proved an address.
+// A neighbour that dialled this node has not proved an address.
 func TestInboundLinksNeverMakeAnAddressTried(t *testing.T) {
 	b := newBench(t, Config{})
 	b.neighbors(1)
@@ -50,8 +50,8 @@ func TestInboundLinksNeverMakeAnAddressTried(t *testing.T) {
 	}
 }
 
-// A neighbour floods. As long as there is room all is taken; then 64 addresses
-// may go for what it tells, and one every ten seconds.
+// A neighbour floods. While there is room, all its addresses are stored. After that,
+// they may displace 64 others, and one more every ten seconds.
 func TestAFloodTurnsNoBookOver(t *testing.T) {
 	b := newBench(t, Config{BookSize: 200, ShuffleInterval: -1, FeelerInterval: -1, RotateInterval: -1})
 	links := b.neighbors(1, 2, 3)
@@ -75,7 +75,7 @@ func TestAFloodTurnsNoBookOver(t *testing.T) {
 	if first, then := 1000-(after-before), 1000-(b.RefusedContacts()-after); first > takenBurst || then < 9 || then > 11 {
 		t.Errorf("of 1000 at once %d were taken, of 1000 after 100 s %d", first, then)
 	}
-	// Who has told nothing yet is heard.
+	// A source that has reported nothing before is accepted.
 	refused := b.RefusedContacts()
 	b.get(links[1], &Shuffle{Sample: []Contact{contact(900)}})
 	if !b.book.has(900) || b.RefusedContacts() != refused {
@@ -83,8 +83,8 @@ func TestAFloodTurnsNoBookOver(t *testing.T) {
 	}
 }
 
-// Many insist. Those that the node chose itself stay, and so do older neighbours
-// but one.
+// Many peers send high-priority requests. The neighbours that the node chose stay, and
+// so do all but one of the older ones.
 func TestWhoInsistsDisplacesWhoInsisted(t *testing.T) {
 	for _, off := range []bool{false, true} {
 		b := newBench(t, Config{NoLimits: off})
@@ -109,8 +109,8 @@ func TestWhoInsistsDisplacesWhoInsisted(t *testing.T) {
 	}
 }
 
-// Whose group asks all the time may not displace others that do not; and gives way to
-// anybody else, who need not even insist.
+// A group that sends high-priority requests all the time may not evict neighbours of
+// other groups. Its own links are evicted by any other request, even of low priority.
 func TestAFloodOfRequestsGivesWay(t *testing.T) {
 	b := newBench(t, Config{})
 	b.neighbors(1, 2, 3, 4)
@@ -154,8 +154,8 @@ func TestAnchorsAreOldNeighboursThatWereDialled(t *testing.T) {
 	}
 }
 
-// A content node looks now and then whether an address of its book answers, and
-// lets the link go at once.
+// A node with enough neighbours tests an address of its book from time to time, and
+// closes the link at once.
 func TestFeelers(t *testing.T) {
 	b := newBench(t, Config{ShuffleInterval: -1, RotateInterval: -1})
 	links := b.neighbors(1, 2, 3)
@@ -183,8 +183,9 @@ func TestFeelers(t *testing.T) {
 	}
 }
 
-// Somebody tells of addresses at which nobody is, so that others dial them. A
-// content node does so twice a minute at most, and not because it is told to.
+// A source reports dead addresses, so that other nodes dial them. A node with enough
+// neighbours dials at most two of them per minute, and none at the moment it receives
+// them.
 func TestDialsInVainCountAgainstWhoAdvertised(t *testing.T) {
 	b := newBench(t, Config{ShuffleInterval: -1, RotateInterval: -1, FeelerInterval: -1})
 	links := b.neighbors(1, 2, 3)
@@ -202,7 +203,7 @@ func TestDialsInVainCountAgainstWhoAdvertised(t *testing.T) {
 	if dials < 10 || dials > 25 {
 		t.Errorf("%d dials in ten minutes", dials)
 	}
-	// Another one's word still counts.
+	// Reports of another source still count.
 	b.get(links[1], &ForwardJoin{Newcomer: contact(77)})
 	if !b.dialled(addr(77)) {
 		t.Error("another neighbour is not believed either")

@@ -9,8 +9,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// Whatever comes from links in whatever order, nothing panics, the actions make
-// sense (bench checks that), and the bounds hold.
+// Whatever frames arrive in whatever order: nothing panics, the actions are valid
+// (bench checks that), and the bounds hold.
 func FuzzMembership(f *testing.F) {
 	for seed := range uint64(8) {
 		f.Add(seed, uint16(500))
@@ -80,7 +80,7 @@ func FuzzMembership(f *testing.F) {
 			case 9:
 				c := who()
 				if c.ID == selfID {
-					break // a probe never finds the node itself
+					break // a probe never reaches the node itself
 				}
 				b.last++
 				b.Adopt(b.now, Conn{Link: b.last, Peer: ident.Origin{ID: c.ID, Epoch: 1}, Addr: c.Addr, Dialled: addr(node())}, b)
@@ -113,7 +113,7 @@ func FuzzMembership(f *testing.F) {
 	})
 }
 
-// check holds the state against the bounds.
+// check compares the state with the bounds.
 func (b *bench) check(seed uint64) {
 	b.t.Helper()
 	seen := make(map[ident.ID]bool)

@@ -9,14 +9,14 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// groupOf is the part of an address that costs somebody who wants many of them
-// something: the /16 of an IPv4 address, the /32 of an IPv6 address, the last two
-// labels of a name. Limits count by groups, because names of nodes are free.
+// groupOf returns the part of an address that is expensive to obtain in large numbers:
+// the /16 of an IPv4 address, the /32 of an IPv6 address, the last two labels of a
+// name. Limits count groups, because node IDs cost nothing.
 //
-// Addresses that mean something only near by (loopback, the private ranges, names
-// of one label) are one group together, and not public. On a LAN everybody is in
-// it, and then no limit by group bites; seen from outside it is one group among
-// the others, so that a stranger gains nothing by telling of such addresses.
+// Addresses that are valid only nearby (loopback, private ranges, names of one label)
+// form one group, which is not public. On a LAN all nodes are in it, and no limit by
+// group applies. For any other node it is one group among others, so an attacker gains
+// nothing by reporting such addresses.
 func groupOf(addr string) (group uint64, public bool) {
 	if ap, err := netip.ParseAddrPort(addr); err == nil {
 		ip := ap.Addr().Unmap()
@@ -55,8 +55,8 @@ func groupOf(addr string) (group uint64, public bool) {
 // shared is the range between a provider and its customers (RFC 6598).
 var shared = netip.MustParsePrefix("100.64.0.0/10")
 
-// salt makes short numbers of groups. Each node has its own, so that nobody can
-// choose a group that shares its number with somebody else's.
+// salt hashes groups to short numbers. Each node has its own salt, so an attacker
+// cannot choose a group whose number collides with another group.
 type salt uint64
 
 func (s salt) group(addr string) uint16 {
@@ -64,9 +64,9 @@ func (s salt) group(addr string) uint16 {
 	return s.fold(group)
 }
 
-// source is who is held to account for what comes on a link: the group that the
-// peer is in, or near by, where that is everybody, the peer itself. What counts
-// is where the link leads, and not what a peer that came to us says of itself.
+// source identifies the peer that is accountable for everything received on a link: the
+// group of its address, or the peer itself if the address is not public. The address is
+// the one that the link leads to or comes from, not the one that the peer claims.
 func (s salt) source(c Conn) uint16 {
 	where := c.Dialled
 	if where == "" {

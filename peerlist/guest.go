@@ -9,84 +9,83 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/retry"
 )
 
-// A guest is a neighbour that no node can dial: behind a NAT, with an address that
-// is wrong, or with none. It can't be passed on to another full node, as a newcomer
-// that can be dialled is: the neighbour that makes room for that one dials it. So
-// guests have places of their own beyond MaxPeers, and the links of a guest that has
-// several give way to the only link of another one.
+// A guest is a neighbour that no node can dial: it is behind a NAT, or advertises a
+// wrong address or none. If a newcomer can be dialled, a full node replaces a neighbour
+// and that neighbour dials the newcomer. This does not work for a guest. So guests have
+// places of their own beyond MaxPeers. If these are full, the links of a guest that has
+// several are evicted for the only link of another guest.
 //
-// What a guest says of itself is a claim. "I can't be dialled" buys one of at most
-// MaxGuests places; where these are used up, the address prefix that has most of
-// them gives way to one that has fewer. "I have no link" (a JOIN) ends at most two
-// links a minute for each prefix, and never one that this node dialled or that a
-// program asked for.
+// A guest's statements are claims. "I cannot be dialled" wins at most one of MaxGuests
+// places. If they are used up, the address prefix with most guests loses one to a
+// prefix with fewer. "I have no link" (a JOIN) ends at most two links per minute and
+// prefix, and never a link that this node dialled or that a program asked for.
 
-// access is what this node knows of a peer's address.
+// access is what this node knows about a peer's address.
 type access uint8
 
 const (
-	unproven access = iota // no dial of this node has been answered there
-	open                   // the peer was reached there
-	shut                   // the peer tells no address, or was not reached there
+	unproven access = iota // this node has not reached the peer there yet
+	open                   // this node has reached the peer there
+	shut                   // the peer advertises no address, or was not reached there
 )
 
 const (
-	// guestReserve is the part of the guest places (one in so many) that only nodes
-	// without a link get.
+	// One guest place in guestReserve is reserved for nodes without a link.
 	guestReserve = 4
 
-	// A prefix may have two links ended in a minute for guests that have none, all
-	// prefixes together 16.
+	// Per minute, a prefix may have two links evicted for guests without a link, and
+	// all prefixes together 16.
 	evictionsOfPrefix = 2
 	evictionsOfAll    = 16
 	evictionWindow    = time.Minute
 
-	// keptForNeedy: for so long after a node without links was refused, the last free
-	// place is not for nodes that have some. Their rounds of asking are 5 s apart.
+	// After a node without links was refused, the last free place is reserved for such
+	// nodes for this long. Their rounds of requests are 5 s apart.
 	keptForNeedy = 10 * time.Second
 
-	// Addresses that are dialled at one time to see whether a peer can be reached,
-	// for all sources and for one.
+	// Bounds of concurrent checks, for all sources and for one.
 	maxChecks         = 32
 	maxChecksOfSource = 8
 
-	// lookEvery is the gap between the checks of a full node's neighbours.
+	// checkEvery is the gap between checks of a full node's neighbours.
 	checkEvery = 5 * time.Second
 
-	// checkTimeout is when a peer counts as not reached. The peer waits requestTimeout
-	// for its answer.
+	// After checkTimeout, a peer counts as not reached. The peer itself waits
+	// requestTimeout for its answer.
 	checkTimeout = requestTimeout / 2
 
-	// maxFindings bounds the peers of which the access is remembered, for findingFor.
+	// maxFindings bounds the peers whose access is remembered, for findingFor.
 	maxFindings         = 256
 	maxFindingsOfSource = 16
 	findingFor          = 5 * time.Minute
 )
 
-// guests holds what a [Membership] knows about guests, their places aside.
+// guests holds the state of a [Membership] about guests, except for the links
+// themselves.
 type guests struct {
 	checks    []*check
 	findings  []finding  // oldest first
 	evictions []eviction // those of the last minute, oldest first
-	needy     time.Time  // until then the last free place is kept
+	needy     time.Time  // until then, the last free place is reserved for a node without links
 	suspected bool       // there may be guests: a peer is one, a contact was not reached, or a node without links was refused
-	nextCheck time.Time  // the next neighbour is checked then
+	nextCheck time.Time  // when the next neighbour is checked
 	evicted   uint64
 }
 
-// check is a dial that only shows whether a peer can be reached at its address. Its
-// request waits for the answer, unless it is a neighbour. A check lasts as long as its
-// dial, even if its link is gone: else a peer that hangs up could use up all of them.
+// check is a dial that only tests whether a peer can be reached at its address. The
+// peer's request waits for the result, unless the peer is a neighbour already. A check
+// lasts as long as its dial, even if the link has ended: otherwise a peer that hangs up
+// could exceed the limits.
 type check struct {
 	peer   Contact
 	source uint16
-	link   *link // nil once that was decided
+	link   *link // nil once the result is known or no longer needed
 	prio   Priority
 	join   bool
 	until  time.Time
 }
 
-// finding is the outcome of a check.
+// finding is the result of a check.
 type finding struct {
 	Contact
 	source uint16
@@ -100,11 +99,11 @@ type eviction struct {
 	at     time.Time
 }
 
-// guestPlaces is how many guests there may be.
+// guestPlaces returns the number of guest places.
 func (m *Membership) guestPlaces() int { return max(m.cfg.MaxGuests, 0) }
 
-// shutPeers counts the neighbours that are known to be guests, also those without a
-// guest place.
+// countGuests counts the neighbours that are known to be guests, including those
+// without a guest place.
 func (m *Membership) countGuests() (n int) {
 	for _, l := range m.active {
 		if l.access == shut {
@@ -114,15 +113,15 @@ func (m *Membership) countGuests() (n int) {
 	return n
 }
 
-// Guests is the number of neighbours in guest places. All others are at most
-// MaxPeers.
+// Guests returns the number of neighbours in guest places. The number of all others is
+// at most MaxPeers.
 func (m *Membership) Guests() int { return min(m.countGuests(), m.guestPlaces()) }
 
-// regular is the number of neighbours that MaxPeers bounds.
+// countRegular returns the number of neighbours that MaxPeers bounds.
 func (m *Membership) countRegular() int { return len(m.active) - m.Guests() }
 
-// hasRoomFor reports whether the peer that asks on a link may become a neighbour
-// without another one having to go. join says that it has no link.
+// hasRoomFor reports whether the peer on a link may become a neighbour without an
+// eviction. join is set if the peer claims to have no link.
 func (m *Membership) hasRoomFor(now time.Time, l *link, prio Priority, join bool) bool {
 	if l.access == shut {
 		places := m.guestPlaces()
@@ -134,19 +133,18 @@ func (m *Membership) hasRoomFor(now time.Time, l *link, prio Priority, join bool
 		}
 	}
 	free := m.cfg.MaxPeers - m.countRegular() - m.pendingRequests()
-	if !join && prio == Low && now.Before(m.guests.needy) { // it has a link, another node has none
+	if !join && prio == Low && now.Before(m.guests.needy) { // the peer has a link, and a node without links waits
 		free--
 	}
 	return free > 0
 }
 
-// isGuestOnly reports whether the end of a link would free a guest place, and no
-// other.
+// isGuestOnly reports whether the end of a link would free only a guest place.
 func (m *Membership) isGuestOnly(l *link) bool {
 	return l.access == shut && m.countGuests() <= m.guestPlaces()
 }
 
-// lookUp sets the access of a link as far as it is known.
+// setAccess sets the access of a link from what this node knows.
 func (m *Membership) setAccess(now time.Time, l *link) {
 	defer func() { m.noteGuest(l) }()
 	e := m.book.find(l.Addr)
@@ -167,19 +165,19 @@ func (m *Membership) setAccess(now time.Time, l *link) {
 	}
 }
 
-// check finds out whether the peer that insists on a link can be dialled, before a
-// place is made for it. It reports whether the request was dealt with: it waits, or
-// there is nothing to wait for and it was refused.
+// deferToCheck tests whether a peer with a high-priority request can be dialled, before
+// another link is evicted for it. It returns true if the request needs no further
+// handling now: it waits for the check, or it was refused.
 //
-// Only the host from which the peer came is dialled, so that no peer can have a third
-// party dialled. A peer that says to be elsewhere is taken for a guest.
+// Only the host that the peer came from is dialled, so that no peer can make this node
+// dial a third party. A peer that advertises another host counts as a guest.
 func (m *Membership) deferToCheck(now time.Time, l *link, prio Priority, join bool, out Out) bool {
 	if prio != High || l.access != unproven || m.cfg.NoLimits {
 		return false
 	}
 	switch {
 	case l.From == "":
-		l.access = open // there is nothing to compare; as before there were guests
+		l.access = open // nothing to compare with; handle it as if guests did not exist
 		return false
 	case !l.atHost:
 		l.access = shut
@@ -188,16 +186,16 @@ func (m *Membership) deferToCheck(now time.Time, l *link, prio Priority, join bo
 	}
 	free := m.countGuests() < m.guestPlaces()
 	if !free && m.victimFor(now, l, prio) == nil && !join {
-		return m.refuseFull(now, l, prio, join, out) // whatever comes of it
+		return m.refuseFull(now, l, prio, join, out) // no result of a check could help
 	}
 	if !m.startCheck(now, l, prio, join, out) {
-		return m.refuseFull(now, l, prio, join, out) // it will ask again
+		return m.refuseFull(now, l, prio, join, out) // the peer will ask again
 	}
 	l.checked = true
 	return true
 }
 
-// startCheck dials a peer's address, unless too many are dialled already.
+// startCheck dials a peer's address, unless too many checks are running.
 func (m *Membership) startCheck(now time.Time, l *link, prio Priority, join bool, out Out) bool {
 	ofSource := 0
 	for _, c := range m.guests.checks {
@@ -213,7 +211,7 @@ func (m *Membership) startCheck(now time.Time, l *link, prio Priority, join bool
 	return true
 }
 
-// isAtItsHost reports whether the peer says to be at the host that it dialled from.
+// isAtItsHost reports whether the peer advertises the host that it dialled from.
 func isAtItsHost(c Conn) bool {
 	if c.From == "" || c.Addr == "" {
 		return false
@@ -227,10 +225,10 @@ func isAtItsHost(c Conn) bool {
 	return ok && also && from == host
 }
 
-// lookAtNeighbors has a full node check which of the neighbours that came by
-// themselves are guests: these leave their places to others, are not told to others,
-// and are not rotated out. Each is checked once. Where all nodes can be dialled none
-// is: a check is a connection.
+// checkNeighbors makes a full node check which of the neighbours that dialled it are
+// guests. Guests move to guest places, are not advertised to other nodes, and are not
+// rotated out. Each neighbour is checked once. If there is no sign of guests, no
+// neighbour is checked: a check costs a connection.
 func (m *Membership) checkNeighbors(now time.Time, out Out) {
 	if at := m.nextCheckAt(); at.IsZero() || now.Before(at) {
 		return
@@ -244,7 +242,7 @@ func (m *Membership) checkNeighbors(now time.Time, out Out) {
 	}
 }
 
-// nextLook is when the next neighbour is to be checked; zero if none is.
+// nextCheckAt returns when the next neighbour must be checked, or zero if none must be.
 func (m *Membership) nextCheckAt() time.Time {
 	if !m.guests.suspected || m.leaving || m.cfg.NoLimits || m.guestPlaces() == 0 || m.hasRoom() || !slices.ContainsFunc(m.active, m.isToBeChecked) {
 		return time.Time{}
@@ -259,14 +257,14 @@ func (m *Membership) isToBeChecked(l *link) bool {
 	return l.access == unproven && !l.checked && l.atHost
 }
 
-// noteGuest remembers that there are guests, if a link is one of a guest.
+// noteGuest records that there are guests, if the peer on the link is one.
 func (m *Membership) noteGuest(l *link) {
 	if l.access == shut {
 		m.guests.suspected = true
 	}
 }
 
-// hostOf is the host in an address; an IP address in one form.
+// hostOf returns the host of an address; IP addresses in canonical form.
 func hostOf(addr string) (host string, ok bool) {
 	if ap, err := netip.ParseAddrPort(addr); err == nil {
 		return plainIP(ap).String(), true
@@ -278,10 +276,10 @@ func hostOf(addr string) (host string, ok bool) {
 	return addr[:end], true
 }
 
-// plainIP is an IP address in one form.
+// plainIP returns the IP address in canonical form, without its zone.
 func plainIP(ap netip.AddrPort) netip.Addr { return ap.Addr().Unmap().WithZone("") }
 
-// checkOf takes the check of an address off the list.
+// takeCheck removes and returns the check of an address; nil if there is none.
 func (m *Membership) takeCheck(addr string) *check {
 	for i, c := range m.guests.checks {
 		if c.peer.Addr == addr {
@@ -292,7 +290,7 @@ func (m *Membership) takeCheck(addr string) *check {
 	return nil
 }
 
-// isChecked reports whether a check dials the address at the moment.
+// isChecked reports whether a check is dialling the address.
 func (m *Membership) isChecked(addr string) bool {
 	for _, c := range m.guests.checks {
 		if c.peer.Addr == addr {
@@ -302,7 +300,7 @@ func (m *Membership) isChecked(addr string) bool {
 	return false
 }
 
-// concludes takes the outcome of a check: the request that waited for it is decided.
+// conclude applies the result of a check and decides the request that waited for it.
 func (m *Membership) conclude(now time.Time, c *check, found access, out Out) {
 	if l := c.link; l != nil {
 		c.link = nil
@@ -320,15 +318,16 @@ func (m *Membership) conclude(now time.Time, c *check, found access, out Out) {
 	}
 }
 
-// forgetUntried drops an address that has never worked and at which the peer is not.
+// forgetUntried drops an address that has never worked and at which the peer was not
+// found.
 func (m *Membership) forgetUntried(c Contact) {
 	if e := m.book.find(c.Addr); e != nil && !e.worked && (e.ID == c.ID || e.ID.IsZero()) {
 		m.book.forget(c.Addr)
 	}
 }
 
-// keepFinding remembers the outcome of a check. The oldest ones go: those of the same
-// source where it has many, else of all.
+// keepFinding remembers the result of a check. If a source has too many results, its
+// oldest is dropped; if all sources together have too many, the oldest of all.
 func (m *Membership) keepFinding(f finding) {
 	list := m.guests.findings
 	ofSource, first, same := 0, -1, -1
@@ -353,18 +352,17 @@ func (m *Membership) keepFinding(f finding) {
 	m.guests.findings = append(list, f)
 }
 
-// expireChecks decides what waits for a check that takes too long. The dial itself
-// is answered some time.
+// expireChecks decides a request whose check takes too long. The dial still ends later.
 func (m *Membership) expireChecks(now time.Time, out Out) {
 	for _, c := range m.guests.checks {
 		if c.link != nil && !now.Before(c.until) {
 			m.conclude(now, c, shut, out)
-			return // onRequest may have changed the list; the next Advance goes on
+			return // onRequest may have changed the list; the next Advance continues
 		}
 	}
 }
 
-// dropCheck forgets that a link waits for a check.
+// dropCheck detaches a link from the check that it waits for.
 func (m *Membership) dropCheck(l *link) {
 	for _, c := range m.guests.checks {
 		if c.link == l {
@@ -373,14 +371,15 @@ func (m *Membership) dropCheck(l *link) {
 	}
 }
 
-// makeRoomForGuest ends a neighbour's link for a guest, if there is one that may go:
-// the link of a source that floods this node; or, for a guest that has none and
-// insists, one of several that a neighbour has, rather a guest's; or one of the prefix
-// that has most guests, if that has at least two more than the newcomer's.
+// evictForGuest ends a neighbour's link for a guest, if one qualifies: first the link
+// of a source that floods this node. If the guest has no link and asks with high
+// priority, it may also be a link of a peer with several, guests first. Failing that,
+// it is a link of the prefix with most guests, if that prefix has at least two more
+// guests than the newcomer's.
 //
-// Unless it is the same one, the newcomer's prefix never gets more links in this way
-// than the prefix has that loses one. Else an attacker would take all links that
-// honest nodes have twice, a few in a minute.
+// Except within one prefix, the newcomer's prefix must have fewer links than the prefix
+// that loses one. Otherwise an attacker could take all second links of honest nodes, a
+// few per minute.
 func (m *Membership) evictForGuest(now time.Time, newcomer *link, prio Priority, join bool, out Out) {
 	if m.isFlooding(now, newcomer) {
 		return
@@ -411,7 +410,7 @@ func (m *Membership) evictForGuest(now time.Time, newcomer *link, prio Priority,
 	m.disconnect(now, victim, ReasonMakeRoom, m.sample(leaveSample, victim), out)
 }
 
-// mayEvict reports whether one more link may end for a guest from that prefix.
+// mayEvict reports whether one more link may be evicted for a guest of that prefix.
 func (m *Membership) mayEvict(now time.Time, newcomer *link) bool {
 	for len(m.guests.evictions) > 0 && now.Sub(m.guests.evictions[0].at) >= evictionWindow {
 		m.guests.evictions = m.guests.evictions[1:]
@@ -435,8 +434,8 @@ func (m *Membership) linksOf(prefix uint16) (n int) {
 	return n
 }
 
-// ofCrowdedPrefix is the youngest guest of the prefix that has most, if it has at
-// least two more than that of the newcomer has.
+// guestOfCrowdedPrefix returns the youngest guest of the prefix with most guests, if
+// that prefix has at least two more than the newcomer's.
 func (m *Membership) guestOfCrowdedPrefix(now time.Time, newcomer *link, may func(*link) bool) (victim *link) {
 	count := func(prefix uint16) (n int) {
 		for _, l := range m.active {
@@ -458,12 +457,12 @@ func (m *Membership) guestOfCrowdedPrefix(now time.Time, newcomer *link, may fun
 	return victim
 }
 
-// EvictedForGuests counts the links that were ended to make room for a guest.
+// EvictedForGuests returns the number of links that were ended for guests.
 func (m *Membership) EvictedForGuests() uint64 { return m.guests.evicted }
 
-// prefix is the network that a link comes from or leads to: the group of a public
-// address (see groupOf), the /24 of another IPv4 address, the /56 of another IPv6
-// address.
+// prefix returns the network that a link comes from or leads to, as a salted number:
+// the group of a public address (see groupOf), the /24 of any other IPv4 address, the
+// /56 of any other IPv6 address.
 func (s salt) prefix(c Conn) uint16 {
 	where := c.Dialled
 	if where == "" {

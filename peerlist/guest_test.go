@@ -9,26 +9,26 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// arrives gives the node a link that node n dialled from one host, and that says to be
-// at an address.
+// arrives adds a link that node n dialled from the given host, with the address that it
+// advertises.
 func (b *bench) arrives(n int, from, addr string) ident.Link {
 	b.last++
 	b.LinkUp(b.now, Conn{Link: b.last, Peer: ident.Origin{ID: nodeID(n), Epoch: 1}, Addr: addr, From: from + ":40000"}, b)
 	return b.last
 }
 
-// hides gives the node a link that node n dialled from a host of its own network, and
-// that tells no address.
+// hides adds a link that node n dialled from a host of its own network. The node
+// advertises no address.
 func (b *bench) hides(n int) ident.Link { return b.arrives(n, fmt.Sprintf("10.1.%d.9", n), "") }
 
-// wants asks on a link, and reports whether the node accepted.
+// wants sends a request on a link and reports whether the node accepted.
 func (b *bench) wants(l ident.Link, m Message) bool {
 	b.t.Helper()
 	b.get(l, m)
 	return b.reply(l).Accepted
 }
 
-// Guests get places beyond MaxPeers, up to a bound, and take none of the others.
+// Guests get places beyond MaxPeers, up to their bound, and take no other places.
 func TestGuestsHavePlacesOfTheirOwn(t *testing.T) {
 	b := newBench(t, Config{MaxGuests: 8})
 	b.neighbors(1, 2, 3, 4, 5)
@@ -42,7 +42,7 @@ func TestGuestsHavePlacesOfTheirOwn(t *testing.T) {
 	}
 }
 
-// A guest that came first does not keep out a node that can be dialled.
+// Guests that came first do not keep out a node that can be dialled.
 func TestGuestsLeaveTheirPlacesToOthers(t *testing.T) {
 	b := newBench(t, Config{})
 	for n := range 20 {
@@ -66,7 +66,7 @@ func TestNoGuests(t *testing.T) {
 	}
 }
 
-// The last quarter of the guest places is for nodes that have no link.
+// The last quarter of the guest places is reserved for nodes without a link.
 func TestTheLastGuestPlacesAreForThoseWithoutALink(t *testing.T) {
 	b := newBench(t, Config{MaxGuests: 8})
 	b.neighbors(1, 2, 3, 4, 5)
@@ -83,8 +83,8 @@ func TestTheLastGuestPlacesAreForThoseWithoutALink(t *testing.T) {
 	}
 }
 
-// A peer that insists is dialled at the host that it came from. What comes of it
-// decides whether it is a guest or takes somebody's place.
+// A peer with a high-priority request is dialled at the host that it came from. The
+// result decides whether it is a guest or evicts a neighbour.
 func TestAPeerThatInsistsIsDialledFirst(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -113,7 +113,7 @@ func TestAPeerThatInsistsIsDialledFirst(t *testing.T) {
 		if !b.up[l] || b.Degree() != want || len(b.downs) != 6-want {
 			t.Errorf("%s: a neighbour: %v; %d neighbours, %d went", c.name, b.up[l], b.Degree(), len(b.downs))
 		}
-		b.refuses() // the dial that was not waited for
+		b.refuses() // the dial of the check that timed out
 		if b.book.find("10.1.1.9:1") != nil == c.guest {
 			t.Errorf("%s: the address is in the book: %v", c.name, !c.guest)
 		}
@@ -123,7 +123,7 @@ func TestAPeerThatInsistsIsDialledFirst(t *testing.T) {
 	}
 }
 
-// answers lets node n answer the dial of an address.
+// answers makes node n answer the dial of an address.
 func (b *bench) answers(addr string, n int) {
 	b.t.Helper()
 	if !b.dialled(addr) {
@@ -133,8 +133,8 @@ func (b *bench) answers(addr string, n int) {
 	b.LinkUp(b.now, Conn{Link: b.last, Peer: ident.Origin{ID: nodeID(n), Epoch: 1}, Addr: addr, Dialled: addr}, b)
 }
 
-// No peer can have another host dialled: one that says to be elsewhere than where it
-// came from is a guest.
+// No peer can make the node dial another host: a peer that advertises another host than
+// the one it came from is a guest.
 func TestNoThirdPartyIsDialledForAPeer(t *testing.T) {
 	b := newBench(t, Config{})
 	b.neighbors(1, 2, 3, 4, 5)
@@ -153,8 +153,8 @@ func TestNoThirdPartyIsDialledForAPeer(t *testing.T) {
 	}
 }
 
-// Peers have their own host dialled, with many ports: so many at one time, and fewer
-// for one source.
+// Peers make the node dial many ports of their own hosts. Checks are bounded, in all
+// and per source.
 func TestChecksAreBounded(t *testing.T) {
 	b := newBench(t, Config{})
 	b.neighbors(1, 2, 3, 4, 5)
@@ -181,8 +181,8 @@ func TestChecksAreBounded(t *testing.T) {
 	}
 }
 
-// Where all places are taken, a link of a node that has several gives way to the only
-// one of another: the one of the peer that has most.
+// If all places are taken, the only link of a guest evicts one link of the guest with
+// most.
 func TestARedundantLinkGivesWayToAnOnlyOne(t *testing.T) {
 	b := newBench(t, Config{MaxGuests: 4, ShuffleInterval: -1, RotateInterval: -1})
 	own := b.finds(1)
@@ -213,8 +213,8 @@ func TestARedundantLinkGivesWayToAnOnlyOne(t *testing.T) {
 	}
 }
 
-// A claim to have no link ends at most two links a minute for each network, and 16
-// for all.
+// JOINs of nodes without a link evict at most two links per minute and network, and 16
+// in all.
 func TestClaimsToHaveNoLinkEndFewLinks(t *testing.T) {
 	b := newBench(t, Config{MaxPeers: 40, MaxGuests: 4, ShuffleInterval: -1, RotateInterval: -1, FeelerInterval: -1})
 	var list []int
@@ -255,8 +255,8 @@ func TestClaimsToHaveNoLinkEndFewLinks(t *testing.T) {
 	}
 }
 
-// One network has taken all guest places, and says that its nodes have no other link.
-// Guests from others get in.
+// One network holds all guest places and claims that its nodes have no other link.
+// Guests from other networks still get in.
 func TestAPrefixThatHasMostGuestPlacesGivesWay(t *testing.T) {
 	b := newBench(t, Config{MaxGuests: 8, ShuffleInterval: -1, RotateInterval: -1})
 	b.neighbors(1, 2, 3, 4, 5)
@@ -278,7 +278,7 @@ func TestAPrefixThatHasMostGuestPlacesGivesWay(t *testing.T) {
 	}
 }
 
-// A node without a link was refused. The next place that is free is for such a node.
+// A node without a link was refused. The next free place is reserved for such a node.
 func TestAFreedPlaceIsKeptForANodeWithoutALink(t *testing.T) {
 	b := newBench(t, Config{MaxGuests: -1, ShuffleInterval: -1, RotateInterval: -1})
 	links := b.neighbors(1, 2, 3, 4, 5)
@@ -302,8 +302,8 @@ func TestAFreedPlaceIsKeptForANodeWithoutALink(t *testing.T) {
 	}
 }
 
-// Of a full node's neighbours, those that nobody can dial become guests once it knows.
-// It looks when it has met a guest: a check is a connection, and most networks have none.
+// A full node checks which of its neighbours are guests. It begins when it has met a
+// guest: a check costs a connection, and most networks have no guests.
 func TestAFullNodeFindsItsGuests(t *testing.T) {
 	b := newBench(t, Config{ShuffleInterval: -1, RotateInterval: -1, FeelerInterval: -1})
 	for n := range 5 {
@@ -368,10 +368,10 @@ func TestARefusedNodeSaysSo(t *testing.T) {
 	}
 }
 
-// A seed that knows no other waits to be found: nothing refuses it.
+// A seed that knows no other node waits for requests. Nothing has refused it.
 func TestASeedAloneIsNotRefused(t *testing.T) {
 	b := newBench(t, Config{})
-	b.Add(b.now, addr(1), 1, b) // of that the program hears
+	b.Add(b.now, addr(1), 1, b) // Added reports this one to the program
 	b.refuses()
 	b.pass(time.Hour)
 	if len(b.shutOut) > 0 {
@@ -379,9 +379,9 @@ func TestASeedAloneIsNotRefused(t *testing.T) {
 	}
 }
 
-// A node also looks for guests among its neighbours after it did not reach a contact: where
-// there are guests, other nodes advertise addresses at which no node is. A seed that does not
-// answer says nothing of guests.
+// A node also checks its neighbours after it failed to reach a contact: if there are
+// guests, other nodes advertise addresses at which no node is. A seed that does not
+// answer is no sign of guests.
 func TestAFailedDialIsASignOfGuests(t *testing.T) {
 	for _, test := range []struct {
 		purpose purpose

@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// An attacker asks for links from one host, says to be at ports of it that never answer,
-// and hangs up. The dials that are still under way count as those of the attacker: a
-// newcomer from another network is dialled, and gets its place.
+// An attacker sends requests from one host, advertises ports of it that never answer,
+// and hangs up. The dials that still run count as the attacker's, so a newcomer from
+// another network is dialled and gets its place.
 func TestChecksOfAPeerThatHangsUpKeepNobodyOut(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		after time.Duration // the first requests have waited for so long then
+		after time.Duration // age of the first requests at that time
 	}{
 		{"at once", 0},
 		{"when the check is over", checkTimeout},
@@ -40,9 +40,10 @@ func TestChecksOfAPeerThatHangsUpKeepNobodyOut(t *testing.T) {
 	}
 }
 
-// A neighbour says without end that another node has this one's ID, at the address of a
-// third party, and once drops the link for it. Nothing is dialled for that, the link
-// stays as long as the neighbour wants it, and no other peer is kept away.
+// A neighbour claims again and again that another node has this node's ID, at the
+// address of a third party, and once closes the link for that reason. The node dials
+// nothing because of it, keeps the link as long as the neighbour wants it, and avoids
+// no other peer.
 func TestALieAboutATwinIsOnlyReported(t *testing.T) {
 	b := newBench(t, Config{MinPeers: 1, Epoch: 7})
 	links := b.neighbors(1, 2)

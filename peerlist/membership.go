@@ -1,19 +1,19 @@
-// Package peerlist knows who a node's neighbours are.
+// Package peerlist manages the neighbours of a node.
 //
-// [Membership] is the protocol: HyParView (Leitão, Pereira, Rodrigues, DSN
-// 2007) fitted to a lower and an upper bound on neighbours. It keeps the active
-// view (links in use) between MinPeers and MaxPeers and a passive view (the
-// book, addresses to fall back on). It does no I/O: its owner hands it what
-// happened and performs what it asks for.
+// [Membership] is the protocol: HyParView (Leitão, Pereira, Rodrigues, DSN 2007),
+// adapted to a lower and an upper bound on neighbours. It keeps the active view (links
+// in use) between MinPeers and MaxPeers, and a passive view (the book, addresses of
+// further nodes). It does no I/O: its owner reports what happened and performs the
+// actions that it requests.
 //
-// The owner's duties: call the methods of a Membership from one goroutine at a
-// time; perform the actions of [Out] in order; answer each Dial by exactly one
-// LinkUp or DialFailed; report the end of a link by LinkDown unless the
-// Membership closed it; call Advance at Deadline. A link that is not asked for
-// anything yet (dialled, or accepted) is not a neighbour; Out.Up and Out.Down
-// say when it becomes one and when it ceases to be.
+// The owner must call the methods of a Membership from one goroutine at a time, and
+// perform the actions of [Out] in order. It must answer each Dial with exactly one
+// LinkUp or DialFailed, and report the end of a link with LinkDown unless the
+// Membership closed it. It must call Advance at the time that Deadline returns. A new
+// link is not a neighbour: Out.Up and Out.Down report when a link becomes a neighbour
+// and when it ceases to be one.
 //
-// [Peerlist] is the list of neighbours as a program sees it.
+// [Peerlist] is the list of neighbours that a program sees.
 package peerlist
 
 import (
@@ -24,97 +24,98 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/retry"
 )
 
-// Out takes what a [Membership] wants done. Its methods only note it down.
+// Out receives the actions of a [Membership]. Its methods only record them.
 type Out interface {
 	Send(ident.Link, Message)
 	Dial(addr string)
-	Close(ident.Link, Reason) // after what was sent; no LinkDown follows
-	Up(ident.Link)            // the link is a neighbour now
+	Close(ident.Link, Reason) // after the frames sent before; no LinkDown follows
+	Up(ident.Link)            // the link is now a neighbour
 	Down(ident.Link, Reason)  // the neighbour is gone; always after its Up
 	Added(token uint64, err error)
-	// ShutOut says that this node has no neighbour, and what came of its tries. It is
-	// repeated every ten seconds until there is one.
+	// ShutOut reports that this node has no neighbour, with the outcome of its
+	// attempts. It repeats every ten seconds until there is a neighbour.
 	ShutOut(tried []Attempt)
-	// Twin says that another life of this node's ID is somewhere, as the peer on a
-	// link says. That life's address may be empty. yields: the other life is the one
-	// that the peer keeps as a neighbour.
+	// Twin reports that the peer on a link knows another life of this node's ID. The
+	// address of that life may be empty. yields is true if the peer keeps the other
+	// life as its neighbour and not this one.
 	Twin(by Conn, addr string, yields bool)
 }
 
-// Conn describes a link that came up: greetings were exchanged, nothing else.
+// Conn describes a link after its handshake.
 type Conn struct {
 	Link    ident.Link
 	Peer    ident.Origin
-	Addr    string // what the peer says it can be dialled at; may be empty
-	Dialled string // the address we dialled; empty for a link we accepted
-	From    string // of a link we accepted: where it comes from, as this end sees it, with any port; may be empty
-	Local   bool   // the peer is on this machine: loopback addresses mean something to it
-	Zone    string // the IPv6 zone of the link, if it leads to a link-local address
+	Addr    string // the address that the peer advertises; may be empty
+	Dialled string // the address that this node dialled; empty for an accepted link
+	From    string // for an accepted link: the remote address as this end sees it, with any port; may be empty
+	Local   bool   // the peer is on this machine: loopback addresses are valid for it
+	Zone    string // the IPv6 zone of the link, if the peer has a link-local address
 }
 
-// Membership is the machine. It may not be used by two goroutines at once.
+// Membership is the protocol state of one node. Only one goroutine at a time may use
+// it.
 type Membership struct {
 	cfg         Config
 	book        *book
 	active      []*link // neighbours, oldest first
-	waiting     []*link // links that are not neighbours (yet)
+	waiting     []*link // links that are not neighbours, or not yet
 	dials       []*dial
-	adds        []add // manual adds that wait for the other side's dial
+	adds        []add // Adds that wait until the peer's own dial arrives
 	lookers     []looker
 	seeds       []seed
 	anchors     []string
-	last        []string // anchors, when there were neighbours last
+	last        []string // Anchors at the end of the last neighbour
 	costs       sourceCosts
 	guests      guests
 	shutOut     shutOut
-	self        map[string]bool // own addresses, and those at which we met ourselves of late
-	resting     retry.Resting   // of those, the ones that are tried again
+	self        map[string]bool // own addresses, and addresses at which this node has met itself
+	resting     retry.Resting   // delays of the latter
 	twins       retry.Resting   // peers that have another life of this ID as a neighbour
-	clock       time.Time       // of the last Advance, or later
-	selfRetryAt time.Time       // when an address in self may be tried again; zero: never
+	clock       time.Time       // time of the last Advance, or later
+	selfRetryAt time.Time       // when an address in self may be dialled again; zero: never
 	sweep       sweep
 	removed     map[ident.ID]shunned
 
-	rounds       int       // fruitless rounds of asking since something new turned up
+	rounds       int       // rounds of requests without a new neighbour
 	roundAt      time.Time // when the next round begins; zero: none is due
-	refusals     int       // by full peers, in this round
+	refusals     int       // refusals by full peers in this round
 	refusedAt    time.Time // the first of them; zero: none
-	failures     int       // dials that failed in a row
+	failures     int       // failed dials in a row
 	shuffleAt    time.Time
-	shuffleIn    time.Duration // grows while shuffles bring nothing new
-	fresh        int           // new contacts since the last shuffle, for which there was room
+	shuffleIn    time.Duration // grows while shuffles bring no new contacts
+	fresh        int           // new contacts since the last shuffle that found room
 	rotateAt     time.Time
-	rotateIn     time.Duration // grows to its bound
+	rotateIn     time.Duration // grows up to RotateInterval
 	feelAt       time.Time
 	refused      uint64 // see RefusedContacts
 	started      time.Time
-	lastDeadline time.Time // the deadline last given out
+	lastDeadline time.Time // the last result of Deadline
 	leaving      bool
 }
 
 type link struct {
 	Conn
-	asked        bool      // our request is under way
+	asked        bool      // this node has sent its request
 	purpose      purpose   // of the dial
-	tokens       []uint64  // manual adds that this link answers
-	expires      time.Time // for a waiting link: the request or answer must be here by then
+	tokens       []uint64  // the Adds that this link answers
+	expires      time.Time // for a waiting link: when it times out
 	heard        time.Time
-	sent         time.Time // an event was pushed, as the owner says
-	pingAt       time.Time // only for links that we dialled
+	sent         time.Time // when the owner last pushed an event on it
+	pingAt       time.Time // only set for links that this node dialled
 	pinged       time.Time
 	rtt          time.Duration
-	degree       int       // the peer's, as it last said
-	protected    time.Time // does not make room before then
-	source       uint16    // who is held to account for it
+	degree       int       // the peer's degree, as last reported
+	protected    time.Time // not evicted before then
+	source       uint16    // the peer accountable for it; see salt.source
 	prefix       uint16    // the network that it comes from; see salt.prefix
-	since        time.Time // a neighbour since then
+	since        time.Time // when it became a neighbour
 	access       access    // of the peer's address
-	atHost       bool      // the peer came from the host of its address
-	checked      bool      // the request waits until the access is known
-	wanted       bool      // the program asked for it: see Add
-	asksKeep     bool      // the peer says that its program did; see isKept
+	atHost       bool      // the peer dialled from the host that it advertises
+	checked      bool      // the request waits for a check
+	wanted       bool      // this node's program asked for it; see Add
+	asksKeep     bool      // the peer claims that its program asked for it; see isKept
 	swaps        swaps
-	twinReported time.Time // when it was told that another life of its ID has asked
+	twinReported time.Time // when the peer was last informed of another life of its ID
 }
 
 type purpose uint8
@@ -122,11 +123,11 @@ type purpose uint8
 const (
 	toFill   purpose = iota // the active view is below MinPeers
 	toJoin                  // a seed, as a contact node
-	toAdd                   // the program asked
-	toRotate                // to keep the overlay mixing
-	toAnswer                // a walk ended here, or a neighbour offered this place
+	toAdd                   // the program asked for it
+	toRotate                // to keep mixing the overlay
+	toAnswer                // a FORWARDJOIN ended here, or a neighbour suggested this node
 	toBridge                // over a split; the link began as a probe
-	toFeel                  // whether an address of the book answers; the link ends at once
+	toFeel                  // to test an address of the book; the link ends at once
 )
 
 type dial struct {
@@ -135,7 +136,8 @@ type dial struct {
 	tokens  []uint64
 }
 
-// looker is a node that we had to refuse: it has room, so others hear of it.
+// looker is a node that this node had to refuse. It has room, so this node advertises
+// it to others.
 type looker struct {
 	Contact
 	until time.Time
@@ -146,7 +148,7 @@ type seed struct {
 	tried bool // in this round
 }
 
-// NewMembership makes the machine of one node. It does nothing before Start.
+// NewMembership returns the Membership of one node. It is idle until Start.
 func NewMembership(cfg Config) *Membership {
 	cfg = cfg.withDefaults()
 	book := newBook(cfg.BookSize, salt(cfg.Rand.Uint64()))
@@ -160,7 +162,7 @@ func NewMembership(cfg Config) *Membership {
 	}
 }
 
-// Start begins to look for neighbours.
+// Start begins the search for neighbours.
 func (m *Membership) Start(now time.Time, out Out) {
 	m.started = now
 	m.shutOut.since = now
@@ -178,7 +180,7 @@ func (m *Membership) Start(now time.Time, out Out) {
 	m.fill(now, out)
 }
 
-// SetSeeds replaces the addresses of contact nodes. Our own are left out.
+// SetSeeds replaces the addresses of contact nodes. Addresses of this node are ignored.
 func (m *Membership) SetSeeds(now time.Time, addrs []string, out Out) {
 	var seeds []seed
 	for _, addr := range addrs {
@@ -193,10 +195,11 @@ func (m *Membership) SetSeeds(now time.Time, addrs []string, out Out) {
 	m.fill(now, out)
 }
 
-// listensAt reports whether this node itself listens at an address that it tells others.
+// listensAt reports whether this node itself listens at addr, the address that it
+// advertises.
 func (m *Membership) listensAt(addr string) bool { return addr == m.cfg.Self.Addr && !m.cfg.Elsewhere }
 
-// SetSelf changes the address that this node tells others.
+// SetSelf changes the address that this node advertises.
 func (m *Membership) SetSelf(addr string) {
 	if !m.resting.Has(m.clock, m.cfg.Self.Addr) {
 		delete(m.self, m.cfg.Self.Addr)
@@ -206,11 +209,11 @@ func (m *Membership) SetSelf(addr string) {
 	m.book.forget(addr)
 }
 
-// Handle takes a frame that came on a link.
+// Handle processes a frame that arrived on a link.
 func (m *Membership) Handle(now time.Time, id ident.Link, msg Message, out Out) {
 	l := m.find(id)
 	if l == nil {
-		return // closed meanwhile; the frame was already on its way
+		return // closed meanwhile; the frame was already in flight
 	}
 	l.heard = now
 	switch msg := msg.(type) {
@@ -241,23 +244,23 @@ func (m *Membership) Handle(now time.Time, id ident.Link, msg Message, out Out) 
 	m.fill(now, out)
 }
 
-// Heard notes that something came on a link, if only another protocol's frame.
-// It may be told late, as long as it is told before Advance.
+// Heard records that a frame of any protocol arrived on a link. The owner may report it
+// late, but before Advance.
 func (m *Membership) Heard(at time.Time, id ident.Link) {
 	if l := m.find(id); l != nil && at.After(l.heard) {
 		l.heard = at
 	}
 }
 
-// Said notes that an event was pushed on a link: where both ends
-// hear from each other anyway, pings are rare. It may be told late too.
+// Said records that an event was pushed on a link. If both ends receive events from
+// each other, pings are rare. The owner may report it late, but before Advance.
 func (m *Membership) Said(at time.Time, id ident.Link) {
 	if l := m.find(id); l != nil && at.After(l.sent) {
 		l.sent = at
 	}
 }
 
-// LinkDown takes the end of a link that the Membership did not close.
+// LinkDown processes the end of a link that the Membership did not close.
 func (m *Membership) LinkDown(now time.Time, id ident.Link, why Reason, out Out) {
 	l := m.find(id)
 	if l == nil {
@@ -265,7 +268,8 @@ func (m *Membership) LinkDown(now time.Time, id ident.Link, why Reason, out Out)
 	}
 	if m.remove(l) {
 		out.Down(id, why)
-		// It was alive a moment ago: worth another try, but not at once.
+		// The peer was alive a moment ago, so it is worth another dial, but not at
+		// once.
 		m.book.rest(now, l.reach(), retry.Blur(time.Second, m.cfg.Rand))
 	} else if l.Dialled != "" {
 		m.recordFailure(now, l.reach())
@@ -274,7 +278,7 @@ func (m *Membership) LinkDown(now time.Time, id ident.Link, why Reason, out Out)
 	m.fill(now, out)
 }
 
-// Advance does what is due.
+// Advance performs everything that is due.
 func (m *Membership) Advance(now time.Time, out Out) {
 	m.keepAlive(now, out)
 	m.expireChecks(now, out)
@@ -287,7 +291,7 @@ func (m *Membership) Advance(now time.Time, out Out) {
 	m.fill(now, out)
 }
 
-// Deadline is when Advance is wanted next.
+// Deadline returns the time of the next Advance.
 func (m *Membership) Deadline() (at time.Time, ok bool) {
 	sooner := func(t time.Time) {
 		if !t.IsZero() && (!ok || t.Before(at)) {
@@ -299,7 +303,7 @@ func (m *Membership) Deadline() (at time.Time, ok bool) {
 		sooner(l.pingAt)
 	}
 	if len(m.waiting) > 0 {
-		sooner(m.waiting[0].expires) // all wait equally long, and the first came first
+		sooner(m.waiting[0].expires) // all wait equally long, so the first one expires first
 	}
 	for _, a := range m.adds {
 		sooner(a.expires)
@@ -335,8 +339,8 @@ func (m *Membership) Neighbors(yield func(Conn) bool) {
 	}
 }
 
-// RTT is the round trip on a link, as it was last measured: by the end that dialled,
-// and zero at the other one.
+// RTT returns the last measured round-trip time of a link. Only the end that dialled
+// measures it; at the other end it is 0.
 func (m *Membership) RTT(id ident.Link) time.Duration {
 	if l := m.find(id); l != nil {
 		return l.rtt
@@ -344,20 +348,19 @@ func (m *Membership) RTT(id ident.Link) time.Duration {
 	return 0
 }
 
-// Self is how others know this node.
+// Self returns the ID of this node and the address that it advertises.
 func (m *Membership) Self() Contact { return m.cfg.Self }
 
-// Degree is the number of neighbours.
+// Degree returns the number of neighbours.
 func (m *Membership) Degree() int { return len(m.active) }
 
-// Anchors are where up to two neighbours can be dialled, or where the last ones
-// could if there are none. A node that restarts and is given them as Config.Anchors
-// begins where it was, also if the books of others have been filled meanwhile.
+// Anchors returns the addresses of up to two neighbours; if there are none, of the last
+// ones. A node that restarts with them as Config.Anchors returns to its neighbours,
+// even if an attacker has flooded the books of others meanwhile.
 //
-// Neighbours that this node dialled by its own choice come first, then those at whose
-// address a dial of this node was answered once, then those of which only they
-// themselves say where they are. Of equals those come first that have been neighbours
-// longest.
+// Neighbours that this node chose and dialled come first, then those at whose address a
+// dial of this node has worked, then those whose address is only their own claim.
+// Within each class, older neighbours come first.
 func (m *Membership) Anchors() []string {
 	if len(m.active) == 0 {
 		return m.last
@@ -396,11 +399,11 @@ func (m *Membership) Book(yield func(addr string) bool) {
 	}
 }
 
-// BookLen is the number of addresses in the passive view.
+// BookLen returns the number of addresses in the passive view.
 func (m *Membership) BookLen() int { return len(m.book.entries) }
 
-// Leave tells the neighbours that this node stops, and offers them one
-// another. Every link is closed; nothing is dialled any more.
+// Leave sends a DISCONNECT to each neighbour, with contacts of the others, and closes
+// every link. Afterwards the Membership dials no more.
 func (m *Membership) Leave(now time.Time, out Out) {
 	m.leaving = true
 	for _, l := range slices.Clone(m.active) {
@@ -456,7 +459,7 @@ func (m *Membership) request(peer ident.ID) *link {
 	return nil
 }
 
-// requests counts the places that our own requests may take up any moment.
+// pendingRequests counts this node's unanswered requests. Each may soon take a place.
 func (m *Membership) pendingRequests() (n int) {
 	for _, l := range m.waiting {
 		if l.asked {
@@ -468,7 +471,7 @@ func (m *Membership) pendingRequests() (n int) {
 
 func (m *Membership) hasRoom() bool { return m.countRegular()+m.pendingRequests() < m.cfg.MaxPeers }
 
-// remove takes the link out of the views and reports whether it was a neighbour.
+// remove takes a link out of the views and reports whether it was a neighbour.
 func (m *Membership) remove(l *link) bool {
 	if l.checked {
 		m.dropCheck(l)
@@ -486,13 +489,14 @@ func (m *Membership) remove(l *link) bool {
 	return false
 }
 
-// drop closes a link that is no neighbour.
+// drop closes a link that is not a neighbour.
 func (m *Membership) drop(l *link, why Reason, out Out) {
 	m.remove(l)
 	out.Close(l.Link, why)
 }
 
-// letGo ends a neighbour in good manners: it learns why, and whom to try instead.
+// disconnect ends a neighbour's link with a DISCONNECT, which holds the reason and
+// contacts to try instead.
 func (m *Membership) disconnect(now time.Time, l *link, why Reason, try []Contact, out Out) {
 	m.remove(l)
 	out.Send(l.Link, &Disconnect{Reason: why, Try: try})
@@ -501,8 +505,8 @@ func (m *Membership) disconnect(now time.Time, l *link, why Reason, try []Contac
 	m.book.rest(now, l.reach(), retry.Blur(4*time.Second, m.cfg.Rand))
 }
 
-// sample draws contacts to tell the peer on link to: first nodes that look for
-// neighbours themselves, then neighbours, then the book.
+// sample draws up to n contacts to report to the peer on a link: first nodes that look
+// for neighbours, then neighbours, then the book.
 func (m *Membership) sample(n int, to *link) []Contact {
 	list := make([]Contact, 0, n)
 	skip := func(c Contact) bool {

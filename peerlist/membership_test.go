@@ -23,7 +23,7 @@ func TestJoin(t *testing.T) {
 	if !b.up[l] || b.Degree() != 1 {
 		t.Error("it is no neighbour")
 	}
-	if len(b.dials) != 2 { // two more are wanted, of the three it was told
+	if len(b.dials) != 2 { // the node wants two more, of the three that were reported
 		t.Errorf("then it dials %v", b.dials)
 	}
 	if b.BookLen() != 4 {
@@ -35,7 +35,7 @@ func TestJoin(t *testing.T) {
 	}
 }
 
-// mustNode is the n of addr(n).
+// mustNode returns the n of addr(n).
 func mustNode(t *testing.T, a string) int {
 	for n := range 1000 {
 		if addr(n) == a {
@@ -77,7 +77,7 @@ func TestFullNodeRefusesAndTellsOfOthers(t *testing.T) {
 	if r.Accepted || r.Reason != ReasonFull || len(r.Sample) != 5 || b.closed[l] != ReasonFull {
 		t.Errorf("reply %+v, closed as %v", r, b.closed[l])
 	}
-	// Whoever comes next hears first of the one that looks for company.
+	// The next newcomer first learns of the node that looks for neighbours.
 	l = b.accepts(7)
 	b.get(l, &Neighbor{})
 	if r := b.reply(l); r.Sample[0] != contact(6) {
@@ -109,7 +109,7 @@ func TestNobodyIsRefusedTwiceInARow(t *testing.T) {
 	}
 }
 
-// Polite first; then it insists, but only if that can help.
+// Requests begin with low priority. High priority follows, but only if it can help.
 func TestInsistsOnlyAfterPatience(t *testing.T) {
 	b := newBench(t, Config{})
 	b.SetSeeds(b.now, []string{addr(1)}, b)
@@ -143,7 +143,7 @@ func TestInsistenceMakesRoomAndSplicesIn(t *testing.T) {
 	if r := b.reply(l); !r.Accepted {
 		t.Fatalf("reply %+v", r)
 	}
-	d, ok := sentTo[*Disconnect](b, links[2]) // the best connected one
+	d, ok := sentTo[*Disconnect](b, links[2]) // the neighbour with the highest degree
 	if !ok || d.Reason != ReasonMakeRoom || !slices.Equal(d.Try, []Contact{contact(6)}) {
 		t.Fatalf("sent %+v", b.sent)
 	}
@@ -164,7 +164,7 @@ func TestWhoIsLetGoDialsTheNewcomer(t *testing.T) {
 	}
 }
 
-// A bridge is young: it is not what makes room for the next newcomer.
+// A young bridge is not evicted for the next newcomer.
 func TestBridgeIsProtected(t *testing.T) {
 	b := newBench(t, Config{MaxPeers: 3})
 	links := b.neighbors(1, 2)
@@ -222,17 +222,17 @@ func TestDiallingOneself(t *testing.T) {
 	if len(b.dials) > 0 || b.book.has(1) || b.book.has(8) {
 		t.Errorf("it dials %v", b.dials)
 	}
-	b.Add(b.now, "10.9.9.9:1", 8, b) // what it tells others
+	b.Add(b.now, "10.9.9.9:1", 8, b) // the address that it advertises
 	if !errors.Is(b.added[8], ErrSelf) || len(b.dials) > 0 {
 		t.Errorf("added %v, dials %v", b.added[8], b.dials)
 	}
-	b.Add(b.now, addr(1), 9, b) // who knows who is there by now
+	b.Add(b.now, addr(1), 9, b) // this node knows by now who is there
 	if !b.dialled(addr(1)) {
 		t.Errorf("dials %v", b.dials)
 	}
 }
 
-// An address that was this node's own may be another node's later.
+// An address that was this node's own may belong to another node later.
 func TestOwnAddressesAreTriedAgain(t *testing.T) {
 	for name, c := range map[string]struct {
 		epoch uint64
@@ -336,7 +336,7 @@ func TestLeavingOffersTheNeighboursToOneAnother(t *testing.T) {
 	if len(b.up) > 0 || b.closed[waiting] != ReasonLeave || !errors.Is(b.added[1], ErrLeaving) {
 		t.Errorf("up %v, closed %v, added %v", b.up, b.closed, b.added)
 	}
-	// What comes now is turned away, and nothing is begun any more.
+	// Requests that arrive now are refused, and nothing new is started.
 	b.dials = nil
 	b.LinkUp(b.now, Conn{Link: 90, Peer: ident.Origin{ID: nodeID(8)}, Addr: addr(8), Dialled: addr(8)}, b)
 	b.Adopt(b.now, Conn{Link: 91, Peer: ident.Origin{ID: nodeID(9)}, Addr: addr(9), Dialled: addr(9)}, b)
@@ -356,7 +356,7 @@ func TestWhatAddAnswers(t *testing.T) {
 		then  func()
 		want  error
 	}{
-		{1, 1, func() {}, nil}, // it is a neighbour already
+		{1, 1, func() {}, nil}, // already a neighbour
 		{2, 2, func() { b.refuses() }, errAny},
 		{3, 3, func() { b.get(b.reaches(3), &NeighborReply{Reason: ReasonFull}) }, ErrPeer},
 		{4, 4, func() { b.get(b.reaches(4), &NeighborReply{Reason: ReasonRemoved}) }, ErrRefused},
@@ -391,8 +391,8 @@ func TestUnaskedLinkIsClosed(t *testing.T) {
 	}
 }
 
-// Who broke the protocol on purpose is not a neighbour again for ten minutes,
-// whoever dials; and can't have anybody else shut out in its place.
+// A peer that broke the protocol on purpose is not a neighbour again for ten minutes,
+// whichever end dials. It cannot make this node ban another peer in its place.
 func TestABannedPeerIsShunned(t *testing.T) {
 	b := newBench(t, Config{MinPeers: 1})
 	b.SetSeeds(b.now, []string{addr(1)}, b)
@@ -424,7 +424,7 @@ func TestABannedPeerIsShunned(t *testing.T) {
 		t.Errorf("after ten minutes: %+v", r)
 	}
 
-	// It says that it is to be found where an honest node is.
+	// The peer advertises the address of an honest node.
 	liar := b.accepts(3)
 	b.find(liar).Addr = addr(4)
 	b.book.markWorking(contact(4), 0, b.cfg.Rand)
@@ -434,7 +434,7 @@ func TestABannedPeerIsShunned(t *testing.T) {
 	}
 }
 
-// So many peers are banned at once by nobody but an attacker with as many names.
+// Only an attacker with as many IDs causes this many bans at once.
 func TestTheBannedAreBounded(t *testing.T) {
 	b := newBench(t, Config{})
 	for n := range maxRemoved + 100 {
@@ -445,7 +445,7 @@ func TestTheBannedAreBounded(t *testing.T) {
 	if len(b.removed) != maxRemoved || first || !last {
 		t.Errorf("%d are remembered, the first %v, the last %v", len(b.removed), first, last)
 	}
-	b.shun(nodeID(maxRemoved+99), b.now) // does not shorten it
+	b.shun(nodeID(maxRemoved+99), b.now) // does not shorten the ban
 	if s := b.removed[nodeID(maxRemoved+99)]; !s.until.After(b.now) {
 		t.Error("a ban was shortened")
 	}

@@ -7,49 +7,49 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/frame"
 )
 
-// Contact is what one node tells another about a third: who it is and where it
-// can be dialled. ID is zero where only the address is known, Addr is empty for
-// a node that nobody can dial.
+// Contact identifies a node and the address at which it can be dialled. ID is zero if
+// only the address is known. Addr is empty if the node cannot be dialled.
 type Contact struct {
 	ID   ident.ID
 	Addr string
 }
 
-// Priority says how badly a node wants the link that it asks for.
+// Priority is the urgency of a request for a link.
 type Priority uint8
 
 const (
-	// Low: accepted only by a node that has room.
+	// Low: only a node with a free place accepts.
 	Low Priority = iota
-	// High: the asker has nobody, or has been refused by everybody. A full
-	// node makes room. HyParView, section 4.3.
+	// High: the asking node has no neighbour, or all nodes have refused it. A full node
+	// evicts a neighbour. HyParView, section 4.3.
 	High
-	// Bridge: the asker is the far side of a netsplit. A full node makes room.
+	// Bridge: the asking node is on the far side of a netsplit. A full node evicts a
+	// neighbour.
 	Bridge
 )
 
-// Reason says why a link was refused or let go. Reasons are only ever appended.
+// Reason says why a link was refused or closed. New reasons are only appended.
 type Reason uint8
 
 const (
 	ReasonNone      Reason = iota
-	ReasonFull             // no room, and the priority does not make any
-	ReasonDuplicate        // another link between the two stays
+	ReasonFull             // no free place, and the priority is too low for an eviction
+	ReasonDuplicate        // another link between the two nodes remains
 	ReasonSelf             // the node dialled itself
-	ReasonMakeRoom         // let go for somebody who needs the place more
-	ReasonRotate           // let go so that the overlay keeps mixing
+	ReasonMakeRoom         // evicted for a node that needs the place more
+	ReasonRotate           // closed to keep the overlay mixing
 	ReasonLeave            // the node stops
-	ReasonRemoved          // the program asked for it
-	ReasonSilent           // nothing was heard for too long
-	ReasonSlow             // the peer takes nothing in
+	ReasonRemoved          // the program removed the peer
+	ReasonSilent           // no frame arrived for too long
+	ReasonSlow             // the peer does not read
 	ReasonProtocol         // the peer broke the protocol
-	ReasonProbed           // the link was only a probe, and all is well
+	ReasonProbed           // the link was only a probe
 	ReasonUnwanted         // opened, then not needed any more
-	ReasonTwin             // a later life of the same id is a neighbour: two nodes have one id, or one was cloned
+	ReasonTwin             // a later life of the same ID is a neighbour: two nodes share an ID, or a node was cloned
 	reasons
 )
 
-// String gives the reason in words.
+// String returns the reason in words.
 func (r Reason) String() string {
 	words := [reasons]string{
 		"none", "full", "duplicate link", "dialled itself", "making room", "rotation", "leaving",
@@ -68,10 +68,10 @@ type Message interface {
 	membership()
 }
 
-// Join asks a contact node for entry into the overlay.
+// Join asks a contact node for admission to the overlay.
 type Join struct {
-	Priority Priority // Low first; High when every known node was full
-	AsSeed   bool     // the asker has this node in its list of seeds
+	Priority Priority // Low first; High after every known node was full
+	AsSeed   bool     // the asking node has this node in its list of seeds
 }
 
 // ForwardJoin carries a newcomer along a random walk through the active views.
@@ -80,39 +80,39 @@ type ForwardJoin struct {
 	TTL      uint8
 }
 
-// Neighbor asks for a place in the active view. Between neighbours it asks for
-// nothing, and may still say Kept.
+// Neighbor asks for a place in the active view. Between neighbours it is no request and
+// only carries Kept.
 type Neighbor struct {
 	Priority Priority
-	Kept     bool // the asker's program asked for this link: it should not be rotated out
+	Kept     bool // the sender's program asked for this link: it should not be rotated out
 }
 
-// NeighborReply answers Join and Neighbor. A refusal carries contacts that may
-// have room, an acceptance carries a start for the passive view.
+// NeighborReply answers Join and Neighbor. A refusal carries contacts that may have
+// room. An acceptance carries contacts for the passive view.
 type NeighborReply struct {
 	Accepted bool
-	Reason   Reason // why not, when refused
-	Degree   uint8  // how many neighbours the answering node has
+	Reason   Reason // of the refusal
+	Degree   uint8  // number of neighbours of the answering node
 	Sample   []Contact
 }
 
-// Disconnect lets a neighbour go, and offers contacts to take the place.
+// Disconnect ends a neighbour's link and offers contacts to replace it.
 type Disconnect struct {
 	Reason Reason
 	Try    []Contact
 }
 
-// Shuffle carries a sample of the origin's views along a random walk; where it
-// ends, the sample goes into the passive view.
+// Shuffle carries a sample of the origin's views along a random walk. The last node
+// adds the sample to its passive view.
 type Shuffle struct {
 	Sample []Contact // the first one is the node that shuffles
 	TTL    uint8
 }
 
-// Ping keeps a link alive. The end that dialled sends it.
+// Ping keeps a link alive. Only the end that dialled sends it.
 type Ping struct {
 	Degree uint8
-	Sent   time.Duration // the sender's clock, since its start; only it reads it
+	Sent   time.Duration // time since the sender's start; only the sender reads it
 }
 
 // Pong answers a Ping and returns its Sent.

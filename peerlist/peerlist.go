@@ -9,28 +9,29 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/roster"
 )
 
-// Peer is what a [Peerlist] holds.
+// Peer is an element of a [Peerlist].
 type Peer interface{ ID() ident.ID }
 
-// Peerlist is the active view as a program sees it: the neighbours of a node,
-// in the order in which they came, with hooks for those that come and go.
+// Peerlist is the active view as a program sees it: the neighbours of a node, oldest
+// first, with hooks for additions and removals.
 //
-// All methods may be called from any goroutine. Hooks run one after another, in
-// the order of the changes, where the owner of the list lets them run (in a
-// smoke.Node: on the goroutine of the node's handlers); the list may by then
-// have changed again.
+// All methods may be called from any goroutine. Hooks run one after another, in the
+// order of the changes, where the owner of the list runs them. In a smoke.Node that is
+// the goroutine of the node's handlers. The list may have changed again before a hook
+// runs.
 type Peerlist[P Peer] struct {
 	min, max int
-	run      func(func()) // runs hooks, in order
+	run      func(func()) // runs the hooks, in order
 
-	mu       sync.RWMutex // guards all below; never held while a hook runs
+	mu       sync.RWMutex // guards all fields below; never held while a hook runs
 	peers    []P
 	onAdd    roster.Roster[func(P)]
 	onRemove roster.Roster[func(P)]
 }
 
-// New makes an empty list. The list is filled from minPeers on and full at
-// maxPeers; run is given the hook calls in order, nil calls them at once.
+// New returns an empty list. IsFilled is true from minPeers peers on, and IsFull from
+// maxPeers on. The list passes hook calls to run, in order; if run is nil, it calls
+// hooks at once.
 func New[P Peer](minPeers, maxPeers int, run func(func())) *Peerlist[P] {
 	if run == nil {
 		run = func(f func()) { f() }
@@ -38,12 +39,12 @@ func New[P Peer](minPeers, maxPeers int, run func(func())) *Peerlist[P] {
 	return &Peerlist[P]{min: minPeers, max: maxPeers, run: run}
 }
 
-// OnAdd registers a hook for every peer that is added from now on, and returns
-// its remover.
+// OnAdd registers a hook for every peer that is added from now on. The returned
+// function removes the hook.
 func (l *Peerlist[P]) OnAdd(hook func(P)) (off func()) { return l.hook(&l.onAdd, hook) }
 
-// OnRemove registers a hook for every peer that is removed from now on, and
-// returns its remover.
+// OnRemove registers a hook for every peer that is removed from now on. The returned
+// function removes the hook.
 func (l *Peerlist[P]) OnRemove(hook func(P)) (off func()) { return l.hook(&l.onRemove, hook) }
 
 func (l *Peerlist[P]) hook(list *roster.Roster[func(P)], hook func(P)) func() {
@@ -60,8 +61,8 @@ func (l *Peerlist[P]) hook(list *roster.Roster[func(P)], hook func(P)) func() {
 	}
 }
 
-// Add appends a peer. The owner of the list calls it, with a peer whose ID is
-// not in it.
+// Add appends a peer. Only the owner of the list may call it, with a peer whose ID is
+// not in the list.
 func (l *Peerlist[P]) Add(p P) {
 	l.mu.Lock()
 	l.peers = append(slices.Clip(l.peers), p)
@@ -70,7 +71,7 @@ func (l *Peerlist[P]) Add(p P) {
 	l.call(hooks, p)
 }
 
-// Remove takes a peer out. The owner of the list calls it.
+// Remove removes a peer. Only the owner of the list may call it.
 func (l *Peerlist[P]) Remove(id ident.ID) {
 	l.mu.Lock()
 	at := l.index(id)
@@ -85,21 +86,22 @@ func (l *Peerlist[P]) Remove(id ident.ID) {
 	l.call(hooks, p)
 }
 
-// call hands the hooks over one by one, so that one that panics harms no other.
+// call passes the hooks to run one by one, so that a panic in one hook does not affect
+// the others.
 func (l *Peerlist[P]) call(hooks []func(P), p P) {
 	for _, hook := range hooks {
 		l.run(func() { hook(p) })
 	}
 }
 
-// Len is the number of peers.
+// Len returns the number of peers.
 func (l *Peerlist[P]) Len() int {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	return len(l.peers)
 }
 
-// Has reports whether the node is a peer.
+// Has reports whether the list contains a peer with that ID.
 func (l *Peerlist[P]) Has(id ident.ID) bool {
 	_, ok := l.Get(id)
 	return ok
@@ -119,20 +121,19 @@ func (l *Peerlist[P]) index(id ident.ID) int {
 	return slices.IndexFunc(l.peers, func(p P) bool { return p.ID() == id })
 }
 
-// Min is the number of peers from which on the list is filled.
+// Min returns the number of peers from which on IsFilled is true.
 func (l *Peerlist[P]) Min() int { return l.min }
 
-// Max is the number of peers from which on the list is full.
+// Max returns the number of peers from which on IsFull is true.
 func (l *Peerlist[P]) Max() int { return l.max }
 
-// IsFilled reports whether there are enough peers: the node looks for no more.
+// IsFilled reports whether the node has enough peers and looks for no more.
 func (l *Peerlist[P]) IsFilled() bool { return l.Len() >= l.min }
 
 // IsFull reports whether there is no room for another peer.
 func (l *Peerlist[P]) IsFull() bool { return l.Len() >= l.max }
 
-// All iterates over the peers as they are when the loop begins, in the order in
-// which they came.
+// All iterates over the peers as they are when the loop begins, oldest first.
 func (l *Peerlist[P]) All() iter.Seq[P] {
 	l.mu.RLock()
 	peers := l.peers

@@ -21,9 +21,9 @@ func TestHooksTellOfEveryChangeInOrder(t *testing.T) {
 	l.Add(1)
 	l.Add(2)
 	l.Remove(nodeID(1))
-	l.Remove(nodeID(9)) // nobody
+	l.Remove(nodeID(9)) // not in the list
 	offAdd()
-	offAdd() // once more does no harm
+	offAdd() // a second call has no effect
 	l.Add(3)
 	l.Remove(nodeID(3))
 	if len(story) > 0 {
@@ -60,7 +60,7 @@ func TestHooksMayUseTheList(t *testing.T) {
 	l.Add(3)
 }
 
-// A hook that panics is its own problem: each has a call to itself.
+// A hook that panics does not affect the other hooks: each has a call of its own.
 func TestOneHookDoesNotHarmAnother(t *testing.T) {
 	l := New[member](1, 3, func(hook func()) {
 		defer func() { _ = recover() }()
@@ -99,7 +99,7 @@ func TestListAnswers(t *testing.T) {
 	}
 }
 
-// A loop goes over the peers as they were when it began.
+// A loop visits the peers as they were when it began.
 func TestLoopSeesWhatWasThereWhenItBegan(t *testing.T) {
 	l := New[member](1, 9, nil)
 	for n := range 4 {
@@ -118,11 +118,11 @@ func TestLoopSeesWhatWasThereWhenItBegan(t *testing.T) {
 		t.Errorf("and left %v", got)
 	}
 	for range l.All() {
-		break // which must do no harm
+		break // which must have no side effect
 	}
 }
 
-// The owner changes the list while programs read it and hook themselves in.
+// The owner changes the list while programs read it and register hooks.
 func TestListIsSafeForManyGoroutines(t *testing.T) {
 	l := New[member](1, 9, nil)
 	var readers sync.WaitGroup

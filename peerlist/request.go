@@ -9,7 +9,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/retry"
 )
 
-// What becomes of an [Membership.Add]. Nil means that the two are neighbours.
+// Results of [Membership.Add]. Nil means that the two nodes are neighbours.
 var (
 	ErrFull    = errors.New("this node is full")
 	ErrPeer    = errors.New("the peer is full")
@@ -27,8 +27,8 @@ type add struct {
 	expires time.Time
 }
 
-// Add makes a neighbour of the node at addr. The answer comes by Out.Added, with the
-// token. The link is then one that the program asked for; see isKept.
+// Add makes the node at addr a neighbour. Out.Added reports the result with the token.
+// Rotation and eviction then spare the link; see isEvictable.
 func (m *Membership) Add(now time.Time, addr string, token uint64, out Out) {
 	switch l := m.at(addr); {
 	case m.leaving:
@@ -59,8 +59,9 @@ func (m *Membership) Add(now time.Time, addr string, token uint64, out Out) {
 	}
 }
 
-// Remove lets a neighbour go because the program says so, and for a minute
-// neither dials nor accepts it. It reports whether there was such a neighbour.
+// Remove disconnects a neighbour because the program asked for it. For a minute, this
+// node neither dials nor accepts the peer. Remove reports whether there was such a
+// neighbour.
 func (m *Membership) Remove(now time.Time, peer ident.ID, out Out) bool {
 	l := m.neighbor(peer)
 	if l == nil {
@@ -73,10 +74,11 @@ func (m *Membership) Remove(now time.Time, peer ident.ID, out Out) bool {
 	return true
 }
 
-// Ban ends the link of a neighbour that broke the protocol in a way that no honest
-// node does, and for ten minutes neither dials nor accepts the peer. The address that
-// the peer says to be its own may be anybody's, and stays in the book; the one at
-// which we found it rests as long. It reports whether there was such a neighbour.
+// Ban disconnects a neighbour that broke the protocol in a way that no honest node
+// does. For ten minutes, this node neither dials nor accepts the peer. The address that
+// the peer advertises may belong to another node, so it stays in the book. The address
+// at which this node dialled the peer is not dialled during that time. Ban reports
+// whether there was such a neighbour.
 func (m *Membership) Ban(now time.Time, id ident.Link, out Out) bool {
 	l := m.find(id)
 	if l == nil || !m.isNeighbor(l) {
@@ -89,9 +91,9 @@ func (m *Membership) Ban(now time.Time, id ident.Link, out Out) bool {
 	return true
 }
 
-// shunned is how a peer is treated that is no neighbour any more.
+// shunned is how this node treats a peer that was removed.
 type shunned struct {
-	until  time.Time // it is not dialled before then
+	until  time.Time // this node does not dial it before then
 	mayAsk bool      // its requests are accepted: its program ended the link, and may restore it
 }
 
@@ -105,7 +107,8 @@ func (m *Membership) avoid(peer ident.ID, until time.Time) {
 	m.remember(peer, shunned{until: until, mayAsk: true})
 }
 
-// keepAway remembers a peer. If the table is full, the entry that ends first is dropped.
+// remember stores how to treat a peer. If the table is full, the entry that ends first
+// is dropped.
 func (m *Membership) remember(peer ident.ID, s shunned) {
 	if _, known := m.removed[peer]; !known && len(m.removed) >= maxRemoved {
 		var first ident.ID
@@ -137,7 +140,7 @@ func (m *Membership) at(addr string) *link {
 
 func (l *link) isAt(addr string) bool { return l.Addr == addr || l.Dialled == addr }
 
-// reach is the address under which the book knows the peer.
+// reach returns the address under which the book knows the peer.
 func (l *link) reach() string {
 	if l.Addr == "" {
 		return l.Dialled
@@ -167,7 +170,7 @@ func (m *Membership) dialFor(addr string) *dial {
 	return nil
 }
 
-// dialled takes a dial off the list.
+// takeDial removes and returns the dial of an address; nil if there is none.
 func (m *Membership) takeDial(addr string) *dial {
 	for i, d := range m.dials {
 		if d.addr == addr {
@@ -178,8 +181,8 @@ func (m *Membership) takeDial(addr string) *dial {
 	return nil
 }
 
-// DialFailed takes the news that nobody answered at addr, or that whoever did
-// was no node for us.
+// DialFailed processes the failure of a dial: no node answered at addr, or the
+// handshake failed.
 func (m *Membership) DialFailed(now time.Time, addr string, err error, out Out) {
 	d := m.takeDial(addr)
 	if d == nil {
@@ -196,16 +199,16 @@ func (m *Membership) DialFailed(now time.Time, addr string, err error, out Out) 
 	if d.purpose != toAdd && d.purpose != toJoin {
 		m.guests.suspected = true // another node advertises an address at which no node is
 	}
-	if d.purpose != toAdd { // else the program hears of it
+	if d.purpose != toAdd { // else Added reports the error
 		m.recordAttempt(now, addr, err)
 	}
 	m.answerAdds(d.tokens, err, out)
 	m.fill(now, out)
 }
 
-// LinkUp takes a link on which greetings were exchanged. On one that we
-// dialled we ask to be neighbours, unless that has become pointless; on one
-// that we accepted the peer has to ask.
+// LinkUp processes a link whose handshake is complete. If this node dialled, it sends
+// its request, unless the link is no longer needed. If it accepted, it waits for the
+// peer's request.
 func (m *Membership) LinkUp(now time.Time, c Conn, out Out) {
 	l := m.newLink(now, c)
 	d := m.takeDial(c.Dialled)
@@ -259,8 +262,7 @@ func (m *Membership) newLink(now time.Time, c Conn) *link {
 	}
 }
 
-// limitWaiting makes room for one more link that was accepted and asks for
-// nothing yet: the oldest goes.
+// limitWaiting closes the oldest accepted link without a request if there are too many.
 func (m *Membership) limitWaiting(out Out) {
 	n := 0
 	var oldest *link
@@ -276,8 +278,8 @@ func (m *Membership) limitWaiting(out Out) {
 	}
 }
 
-// Adopt takes over a link that was dialled as a probe and has shown another
-// component: it is asked to become a bridge.
+// Adopt takes over a link that was dialled as a probe and has found another component.
+// This node asks the peer to become a bridge.
 func (m *Membership) Adopt(now time.Time, c Conn, out Out) {
 	if m.leaving {
 		out.Close(c.Link, ReasonLeave)
@@ -289,10 +291,10 @@ func (m *Membership) Adopt(now time.Time, c Conn, out Out) {
 	m.ask(now, l, out)
 }
 
-// note puts a peer that we reached into the book: what we dialled has worked.
-// What the peer tells beside that may not, behind a mapped port for instance; but
-// it is where it will be after a restart elsewhere. A peer that reached us proves
-// no address.
+// recordReached puts a peer that this node reached into the book. The dialled address
+// has worked. The address that the peer advertises may differ, for instance behind a
+// mapped port, and is added as untried: it may be the one that remains after a restart.
+// A peer that dialled this node proves no address.
 func (m *Membership) recordReached(now time.Time, l *link) {
 	if l.Dialled == "" {
 		return
@@ -303,7 +305,7 @@ func (m *Membership) recordReached(now time.Time, l *link) {
 	}
 }
 
-// ask sends our request on a link that we dialled, if it still has a point.
+// ask sends this node's request on a link that it dialled, if the link is still needed.
 func (m *Membership) ask(now time.Time, l *link, out Out) {
 	other := m.request(l.Peer.ID)
 	shunned, banned := m.removed[l.Peer.ID]
@@ -331,7 +333,7 @@ func (m *Membership) ask(now time.Time, l *link, out Out) {
 		m.evictForRotation(now, out)
 	}
 	isFilled := (l.purpose == toFill || l.purpose == toJoin) && len(m.active)+m.pendingRequests() >= m.cfg.MinPeers
-	if isFilled || !m.hasRoom() { // where it is filled others were quicker: leave their places free
+	if isFilled || !m.hasRoom() { // other nodes were faster; do not take more places than needed
 		if l.tokens != nil {
 			m.answerAdds(l.tokens, ErrFull, out)
 		}
@@ -353,9 +355,10 @@ func (m *Membership) ask(now time.Time, l *link, out Out) {
 	}
 }
 
-// insistence is High once asking politely has led nowhere, and if taking the
-// place of a link between two full nodes (which costs neither of them one)
-// still leaves us within our own bound.
+// insistence returns the priority of a request. It is High if low-priority rounds have
+// failed and the new link cannot exceed this node's own bound. A full node that accepts
+// evicts a neighbour, and that neighbour may dial this node as well: the newcomer gains
+// two links.
 func (m *Membership) insistence() Priority {
 	switch {
 	case m.rounds < politeRounds || m.cfg.NoInsistence:
@@ -374,13 +377,12 @@ func (m *Membership) isSeed(addr string) bool {
 
 // onRequest decides on a JOIN or NEIGHBOR.
 //
-// Two nodes that dial each other at once end with one link, the same at both
-// ends, and are never without one: the node with the lower ID refuses the
-// other's request while its own is under way, the node with the higher ID
-// accepts and drops its own. A peer that asks although we count it as a
-// neighbour has lost the old link, so the new one takes its place; unless the
-// old one is the one that wins, because then this request may have been under
-// way when the peer gave it up.
+// If two nodes dial each other at once, one link remains, the same at both ends, and
+// the nodes are never without one. The node with the lower ID refuses the other's
+// request while its own is pending. The node with the higher ID accepts and drops its
+// own. If a neighbour sends a new request, it has lost the old link, so the new link
+// replaces it. The exception is an old link that wins the tie: the peer may have sent
+// the new request before it dropped that attempt.
 func (m *Membership) onRequest(now time.Time, l *link, prio Priority, join bool, out Out) {
 	peer := l.Peer.ID
 	if l.asked || l.checked || m.isNeighbor(l) {
@@ -412,7 +414,7 @@ func (m *Membership) onRequest(now time.Time, l *link, prio Priority, join bool,
 		m.accept(now, l, out)
 		m.remove(old)
 		if old.Peer.Epoch < l.Peer.Epoch {
-			// In case that life goes on.
+			// If the older life is still running, it learns of the other one.
 			out.Send(old.Link, &Disconnect{Reason: ReasonTwin, Try: twinOf(l, old)})
 		}
 		out.Close(old.Link, ReasonDuplicate)
@@ -422,7 +424,7 @@ func (m *Membership) onRequest(now time.Time, l *link, prio Priority, join bool,
 		if m.deferToCheck(now, l, prio, join, out) {
 			return
 		}
-		if !m.hasRoomFor(now, l, prio, join) { // a guest may have
+		if !m.hasRoomFor(now, l, prio, join) { // the check may have shown that it is a guest
 			m.evictFor(now, l, prio, join, out)
 		}
 	}
@@ -441,14 +443,14 @@ func (m *Membership) onRequest(now time.Time, l *link, prio Priority, join bool,
 
 func (m *Membership) accept(now time.Time, l *link, out Out) {
 	if l.access != shut {
-		// It came to us; whether it can be dialled is not known yet.
+		// The peer dialled this node. Whether it can be dialled is not known yet.
 		m.addContact(now, l, Contact{l.Peer.ID, l.Addr})
 	}
 	out.Send(l.Link, &NeighborReply{Accepted: true, Degree: m.degree() + 1, Sample: m.sample(replySample, l)})
 	m.activate(now, l, out)
 }
 
-// refuseFull refuses a request because there is no place. It returns true.
+// refuseFull refuses a request because there is no place. It always returns true.
 func (m *Membership) refuseFull(now time.Time, l *link, prio Priority, join bool, out Out) bool {
 	if join && prio == High && !m.isFlooding(now, l) {
 		m.guests.needy, m.guests.suspected = now.Add(keptForNeedy), true
@@ -467,7 +469,8 @@ func (m *Membership) refuse(l *link, why Reason, out Out) {
 	m.drop(l, why, out)
 }
 
-// lookFor remembers a node that we had to refuse, unless it asks everybody.
+// rememberLooker remembers a node that this node had to refuse, unless its source
+// floods.
 func (m *Membership) rememberLooker(now time.Time, l *link) {
 	c := Contact{l.Peer.ID, l.Addr}
 	if l.access == shut || m.isFlooding(now, l) {
@@ -493,7 +496,7 @@ func (m *Membership) activate(now time.Time, l *link, out Out) {
 	m.twins.Drop(l.Peer.ID.String())
 	out.Up(l.Link)
 	m.shutOut = shutOut{}
-	told := l.purpose == toAdd && l.wanted // our request said so
+	told := l.purpose == toAdd && l.wanted // this node's request said so
 	m.answerAdds(l.tokens, nil, out)
 	l.tokens = nil
 	m.adds = slices.DeleteFunc(m.adds, func(a add) bool {
@@ -508,7 +511,7 @@ func (m *Membership) activate(now time.Time, l *link, out Out) {
 	}
 }
 
-// onReply takes the answer to our request.
+// onReply processes the answer to this node's request.
 func (m *Membership) onReply(now time.Time, l *link, r *NeighborReply, out Out) {
 	if !l.asked {
 		if !r.Accepted && r.Reason == ReasonTwin && m.isNeighbor(l) {
@@ -525,7 +528,8 @@ func (m *Membership) onReply(now time.Time, l *link, r *NeighborReply, out Out) 
 		}
 		m.activate(now, l, out)
 		if l.degree < m.cfg.MinPeers {
-			// It may have nobody else, as a seed that has come back.
+			// The peer may have no other neighbour, for instance a seed that has
+			// restarted.
 			m.offer(l, replySample, 0, out)
 		}
 		return
@@ -535,7 +539,7 @@ func (m *Membership) onReply(now time.Time, l *link, r *NeighborReply, out Out) 
 		m.recordAttempt(now, l.Dialled, refusalError(r.Reason))
 	}
 	switch r.Reason {
-	case ReasonDuplicate: // the other side's own dial takes the place
+	case ReasonDuplicate: // the peer's own dial replaces this link
 		for _, t := range l.tokens {
 			m.adds = append(m.adds, add{t, l.Peer.ID, now.Add(requestTimeout)})
 		}
@@ -559,7 +563,7 @@ func (m *Membership) onReply(now time.Time, l *link, r *NeighborReply, out Out) 
 	m.book.rest(now, l.reach(), afterRefusal.Delay(0, m.cfg.Rand))
 }
 
-// onDisconnect: the neighbour let us go. Whom it offers is tried first.
+// onDisconnect processes a neighbour's DISCONNECT and dials a contact that it offers.
 func (m *Membership) onDisconnect(now time.Time, l *link, d *Disconnect, out Out) {
 	wasNeighbor := m.remove(l)
 	out.Close(l.Link, d.Reason)
@@ -567,13 +571,13 @@ func (m *Membership) onDisconnect(now time.Time, l *link, d *Disconnect, out Out
 		out.Down(l.Link, d.Reason)
 	}
 	m.answerAdds(l.tokens, ErrRefused, out)
-	if !wasNeighbor { // what a stranger offers is not followed
+	if !wasNeighbor { // contacts from a peer that is not a neighbour are ignored
 		m.book.rest(now, l.reach(), afterRefusal.Delay(0, m.cfg.Rand))
 		return
 	}
 	switch d.Reason {
 	case ReasonLeave:
-		m.book.markFailed(now, l.reach(), m.cfg.Rand) // it said so: nobody is to blame
+		m.book.markFailed(now, l.reach(), m.cfg.Rand) // it said goodbye: no source is to blame
 	case ReasonRemoved:
 		m.avoid(l.Peer.ID, now.Add(removedFor))
 		m.book.rest(now, l.reach(), removedFor)
@@ -593,7 +597,7 @@ func (m *Membership) onDisconnect(now time.Time, l *link, d *Disconnect, out Out
 	}
 }
 
-// expire ends what was waited for in vain.
+// expire ends links, Adds and entries of removed peers whose time is over.
 func (m *Membership) expire(now time.Time, out Out) {
 	for _, l := range slices.Clone(m.waiting) {
 		if now.Before(l.expires) {

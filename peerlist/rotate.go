@@ -6,11 +6,10 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/retry"
 )
 
-// rotate swaps one link for a random one from the book, slowly, so that an
-// overlay in which everybody is content keeps mixing: two halves that were
-// healed by one bridge grow together. It begins quickly: who joins together knows
-// the same few nodes and links up with them, and ways through such clusters are
-// twice as long as through a network that is mixed.
+// rotate replaces one link by a random one from the book, slowly, so that an overlay at
+// rest keeps mixing: two halves that were healed by one bridge grow together. The first
+// rotations are fast. Nodes that join together know the same few nodes and connect to
+// them, and paths through such clusters are twice as long as through a mixed network.
 func (m *Membership) rotate(now time.Time, out Out) {
 	if m.rotateAt.IsZero() || now.Before(m.rotateAt) {
 		return
@@ -25,8 +24,8 @@ func (m *Membership) rotate(now time.Time, out Out) {
 	}
 }
 
-// choose draws an address of the book for a dial that can wait: none from a
-// source that has sent us to dead ones, and none that also refuses.
+// choose draws an address of the book for a dial that is not urgent. It skips sources
+// whose addresses were dead, and entries that also rejects.
 func (m *Membership) choose(now time.Time, also func(*entry) bool) (Contact, bool) {
 	last := m.avoided(now)
 	return m.book.pick(now, m.cfg.Rand, last, func(e *entry) bool {
@@ -34,10 +33,10 @@ func (m *Membership) choose(now time.Time, also func(*entry) bool) (Contact, boo
 	})
 }
 
-// feel dials an address of the book that was never tried, only to see whether
-// anybody is there. So the book knows more nodes that live than this one ever had
-// for neighbours. Where as many have been tried as there is room for, every other
-// feeler goes to one of those: it loses its place if it is dead.
+// dialFeeler dials an untried address of the book, only to test whether a node answers.
+// The book thus contains more live nodes than this node ever had as neighbours. If the
+// tried half is full, every other feeler tests a tried address, which loses its place
+// if it is dead.
 func (m *Membership) dialFeeler(now time.Time, out Out) {
 	if m.feelAt.IsZero() || now.Before(m.feelAt) {
 		return
@@ -52,10 +51,10 @@ func (m *Membership) dialFeeler(now time.Time, out Out) {
 	}
 }
 
-// hurry brings the next rotation forward where this node is flooded and has lost
-// the neighbours that it chose: others may have taken their places meanwhile.
-// (Elsewhere that can wait. Each rotation takes a link from somebody, who would
-// have to hurry then.)
+// hastenRotation moves the next rotation forward if this node is flooded and has lost
+// neighbours that it chose: other nodes may have taken their places. Otherwise the
+// rotation can wait, because each rotation takes a link from another node, which would
+// then have to hurry as well.
 func (m *Membership) hastenRotation(now time.Time) {
 	soon := now.Add(hurriedRotation)
 	if len(m.costs.list) == 0 || m.rotateAt.Before(soon) || m.cfg.NoLimits {
@@ -66,14 +65,14 @@ func (m *Membership) hastenRotation(now time.Time) {
 	}
 }
 
-// freeForRotation lets the neighbour go that is needed least, for the one that
-// rotation brings, if both can spare it. Links in use stay: what they carry
-// would come late.
+// evictForRotation ends the link that is needed least, for the one that rotation adds,
+// if both nodes have links to spare. Links in use stay: the events that they carry
+// would arrive late.
 //
-// How many neighbours a peer has only itself says. So some rotations take any
-// neighbour that is not in use: else who lies would stay and who does not would
-// go, one after another. Whose group floods this node is the first to go, in use
-// or not.
+// Only the peer itself knows its degree. So some rotations evict a random neighbour
+// that is not in use: otherwise peers that report a false degree would stay and honest
+// ones would be evicted one after another. A peer whose group floods this node is
+// evicted first, in use or not.
 func (m *Membership) evictForRotation(now time.Time, out Out) {
 	if m.countRegular() <= m.cfg.MinPeers {
 		return
@@ -99,7 +98,7 @@ func (m *Membership) evictForRotation(now time.Time, out Out) {
 	}
 }
 
-// anyNeighbor draws a neighbour that may be let go.
+// randomEvictable draws a neighbour that may be evicted.
 func (m *Membership) randomEvictable(now time.Time) (victim *link) {
 	n := 0
 	for _, l := range m.active {

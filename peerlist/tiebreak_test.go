@@ -7,19 +7,19 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// pair is two memberships and the network between them, in which everything
-// that can happen next is a choice of the test.
+// pair is two Memberships and the network between them. The test chooses the order of
+// all events.
 type pair struct {
 	ends  [2]*end
-	wires []*wire // in the order in which they were dialled
-	steps []int   // the choice at each step, and
-	width []int   // how many there were
-	begin [2]bool // what the programs do has been done
+	wires []*wire // in the order of the dials
+	steps []int   // the choice at each step
+	width []int   // the number of possible choices at each step
+	begin [2]bool // the program's call of each side is done
 	start func(p *pair, e *end)
 	log   []string
 }
 
-// end is one node. It is its membership's Out.
+// end is one node and the Out of its Membership.
 type end struct {
 	*Membership
 	p     *pair
@@ -29,7 +29,8 @@ type end struct {
 	added []error
 }
 
-// wire is one connection; each side has a queue of what it is still to be told.
+// wire is one connection. Each side has a queue of events that it has not processed
+// yet.
 type wire struct {
 	dialler int
 	queue   [2][]func()
@@ -55,7 +56,7 @@ func newPair(lowerFirst bool, start func(p *pair, e *end)) *pair {
 
 func (p *pair) note(format string, args ...any) { p.log = append(p.log, fmt.Sprintf(format, args...)) }
 
-// tell queues something for one side of a wire.
+// tell queues an event for one side of a wire.
 func (w *wire) tell(side int, name string, do func()) {
 	w.queue[side] = append(w.queue[side], do)
 	w.names[side] = append(w.names[side], name)
@@ -93,8 +94,8 @@ func (e *end) Twin(Conn, string, bool)      {}
 func (e *end) Added(token uint64, e2 error) { e.added = append(e.added, e2) }
 func (e *end) ShutOut([]Attempt)            {}
 
-// run lets everything happen, in the order that the choices give (and the first
-// thing first, where they give none).
+// run processes all events in the order that the choices determine. Without a choice,
+// the first event comes first.
 func (p *pair) run(choices []int) {
 	for {
 		var can []func()
@@ -133,9 +134,9 @@ func (p *pair) run(choices []int) {
 	}
 }
 
-// Two nodes dial each other at once. In whatever order the two ends hear of
-// what: one link is left, the same at both ends, none was lost on the way, and
-// the programs that asked for it are told that it worked.
+// Two nodes dial each other at once. In whatever order the two ends process the events,
+// one link remains, the same at both ends, none is lost on the way, and both programs
+// that asked for a link get a success.
 func TestTieBreakInEveryInterleaving(t *testing.T) {
 	for name, start := range map[string]func(p *pair, e *end){
 		"both programs add": func(p *pair, e *end) { e.Add(birth, addr(1-e.index), 1, e) },
@@ -173,8 +174,7 @@ func TestTieBreakInEveryInterleaving(t *testing.T) {
 	}
 }
 
-// next is the sequence of choices that follows the one that was made; nil after
-// the last one.
+// next returns the sequence of choices after the present one; nil after the last.
 func (p *pair) next() []int {
 	for i := len(p.steps) - 1; i >= 0; i-- {
 		if p.steps[i]+1 < p.width[i] {

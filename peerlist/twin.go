@@ -9,50 +9,50 @@ import (
 
 // Two lives of one ID.
 //
-// A node has one ID, and each of its lives an epoch, later ones a higher one. Of two
-// lives that ask one node, the later one gets the place, so that a node that restarts
-// does not wait until its old link is silent. If both live, two nodes have one ID, or
-// one key, by mistake, or one of them lies: encrypted links have an ID only with its
-// key, plaintext ones by claim. Such twins must not take each other's place again and
-// again, and each must learn of the other:
+// A node has one ID. Each life has an epoch, and later lives a higher one. If two lives
+// ask one node, the later life gets the place, so that a node that restarts does not
+// wait until its old link times out. If both lives run, two nodes have one ID or key by
+// mistake, or one of them lies: an encrypted link proves the ID by its key, a plaintext
+// link only claims it. Such twins must not evict each other again and again, and each
+// must learn of the other:
 //
-//   - the life that loses its place gets a DISCONNECT, the one that is refused gets a
-//     NEIGHBOR_REPLY, both with the reason twin and the address of the other;
-//   - a life that is refused is alive, so the neighbour that it asked for its place
-//     gets the same reply unasked. Nodes of version 1.0 ignore that one.
+//   - A life that loses its place gets a DISCONNECT, a life that is refused gets a
+//     NEIGHBOR_REPLY. Both carry the reason twin and the address of the other life.
+//   - A life that is refused is alive, so the neighbour that holds the place gets the
+//     same reply unasked. Nodes of version 1.0 ignore that reply.
 //
-// The place is bound to a link and not to the epoch: when the link of one life has
-// ended, another life may have it, whatever its epoch. So a clock that is behind
-// keeps no life out for longer than its predecessor's link lasts.
+// The place belongs to a link and not to an epoch. When the link of one life has ended,
+// another life may take the place, whatever its epoch. So a clock that is behind keeps
+// a life out only while its predecessor's link lasts.
 
 var (
-	// atSelf spaces the dials of an address at which this node met itself. A guess:
-	// another node that takes the address is found within a minute.
+	// atSelf spaces the dials of an address at which this node has met itself. A guess:
+	// if another node takes over the address, it is found within a minute.
 	atSelf = retry.Policy{Min: 10 * time.Second, Max: time.Minute}
 	// atTwin spaces the dials of an address at which another life was met, and the
-	// requests to nodes that keep one as a neighbour. A guess: the link of a life
-	// that has ended is noticed in five seconds.
+	// requests to nodes that keep another life as a neighbour. A guess: the end of a
+	// life's link is noticed within five seconds.
 	atTwin = retry.Policy{Min: 2 * time.Second, Max: 15 * time.Second}
 )
 
 const (
-	// mostSwaps is how often the link to a peer is replaced by another one to the
-	// same ID within swapsWithin. Two lives of one epoch, such as copies of one
-	// virtual machine, would do that for ever.
+	// maxSwaps bounds how often the link to an ID is replaced by another link to the
+	// same ID within swapsWithin. Without the bound, two lives of one epoch, such as
+	// copies of one virtual machine, would replace each other forever.
 	maxSwaps    = 2
 	swapsWithin = 2 * time.Minute
 )
 
-// swaps counts how often the links to one ID have taken each other's place.
+// swaps counts how often links to one ID have replaced each other.
 type swaps struct {
 	since time.Time
 	n     int
 }
 
-// allow reports whether another link may take the place now.
+// allow reports whether another link may replace this one now.
 func (s swaps) allow(now time.Time) bool { return s.n < maxSwaps || now.Sub(s.since) >= swapsWithin }
 
-// next is what the link has that takes the place.
+// next returns the count for the link that replaces this one.
 func (s swaps) next(now time.Time) swaps {
 	if s.n == 0 || now.Sub(s.since) >= swapsWithin {
 		return swaps{now, 1}
@@ -65,10 +65,11 @@ func (m *Membership) isTwin(peer ident.Origin) bool {
 	return m.cfg.Epoch != 0 && peer.Epoch != m.cfg.Epoch
 }
 
-// MetSelf notes that a dial of the owner's own led to this node.
+// MetSelf records that a dial of the owner itself reached this node.
 func (m *Membership) MetSelf(now time.Time, addr string) { m.restSelfAddr(now, addr, ErrSelf) }
 
-// metSelf has an address rest at which this node, or another life of it, answered.
+// restSelfAddr delays dials of an address at which this node, or another life of it,
+// answered.
 func (m *Membership) restSelfAddr(now time.Time, addr string, why error) {
 	policy := atSelf
 	if why == ErrTwin {
@@ -80,7 +81,8 @@ func (m *Membership) restSelfAddr(now time.Time, addr string, why error) {
 	m.book.forget(addr)
 }
 
-// wake has addresses tried again at which this node met itself a while ago.
+// retrySelfAddrs makes addresses dialable again at which this node met itself a while
+// ago.
 func (m *Membership) retrySelfAddrs(now time.Time) {
 	m.clock = now
 	if m.selfRetryAt.IsZero() || now.Before(m.selfRetryAt) {
@@ -99,8 +101,8 @@ func (m *Membership) retrySelfAddrs(now time.Time) {
 	m.selfRetryAt, _ = m.resting.Next(now)
 }
 
-// refuseTwin refuses the request of a life, because the link to another one is in
-// its place, and lets that one know that the first is alive.
+// refuseTwin refuses the request of a life because the link of another life has its
+// place, and informs that other life.
 func (m *Membership) refuseTwin(now time.Time, l, old *link, out Out) {
 	out.Send(l.Link, &NeighborReply{Reason: ReasonTwin, Degree: m.degree(), Sample: twinOf(old, l)})
 	m.drop(l, ReasonTwin, out)
@@ -110,8 +112,8 @@ func (m *Membership) refuseTwin(now time.Time, l, old *link, out Out) {
 	}
 }
 
-// twinOf is a life as it is told to another one, with its address if that means
-// something there.
+// twinOf returns the contact of a life for a message to another life, with the address
+// if it is valid there.
 func twinOf(l, to *link) []Contact {
 	if l.Addr == "" || ident.IsLoopback(l.Addr) && !to.Local {
 		return nil
@@ -119,7 +121,7 @@ func twinOf(l, to *link) []Contact {
 	return []Contact{{l.Peer.ID, l.Addr}}
 }
 
-// addrOfTwin is the address of the other life in what a peer tells; may be empty.
+// addrOfTwin returns the address of the other life in a peer's sample; may be empty.
 func (m *Membership) addrOfTwin(told []Contact) string {
 	for _, c := range told {
 		if c.ID == m.cfg.Self.ID {
@@ -130,13 +132,14 @@ func (m *Membership) addrOfTwin(told []Contact) string {
 }
 
 // isYielding reports whether a peer is shunned until then only because it had another
-// life of this ID as a neighbour. If it asks for this one, it has no other.
+// life of this ID as a neighbour. If that peer now asks this node, it has lost the
+// other life.
 func (m *Membership) isYielding(peer ident.ID, until time.Time) bool {
 	at, ok := m.twins.Until(peer.String())
 	return ok && at.Equal(until)
 }
 
-// yield keeps away, for a while, from a peer that has another life of this ID as a
+// yieldToTwin avoids, for a while, a peer that has another life of this ID as a
 // neighbour.
 func (m *Membership) yieldToTwin(now time.Time, l *link, told []Contact, out Out) {
 	key := l.Peer.ID.String()

@@ -9,7 +9,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// life accepts a link from a life of node n, which then asks for a place.
+// life accepts a link from one life of node n, which then asks for a place.
 func (b *bench) life(n int, epoch uint64, at string) ident.Link {
 	b.last++
 	b.LinkUp(b.now, Conn{Link: b.last, Peer: ident.Origin{ID: nodeID(n), Epoch: epoch}, Addr: at, From: at}, b)
@@ -17,8 +17,8 @@ func (b *bench) life(n int, epoch uint64, at string) ident.Link {
 	return b.last
 }
 
-// A common neighbour of two lives lets both know of each other: the one that loses its
-// place, the one that is refused, and the one that stays.
+// A common neighbour of two lives informs both: the one that loses its place, the one
+// that is refused, and the one that stays.
 func TestBothTwinsLearnOfEachOther(t *testing.T) {
 	b := newBench(t, Config{})
 	older := b.life(1, 100, addr(11))
@@ -54,8 +54,8 @@ func TestBothTwinsLearnOfEachOther(t *testing.T) {
 	}
 }
 
-// What a neighbour says of a twin reaches the program: with its address, and which of
-// the two yields.
+// The program learns what a neighbour reports of a twin: its address, and which of the
+// two yields.
 func TestATwinIsReported(t *testing.T) {
 	for _, c := range []struct {
 		what   string
@@ -98,7 +98,7 @@ func TestATwinIsReported(t *testing.T) {
 }
 
 // The clock of a new life may be behind. It gets the place as soon as the link of the
-// former one is gone, however that ended, and does not stay away for long.
+// former life has ended, for whatever reason, and does not stay away for long.
 func TestAGoneLifeBarsNoOther(t *testing.T) {
 	for what, end := range map[string]func(b *bench, l ident.Link){
 		"it says goodbye": func(b *bench, l ident.Link) { b.get(l, &Disconnect{Reason: ReasonLeave}) },
@@ -115,7 +115,7 @@ func TestAGoneLifeBarsNoOther(t *testing.T) {
 			t.Errorf("%s: the next life is refused", what)
 		}
 	}
-	// The other side: a node that is refused as a twin asks again soon.
+	// The other end: a node that is refused as a twin asks again soon.
 	b := newBench(t, Config{})
 	b.SetSeeds(b.now, []string{addr(1)}, b)
 	asked := []time.Duration{}
@@ -134,8 +134,7 @@ func TestAGoneLifeBarsNoOther(t *testing.T) {
 	}
 }
 
-// Two living twins do not take each other's place again and again, whatever their
-// epochs are.
+// Two running twins do not evict each other again and again, whatever their epochs are.
 func TestTwinsDoNotFlap(t *testing.T) {
 	for _, epochs := range [][2]uint64{{100, 200}, {100, 100}} {
 		b := newBench(t, Config{})
@@ -156,13 +155,13 @@ func TestTwinsDoNotFlap(t *testing.T) {
 			}
 			b.pass(time.Second)
 		}
-		if swaps > 7 { // the first is none
+		if swaps > 7 { // the first one is not a swap
 			t.Errorf("epochs %v: %d swaps in five minutes", epochs, swaps)
 		}
 	}
 }
 
-// One address among many answers, wherever it stands: it is dialled within a second.
+// One address among many answers, at any position: it is dialled within a second.
 func TestOneSeedOfManyIsFound(t *testing.T) {
 	const many = 400
 	for _, good := range []int{0, 200, 399} {
@@ -188,7 +187,7 @@ func TestOneSeedOfManyIsFound(t *testing.T) {
 	}
 }
 
-// Many dead seeds cost a bounded number of dials, for as long as they are dead.
+// Many dead seeds cost a bounded number of dials, however long they are dead.
 func TestManyDeadSeedsAreDialledAtLeisure(t *testing.T) {
 	b := newBench(t, Config{})
 	var all []string

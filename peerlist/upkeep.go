@@ -7,14 +7,14 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/retry"
 )
 
-// betweenRounds spaces the rounds of asking that led nowhere.
+// betweenRounds spaces the fruitless rounds of requests.
 var betweenRounds = retry.Policy{Min: 100 * time.Millisecond, Max: 5 * time.Second}
 
-// fill looks for neighbours while there are fewer than MinPeers. A round ends
-// when nobody is left to ask (the last dials to dead addresses are not waited
-// for), when enough have refused, or a moment after the first refusal: where many
-// addresses are dead, that is long before all were tried. Then it waits, asks the
-// seeds for fresh contacts, and after a few rounds in vain it insists (see
+// fill looks for neighbours while there are fewer than MinPeers. A round ends if no
+// address is left to try (without waiting for the last dials of dead addresses), if
+// enough nodes have refused, or some time after the first refusal: if many addresses
+// are dead, that is long before all were tried. Then fill waits, asks the seeds for
+// fresh contacts, and after a few fruitless rounds sends high-priority requests (see
 // insistence).
 func (m *Membership) fill(now time.Time, out Out) {
 	m.hastenRotation(now)
@@ -34,9 +34,9 @@ func (m *Membership) fill(now time.Time, out Out) {
 	underWay := m.pendingRequests() + len(m.dials)
 	want := m.cfg.MinPeers - len(m.active)
 	if m.failures >= 2 || len(m.active) == 0 {
-		want = maxDials // many addresses are dead: look wide, close what is too many
+		want = maxDials // many addresses are dead: dial more of them, and close surplus links
 	}
-	for len(m.anchors) > 0 && underWay < want { // before anybody else, and once
+	for len(m.anchors) > 0 && underWay < want { // first of all, and once
 		addr := m.anchors[0]
 		m.anchors = m.anchors[1:]
 		if m.canDial(Contact{Addr: addr}) {
@@ -78,7 +78,7 @@ func (m *Membership) fill(now time.Time, out Out) {
 	}
 }
 
-// stuckAt is when a round ends in which a node has refused; zero if none has.
+// roundEndsAt returns when a round ends in which a node has refused; zero if none has.
 func (m *Membership) roundEndsAt() time.Time {
 	switch {
 	case m.leaving || m.refusedAt.IsZero() || len(m.active) >= m.cfg.MinPeers:
@@ -93,7 +93,7 @@ func (m *Membership) deadAt(l *link) time.Time {
 	return l.heard.Add(m.cfg.PingInterval + m.cfg.PingTimeout)
 }
 
-// silentAt is when one of the two ends will have been silent for a PingInterval.
+// silentAt returns when one of the two ends will have been silent for a PingInterval.
 func (m *Membership) silentAt(l *link) time.Time {
 	since := l.heard
 	if l.sent.Before(since) {
@@ -102,10 +102,11 @@ func (m *Membership) silentAt(l *link) time.Time {
 	return since.Add(m.cfg.PingInterval)
 }
 
-// keepAlive pings on the links that we dialled and ends those that are silent.
+// keepAlive sends pings on links that this node dialled, and closes links that are
+// silent.
 func (m *Membership) keepAlive(now time.Time, out Out) {
 	if !m.lastDeadline.IsZero() && now.Sub(m.lastDeadline) > lateAfter {
-		// We were stalled: what the neighbours sent may wait to be read.
+		// This node was stalled: frames of its neighbours may wait unread.
 		for _, l := range m.active {
 			if grace := now.Add(-m.cfg.PingInterval); l.heard.Before(grace) {
 				l.heard = grace
@@ -119,7 +120,7 @@ func (m *Membership) keepAlive(now time.Time, out Out) {
 			i--
 			out.Close(l.Link, ReasonSilent)
 			out.Down(l.Link, ReasonSilent)
-			m.book.markFailed(now, l.reach(), m.cfg.Rand) // it was there: nobody is to blame
+			m.book.markFailed(now, l.reach(), m.cfg.Rand) // it was alive: no source is to blame
 			continue
 		}
 		if l.Dialled != "" && !now.Before(l.pingAt) {
@@ -139,8 +140,8 @@ func (m *Membership) onPong(now time.Time, l *link, p *Pong) {
 	}
 }
 
-// forwardJoin sends the newcomer on random walks, so that it gets neighbours
-// far from its contact node, and a place in the books on the way.
+// forwardJoin sends the newcomer on random walks. It gains neighbours far from its
+// contact node, and enters the books of the nodes on the way.
 func (m *Membership) forwardJoin(newcomer Contact, from *link, out Out) {
 	if newcomer.Addr == "" {
 		return
@@ -167,8 +168,9 @@ func (m *Membership) onForwardJoin(now time.Time, from *link, f *ForwardJoin, ou
 	next := m.walkTarget(from, c)
 	if f.TTL == 0 || next == nil {
 		m.addContact(now, from, c)
-		// One place stays free for those who have nobody. An address that has
-		// just failed rests: else any neighbour could have it dialled for ever.
+		// One place stays free for nodes without a neighbour. An address that has just
+		// failed is not dialled: otherwise a neighbour could make this node dial it
+		// forever.
 		if m.book.mayDial(now, c.Addr) && m.canDial(c) && m.mayFollow(now, c.Addr) && m.countRegular()+m.pendingRequests()+len(m.dials) < m.cfg.MaxPeers-1 {
 			m.dial(c.Addr, toAnswer, out)
 		}
@@ -180,8 +182,8 @@ func (m *Membership) onForwardJoin(now time.Time, from *link, f *ForwardJoin, ou
 	out.Send(next.Link, &ForwardJoin{Newcomer: c, TTL: min(f.TTL, activeWalk) - 1})
 }
 
-// step draws the neighbour to which a walk goes on: not back, and not to the
-// node that it is about.
+// walkTarget draws the neighbour that a walk continues to: not the sender, and not the
+// node in the message.
 func (m *Membership) walkTarget(from *link, about Contact) *link {
 	if len(m.active) == 0 {
 		return nil
@@ -196,12 +198,12 @@ func (m *Membership) walkTarget(from *link, about Contact) *link {
 	return nil
 }
 
-// shuffle sends a sample of both views on a random walk. While the walks that
-// come in bring new contacts the gap stays short; it doubles when they do not.
+// shuffle sends a sample of both views on a random walk. While incoming walks bring new
+// contacts, the gap between shuffles stays short. Otherwise it doubles.
 //
-// HyParView's SHUFFLE is answered over a connection of its own. Ours is not:
-// every node sends as many as reach it, and a dial per shuffle costs more than
-// the answer is worth.
+// HyParView answers a SHUFFLE over a separate connection. This node does not: every
+// node sends as many shuffles as it receives, so answers add little and would cost a
+// dial each.
 func (m *Membership) shuffle(now time.Time, out Out) {
 	if m.shuffleAt.IsZero() || now.Before(m.shuffleAt) {
 		return
@@ -218,8 +220,7 @@ func (m *Membership) shuffle(now time.Time, out Out) {
 	}
 }
 
-// offer sends ourselves and n more contacts on a walk that begins with a
-// neighbour.
+// offer sends this node and n more contacts on a walk that begins at a neighbour.
 func (m *Membership) offer(to *link, n int, ttl uint8, out Out) {
 	var sample []Contact
 	if self := m.cfg.Self; self.Addr != "" && (to.Local || !ident.IsLoopback(self.Addr)) {
@@ -234,7 +235,7 @@ func (m *Membership) onShuffle(now time.Time, from *link, s *Shuffle, out Out) {
 	if s.TTL > 0 && len(s.Sample) > 0 {
 		if next := m.walkTarget(from, s.Sample[0]); next != nil {
 			sample := s.Sample
-			if from.Local && !next.Local { // one that came from elsewhere has none such
+			if from.Local && !next.Local { // a sample from another machine has no loopback addresses
 				sample = nil
 				for _, c := range s.Sample {
 					if !ident.IsLoopback(c.Addr) {

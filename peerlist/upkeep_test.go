@@ -10,7 +10,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// A walk that ends at a node with room brings the newcomer in.
+// A walk that ends at a node with a free place makes the newcomer a neighbour.
 func TestForwardJoinWalk(t *testing.T) {
 	walk := func(ttl uint8, neighbors ...int) *bench {
 		b := newBench(t, Config{MinPeers: 1})
@@ -35,7 +35,7 @@ func TestForwardJoinWalk(t *testing.T) {
 			t.Errorf("%s, it dials %v", name, b.dials)
 		}
 	}
-	if b := walk(0, 1, 2, 3, 4); len(b.dials) > 0 { // the last place is for those who have nobody
+	if b := walk(0, 1, 2, 3, 4); len(b.dials) > 0 { // the last place is reserved for nodes without a neighbour
 		t.Errorf("almost full, it dials %v", b.dials)
 	}
 	if b := walk(0, 1, 2, 50); len(b.dials) > 0 {
@@ -43,8 +43,8 @@ func TestForwardJoinWalk(t *testing.T) {
 	}
 }
 
-// A neighbour can't have us dial an address again and again, and a stranger
-// not even once.
+// A neighbour cannot make the node dial an address again and again, and a peer that is
+// not a neighbour cannot even do so once.
 func TestWalksDoNotMakeUsHammerAnAddress(t *testing.T) {
 	b := newBench(t, Config{MinPeers: 1})
 	links := b.neighbors(1, 2)
@@ -98,7 +98,7 @@ func TestShuffleSlowsDownWhenNothingIsNew(t *testing.T) {
 	for n := range 20 {
 		news = append(news, contact(100+n))
 	}
-	b.get(links[0], &Shuffle{Sample: news}) // its walk ends here
+	b.get(links[0], &Shuffle{Sample: news}) // the walk ends here
 	if !b.book.has(110) {
 		t.Error("nothing was learned")
 	}
@@ -165,13 +165,13 @@ func TestRotationSwapsOneLink(t *testing.T) {
 	}
 }
 
-// Quickly at first, then about once a minute.
+// Rotations are fast at first, then about one per minute.
 func TestRotationSlowsDown(t *testing.T) {
 	b := newBench(t, Config{ShuffleInterval: -1, FeelerInterval: -1})
 	links := b.neighbors(1, 2, 3, 4)
 	var at []time.Duration
 	for i := range 600 {
-		b.addContacts(b.now, b.find(links[i%4]), []Contact{contact(9)}) // from one source it would be too many
+		b.addContacts(b.now, b.find(links[i%4]), []Contact{contact(9)}) // from several sources: one alone would exceed its limit
 		b.pass(time.Second)
 		for c := range b.Neighbors {
 			b.Heard(b.now, c.Link)
@@ -187,7 +187,7 @@ func TestRotationSlowsDown(t *testing.T) {
 	}
 }
 
-// What travels on the tree is not held up by a rotation.
+// A rotation does not interrupt links that carry events.
 func TestRotationSparesLinksInUse(t *testing.T) {
 	inUse := map[ident.Link]bool{}
 	b := newBench(t, Config{ShuffleInterval: -1, IsInUse: func(_ time.Time, l ident.Link) bool { return inUse[l] }})
@@ -214,7 +214,7 @@ func TestRotationSparesLinksInUse(t *testing.T) {
 	}
 }
 
-// What means something on one machine only stays there.
+// Addresses that are valid on one machine only stay there.
 func TestLoopbackIsNeverToldToAnotherMachine(t *testing.T) {
 	const here = "127.0.0.1:700"
 	b := newBench(t, Config{MaxPeers: 4})
@@ -326,14 +326,14 @@ func TestTheEndThatDialledPings(t *testing.T) {
 	if rtt := b.RTT(mine); rtt != trip || trip == 0 {
 		t.Errorf("round trip %v", rtt)
 	}
-	b.get(mine, &Pong{Sent: -time.Hour}) // not one of ours
+	b.get(mine, &Pong{Sent: -time.Hour}) // not a ping of this node
 	b.get(mine, &Pong{Sent: 1 << 62})
 	if rtt := b.RTT(mine); rtt != trip || trip == 0 {
 		t.Errorf("after two lies: round trip %v", rtt)
 	}
 }
 
-// A node that was itself stopped does not blame its neighbours for the silence.
+// A node that was stalled itself does not treat its neighbours as silent.
 func TestLateWakeUpBlamesNobody(t *testing.T) {
 	b := newBench(t, Config{})
 	links := b.neighbors(1, 2, 3)
@@ -351,8 +351,8 @@ func TestLateWakeUpBlamesNobody(t *testing.T) {
 	}
 }
 
-// Where events go both ways a ping tells nothing that they do not; a ping every
-// ten seconds is left.
+// If events flow in both directions, pings are redundant; one ping every ten seconds
+// remains.
 func TestBusyLinksAreRarelyPinged(t *testing.T) {
 	for _, busy := range []struct {
 		heard, said bool

@@ -2,9 +2,9 @@ package peerlist
 
 import "slices"
 
-// Withdraw says that the answer to an Add is not wanted any more. A dial that is under
-// way for it alone counts as one of the node's own then, which closes its link if
-// there are neighbours enough. A request that was sent is left to its answer.
+// Withdraw cancels an Add. A dial that runs only for it becomes one of the node's own:
+// its link is closed if there are enough neighbours. A request that was already sent is
+// left to its answer.
 func (m *Membership) Withdraw(token uint64) {
 	for _, d := range m.dials {
 		at := slices.Index(d.tokens, token)

@@ -61,8 +61,6 @@ var proseRatchet = map[string]int{
 	"metrics tests":                    2,
 	"netsplit":                         22,
 	"netsplit tests":                   17,
-	"peerlist":                         86,
-	"peerlist tests":                   34,
 	"smoke":                            159,
 	"smoke tests":                      104,
 	"smoketest":                        17,

@@ -2,19 +2,18 @@ package peerlist
 
 import "math/rand/v2"
 
-// Who goes when the book is full? An untried entry whose dials failed, first.
-// Then one that is crowded: how many share its group of addresses, times how
-// many share its source. Whoever tells of many, or of many in few places, only
-// displaces his own; and in a network where all are in one group, and sources
-// take turns, everybody is as crowded as everybody else.
+// If the book is full, an untried entry whose dials failed is evicted first. Otherwise
+// the most crowded entry is evicted: the number of entries in its group of addresses,
+// times the number from its source. A source that reports many addresses, or many in
+// few groups, thus displaces only its own. If all addresses are in one group and all
+// sources report as many, all entries are equally crowded.
 
-// sourceShare is the part of the book from which on a source displaces nothing
-// but what it told itself. Below that, all sources compete.
+// A source with more than this fraction (one part in sourceShare) of the book displaces
+// only its own entries. Below it, all sources compete.
 const sourceShare = 64
 
-// tally counts entries by a salted number. Two numbers that meet in one place
-// count together, which is the fate of one honest group in a hundred where there
-// are sixteen others.
+// tally counts entries by a salted number. Two numbers in the same bucket count
+// together. With seventeen honest groups, this happens to one group in a hundred.
 type tally [1 << tallyBits]uint16
 
 const tallyBits = 11
@@ -25,7 +24,7 @@ func (t *tally) of(n uint16) int { return int(t[bucket(n)]) }
 
 func (t *tally) add(n uint16) { t[bucket(n)]++ }
 
-// tally counts entries by a number that they have; only the untried ones, or all.
+// tally counts the untried entries, or all of them, by the given number.
 func (b *book) tally(number func(*entry) uint16, all bool) (t tally) {
 	for i := range b.entries {
 		if e := &b.entries[i]; all || !e.worked {
@@ -38,12 +37,12 @@ func (b *book) tally(number func(*entry) uint16, all bool) (t tally) {
 func groupOfEntry(e *entry) uint16  { return e.group }
 func sourceOfEntry(e *entry) uint16 { return e.source }
 
-// makeRoom drops the untried entry that is worth least to the book once the
-// newcomer is in. It drops none, and reports so, if that is the newcomer, which
-// can't be where this one has worked, or if all have been tried.
+// evictUntried drops the untried entry that is worth least once the newcomer is
+// counted. It drops none and returns false if the newcomer is worth least, unless the
+// newcomer has worked, or if all entries are tried.
 func (b *book) evictUntried(newcomer *entry, worked bool, rng *rand.Rand) bool {
 	var groups, sources tally
-	own := false // displaces what its source told itself, and nothing else
+	own := false // displaces only entries of its own source
 	if !b.noLimits {
 		groups, sources = b.tally(groupOfEntry, false), b.tally(sourceOfEntry, false)
 		groups.add(newcomer.group)

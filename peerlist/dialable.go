@@ -2,7 +2,7 @@ package peerlist
 
 import "time"
 
-// canDial reports whether dialling the contact can bring a new neighbour.
+// canDial reports whether a dial of the contact could add a new neighbour.
 func (m *Membership) canDial(c Contact) bool {
 	if c.Addr == "" || m.self[c.Addr] || m.at(c.Addr) != nil {
 		return false
@@ -21,9 +21,9 @@ func (m *Membership) canDial(c Contact) bool {
 	return true
 }
 
-// mayFollow reports whether an address that a peer asks this node to dial may be
-// dialled: it is in the book, so its source is known, and that source has not sent this
-// node to dead addresses lately.
+// mayFollow reports whether this node may dial an address because a peer suggests it.
+// The address must be in the book, so that its source is known, and that source must
+// not have reported too many dead addresses lately.
 func (m *Membership) mayFollow(now time.Time, addr string) bool {
 	e := m.book.find(addr)
 	if e == nil {

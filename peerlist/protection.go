@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// want notes that the program asked for a neighbour, and tells the peer.
+// markWanted records that the program asked for a link, and sends the peer a NEIGHBOR
+// with Kept.
 func (m *Membership) markWanted(l *link, out Out) {
 	if !l.wanted {
 		l.wanted = true
@@ -13,31 +14,32 @@ func (m *Membership) markWanted(l *link, out Out) {
 	}
 }
 
-// mayGo reports whether a neighbour's link may end so that another one gets its
-// place. A link that this node's program asked for may not; it goes for a bridge over a
-// netsplit where there is no other. What a peer says of its program spares a link from
-// rotation only: if it held a place, Sybils that say so would split an honest network.
+// isEvictable reports whether a neighbour's link may end in favour of another. A link
+// that this node's program asked for is not evictable, except for a bridge over a
+// netsplit if no other link can go. The peer's claim that its program asked for the
+// link protects only from rotation: if it also protected from eviction, Sybils that
+// make the claim would split an honest network.
 func (m *Membership) isEvictable(now time.Time, l *link) bool {
 	return !now.Before(l.protected) && !l.wanted
 }
 
-// isKept reports whether this node believes a peer that its program asked for the
-// link.
+// isKept reports whether this node believes a peer's claim that its program asked for
+// the link.
 func (m *Membership) isKept(now time.Time, l *link) bool {
 	return m.isBelieved(now, l, func(x *link) bool { return x.asksKeep })
 }
 
-// isOnly reports whether this node believes that the link is the only one of a peer
-// that is a guest: it came by itself, can not be reached at its address, and says to
-// have no other neighbour. Rotation spares it.
+// isOnly reports whether this node believes that a link is the only one of a guest: the
+// guest dialled this node, cannot be reached at its address, and reports at most one
+// neighbour. Rotation spares such a link.
 func (m *Membership) isOnly(now time.Time, l *link) bool {
 	return m.isBelieved(now, l, func(x *link) bool { return x.Dialled == "" && x.access == shut && x.degree <= 1 })
 }
 
-// believes reports whether a claim that spares a link is believed of this one. Of all
-// links with such a claim those of half of MaxPeers are, the oldest first and one for
-// each source, and none of a source that floods this node: so a peer that lies holds
-// one place, and many of them hold half.
+// isBelieved reports whether this node believes a claim that protects a link. It
+// believes as many as half of MaxPeers: the oldest links with the claim, one per
+// source, and none of a source that floods this node. So one lying peer holds one
+// place, and many of them hold half.
 func (m *Membership) isBelieved(now time.Time, l *link, claims func(*link) bool) bool {
 	if !claims(l) {
 		return false
@@ -57,8 +59,8 @@ func (m *Membership) isBelieved(now time.Time, l *link, claims func(*link) bool)
 	return false
 }
 
-// victimForBridge is the neighbour that makes room for a bridge. Where the program
-// asked for all links, it is the one of these whose peer has most neighbours.
+// victimForBridge returns the neighbour to evict for a bridge. If the program asked for
+// all links, it is the neighbour with the highest degree.
 func (m *Membership) victimForBridge(now time.Time) *link {
 	victim := m.leastNeeded(now, 0, func(l *link) bool { return !m.isGuestOnly(l) })
 	if victim != nil {

@@ -5,27 +5,28 @@ import (
 	"time"
 )
 
-// A node that is alone dials its seeds, maxDials at a time. A name may stand for
-// hundreds of addresses of which one answers, so while none does, twice as many are
-// under way each widenAfter: 400 silent addresses are all dialled after a second. If
-// that leads nowhere, the next sweep waits in proportion.
+// A node without neighbours dials its seeds, at first maxDials at a time. A name may
+// resolve to hundreds of addresses of which one answers. So while none answers, the
+// number of concurrent dials doubles after each widenAfter: 400 silent addresses are
+// all dialled within about a second. If none answers, the wait before the next sweep is
+// proportional to their number.
 
 const (
 	widenAfter = 200 * time.Millisecond // a guess: most addresses that answer do so by then
-	maxSweep   = 512                    // dials of seeds under way
-	// perSeed and fewSeeds bound the dials of many seeds that are all dead: a sweep of
-	// more than fewSeeds takes perSeed for each. A guess.
+	maxSweep   = 512                    // most concurrent dials of seeds
+	// perSeed and fewSeeds bound the dials if many seeds are all dead: a sweep of more
+	// than fewSeeds takes at least perSeed for each. A guess.
 	perSeed  = 60 * time.Millisecond
 	fewSeeds = 64
 )
 
-// sweep is how many dials of seeds may be under way.
+// sweep bounds the concurrent dials of seeds.
 type sweep struct {
 	width   int       // 0: maxDials
-	widenAt time.Time // zero: it is wide enough
+	widenAt time.Time // when width doubles; zero: not scheduled
 }
 
-// width is how many dials may be under way, so that seeds are among them.
+// dialWidth returns how many dials may run at once, seeds included.
 func (m *Membership) dialWidth(now time.Time, want int) int {
 	s := &m.sweep
 	if len(m.active) > 0 {
@@ -40,7 +41,8 @@ func (m *Membership) dialWidth(now time.Time, want int) int {
 	return max(want, s.width)
 }
 
-// sweeps notes after a step of a sweep whether there was no room for all seeds.
+// scheduleWidening schedules a wider sweep if the current width has no room for all
+// seeds. It ends the sweep if no seed is left.
 func (m *Membership) scheduleWidening(now time.Time, isFull bool) {
 	s := &m.sweep
 	rest := slices.ContainsFunc(m.seeds, func(s seed) bool { return !s.tried && m.canDial(Contact{Addr: s.addr}) })
@@ -52,8 +54,8 @@ func (m *Membership) scheduleWidening(now time.Time, isFull bool) {
 	}
 }
 
-// sweeping is how many of the dials under way leave the places of others alone: many
-// silent seeds do not hold up what the book knows.
+// sweepDials returns how many running dials do not count against other dials, so that
+// many silent seeds do not delay dials of the book.
 func (m *Membership) sweepDials() (n int) {
 	if len(m.active) > 0 || len(m.seeds) <= maxDials {
 		return 0
@@ -66,7 +68,7 @@ func (m *Membership) sweepDials() (n int) {
 	return n
 }
 
-// betweenSweeps is the least wait before many seeds are dialled again.
+// betweenSweeps returns the shortest wait before many seeds are dialled again.
 func (m *Membership) betweenSweeps() time.Duration {
 	if len(m.active) > 0 || len(m.seeds) <= fewSeeds {
 		return 0
@@ -74,8 +76,8 @@ func (m *Membership) betweenSweeps() time.Duration {
 	return time.Duration(len(m.seeds)) * perSeed
 }
 
-// orderSeeds shuffles seeds that are too many to be dialled at once, so that nodes do
-// not all begin with the same, and puts those first that have worked.
+// orderSeeds shuffles the seeds if they are too many to be dialled at once, so that
+// nodes do not all begin with the same ones. Seeds that have worked come first.
 func (m *Membership) orderSeeds() {
 	if len(m.seeds) <= maxDials {
 		return

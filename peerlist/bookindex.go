@@ -1,16 +1,15 @@
 package peerlist
 
-// index finds the entries of a book by their addresses, without a pointer for
-// each: a table with linear probing, at most three quarters full. Addresses that
-// meet in one place cost no more than a look at every entry, so that it does not
-// matter who chooses them.
+// index finds the entries of a book by address, without a pointer per entry. It is a
+// table with linear probing, at most three quarters full. Addresses that collide cost
+// at most a scan of all entries, so an attacker who chooses them gains nothing.
 type index struct {
-	slots []place // as many as a power of two
+	slots []place // the length is a power of two
 }
 
 type place struct {
 	hash uint32
-	at   int32 // in entries, and one; 0: free
+	at   int32 // index in entries plus one; 0: free
 }
 
 // hashOf is FNV-1a.
@@ -22,7 +21,7 @@ func hashOf(addr string) uint32 {
 	return h
 }
 
-// find is where the entry of an address is, or -1.
+// find returns the index of the entry with an address, or -1.
 func (x *index) find(entries []entry, addr string) int {
 	if len(x.slots) == 0 {
 		return -1
@@ -36,7 +35,7 @@ func (x *index) find(entries []entry, addr string) int {
 	return -1
 }
 
-// add takes in the last entry.
+// add inserts the last entry.
 func (x *index) add(entries []entry) {
 	if 4*len(entries) > 3*len(x.slots) {
 		old := x.slots
@@ -59,7 +58,7 @@ func (x *index) put(p place) {
 	x.slots[i] = p
 }
 
-// slot is where the place of an entry is.
+// slot returns the slot of an entry.
 func (x *index) slot(entries []entry, at int) uint32 {
 	mask := uint32(len(x.slots) - 1)
 	i := hashOf(entries[at].Addr) & mask
@@ -69,12 +68,12 @@ func (x *index) slot(entries []entry, at int) uint32 {
 	return i
 }
 
-// drop forgets an entry, whose place in entries the last one is about to take.
+// drop removes an entry. The caller then moves the last entry to its index.
 func (x *index) drop(entries []entry, at int) {
 	mask := uint32(len(x.slots) - 1)
 	i := x.slot(entries, at)
 	x.slots[i] = place{}
-	// Those behind it that were put off by it move up.
+	// Entries after it that probing had displaced move up.
 	for i = (i + 1) & mask; x.slots[i].at > 0; i = (i + 1) & mask {
 		p := x.slots[i]
 		x.slots[i] = place{}

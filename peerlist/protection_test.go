@@ -9,8 +9,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// A program asks for a link. The peer learns that with the request, or behind it where
-// the link is there already; and no other node gets the place.
+// A program asks for a link. The peer learns that from the request, or from a NEIGHBOR
+// if the link exists already. No other node can evict it.
 func TestALinkThatWasAskedForStays(t *testing.T) {
 	b := newBench(t, Config{MinPeers: 2, MaxPeers: 3})
 	own := b.finds(1)
@@ -53,14 +53,14 @@ func TestTheRequestSaysThatTheProgramWantsTheLink(t *testing.T) {
 	}
 }
 
-// Both dial at once, and the other end's link stays. The program asked for it all the
-// same, and says so on it.
+// Both nodes dial at once, and the link of the other end remains. The program's wish
+// still holds for it, and the peer learns of it.
 func TestALinkThatTheOtherEndDialledIsKeptToo(t *testing.T) {
 	b := newBench(t, Config{})
 	b.Add(b.now, addr(1), 7, b)
 	b.reaches(1)
 	l := b.accepts(1)
-	b.get(l, &Neighbor{}) // its id is lower
+	b.get(l, &Neighbor{}) // its ID is lower
 	if err, ok := b.added[7]; !ok || err != nil || !b.up[l] {
 		t.Fatalf("added: %v", err)
 	}
@@ -69,7 +69,7 @@ func TestALinkThatTheOtherEndDialledIsKeptToo(t *testing.T) {
 	}
 }
 
-// Peers that lie keep half of the places at most, and one source one.
+// Lying peers protect at most half of the places, and one source protects one.
 func TestClaimsToBeKeptAreBounded(t *testing.T) {
 	for _, sources := range []int{1, 5} {
 		b := newBench(t, Config{})
@@ -92,7 +92,7 @@ func TestClaimsToBeKeptAreBounded(t *testing.T) {
 	}
 }
 
-// A bridge over a netsplit gets a place even where the program asked for all.
+// A bridge over a netsplit gets a place even if the program asked for all links.
 func TestABridgeTakesALinkThatWasAskedFor(t *testing.T) {
 	b := newBench(t, Config{MinPeers: 1, MaxPeers: 2})
 	b.finds(1)
@@ -110,9 +110,9 @@ func TestABridgeTakesALinkThatWasAskedFor(t *testing.T) {
 	}
 }
 
-// Anchors are also neighbours that came by themselves: first those that were reached
-// once, then those that only say where they are. There are some after the last
-// neighbour has gone, too.
+// Neighbours that dialled this node are anchors too: first those that this node has
+// reached once, then those whose address is only a claim. The anchors remain after the
+// last neighbour has gone.
 func TestAnchorsAreNeighboursHoweverTheyCame(t *testing.T) {
 	b := newBench(t, Config{RotateInterval: -1, FeelerInterval: -1, ShuffleInterval: -1})
 	links := b.neighbors(1, 2, 3)

@@ -5,41 +5,41 @@ import (
 	"time"
 )
 
-// toll is what one source (see [salt.source]) has cost this node lately. Each
-// sum leaks away with time.
+// sourceCost is what one source (see [salt.source]) has cost this node lately. Each sum
+// decays with time.
 type sourceCost struct {
 	source uint16
-	at     time.Duration // when the sums were brought up to date, since the book began
-	taken  float32       // contacts for which others had to go
-	failed float32       // dials in vain of addresses that it told of and that never worked
-	asked  float32       // requests that wanted us to let somebody go
+	at     time.Duration // when the sums were last updated, as time since the book began
+	taken  float32       // contacts that displaced others
+	failed float32       // failed dials of addresses that it reported and that never worked
+	asked  float32       // high-priority requests
 }
 
 const (
-	// A source may displace 64 addresses at once, and one every 10 s from then
-	// on. Four neighbours of a large overlay that is at rest tell of fewer.
+	// A source may displace 64 addresses at once, then one every 10 s. In a large
+	// overlay at rest, four neighbours report fewer.
 	takenBurst = 64
-	takenLeak  = 0.1 // a second
+	takenLeak  = 0.1 // per second
 
-	// Two dials a minute lead to addresses that one source made up, or that are
-	// not worth more; see blamed.
+	// A source's made-up addresses cost at most two dials per minute; see blamed.
 	failedBurst = 2
-	failedLeak  = 2.0 / 60 // a second
+	failedLeak  = 2.0 / 60 // per second
 
-	// Four requests to let somebody go, and one in five minutes, are more than a
-	// node has reason for: it asks each full node once and is accepted. A guess.
+	// A source floods if it sends four high-priority requests, and then more than one
+	// in five minutes. An honest node asks each full node once and is accepted. A
+	// guess.
 	askedBurst = 4
-	askedLeak  = 1.0 / 300 // a second
+	askedLeak  = 1.0 / 300 // per second
 
-	// maxTolls bounds the sources that are remembered. Who has cost least is
-	// forgotten first.
+	// maxCosts bounds the sources that are remembered. The cheapest one is dropped
+	// first.
 	maxCosts = 256
 )
 
-// tolls are those of the sources that have cost anything lately.
+// sourceCosts holds the sources that have cost anything lately.
 type sourceCosts struct{ list []sourceCost }
 
-// of is the toll of a source, up to date, to be added to.
+// of returns the cost of a source, decayed to now, for the caller to add to.
 func (t *sourceCosts) of(now time.Duration, source uint16) *sourceCost {
 	if at := t.find(source); at >= 0 {
 		t.list[at].leak(now)
@@ -52,7 +52,7 @@ func (t *sourceCosts) of(now time.Duration, source uint16) *sourceCost {
 	return &t.list[len(t.list)-1]
 }
 
-// look is the toll of a source, up to date; all zero if it has cost nothing.
+// look returns the cost of a source, decayed to now; zero if it has none.
 func (t *sourceCosts) look(now time.Duration, source uint16) sourceCost {
 	at := t.find(source)
 	if at < 0 {
@@ -85,16 +85,16 @@ func (x *sourceCost) leak(now time.Duration) {
 	x.asked = max(0, x.asked-gone*askedLeak)
 }
 
-// sum weighs the costs by what a source may have at once.
+// sum adds the costs, each relative to its burst.
 func (x *sourceCost) sum() float32 {
 	return x.taken/takenBurst + x.failed/failedBurst + x.asked/askedBurst
 }
 
-// isFlooding reports whether the source asks for places more often than anybody
-// has reason to.
+// isFlooding reports whether the source sends more high-priority requests than an
+// honest node would.
 func (x *sourceCost) isFlooding() bool { return x.asked >= askedBurst }
 
-// flooding are the sources that do.
+// flooding returns the sources that flood this node.
 func (t *sourceCosts) flooding(now time.Duration) (list []uint16) {
 	for i := range t.list {
 		if t.list[i].asked == 0 {
@@ -107,13 +107,13 @@ func (t *sourceCosts) flooding(now time.Duration) (list []uint16) {
 	return list
 }
 
-// blamed are the sources whose addresses lead nowhere.
+// blamed returns the sources whose addresses were dead too often.
 func (t *sourceCosts) blamed(now time.Duration) (list []uint16) {
 	for i := range t.list {
 		if t.list[i].failed == 0 {
 			continue
 		}
-		if t.list[i].leak(now); t.list[i].failed > failedBurst-1 { // the next one would be too many
+		if t.list[i].leak(now); t.list[i].failed > failedBurst-1 { // one more would be too many
 			list = append(list, t.list[i].source)
 		}
 	}

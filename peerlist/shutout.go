@@ -5,32 +5,32 @@ import (
 	"time"
 )
 
-// Attempt is what came of the last try to get a link to the node at an address.
+// Attempt is the outcome of the last attempt to get a link to the node at an address.
 type Attempt struct {
 	Addr string
-	Err  error // one of the errors of Add, or what DialFailed was given
+	Err  error // one of the errors of Add, or the error passed to DialFailed
 }
 
 const (
-	// refusedAfter is how long a node may be without a neighbour before it says that
-	// it is refused everywhere. A guess: a few rounds of asking and one of insisting
-	// take three seconds.
+	// A node without a neighbour reports ShutOut after shutOutAfter. A guess: a few
+	// rounds of low-priority requests and one of high-priority requests take three
+	// seconds.
 	shutOutAfter = 5 * time.Second
 
-	// refusedAgain is when it says so again, in case the reason is another one.
+	// shutOutAgain is the gap between repeated reports, in case the reason changes.
 	shutOutAgain = 10 * time.Second
 
 	maxAttempts = 32 // that are remembered
 )
 
-// refusal is what a node without neighbours has tried.
+// shutOut holds the attempts of a node without neighbours.
 type shutOut struct {
 	since    time.Time // when it lost its last neighbour; zero while it has one
-	attempts []Attempt // the latest of each address, oldest first; seeds stay longest
-	reported time.Time // when Out.ShutOut was last called; zero: not yet
+	attempts []Attempt // the last attempt at each address, oldest first; those of seeds are dropped last
+	reported time.Time // when Out.ShutOut was last called; zero: never
 }
 
-// wasRefused notes that an address brought no link.
+// recordAttempt records that an attempt at an address yielded no link.
 func (m *Membership) recordAttempt(now time.Time, addr string, err error) {
 	r := &m.shutOut
 	if len(m.active) > 0 || addr == "" || err == nil || m.leaving {
@@ -48,13 +48,12 @@ func (m *Membership) recordAttempt(now time.Time, addr string, err error) {
 	r.attempts = append(r.attempts, Attempt{addr, err})
 }
 
-// Unresolved takes the news that a seed's name led to no address.
+// Unresolved records that a seed's name could not be resolved.
 func (m *Membership) Unresolved(now time.Time, seed string, err error) {
 	m.recordAttempt(now, seed, err)
 }
 
-// refusalAt is when it is to be seen whether this node is refused everywhere; zero
-// while it is not to be.
+// shutOutAt returns when ShutOut must be reported; zero if it need not be.
 func (m *Membership) shutOutAt() time.Time {
 	r := &m.shutOut
 	if len(m.active) > 0 || m.leaving || len(r.attempts) == 0 {
@@ -66,8 +65,8 @@ func (m *Membership) shutOutAt() time.Time {
 	return r.since.Add(shutOutAfter)
 }
 
-// reportRefusal says that this node has no neighbour and is refused wherever it asks,
-// once it has been so for a moment, and then every ten seconds.
+// reportShutOut reports that this node has no neighbour although it has tried. It waits
+// until that has lasted for shutOutAfter, and repeats the report every shutOutAgain.
 func (m *Membership) reportShutOut(now time.Time, out Out) {
 	if at := m.shutOutAt(); !at.IsZero() && !now.Before(at) {
 		m.shutOut.reported = now
@@ -75,14 +74,14 @@ func (m *Membership) reportShutOut(now time.Time, out Out) {
 	}
 }
 
-// refusalError is the error for a reason with which a peer refuses.
+// refusalError returns the error for the reason of a refusal.
 func refusalError(why Reason) error {
 	switch why {
 	case ReasonFull:
 		return ErrPeer
 	case ReasonTwin:
 		return ErrTwin
-	case ReasonDuplicate: // the other side's own dial takes the place
+	case ReasonDuplicate: // the peer's own dial replaces this link
 		return nil
 	}
 	return ErrRefused

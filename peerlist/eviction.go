@@ -7,10 +7,10 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// makeRoomFor ends a neighbour's link for a peer that asks for its place, if the peer
-// may have it: one that insists may, but a source that insists all the time only takes
-// the place of one that does so more. The links of such a source give way to every
-// other request.
+// evictFor ends a neighbour's link for a peer that asks for its place, if the rules
+// allow it. A high-priority request may evict a neighbour. A source that repeats such
+// requests can evict only links of sources that repeat them more often, and its own
+// links may be evicted by any other request.
 func (m *Membership) evictFor(now time.Time, newcomer *link, prio Priority, join bool, out Out) {
 	if newcomer.access == shut && prio != Bridge {
 		m.evictForGuest(now, newcomer, prio, join, out)
@@ -22,7 +22,7 @@ func (m *Membership) evictFor(now time.Time, newcomer *link, prio Priority, join
 	m.replaceNeighbor(now, newcomer, m.victimFor(now, newcomer, prio), out)
 }
 
-// victimFor is the neighbour that would make room for such a peer; nil if none.
+// victimFor returns the neighbour to evict for such a peer; nil if there is none.
 func (m *Membership) victimFor(now time.Time, newcomer *link, prio Priority) *link {
 	clock := m.book.clock(now)
 	asked := func(l *link) float32 { return m.costs.look(clock, l.source).asked }
@@ -49,9 +49,9 @@ func (m *Membership) victimFor(now time.Time, newcomer *link, prio Priority) *li
 	return victim
 }
 
-// recentCaller is the youngest neighbour that came by itself, if that was lately:
-// a node that insists takes its place first. However many insist, a node loses one
-// of its older neighbours to them, and the others displace each other.
+// recentCaller returns the youngest neighbour that dialled this node within recentFor.
+// High-priority requests evict it first. However many such requests arrive, a node
+// loses one older neighbour to them, and the newcomers evict each other.
 func (m *Membership) recentCaller(now time.Time, may func(*link) bool) (youngest *link) {
 	if m.cfg.NoLimits {
 		return nil
@@ -72,9 +72,9 @@ func (m *Membership) isFlooding(now time.Time, l *link) bool {
 	return x.isFlooding()
 }
 
-// makeRoom lets a neighbour go, if there is one to let go, and offers it the
-// newcomer, so that the newcomer is spliced into the link between two full nodes
-// and none of the three ends with fewer links than before.
+// replaceNeighbor disconnects the victim, if any, and offers it the newcomer as a
+// contact. The victim then dials the newcomer, so the newcomer is spliced into the link
+// and none of the three nodes has fewer links than before.
 func (m *Membership) replaceNeighbor(now time.Time, newcomer, victim *link, out Out) {
 	if victim == nil {
 		return
@@ -86,13 +86,13 @@ func (m *Membership) replaceNeighbor(now time.Time, newcomer, victim *link, out 
 	m.disconnect(now, victim, ReasonMakeRoom, try, out)
 }
 
-// isOwn reports whether this node chose the neighbour: it dialled it, and not
-// because somebody told it to at that moment.
+// isOwn reports whether this node chose the neighbour: it dialled the link, and no peer
+// had suggested the address at that moment.
 func (l *link) isOwn() bool { return l.Dialled != "" && l.purpose != toAnswer }
 
-// ownLinks is how many neighbours this node has chosen itself, apart from such as
-// flood it, and how many it wants: half, and at least two. They are the last to
-// make room while they are no more.
+// ownLinks returns how many neighbours this node has chosen itself, not counting those
+// that flood it, and how many it wants: half, and at least two. While it has no more
+// than it wants, they are evicted last.
 func (m *Membership) ownLinks(now time.Time) (have, want int) {
 	for _, l := range m.active {
 		if l.isOwn() && !m.isFlooding(now, l) {
@@ -102,13 +102,13 @@ func (m *Membership) ownLinks(now time.Time) (have, want int) {
 	return have, max(2, (m.countRegular()+1)/2)
 }
 
-// leastNeeded is the neighbour to let go where one must, of those that may be
-// asked for (nil: all) and have at least so many neighbours: one that this node
-// did not choose, if it has no more than enough that it did; of these one whose
-// link is not in use; of these the one with most neighbours.
+// leastNeeded returns the neighbour to evict, among those that may allows (nil: all)
+// and that have at least the given degree. It prefers neighbours that this node did not
+// choose, unless it has more chosen ones than it wants; then links that are not in use;
+// then the highest degree.
 func (m *Membership) leastNeeded(now time.Time, degree int, may func(*link) bool) (victim *link) {
 	have, want := m.ownLinks(now)
-	spare := have > want || m.cfg.NoLimits // links that it chose
+	spare := have > want || m.cfg.NoLimits // more chosen links than it wants
 	needed := func(l *link) int {
 		n := 0
 		if !spare && l.isOwn() {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// sybil is the n-th address of an attacker who has so many groups; honest is one
-// of a node whose group is its own.
+// sybil returns the n-th address of an attacker with the given number of groups. honest
+// returns the address of a node whose group is its own.
 func sybil(n, groups int) Contact {
 	return Contact{Addr: fmt.Sprintf("130.%d.%d.%d:1", n%groups, n/groups>>8&255, n/groups&255)}
 }
@@ -26,13 +26,13 @@ func (b *book) share(prefix string) int {
 	return n
 }
 
-// An attacker tells of more addresses than anybody else, by way of everybody.
-// What he gets of the book is his share of the groups, and not of the words.
+// An attacker reports more addresses than all other nodes, through all neighbours. Its
+// part of the book is its share of the groups, not of the reports.
 func TestFewGroupsGetLittleOfTheBook(t *testing.T) {
 	for _, line := range []struct{ groups, most int }{{1, 8}, {16, 64}, {256, 320}} {
 		b, rng := newBook(512, 1), newRand(1)
 		for i := range 15_000 {
-			source := uint16(rng.IntN(5)) << 5 // the neighbours; they pass everything on
+			source := uint16(rng.IntN(5)) << 5 // the neighbours, which forward everything
 			if i%10 == 0 {
 				b.learn(honest(rng.IntN(1000)), source, rng)
 			} else {
@@ -53,12 +53,11 @@ func TestFewGroupsGetLittleOfTheBook(t *testing.T) {
 	}
 }
 
-// A source that makes up an address in a new group every time is not crowded by
-// group. It may have an eighth of a full book at most, and less where many others
-// speak too.
+// A source that makes up each address in a new group is not crowded by group. It gets
+// at most an eighth of a full book, and less if many sources report.
 func TestOneSourceGetsASixtyFourth(t *testing.T) {
 	b, rng := newBook(512, 1), newRand(1)
-	for i := range 5000 { // a book that many have filled
+	for i := range 5000 { // a book filled by many sources
 		b.learn(honest(i%900), uint16(i%100)<<5, rng)
 	}
 	for i := range 10_000 {
@@ -75,7 +74,7 @@ func TestOneSourceGetsASixtyFourth(t *testing.T) {
 	}
 }
 
-// Where all are in one group, a book fills and is renewed as if there were none.
+// If all addresses are in one group, the book fills and is renewed as usual.
 func TestALANLosesNothing(t *testing.T) {
 	b, rng := newBook(100, 1), newRand(1)
 	for n := range 100 {
@@ -96,7 +95,7 @@ func TestTriedIsNotDisplacedByWhatWasTold(t *testing.T) {
 		b.markWorking(contact(n), 0, rng)
 	}
 	for n := range 30 {
-		b.markFailed(birth, addr(n), rng) // even those that fail now
+		b.markFailed(birth, addr(n), rng) // even those whose dial fails now
 	}
 	for n := range 5000 {
 		b.learn(honest(n), uint16(n), rng)
@@ -108,7 +107,7 @@ func TestTriedIsNotDisplacedByWhatWasTold(t *testing.T) {
 	}
 }
 
-// A tried entry makes room for another tried one only after a dial in vain.
+// A tried entry is dropped for another tried one only after a failed dial.
 func TestTestBeforeEvict(t *testing.T) {
 	b, rng := newBook(64, 1), newRand(1)
 	for n := range 32 {
@@ -126,7 +125,7 @@ func TestTestBeforeEvict(t *testing.T) {
 	b.check(t)
 }
 
-// Each group has the same chance to be dialled, however many addresses it has.
+// Each group has the same chance to be dialled, whatever its number of addresses.
 func TestPickIsFairToGroups(t *testing.T) {
 	b, rng := newBook(512, 1), newRand(1)
 	for n := range 16 {

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// learn takes contacts in that a peer told us. In a large overlay there are
-// always new ones; those for which others must go are no reason to hurry.
+// addContacts adds contacts that a peer reported. Only contacts that found room count
+// as fresh: in a large overlay there are always unknown nodes, and they are no reason
+// to shuffle more often.
 func (m *Membership) addContacts(now time.Time, from *link, list []Contact) {
 	for _, c := range list {
 		if m.isUsable(c, from) && m.addContact(now, from, c) {
@@ -15,9 +16,9 @@ func (m *Membership) addContacts(now time.Time, from *link, list []Contact) {
 	}
 }
 
-// take notes a contact for which the peer on a link is held to account. It
-// reports whether the contact was new and there was room. Where others must go
-// for it, a source may only do so much.
+// addContact adds a contact for which the peer on a link is accountable. It returns
+// true if the contact was new and there was room. If the book is full, the number of
+// entries that one source may displace is limited.
 func (m *Membership) addContact(now time.Time, from *link, c Contact) bool {
 	switch {
 	case !m.book.isFull():
@@ -35,21 +36,21 @@ func (m *Membership) addContact(now time.Time, from *link, c Contact) bool {
 	return false
 }
 
-// RefusedContacts counts contacts that were not taken in, because the book was
-// full of better ones, or because their source had told too many.
+// RefusedContacts returns the number of contacts that were dropped because the book was
+// full of better ones, or because their source had reported too many.
 func (m *Membership) RefusedContacts() uint64 { return m.refused }
 
-// fails notes that a dial came to nothing.
+// recordFailure records that a dial failed.
 func (m *Membership) recordFailure(now time.Time, addr string) {
 	if source, blame := m.book.markFailed(now, addr, m.cfg.Rand); blame {
 		m.costs.of(m.book.clock(now), source).failed++
 	}
 }
 
-// avoided is what is dialled last.
+// avoided lists the entries that are dialled last.
 type avoided struct {
-	sources []uint16 // whose addresses lead nowhere
-	groups  []uint16 // that ask for places all the time: near by none, for there a source is a peer
+	sources []uint16 // sources whose addresses are dead
+	groups  []uint16 // groups that send too many requests; never the nearby one, where a source is a single peer
 }
 
 func (m *Membership) avoided(now time.Time) (a avoided) {
