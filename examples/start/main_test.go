@@ -6,6 +6,8 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,4 +79,53 @@ func freePort(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return port
+}
+
+// A program outside of this repository takes the module from a checkout by the commands
+// that the README shows, and needs few other modules.
+func TestAProgramUsesTheCheckout(t *testing.T) {
+	checkout, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "main.go"), source, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	run := func(args ...string) string {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), "go", args...)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod")
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+		return string(out)
+	}
+	const module = "github.com/smokesignal-go/smokesignal"
+	run("mod", "init", "hello")
+	run("mod", "edit", "-replace", module+"="+checkout)
+	run("mod", "tidy")
+	run("build", "-o", "hello", ".")
+
+	linked := strings.Count(run("version", "-m", "hello"), "\tdep\t")
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if row := fmt.Sprintf("| Go modules linked, itself included | %d |", linked); !strings.Contains(string(readme), row) {
+		t.Errorf("%d modules are linked, and README.md has no row %q", linked, row)
+	}
+	sums, err := os.ReadFile(filepath.Join(dir, "go.sum"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lines := strings.Count(string(sums), "\n"); lines > 20 {
+		t.Errorf("go.sum has %d lines, more than 20", lines)
+	}
 }
