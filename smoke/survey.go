@@ -7,29 +7,17 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/census"
-	"github.com/smokesignal-go/smokesignal/internal/info"
 )
 
-// NodeInfo is what a node says of itself, at one moment. Of a node that is not one's
-// own it is what somebody claims. Its form as JSON is the same wherever it is shown;
-// durations are in seconds.
-type NodeInfo = info.Node
-
-// LinkInfo is a link as one of its ends sees it.
-type LinkInfo = info.Link
-
-// Seconds is a duration that is a number of seconds in JSON.
-type Seconds = info.Seconds
-
-// Info is what this node says of itself. Before Start and after Stop that is its ID
-// and its version only.
+// Info returns what this node reports of itself. Before Start and after Stop it has only
+// the ID and the version.
 func (n *Node) Info() NodeInfo {
 	d, err := n.life()
 	if err == nil {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		if d.machine != nil {
-			return info.Of(d.machine.Describe(time.Now()))
+			return newNodeInfo(d.machine.Describe(time.Now()))
 		}
 	}
 	return NodeInfo{ID: n.id, Version: version(), Links: []LinkInfo{}, Left: []ID{}}
@@ -72,7 +60,7 @@ func (n *Node) Survey(ctx context.Context, told func(NodeInfo)) (nodes int, err 
 			open = false
 		}
 		for _, digest := range s.take() {
-			if err := d.outside.protect("the function of Survey", func() { told(info.Of(digest)) }); err != nil {
+			if err := d.outside.protect("the function of Survey", func() { told(newNodeInfo(digest)) }); err != nil {
 				cancel()
 				<-ended
 				return 0, err

@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/smokesignal-go/smokesignal/internal/census"
-	"github.com/smokesignal-go/smokesignal/internal/info"
 	"github.com/smokesignal-go/smokesignal/internal/meshview"
 	"github.com/smokesignal-go/smokesignal/internal/scenario"
 	"github.com/smokesignal-go/smokesignal/internal/sim"
@@ -163,7 +162,7 @@ func (p *play) Survey(_ context.Context, told func(smoke.NodeInfo)) (int, error)
 		if parted { // what nobody notices before some seconds have passed
 			d.Links = slices.DeleteFunc(d.Links, func(l census.Link) bool { return side[l.Peer] != side[d.Node.ID] })
 		}
-		told(info.Of(d))
+		told(simulatedInfo(d))
 	}
 	return len(digests), nil
 }

@@ -126,7 +126,7 @@ var houseTable = []row{
 		pkg: "smoke", floor: 4,
 		may: []string{
 			"ident", "internal/frame", "internal/batch", "internal/signed", "peerlist", "netsplit", "internal/plumtree",
-			"internal/overlay", "internal/wire", "internal/emitter", "internal/codec", "internal/flowcontrol", "internal/census", "internal/info", "internal/roster",
+			"internal/overlay", "internal/wire", "internal/emitter", "internal/codec", "internal/flowcontrol", "internal/census", "internal/roster",
 			"internal/args", "internal/callstack", "internal/handshake", "internal/logging",
 			"transport", "transport/tcp", "discovery", "discovery/dns", "trust",
 			logrus, backoff, rate,
@@ -136,7 +136,6 @@ var houseTable = []row{
 	},
 
 	{pkg: "smoketest", floor: 5, may: []string{"smoke", "transport/mem", logrus}, tests: []string{"trust"}, why: "a user's tests run real nodes on a network in memory"},
-	{pkg: "internal/info", floor: 3, may: []string{"ident", "internal/census"}, why: "what nodes say of themselves, real ones and simulated ones alike"},
 	{pkg: "internal/meshview", floor: 5, may: []string{"smoke"}, tests: []string{chromedp, cdproto}, why: "the page, over anything that can be asked like a node"},
 	{pkg: "dashboard", floor: 5, may: []string{"smoke", "internal/meshview", rate}, tests: []string{"smoketest"}, why: "shows what any program can ask a node"},
 	{pkg: "internal/exposition", floor: 5, may: []string{"smoke"}, why: "the list of metrics, and their text for a command that has no registry"},
@@ -147,7 +146,7 @@ var houseTable = []row{
 		pkg: "cmd/smoke", floor: 5,
 		may: []string{
 			"smoke", "trust", "discovery", "discovery/dns", "transport", "transport/tcp", "internal/wire", "internal/handshake",
-			"dashboard", "internal/exposition", "internal/meshview", "internal/e2e/demo", "internal/census", "internal/info", "netsplit", "internal/loadtest", "internal/scenario", "internal/sim", logrus, term, cobra, pflag, "internal/svg",
+			"dashboard", "internal/exposition", "internal/meshview", "internal/e2e/demo", "internal/census", "netsplit", "internal/loadtest", "internal/scenario", "internal/sim", logrus, term, cobra, pflag, "internal/svg",
 		},
 		tests: []string{scripts, "ident", "transport/mem"},
 		why:   "a user of the face, and the way to run the simulator; to say what listens somewhere it greets without joining, which the face can't",
