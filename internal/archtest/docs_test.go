@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -123,4 +124,20 @@ func headings(t *testing.T, page string) map[string]bool {
 		fragments[strings.ReplaceAll(kept, " ", "-")] = true
 	}
 	return fragments
+}
+
+// TestTheDesignNamesEveryPackage: the table of docs/design.md has each package of the
+// house, by its path or its last element. Examples and this package are left out.
+func TestTheDesignNamesEveryPackage(t *testing.T) {
+	page := readPage(t, root(t), "design.md")
+	_, table, _ := strings.Cut(page, "\n| floor | package |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	for _, r := range houseTable {
+		if strings.HasPrefix(r.pkg, "examples/") || r.pkg == "deploy" || r.pkg == "internal/archtest" {
+			continue
+		}
+		if !strings.Contains(table, "`"+r.pkg+"`") && !strings.Contains(table, "`"+path.Base(r.pkg)+"`") {
+			t.Errorf("the table of docs/design.md has no %s", r.pkg)
+		}
+	}
 }
