@@ -26,7 +26,7 @@ run: ## chat: run it in two terminals
 	@$(GO) run ./example_chat
 
 demo: ## watch real processes connect, lose a seed, split and heal
-	@$(GO) run ./cmd/smoke demo
+	@$(GO) run ./cmd/smokelab demo
 
 picture: ## record docs/img/heal.gif anew: half a minute, needs Chromium
 	@mkdir -p bin

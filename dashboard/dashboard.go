@@ -42,6 +42,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -230,30 +231,27 @@ func (m *mesh) Options() []meshview.Setting {
 		}
 		return "not set"
 	}
-	list := []meshview.Setting{}
-	add := func(name string, value any) {
-		list = append(list, meshview.Setting{Name: name, Value: fmt.Sprint(value)})
+	return []meshview.Setting{
+		{Name: "Address", Value: o.Address},
+		{Name: "Listening", Value: m.node.Addr()},
+		{Name: "Advertised", Value: m.node.Advertised()},
+		{Name: "Seeds", Value: strings.Join(o.Seeds, ", ")},
+		{Name: "MinPeers", Value: strconv.Itoa(o.MinPeers)},
+		{Name: "MaxPeers", Value: strconv.Itoa(o.MaxPeers)},
+		{Name: "MaxGuests", Value: strconv.Itoa(o.MaxGuests)},
+		{Name: "PingInterval", Value: o.PingInterval.String()},
+		{Name: "PingTimeout", Value: o.PingTimeout.String()},
+		{Name: "Network", Value: fmt.Sprintf("%q", o.Network)},
+		{Name: "History", Value: fmt.Sprintf("%d bytes, %v", o.History.Bytes, o.History.Age)},
+		{Name: "MaxPayload", Value: fmt.Sprintf("%d bytes", o.MaxPayload)},
+		{Name: "SlowHandler", Value: o.SlowHandler.String()},
+		{Name: "StateFile", Value: o.StateFile},
+		{Name: "Key", Value: set(o.Key != nil)},
+		{Name: "TLS", Value: set(o.TLS != nil)},
+		{Name: "Secret", Value: set(o.Secret != "")},
+		{Name: "Allow", Value: fmt.Sprintf("%d ids", len(o.Allow))},
+		{Name: "Admit", Value: set(o.Admit != nil)},
+		{Name: "Signed", Value: strings.Join(o.Signed, ", ")},
+		{Name: "InsecurePlaintext", Value: strconv.FormatBool(o.InsecurePlaintext)},
 	}
-	add("Address", o.Address)
-	add("Listening", m.node.Addr())
-	add("Advertised", m.node.Advertised())
-	add("Seeds", strings.Join(o.Seeds, ", "))
-	add("MinPeers", o.MinPeers)
-	add("MaxPeers", o.MaxPeers)
-	add("MaxGuests", o.MaxGuests)
-	add("PingInterval", o.PingInterval)
-	add("PingTimeout", o.PingTimeout)
-	add("Network", fmt.Sprintf("%q", o.Network))
-	add("History", fmt.Sprintf("%d bytes, %v", o.History.Bytes, o.History.Age))
-	add("MaxPayload", fmt.Sprintf("%d bytes", o.MaxPayload))
-	add("SlowHandler", o.SlowHandler)
-	add("StateFile", o.StateFile)
-	add("Key", set(o.Key != nil))
-	add("TLS", set(o.TLS != nil))
-	add("Secret", set(o.Secret != ""))
-	add("Allow", fmt.Sprintf("%d ids", len(o.Allow)))
-	add("Admit", set(o.Admit != nil))
-	add("Signed", strings.Join(o.Signed, ", "))
-	add("InsecurePlaintext", o.InsecurePlaintext)
-	return list
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -53,7 +54,7 @@ func localIP(subnet string, addrs func() ([]netip.Addr, error)) (string, error) 
 	if err != nil {
 		return "", &SubnetError{Subnet: subnet, Why: "the system does not tell its addresses", Err: err}
 	}
-	slices.SortFunc(have, netip.Addr.Compare)
+	sort.Slice(have, func(i, j int) bool { return have[i].Less(have[j]) })
 	if slices.Contains(have, written) {
 		return written.String(), nil
 	}

@@ -18,7 +18,6 @@
 //	smoke key      make and show the keys of nodes, and make secrets
 //	smoke cert     make certificates for trying out
 //
-//	smoke demo     watch real processes connect, lose a seed, split and heal
 //	smoke bench    measure what a network of real nodes carries
 //	smoke sim      run failures on a simulated network and measure what comes of them
 //	smoke proof    run all the measurements that a page lists
@@ -44,15 +43,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/smokesignal-go/smokesignal/internal/e2e/demo"
 	"github.com/smokesignal-go/smokesignal/internal/loadtest"
 	"github.com/smokesignal-go/smokesignal/internal/scenario"
 )
 
 func main() {
-	if demo.IsNode() {
-		os.Exit(demo.BeNode())
-	}
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -120,7 +115,7 @@ func newRoot() *cobra.Command {
 		statusCommand(), nodesCommand(), peersCommand(), pathCommand(), topCommand(),
 		pingCommand(), probeCommand(), doctorCommand(),
 		keyCommand(), certCommand(),
-		demoCommand(), benchCommand(), simCommand(), proofCommand(),
+		benchCommand(), simCommand(), proofCommand(),
 		versionCommand(),
 	)
 	return root

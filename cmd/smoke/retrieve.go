@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
@@ -42,24 +43,16 @@ func retrieve(ctx context.Context, at *url.URL) (answer, error) {
 
 // retrieveOnce sends one request. If the server names another place, retrieveOnce returns it.
 func retrieveOnce(ctx context.Context, at *url.URL) (a answer, next *url.URL, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
-	if err != nil {
-		return answer{}, nil, err
-	}
-	request.Close = true // there is no second request
-	if password, ok := at.User.Password(); ok {
-		request.SetBasicAuth(at.User.Username(), password)
-	}
 	conn, err := connect(ctx, at)
 	if err != nil {
 		return answer{}, nil, err
 	}
 	defer conn.Close() // the answer has been read, or is of no use
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	if err := request.Write(conn); err != nil {
+	if _, err := io.WriteString(conn, request(at)); err != nil {
 		return answer{}, nil, err
 	}
-	response, err := http.ReadResponse(bufio.NewReader(conn), request)
+	response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: http.MethodGet, URL: at})
 	if err != nil {
 		return answer{}, nil, err
 	}
@@ -70,6 +63,16 @@ func retrieveOnce(ctx context.Context, at *url.URL) (a answer, next *url.URL, er
 	a = answer{code: response.StatusCode, status: response.Status}
 	a.body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	return a, nil, err
+}
+
+// request returns the request for the URL, which net/url has checked. The connection
+// ends after it.
+func request(at *url.URL) string {
+	text := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: smoke\r\nConnection: close\r\n", at.RequestURI(), at.Host)
+	if password, ok := at.User.Password(); ok {
+		text += "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(at.User.Username()+":"+password)) + "\r\n"
+	}
+	return text + "\r\n"
 }
 
 // connect opens a connection to the host of the URL. https is over TLS.

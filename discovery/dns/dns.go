@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -74,7 +75,7 @@ func (r Resolver) Lookup(ctx context.Context, seed string) ([]string, error) {
 	if err != nil {
 		err = &discovery.LookupError{Seed: seed, Err: err, Advice: advice(err)}
 	}
-	slices.SortFunc(found, netip.AddrPort.Compare)
+	sort.Slice(found, func(i, j int) bool { return found[i].Compare(found[j]) < 0 })
 	var texts []string
 	for _, addr := range slices.Compact(found) {
 		texts = append(texts, addr.String())

@@ -146,11 +146,12 @@ var houseTable = []row{
 		pkg: "cmd/smoke", floor: 5,
 		may: []string{
 			"smoke", "trust", "discovery", "discovery/dns", "transport", "transport/tcp", "internal/wire", "internal/handshake",
-			"dashboard", "internal/exposition", "internal/meshview", "internal/e2e/demo", "internal/census", "netsplit", "internal/loadtest", "internal/scenario", "internal/sim", logrus, term, cobra, pflag, "internal/svg",
+			"dashboard", "internal/exposition", "internal/meshview", "internal/census", "netsplit", "internal/loadtest", "internal/scenario", "internal/sim", logrus, term, cobra, pflag, "internal/svg",
 		},
 		tests: []string{scripts, "ident", "transport/mem"},
 		why:   "a user of the face, and the way to run the simulator; to say what listens somewhere it greets without joining, which the face can't",
 	},
+	{pkg: "cmd/smokelab", floor: 5, may: []string{"internal/e2e/demo", cobra}, tests: []string{scripts}, why: "the rig of processes and namespaces, which the command of users does not link"},
 	{pkg: "example_chat", floor: 6, may: []string{"dashboard", "smoke", logrus, term}, tests: []string{"internal/e2e/netlab", "smoketest", "trust"}, why: "what a program that uses us has to import, and no more; the page of its network is one line"},
 	{pkg: "examples/hello", floor: 5, may: []string{"smoke"}, why: "the first program"},
 	{pkg: "examples/start", floor: 5, may: []string{"smoke"}, why: "as little as a program can be"},

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -142,7 +142,7 @@ func (s *session) call(ctx context.Context) error {
 	for id := range s.members {
 		receivers = append(receivers, id)
 	}
-	slices.SortFunc(receivers, smoke.ID.Compare)
+	sort.Slice(receivers, func(i, j int) bool { return receivers[i].Compare(receivers[j]) < 0 })
 	if s.watch != nil {
 		s.watch.begin(s.run, len(receivers))
 	} else {

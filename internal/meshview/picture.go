@@ -1,7 +1,6 @@
 package meshview
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"sort"
@@ -120,10 +119,10 @@ func parts(nodes []NodeView) [][]smoke.ID {
 				}
 			}
 		}
-		slices.SortFunc(part, smoke.ID.Compare)
+		sort.Slice(part, func(i, j int) bool { return part[i].Compare(part[j]) < 0 })
 		list = append(list, part)
 	}
-	slices.SortStableFunc(list, func(x, y []smoke.ID) int { return cmp.Compare(len(y), len(x)) })
+	sort.SliceStable(list, func(i, j int) bool { return len(list[i]) > len(list[j]) })
 	return list
 }
 

@@ -6,7 +6,6 @@
 package svg
 
 import (
-	"encoding/xml"
 	"fmt"
 	"math"
 	"strings"
@@ -49,9 +48,11 @@ func (d *Drawing) TextUp(x, y float64, size int, text string) {
 
 // escape writes the inside of a text element and ends the element.
 func (d *Drawing) escape(text string) {
-	xml.EscapeText(&d.body, []byte(text)) // a strings.Builder returns no error
-	d.body.WriteString("</text>\n")
+	d.body.WriteString(escaper.Replace(text) + "</text>\n")
 }
+
+// escaper replaces what would begin markup.
+var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
 // Rect draws a filled rectangle. A negative width counts as 0.
 func (d *Drawing) Rect(x, y, w, h float64, colour string) {

@@ -3,9 +3,9 @@
 // are cut in two halves, are joined again, and leave. Each phase is measured;
 // the program ends with 1 if anything fell short, and says what.
 //
-//	smoke demo             # or: make demo
-//	smoke demo --json      # the same for a program
-//	smoke demo --half 30 --min-peers 4 --rate 20
+//	smokelab demo          # or: make demo
+//	smokelab demo --json   # the same for a program
+//	smokelab demo --half 30 --min-peers 4 --rate 20
 //
 // The processes are real ones, and with root on Linux so is the network between
 // the halves: two network namespaces, and a router that drops what passes
