@@ -2,11 +2,11 @@
 //
 //	http.Handle("/debug/smoke/", dashboard.New(node))
 //
-// Any one node shows all of them: the links between them and which of these events
-// travel on, round-trip times, what waits, splits, events as they pass, and what is
-// wrong, in words. The page is embedded and loads nothing from anywhere else.
+// Any node shows all nodes: their links and which of these carry events now, round-trip
+// times, queues, partitions, events as they pass, and problems as text. The page is
+// embedded and loads nothing from other hosts.
 //
-// Below the path of the page there are also
+// Below the path of the page there are also these:
 //
 //	api/mesh     all that the page shows, as JSON
 //	api/options  how this node is set up, without what is secret
@@ -15,23 +15,24 @@
 //	             for some ("looking"; with ?alone=ok that is 200), or does not run
 //	             ("failed"); with JSON that says so
 //
-// # What it costs
+// # Cost
 //
-// Nothing while nobody looks: no node tells anything unless it is asked. With a page
-// open all nodes are asked twice a second how they are, and answer with some 200 bytes
-// each; see [smoke.Node.Survey]. Of more than 200 nodes, they are asked more rarely.
+// While no client asks, the dashboard costs nothing: nodes report only when they are
+// surveyed. While a page is open, all nodes are surveyed twice a second and answer with
+// about 200 bytes each; see [smoke.Node.Survey]. If there are more than 200 nodes, they are
+// surveyed less often.
 //
-// # Who may look
+// # Access
 //
-// Whoever reaches the handler sees addresses, names of events and the beginnings of
-// what they carry. The handler has no login of its own: serve it behind the one that
-// your program has, or on the loopback.
+// A client that reaches the handler sees addresses, names of events and the beginning of
+// their content. The handler has no login: serve it behind the login of your program, or on
+// the loopback.
 //
-// Requests under a foreign name are refused, since a page from elsewhere could give its
-// name the server's address and read along (DNS rebinding). The handler answers under IP
-// addresses, localhost, and the names that the node itself has ([smoke.Options].Address,
-// Listen and Advertise). Behind a proxy, or under a name of your own, add that name to
-// [Options.Hosts]. Nobody can change anything by it, unless [Options.Token] is set.
+// Requests under a foreign host name are refused, because a page elsewhere could point its
+// name at the server's address and read the answers (DNS rebinding). The handler answers
+// under IP addresses, localhost, and the names of the node ([smoke.Options].Address, Listen
+// and Advertise). If you use a proxy or another name, add that name to [Options.Hosts]. The
+// page is read-only unless [Options.Token] is set.
 package dashboard
 
 import (
@@ -53,22 +54,22 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// Options say what a dashboard may do. The zero value shows.
+// Options are the options of a dashboard. The zero value is a read-only page.
 type Options struct {
-	// Token lets who knows it emit events by the page. It is sent as
+	// Token permits clients that send it to emit events. The page sends it as
 	// "Authorization: Bearer …", so serve the page by HTTPS, or on the loopback. ""
-	// turns that off.
+	// disables emitting.
 	Token string
 
-	// Hosts are more names under which the page may be asked for, such as
-	// "mesh.example.org", as the Host of a request has them; ports do not matter. "*" is
-	// all names: only behind a login. Refused requests get 421; livez and readyz are
-	// answered under all names, under foreign ones without a body.
+	// Hosts are additional host names for the page, such as "mesh.example.org", as in the
+	// Host of a request; ports do not matter. "*" permits all names: use it only behind a
+	// login. Refused requests get 421. livez and readyz answer under all names, but without
+	// a body under foreign ones.
 	Hosts []string
 }
 
-// New makes the handler for a node. It may be served below any path that ends with a
-// slash, and be made before the node starts.
+// New makes the handler for a node. It can be served below any path that ends with a slash.
+// The node need not be started yet.
 func New(node *smoke.Node) http.Handler { return NewWith(node, Options{}) }
 
 // NewWith is New with options.
@@ -82,13 +83,13 @@ func NewWith(node *smoke.Node, o Options) http.Handler {
 	return meshview.Guard(meshview.New(m), func() meshview.Names { return m.names(o.Hosts) })
 }
 
-// names are those under which the page may be asked for.
+// names returns the host names of the page.
 func (m *mesh) names(more []string) meshview.Names {
 	o := m.node.Options()
 	return meshview.Names{Node: []string{o.Address, o.Listen, o.Advertise, m.node.Advertised()}, More: more}
 }
 
-// mesh is what one node sees. It is a board.Mesh and a board.Emitter.
+// mesh is the view of one node. It implements meshview.Mesh and meshview.Emitter.
 type mesh struct {
 	node    *smoke.Node
 	canEmit bool
@@ -107,7 +108,7 @@ func (m *mesh) Survey(ctx context.Context, told func(smoke.NodeInfo)) (int, erro
 	return n, err
 }
 
-// Health says whether the node has found others.
+// Health reports whether the node has neighbours.
 func (m *mesh) Health() meshview.Health {
 	info, o := m.node.Info(), m.node.Options()
 	switch {
@@ -139,11 +140,12 @@ func hasOthers(seeds []string, self string) bool {
 }
 
 const (
-	eventsPerSecond = 50      // are looked at; more than a page shows
-	longestPreview  = 4 << 10 // bytes of arguments; of more, none are shown
+	eventsPerSecond = 50      // examined events; more than a page shows
+	longestPreview  = 4 << 10 // bytes of arguments; longer ones are not shown
 	longestText     = 200     // characters
-	// lateAfter is the age from which an event has not come on the tree, but out of a
-	// history: a dead link is found within 5 s by default, a slow one is pulled from sooner.
+	// lateAfter is the age from which an event came out of a history and not over the tree.
+	// By default a dead link is found within 5 s, and events of a slow link are requested
+	// sooner.
 	lateAfter = 2 * time.Second
 )
 
@@ -164,7 +166,7 @@ func (m *mesh) OnEvent(fn func(meshview.Event)) (off func()) {
 	})
 }
 
-// preview is the beginning of an event's arguments.
+// preview returns the beginning of an event's arguments.
 func preview(e smoke.Event) string {
 	if len(e.Raw()) > longestPreview {
 		return ""
@@ -179,7 +181,7 @@ func preview(e smoke.Event) string {
 	}
 	text, err := json.Marshal(args)
 	if err != nil {
-		text = fmt.Append(nil, args) // a number or a map that JSON does not have
+		text = fmt.Append(nil, args) // a number or a map that JSON can't represent
 	}
 	if short := []rune(string(text)); len(short) > longestText {
 		return string(short[:longestText]) + "…"
@@ -205,10 +207,10 @@ func (m *mesh) OnNotice(fn func(string)) {
 	n.OnSeedBack(func(s smoke.SeedBack) { fn(fmt.Sprintf("seed %s answers again", s.Addr)) })
 }
 
-// Tally implements board.Tallier.
+// Tally implements meshview.Tallier.
 func (m *mesh) Tally() (late, lost uint64) { return m.late.Load(), m.node.Stats().Missed }
 
-// OnHeal implements board.Healer.
+// OnHeal implements meshview.Healer.
 func (m *mesh) OnHeal(fn func()) { m.node.OnHeal(func(smoke.Heal) { fn() }) }
 
 func (m *mesh) CanEmit() bool { return m.canEmit }
@@ -222,7 +224,7 @@ func (m *mesh) Emit(ctx context.Context, name string, args []any) error {
 	return m.node.Broadcast().EmitContext(ctx, name, args...)
 }
 
-// Options are those that a person would look for.
+// Options returns the options that are useful to a person.
 func (m *mesh) Options() []meshview.Setting {
 	o := m.node.Options()
 	set := func(is bool) string {

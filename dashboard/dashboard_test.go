@@ -35,10 +35,10 @@ func picture(t *testing.T, h http.Handler) (p meshview.Picture) {
 	return p
 }
 
-// Any node shows what all nodes know of themselves.
+// Any node shows what all nodes report.
 func TestTheMeshIsWhatTheNodesSay(t *testing.T) {
 	smoketest.Run(t, 12, func(t *testing.T, net *smoketest.Network) {
-		defer time.Sleep(time.Minute) // until nobody looks
+		defer time.Sleep(time.Minute) // until the surveys have ended
 		page := dashboard.New(net.Node(7))
 		for range 3 {
 			net.Node(2).Broadcast().Emit("news", "hello")
@@ -67,20 +67,20 @@ func TestTheMeshIsWhatTheNodesSay(t *testing.T) {
 	})
 }
 
-// A cut shows on the page of either side within two seconds, and that it has healed.
+// A partition shows on the pages of both sides within two seconds, and so does the heal.
 func TestACutShowsWithinTwoSeconds(t *testing.T) {
 	smoketest.Run(t, 12, func(t *testing.T, net *smoketest.Network) {
-		defer time.Sleep(time.Minute) // until nobody looks
+		defer time.Sleep(time.Minute) // until the surveys have ended
 		here, there := dashboard.New(net.Node(0)), dashboard.New(net.Node(11))
-		// silent reports whether a page shows all of these nodes as silent. Some of its own
-		// side may be too, for as long as all their links led across.
+		// silent reports whether a page shows all of these nodes as silent. It may also
+		// show nodes of its own side whose links all led across.
 		silent := func(h http.Handler, who ...int) bool {
 			nodes := picture(t, h).Nodes
 			return !slices.ContainsFunc(who, func(i int) bool {
 				return !slices.ContainsFunc(nodes, func(n meshview.NodeView) bool { return n.ID == net.Node(i).ID() && n.Silent })
 			})
 		}
-		for range 10 { // they are watched
+		for range 10 { // a page is open
 			picture(t, here)
 			picture(t, there)
 			time.Sleep(500 * time.Millisecond)
@@ -90,7 +90,7 @@ func TestACutShowsWithinTwoSeconds(t *testing.T) {
 		cut := time.Now()
 		net.Wait(2*time.Second, "both pages show the cut", func() bool { return silent(here, right...) && silent(there, left...) })
 		t.Logf("shown after %v", time.Since(cut))
-		time.Sleep(time.Minute) // less would be no netsplit to tell of
+		time.Sleep(time.Minute) // a shorter time would not be a netsplit
 		p := picture(t, here)
 		if !slices.ContainsFunc(p.Problems, func(x meshview.Problem) bool {
 			return strings.Contains(x.Text, "7 nodes do not answer any more: 10.0.0.10:8495, ")
@@ -125,7 +125,7 @@ func TestHealthOfANode(t *testing.T) {
 			},
 		}
 		smoketest.RunWith(t, 1, o, func(t *testing.T, net *smoketest.Network) {
-			defer time.Sleep(time.Minute) // until nobody looks
+			defer time.Sleep(time.Minute) // until the surveys have ended
 			if code, text := get(page, "readyz"); code != c.want || !strings.Contains(text, c.state) {
 				t.Errorf("seeds %v: %d %s", c.seeds, code, text)
 			}
@@ -143,7 +143,7 @@ func TestHealthOfANode(t *testing.T) {
 	}
 }
 
-// A node that is refused everywhere says why on readyz, and on the page.
+// If every node refuses a node, readyz and the page show the reason.
 func TestHealthOfANodeThatIsRefused(t *testing.T) {
 	var page http.Handler
 	o := smoketest.Options{
@@ -151,7 +151,7 @@ func TestHealthOfANodeThatIsRefused(t *testing.T) {
 		Setup:     func(_ *testing.T, _ int, node *smoke.Node) { page = dashboard.New(node) },
 	}
 	smoketest.RunWith(t, 1, o, func(t *testing.T, net *smoketest.Network) {
-		defer time.Sleep(time.Minute) // until nobody looks
+		defer time.Sleep(time.Minute) // until the surveys have ended
 		time.Sleep(10 * time.Second)
 		code, text := get(page, "readyz")
 		var health meshview.Health
@@ -170,12 +170,12 @@ func TestHealthOfANodeThatIsRefused(t *testing.T) {
 	})
 }
 
-// The page shows no secret, and emits for who has the token.
+// The page shows no secret, and emits for clients with the token.
 func TestOptionsAndEmitting(t *testing.T) {
 	smoketest.RunWith(t, 2, smoketest.Options{Configure: func(_ *testing.T, _ int, o *smoke.Options) {
 		o.Secret = "0123456789abcdef0123456789abcdef"
 	}}, func(t *testing.T, net *smoketest.Network) {
-		defer time.Sleep(time.Minute) // until nobody looks
+		defer time.Sleep(time.Minute) // until the surveys have ended
 		heard := smoketest.Record[string](net, "chat")
 		page := dashboard.NewWith(net.Node(0), dashboard.Options{Token: "open sesame"})
 		_, text := get(page, "api/options")
@@ -196,10 +196,10 @@ func TestOptionsAndEmitting(t *testing.T) {
 	})
 }
 
-// What it costs that somebody watches a hundred nodes, and that nobody does.
+// Measures the cost of a hundred nodes with and without an open page.
 func TestWhatWatchingCosts(t *testing.T) {
 	smoketest.Run(t, 100, func(t *testing.T, net *smoketest.Network) {
-		defer time.Sleep(time.Minute) // until nobody looks
+		defer time.Sleep(time.Minute) // until the surveys have ended
 		sent := func() (bytes uint64) {
 			for _, node := range net.Nodes() {
 				bytes += node.Stats().BytesOut

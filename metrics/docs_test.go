@@ -12,7 +12,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/exposition"
 )
 
-// names are the names of all metrics.
+// names returns the names of all metrics.
 func names(t *testing.T) map[string]bool {
 	t.Helper()
 	descs := make(chan *prometheus.Desc, 1000)
@@ -32,7 +32,7 @@ func names(t *testing.T) map[string]bool {
 
 var named = regexp.MustCompile(`\bsmokesignal_\w+`)
 
-// compareNames holds the names in a text against those that there are.
+// compareNames compares the names in a text with the existing ones.
 func compareNames(t *testing.T, where, text string) {
 	t.Helper()
 	left := names(t)
@@ -48,7 +48,7 @@ func compareNames(t *testing.T, where, text string) {
 	}
 }
 
-// dashboard is what matters here of a dashboard.
+// dashboard has the parts of a Grafana dashboard that the test needs.
 type dashboard struct {
 	Title      string
 	Templating struct {

@@ -13,8 +13,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// smoke node --metrics writes the text without a library of Prometheus. It is the text
-// that the library writes.
+// smoke node --metrics writes its text without a Prometheus library. It must equal the
+// library's text.
 func TestTheTextIsThatOfTheLibrary(t *testing.T) {
 	for _, f := range []figures{
 		{},

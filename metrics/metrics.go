@@ -1,19 +1,19 @@
-// Package metrics tells Prometheus what a node knows about itself.
+// Package metrics provides a Prometheus collector for a node.
 //
 //	registry.MustRegister(metrics.New(node))
 //
-// The collector asks the node when it is scraped, and never in between: it has no
-// goroutine, keeps nothing, and costs as much as one call of [smoke.Node.Stats]. It may
-// be registered before the node is started, and stays good when the node is stopped and
-// started again. What counts since the last Start begins at zero then, as counters may.
+// The collector calls the node only when it is scraped. It has no goroutine, stores
+// nothing, and costs as much as one call of [smoke.Node.Stats]. It may be registered before
+// the node starts, and remains valid when the node is stopped and started again. Counters
+// since the last Start then begin at zero, as counters may.
 //
-// A process with several nodes gives each a label of its own:
+// In a process with several nodes, give each its own label:
 //
 //	prometheus.WrapRegistererWith(prometheus.Labels{"node": "a"}, registry).MustRegister(metrics.New(a))
 //
 // No label has values that come from peers, so the number of series is fixed.
-// docs/metrics.md says what each metric means and which alert to set, and
-// docs/grafana.json is a dashboard.
+// docs/metrics.md explains each metric and has alert rules. docs/grafana.json is a
+// dashboard.
 package metrics
 
 import (
@@ -25,13 +25,13 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// Node is what the collector asks: a *[smoke.Node], or what a test puts in its place.
+// Node is the source of the figures: a *[smoke.Node], or a fake in tests.
 type Node interface {
 	ID() smoke.ID
 	Stats() smoke.Stats
 }
 
-// New makes a collector of the figures of one node. It may be used by many goroutines.
+// New makes a collector for one node. It may be used by many goroutines.
 func New(node Node) prometheus.Collector {
 	labels := prometheus.Labels{"id": node.ID().String()}
 	return &collector{
@@ -40,7 +40,7 @@ func New(node Node) prometheus.Collector {
 	}
 }
 
-// described is a metric as Prometheus has it.
+// described is a metric in Prometheus's form.
 type described struct {
 	exposition.Metric
 	desc *prometheus.Desc
@@ -60,7 +60,7 @@ func describeAll(list []exposition.Metric) (all []described) {
 	return all
 }
 
-// collector is what New makes. It does not change.
+// collector implements prometheus.Collector. It is immutable.
 type collector struct {
 	node Node
 	info *prometheus.Desc

@@ -14,7 +14,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// figures is a node that says what it was told to say.
+// figures is a node with fixed figures.
 type figures smoke.Stats
 
 func (f *figures) ID() smoke.ID       { return smoke.ID{0xab, 1} }
@@ -83,7 +83,7 @@ smokesignal_split 1
 	}
 }
 
-// A figure that smoke gets is not to be forgotten here.
+// Every new figure of smoke must become a metric here.
 func TestEachFigureMovesOneMetric(t *testing.T) {
 	still := gather(t, New(&figures{RTT: 1}))
 	var visit func(field reflect.Value, path string, f *figures)
@@ -119,7 +119,7 @@ func TestEachFigureMovesOneMetric(t *testing.T) {
 	visit(reflect.ValueOf(&f).Elem(), "Stats", &f)
 }
 
-// gather gives the values of a collector, by name and labels.
+// gather returns the values of a collector, by name and labels.
 func gather(t *testing.T, c prometheus.Collector) map[string]float64 {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
@@ -165,8 +165,8 @@ func TestTwoNodesInOneRegistry(t *testing.T) {
 	}
 }
 
-// Two real nodes: what they say of each other is what Prometheus gets, before they
-// start, while they run, and when they are stopped.
+// Two real nodes: Prometheus gets their figures before they start, while they run, and
+// after they are stopped.
 func TestTheMetricsOfARealNode(t *testing.T) {
 	ann, bob := smoke.CreateNode(smoke.Options{Network: "metrics test"}), smoke.CreateNode(smoke.Options{Network: "metrics test"})
 	collector := New(bob)

@@ -4,15 +4,15 @@ import (
 	"time"
 )
 
-// Partition parts nodes from each other: those of each part reach their own part
-// only. Nodes that no part names, those added later among them, are one more part
-// together. So Partition([]int{0, 1}) makes two halves of four nodes.
+// Partition divides the nodes into parts: those of each part reach only their own part.
+// Nodes in no part, including nodes that are added later, form another part together. So
+// Partition([]int{0, 1}) makes two halves of four nodes.
 //
-// Cuts add up: partitions of what is parted already part it further. Heal ends
-// them all.
+// Partitions add up: another Partition divides the existing parts further. Heal ends all of
+// them.
 func (n *Network) Partition(parts ...[]int) {
 	n.t.Helper()
-	in := make(map[int]int) // 0 is the part of the rest
+	in := make(map[int]int) // 0 is the part of the remaining nodes
 	for p, part := range parts {
 		for _, i := range part {
 			n.member(i)
@@ -31,7 +31,7 @@ func (n *Network) Isolate(i int) {
 	n.Partition([]int{i})
 }
 
-// Cut takes away the direct way between two nodes. Events go round by others.
+// Cut removes the direct path between two nodes. Events take other paths.
 func (n *Network) Cut(i, j int) {
 	n.t.Helper()
 	n.member(i)
@@ -39,18 +39,17 @@ func (n *Network) Cut(i, j int) {
 	n.cut(func(x, y int) bool { return x == i && y == j || x == j && y == i })
 }
 
-// Heal ends all cuts. The nodes find each other by themselves: Settle to wait for
-// that.
+// Heal ends all cuts and partitions. The nodes find each other by themselves; call Settle
+// to wait for that.
 func (n *Network) Heal() {
 	n.cuts = nil
 	n.lay()
 }
 
-// Latency sets how long bytes travel from now on, one way: d, and by chance up to
-// jitter more. Both are 0 or more; a network begins with a millisecond, and no
-// jitter. Bytes of one link never overtake each other, so a late one holds up those
-// behind it, as after a loss in TCP. With round trips of more than
-// [smoke.Options.PingTimeout], nodes take each other for dead.
+// Latency sets the one-way delay of bytes from now on: d plus a random time of up to
+// jitter. Both must be 0 or more. A network starts with a millisecond and no jitter. Bytes
+// of one link stay in order, so a late byte delays those behind it, like a loss in TCP. If
+// the round trip exceeds [smoke.Options.PingTimeout], nodes consider each other dead.
 func (n *Network) Latency(d, jitter time.Duration) {
 	n.mem.Latency(d)
 	n.mem.Jitter(jitter)
@@ -61,8 +60,8 @@ func (n *Network) cut(between func(i, j int) bool) {
 	n.lay()
 }
 
-// isCut reports whether nothing passes between two nodes. No order of the two
-// makes a difference.
+// isCut reports whether nothing passes between two nodes. The order of the two does not
+// matter.
 func (n *Network) isCut(i, j int) bool {
 	for _, between := range n.cuts {
 		if between(i, j) {
@@ -72,8 +71,8 @@ func (n *Network) isCut(i, j int) bool {
 	return false
 }
 
-// lay brings the network in memory in line with the cuts. A node that has crashed
-// is cut off from all others until its next life, so that nothing betrays it.
+// lay applies the cuts to the memory network. A crashed node is cut off from all others
+// until its next life, so that the others get no sign of its end.
 func (n *Network) lay() {
 	for i, m := range n.members {
 		var cut, open []string

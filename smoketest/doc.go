@@ -1,6 +1,6 @@
-// Package smoketest runs real nodes inside one test, on a network in memory and in
-// virtual time, so that a program that uses package smoke can be tested under
-// netsplits, crashes and slow links:
+// Package smoketest runs real nodes inside one test, on a network in memory and in virtual
+// time. Use it to test a program that uses package smoke under partitions, crashes and slow
+// links:
 //
 //	func TestCacheStaysRight(t *testing.T) {
 //		var caches [5]*Cache
@@ -19,56 +19,52 @@
 //
 // # Time
 //
-// All of it happens in a bubble of testing/synctest. The clock stands still while
-// anything can run, and jumps to the next timer when nothing can. So time.Sleep
-// costs nothing but what the nodes do meanwhile, and a hundred minutes take seconds
-// (BenchmarkHundredMinutes). The rules of a bubble hold for the program under test
-// too: it must not wait for real sockets, processes or anything else outside, and
-// T.Run and T.Parallel are not for the t inside (call t.Parallel before Run).
+// Everything runs in a bubble of testing/synctest. The clock stands still while anything
+// can run, and jumps to the next timer when nothing can. So time.Sleep costs only the work
+// that nodes do meanwhile, and a hundred minutes take seconds (BenchmarkHundredMinutes).
+// The rules of a bubble also apply to the program under test. It must not wait for real
+// sockets, processes or anything else outside. T.Run and T.Parallel must not be called on
+// the t inside (call t.Parallel before Run).
 //
-// Some of what nodes do depends on how long things last. [smoke.Node.OnNetsplit],
-// for one, is about parts that were apart for ten seconds or more. Let a minute
-// pass where that matters.
+// Some behaviour of nodes depends on time. For example, [smoke.Node.OnNetsplit] reports
+// parts that were apart for at least ten seconds. Let a minute pass where that matters.
 //
 // # The network
 //
-// Node i is at Addr(i). The first three are the seeds of all, and their options
-// are else the zero ones: links are plaintext, unless [Options.Configure] sets what
-// makes a node encrypt them. Bytes take a millisecond, one way; see
-// [Network.Latency].
+// Node i is at Addr(i). The first three are the seeds of all; all other options have their
+// zero value. Links are plaintext, unless [Options.Configure] sets an option that makes a
+// node encrypt them. Bytes take a millisecond one way; see [Network.Latency].
 //
-// Cuts are black holes in both directions: nobody is told, and nodes find out when
-// pings get no answer, some five seconds later. There are no one-way cuts, since a
-// TCP link without its way back is a link that stalls; and no losses, since TCP
-// turns a loss into a delay, which a Latency with jitter shows. What is on the way
-// when a cut begins stays there, and arrives if the cut heals before the nodes have
-// given the link up.
+// Cuts are black holes in both directions. No node is notified, and nodes find out when
+// pings get no answer, about five seconds later. There are no one-way cuts, because a TCP
+// link without its return path stalls. There are no losses, because TCP turns a loss into a
+// delay, which a Latency with jitter models. Bytes in flight when a cut begins wait, and
+// arrive if the cut heals before the nodes have closed the link.
 //
-// # What is the same each time
+// # What is reproducible
 //
-// Virtual time, and that no real network and no load of the machine takes part in
-// it. Not the same: what nodes choose by chance (ids, neighbours, the moments of
-// what they do now and then), which has no seed, and the order in which goroutines
-// run that can run at one moment. A test has to hold whatever these are; run it
-// with -count=100. The race detector works as always.
+// Time is virtual, and neither a real network nor the load of the machine has any effect.
+// Two things differ between runs. Nodes make random choices without a seed (ids,
+// neighbours, times of periodic work). And goroutines that can run at the same moment run
+// in any order. A test must hold for all of these; run it with -count=100. The race
+// detector works as usual.
 //
 // # The end
 //
-// When the test function returns, or fails, all nodes are stopped, as by
-// [Network.Stop]; then functions given to t.Cleanup run. If goroutines of the
-// bubble are left after that, Go ends the test with
+// When the test function returns or fails, all nodes are stopped, as by [Network.Stop].
+// Then the functions given to t.Cleanup run. If goroutines of the bubble are left after
+// that, Go ends the test with
 //
 //	panic: deadlock: main bubble goroutine has exited but blocked goroutines remain
 //
-// and with their stacks. It means that the program under test has leaked them, or
-// that one of its handlers has not returned. End what it starts when Emit returns
-// [smoke.ErrStopped], when t.Context ends, or in t.Cleanup; with the t that Setup
-// gets, and not the one outside.
+// and with their stacks. Then the program under test has leaked them, or one of its
+// handlers has not returned. End your goroutines when Emit returns [smoke.ErrStopped], when
+// t.Context ends, or in t.Cleanup. Use the t that Setup gets, not the one outside.
 //
-// The reverse does not show by itself: nodes have timers for as long as they live,
-// so a test that waits for what never comes is no deadlock. It waits until go
-// test's own -timeout. [Network.Wait] and [Network.Settle] have an end.
+// The reverse is not detected: nodes have timers as long as they live, so a test that waits
+// without end is not a deadlock. It waits until go test's own -timeout. [Network.Wait] and
+// [Network.Settle] have time limits.
 //
-// What the nodes have logged is shown when the test fails: warnings and errors, and all
-// of it with go test -v.
+// If the test fails, the log of the nodes is printed: warnings and errors, or everything
+// with go test -v.
 package smoketest

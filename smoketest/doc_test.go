@@ -10,9 +10,9 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoketest"
 )
 
-var t *testing.T // what a test function is given
+var t *testing.T // the t of a test function
 
-// A node loses its power, and what was said meanwhile is not for its next life.
+// A node crashes, and its next life does not receive what was emitted meanwhile.
 func ExampleRun() {
 	smoketest.Run(t, 5, func(t *testing.T, net *smoketest.Network) {
 		chat := smoketest.Record[string](net, "chat")
@@ -30,8 +30,7 @@ func ExampleRun() {
 	})
 }
 
-// Nodes are configured as they are in earnest: these have a secret, and so their
-// links are encrypted.
+// Nodes are configured as in production. These have a secret, so their links are encrypted.
 func ExampleRunWith() {
 	o := smoketest.Options{
 		Configure: func(t *testing.T, i int, o *smoke.Options) {

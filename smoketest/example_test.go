@@ -8,7 +8,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoketest"
 )
 
-// Cache is the program under test: what is set on one instance is soon known to all.
+// Cache is the program under test: a value that is set on one instance soon reaches all.
 type Cache struct {
 	node   *smoke.Node
 	mu     sync.Mutex // guards values

@@ -15,7 +15,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// witness is a test that notes down how it fails.
+// witness is a test that records how it fails.
 type witness struct {
 	testing.TB
 	failed bool
@@ -23,7 +23,7 @@ type witness struct {
 	logged []string
 }
 
-// fatal ends what a witness fails in.
+// fatal ends a failing test of a witness.
 type fatal struct{}
 
 func (w *witness) Helper()      {}
@@ -43,7 +43,7 @@ func (w *witness) Fatalf(format string, args ...any) {
 	panic(fatal{})
 }
 
-// fails runs a test that should fail, and gives the witness of it.
+// fails runs a test that should fail, and returns its witness.
 func fails(t *testing.T, n int, o Options, test func(net *Network)) *witness {
 	t.Helper()
 	w := &witness{TB: t}
@@ -67,7 +67,7 @@ func fails(t *testing.T, n int, o Options, test func(net *Network)) *witness {
 	return w
 }
 
-// wantText wants one failure, whose text has all these in it, in this order.
+// wantText wants one failure whose text contains all parts, in this order.
 func (w *witness) wantText(t *testing.T, parts ...string) {
 	t.Helper()
 	text := strings.Join(w.texts, "\n")
@@ -194,7 +194,7 @@ func recordTheWrongType(net *Network) {
 	net.Settle()
 }
 
-// The logs of the nodes are for those who look for what went wrong.
+// The logs of the nodes help to find the cause of a failure.
 func TestLogsAreShownOnFailure(t *testing.T) {
 	story := func(t *testing.T, verbose, fail, warn bool) []string {
 		was := flag.Lookup("test.v").Value.String()
@@ -252,14 +252,14 @@ func TestALogbookKeepsTheLastLines(t *testing.T) {
 	}
 }
 
-// A goroutine that the program under test leaves behind ends the process, in words
-// that the package comment explains. So that is another process.
+// A goroutine that the program under test leaks ends the process, with the message that the
+// package comment explains. So the test starts another process.
 func TestALeakShows(t *testing.T) {
 	const child = "SMOKETEST_LEAK"
 	if os.Getenv(child) != "" {
 		Run(t, 2, func(t *testing.T, net *Network) {
 			forgotten := make(chan bool)
-			go func() { <-forgotten }() // what this test is about
+			go func() { <-forgotten }() // the leak that this test is about
 		})
 		return
 	}

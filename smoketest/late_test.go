@@ -12,10 +12,10 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// What the test suites of comparable projects ask of one that listens late.
+// These tests repeat what comparable projects test for late subscribers.
 
 // watermill, TestPublishSubscribe with the publishing first: an event has reached a node
-// that has no handler for it yet. A handler that comes later has it from the history.
+// without a handler for it. A handler that is registered later gets it from the history.
 func TestPublishFirstSubscribeLater(t *testing.T) {
 	Run(t, 2, func(t *testing.T, net *Network) {
 		tick(t, net, 0, 1, 100, 10*time.Millisecond)
@@ -43,7 +43,7 @@ func TestPublishFirstSubscribeLater(t *testing.T) {
 }
 
 // watermill, TestNewSubscriberReceivesOldMessages and TestConcurrentSubscribe: several
-// nodes start at once, while further messages come; each hears all, once and in order.
+// nodes start at once while messages keep coming. Each receives all, once and in order.
 func TestNewSubscribersReceiveOldMessages(t *testing.T) {
 	var heard [8]notes
 	o := Options{Setup: func(t *testing.T, i int, node *smoke.Node) {
@@ -64,8 +64,8 @@ func TestNewSubscribersReceiveOldMessages(t *testing.T) {
 	})
 }
 
-// serf, TestSerf_Join_IgnoreOld: with "ignore old" a node that joins hears nothing of what
-// was emitted before, without it all.
+// serf, TestSerf_Join_IgnoreOld: with "ignore old", a joining node receives none of the
+// older events; without it, all of them.
 func TestJoinWithAndWithoutIgnoreOld(t *testing.T) {
 	var ignores, replays notes
 	o := Options{Setup: func(t *testing.T, i int, node *smoke.Node) {
@@ -91,9 +91,9 @@ func TestJoinWithAndWithoutIgnoreOld(t *testing.T) {
 	})
 }
 
-// centrifuge, TestRedisBrokerRecover and History: a client that knows the position of a
-// stream, which is an epoch and an offset, gets what was published since. A position is
-// Event.Origin, Epoch and Seq here.
+// centrifuge, TestRedisBrokerRecover and History: a client that knows a position in a
+// stream, an epoch and an offset, gets what was published since. Here a position is
+// Event.Origin, Epoch and Seq.
 func TestRecoverSinceAPosition(t *testing.T) {
 	type position struct {
 		origin smoke.ID
@@ -135,12 +135,11 @@ func TestRecoverSinceAPosition(t *testing.T) {
 	})
 }
 
-// ataraxia, PerNodeState: each node has a value. A late reader has the last value of
-// each, a link that comes back changes nothing, and a node that reads learns of each
-// change once.
+// ataraxia, PerNodeState: each node has a value. A late reader gets the last value of each,
+// a link that returns changes nothing, and a reading node gets each change once.
 func TestTheLastValueOfEachNode(t *testing.T) {
 	type register struct {
-		mu     sync.Mutex // guards all below
+		mu     sync.Mutex // guards everything below
 		values map[smoke.ID]string
 		events int
 	}
@@ -190,8 +189,8 @@ func TestTheLastValueOfEachNode(t *testing.T) {
 	})
 }
 
-// n-squared and memberlist: of a log that is written while nodes come and go, every node
-// that asks for all has all that the others hold, and none has a line twice.
+// n-squared and memberlist: nodes come and go while a log is written. Every node that asks
+// for everything gets what the others hold, and none has a line twice.
 func TestALogWhileNodesComeAndGo(t *testing.T) {
 	var heard [16]notes
 	o := Options{Setup: func(t *testing.T, i int, node *smoke.Node) { listen(node, &heard[i], smoke.Rewind(time.Hour)) }}

@@ -9,24 +9,24 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// lastLines is how many lines of a node's log are kept: a guess at what a person
-// reads of one that failed.
+// lastLines is how many lines of a node's log are kept. A guess at what a person reads
+// after a failure.
 const lastLines = 40
 
-// logbook keeps the last lines that a node has logged: warnings and errors, which is
-// what somebody looks for first, or everything. It may be used by many goroutines.
+// logbook keeps the last log lines of a node: warnings and errors, or everything. It may be
+// used by many goroutines.
 type logbook struct {
 	began time.Time
 	whole bool
 
-	mu    sync.Mutex // guards all below
+	mu    sync.Mutex // guards everything below
 	lines []string
-	left  int // lines that had to go
+	left  int // number of dropped lines
 }
 
 func newLogbook(began time.Time, whole bool) *logbook { return &logbook{began: began, whole: whole} }
 
-// logger writes into the book. Its lines have their fields in one order.
+// logger returns a logger that writes to the book, with fields in a fixed order.
 func (b *logbook) logger() *logrus.Logger {
 	l := logrus.New()
 	l.SetOutput(b)
@@ -38,8 +38,8 @@ func (b *logbook) logger() *logrus.Logger {
 	return l
 }
 
-// Write takes a line, and notes the time since the beginning of the test with it. A
-// logrus.Logger calls it once for each.
+// Write stores a line with the time since the start of the test. A logrus.Logger calls it
+// once for each line.
 func (b *logbook) Write(line []byte) (int, error) {
 	at := time.Since(b.began).Round(time.Millisecond)
 	b.mu.Lock()
@@ -52,7 +52,7 @@ func (b *logbook) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// String gives the lines, each below the one before; empty if there are none.
+// String returns the lines, one per line, or "".
 func (b *logbook) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -66,7 +66,7 @@ func (b *logbook) String() string {
 	return strings.Join(append([]string{text}, b.lines...), "\n\t")
 }
 
-// showLogs shows what the nodes have logged.
+// showLogs prints the logs of the nodes.
 func (n *Network) showLogs() {
 	some := false
 	for _, m := range n.members {

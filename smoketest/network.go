@@ -14,27 +14,27 @@ import (
 
 const (
 	port           = 8495
-	seedCount      = 3                // a guess at what people configure
-	defaultLatency = time.Millisecond // a guess: machines of one data centre, with room for slow switches
+	seedCount      = 3                // a guess at a usual configuration
+	defaultLatency = time.Millisecond // a guess: machines of one data centre with slow switches
 )
 
-// Network is a network in memory with its nodes. Its methods are for the goroutine
-// of the test: not for handlers, and not for several goroutines. What goes wrong,
-// such as the number of a node that is not there, ends the test.
+// Network is a network in memory with its nodes. Only the goroutine of the test may call
+// its methods: not handlers, and not several goroutines. An error, such as an unknown node
+// number, ends the test.
 type Network struct {
 	t         testing.TB
 	mem       *mem.Network
 	began     time.Time
-	whole     bool // logs, and not only what they have of warnings
+	whole     bool // show all log lines, not only warnings
 	seeds     []string
 	configure func(i int, o *smoke.Options)
-	setup     []func(i int, node *smoke.Node) // for each life, before it starts
+	setup     []func(i int, node *smoke.Node) // called for each life before it starts
 	members   []*member
 	numbers   map[smoke.ID]int // of all lives
 	cuts      []func(i, j int) bool
 }
 
-// member is one of the nodes, with what outlasts a life of it.
+// member is one node and the state that outlasts its lives.
 type member struct {
 	number int
 	opts   smoke.Options
@@ -51,8 +51,8 @@ const (
 	crashed state = "crashed"
 )
 
-// Addr is the address of node i, "ip:port", also of one that is yet to be added.
-// It is meant for [smoke.Options.Seeds] in [Options.Configure].
+// Addr returns the address of node i, "ip:port", also of a node that is not added yet. Use
+// it for [smoke.Options.Seeds] in [Options.Configure].
 func Addr(i int) string { return fmt.Sprintf("%s:%d", ip(i), port) }
 
 func ip(i int) string {
@@ -60,13 +60,13 @@ func ip(i int) string {
 	return fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&0xff, i&0xff)
 }
 
-// Node is node i in its last life, which may be over.
+// Node returns node i in its last life, which may have ended.
 func (n *Network) Node(i int) *smoke.Node {
 	n.t.Helper()
 	return n.member(i).node
 }
 
-// Nodes are the nodes that run, with their numbers, in the order of these.
+// Nodes iterates over the running nodes with their numbers, in ascending order.
 func (n *Network) Nodes() iter.Seq2[int, *smoke.Node] {
 	return func(yield func(int, *smoke.Node) bool) {
 		for i, m := range n.members {
@@ -77,8 +77,8 @@ func (n *Network) Nodes() iter.Seq2[int, *smoke.Node] {
 	}
 }
 
-// Add starts a further node and gives its number, the next one. It returns at once:
-// Settle to have it connected.
+// Add starts another node and returns its number, the next one. It does not wait; call
+// Settle to wait until the node is connected.
 func (n *Network) Add() int {
 	n.t.Helper()
 	m := &member{number: len(n.members), log: newLogbook(n.began, n.whole), state: stopped}
@@ -95,34 +95,34 @@ func (n *Network) Add() int {
 	return m.number
 }
 
-// Stop ends node i in an orderly way: it says goodbye to its neighbours. Its
-// address then refuses connections.
+// Stop ends node i in order: the node says goodbye to its neighbours. Its address then
+// refuses connections.
 func (n *Network) Stop(i int) {
 	n.t.Helper()
 	n.stop(n.runningMember(i))
 }
 
-// Crash ends node i as if the power of its machine went: no goodbye, no more sign
-// of it, and what was on its way is lost. The others find out when pings get no
-// answer. What the program under test has started for the node goes on, and gets
-// [smoke.ErrStopped] when it emits. A StateFile is written once more, as by Stop: of
-// a real crash it would be up to a minute old.
+// Crash ends node i like a power failure: no goodbye, no further sign, and everything in
+// flight is lost. The others find out when their pings get no answer. Code that the program
+// has started for the node keeps running, and gets [smoke.ErrStopped] when it emits. The
+// StateFile is written once more, as by Stop; after a real crash it would be up to a minute
+// old.
 func (n *Network) Crash(i int) {
 	n.t.Helper()
 	m := n.runningMember(i)
 	m.state = crashed
-	n.lay() // from here on nobody hears of it
+	n.lay() // from here on the network drops its packets
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
-	// The error says that nothing was waited for, as a crash does not.
+	// The error reports that nothing was waited for, which is correct for a crash.
 	_ = m.node.Shutdown(now)
 	n.mem.Kill(ip(i))
 }
 
-// Restart gives node i a new life, at the same address and with the same options,
-// as when a process starts again: it is another [smoke.Node], Setup is called for
-// it, and it has another id, unless the options name one or hold a Key. If the node
-// still runs, it is stopped first.
+// Restart gives node i a new life, at the same address and with the same options, like a
+// process that starts again. It is another [smoke.Node], and Setup is called for it. It has
+// another id, unless the options set an id or a Key. If the node still runs, Restart stops
+// it first.
 func (n *Network) Restart(i int) {
 	n.t.Helper()
 	m := n.member(i)
@@ -132,7 +132,7 @@ func (n *Network) Restart(i int) {
 	n.start(m)
 }
 
-// onLife has a function called for each node that is about to start.
+// onLife adds a function that is called for each node before it starts.
 func (n *Network) onLife(f func(i int, node *smoke.Node)) { n.setup = append(n.setup, f) }
 
 func (n *Network) start(m *member) {
@@ -154,7 +154,7 @@ func (n *Network) stop(m *member) {
 	n.t.Helper()
 	m.state = stopped
 	if err := m.node.Stop(); err != nil {
-		// No failure: whoever is behind a cut can't be told goodbye.
+		// Not a failure: a goodbye can't cross a partition.
 		n.t.Logf("node %d: %v", m.number, err)
 	}
 }
@@ -176,8 +176,8 @@ func (n *Network) runningMember(i int) *member {
 	return m
 }
 
-// host is the machine of a node. After a crash it is another one in the memory,
-// which the next life takes.
+// host is the machine of a node. After a crash, the next life gets another machine in the
+// memory network.
 type host struct {
 	net *mem.Network
 	ip  string

@@ -13,9 +13,9 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// What a node hears of the past: see "What a node hears" in docs/events.md.
+// These tests check "What a node hears of the past" in docs/events.md.
 
-// notes is what handlers of one node have heard.
+// notes records what handlers of one node received.
 type notes struct {
 	mu   sync.Mutex
 	list []string
@@ -40,7 +40,7 @@ func (n *notes) want(t *testing.T, want string) {
 	}
 }
 
-// tick has node i emit n numbers, one each step.
+// tick makes node i emit the numbers from..to, one each step.
 func tick(t *testing.T, net *Network, i, from, to int, step time.Duration) {
 	t.Helper()
 	for n := from; n <= to; n++ {
@@ -51,7 +51,7 @@ func tick(t *testing.T, net *Network, i, from, to int, step time.Duration) {
 	}
 }
 
-// upTo is "from from+1 … to".
+// upTo returns "from from+1 … to".
 func upTo(from, to int) string {
 	var b strings.Builder
 	for n := from; n <= to; n++ {
@@ -60,14 +60,14 @@ func upTo(from, to int) string {
 	return strings.TrimSpace(b.String())
 }
 
-// listen has a node that is about to start note numbers; a gap is noted too.
+// listen makes a node that is about to start record numbers and gaps.
 func listen(node *smoke.Node, n *notes, opts ...smoke.HandlerOption) {
 	node.Broadcast().On("n", func(i int) { n.add(fmt.Sprint(i)) }, opts...)
 	node.OnGap(func(g smoke.Gap) { n.add(fmt.Sprintf("gap of %d", g.Events)) })
 }
 
-// A newcomer hears what is emitted after its Start, to the millisecond, and nothing that was
-// emitted before: whether one node emits or another, near or far.
+// A newcomer receives what is emitted after its Start, to the millisecond, and nothing from
+// before. This holds whichever node emits, near or far.
 func TestANewcomerHearsNothingOfThePast(t *testing.T) {
 	for _, nodes := range []int{2, 12} {
 		var late notes
@@ -86,8 +86,8 @@ func TestANewcomerHearsNothingOfThePast(t *testing.T) {
 	}
 }
 
-// What a node emits while it has no neighbour counts as emitted when the first one
-// takes it: all nodes that run by then hear it, and none that starts later.
+// If a node emits without a neighbour, the events count as emitted when the first neighbour
+// takes them. All nodes that run by then receive them, and none that starts later.
 func TestWhatALoneNodeEmitsGoesToAllWhoRunWhenItIsTaken(t *testing.T) {
 	var heard [5]notes
 	o := Options{Setup: func(t *testing.T, i int, node *smoke.Node) { listen(node, &heard[i]) }}
@@ -107,7 +107,7 @@ func TestWhatALoneNodeEmitsGoesToAllWhoRunWhenItIsTaken(t *testing.T) {
 	})
 }
 
-// Two nodes that start at one moment, and one of them emits at once.
+// Two nodes start at the same moment, and one of them emits at once.
 func TestWhatIsEmittedBeforeTheFirstLinkIsNotLost(t *testing.T) {
 	var heard notes
 	o := Options{Setup: func(t *testing.T, i int, node *smoke.Node) {
@@ -124,8 +124,8 @@ func TestWhatIsEmittedBeforeTheFirstLinkIsNotLost(t *testing.T) {
 	})
 }
 
-// A split heals: a node that started in one half hears of the other what was emitted
-// after its start, and nothing from before, though it passes that on.
+// After a partition heals, a node that started in one half receives the other half's events
+// from after its start, and none from before. It still relays the older ones.
 func TestANodeOfOneHalfHearsNothingOlderOfTheOther(t *testing.T) {
 	var heard, young notes
 	o := Options{Setup: func(t *testing.T, i int, node *smoke.Node) {
@@ -150,8 +150,8 @@ func TestANodeOfOneHalfHearsNothingOlderOfTheOther(t *testing.T) {
 	})
 }
 
-// With Rewind a node hears what its neighbours hold, in order and once, before what
-// comes meanwhile; each handler as much as it wants.
+// With Rewind, a node receives the events in its neighbours' histories, in order and once,
+// before newer events. Each handler sets its own time.
 func TestRewind(t *testing.T) {
 	for _, nodes := range []int{2, 12} {
 		var all, some, none notes
@@ -174,7 +174,7 @@ func TestRewind(t *testing.T) {
 	}
 }
 
-// What no history holds any more is no gap: nobody promised it.
+// Events that no history holds any more are not a gap, because they were never promised.
 func TestRewindBeyondTheHistories(t *testing.T) {
 	var heard notes
 	o := Options{
@@ -198,8 +198,8 @@ func TestRewindBeyondTheHistories(t *testing.T) {
 	})
 }
 
-// On a running node a handler with Rewind hears what the node has heard itself, and
-// goes on with what comes, without a hole and without a repetition.
+// On a running node, a handler with Rewind receives the events in the node's own history
+// and then the new ones, without a gap or a duplicate.
 func TestRewindOnARunningNode(t *testing.T) {
 	var before, late, short, any, once notes
 	o := Options{Setup: func(t *testing.T, i int, node *smoke.Node) {
@@ -234,7 +234,7 @@ func TestRewindOnARunningNode(t *testing.T) {
 	})
 }
 
-// A handler that is registered just after Start is no worse off.
+// A handler that is registered just after Start receives the same.
 func TestRewindJustAfterStart(t *testing.T) {
 	RunWith(t, 3, Options{}, func(t *testing.T, net *Network) {
 		var heard notes
@@ -246,8 +246,8 @@ func TestRewindJustAfterStart(t *testing.T) {
 	})
 }
 
-// A node that starts again under its id hears nothing twice, in the same process as in
-// another, but for what it asks for: and with a StateFile not even that.
+// A node that restarts with its id receives nothing twice, in the same process or another
+// one. Rewind may repeat events, but not with a StateFile.
 func TestANodeThatStartsAgainHearsNothingTwice(t *testing.T) {
 	for _, c := range []struct {
 		what         string
@@ -294,8 +294,8 @@ func TestANodeThatStartsAgainHearsNothingTwice(t *testing.T) {
 	}
 }
 
-// More is emitted than the history holds while there is no neighbour. The origin
-// learns of it, and its first neighbour soon.
+// A node without a neighbour emits more than its history holds. The origin gets OnGap, and
+// so do its first neighbours.
 func TestMoreThanTheHistoryIsEmittedAlone(t *testing.T) {
 	for _, ranBefore := range []bool{false, true} {
 		var lost, gaps, got atomic.Int64
@@ -304,7 +304,7 @@ func TestMoreThanTheHistoryIsEmittedAlone(t *testing.T) {
 			Configure: func(t *testing.T, i int, o *smoke.Options) {
 				o.History.Bytes = 1 << 20
 				if i == 1 {
-					o.Seeds = nil // it is introduced by AddPeer
+					o.Seeds = nil // AddPeer introduces it
 				}
 			},
 			Setup: func(t *testing.T, i int, node *smoke.Node) {

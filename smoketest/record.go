@@ -7,8 +7,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// Recorder notes down what the nodes hear under one name. Its methods are for the
-// goroutine of the test, like those of its Network.
+// Recorder records the events that the nodes receive under one name. Only the goroutine of
+// the test may call its methods.
 type Recorder[T any] struct {
 	net *Network
 
@@ -21,11 +21,11 @@ type heard[T any] struct {
 	value  T
 }
 
-// Record begins to note down the broadcasts of one name that nodes hear from now
-// on, those that are added or get a new life later among them. T is the type of the
-// first argument; an event that has none of that type fails the test.
+// Record starts to record the broadcasts of one name at all nodes, including nodes that are
+// added or restarted later. T is the type of the first argument. If an event has another
+// type, the test fails.
 //
-// Like handlers, recorders hear what others emit, and not what the node itself does.
+// Like handlers, recorders receive the events of other nodes only.
 func Record[T any](net *Network, name string) *Recorder[T] {
 	r := &Recorder[T]{net: net, heard: make(map[int][]heard[T])}
 	listen := func(i int, node *smoke.Node) {
@@ -47,13 +47,13 @@ func Record[T any](net *Network, name string) *Recorder[T] {
 	return r
 }
 
-// Heard is what node i has heard in all its lives, in that order.
+// Heard returns what node i has received in all its lives, in that order.
 func (r *Recorder[T]) Heard(i int) []T {
 	return r.values(i, func(heard[T]) bool { return true })
 }
 
-// HeardFrom is what node i has heard of node origin. Only such events have an order
-// that is the same at every node.
+// HeardFrom returns what node i has received from node origin. Only such events have the
+// same order at every node.
 func (r *Recorder[T]) HeardFrom(i, origin int) []T {
 	return r.values(i, func(h heard[T]) bool { return r.net.numbers[h.origin] == origin })
 }

@@ -10,33 +10,33 @@ import (
 	"github.com/smokesignal-go/smokesignal/transport/mem"
 )
 
-// Options change the nodes of a test. Both functions may be nil; they are called
-// on the goroutine of the test, for one node after another. The t they get is the
-// one inside the bubble.
+// Options configure the nodes of a test. Both functions may be nil. They are called on the
+// goroutine of the test, for one node after another. The t that they get is the one inside
+// the bubble.
 type Options struct {
-	// Configure changes what node i is to be like. It is called once for each
-	// node; all its lives have the same options. Set are Address, Port, Seeds,
-	// Transport and Logger; a Transport of one's own should wrap that one.
+	// Configure changes the options of node i. It is called once for each node; all its
+	// lives have the same options. Address, Port, Seeds, Transport and Logger are set
+	// already. If you set another Transport, it should wrap the given one.
 	Configure func(t *testing.T, i int, o *smoke.Options)
 
-	// Setup is where the program under test comes in: it registers handlers and
-	// hooks on a node that is about to start, so that none comes too late. It is
-	// called once for each life: at the beginning, and again by Add and Restart.
+	// Setup connects the program under test: it registers handlers and hooks on a node that
+	// is about to start. It is called once for each life: at the beginning, and again by
+	// Add and Restart.
 	Setup func(t *testing.T, i int, node *smoke.Node)
 
-	// Busy is for programs that emit by themselves from Setup on, and are never quiet:
-	// the test begins when all nodes are connected, and does not wait for more.
+	// Busy is for programs that emit continuously from Setup on. The test then begins when
+	// all nodes are connected, without waiting for quiet.
 	Busy bool
 }
 
-// Run runs a test with n nodes, numbered from 0, that are connected already. It
-// returns when the test has, and all nodes are stopped.
+// Run runs a test with n connected nodes, numbered from 0. It returns when the test has
+// returned and all nodes are stopped.
 func Run(t *testing.T, n int, test func(t *testing.T, net *Network)) {
 	t.Helper()
 	RunWith(t, n, Options{}, test)
 }
 
-// RunWith is Run with nodes of one's own.
+// RunWith is Run with options.
 func RunWith(t *testing.T, n int, o Options, test func(t *testing.T, net *Network)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -53,7 +53,7 @@ func RunWith(t *testing.T, n int, o Options, test func(t *testing.T, net *Networ
 	})
 }
 
-// newNetwork makes a network that is about to have n nodes.
+// newNetwork makes a network for n nodes.
 func newNetwork(t testing.TB, n int) *Network {
 	net := &Network{
 		t:         t,
@@ -86,7 +86,7 @@ func (n *Network) begin(nodes int, busy bool) {
 	n.Settle()
 }
 
-// end stops all nodes at once, and shows their logs if the test has failed.
+// end stops all nodes at once, and prints their logs if the test has failed.
 func (n *Network) end() {
 	var wg sync.WaitGroup
 	for _, m := range n.members {

@@ -7,46 +7,43 @@ import (
 )
 
 const (
-	// settleWithin is longer than the longest wait between two probes of a seed,
-	// which is ten minutes.
+	// settleWithin is longer than the longest wait between two probes of a seed, which is
+	// ten minutes.
 	settleWithin = 15 * time.Minute
-	// No event may have come for so long. What a lost link held up is announced by
-	// others within two seconds, when they do so least often; and what nobody has any
-	// more is given up, and told, five seconds after that is known.
+	// eventsRest is how long no event may have arrived. Other neighbours announce the
+	// events of a lost link within two seconds. A lost event is given up and reported five
+	// seconds after it is known to be lost.
 	eventsRest = 7 * time.Second
-	// No link may have come or gone for so long. Less than for events, since in a
-	// large network some node always swaps a link for a better one.
+	// linksRest is how long no link may have opened or closed. It is shorter than
+	// eventsRest, because in a large network some node always replaces a link.
 	linksRest = time.Second
 
 	settleStep = 50 * time.Millisecond
 	waitStep   = 10 * time.Millisecond
 )
 
-// Settle waits until the network is connected and quiet. It takes seven seconds of
-// virtual time at least, and after fifteen minutes fails the test, with a picture
-// of who sees whom.
+// Settle waits until the network is connected and quiet. It takes at least seven seconds of
+// virtual time. After fifteen minutes it fails the test and prints the links of all nodes.
 //
-// Connected means: in each part, that is among nodes that run and reach each other
-// over nodes of that part, each has neighbours, both ends of every link know it,
-// and links lead from each node to all others of its part; no node still has a link
-// to one that is cut off from it, or gone.
+// Connected means the following for each part, which is a set of running nodes that can
+// reach each other. Each node has neighbours, both ends of every link agree on it, and
+// links connect all nodes of the part. No node has a link to a node outside the part or to
+// one that has ended.
 //
-// Quiet means: for seven seconds no node took in an event that is new to it, and
-// none waits for a link or for handlers; for one second no link came or went. By
-// then every event that was on its way has been handled, one exception aside: if
-// nodes have crashed that were the only ones to have an event which others know of,
-// these others wait for it up to half a minute before they tell OnGap, and hold
-// back what the same origin emitted later. [Network.Wait] is for that, and for
-// programs that emit all the time, which are never quiet. Settle does not see a
-// handler that waits for something itself, nor what a program does on goroutines of
-// its own.
+// Quiet means that for seven seconds no node took in a new event and none is queued for a
+// link or for handlers, and that for one second no link opened or closed. By then every
+// event in flight has been handled, with one exception. If all nodes that had an event have
+// crashed, nodes that know of the event wait up to half a minute before they call OnGap.
+// Until then they hold back later events of the same origin. Use [Network.Wait] in that
+// case, and for programs that emit continuously. Settle does not see a handler that waits,
+// nor what a program does on its own goroutines.
 func (n *Network) Settle() {
 	n.t.Helper()
 	start := time.Now()
-	links, events := start, start // since when there is nothing new of them
+	links, events := start, start // since when they have not changed
 	var last view
 	for {
-		synctest.Wait() // until whatever can run has run
+		synctest.Wait() // until everything that can run has run
 		now, v := time.Now(), n.look()
 		if v.fault != "" || v.links != last.links {
 			links = now
@@ -75,13 +72,12 @@ func (n *Network) Settle() {
 	}
 }
 
-// Wait waits until cond holds, and fails the test if it does not within that
-// (virtual) time; what says what was waited for, as in "all caches agree".
+// Wait waits until cond holds. If it does not hold within that (virtual) time, Wait fails
+// the test; what is the description for the message, such as "all caches agree".
 //
-// cond is called on the goroutine of the test, every ten milliseconds, and at
-// moments at which nothing else can run. What it shares with handlers needs its
-// locks all the same: the race detector knows of no order between what cond reads
-// and what a handler writes later.
+// Wait calls cond on the goroutine of the test, every ten milliseconds, at moments when
+// nothing else can run. Data shared with handlers still need a lock: the race detector sees
+// no order between a read in cond and a later write in a handler.
 func (n *Network) Wait(within time.Duration, what string, cond func() bool) {
 	n.t.Helper()
 	for start := time.Now(); ; time.Sleep(waitStep) {
@@ -95,6 +91,6 @@ func (n *Network) Wait(within time.Duration, what string, cond func() bool) {
 	}
 }
 
-// Connected reports whether each part is connected now, in the sense of
-// [Network.Settle], quiet or not: a condition for Wait.
+// Connected reports whether each part is connected now, as defined in [Network.Settle],
+// quiet or not. Use it as a condition for Wait.
 func (n *Network) Connected() bool { return n.look().fault == "" }

@@ -13,7 +13,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// say has a node broadcast something, and waits until all who can have heard it.
+// say makes a node broadcast a text, and waits until all reachable nodes have it.
 func say(t *testing.T, net *Network, i int, text string) {
 	t.Helper()
 	if err := net.Node(i).Broadcast().Emit("chat", text); err != nil {
@@ -22,7 +22,7 @@ func say(t *testing.T, net *Network, i int, text string) {
 	net.Settle()
 }
 
-// wantHeard says what the nodes have heard, from node 0 on.
+// wantHeard compares what the nodes have received, from node 0 on.
 func wantHeard(t *testing.T, r *Recorder[string], want ...string) {
 	t.Helper()
 	for i, w := range want {
@@ -32,7 +32,7 @@ func wantHeard(t *testing.T, r *Recorder[string], want ...string) {
 	}
 }
 
-// sees reports whether anybody has a link to the node.
+// sees reports whether any node has a link to the node.
 func sees(net *Network, id smoke.ID) bool {
 	for _, node := range net.Nodes() {
 		if node.Peers().Has(id) {
@@ -73,7 +73,7 @@ func TestAPartitionAndItsEnd(t *testing.T) {
 		net.Settle()
 		say(t, net, 0, "west")
 		say(t, net, 4, "east")
-		net.Add() // in the part of those whom nobody has named
+		net.Add() // in the part of the nodes that were not named
 		net.Settle()
 		say(t, net, 5, "new")
 		wantHeard(t, chat, "", "west", "east new", "east new", "new", "")
@@ -112,8 +112,7 @@ func TestPartitionsAddUp(t *testing.T) {
 	})
 }
 
-// What a cut holds up for a minute is a netsplit, of which every node is told once,
-// and once of its end.
+// A partition of a minute is a netsplit. Every node gets OnNetsplit once and OnHeal once.
 func TestALongPartitionIsANetsplit(t *testing.T) {
 	var netsplits, heals atomic.Int32
 	o := Options{Setup: func(t *testing.T, i int, node *smoke.Node) {
@@ -158,8 +157,7 @@ func TestIsolation(t *testing.T) {
 	})
 }
 
-// A crash is silent: for some seconds the others know nothing of it. Who stops says
-// goodbye.
+// A crash is silent: the others notice after some seconds. A node that stops says goodbye.
 func TestACrashSaysNothingAndAStopDoes(t *testing.T) {
 	Run(t, 5, func(t *testing.T, net *Network) {
 		crashes, stops := net.Node(1), net.Node(2)
@@ -177,7 +175,7 @@ func TestACrashSaysNothingAndAStopDoes(t *testing.T) {
 		if sees(net, stops.ID()) {
 			t.Error("somebody does not know of a goodbye")
 		}
-		net.Heal() // of nothing; the power does not come back by it
+		net.Heal() // no effect; the crashed node stays down
 		time.Sleep(time.Second)
 		if !sees(net, crashes.ID()) {
 			t.Error("all know of the crash after two seconds")
@@ -199,7 +197,7 @@ func TestACrashSaysNothingAndAStopDoes(t *testing.T) {
 	})
 }
 
-// A new life has the options and the address of the one before, and is set up again.
+// A new life has the options and the address of the one before, and Setup is called again.
 func TestRestart(t *testing.T) {
 	for name, end := range map[string]func(net *Network){
 		"after a crash":    func(net *Network) { net.Crash(3) },
@@ -246,8 +244,8 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// A node with a key is the same one in its next life, also if the others have not
-// yet noticed the end of the last.
+// A node with a key keeps its id in its next life, also if the others have not noticed the
+// end of the last one.
 func TestAKeyOutlivesACrash(t *testing.T) {
 	o := Options{Configure: func(t *testing.T, i int, o *smoke.Options) {
 		var err error
@@ -275,7 +273,7 @@ func TestAKeyOutlivesACrash(t *testing.T) {
 	})
 }
 
-// What a program starts for a node can end with the test, or with the node.
+// Goroutines that a program starts for a node can end with the test, or with the node.
 func TestWhatAProgramStartsCanEnd(t *testing.T) {
 	withTest, withNode, cleaned := 0, 0, 0
 	o := Options{Setup: func(t *testing.T, i int, node *smoke.Node) {
@@ -339,7 +337,8 @@ func TestLatency(t *testing.T) {
 	})
 }
 
-// After Settle there is nothing under way: whoever could have heard something has.
+// After Settle nothing is in flight: every node that could receive an event has received
+// it.
 func TestSettleWaitsForEvents(t *testing.T) {
 	Run(t, 12, func(t *testing.T, net *Network) {
 		words := Record[int](net, "word")
@@ -362,7 +361,7 @@ func TestSettleWaitsForEvents(t *testing.T) {
 				t.Errorf("node %d heard %d words of %d", i, got, 11*each)
 			}
 		}
-		// Links break while events are on them; those of the living are repaired.
+		// Links break while events are in flight; the surviving nodes repair that.
 		net.Crash(0)
 		net.Crash(5)
 		speak()
@@ -406,13 +405,13 @@ func TestAddrs(t *testing.T) {
 	})
 }
 
-// A program that emits all the time is never quiet; it can be tested all the same.
+// A program that emits continuously is never quiet, but it can be tested.
 func TestAProgramThatEmitsAllTheTime(t *testing.T) {
 	o := Options{Busy: true, Setup: func(t *testing.T, _ int, node *smoke.Node) {
 		ctx := t.Context()
 		go func() { // ends with the test
 			for ctx.Err() == nil {
-				node.Broadcast().EmitContext(ctx, "beat") // in vain before Start
+				node.Broadcast().EmitContext(ctx, "beat") // fails before Start
 				select {
 				case <-time.After(time.Second):
 				case <-ctx.Done():

@@ -8,13 +8,13 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// view is the network as it is at one moment.
+// view is a snapshot of the network.
 type view struct {
-	fault   string // why it is not connected; "" if it is
-	waits   string // what is not handled yet; "" if all is
-	links   string // all of them; equal if the links are
-	events  uint64 // that nodes have taken in
-	picture string // for a person
+	fault   string // why it is not connected; "": connected
+	waits   string // what is not handled yet; "": nothing
+	links   string // all links; compared with earlier views
+	events  uint64 // events that nodes have taken in
+	picture string // for people
 }
 
 // look takes a view.
@@ -62,14 +62,14 @@ func (n *Network) look() view {
 	return v
 }
 
-// blame notes the first fault.
+// blame records the first fault.
 func (v *view) blame(format string, args ...any) {
 	if v.fault == "" {
 		v.fault = fmt.Sprintf(format, args...)
 	}
 }
 
-// peer gives the number of a neighbour of m, or says what is wrong with having it.
+// peer returns the number of a neighbour of m, or why m should not have it.
 func (n *Network) peer(m *member, id smoke.ID) (number int, why string) {
 	j, known := n.numbers[id]
 	switch {
@@ -85,7 +85,7 @@ func (n *Network) peer(m *member, id smoke.ID) (number int, why string) {
 	return j, ""
 }
 
-// checkLinks looks for what is wrong with the links in each part.
+// checkLinks finds faults in the links of each part.
 func (n *Network) checkLinks(parts [][]int, sees [][]int, v *view) {
 	for i := range sees {
 		for _, j := range sees[i] {
@@ -109,8 +109,8 @@ func (n *Network) checkLinks(parts [][]int, sees [][]int, v *view) {
 	}
 }
 
-// parts gives the numbers of the nodes that run, by the parts into which cuts have
-// divided them.
+// parts returns the numbers of the running nodes, grouped by the parts into which
+// partitions divide them.
 func (n *Network) parts() [][]int {
 	var left []int
 	for i := range n.Nodes() {
@@ -126,7 +126,7 @@ func (n *Network) parts() [][]int {
 	return parts
 }
 
-// reach gives those of all to which one comes from a node by steps.
+// reach returns the nodes that can be reached from a node by steps.
 func reach(from int, step func(i, j int) bool, all []int) []int {
 	reached := []int{from}
 	for at := 0; at < len(reached); at++ {

@@ -15,8 +15,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/tracing"
 )
 
-// One node emits an event in a span, and another one handles it in a span that is
-// linked to it.
+// One node emits an event in a span. Another node handles it in a span that is linked to
+// the first.
 func Example() {
 	// A program sets these two once; the exporter would be that of its collector.
 	spans := tracetest.NewInMemoryExporter()
@@ -32,7 +32,7 @@ func Example() {
 		defer span.End()
 		fmt.Println("order", number)
 	})
-	bob.Broadcast().On("order", func() { close(done) }) // runs after that
+	bob.Broadcast().On("order", func() { close(done) }) // runs after the handler above
 
 	order := func(ctx context.Context, number int) error {
 		ctx, span := tracer.Start(ctx, "publish order", trace.WithSpanKind(trace.SpanKindProducer))
@@ -65,13 +65,14 @@ func Example() {
 	// true
 }
 
-// What a handler does where one trace is wanted for everything that comes of an event.
+// Extract continues the trace of the emitter, if one trace is wanted for everything that an
+// event causes.
 func ExampleExtract() {
 	tracer := otel.Tracer("shop")
 	handle := func(e smoke.Event) {
 		ctx, span := tracer.Start(tracing.Extract(context.Background(), e), "process order")
 		defer span.End()
-		_ = ctx // for whatever is done next
+		_ = ctx // for the work that follows
 	}
 	node := smoke.CreateNode(smoke.Options{Network: "example"})
 	node.Broadcast().On("order", handle)

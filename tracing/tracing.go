@@ -1,6 +1,5 @@
-// Package tracing lets OpenTelemetry traces go with events: it writes the trace context
-// and the baggage of a context into headers, and reads them back where the event
-// arrives.
+// Package tracing carries OpenTelemetry traces with events. It writes the trace context and
+// the baggage of a context into headers, and reads them where the event arrives.
 //
 //	node.Broadcast().EmitContext(tracing.Inject(ctx), "order", o) // here
 //
@@ -8,18 +7,17 @@
 //		ctx, span := tracing.Start(context.Background(), tracer, e)
 //		defer span.End()
 //
-// A span for an event is linked to the one in which the event was emitted, and is not
-// its child, as OpenTelemetry's conventions for messaging have it: one broadcast is
-// handled by every node, at whatever time, and a trace with a thousand branches is of
-// use to nobody. Where that is wanted all the same, start a span of one's own with what
-// [Extract] returns.
+// The span of a handler is linked to the span of the emitter and is not its child, as
+// OpenTelemetry's conventions for messaging recommend. Every node handles a broadcast, some
+// of them much later, and a trace with a thousand branches is not useful. If you want one
+// trace, start your own span with the context that [Extract] returns.
 //
-// Headers of a broadcast go to every node of the network, and so does baggage: it is no
-// place for secrets. And headers may have been written by anybody who can emit, so a
-// trace that they name is a claim.
+// Headers of a broadcast reach every node of the network, and so does baggage: never put
+// secrets there. Every node that can emit can write headers, so a trace in them is only a
+// claim.
 //
-// The package needs the API of OpenTelemetry, and no SDK: without one in the program
-// it does nothing, and costs little. All functions may be called from any goroutine.
+// The package uses the API of OpenTelemetry, not an SDK. Without an SDK in the program it
+// does nothing and costs little. All functions may be called from any goroutine.
 package tracing
 
 import (
@@ -37,19 +35,19 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// Propagator writes into headers, and reads from them. The zero value does so in the
-// format of the program, as the functions of this package do: that which was given to
-// otel.SetTextMapPropagator, and before that none, so that nothing is written.
+// Propagator writes to headers and reads from them. The zero value uses the format of the
+// program, like the functions of this package. The program sets it with
+// otel.SetTextMapPropagator; until then nothing is written.
 type Propagator struct {
-	Format propagation.TextMapPropagator // nil: that of the program
+	Format propagation.TextMapPropagator // nil: the format of the program
 }
 
-// Inject returns a context with which EmitContext sends the trace context of ctx, and
-// whatever else the format of the program carries. See [Propagator.Inject].
+// Inject returns a context with which EmitContext sends the trace context of ctx, and other
+// values that the program's format carries. See [Propagator.Inject].
 func Inject(ctx context.Context) context.Context { return Propagator{}.Inject(ctx) }
 
-// Extract returns ctx with what [Inject] wrote at the event's origin: a span that is
-// started with it is a part of the trace in which the event was emitted.
+// Extract returns ctx with the values that [Inject] wrote at the event's origin. A span
+// that is started with it is part of the emitter's trace.
 func Extract(ctx context.Context, e smoke.Event) context.Context { return Propagator{}.Extract(ctx, e) }
 
 // Start starts the span of a handler of an event. See [Propagator.Start].
@@ -57,15 +55,15 @@ func Start(ctx context.Context, tracer trace.Tracer, e smoke.Event, opts ...trac
 	return Propagator{}.Start(ctx, tracer, e, opts...)
 }
 
-// Inject returns a context with headers for the trace context of ctx, in place of
-// those of an earlier Inject; other headers stay.
+// Inject returns a context with headers for the trace context of ctx. They replace those of
+// an earlier Inject; other headers stay.
 //
-// An event must not fail for want of room for its trace: what does not fit beside the
-// other headers is left out, the longest first (baggage, then tracestate), and otel's
-// error handler is told.
+// An event must not fail because its trace does not fit. Values that do not fit next to the
+// other headers are left out, the longest first (baggage, then tracestate), and reported to
+// otel's error handler.
 func (p Propagator) Inject(ctx context.Context) context.Context {
 	if _, err := smoke.ContextHeaders(ctx); err != nil {
-		return ctx // EmitContext will say so
+		return ctx // EmitContext will return the error
 	}
 	carrier := make(propagation.MapCarrier)
 	format := p.format()
@@ -87,16 +85,16 @@ func (p Propagator) Inject(ctx context.Context) context.Context {
 	return ctx
 }
 
-// Extract returns ctx with what [Propagator.Inject] wrote at the event's origin.
+// Extract returns ctx with the values that [Propagator.Inject] wrote at the event's origin.
 func (p Propagator) Extract(ctx context.Context, e smoke.Event) context.Context {
 	return p.format().Extract(ctx, propagation.MapCarrier(e.Headers()))
 }
 
-// Start starts the span of a handler of an event: of kind consumer, with the name
-// "process" and that of the event, linked to the span in which the event was emitted.
-// It is a child of the span in ctx, and where there is none, as with
-// context.Background, the root of a trace of its own. The context that is returned has
-// the baggage of the event, besides. Options of one's own come last, and so prevail.
+// Start starts the span of a handler of an event. The span has the kind consumer and the
+// name "process" followed by the event's name. It is linked to the span in which the event
+// was emitted. It is a child of the span in ctx. Without one, as with context.Background,
+// it is the root of a new trace. The returned context also has the baggage of the event.
+// opts come last and take precedence.
 //
 // The attributes are those of OpenTelemetry's conventions for messaging:
 // messaging.system is "smokesignal", messaging.destination.name the name of the event,

@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 
 var w3c = propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})
 
-// oddities are what OpenTelemetry was told of.
+// oddities collects the errors that OpenTelemetry reported.
 type oddities struct {
 	mu  sync.Mutex // guards all
 	all []string
@@ -52,7 +52,7 @@ func (o *oddities) take() string {
 	return told
 }
 
-// network is two nodes, and who notes down their spans.
+// network is two nodes and a recorder of their spans.
 type network struct {
 	t        *testing.T
 	ann, bob *smoke.Node
@@ -80,7 +80,7 @@ func start(t *testing.T) *network {
 	return n
 }
 
-// send has ann emit an event with ctx, and gives what bob gets.
+// send makes ann emit an event with ctx, and returns the event that bob receives.
 func (n *network) send(ctx context.Context) smoke.Event {
 	n.t.Helper()
 	got := make(chan smoke.Event, 1)
@@ -173,7 +173,7 @@ func TestAnEventWithoutATrace(t *testing.T) {
 	}
 }
 
-// Headers come from anybody.
+// Any node can write headers, so a malformed trace must not become a link.
 func TestATraceThatIsNoneIsNoLink(t *testing.T) {
 	n := start(t)
 	for _, bad := range []string{"x", "00-00000000000000000000000000000000-0000000000000000-01", strings.Repeat("0", 900)} {
@@ -186,7 +186,7 @@ func TestATraceThatIsNoneIsNoLink(t *testing.T) {
 			t.Errorf("links %v, under %v", got.Links(), got.Parent())
 		}
 	}
-	errors.take() // of the baggage
+	errors.take() // about the baggage
 }
 
 func TestWhatDoesNotFitIsLeftOut(t *testing.T) {
@@ -231,7 +231,7 @@ func TestWhatDoesNotFitIsLeftOut(t *testing.T) {
 	}
 }
 
-// The context of one event is the beginning of the next one's.
+// The context of one event can be used to emit the next one.
 func TestInjectTakesTheLastTraceAway(t *testing.T) {
 	state, err := trace.ParseTraceState("vendor=1")
 	if err != nil {
@@ -250,7 +250,7 @@ func TestInjectTakesTheLastTraceAway(t *testing.T) {
 	}
 }
 
-// caps writes one header in a way of its own.
+// caps writes one header in an unusual way.
 type caps struct{}
 
 func (caps) Inject(_ context.Context, c propagation.TextMapCarrier) { c.Set("X-Trace", "mine") }
@@ -268,7 +268,8 @@ func TestAFormatOfOnesOwn(t *testing.T) {
 	}
 }
 
-// TestThePageShowsTheExample: what docs/tracing.md shows is what is compiled here.
+// TestThePageShowsTheExample: the code in docs/tracing.md is the code that is compiled
+// here.
 func TestThePageShowsTheExample(t *testing.T) {
 	page, err := os.ReadFile("../docs/tracing.md")
 	if err != nil {

@@ -25,12 +25,12 @@ import (
 )
 
 var (
-	chromium context.Context // of the browser that all tests share; nil where there is none
-	misread  atomic.Bool     // it said something that was not understood
+	chromium context.Context // of the browser that all tests share; nil: no browser
+	misread  atomic.Bool     // chromedp failed to decode an event
 )
 
-// withBrowser runs tests beside a headless Chromium with an empty profile, which
-// has ended, with all its goroutines, when Run returns.
+// withBrowser runs tests with a headless Chromium with an empty profile. When Run returns,
+// the browser and all its goroutines have ended.
 type withBrowser struct{ *testing.M }
 
 func (m withBrowser) Run() int {
@@ -57,9 +57,9 @@ func (m withBrowser) Run() int {
 	return code
 }
 
-// misunderstood is told what chromedp stumbles over. An event that it can't decode
-// may have been a request or a complaint, so the run fails. All else is of no
-// concern here: events that are newer than chromedp, and its copy of the page.
+// misunderstood receives the problems of chromedp. An event that chromedp can't decode may
+// have been a request or a console message, so the run fails. Other problems are ignored:
+// unknown newer events, and chromedp's copy of the page.
 func misunderstood(format string, args ...any) {
 	if strings.HasPrefix(format, "could not unmarshal event") {
 		fmt.Fprintf(os.Stderr, "chromedp: "+format+"\n", args...)
@@ -67,25 +67,25 @@ func misunderstood(format string, args ...any) {
 	}
 }
 
-// tab is one page, and all that it asked and complained of. What it stores is its
-// own by its origin, since each test has a server of its own.
+// tab is one page, with its requests and console messages. Its storage is separate, because
+// each test has its own server and thus its own origin.
 type tab struct {
 	t   *testing.T
-	ctx context.Context // what chromedp knows it by
+	ctx context.Context // chromedp's handle
 
 	mu         sync.Mutex
 	requests   []string // URLs
 	complaints []string // warnings and errors on the console, and exceptions
 }
 
-// screen is what a tab is shown on.
+// screen describes the display of a tab.
 type screen struct {
 	width, height int64
 	dark, phone   bool
 	still         bool // prefers reduced motion
 }
 
-// openTab opens an empty tab, for a minute at most, which the end of the test closes.
+// openTab opens an empty tab for at most a minute. The end of the test closes it.
 func openTab(t *testing.T, s screen) *tab {
 	t.Helper()
 	p := &tab{t: t}
@@ -114,7 +114,7 @@ func (p *tab) resize(s screen) {
 	run(p, chromedp.EmulateViewport(s.width, s.height, options...))
 }
 
-// note keeps what the browser tells of a tab, before it tells the next.
+// note records an event of the tab, before the browser sends the next.
 func (p *tab) note(event any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -139,14 +139,14 @@ func (p *tab) note(event any) {
 	}
 }
 
-// told gives the URLs that the page asked for, and what it complained of.
+// told returns the URLs that the page requested, and its console messages.
 func (p *tab) told() (requests, complaints []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.requests), slices.Clone(p.complaints)
 }
 
-// forgive forgets complaints that have a text in them.
+// forgive removes console messages that contain a text.
 func (p *tab) forgive(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -175,9 +175,9 @@ func eval[T any](p *tab, expression string) T {
 	return run(p, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 }
 
-// wait waits until a condition of the page holds. It is asked again whenever the
-// page draws a frame. (chromedp.Poll would make a function of a text, which the
-// policy of the page forbids.)
+// wait waits until a condition of the page holds. It checks the condition with every frame
+// that the page draws. (chromedp.Poll would compile a string, which the page's policy
+// forbids.)
 func (p *tab) wait(condition string) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, 30*time.Second)
@@ -193,8 +193,8 @@ func (p *tab) wait(condition string) {
 
 type place struct{ X, Y float64 }
 
-// drag presses the mouse at the first place, goes over the others and releases it
-// at the last: with one place it is a click.
+// drag presses the mouse at the first place, moves over the others and releases it at the
+// last. With one place it is a click.
 func (p *tab) drag(places ...place) {
 	p.t.Helper()
 	held := func(m *input.DispatchMouseEventParams) {
@@ -224,7 +224,7 @@ func (p *tab) touch(fingers ...[]place) {
 	call(p, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: input.DispatchTouchEventTypeTouchEnd, TouchPoints: []*input.TouchPoint{}})
 }
 
-// shoot writes what is seen to dir/name.png.
+// shoot writes a screenshot to dir/name.png.
 func (p *tab) shoot(dir, name string) {
 	p.t.Helper()
 	if err := os.WriteFile(filepath.Join(dir, name+".png"), run(p, chromedp.CaptureScreenshot()), 0o644); err != nil {

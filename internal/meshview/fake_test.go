@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// What the server tells the page, as it stands in JSON.
+// The JSON that the server sends to the page.
 type (
 	meshJSON struct {
 		Self     string        `json:"self"`
@@ -76,8 +76,8 @@ type (
 	}
 )
 
-// madeUp is a mesh of so many nodes in so many parts, the same for the same
-// numbers: in each part a tree, and spare links beside it.
+// madeUp returns a mesh with that many nodes and parts, the same for the same numbers. Each
+// part has a tree and spare links.
 func madeUp(nodes, parts int) meshJSON {
 	random := rand.New(rand.NewPCG(uint64(nodes), uint64(parts)))
 	m := meshJSON{Source: "node", Controls: []string{}, At: 12.5, Complete: true, Problems: []problemJSON{}, Notices: []noticeJSON{}}
@@ -118,7 +118,7 @@ func madeUp(nodes, parts int) meshJSON {
 	return m
 }
 
-// link joins two nodes, unless they are one, are joined, or have enough.
+// link joins two different nodes, unless they are joined already or have enough links.
 func (m *meshJSON) link(a, b int, eager bool, random *rand.Rand) {
 	x, y := &m.Nodes[a], &m.Nodes[b]
 	if a == b || slices.ContainsFunc(x.Links, func(l linkJSON) bool { return l.Peer == y.ID }) {
@@ -135,7 +135,7 @@ func (m *meshJSON) link(a, b int, eager bool, random *rand.Rand) {
 	y.Links = append(y.Links, linkJSON{Peer: x.ID, RTT: rtt, Eager: eager})
 }
 
-// silence makes a node one that was not heard for a while.
+// silence marks a node as not heard for a while.
 func (m *meshJSON) silence(i int) {
 	m.Nodes[i].Silent, m.Nodes[i].Seen = true, 9
 	for p := range m.Parts {
@@ -143,7 +143,7 @@ func (m *meshJSON) silence(i int) {
 	}
 }
 
-// drop takes the link between two nodes away.
+// drop removes the link between two nodes.
 func (m *meshJSON) drop(a, b int) {
 	for _, ends := range [][2]int{{a, b}, {b, a}} {
 		n, peer := &m.Nodes[ends[0]], m.Nodes[ends[1]].ID
@@ -151,7 +151,7 @@ func (m *meshJSON) drop(a, b int) {
 	}
 }
 
-// clone gives one that can be changed while the other is being sent.
+// clone returns a copy that can be changed while the original is being sent.
 func (m meshJSON) clone() meshJSON {
 	var c meshJSON
 	text, err := json.Marshal(m)
@@ -171,8 +171,8 @@ type fake struct {
 	mesh    meshJSON
 	down    bool // no streams
 	streams map[chan string]bool
-	posts   []string // what came, in one line each
-	refusal string   // what they are answered, "" for yes
+	posts   []string // the requests that arrived, one per line
+	refusal string   // the answer to them; "": accepted
 }
 
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
@@ -214,8 +214,8 @@ func (f *fake) post(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// stream sends the mesh as it is now, and all that comes, until the page goes or
-// the fake goes down.
+// stream sends the current mesh and all later messages, until the page leaves or the fake
+// is down.
 func (f *fake) stream(w http.ResponseWriter, r *http.Request) {
 	news := make(chan string, 64)
 	f.mu.Lock()
@@ -266,7 +266,7 @@ func message(event string, data any) string {
 	return fmt.Sprintf("event: %s\ndata: %s\n\n", event, text)
 }
 
-// show makes this the mesh from now on.
+// show replaces the mesh.
 func (f *fake) show(m meshJSON) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -275,7 +275,7 @@ func (f *fake) show(m meshJSON) {
 	f.send(message("mesh", m))
 }
 
-// send tells all pages. The caller holds mu, so it must not wait for them.
+// send sends a message to all pages. The caller holds mu, so send must not wait.
 func (f *fake) send(text string) {
 	for s := range f.streams {
 		select {
@@ -292,7 +292,7 @@ func (f *fake) emit(e eventJSON) {
 	f.send(message("event", e))
 }
 
-// fall ends all streams and refuses new ones, until it is called with false.
+// fall(true) ends all streams and refuses new ones; fall(false) accepts them again.
 func (f *fake) fall(down bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -8,42 +8,41 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// While links break and come back, a mesh passes through states that mean nothing: six
-// parts on the way to two, seeds that were not asked again yet. So the board settles
-// before it judges.
+// While links break and return, a mesh passes through short-lived states: six parts before
+// it has two, or seeds that are not dialled again yet. So the board waits for a stable
+// state before it reports.
 const (
-	// partsSettle is how long the number of parts stays as it is before it is noted: all
-	// links that a cut has broken are found dead within 5 s, by default.
+	// partsSettle is how long the number of parts must be stable before it is reported. By
+	// default, a partition's dead links are found within 5 s.
 	partsSettle = 6 * time.Second
-	// settleFor is how long the mesh is whole before that is noted. A guess: surveys that
-	// began before the heal have ended by then.
+	// settleFor is how long the mesh must be whole before that is reported. A guess:
+	// surveys that began before the heal have ended by then.
 	settleFor = 3 * time.Second
-	// seedsSettle is how long after a heal a seed may count as lost. Nodes ask their
-	// seeds again within four seconds, by default.
+	// seedsSettle is how long after a heal lost seeds are not reported. By default, nodes
+	// dial their seeds again within four seconds.
 	seedsSettle = 6 * time.Second
-	// healedFor is for how long a heal is shown. What was lost is known by then: an event
-	// that can't be had is given up within 30 s (docs/proof.md).
+	// healedFor is how long a heal is shown. Losses are known by then: a lost event is
+	// given up within 30 s (docs/proof.md).
 	healedFor = 30 * time.Second
 )
 
-// Healer is a mesh that says when two parts of it have become one.
+// Healer is a mesh that reports when two parts have become one.
 type Healer interface {
 	OnHeal(fn func())
 }
 
-// Tallier is a mesh that counts what came late and what was lost, at the node through
-// which one looks.
+// Tallier is a mesh that counts late and lost events at the node that serves the page.
 type Tallier interface {
-	// Tally returns how many events came long after they were emitted, while a page was
-	// open, and how many will never come, since that node was made.
+	// Tally returns how many events arrived long after they were emitted while a page was
+	// open, and how many are lost since the node was made.
 	Tally() (late, lost uint64)
 }
 
-// Healed is what a cut has cost, in the half minute after it.
+// Healed is the cost of a partition, shown for half a minute after it.
 type Healed struct {
 	At    float64 `json:"at"`    // as Picture.At
 	After float64 `json:"after"` // seconds for which the mesh was in parts
-	// Late and Lost are events, at the node through which one looks; -1: not known, as in a
+	// Late and Lost count events at the node that serves the page; -1: not known, as in a
 	// simulation.
 	Late int `json:"late"`
 	Lost int `json:"lost"`
@@ -54,25 +53,25 @@ type Healed struct {
 // cut is the time in which the mesh is not whole. Board.mu guards it.
 type cut struct {
 	at         time.Time // zero: there is none
-	isParted   bool      // there were parts, and not only silent nodes
-	isHealed   bool      // the mesh has said so
-	wholeAt    time.Time // since when it is whole again; zero: it is not
-	late, lost uint64    // when it began
+	isParted   bool      // there were parts, not only silent nodes
+	isHealed   bool      // the mesh has reported the heal
+	wholeAt    time.Time // since when it is whole again; zero: not yet
+	late, lost uint64    // counts when it began
 	gaps       map[smoke.ID]uint64
 }
 
-// turn is what follow saw.
+// turn is what follow observes in one survey.
 type turn struct {
-	parts, silent, fell int // nodes that are silent, and those of them that were not before
+	parts, silent, fell int // silent nodes, and those that were not silent before
 }
 
-// follow notes how a cut goes on. The caller holds mu; tally was asked before.
+// follow updates the partition. The caller holds mu, and has called tally before.
 func (b *Board) follow(now time.Time, t turn, late, lost uint64) {
 	b.followParts(now, t.parts)
 	isWhole := t.parts <= 1 && (t.silent == 0 || b.cut.isHealed)
 	if b.cut.at.IsZero() && t.parts > 1 || t.fell > 0 && !b.cut.isParted {
-		// A node that is down may be silent for minutes: what falls silent later is
-		// another story.
+		// A node that is down may be silent for minutes. If others fall silent later, that
+		// is another partition.
 		b.cut = cut{at: now, late: late, lost: lost, gaps: b.gaps()}
 		isWhole = false
 	}
@@ -89,23 +88,22 @@ func (b *Board) follow(now time.Time, t turn, late, lost uint64) {
 	case now.Sub(b.cut.wholeAt) >= settleFor:
 		if b.cut.isParted || b.cut.isHealed {
 			b.healed, b.healedCut = b.cut.wholeAt, b.cut
-			b.note(fmt.Sprintf("the mesh is one again, after %v", b.cut.wholeAt.Sub(b.cut.at).Round(100*time.Millisecond)))
+			b.note(fmt.Sprintf("the mesh is whole again, after %v", b.cut.wholeAt.Sub(b.cut.at).Round(100*time.Millisecond)))
 		}
 		b.cut = cut{}
 	}
 	if !b.healed.IsZero() && now.Sub(b.healed) >= healedFor {
 		if text := b.toll(late, lost).words(); text != "" {
-			b.note("since the mesh is one again: " + text)
+			b.note("since the heal: " + text)
 		}
 		b.healed, b.healedCut = time.Time{}, cut{}
 	}
 }
 
-// followParts notes in how many parts the mesh is, when that has been so for a while.
-// The caller holds mu.
+// followParts reports the number of parts once it has been stable. The caller holds mu.
 func (b *Board) followParts(now time.Time, parts int) {
 	if parts == 0 {
-		return // nothing was heard
+		return // no node answered
 	}
 	if parts != b.parts {
 		b.parts, b.partsSince = parts, now
@@ -119,16 +117,17 @@ func (b *Board) followParts(now time.Time, parts int) {
 	b.notedParts = parts
 }
 
-// gaps are those of all nodes now. The caller holds mu.
+// gaps returns the gap counts of all nodes. The caller holds mu.
 func (b *Board) gaps() map[smoke.ID]uint64 {
 	m := make(map[smoke.ID]uint64, len(b.nodes))
-	for id, n := range b.nodes { // order does not matter: it makes a map
+	for id, n := range b.nodes { // order does not matter: the result is a map
 		m[id] = n.Gaps
 	}
 	return m
 }
 
-// toll is what the last cut has cost so far; nil if there was none. The caller holds mu.
+// toll returns the cost of the last partition so far, or nil if there was none. The caller
+// holds mu.
 func (b *Board) toll(late, lost uint64) *Healed {
 	if b.healed.IsZero() {
 		return nil
@@ -138,7 +137,7 @@ func (b *Board) toll(late, lost uint64) *Healed {
 	if _, ok := b.mesh.(Tallier); ok {
 		h.Late, h.Lost = int(late-c.late), int(lost-c.lost)
 	}
-	for id, n := range b.nodes { // order does not matter: it counts
+	for id, n := range b.nodes { // order does not matter: the result is a count
 		if before, known := c.gaps[id]; known && n.Gaps > before {
 			h.Losers++
 		}
@@ -146,11 +145,11 @@ func (b *Board) toll(late, lost uint64) *Healed {
 	return h
 }
 
-// words says what a cut has cost; "" if that is not known.
+// words formats the cost of a partition; "" if it is not known.
 func (h *Healed) words() string {
 	var list []string
 	if h.Late >= 0 {
-		list = append(list, fmt.Sprintf("%s late to this node, %s lost to it", count(h.Late, "event came", "events came"), count(h.Lost, "is", "are")))
+		list = append(list, fmt.Sprintf("%s late at this node, which lost %d", count(h.Late, "event arrived", "events arrived"), h.Lost))
 	}
 	if h.Losers > 0 {
 		list = append(list, count(h.Losers, "node lost events", "nodes lost events"))
@@ -160,13 +159,13 @@ func (h *Healed) words() string {
 	return strings.Join(list, "; ")
 }
 
-// isSettling reports whether the mesh is about to be whole, or was not a moment ago. The
+// isSettling reports whether the mesh is about to be whole, or has just become whole. The
 // caller holds mu.
 func (b *Board) isSettling(now time.Time) bool {
 	return !b.cut.at.IsZero() || !b.healed.IsZero() && now.Sub(b.healed) < seedsSettle || now.Sub(b.healHeard) < seedsSettle
 }
 
-// onHeal takes it that two parts have become one, as the mesh says.
+// onHeal records that the mesh has reported a heal.
 func (b *Board) onHeal() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -174,8 +173,8 @@ func (b *Board) onHeal() {
 	b.cut.isHealed = !b.cut.at.IsZero()
 }
 
-// tally asks the mesh. It is called without mu: the mesh may hold a lock of its own while
-// it calls the board.
+// tally asks the mesh. It is called without mu, because the mesh may hold its own lock
+// while it calls the board.
 func (b *Board) tally() (late, lost uint64) {
 	if t, ok := b.mesh.(Tallier); ok {
 		return t.Tally()

@@ -11,7 +11,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// counting is a ring that counts what was late and lost, and says when it is healed.
+// counting is a ring that counts late and lost events, and reports heals.
 type counting struct {
 	*ring
 	late, lost uint64
@@ -26,7 +26,7 @@ func (c *counting) Tally() (late, lost uint64) {
 
 func (c *counting) OnHeal(fn func()) { c.heal = fn }
 
-// watched looks at a board twice a second, and gives each picture to see.
+// watched reads a board twice a second and passes each picture to see.
 func watched(t *testing.T, h http.Handler, d time.Duration, see func(at time.Duration, p meshview.Picture)) {
 	t.Helper()
 	for begin := time.Now(); time.Since(begin) < d; time.Sleep(500 * time.Millisecond) {
@@ -45,7 +45,7 @@ func noted(p meshview.Picture) string {
 	return strings.Join(notes, "; ")
 }
 
-// apart takes links away so that the ring has these parts.
+// apart removes links so that the ring has parts of these sizes.
 func (r *ring) apart(sizes ...int) {
 	r.told(func() {
 		n := 0
@@ -61,8 +61,8 @@ func (r *ring) apart(sizes ...int) {
 	})
 }
 
-// A cut in halves passes through states of more parts, since dead links are found one by
-// one. Only what lasts is noted, and then what became of it.
+// A partition into halves passes through states with more parts, because dead links are
+// found one by one. Only the stable state is reported, and then the result.
 func TestACutIsNotedWhenItHasSettled(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		c := &counting{ring: newRing(12)}
@@ -88,24 +88,24 @@ func TestACutIsNotedWhenItHasSettled(t *testing.T) {
 		})
 		watched(t, b, 3*time.Second, nil)
 		p := look(t, b)
-		if !strings.HasPrefix(noted(p), "the mesh is in 2 parts; the mesh is one again, after 1") {
+		if !strings.HasPrefix(noted(p), "the mesh is in 2 parts; the mesh is whole again, after 1") {
 			t.Errorf("it notes %q", noted(p))
 		}
 		h := p.Healed
 		if h == nil || h.After < 12 || h.After > 15 || h.Late != 37 || h.Lost != 2 || h.Losers != 1 {
 			t.Errorf("healed: %+v", h)
 		}
-		c.told(func() { c.lost = 5 }) // a gap is known late
+		c.told(func() { c.lost = 5 }) // a gap is reported late
 		watched(t, b, 30*time.Second, nil)
 		p = look(t, b)
-		if !strings.HasSuffix(noted(p), "since the mesh is one again: 37 events came late to this node, 5 are lost to it; 1 node lost events") || p.Healed != nil {
+		if !strings.HasSuffix(noted(p), "since the heal: 37 events arrived late at this node, which lost 5; 1 node lost events") || p.Healed != nil {
 			t.Errorf("it notes %q, healed %+v", noted(p), p.Healed)
 		}
 	})
 }
 
-// From one side of a cut the other one is silent, and there are no parts. The node knows
-// when it is healed.
+// From one side of a partition, the other side is silent and there are no parts. The node
+// itself reports the heal.
 func TestACutSeenFromOneSide(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		c := &counting{ring: newRing(8)}
@@ -126,13 +126,13 @@ func TestACutSeenFromOneSide(t *testing.T) {
 		if h := look(t, b).Healed; h == nil || h.After < 17 || h.After > 23 {
 			t.Errorf("healed: %+v", h)
 		}
-		if got := noted(look(t, b)); !strings.Contains(got, "the mesh is one again, after ") || strings.Contains(got, "parts;") {
+		if got := noted(look(t, b)); !strings.Contains(got, "the mesh is whole again, after ") || strings.Contains(got, "parts;") {
 			t.Errorf("it notes %q", got)
 		}
 	})
 }
 
-// A node that was killed and started again is no cut.
+// A node that was killed and restarted is not a partition.
 func TestANodeThatComesBackIsNoHeal(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		c := &counting{ring: newRing(2)}
@@ -146,14 +146,14 @@ func TestANodeThatComesBackIsNoHeal(t *testing.T) {
 				t.Errorf("healed: %+v", p.Healed)
 			}
 		})
-		if got := noted(look(t, b)); strings.Contains(got, "one again") {
+		if got := noted(look(t, b)); strings.Contains(got, "whole again") {
 			t.Errorf("it notes %q", got)
 		}
 	})
 }
 
-// Seeds on the other side of a cut are asked again within some seconds after it. Until
-// then nobody is told to take them off the list.
+// Seeds on the other side of a partition are dialled again within some seconds after the
+// heal. Until then the page must not advise to remove them.
 func TestSeedsAreNotBlamedRightAfterAHeal(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		c := &counting{ring: newRing(6)}
@@ -165,7 +165,7 @@ func TestSeedsAreNotBlamedRightAfterAHeal(t *testing.T) {
 		c.apart(6)
 		blamed := func(p meshview.Picture) bool {
 			for _, x := range p.Problems {
-				if strings.Contains(x.Do, "take them off the list") {
+				if strings.Contains(x.Do, "remove them from the list") {
 					return true
 				}
 			}
@@ -176,14 +176,14 @@ func TestSeedsAreNotBlamedRightAfterAHeal(t *testing.T) {
 				t.Errorf("%v after the heal: %+v", at, p.Problems)
 			}
 		})
-		watched(t, b, 10*time.Second, nil) // they do not answer, in truth
+		watched(t, b, 10*time.Second, nil) // they really do not answer
 		if !blamed(look(t, b)) {
 			t.Error("a seed that stays lost is not told of")
 		}
 	})
 }
 
-// What was delivered while nobody looked is not what is delivered now.
+// Events that were delivered while no page was open do not count in the rate.
 func TestTheRateIsRightFromTheFirstPicture(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRing(3)
@@ -213,7 +213,7 @@ func TestTheRateIsRightFromTheFirstPicture(t *testing.T) {
 			}
 			time.Sleep(4 * time.Minute)
 		}
-		r.told(func() { r.nodes[0].Delivered = 0 }) // it has begun anew
+		r.told(func() { r.nodes[0].Delivered = 0 }) // it has restarted
 		watched(t, b, 6*time.Second, func(at time.Duration, p meshview.Picture) {
 			if p.Rate != nil && (*p.Rate < 7 || *p.Rate > 13) {
 				t.Errorf("after %v the rate is %v", at, *p.Rate)
@@ -222,7 +222,7 @@ func TestTheRateIsRightFromTheFirstPicture(t *testing.T) {
 	})
 }
 
-// above is a mesh that is seen from no node, as a simulation is.
+// above is a mesh that is not seen from a node, like a simulation.
 type above struct{ *ring }
 
 func (above) ID() smoke.ID { return smoke.ID{} }

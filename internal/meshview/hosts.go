@@ -8,19 +8,19 @@ import (
 	"strings"
 )
 
-// AnyHost among the names that [Guard] gets lets in requests under all names.
+// AnyHost among the names of [Guard] permits requests under all names.
 const AnyHost = "*"
 
-// Guard refuses requests under a name that is not one of the server's own. A page from
-// elsewhere could have given its name the server's address, and read along (DNS
-// rebinding). Addresses need no check, since a browser does not take them for a name of
-// another site; localhost and names below it stay on the machine (RFC 6761, section 6.3).
-// own returns the other names that are the server's; it runs for each request. A request
-// that came through no server, as in a test of a handler, is not refused if own returns
-// no name that was set on purpose: see [Names].
+// Guard refuses requests under a host name that is not one of the server's. A page
+// elsewhere could point its own name at the server's address and read the answers (DNS
+// rebinding). IP addresses need no check, because a browser treats them as a different
+// site. localhost and names below it stay on the machine (RFC 6761, section 6.3). own
+// returns the server's other names; Guard calls it for each request. A request that came
+// through no server, as in a test of a handler, is refused only if names were set
+// explicitly: see [Names].
 //
-// Probes are answered under all names, with less to read: load balancers ask under names
-// of their own.
+// Probes are answered under all names, but without a body under foreign ones, because load
+// balancers use their own names.
 func Guard(h http.Handler, own func() Names) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if names := own(); !names.has(r) {
@@ -38,24 +38,24 @@ func Guard(h http.Handler, own func() Names) http.Handler {
 	})
 }
 
-// codeOnly keeps the body of an answer.
+// codeOnly drops the body of an answer.
 type codeOnly struct{ http.ResponseWriter }
 
 func (codeOnly) Write(b []byte) (int, error) { return len(b), nil }
 
-// Names are those of a server.
+// Names are the host names of a server.
 type Names struct {
-	Node []string // of the node, with ports or without
-	More []string // set on purpose
+	Node []string // of the node, with or without ports
+	More []string // set explicitly
 }
 
-// has reports whether a request came under one of these names.
+// has reports whether a request uses one of these names.
 func (n Names) has(r *http.Request) bool {
 	if len(n.More) == 0 && r.Context().Value(http.LocalAddrContextKey) == nil {
-		return true // through no server
+		return true // came through no server
 	}
 	name := hostName(r.Host)
-	if _, err := netip.ParseAddr(name); err == nil || name == "" { // HTTP/1.0 has none, and browsers do not speak it
+	if _, err := netip.ParseAddr(name); err == nil || name == "" { // HTTP/1.0 has no Host, and browsers do not use it
 		return true
 	}
 	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
@@ -65,8 +65,8 @@ func (n Names) has(r *http.Request) bool {
 	return slices.ContainsFunc(n.Node, is) || slices.ContainsFunc(n.More, is)
 }
 
-// hostName is the host of "host", "host:port" or "[v6]:port", in the form in which names
-// are compared.
+// hostName returns the host of "host", "host:port" or "[v6]:port", in the form in which
+// names are compared.
 func hostName(host string) string {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h

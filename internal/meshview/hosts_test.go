@@ -11,7 +11,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/meshview"
 )
 
-// A page from elsewhere may give its name our address; it can't read what is here.
+// A page elsewhere may point its name at our address, but must not read the answers.
 func TestForeignNamesAreRefused(t *testing.T) {
 	own := meshview.Names{Node: []string{"node.example.org:8495", "0.0.0.0", ""}}
 	server := httptest.NewServer(meshview.Guard(meshview.New(newRing(1)), func() meshview.Names { return own }))
@@ -60,7 +60,8 @@ func TestForeignNamesAreRefused(t *testing.T) {
 	}
 }
 
-// A handler that is called by a test is not behind a name, unless names were set.
+// A handler that a test calls directly has no host name. It refuses nothing unless names
+// were set.
 func TestAHandlerWithoutAServerIsNotRefused(t *testing.T) {
 	for _, more := range [][]string{nil, {"mesh.example.org"}} {
 		h := meshview.Guard(meshview.New(newRing(1)), func() meshview.Names { return meshview.Names{More: more} })

@@ -13,7 +13,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// want has surveys go on for a moment, and reports whether they did before.
+// want keeps the surveys running for a moment. It reports whether they ran before.
 func (b *Board) want() (was bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -23,26 +23,26 @@ func (b *Board) want() (was bool) {
 	return was
 }
 
-// startLooking begins to survey, if nobody does. The caller holds mu.
+// startLooking starts the survey loop if it does not run. The caller holds mu.
 func (b *Board) startLooking() {
 	if !b.looking {
 		b.looking, b.lookingSince, b.complete = true, time.Now(), false
-		// The board owns it. It ends when nobody has wanted to know for a moment;
-		// nobody has to wait for that.
+		// Owner: the board. It ends when no client has asked for a moment; nothing has to
+		// wait for it.
 		go b.keepLooking()
 	}
 }
 
 func (b *Board) isWanted(now time.Time) bool { return len(b.watchers) > 0 || now.Before(b.wanted) }
 
-// keepLooking surveys the mesh for as long as somebody wants to know.
+// keepLooking surveys the mesh as long as a client needs it.
 func (b *Board) keepLooking() {
 	ctx, cancel := context.WithCancel(context.Background())
 	free := make(chan struct{}, maxSurveys)
 	off := b.mesh.OnEvent(b.onEvent)
 	defer func() {
 		off()
-		for range maxSurveys { // those under way
+		for range maxSurveys { // running surveys
 			free <- struct{}{}
 		}
 		cancel()
@@ -63,7 +63,7 @@ func (b *Board) keepLooking() {
 				defer func() { <-free }()
 				b.look(ctx)
 			}()
-		default: // many are under way
+		default: // too many are running
 		}
 		b.remark()
 		b.show()
@@ -71,7 +71,7 @@ func (b *Board) keepLooking() {
 	}
 }
 
-// period is how long to wait between surveys. The caller holds mu.
+// period returns the time between surveys. The caller holds mu.
 func (b *Board) period() time.Duration {
 	return min(max(period, period*time.Duration(len(b.nodes))/periodNodes), longest)
 }
@@ -112,8 +112,8 @@ func (b *Board) look(ctx context.Context) {
 	}
 }
 
-// lookShared surveys the mesh for who asks for JSON. All who ask at about the same time
-// share one survey, so that nobody can have all nodes asked as often as he likes.
+// lookShared surveys the mesh for a request for JSON. Requests at about the same time share
+// one survey, so that clients can't cause surveys as often as they like.
 func (b *Board) lookShared(ctx context.Context) {
 	for {
 		b.mu.Lock()
@@ -136,7 +136,7 @@ func (b *Board) lookShared(ctx context.Context) {
 		b.mu.Lock()
 		done, isNew := b.shared, b.sharedAt.After(now)
 		b.mu.Unlock()
-		if isNew { // somebody who had waited as well was quicker
+		if isNew { // another waiting request may have started it
 			select {
 			case <-done:
 			case <-ctx.Done():
@@ -146,14 +146,14 @@ func (b *Board) lookShared(ctx context.Context) {
 	}
 }
 
-// forgetGone forgets nodes that are missed by nobody: who has said goodbye, whose
-// successor answers at the same address, and guests, which have none. The caller holds
-// mu.
+// forgetGone removes nodes that are not missed: nodes that said goodbye, nodes whose
+// successor answers at the same address, and guests, which have no address. The caller
+// holds mu.
 func (b *Board) forgetGone(now time.Time) {
 	living := make(map[string]*seen)
-	for _, n := range b.nodes { // order does not matter: who goes depends on nobody's place in it
+	for _, n := range b.nodes { // order does not matter: each node is judged alone
 		for _, id := range n.Left {
-			// It may be back, and have told so in the same survey.
+			// It may be back, and have answered in the same survey.
 			left := b.nodes[id]
 			if left != nil && (n.at.Sub(left.at) > slack || n.at.After(left.at) && left.at.Before(b.wholeAt)) {
 				delete(b.nodes, id)
@@ -168,8 +168,8 @@ func (b *Board) forgetGone(now time.Time) {
 	})
 }
 
-// isSilent reports whether a node was not heard when it should have been: in a survey
-// that all have answered who could be asked, or for two in a row. The caller holds mu.
+// isSilent reports whether a node is overdue: it is missing from a survey that was
+// otherwise complete, or from two in a row. The caller holds mu.
 func (b *Board) isSilent(now time.Time, n *seen) bool {
 	if n.at.Before(b.wholeAt) {
 		return true
@@ -181,8 +181,7 @@ func (b *Board) isSilent(now time.Time, n *seen) bool {
 	return now.Sub(at) > 2*b.period()+slack
 }
 
-// remark makes notices of what one sees: who falls silent and answers again, and when
-// the mesh is in another number of parts.
+// remark adds notices: nodes that fall silent or answer again, and a new number of parts.
 func (b *Board) remark() {
 	late, lost := b.tally()
 	b.mu.Lock()
@@ -190,7 +189,7 @@ func (b *Board) remark() {
 	now := time.Now()
 	var fell, back []string
 	var views []NodeView
-	for _, n := range b.nodes { // order does not matter: names are sorted
+	for _, n := range b.nodes { // order does not matter: the names are sorted
 		silent := b.isSilent(now, n)
 		switch {
 		case silent && !n.wasSilent:
@@ -216,10 +215,10 @@ func (b *Board) remark() {
 	b.follow(now, turn{len(parts(views)), silent, len(fell)}, late, lost)
 }
 
-// nameOf is how a person knows a node.
+// nameOf returns the name of a node for people.
 func nameOf(n smoke.NodeInfo) string { return cmp.Or(n.Addr, n.ID.Short()) }
 
-// names lists a few.
+// names lists the first few names.
 func names(list []string) string {
 	slices.Sort(list)
 	if rest := len(list) - few; rest > 1 {

@@ -1,11 +1,11 @@
-// Package meshview serves the live picture of a mesh: one page, and the JSON behind it.
-// What it shows is a [Mesh]: what a node sees, or a simulation.
+// Package meshview serves a live picture of a mesh: one page, and its JSON. The data come
+// from a [Mesh]: a node or a simulation.
 //
-// Nothing is asked of the mesh while nobody looks. With a page open, or for a moment
-// after a question for its JSON, all nodes are surveyed twice a second; more rarely
-// where they are many.
+// While no client asks, the mesh is not queried. While a page is open, or for a moment
+// after a request for JSON, all nodes are surveyed twice a second; less often if there are
+// many.
 //
-// The page is embedded, loads nothing from anywhere else, and needs no build.
+// The page is embedded, loads nothing from other hosts, and needs no build.
 package meshview
 
 import (
@@ -25,26 +25,27 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// Mesh is what is shown. Its methods may be called by many goroutines.
+// Mesh is the source of the data. Its methods may be called by many goroutines.
 type Mesh interface {
-	// ID is the node through which one looks.
+	// ID is the node that serves the page.
 	ID() smoke.ID
 	// Survey is that of [smoke.Node].
 	Survey(ctx context.Context, told func(smoke.NodeInfo)) (nodes int, err error)
-	// Options are how that node is set up, without what is secret.
+	// Options are that node's options, without secrets.
 	Options() []Setting
-	// Health is what /readyz says.
+	// Health is the content of /readyz.
 	Health() Health
-	// OnEvent has fn called for events until off. It may leave some out, and tell of that
-	// by Skipped.
+	// OnEvent calls fn for events until off is called. It may skip events and then sets
+	// Skipped.
 	OnEvent(fn func(Event)) (off func())
-	// OnNotice has fn called for what happens, in words.
+	// OnNotice calls fn for notices, as text.
 	OnNotice(fn func(text string))
 }
 
-// Emitter is a mesh into which one can emit.
+// Emitter is a mesh into which a client can emit.
 type Emitter interface {
-	// CanEmit reports whether anybody may; MayEmit, who has that token.
+	// CanEmit reports whether emitting is enabled. MayEmit reports whether this token
+	// permits it.
 	CanEmit() bool
 	MayEmit(token string) bool
 	Emit(ctx context.Context, name string, args []any) error
@@ -62,31 +63,31 @@ type Setting struct {
 	Value string `json:"value"`
 }
 
-// Event is one that passed.
+// Event is one event that passed.
 type Event struct {
 	At     float64  `json:"at"` // seconds since the board was made
 	Name   string   `json:"name"`
 	Origin smoke.ID `json:"origin"`
 	Seq    uint64   `json:"seq"`
 	Size   int      `json:"size"`
-	Text   string   `json:"text"` // its arguments, cut short
-	// Skipped is how many were not shown since the last one.
+	Text   string   `json:"text"` // its arguments, truncated
+	// Skipped counts the events since the last one that were not shown.
 	Skipped int `json:"skipped"`
 }
 
-// Health is what /readyz says.
+// Health is the content of /readyz.
 type Health struct {
 	State string `json:"state"` // "found", "looking" or "failed"
 	Text  string `json:"text"`
 	Peers int    `json:"peers"`
 
-	// Reason and Tried are set while the node looks for neighbours and is refused
-	// everywhere; see [smoke.Refusal].
+	// Reason and Tried are set if the node looks for neighbours and every node refuses it;
+	// see [smoke.Refusal].
 	Reason string  `json:"reason,omitempty"`
 	Tried  []Tried `json:"tried,omitempty"`
 }
 
-// Tried is an address that brought no link.
+// Tried is an address that did not lead to a link.
 type Tried struct {
 	Addr   string `json:"addr"`
 	Reason string `json:"reason"`
@@ -94,18 +95,18 @@ type Tried struct {
 
 const (
 	period      = 500 * time.Millisecond // between surveys
-	periodNodes = 200                    // of so many nodes; of more, longer
-	maxSurveys  = 4                      // under way at one time: one that nobody answers takes three periods
-	slack       = 200 * time.Millisecond // for an answer, beside two periods
-	forgetAfter = 5 * time.Minute        // a node that is silent
-	maxNodes    = 5000                   // that are kept: who tells of more is lying, or has more than a page shows
-	longest     = 5 * time.Second        // period
-	atLeast     = 200 * time.Millisecond // between surveys for those who ask for JSON
+	periodNodes = 200                    // up to this many nodes; above, the period grows
+	maxSurveys  = 4                      // running at one time: one without answers takes three periods
+	slack       = 200 * time.Millisecond // for an answer, in addition to two periods
+	forgetAfter = 5 * time.Minute        // for a silent node
+	maxNodes    = 5000                   // stored nodes; a node that reports more lies, or the page can't show them
+	longest     = 5 * time.Second        // longest period
+	atLeast     = 200 * time.Millisecond // between surveys for JSON requests
 	maxWatchers = 32
 	maxNotices  = 20
-	linger      = 5 * time.Second        // surveys go on after a question for JSON
-	firstLook   = 2 * time.Second        // for which who asks for JSON waits for all answers
-	nextLook    = 300 * time.Millisecond // the same, while surveys go on: who does not answer is known
+	linger      = 5 * time.Second        // surveys continue after a JSON request
+	firstLook   = 2 * time.Second        // a JSON request waits this long for all answers
+	nextLook    = 300 * time.Millisecond // the same while surveys run: silent nodes are known then
 )
 
 // Board is the handler. See [New].
@@ -114,33 +115,33 @@ type Board struct {
 	mux  *http.ServeMux
 	born time.Time
 
-	mu           sync.Mutex // guards all below
+	mu           sync.Mutex // guards everything below
 	nodes        map[smoke.ID]*seen
-	complete     bool // the last survey was
+	complete     bool // the last survey was complete
 	notices      []Notice
 	watchers     map[*watcher]struct{}
-	wanted       time.Time // somebody wants to know until then, beside the watchers
-	looking      bool      // the goroutine is there
+	wanted       time.Time // a JSON client needs surveys until then; watchers count separately
+	looking      bool      // the survey goroutine runs
 	lookingSince time.Time
-	sharedAt     time.Time     // when the last survey for who asks for JSON began
+	sharedAt     time.Time     // when the last survey for JSON requests began
 	shared       chan struct{} // closed when it has ended; nil before the first
-	wholeAt      time.Time     // the beginning of the last survey that was complete
-	parts        int           // of the mesh, when it was last looked at
-	partsSince   time.Time     // when it was in so many parts for the first time
-	notedParts   int           // that a notice tells of
+	wholeAt      time.Time     // the start of the last complete survey
+	parts        int           // of the mesh, at the last check
+	partsSince   time.Time     // since when that number
+	notedParts   int           // that the last notice reported
 	cut          cut
-	healed       time.Time // when the last cut was over; zero: that is long ago
+	healed       time.Time // when the last partition ended; zero: long ago
 	healedCut    cut
-	healHeard    time.Time // when the mesh said that parts have become one
+	healHeard    time.Time // when the mesh reported a heal
 }
 
-// seen is a node, and when it was heard last.
+// seen is a node, and when it last answered.
 type seen struct {
 	smoke.NodeInfo
 	at        time.Time
 	past      []sample  // of the last seconds, oldest first
-	lostAt    time.Time // when more of its events were lost than before; zero: never
-	wasSilent bool      // when that was last looked at
+	lostAt    time.Time // when its losses last grew; zero: never
+	wasSilent bool      // at the last check
 }
 
 // Notice is something that happened.
@@ -152,10 +153,11 @@ type Notice struct {
 //go:embed page
 var page embed.FS
 
-// policy keeps the page from asking anybody else for anything.
+// policy prevents the page from contacting other hosts.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 
-// New makes the handler. It serves below any path: what the path ends with counts.
+// New makes the handler. It can be served below any path, because only the end of the path
+// counts.
 func New(mesh Mesh) *Board {
 	b := &Board{mesh: mesh, mux: http.NewServeMux(), born: time.Now(), nodes: make(map[smoke.ID]*seen), watchers: make(map[*watcher]struct{})}
 	mesh.OnNotice(b.onNotice)
@@ -175,8 +177,8 @@ func New(mesh Mesh) *Board {
 	return b
 }
 
-// fileTypes holds the types of the files of the page. http.FileServer would ask the
-// tables of the machine, and a browser runs no script that they call text/plain.
+// fileTypes are the types of the page's files. http.FileServer would use the tables of the
+// machine, and a browser refuses a script that these call text/plain.
 var fileTypes = map[string]string{
 	".html": "text/html; charset=utf-8",
 	".css":  "text/css; charset=utf-8",
@@ -198,13 +200,13 @@ func serveFile(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", fileTypes[pathpkg.Ext(name)])
 	w.Header().Set("Content-Length", strconv.Itoa(len(content)))
-	w.Write(content) // a client that is gone gets no answer
+	w.Write(content) // the client may have left
 }
 
-// routes are the ends of paths that are no files of the page.
+// routes are the ends of paths that are not files of the page.
 var routes = []string{"/livez", "/readyz", "/api/"}
 
-// ServeHTTP implements http.Handler. The path may have anything before what is served.
+// ServeHTTP implements http.Handler. The path may have any prefix.
 func (b *Board) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -212,13 +214,12 @@ func (b *Board) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "no-store")
 	below, ok := b.below(r.URL.Path)
 	if !ok && !strings.Contains(below, ".") {
-		// Without the slash at the end, the page would look for its files beside
-		// itself.
+		// Without the final slash, the page would request its files from the parent path.
 		http.Redirect(w, r, "./"+pathpkg.Base(r.URL.Path)+"/", http.StatusMovedPermanently)
 		return
 	}
 	if site := r.Header.Get("Sec-Fetch-Site"); strings.HasPrefix(below, "/api/") && (site == "cross-site" || site == "same-site") {
-		// To ask costs all nodes something, and a page from elsewhere has no business here.
+		// A survey costs all nodes something, so pages of other sites are refused.
 		writeText(w, http.StatusForbidden, "a page from another site may not ask here")
 		return
 	}
@@ -227,7 +228,8 @@ func (b *Board) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.NewCrossOriginProtection().Handler(b.mux).ServeHTTP(w, inner)
 }
 
-// below is the part of a path that is ours; not ok, if it lacks its last slash.
+// below returns the part of a path that belongs to the board. It returns false if the final
+// slash is missing.
 func (b *Board) below(path string) (string, bool) {
 	for _, route := range routes {
 		if i := strings.LastIndex(path, route); i >= 0 {
@@ -253,8 +255,7 @@ func (b *Board) below(path string) (string, bool) {
 
 func (b *Board) since(t time.Time) float64 { return t.Sub(b.born).Seconds() }
 
-// readyz never depends on anything but this node: an answer that hangs would have the
-// program ended.
+// readyz must depend on this node only: if an answer hangs, the program is killed.
 func (b *Board) readyz(w http.ResponseWriter, r *http.Request) {
 	health := b.mesh.Health()
 	code := http.StatusServiceUnavailable
@@ -263,7 +264,7 @@ func (b *Board) readyz(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	json.NewEncoder(w).Encode(health) // who has hung up does not want it
+	json.NewEncoder(w).Encode(health) // the client may have left
 }
 
 func (b *Board) serveMesh(w http.ResponseWriter, r *http.Request) {
@@ -321,13 +322,13 @@ func writeJSON(w http.ResponseWriter, v any) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Write(text) // who has hung up does not want it
+	w.Write(text) // the client may have left
 }
 
 func writeText(w http.ResponseWriter, code int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(code)
-	w.Write([]byte(text + "\n")) // likewise
+	w.Write([]byte(text + "\n")) // the client may have left
 }
 
 var errTooManyWatchers = errors.New("too many pages are open; close some")

@@ -18,11 +18,11 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// ring is a mesh of a few made-up nodes, each linked to the next one.
+// ring is a mesh of a few fake nodes, each linked to the next one.
 type ring struct {
 	mu      sync.Mutex
 	nodes   []smoke.NodeInfo
-	dumb    map[smoke.ID]bool // who does not answer
+	dumb    map[smoke.ID]bool // nodes that do not answer
 	surveys int
 	health  meshview.Health
 	event   func(meshview.Event)
@@ -97,21 +97,21 @@ func (r *ring) OnEvent(fn func(meshview.Event)) (off func()) {
 
 func (r *ring) OnNotice(fn func(string)) { r.notice = fn }
 
-// asked is how many surveys there were, and how many watch its events now.
+// asked returns how many surveys there were, and how many clients watch its events.
 func (r *ring) asked() (surveys, watched int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.surveys, r.watched
 }
 
-// told does something to the ring while nobody looks.
+// told changes the ring under its lock.
 func (r *ring) told(do func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	do()
 }
 
-// controlled is a ring with buttons, into which one can emit.
+// controlled is a ring with buttons, into which a client can emit.
 type controlled struct{ *ring }
 
 func (c controlled) Controls() []string        { return []string{"cut"} }
@@ -141,7 +141,7 @@ func look(t *testing.T, h http.Handler) (p meshview.Picture) {
 	return p
 }
 
-// bubble runs a story in virtual time, until nobody looks any more.
+// bubble runs a story in virtual time, until no client is left.
 func bubble(t *testing.T, story func(t *testing.T)) {
 	synctest.Test(t, func(t *testing.T) {
 		story(t)
@@ -149,7 +149,7 @@ func bubble(t *testing.T, story func(t *testing.T)) {
 	})
 }
 
-// says reports whether a problem is told of.
+// says reports whether a problem with this text is reported.
 func says(p meshview.Picture, text string) bool {
 	for _, x := range p.Problems {
 		if strings.Contains(x.Text, text) && x.Do != "" {
@@ -159,7 +159,7 @@ func says(p meshview.Picture, text string) bool {
 	return false
 }
 
-// Nobody is asked anything while nobody looks, and not for long after that.
+// While no client asks, the nodes are not surveyed, and only briefly after that.
 func TestNodesAreAskedOnlyWhileSomebodyLooks(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRing(5)
@@ -202,7 +202,7 @@ func TestNodesAreAskedOnlyWhileSomebodyLooks(t *testing.T) {
 	})
 }
 
-// A node that falls silent shows within two seconds, and so does that it is back.
+// A node that falls silent shows within two seconds, and so does its return.
 func TestSilenceShowsWithinTwoSeconds(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRing(6)
@@ -214,7 +214,7 @@ func TestSilenceShowsWithinTwoSeconds(t *testing.T) {
 		r.told(func() { r.dumb[id(2)], r.dumb[id(5)] = true, true })
 		time.Sleep(1500 * time.Millisecond)
 		p := meshview.Picture{}
-		// A look of one's own would wait for those that do not answer.
+		// A separate survey would wait for the nodes that do not answer.
 		ctx, hangUp := context.WithTimeout(t.Context(), 10*time.Millisecond)
 		defer hangUp()
 		w := httptest.NewRecorder()
@@ -235,7 +235,7 @@ func TestSilenceShowsWithinTwoSeconds(t *testing.T) {
 	})
 }
 
-// Who has said goodbye is not missed; who has not is, for five minutes.
+// A node that said goodbye is not reported; one that did not is reported for five minutes.
 func TestWhoHasLeftIsNoProblem(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRing(4)
@@ -264,11 +264,11 @@ func TestProblemsAreToldInWords(t *testing.T) {
 		r.nodes[2].Links[0].Lag = 3 << 20
 		r.nodes[3].SeedsLost = 1
 		r.nodes[5].MinPeers = 3
-		r.nodes[6].Version = "v2.0.0" // an update is no problem
+		r.nodes[6].Version = "v2.0.0" // an update is not a problem
 		r.health = meshview.Health{State: "looking", Text: "It looks for x."}
 		p := look(t, b)
 		for _, want := range []string{
-			"It looks for x.", "Handlers are behind: 5000", "3.0 MiB of events wait", "1 seed does not answer",
+			"It looks for x.", "Handlers are behind: 5000", "3.0 MiB of events are queued", "1 seed does not answer",
 			"2 links of the 3",
 		} {
 			if !says(p, want) {
@@ -318,7 +318,7 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// The page works below any path, and asks nobody else for anything.
+// The page works below any path and contacts no other host.
 func TestThePageIsServed(t *testing.T) {
 	b := meshview.New(newRing(1))
 	for _, path := range []string{"/", "/debug/smoke/", "/a/b/c/"} {
@@ -340,7 +340,7 @@ func TestThePageIsServed(t *testing.T) {
 	}
 }
 
-// Nobody changes anything who was not let.
+// Without permission, a client can change nothing.
 func TestWhoMayChangeAnything(t *testing.T) {
 	r := newRing(1)
 	closed, open := meshview.New(r), meshview.New(controlled{r})
@@ -386,8 +386,8 @@ func TestWhoMayChangeAnything(t *testing.T) {
 	}
 }
 
-// A page that takes little gets little, and is told how much it did not see. There may
-// be so many.
+// A slow page gets fewer events, with the number of skipped ones. The number of pages is
+// bounded.
 func TestPagesAreBounded(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRing(2)
@@ -449,8 +449,8 @@ func TestNoticesAreKept(t *testing.T) {
 	})
 }
 
-// Who looks again after a while sees how it is now: neither are all silent that nobody
-// has asked meanwhile, nor are those well that have gone.
+// A client that returns after a while sees the current state. Nodes that were not surveyed
+// meanwhile are not silent, and nodes that have left are.
 func TestALookAfterAWhile(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRing(5)
@@ -465,14 +465,15 @@ func TestALookAfterAWhile(t *testing.T) {
 			t.Errorf("the page got %s", text)
 		}
 		time.Sleep(time.Minute)
-		r.told(func() { r.nodes = r.nodes[:3] }) // the others have nobody any more who asks them
+		r.told(func() { r.nodes = r.nodes[:3] }) // the others have no neighbour left
 		if p := look(t, b); len(p.Nodes) != 5 || !p.Nodes[3].Silent || !p.Nodes[4].Silent || !says(p, "n4:1, n5:1 do not answer") {
 			t.Errorf("it shows %+v, %+v", p.Nodes, p.Problems)
 		}
 	})
 }
 
-// A guest has no address, and is not missed; nor is who has a successor at his.
+// A guest has no address and is not missed; neither is a node with a successor at its
+// address.
 func TestSuccessorsAndGuests(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRing(4)
@@ -509,7 +510,7 @@ func TestWhatOneSeesIsNoted(t *testing.T) {
 			notes = append(notes, n.Text)
 		}
 		all := strings.Join(notes, "; ")
-		if !strings.HasPrefix(all, "2 nodes fell silent: n2:1, n5:1; the mesh is in 2 parts; 2 nodes answer again: n2:1, n5:1; the mesh is one again, after ") || len(notes) != 4 {
+		if !strings.HasPrefix(all, "2 nodes fell silent: n2:1, n5:1; the mesh is in 2 parts; 2 nodes answer again: n2:1, n5:1; the mesh is whole again, after ") || len(notes) != 4 {
 			t.Errorf("it notes %s", all)
 		}
 	})

@@ -51,8 +51,8 @@ func open(t *testing.T, mesh meshJSON, s screen) (*fake, *tab) {
 	return f, visit(t, f.handler(), s)
 }
 
-// visit serves a page and opens it, beside those of other tests. At the end of the
-// test it must have asked nobody but its server, and have complained of nothing.
+// visit serves a page and opens it, in parallel with other tests. At the end of the test,
+// it must have contacted only its server and have no console messages.
 func visit(t *testing.T, h http.Handler, s screen) *tab {
 	t.Helper()
 	if chromium == nil {
@@ -96,7 +96,7 @@ func (p *tab) waitDrawn(m meshJSON) {
 	}
 	for _, list := range []*[]string{&nodes, &links, &silent} {
 		slices.Sort(*list)
-		*list = slices.Compact(*list) // both ends tell of a link
+		*list = slices.Compact(*list) // both ends report a link
 	}
 	want, err := json.Marshal([]any{nodes, links, silent, len(m.Parts)})
 	if err != nil {
@@ -108,7 +108,7 @@ func (p *tab) waitDrawn(m meshJSON) {
 	})()`, want))
 }
 
-// shows is a condition: an element shows this text.
+// shows returns the condition that an element shows this text.
 func shows(selector, text string) string {
 	return fmt.Sprintf("document.querySelector(%q).innerText.includes(%q)", selector, text)
 }
@@ -139,7 +139,7 @@ func TestThePageAndTheBoard(t *testing.T) {
 	p.waitDrawn(drawn)
 	p.wait(`!document.querySelector("#emit").hidden`)
 	p.wait(`document.querySelector("#controls button").click() || true`)
-	p.wait(`document.querySelector("#control-answer").textContent === ""`) // it was "…", and no refusal came
+	p.wait(`document.querySelector("#control-answer").textContent === ""`) // it was "…", and no refusal arrived
 }
 
 func TestThePictureFollowsTheMesh(t *testing.T) {
@@ -164,7 +164,7 @@ func TestThePictureFollowsTheMesh(t *testing.T) {
 	p.wait(shows("#headline", "All is well: 11 nodes, one mesh"))
 	p.wait("!" + shows("#nodes", gone.Addr[:len(gone.Addr)-5]+"\n"))
 
-	f.show(madeUp(40, 1)) // other nodes altogether
+	f.show(madeUp(40, 1)) // completely different nodes
 	p.waitDrawn(madeUp(40, 1))
 }
 
@@ -186,7 +186,7 @@ func TestASplitIsToldFirstAndItsHealToo(t *testing.T) {
 	p.waitDrawn(madeUp(12, 2))
 	p.wait(shows("#headline", "The mesh is in 2 parts: 7 and 5 nodes"))
 	p.wait(`document.querySelector("#verdict").className === "bad"`)
-	p.wait(shows("#alarm", "The mesh is in 2 parts")) // which is read out at once
+	p.wait(shows("#alarm", "The mesh is in 2 parts")) // screen readers read it at once
 	p.wait(`document.title.includes("2 parts")`)
 
 	f.show(madeUp(12, 1))
@@ -206,13 +206,13 @@ func TestProblemsAreToldWithWhatToDo(t *testing.T) {
 		{Node: mesh.Nodes[6].ID, Text: "It lost events.", Do: "Ask it which."},
 	}
 	f, p := open(t, mesh, wide)
-	p.wait(shows("#headline", "3 things need a look"))
-	p.wait(`document.querySelectorAll("#problems li").length === 2`) // as many as things to do
+	p.wait(shows("#headline", "3 problems need attention"))
+	p.wait(`document.querySelectorAll("#problems li").length === 2`) // as many as there are things to do
 	p.wait(shows("#problems li:first-child", "10.0.0.5: It has 1 link.\n10.0.0.7: It has no link.\nOpen port 7946."))
 	p.wait(`document.querySelector("#problems button").click() || true`)
 	p.wait(fmt.Sprintf("smokesignal.selected() === %q", mesh.Nodes[4].ID))
 
-	// What concerns all of the mesh is the headline, and a split before all else.
+	// The headline is about the whole mesh, and a partition comes first.
 	mesh = madeUp(12, 2)
 	silent := problemJSON{Text: "1 node does not answer.", Do: "Look whether it runs."}
 	mesh.Problems = []problemJSON{silent, {Text: "The mesh is in 2 parts: 7, 5 nodes.", Do: "Connect them."}}
@@ -230,9 +230,9 @@ func TestProblemsAreToldWithWhatToDo(t *testing.T) {
 func TestALostServerIsToldAndFoundAgain(t *testing.T) {
 	f, p := open(t, madeUp(12, 1), wide)
 	f.fall(true)
-	p.wait(shows("#headline", "No word from the server"))
+	p.wait(shows("#headline", "No answer from the server"))
 	p.wait(shows("#server", "lost"))
-	p.forgive("api/stream") // the browser itself complains of a stream that ends
+	p.forgive("api/stream") // the browser itself reports a stream that ends
 	f.fall(false)
 	p.wait(shows("#headline", "All is well"))
 	p.wait(shows("#server", "live"))
@@ -254,7 +254,7 @@ func TestTheKeyboardReachesEveryNode(t *testing.T) {
 	p.wait(`document.activeElement.id === "graph" && document.activeElement.matches(":focus-visible")`)
 	run(p, chromedp.KeyEvent(kb.ArrowRight)) // the first one is this node
 	p.wait(fmt.Sprintf("smokesignal.selected() === %q", mesh.Self))
-	// From there to and fro; four directions leave nobody where he is.
+	// From there in all four directions; each must move the selection.
 	seen := map[string]bool{}
 	for _, key := range []string{kb.ArrowRight, kb.ArrowDown, kb.ArrowLeft, kb.ArrowUp} {
 		run(p, chromedp.KeyEvent(key))
@@ -266,7 +266,7 @@ func TestTheKeyboardReachesEveryNode(t *testing.T) {
 	}
 	run(p, chromedp.KeyEvent(kb.Escape))
 	p.wait("smokesignal.selected() === null")
-	// So that + and - are seen, of a place away from the middle.
+	// Checks + and -, around a place away from the middle.
 	const spread = `(() => { const ats = smokesignal.drawn().nodes.map((id) => smokesignal.at(id).x); return Math.max(...ats) - Math.min(...ats); })()`
 	before := eval[float64](p, spread)
 	run(p, chromedp.KeyEvent("-"))
@@ -275,7 +275,7 @@ func TestTheKeyboardReachesEveryNode(t *testing.T) {
 	run(p, chromedp.KeyEvent("+"))
 	p.wait(fmt.Sprintf("%s > %f", spread, before*1.2))
 
-	// In the list one arrow is one row, from the first to the last.
+	// In the list, one arrow key moves one row, from the first to the last.
 	p.wait(`document.querySelector("#nodes tbody button").focus() || true`)
 	for range len(mesh.Nodes) - 1 {
 		run(p, chromedp.KeyEvent(kb.ArrowDown))
@@ -297,7 +297,7 @@ func TestAClickSelectsAndADragMoves(t *testing.T) {
 	p.wait(shows("#details-id", id))
 	p.drag(at, place{at.X + 20, at.Y}, place{at.X + 40, at.Y + 30})
 	p.wait(fmt.Sprintf("Math.hypot(smokesignal.at(%q).x - %f, smokesignal.at(%q).y - %f) > 15", id, at.X, id, at.Y))
-	p.wait(fmt.Sprintf("smokesignal.selected() === %q", id)) // a drag is no click
+	p.wait(fmt.Sprintf("smokesignal.selected() === %q", id)) // a drag is not a click
 
 }
 
@@ -318,7 +318,7 @@ func TestFingersSelectAndPinch(t *testing.T) {
 	box := eval[struct{ X, Y, Width, Height float64 }](p, `document.querySelector("#graph").getBoundingClientRect().toJSON()`)
 	x, y := box.X+box.Width/2, box.Y+box.Height/2
 	p.touch([]place{{x - 30, y}, {x + 30, y}}, []place{{x - 60, y}, {x + 60, y}}, []place{{x - 90, y}, {x + 90, y}})
-	p.wait(fmt.Sprintf("smokesignal.selected() === %q", a)) // a pinch is no tap
+	p.wait(fmt.Sprintf("smokesignal.selected() === %q", a)) // a pinch is not a tap
 	if ratio := apart() / before; ratio < 2.9 || ratio > 3.1 {
 		t.Errorf("fingers went three times as far apart, nodes %.2f times", ratio)
 	}
@@ -377,7 +377,7 @@ func TestEmit(t *testing.T) {
 	p.wait(shows("#emit-answer", "the token is a wrong one"))
 	p.wait(`document.querySelector("#emit-answer").className === "bad-text"`)
 	p.wait(`sessionStorage.getItem("token") === "s3cret" && localStorage.length === 0`)
-	p.forgive("api/emit") // the browser itself complains of an answer like that
+	p.forgive("api/emit") // the browser itself reports such an answer
 }
 
 func TestASimulationCanBeSteered(t *testing.T) {
@@ -426,7 +426,7 @@ func TestAPhoneScrollsOneWay(t *testing.T) {
 	}
 }
 
-// Who wants no motion gets none: an event goes by, and nothing has moved.
+// With reduced motion, an event passes and nothing moves.
 func TestReducedMotionIsStill(t *testing.T) {
 	mesh := madeUp(200, 1)
 	f, p := open(t, mesh, screen{width: 1280, height: 800, still: true})
@@ -441,7 +441,7 @@ func TestReducedMotionIsStill(t *testing.T) {
 	}
 }
 
-// What a screen reader gets: every control has a name.
+// For screen readers, every control must have a name.
 func TestEveryControlHasAName(t *testing.T) {
 	mesh := madeUp(12, 1)
 	mesh.CanEmit, mesh.Controls = true, []string{"cut"}
@@ -470,7 +470,7 @@ func TestEveryControlHasAName(t *testing.T) {
 	}
 }
 
-// The fake is held to the board: it tells nothing that the board does not tell too.
+// The fake must not send anything that the board does not send.
 func TestTheFakeSpeaksLikeTheBoard(t *testing.T) {
 	mesh := madeUp(12, 2)
 	mesh.Problems, mesh.Notices = []problemJSON{{Text: "x"}}, []noticeJSON{{1, "x"}}
@@ -487,8 +487,8 @@ func TestTheFakeSpeaksLikeTheBoard(t *testing.T) {
 	}
 }
 
-// This holds without a browser: no script or style in the markup, and no address
-// of another machine in anything that is served.
+// This holds without a browser: no script or style in the markup, and no address of another
+// host in any served file.
 func TestThePageNeedsNobodyElse(t *testing.T) {
 	inline := regexp.MustCompile(`(?i)\son\w+=|\sstyle=|<style|<script(?:\s[^>]*)?>[^<]`)
 	outside := regexp.MustCompile(`(?i)(?:src|href|action)="(?:/|[a-z]+:[^"]{0,20})|url\(|@import|https?://[^\s"']+`)

@@ -9,7 +9,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// Picture is the mesh at one moment, as the page gets it.
+// Picture is the mesh at one moment, as sent to the page.
 type Picture struct {
 	Self     smoke.ID     `json:"self"`
 	Source   string       `json:"source"` // "node" or "simulation"
@@ -21,33 +21,35 @@ type Picture struct {
 	Parts    [][]smoke.ID `json:"parts"` // of the nodes that are not silent, the largest first
 	Problems []Problem    `json:"problems"`
 	Notices  []Notice     `json:"notices"`
-	// Rate is how many events a second the node delivers, over five seconds; in a
-	// simulation, the average of all. nil: not known yet.
+	// Rate is the number of events that the node delivers per second, over five seconds; in
+	// a simulation, the average of all nodes. nil: not known yet.
 	Rate *float64 `json:"rate"`
-	// Healed is the last cut, in the half minute after it; else nil.
+	// Healed is the last partition, for half a minute after it; else nil.
 	Healed *Healed `json:"healed"`
-	// Settling: a cut is about to be over, or was a moment ago. Not all that looks wrong is.
+	// Settling means that a partition is about to end or has just ended. Some reported
+	// problems may not be real.
 	Settling bool `json:"settling"`
 }
 
-// NodeView is a node, and when it was heard.
+// NodeView is a node, and when it last answered.
 type NodeView struct {
 	smoke.NodeInfo
 	Seen   float64 `json:"seen"` // seconds ago
 	Silent bool    `json:"silent"`
-	// LostLately: it gave events up in the last five minutes, as far as one looked.
+	// LostLately means that the node gave up events in the last five minutes, as far as
+	// surveys ran.
 	LostLately bool `json:"lostLately"`
 }
 
-// Problem is what is wrong, and what to do.
+// Problem is a problem and what to do about it.
 type Problem struct {
-	Node smoke.ID `json:"node"` // zero: it concerns the mesh
+	Node smoke.ID `json:"node"` // zero: it is about the mesh
 	Text string   `json:"text"`
 	Do   string   `json:"do"`
 }
 
-// picture draws the mesh as it was last seen. It asks the mesh before it takes mu, since
-// who brings events may hold a lock of the mesh's.
+// picture builds the picture of the last survey. It asks the mesh before it locks mu,
+// because a goroutine that delivers events may hold a lock of the mesh.
 func (b *Board) picture() Picture {
 	health := b.mesh.Health()
 	late, lost := b.tally()
@@ -61,12 +63,12 @@ func (b *Board) picture() Picture {
 	b.fillIn(&p, late, lost)
 	p.Arrange()
 	if health.State != "found" {
-		p.Problems = slices.Insert(p.Problems, 0, Problem{p.Self, health.Text, "Check the seeds and the firewall: smoke doctor tells what it finds."})
+		p.Problems = slices.Insert(p.Problems, 0, Problem{p.Self, health.Text, "Check the seeds and the firewall with smoke doctor."})
 	}
 	return p
 }
 
-// fillIn puts in what was seen.
+// fillIn adds the board's observations.
 func (b *Board) fillIn(p *Picture, late, lost uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -78,14 +80,14 @@ func (b *Board) fillIn(p *Picture, late, lost uint64) {
 	}
 }
 
-// Arrange puts the nodes in order, and finds the parts and the problems.
+// Arrange sorts the nodes and finds the parts and the problems.
 func (p *Picture) Arrange() {
 	sort.Slice(p.Nodes, func(i, j int) bool { return p.Nodes[i].ID.Compare(p.Nodes[j].ID) < 0 })
 	p.Parts = parts(p.Nodes)
 	p.Problems = problems(p)
 }
 
-// parts are the nodes that links connect, silent ones aside.
+// parts returns the sets of nodes that are connected by links, without silent nodes.
 func parts(nodes []NodeView) [][]smoke.ID {
 	at := make(map[smoke.ID]int, len(nodes))
 	for i, n := range nodes {
@@ -127,18 +129,18 @@ func parts(nodes []NodeView) [][]smoke.ID {
 }
 
 const (
-	manyQueued = 4096    // events before handlers: from there on the node asks others for less
-	manyLag    = 1 << 20 // bytes that wait for a link
+	manyQueued = 4096    // queued events from which a node slows emitters down
+	manyLag    = 1 << 20 // bytes queued for a link
 	settled    = 10      // seconds after which a node should have its links
 	lostFor    = 5 * time.Minute
-	kinds      = 5 // of problems that single nodes have
-	few        = 3 // nodes with the same problem; of more, only the number is said
+	kinds      = 5 // kinds of problems of single nodes
+	few        = 3 // up to this many nodes with the same problem are listed
 )
 
-// cutOrDown is what to do about nodes that do not answer.
-const cutOrDown = "They are down, or cut off. If they run, look at the network between: the mesh heals by itself when it can."
+// cutOrDown is the advice for nodes that do not answer.
+const cutOrDown = "They are down or cut off. If they run, check the network in between. The mesh heals by itself when the network returns."
 
-// problems says in words what is wrong: what concerns the mesh first.
+// problems returns the problems as text, those of the mesh first.
 func problems(p *Picture) []Problem {
 	list := []Problem{}
 	add := func(node smoke.ID, do, format string, args ...any) {
@@ -160,7 +162,7 @@ func problems(p *Picture) []Problem {
 	}
 	isParted := len(p.Parts) > 1
 	if isParted {
-		add(smoke.ID{}, "Links between the parts come about by themselves if the parts can reach a seed of each other.",
+		add(smoke.ID{}, "The parts reconnect by themselves if each can reach a seed of the other.",
 			"The mesh is in %d parts: %s nodes.", len(p.Parts), sizes(p.Parts))
 	}
 	var crowd [kinds]struct {
@@ -177,28 +179,28 @@ func problems(p *Picture) []Problem {
 			continue
 		}
 		if n.Queued >= manyQueued {
-			ofNode(0, n.ID, "Make its handlers quicker, or hand the work to goroutines of your own. Everybody emits less meanwhile.",
-				"Handlers of %d nodes are behind.", "Handlers are behind: %d events wait.", n.Queued)
+			ofNode(0, n.ID, "Make its handlers faster, or do the work on other goroutines. All nodes emit less meanwhile.",
+				"The handlers of %d nodes are behind.", "Handlers are behind: %d events wait.", n.Queued)
 		}
 		for _, l := range n.Links {
 			if l.Lag >= manyLag {
-				ofNode(1, n.ID, "The network to that node or the node itself is slow; after ten seconds without a byte the link ends.",
-					"On %d links more than 1 MiB of events waits.", "%.1f MiB of events wait for the link to %s.", float64(l.Lag)/(1<<20), l.Peer.Short())
+				ofNode(1, n.ID, "The network to that node, or the node itself, is slow. After ten seconds without a byte the link ends.",
+					"On %d links, more than 1 MiB of events is queued.", "%.1f MiB of events are queued for the link to %s.", float64(l.Lag)/(1<<20), l.Peer.Short())
 			}
 		}
 		if n.SeedsLost > 0 && (!p.Settling || isParted || len(silent) > 0) {
-			do := "Start them, or take them off the list; without any, a split can't be healed from here."
+			do := "Start them, or remove them from the list. Without any seed, this node can't heal a partition."
 			if isParted || len(silent) > 0 {
-				do = "They may be on the other side of a cut: leave them on the list, they heal it."
+				do = "They may be on the other side of a partition. Keep them on the list: they heal it."
 			}
-			ofNode(2, n.ID, do, "Of the seeds of %d nodes some do not answer.", "%s not answer.", count(n.SeedsLost, "seed does", "seeds do"))
+			ofNode(2, n.ID, do, "Some seeds of %d nodes do not answer.", "%s not answer.", count(n.SeedsLost, "seed does", "seeds do"))
 		}
 		if want := min(n.MinPeers, len(p.Nodes)-len(silent)-1); n.Degree < want && n.Uptime > settled && p.Complete && !isParted && len(silent) == 0 {
-			ofNode(3, n.ID, "Can others dial the address that it advertises? Is there room: MaxPeers?",
+			ofNode(3, n.ID, "Check that others can dial the address that it advertises, and that MaxPeers leaves room.",
 				"%d nodes have fewer links than they want.", "It has %s of the %d that it wants.", count(n.Degree, "link", "links"), n.MinPeers)
 		}
 		if n.LostLately {
-			ofNode(4, n.ID, "Events left all histories before it could pull them: a long split, or handlers that are too slow. Its OnGap was told.",
+			ofNode(4, n.ID, "Events left all histories before it could request them: a long partition, or slow handlers. Its OnGap was called.",
 				"%d nodes lost events.", "It lost events: %s since it started.", count(int(n.Gaps), "run", "runs"))
 		}
 	}

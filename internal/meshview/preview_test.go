@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// show serves the page with a mesh of 60 that lives: events pass, and each half
-// minute it comes apart and heals. It is for whoever works on the page:
+// show serves the page with a changing mesh of 60 nodes: events pass, and every half minute
+// it is partitioned and heals. Use it to work on the page:
 //
 //	go test -timeout 0 ./internal/meshview -preview localhost:8080
 //
-// Files are read anew for each request.
+// Files are read again for each request.
 func show(addr string) error {
 	f := &fake{mesh: alive(0)}
 	// It ends with the program.
@@ -33,7 +33,7 @@ func show(addr string) error {
 	return http.ListenAndServe(addr, f.handler())
 }
 
-// alive is the mesh after n half seconds.
+// alive returns the mesh after n half seconds.
 func alive(n int) meshJSON {
 	mesh := madeUp(60, 1+n/60%2)
 	mesh.At, mesh.CanEmit, mesh.Controls = float64(n)/2, true, []string{"cut", "heal"}

@@ -6,36 +6,37 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// rateOver is the time over which events are counted; less than rateFrom says nothing.
+// rateOver is the time over which events are counted. A span below rateFrom is too short to
+// count.
 const (
 	rateOver = 5 * time.Second
 	rateFrom = time.Second
 )
 
-// sample is how many events a node had delivered when it answered.
+// sample is a node's count of delivered events in one answer.
 type sample struct {
 	at        time.Time
 	delivered uint64
 }
 
-// counted adds what a node says to what it said in the last seconds. Each figure is as
-// old as the answer with it: one of minutes ago must not be taken for one of now.
+// counted adds a node's count to those of the last seconds. Each count has the time of its
+// answer, so that one from minutes ago is not taken for a current one.
 func counted(past []sample, at time.Time, delivered uint64) []sample {
 	kept := make([]sample, 0, len(past)+1)
 	for _, s := range past {
-		if at.Sub(s.at) <= rateOver && s.at.Before(at) && s.delivered <= delivered { // less: it has begun anew
+		if at.Sub(s.at) <= rateOver && s.at.Before(at) && s.delivered <= delivered { // less: it has restarted
 			kept = append(kept, s)
 		}
 	}
 	return append(kept, sample{at, delivered})
 }
 
-// rate is how many events a second the node delivers through which one looks; in a
-// simulation, which has no such node, what all deliver on average. It is nil if that is
-// not known yet. The caller holds mu.
+// rate returns the number of events per second that the serving node delivers. In a
+// simulation, which has no such node, it returns the average of all nodes. It returns nil
+// if that is not known yet. The caller holds mu.
 func (b *Board) rate(now time.Time, self smoke.ID) *float64 {
 	sum, nodes := 0.0, 0
-	for id, n := range b.nodes { // order matters to the last digit only
+	for id, n := range b.nodes { // order affects the last digit only
 		if !self.IsZero() && id != self || b.isSilent(now, n) || len(n.past) == 0 {
 			continue
 		}

@@ -6,16 +6,16 @@ import (
 	"testing"
 )
 
-// TestPictures writes what a person sees to the directory BOARD_SHOTS. Without it
-// the pages are drawn all the same, and must not complain.
+// TestPictures writes screenshots to the directory BOARD_SHOTS. Without it, the pages are
+// still drawn and must have no console messages.
 func TestPictures(t *testing.T) {
 	dir := os.Getenv("BOARD_SHOTS")
 	split := madeUp(12, 2)
 	split.Problems = []problemJSON{
-		{Text: "The mesh is in 2 parts: 7, 5 nodes.", Do: "Links between the parts come about by themselves if the parts can reach a seed of each other."},
+		{Text: "The mesh is in 2 parts: 7, 5 nodes.", Do: "The parts reconnect by themselves if each can reach a seed of the other."},
 		{Node: split.Nodes[3].ID, Text: "It has 1 link of the 3 that it wants.", Do: "Can others dial the address that it advertises? Is there room: MaxPeers?"},
-		{Node: split.Nodes[3].ID, Text: "2 seeds do not answer.", Do: "Start them, or take them off the list; without any, a split can't be healed from here."},
-		{Node: split.Nodes[9].ID, Text: "1 seed does not answer.", Do: "Start them, or take them off the list; without any, a split can't be healed from here."},
+		{Node: split.Nodes[3].ID, Text: "2 seeds do not answer.", Do: "Start them, or remove them from the list. Without any seed, this node can't heal a partition."},
+		{Node: split.Nodes[9].ID, Text: "1 seed does not answer.", Do: "Start them, or remove them from the list. Without any seed, this node can't heal a partition."},
 	}
 	split.Notices = []noticeJSON{{2, "10.0.0.4 joined"}, {8, "the mesh came apart: 7 and 5 nodes"}}
 	hurt := madeUp(12, 1)
@@ -24,8 +24,8 @@ func TestPictures(t *testing.T) {
 	hurt.Nodes[2].Links[0].Lag = 24000
 	hurt.Nodes[2].Gaps = 3
 	hurt.Problems = []problemJSON{
-		{Text: "2 nodes do not answer any more: down, or cut off.", Do: "If they run, a cut lies between: look at the network."},
-		{Node: hurt.Nodes[2].ID, Text: "It lost events, in 3 runs.", Do: "Its OnGap was told."},
+		{Text: "2 nodes do not answer any more: down or cut off.", Do: "If they run, check the network in between."},
+		{Node: hurt.Nodes[2].ID, Text: "It lost events, in 3 runs.", Do: "Its OnGap was called."},
 	}
 	played := madeUp(200, 1)
 	played.Source, played.Controls, played.CanEmit = "simulation", []string{"cut", "heal", "kill", "add"}, true

@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// watcher is a page that is open.
+// watcher is an open page.
 type watcher struct {
-	picture chan struct{} // there is a new one
+	picture chan struct{} // has a token if there is a new picture
 	events  chan Event
-	skipped int // events that there was no room for; guarded by Board.mu
+	skipped int // events that did not fit; guarded by Board.mu
 }
 
 const (
-	watcherEvents = 20               // a page takes so many events at once, and then one for each 50 ms
-	writeWithin   = 10 * time.Second // a page that takes nothing for so long is let go
+	watcherEvents = 20               // a page takes that many events at once, then one every 50 ms
+	writeWithin   = 10 * time.Second // a page that reads nothing for this long is disconnected
 )
 
-// serveStream is the page's life line: server-sent events (WHATWG HTML, section 9.2).
+// serveStream serves the page's server-sent events (WHATWG HTML, section 9.2).
 func (b *Board) serveStream(w http.ResponseWriter, r *http.Request) {
 	me := &watcher{picture: make(chan struct{}, 1), events: make(chan Event, watcherEvents)}
 	b.mu.Lock()
@@ -37,14 +37,14 @@ func (b *Board) serveStream(w http.ResponseWriter, r *http.Request) {
 		delete(b.watchers, me)
 	}()
 	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no") // proxies that would wait for more
+	w.Header().Set("X-Accel-Buffering", "no") // for proxies that would buffer the stream
 	to := http.NewResponseController(w)
 	send := func(kind string, v any) bool {
 		text, err := json.Marshal(v)
 		if err != nil {
 			return false
 		}
-		to.SetWriteDeadline(time.Now().Add(writeWithin)) // a server without it has its own
+		to.SetWriteDeadline(time.Now().Add(writeWithin)) // a server without this has its own deadline
 		if _, err := fmt.Fprintf(w, "event: %s\ndata: %s\n\n", kind, text); err != nil {
 			return false
 		}
@@ -72,19 +72,19 @@ func (b *Board) serveStream(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// show has all pages draw the mesh.
+// show makes all pages draw the mesh.
 func (b *Board) show() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for w := range b.watchers {
 		select {
 		case w.picture <- struct{}{}:
-		default: // it has not drawn the last one yet
+		default: // it has not drawn the last picture yet
 		}
 	}
 }
 
-// onEvent shows an event.
+// onEvent sends an event to all pages.
 func (b *Board) onEvent(e Event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -1,5 +1,5 @@
 // Small helpers to make and keep elements. Text goes in as text, never as markup:
-// much of it was written by peers.
+// peers wrote much of it.
 
 export const $ = (id) => document.getElementById(id);
 
@@ -9,15 +9,15 @@ export function el(tag, props = {}, ...children) {
   return e;
 }
 
-// put sets a text only where it changed, so that nothing is laid out anew and
-// what a person has marked stays marked.
+// put sets a text only if it has changed. This avoids a new layout and keeps the
+// user's selection.
 export function put(element, text, className) {
   if (element.textContent !== text) element.textContent = text;
   if (className !== undefined && element.className !== className) element.className = className;
 }
 
-// keep makes the children of parent be those of items, in their order. A child is
-// made once for each key and then only updated: focus stays where it is.
+// keep makes the children of parent match items, in order. It makes a child once for
+// each key and then only updates it, so the focus stays.
 const kept = new WeakMap();
 export function keep(parent, items, key, make, update) {
   const had = kept.get(parent) ?? new Map();

@@ -1,9 +1,9 @@
-// What a person can do beyond looking: emit, read the options, and, in a
-// simulation, cut and heal.
+// What a person can do on the page: emit, read the options, and, in a simulation,
+// partition and heal.
 
 import { $, el, keep, put } from "./dom.js";
 
-// post shows in output what the server answers, or done, and reports whether it agreed.
+// post shows the server's answer, or done, in output. It returns whether the server accepted.
 async function post(output, url, done, body, headers) {
   put(output, "…", "");
   try {
@@ -17,10 +17,10 @@ async function post(output, url, done, body, headers) {
   }
 }
 
-// offer shows what this server lets one do.
+// offer shows the actions that this server permits.
 export function offer({ canEmit, controls, source }) {
   $("emit").hidden = !canEmit;
-  $("options").hidden = source === "simulation"; // which is no node, and has none
+  $("options").hidden = source === "simulation"; // a simulation is not a node and has none
   $("controls").hidden = !controls.length;
   keep($("control-buttons"), controls, (name) => name, (name) => {
     const button = el("button", { type: "button", textContent: name });
@@ -39,7 +39,7 @@ $("emit-form").addEventListener("submit", async (e) => {
 });
 $("emit-form").elements.token.value = sessionStorage.getItem("token") ?? "";
 
-// Options never change while a node lives, but another life may answer the next time.
+// Options do not change in the life of a node, but the next answer may come from another life.
 $("options").addEventListener("toggle", async () => {
   if (!$("options").open) return;
   let options;

@@ -5,8 +5,8 @@ import { Layout } from "./layout.js";
 import { letter, tree } from "./mesh.js";
 import { many } from "./words.js";
 
-const hop = 170; // ms that an event takes for a link here: far slower than it is, to be seen
-const lit = 900; // ms for which the origin of an event is lit
+const hop = 170; // ms per link of an event on the page: much slower than in reality, to be visible
+const lit = 900; // ms for which the origin of an event is highlighted
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 // pace sorts a link by its round trip in seconds: 0 calm … 3 slow.
@@ -15,7 +15,7 @@ const pace = (s) => (s > 0.15 ? 3 : s > 0.05 ? 2 : s > 0.01 ? 1 : 0);
 export class Graph {
   layout = new Layout();
   view = { k: 1, x: 0, y: 0 };
-  isFitting = true; // until somebody moves the view
+  isFitting = true; // until the user moves the view
   hovered = null; // ids
   selected = null;
   drawn = { nodes: [], links: [], silent: [], parts: 0 }; // by the last frame
@@ -44,12 +44,12 @@ export class Graph {
     if (!this.size?.h) return;
     const first = !this.layout.points.size;
     const changed = this.layout.update(graph, Math.round(4 * this.size.w / this.size.h) / 4);
-    // The first picture is made before it is shown; for who wants no motion, each is.
+    // The first layout is computed before it is shown; with reduced motion, every one is.
     if (changed && (first || still.matches)) this.layout.tick(300);
     this.ask();
   }
 
-  // pulse shows an event on its way from its origin; of too many, the origin only.
+  // pulse shows an event on its way from its origin; if there are too many, only the origin.
   pulse(origin) {
     if (document.hidden || !this.graph?.nodes.has(origin)) return;
     const free = this.#waves.filter((w) => w.steps.length).length < (this.graph.nodes.size > 300 ? 2 : 6);
@@ -88,7 +88,7 @@ export class Graph {
     this.view = { k, x: w / 2 - (k * (left + right)) / 2, y: h / 2 - (k * (top + bottom)) / 2 };
   }
 
-  // ask has a frame drawn, once, however often it is called.
+  // ask requests one frame, however often it is called.
   ask() {
     if (this.#asked || !this.graph || !this.size?.h) return;
     this.#asked = true;
@@ -116,7 +116,7 @@ export class Graph {
     this.#drawLabels([...layout.points.values()]);
   }
 
-  // colour gives one of page.css, which is asked once a frame: asking costs.
+  // colour returns a colour of page.css. It is read once per frame, because reading is slow.
   colour(name) { return (this.#colours[name] ??= this.style.getPropertyValue(`--${name}`)); }
 
   #stroke(colour, width, path) {
@@ -133,7 +133,7 @@ export class Graph {
     this.pen.fill();
   }
 
-  // #drawLinks strokes all links of one look at once: it is the number of strokes that costs.
+  // #drawLinks strokes all links of one style at once, because the number of strokes determines the cost.
   #drawLinks() {
     const looks = new Map();
     const focus = this.hovered ?? this.selected;
@@ -230,7 +230,7 @@ export class Graph {
     }
   }
 
-  // #write writes a text where it covers nothing: below a place, above, beside it, or not at all.
+  // #write writes a text where it covers nothing: below a place, above, next to it, or not at all.
   #write(text, { x, y }, away, colour, taken) {
     const { pen } = this;
     const wide = pen.measureText(text).width / 2 + 2;
@@ -243,7 +243,7 @@ export class Graph {
     pen.fillText(text, spot.x, spot.y);
   }
 
-  // pointAt and linkAt give what is under a place of the screen, or nothing.
+  // pointAt and linkAt return the point or link at a screen position, or nothing.
   pointAt(x, y, reach) {
     const at = this.toWorld(x, y);
     return this.layout.find(at.x, at.y, reach / this.view.k);
@@ -258,7 +258,7 @@ export class Graph {
     })?.link;
   }
 
-  // neighbour gives the point that lies nearest in the direction (dx, dy) from the
+  // neighbour returns the point that lies nearest in the direction (dx, dy) from the
   // selected node: what lies aside counts as farther than it is.
   neighbour(dx, dy) {
     const from = this.layout.points.get(this.selected);

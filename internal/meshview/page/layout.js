@@ -1,5 +1,5 @@
-// Where each node stands. d3-force pulls linked nodes together and pushes the
-// others apart; a part of a split mesh is drawn to a place of its own.
+// The position of each node. d3-force pulls linked nodes together and pushes the
+// others apart; a part of a split mesh moves to its own place.
 
 // The d3 files are classic scripts: each adds to globalThis.d3, in this order.
 import "./vendor/d3-dispatch.min.js";
@@ -13,7 +13,7 @@ const pull = 0.06; // of the middle, along both axes
 export class Layout {
   points = new Map(); // by id: { id, x, y, node }, which outlive the graphs they stand in
   links = []; // { source, target, link }, from point to point
-  held = null; // the point under somebody's finger
+  held = null; // the point that is dragged
   #shape = "";
   #near = null;
   #links = forceLink().id((p) => p.id).distance(46);
@@ -32,7 +32,7 @@ export class Layout {
       if (!this.points.has(node.id)) fresh++;
       const point = this.points.get(node.id) ?? this.#enter(node);
       point.node = node;
-      // Who is silent is in no part, and stays where it was.
+      // A silent node is in no part and stays where it was.
       point.home = homes[node.part] ?? ((graph.isSplit && point.home) || homes[0]);
     }
     for (const id of this.points.keys()) if (!graph.nodes.has(id)) this.points.delete(id);
@@ -50,8 +50,8 @@ export class Layout {
     return true;
   }
 
-  // #enter puts a newcomer beside a neighbour that has its place, if there is one.
-  // The angle is no chance: the same mesh looks the same.
+  // #enter puts a new node next to a placed neighbour, if there is one.
+  // The angle is not random: the same mesh looks the same.
   #enter(node) {
     const beside = node.links.flatMap((l) => [this.points.get(l.a.id), this.points.get(l.b.id)]).find((p) => p?.x);
     const angle = parseInt(node.id.slice(0, 4), 16);
@@ -70,14 +70,14 @@ export class Layout {
     this.#near = null;
   }
 
-  // hold pins a point to where the pointer is, and the others make way; without at it lets go.
+  // hold pins a point to where the pointer is, and the others move away; without at it releases the point.
   hold(point, at) {
     this.held = at ? point : null;
     Object.assign(point, { fx: at?.x ?? null, fy: at?.y ?? null });
     this.#force.alphaTarget(at ? 0.12 : 0);
   }
 
-  // find gives the point nearest to (x, y), at most radius away.
+  // find returns the point nearest to (x, y), at most radius away.
   find(x, y, radius) {
     this.#near ??= quadtree([...this.points.values()], (p) => p.x, (p) => p.y);
     return this.#near.find(x, y, radius);

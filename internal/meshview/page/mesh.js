@@ -1,14 +1,14 @@
-// The graph of what the nodes told: undirected links, names to show, parts.
+// The graph of the nodes' reports: undirected links, names to show, parts.
 
 // build makes a graph from the server's JSON. A node is { id, data (its JSON),
-// links, part (its number, -1 for none), label, isSelf }. Both ends tell of a link
+// links, part (its number, -1 for none), label, isSelf }. Both ends report a link
 // and may differ: it is as slow as the slower end finds it, and part of the tree
 // if one end sends events on it at once.
 export function build(mesh) {
   const nodes = new Map(mesh.nodes.map((data) => [data.id,
     { id: data.id, data, links: [], part: -1, isSelf: data.id === mesh.self }]));
   const links = new Map();
-  let unheard = 0; // links to nodes that have not told of themselves
+  let unheard = 0; // links to nodes that have not reported
   for (const a of nodes.values()) {
     for (const end of a.data.links) {
       const b = nodes.get(end.peer);
@@ -32,7 +32,7 @@ export function build(mesh) {
   return { mesh, nodes, links, unheard, isSplit: mesh.parts.length > 1 };
 }
 
-// label gives each node the part of its address that tells it from the others:
+// label gives each node the part of its address that distinguishes it:
 // ":7001" where all share a host, "10.0.0.7" where all share a port.
 function label(nodes) {
   const halves = (addr) => [addr.slice(0, addr.lastIndexOf(":")), addr.slice(addr.lastIndexOf(":"))];
@@ -47,7 +47,7 @@ function label(nodes) {
 export const other = (link, node) => (link.a === node ? link.b : link.a);
 export const letter = (part) => (part < 26 ? String.fromCharCode(65 + part) : String(part + 1));
 
-// tree is the way that an event takes from its origin, breadth first over the
+// tree is the path that an event takes from its origin, breadth first over the
 // links whose sender calls them eager, as [from, to, hops before].
 export function tree(graph, origin) {
   const reached = new Map([[graph.nodes.get(origin), 0]]);

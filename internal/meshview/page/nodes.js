@@ -1,16 +1,16 @@
-// The list of all nodes, which holds what the graph shows for those who do not
-// see it, and the figures of the one that is selected.
+// The list of all nodes, with the same data as the graph (for screen readers), and the
+// figures of the selected node.
 
 import { $, el, keep, put } from "./dom.js";
 import { letter, other } from "./mesh.js";
 import { bytes, count, many, roundTrip, short, span } from "./words.js";
 
 const byName = new Intl.Collator("en", { numeric: true }).compare;
-const ago = (n) => (n.data.seen < 3 ? "now" : `${span(n.data.seen)} ago`); // a list that flickers is not read
+const ago = (n) => (n.data.seen < 3 ? "now" : `${span(n.data.seen)} ago`); // avoids a list that flickers
 const warn = (is) => (is ? "warn-text" : "");
 const bad = (is) => (is ? "bad-text" : "");
 
-// The columns beside the name: title, figure, text, look.
+// The columns next to the name: title, figure, text, look.
 const columns = [
   ["links", (n) => n.data.degree, (n) => count(n.data.degree), () => ""],
   ["queued", (n) => n.data.queued, (n) => count(n.data.queued), () => ""],
@@ -20,7 +20,7 @@ const columns = [
 
 const partOf = (node, { isSplit }) => (isSplit && node.part >= 0 ? node.part : null);
 
-// tags says of a node what its colour and ring say.
+// tags returns as text what the colour and ring of a node show.
 function tags(node, graph) {
   const part = partOf(node, graph);
   const all = [node.isSelf && "this node", node.data.silent && "silent", part !== null && `part ${letter(part)}`];
@@ -29,7 +29,7 @@ function tags(node, graph) {
 
 const title = (node, graph) => [node.label, tags(node, graph) && `(${tags(node, graph)})`].filter(Boolean).join(" ");
 
-// nodeList makes the list and gives the function that shows a graph in it. It
+// nodeList makes the list and returns the function that shows a graph in it. It
 // calls onSelect with the id of a node that was chosen.
 export function nodeList(onSelect) {
   const body = $("nodes").tBodies[0];
@@ -49,7 +49,7 @@ export function nodeList(onSelect) {
   });
   $("nodes").tHead.rows[0].append(...heads.map((h) => h.head));
 
-  // The silent ones come first, whatever is asked for.
+  // Silent nodes come first, whatever the sort order.
   const order = (a, b) => b.data.silent - a.data.silent ||
     (down ? -1 : 1) * (sort ? sort[1](a) - sort[1](b) : byName(a.label, b.label)) || byName(a.label, b.label);
 
@@ -100,7 +100,7 @@ export function nodeList(onSelect) {
     [graph, selected] = [newGraph, id];
     fill();
     const row = moved && [...body.rows].find((r) => r.dataset.id === id);
-    const box = body.closest(".scroll"); // which scrolls, and nothing around it
+    const box = body.closest(".scroll"); // only this box scrolls
     if (row) box.scrollTop = Math.min(row.offsetTop - 60, Math.max(box.scrollTop, row.offsetTop + 60 - box.clientHeight));
   };
 }

@@ -1,4 +1,4 @@
-// The page: what the server tells goes to the graph, the lists and the words.
+// The page: it passes the server's data to the graph, the lists and the texts.
 
 import { $, el, keep, nameOf, put } from "./dom.js";
 import { offer } from "./forms.js";
@@ -9,15 +9,15 @@ import { steer } from "./pointer.js";
 import { listen } from "./stream.js";
 import { byRemedy, bytes, clock, count, many, short, span, verdict } from "./words.js";
 
-const healedFor = 30; // seconds for which a heal is told at the top
+const healedFor = 30; // seconds for which a heal is shown at the top
 const eventsKept = 60; // in the list
 
 const graph = new Graph($("graph"));
 const showList = nodeList(select);
 let now = null; // the graph of the last picture
-let lostFor = null; // seconds without word from the server
+let lostFor = null; // seconds without an answer from the server
 let parted = null; // when the mesh came apart, by the server's clock in seconds
-let healed = null; // as the server tells it
+let healed = null; // from the server
 let started = 0; // when the server's clock was zero, in ms
 
 function onMesh(mesh) {
@@ -35,7 +35,7 @@ function onMesh(mesh) {
   show();
 }
 
-// show puts into words what is known.
+// show updates the texts.
 function show() {
   const mesh = now?.mesh;
   const said = verdict({ mesh, lostFor, healed });
@@ -57,7 +57,7 @@ function show() {
   showSelected();
 }
 
-// say tells those who listen when things turn, and not each figure on the way.
+// say announces changes of state to screen readers, but not every figure.
 let toldOf = "";
 function say({ level, headline }) {
   const turn = headline.replace(/[\d.,]+/g, "");

@@ -1,4 +1,4 @@
-// What mouse, fingers and keys do with the graph.
+// Mouse, touch and keyboard control of the graph.
 
 const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const slip = 5; // pixels: a press that moved less is a click
@@ -13,7 +13,7 @@ export function steer(graph, on) {
   const reach = (e) => (e.pointerType === "touch" ? 26 : 14); // of a tap and of a click
   const listen = (type, act, options) => canvas.addEventListener(type, act, options);
 
-  // fingers gives the middle of the pointers, and how far two are apart.
+  // fingers returns the middle of the pointers, and how far two are apart.
   function fingers() {
     const [p, q = p] = down.values();
     return { x: (p.x + q.x) / 2, y: (p.y + q.y) / 2, apart: Math.hypot(p.x - q.x, p.y - q.y) };

@@ -1,11 +1,11 @@
-// The connection to the server, which is there for as long as the page is.
+// The connection to the server, open as long as the page.
 
 const silence = 5000; // ms without a picture of the mesh; the server sends two a second
-const dead = 20000; // ms after which a connection that seems open is begun anew
-const again = 3000; // ms between attempts, where the browser does not try by itself
+const dead = 20000; // ms after which a connection that seems open is restarted
+const again = 3000; // ms between attempts, if the browser does not retry by itself
 
 // listen calls on.mesh and on.event with what the server sends, and on.lost with
-// the seconds since it was heard last, each second while it is not.
+// the seconds since its last message, once a second while it is silent.
 export function listen(on) {
   let source;
   let opened = 0;

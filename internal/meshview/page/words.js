@@ -1,16 +1,16 @@
-// Figures and states of the mesh in words. Pure functions of what the server told.
+// Figures and states of the mesh as text. Pure functions of the server's data.
 
 export const short = (id) => id.slice(0, 8);
 export const count = (n) => n.toLocaleString("en");
 export const many = (n, one, more = `${one}s`) => `${count(n)} ${n === 1 ? one : more}`;
-export const clock = (ms) => new Date(ms).toLocaleTimeString("en-GB"); // as it stands in logs
+export const clock = (ms) => new Date(ms).toLocaleTimeString("en-GB"); // as in logs
 
 export function bytes(n) {
   if (n < 1000) return `${n} B`;
   return n < 1e6 ? `${(n / 1e3).toFixed(1)} kB` : `${(n / 1e6).toFixed(1)} MB`;
 }
 
-// roundTrip takes seconds; 0 is one that was not measured yet.
+// roundTrip takes seconds; 0 means not measured yet.
 export function roundTrip(s) {
   if (!s) return "–";
   if (s < 0.001) return `${Math.round(s * 1e6)} µs`;
@@ -30,48 +30,48 @@ function split(parts) {
   return `The mesh is in ${parts.length} parts: ${sizes.join(", ")} and ${last}`;
 }
 
-// cost says what a cut has cost so far.
+// cost formats the cost of a partition so far.
 function cost({ late, lost, losers }) {
   let text = "";
-  if (late >= 0) text += ` ${many(late, "event")} came late to this node, ${lost ? `${count(lost)} lost to it` : "none is lost to it"}.`;
+  if (late >= 0) text += ` ${many(late, "event")} arrived late at this node, ${lost ? `which lost ${count(lost)}` : "which lost none"}.`;
   if (losers > 0) text += ` ${many(losers, "node")} lost events.`;
   else if (losers === 0) text += " No node lost an event.";
   return text;
 }
 
-// verdict says how things are: a headline, more about it, and the other problems.
-// No word from the server makes all the rest old, and a split outweighs what else
-// is wrong. lostFor is in seconds or null, healed is { after: seconds, late, lost, losers }
-// or null; figures below zero are not known.
+// verdict returns the state of the mesh: a headline, more about it, and other problems.
+// If the server does not answer, that comes first, because all other data are old. Then
+// comes a partition, then other problems. lostFor is in seconds or null. healed is
+// { after: seconds, late, lost, losers } or null; figures below zero are not known.
 export function verdict({ mesh, lostFor, healed }) {
   if (lostFor !== null) {
-    const old = mesh ? `What you see is ${span(lostFor)} old. ` : "";
-    const more = `${old}See whether its process runs and can be reached; this page connects again by itself.`;
-    return { level: "bad", headline: "No word from the server", more, problems: [] };
+    const old = mesh ? `The data shown are ${span(lostFor)} old. ` : "";
+    const more = `${old}Check that its process runs and can be reached. This page reconnects by itself.`;
+    return { level: "bad", headline: "No answer from the server", more, problems: [] };
   }
   if (!mesh?.nodes.length) return { level: "wait", headline: "Waiting for the first picture of the mesh", more: "", problems: [] };
   if (mesh.parts.length > 1) {
-    // The server has a problem for this as well, with less of a headline.
+    // The server also reports this as a problem, with a shorter headline.
     const isSplit = (p) => p.text.startsWith(`The mesh is in ${mesh.parts.length} parts`);
     const problems = mesh.problems.filter((p) => !isSplit(p));
-    const more = `Events do not cross from one to another. ${mesh.problems.find(isSplit)?.do ?? ""}`;
+    const more = `Events do not pass between them. ${mesh.problems.find(isSplit)?.do ?? ""}`;
     return { level: "bad", headline: split(mesh.parts), more, problems };
   }
   if (mesh.problems.length) {
     const [first, ...problems] = mesh.problems;
     if (!first.node) return { level: "warn", headline: first.text, more: first.do, problems };
-    const headline = many(mesh.problems.length, "thing needs a look", "things need a look");
+    const headline = many(mesh.problems.length, "problem needs attention", "problems need attention");
     return { level: "warn", headline, more: "", problems: mesh.problems };
   }
   const whole = `${many(mesh.nodes.length, "node")}, one mesh`;
   if (!healed && mesh.settling) {
-    return { level: "wait", headline: `One again: ${whole}`, more: "Links and seeds are found again within some seconds.", problems: [] };
+    return { level: "wait", headline: `Whole again: ${whole}`, more: "Nodes reconnect to each other and to their seeds within some seconds.", problems: [] };
   }
   if (!healed) return { level: "ok", headline: `All is well: ${whole}`, more: "", problems: [] };
-  return { level: "ok", headline: `Healed: ${whole}`, more: `It was in parts for ${span(healed.after)}.${cost(healed)}`, problems: [] };
+  return { level: "ok", headline: `Healed: ${whole}`, more: `It was partitioned for ${span(healed.after)}.${cost(healed)}`, problems: [] };
 }
 
-// byRemedy gathers the problems for which the same is to be done.
+// byRemedy groups the problems by the advice for them.
 export function byRemedy(problems) {
   const groups = new Map();
   for (const p of problems) groups.set(p.do, [...(groups.get(p.do) ?? []), p]);
