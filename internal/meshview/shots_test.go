@@ -13,7 +13,7 @@ func TestPictures(t *testing.T) {
 	split := madeUp(12, 2)
 	split.Problems = []problemJSON{
 		{Text: "The mesh is in 2 parts: 7, 5 nodes.", Do: "The parts reconnect by themselves if each can reach a seed of the other."},
-		{Node: split.Nodes[3].ID, Text: "It has 1 link of the 3 that it wants.", Do: "Can others dial the address that it advertises? Is there room: MaxPeers?"},
+		{Node: split.Nodes[3].ID, Text: "It has 1 link of the 3 that it wants.", Do: "Check that others can dial the address that it advertises, and that MaxPeers leaves room."},
 		{Node: split.Nodes[3].ID, Text: "2 seeds do not answer.", Do: "Start them, or remove them from the list. Without any seed, this node can't heal a partition."},
 		{Node: split.Nodes[9].ID, Text: "1 seed does not answer.", Do: "Start them, or remove them from the list. Without any seed, this node can't heal a partition."},
 	}

@@ -119,7 +119,7 @@ function figures(node, graph) {
     ["delivered", count(d.delivered)],
     ["duplicates", count(d.duplicates)],
     ["gaps (lost)", count(d.gaps), warn(d.gaps)],
-    ["wait for handlers", count(d.queued)],
+    ["queued for handlers", count(d.queued)],
     ["history", bytes(d.history)],
     ["seeds lost", count(d.seedsLost), warn(d.seedsLost)],
     ["refused", count(d.refused), warn(d.refused)],
