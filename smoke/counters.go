@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/callout"
 )
 
 // counters are what a node counts, since CreateNode, that nobody else keeps. Who adds
@@ -15,16 +17,14 @@ type counters struct {
 	netsplits, heals        atomic.Uint64
 	shutOut                 atomic.Uint64
 	conflicts               atomic.Uint64
-	waited                  atomic.Int64  // nanoseconds
-	panics, errors, slow    atomic.Uint64 // of handlers
-	surplusNames            sync.Map      // names of events of which surplus arguments were logged
-	surplusLogged           atomic.Int64  // how many these are; see mostSurplusNames
-	tagged                  sync.Map      // reflect.Type: looked at for tags that mean nothing; as many as the program has
-	surplus                 atomic.Uint64 // events with arguments that a handler did not take
-	dropped                 atomic.Uint64 // by the emitters of peers; that of the node has its own
-	callPanics              atomic.Uint64 // of the program's functions that are no handlers
-	callsGivenUp            atomic.Uint64
-	callsLate               [callKinds]atomic.Int64 // given up, and not returned
+	waited                  atomic.Int64   // nanoseconds
+	panics, errors, slow    atomic.Uint64  // of handlers
+	surplusNames            sync.Map       // names of events of which surplus arguments were logged
+	surplusLogged           atomic.Int64   // how many these are; see mostSurplusNames
+	tagged                  sync.Map       // reflect.Type: looked at for tags that mean nothing; as many as the program has
+	surplus                 atomic.Uint64  // events with arguments that a handler did not take
+	dropped                 atomic.Uint64  // by the emitters of peers; that of the node has its own
+	calls                   callout.Counts // of the program's functions that are no handlers
 }
 
 // into fills in what they say.
@@ -37,10 +37,7 @@ func (c *counters) into(s *Stats) {
 	s.Handlers.Panics, s.Handlers.Errors, s.Handlers.Slow = c.panics.Load(), c.errors.Load(), c.slow.Load()
 	s.Handlers.Surplus = c.surplus.Load()
 	s.Handlers.Dropped += c.dropped.Load()
-	s.Calls.Panics, s.Calls.GivenUp = c.callPanics.Load(), c.callsGivenUp.Load()
-	for kind := range c.callsLate {
-		s.Calls.Hanging += int(c.callsLate[kind].Load())
-	}
+	s.Calls.Panics, s.Calls.GivenUp, s.Calls.Hanging = c.calls.Panics.Load(), c.calls.GivenUp.Load(), c.calls.Hanging()
 }
 
 // CallStats count the calls that a node makes of the program's functions that are no

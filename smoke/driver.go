@@ -8,6 +8,7 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/discovery"
 	"github.com/smokesignal-go/smokesignal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/callout"
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
 	"github.com/smokesignal-go/smokesignal/internal/handshake"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
@@ -34,9 +35,9 @@ type driver struct {
 	misfits   mismatches
 	self      ident.Origin
 	listener  net.Listener
-	listening string   // the address of listener
-	outside   *outside // calls of the program's code
-	hello     string   // the address in our HELLO; ":port" if peers see it better than we do
+	listening string         // the address of listener
+	outside   *callout.Calls // calls of the program's code
+	hello     string         // the address in our HELLO; ":port" if peers see it better than we do
 	// net.InterfaceAddrs, but in tests. Not called with mu held: it may take its time.
 	addresses func() ([]net.Addr, error)
 
@@ -56,9 +57,9 @@ type driver struct {
 	mu          sync.Mutex // guards all below; never held across I/O or a handler
 	machine     *overlay.Machine
 	links       map[ident.Link]*link
-	conns       map[*link]struct{} // links, and those let go whose connections have not ended
-	formerConns formerConns        // of links that have ended
-	peers       []*Peer            // neighbours, and those gone whose handlers are still busy
+	conns       map[*link]struct{}  // links, and those let go whose connections have not ended
+	formerConns callout.FormerConns // of links that have ended
+	peers       []*Peer             // neighbours, and those gone whose handlers are still busy
 	lastLink    ident.Link
 	bringers    bringers
 	advertised  string

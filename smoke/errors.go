@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/smokesignal-go/smokesignal/internal/callout"
 	"github.com/smokesignal-go/smokesignal/internal/handshake"
 )
 
@@ -69,3 +70,13 @@ func (e *DialError) Error() string { return fmt.Sprintf("add the node at %s: %v"
 
 // Unwrap gives the reason.
 func (e *DialError) Unwrap() error { return e.Err }
+
+var (
+	// ErrPanicked: a function of the program, such as Options.Resolver, has panicked.
+	// The log has its stack.
+	ErrPanicked = callout.ErrPanicked
+
+	// ErrHangs: a function of the program, such as Options.Resolver, has not returned.
+	// The node continues without it; while too many calls hang, it makes no further ones.
+	ErrHangs = callout.ErrHangs
+)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/batch"
+	"github.com/smokesignal-go/smokesignal/internal/callout"
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
 	"github.com/smokesignal-go/smokesignal/internal/frame"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
@@ -37,7 +38,7 @@ type link struct {
 	d       *driver
 	id      ident.Link
 	conn    net.Conn
-	ownConn *ownConn      // what is below conn, if it is of a transport of the program
+	ownConn *callout.Conn // what is below conn, if it is of a transport of the program
 	dec     wire.Decoder  // the reader's, as is the next
 	rate    *rate.Limiter // of frames that are no events; see frame.Cost
 	answers *rate.Limiter // of frames that answer ours
@@ -270,7 +271,7 @@ func (d *driver) takeDirect(l *link, m *wire.Direct) {
 
 // run is a link from its greeting to its end.
 func (l *link) run(rest []byte) {
-	err := errGoexit // which a connection of the program may do
+	err := callout.ErrGoexit // which a connection of the program may do
 	defer func() { l.end(err) }()
 	err = l.read(rest)
 }
@@ -284,7 +285,7 @@ func (l *link) end(err error) {
 	l.hungUp = !wasCut && !errors.Is(err, os.ErrDeadlineExceeded)
 	l.d.step(func(now time.Time) {
 		delete(l.d.conns, l)
-		l.d.formerConns.add(l.ownConn)
+		l.d.formerConns.Add(l.ownConn)
 		l.callOff()
 		if l.d.links[l.id] != l { // the machine has closed it
 			if l.fellMute {

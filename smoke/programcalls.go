@@ -8,35 +8,34 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/internal/callout"
 	"github.com/smokesignal-go/smokesignal/internal/handshake"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 )
 
-// The calls that a life makes of transports and resolvers; see outside.go.
+// The calls that a life makes of transports and resolvers; see package callout.
 
 const (
 	// greetGrace is what a greeting has beyond handshake.Within, so that it ends by itself
 	// and says what was wrong. A guess.
 	greetGrace = 250 * time.Millisecond
 
-	// mostHanging is how many connections of a transport of the program may hang after
-	// they were closed. Then the node takes no further ones. A guess.
-	mostHanging = 256
+	listenWithin = 30 * time.Second // Transport.Listen
 )
 
 // acceptOne takes the next connection.
 func (d *driver) acceptOne() (conn net.Conn, err error) {
-	if isOurs(d.listener) {
+	if callout.IsOurs(d.listener) {
 		return d.listener.Accept()
 	}
-	c := &outCall{kind: callAccept, what: "Listener.Accept(" + d.listening + ")"}
-	if err := d.outside.do(d.ctx, c, func() (err error) {
+	c := &callout.Call{Kind: callout.Accept, What: "Listener.Accept(" + d.listening + ")"}
+	if err := d.outside.Do(d.ctx, c, func() (err error) {
 		conn, err = d.listener.Accept()
 		if err != nil {
 			return plainError(err)
 		}
 		if conn == nil {
-			return errNoConn
+			return callout.ErrNoConn
 		}
 		return nil
 	}); err != nil {
@@ -49,11 +48,11 @@ func (d *driver) acceptOne() (conn net.Conn, err error) {
 
 // adopt makes an accepted connection fit for the node.
 func (d *driver) adopt(ctx context.Context, conn net.Conn, what string) (net.Conn, error) {
-	if isOurs(conn) {
+	if callout.IsOurs(conn) {
 		return conn, nil
 	}
-	return ask(ctx, d.outside, &outCall{kind: callAccept, what: what}, func(context.Context) (net.Conn, error) {
-		return d.outside.adopt(conn)
+	return callout.Ask(ctx, d.outside, &callout.Call{Kind: callout.Accept, What: what}, func(context.Context) (net.Conn, error) {
+		return d.outside.Adopt(conn)
 	}, func(conn net.Conn) { conn.Close() })
 }
 
@@ -61,23 +60,23 @@ func (d *driver) adopt(ctx context.Context, conn net.Conn, what string) (net.Con
 func (d *driver) dialOne(addr string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(d.ctx, d.dialTimeout())
 	defer cancel()
-	if isOurs(d.transport) {
+	if callout.IsOurs(d.transport) {
 		return d.dialOurs(ctx, addr)
 	}
 	var isThere atomic.Bool
-	c := &outCall{kind: callDial, what: "Transport.Dial(" + addr + ")", detail: func() string {
+	c := &callout.Call{Kind: callout.Dial, What: "Transport.Dial(" + addr + ")", Detail: func() string {
 		if isThere.Load() {
 			return "Conn.RemoteAddr of the connection to " + addr
 		}
 		return ""
 	}}
-	conn, err := ask(ctx, d.outside, c, func(ctx context.Context) (net.Conn, error) {
+	conn, err := callout.Ask(ctx, d.outside, c, func(ctx context.Context) (net.Conn, error) {
 		conn, err := d.transport.Dial(ctx, addr)
 		if err != nil {
 			return nil, dialError(addr, plainError(err))
 		}
 		isThere.Store(true)
-		return d.outside.adopt(conn)
+		return d.outside.Adopt(conn)
 	}, func(conn net.Conn) { conn.Close() })
 	if err != nil && !errors.As(err, new(*DialError)) {
 		err = dialError(addr, err)
@@ -87,7 +86,7 @@ func (d *driver) dialOne(addr string) (net.Conn, error) {
 
 // dialOurs is dialOne for a transport of ours, which ends with its context.
 func (d *driver) dialOurs(ctx context.Context, addr string) (net.Conn, error) {
-	conn, err := inline(ctx, d.outside, "Transport.Dial", func(ctx context.Context) (net.Conn, error) {
+	conn, err := callout.Inline(ctx, d.outside, "Transport.Dial", func(ctx context.Context) (net.Conn, error) {
 		return d.transport.Dial(ctx, addr)
 	})
 	if err != nil {
@@ -99,7 +98,7 @@ func (d *driver) dialOurs(ctx context.Context, addr string) (net.Conn, error) {
 // greet does the handshake on a connection, with an end: its reads, writes and callbacks
 // may hang. Errors are *[DialError].
 func (d *driver) greet(ctx context.Context, conn net.Conn, dialled string) (*link, error) {
-	own := ownOf(conn)
+	own := callout.ConnOf(conn)
 	greet := func(ctx context.Context) (*handshake.Link, error) {
 		h, err := handshake.Greet(ctx, d.handshakes(), conn, dialled)
 		if err != nil {
@@ -129,20 +128,20 @@ func (d *driver) greet(ctx context.Context, conn net.Conn, dialled string) (*lin
 
 // askGreeting is a handshake that runs code of the program: callbacks of TLS, or own,
 // the connection of a transport of the program.
-func (d *driver) askGreeting(ctx context.Context, conn net.Conn, own *ownConn, greet func(context.Context) (*handshake.Link, error)) (*handshake.Link, error) {
+func (d *driver) askGreeting(ctx context.Context, conn net.Conn, own *callout.Conn, greet func(context.Context) (*handshake.Link, error)) (*handshake.Link, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshake.Within+greetGrace)
 	defer cancel()
-	c := &outCall{kind: callGreet, what: "the greeting of " + conn.RemoteAddr().String()}
+	c := &callout.Call{Kind: callout.Greet, What: "the greeting of " + conn.RemoteAddr().String()}
 	if own != nil {
-		c.detail = own.what
+		c.Detail = own.Running
 	}
-	return ask(ctx, d.outside, c, greet, func(h *handshake.Link) { h.Conn.Close() })
+	return callout.Ask(ctx, d.outside, c, greet, func(h *handshake.Link) { h.Conn.Close() })
 }
 
 // resolveOne asks the resolver.
 func (d *driver) resolveOne(ctx context.Context, seed string) ([]string, error) {
-	c := &outCall{kind: callLookUp, what: "Resolver.Lookup(" + seed + ")", isOurs: d.opts.Resolver == nil}
-	return ask(ctx, d.outside, c, func(ctx context.Context) ([]string, error) {
+	c := &callout.Call{Kind: callout.LookUp, What: "Resolver.Lookup(" + seed + ")", IsOurs: d.opts.Resolver == nil}
+	return callout.Ask(ctx, d.outside, c, func(ctx context.Context) ([]string, error) {
 		addrs, err := d.resolver.Lookup(ctx, seed)
 		if err != nil {
 			err = plainError(err)
@@ -154,11 +153,11 @@ func (d *driver) resolveOne(ctx context.Context, seed string) ([]string, error) 
 // isHanging reports whether a new link is one too many, because connections of the
 // transport do not end. The caller holds mu.
 func (d *driver) isHanging(l *link) bool {
-	if l.ownConn == nil || len(d.conns)-len(d.links) < mostHanging {
+	if l.ownConn == nil || len(d.conns)-len(d.links) < callout.MostHanging {
 		return false
 	}
 	d.afterwards(func() {
-		d.log.Error("connections of the Transport do not end when they are closed; the node takes no further ones", logging.Fields{"connections": mostHanging})
+		d.log.Error("connections of the Transport do not end when they are closed; the node takes no further ones", logging.Fields{"connections": callout.MostHanging})
 	})
 	return true
 }

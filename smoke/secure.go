@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/smokesignal-go/smokesignal/internal/callout"
 	"github.com/smokesignal-go/smokesignal/internal/handshake"
 	"github.com/smokesignal-go/smokesignal/trust"
 )
@@ -95,10 +96,10 @@ func (n *Node) protectAdmit(rule func(context.Context, trust.Candidate) error) f
 		return nil
 	}
 	return func(ctx context.Context, c trust.Candidate) error {
-		o, ok := ctx.Value(lifeKey{}).(*outside)
-		if !ok {
+		o := callout.Of(ctx)
+		if o == nil {
 			return errors.New("there is no life of the node")
 		}
-		return o.do(ctx, &outCall{kind: callAdmit, what: "Options.Admit(" + c.Remote + ")"}, func() error { return rule(ctx, c) })
+		return o.Do(ctx, &callout.Call{Kind: callout.Admit, What: "Options.Admit(" + c.Remote + ")"}, func() error { return rule(ctx, c) })
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/internal/callout"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 )
@@ -16,7 +17,7 @@ import (
 type startup struct {
 	ctx     context.Context // that of the life to be; its end ends the startup
 	cancel  context.CancelFunc
-	outside *outside
+	outside *callout.Calls
 	ended   chan struct{}    // closed when Start has begun a life, or has failed
 	heard   []plumtree.Range // in the last life
 	anchors []string         // likewise
@@ -40,8 +41,8 @@ func (n *Node) beginStart() (*startup, error) {
 		n.refused = nil // told once: what was refused can't be mended
 		return nil, err
 	}
-	s := &startup{outside: newOutside(n), ended: make(chan struct{}), heard: n.heard, anchors: n.anchors}
-	s.ctx, s.cancel = context.WithCancel(context.WithValue(context.Background(), lifeKey{}, s.outside))
+	s := &startup{outside: callout.New(n.log, &n.counters.calls), ended: make(chan struct{}), heard: n.heard, anchors: n.anchors}
+	s.ctx, s.cancel = context.WithCancel(s.outside.Context(context.Background()))
 	n.starting = s
 	return s, nil
 }
@@ -90,8 +91,8 @@ func (s *startup) stop(ctx context.Context) error {
 	case <-s.ended:
 	case <-ctx.Done():
 	}
-	s.outside.await(ctx)
-	if left.Running = s.outside.names(); len(left.Running) > 0 {
+	s.outside.Await(ctx)
+	if left.Running = s.outside.Names(); len(left.Running) > 0 {
 		if left.Err = ctx.Err(); left.Err == nil {
 			left.Err = ErrHangs
 		}
@@ -111,14 +112,14 @@ func (d *driver) listen(bind string) (net.Listener, string, error) {
 	ctx, expire := context.WithCancelCause(d.ctx)
 	timer := time.AfterFunc(listenWithin, func() { expire(fmt.Errorf("listen on %s: %w within %v", bind, ErrTimeout, listenWithin)) })
 	defer timer.Stop()
-	c := &outCall{kind: callListen, what: "Transport.Listen(" + bind + ")"}
-	l, err := ask(ctx, d.outside, c, func(context.Context) (boundListener, error) {
+	c := &callout.Call{Kind: callout.Listen, What: "Transport.Listen(" + bind + ")"}
+	l, err := callout.Ask(ctx, d.outside, c, func(context.Context) (boundListener, error) {
 		l, err := d.transport.Listen(d.ctx, bind)
 		switch {
 		case err != nil:
 			return boundListener{}, plainError(err)
 		case l == nil:
-			return boundListener{}, errNoConn
+			return boundListener{}, callout.ErrNoConn
 		}
 		return boundListener{l, l.Addr().String()}, nil
 	}, func(l boundListener) { l.Close() })
@@ -130,13 +131,13 @@ func (d *driver) listen(bind string) (net.Listener, string, error) {
 
 // startClosing closes the listener. If that is one of the program, the returned call
 // does; it is nil if there is nothing to wait for.
-func (d *driver) startClosing() *outCall {
-	if isOurs(d.listener) {
+func (d *driver) startClosing() *callout.Call {
+	if callout.IsOurs(d.listener) {
 		d.listener.Close()
 		return nil
 	}
-	c := &outCall{kind: callClose, what: "Listener.Close(" + d.listening + ")"}
-	d.outside.start(c, d.listener.Close)
+	c := &callout.Call{Kind: callout.Close, What: "Listener.Close(" + d.listening + ")"}
+	d.outside.Start(c, d.listener.Close)
 	return c
 }
 
@@ -144,8 +145,8 @@ func (d *driver) startClosing() *outCall {
 func (d *driver) closeListener() {
 	if c := d.startClosing(); c != nil {
 		select {
-		case <-c.done:
-		case <-time.After(lateAfter):
+		case <-c.Finished():
+		case <-time.After(callout.LateAfter):
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/callout"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
@@ -30,9 +31,10 @@ type state struct {
 }
 
 const (
-	mostState  = 64 << 10    // bytes of the file: mostHeard origins take some 50 kB
-	mostHeard  = 1024        // origins, the latest ones
-	stateEvery = time.Minute // it is written when it is another one, and at the end
+	stateWithin = 5 * time.Second // a read or write of the StateFile
+	mostState   = 64 << 10        // bytes of the file: mostHeard origins take some 50 kB
+	mostHeard   = 1024            // origins, the latest ones
+	stateEvery  = time.Minute     // it is written when it is another one, and at the end
 )
 
 // readState reads a file; one that is not there holds nothing.
@@ -142,7 +144,7 @@ func (n *Node) loadState(s *startup) state {
 	}
 	ctx, cancel := context.WithTimeout(s.ctx, stateWithin)
 	defer cancel()
-	last, err := ask(ctx, s.outside, &outCall{kind: callState, what: "read of StateFile " + path}, func(context.Context) (state, error) {
+	last, err := callout.Ask(ctx, s.outside, &callout.Call{Kind: callout.State, What: "read of StateFile " + path}, func(context.Context) (state, error) {
 		return readState(path)
 	}, nil)
 	if err != nil {
@@ -188,14 +190,14 @@ func (d *driver) saveState(ctx context.Context, s state) {
 		s.Anchors = d.saved.Anchors
 	}
 	s.Heard = s.Heard[max(0, len(s.Heard)-mostHeard):]
-	if path == "" || d.outside.has(callState) || slices.Equal(s.Anchors, d.saved.Anchors) && slices.Equal(s.Heard, d.saved.Heard) {
+	if path == "" || d.outside.Has(callout.State) || slices.Equal(s.Anchors, d.saved.Anchors) && slices.Equal(s.Heard, d.saved.Heard) {
 		d.mu.Unlock()
 		return
 	}
 	d.saved = s
 	d.mu.Unlock()
-	c := &outCall{kind: callState, what: "write of StateFile " + path}
-	d.outside.start(c, func() error {
+	c := &callout.Call{Kind: callout.State, What: "write of StateFile " + path}
+	d.outside.Start(c, func() error {
 		err := s.write(path)
 		if err != nil {
 			d.log.Warn("the state for the next life can't be written", logging.Fields{"file": path, "error": err})
@@ -205,13 +207,13 @@ func (d *driver) saveState(ctx context.Context, s state) {
 	limit := time.NewTimer(stateWithin)
 	defer limit.Stop()
 	select {
-	case <-c.done:
+	case <-c.Finished():
 		return
 	case <-limit.C:
 	case <-ctx.Done():
 	}
 	select {
-	case <-c.done:
-	case <-time.After(lateAfter):
+	case <-c.Finished():
+	case <-time.After(callout.LateAfter):
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/smokesignal-go/smokesignal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/callout"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 )
 
@@ -61,7 +62,7 @@ func TestTheStateKeepsWhatWasHeard(t *testing.T) {
 // node without neighbours keeps the anchors that it had.
 func TestTheStateIsBounded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
-	d := &driver{opts: Options{StateFile: path}, outside: newOutside(new(Node)), saved: state{Anchors: []string{"10.0.0.1:1"}}}
+	d := &driver{opts: Options{StateFile: path}, outside: callout.New(nil, new(callout.Counts)), saved: state{Anchors: []string{"10.0.0.1:1"}}}
 	var heard heardState
 	for n := range uint64(3 * mostHeard) {
 		heard = append(heard, plumtree.Range{Origin: ident.Origin{ID: ID{1}, Epoch: n}, From: 1, To: 2})
@@ -84,7 +85,7 @@ func TestTheStateIsBounded(t *testing.T) {
 // refused at the next start, and with it what was heard.
 func TestAPeerDoesNotSpoilTheState(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
-	d := &driver{opts: Options{StateFile: path}, outside: newOutside(new(Node))}
+	d := &driver{opts: Options{StateFile: path}, outside: callout.New(nil, new(callout.Counts))}
 	heard := heardState{{Origin: ident.Origin{ID: ID{1}, Epoch: 1}, From: 1, To: 2}}
 	said := []string{"evil.example:1", "10.0.0.1:1"}
 	d.saveState(t.Context(), state{Anchors: said, Heard: heard})

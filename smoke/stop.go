@@ -173,8 +173,8 @@ func (e *UndeliveredError) awaitProgram(ctx context.Context, d *driver, isInside
 	if isInside {
 		return
 	}
-	d.outside.await(ctx)
-	e.Running = append(e.Running, d.outside.names()...)
+	d.outside.Await(ctx)
+	e.Running = append(e.Running, d.outside.Names()...)
 	isWritten := false
 	if ctx.Err() != nil {
 		isWritten = d.log.FlushBriefly()
@@ -290,7 +290,7 @@ func (d *driver) stop(ctx context.Context, isInside bool) *UndeliveredError {
 		}
 	}
 	for _, c := range former {
-		if what := c.what(); what != "" && !isInside {
+		if what := c.Running(); what != "" && !isInside {
 			left.Running = append(left.Running, what)
 		}
 	}

@@ -60,7 +60,7 @@ func (n *Node) Survey(ctx context.Context, told func(NodeInfo)) (nodes int, err 
 			open = false
 		}
 		for _, digest := range s.take() {
-			if err := d.outside.protect("the function of Survey", func() { told(newNodeInfo(digest)) }); err != nil {
+			if err := d.outside.Protect("the function of Survey", func() { told(newNodeInfo(digest)) }); err != nil {
 				cancel()
 				<-ended
 				return 0, err

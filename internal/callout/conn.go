@@ -1,4 +1,4 @@
-package smoke
+package callout
 
 import (
 	"errors"
@@ -12,12 +12,12 @@ import (
 	"github.com/smokesignal-go/smokesignal/transport"
 )
 
-// ownConn is a connection of a transport of the program. A panic in one of its methods
+// Conn is a connection of a transport of the program. A panic in one of its methods
 // is an error of the connection; Close never waits; and the node knows which method
 // has not returned. The connections of the packages below transport need none of that.
-type ownConn struct {
+type Conn struct {
 	conn          net.Conn
-	outside       *outside
+	calls         *Calls
 	local, remote addrText
 	busy          [ownMethods]atomic.Int32
 	closed        atomic.Bool
@@ -41,41 +41,42 @@ func (m ownMethod) String() string {
 	return [...]string{"Write", "TryWrite", "CloseWrite", "SetDeadline", "SetLinger", "Read"}[m]
 }
 
-// ownTryConn is an ownConn whose connection has TryWrite.
-type ownTryConn struct{ *ownConn }
+// tryConn is an Conn whose connection has TryWrite.
+type tryConn struct{ *Conn }
 
-var errNoConn = errors.New("it returned no connection, and no error")
+// ErrNoConn: a transport has returned neither a connection nor an error.
+var ErrNoConn = errors.New("it returned no connection, and no error")
 
-// adopt makes a connection of a transport fit for the node. It calls code of the
+// Adopt makes a connection of a transport fit for the node. It calls code of the
 // program, and may hang or panic.
-func (o *outside) adopt(conn net.Conn) (net.Conn, error) {
+func (o *Calls) Adopt(conn net.Conn) (net.Conn, error) {
 	if conn == nil {
-		return nil, errNoConn
+		return nil, ErrNoConn
 	}
-	if isOurs(conn) {
+	if IsOurs(conn) {
 		return conn, nil
 	}
-	own := &ownConn{conn: conn, outside: o, local: textOf(conn.LocalAddr()), remote: textOf(conn.RemoteAddr())}
+	own := &Conn{conn: conn, calls: o, local: textOf(conn.LocalAddr()), remote: textOf(conn.RemoteAddr())}
 	if _, ok := conn.(transport.TryWriter); ok {
-		return ownTryConn{own}, nil
+		return tryConn{own}, nil
 	}
 	return own, nil
 }
 
-// ownOf returns the ownConn of a connection from adopt, nil if it has none.
-func ownOf(conn net.Conn) *ownConn {
+// ConnOf returns the Conn of a connection from Adopt, nil if it has none.
+func ConnOf(conn net.Conn) *Conn {
 	switch conn := conn.(type) {
-	case *ownConn:
+	case *Conn:
 		return conn
-	case ownTryConn:
-		return conn.ownConn
+	case tryConn:
+		return conn.Conn
 	}
 	return nil
 }
 
 // isOurs reports whether a value is of a package of ours below transport, whose methods
 // do not hang after Close.
-func isOurs(v any) bool {
+func IsOurs(v any) bool {
 	t := reflect.TypeOf(v)
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -102,8 +103,8 @@ func (a addrText) Network() string { return a.network }
 // String implements net.Addr.
 func (a addrText) String() string { return a.text }
 
-// what names a method that has not returned; "" if all have.
-func (c *ownConn) what() string {
+// Running names a method that has not returned; "" if all have.
+func (c *Conn) Running() string {
 	for m := range ownMethods {
 		if c.busy[m].Load() > 0 {
 			return c.name(m.String())
@@ -112,42 +113,46 @@ func (c *ownConn) what() string {
 	return ""
 }
 
-// formerConns are connections of links that have ended: a method of one may hang even
+// FormerConns are connections of links that have ended: a method of one may hang even
 // so. Those that rest make room.
-type formerConns []*ownConn
+type FormerConns []*Conn
+
+// MostHanging is how many connections of a transport of the program may hang after they
+// were closed. Then the node takes no further ones. A guess.
+const MostHanging = 256
 
 // mostFormer bounds those that rest. A guess: a method that begins as its link ends has
 // begun before so many other links have ended.
 const mostFormer = 64
 
-// add notes one; it may be nil.
-func (f *formerConns) add(c *ownConn) {
+// Add notes one; it may be nil.
+func (f *FormerConns) Add(c *Conn) {
 	if c == nil {
 		return
 	}
 	if len(*f) >= mostFormer {
-		at := slices.IndexFunc(*f, func(c *ownConn) bool { return c.what() == "" })
+		at := slices.IndexFunc(*f, func(c *Conn) bool { return c.Running() == "" })
 		if at >= 0 {
 			*f = slices.Delete(*f, at, at+1)
-		} else if len(*f) >= mostHanging {
+		} else if len(*f) >= MostHanging {
 			return
 		}
 	}
 	*f = append(*f, c)
 }
 
-func (c *ownConn) name(method string) string { return "Conn." + method + "(" + c.remote.text + ")" }
+func (c *Conn) name(method string) string { return "Conn." + method + "(" + c.remote.text + ")" }
 
 // leave ends a call of a method, and makes an error of its panic.
-func (c *ownConn) leave(m ownMethod, err *error) {
+func (c *Conn) leave(m ownMethod, err *error) {
 	c.busy[m].Add(-1)
 	if value := recover(); value != nil {
-		*err = c.outside.panicked(c.name(m.String()), value)
+		*err = c.calls.panicked(c.name(m.String()), value)
 	}
 }
 
 // Read implements net.Conn.
-func (c *ownConn) Read(b []byte) (n int, err error) {
+func (c *Conn) Read(b []byte) (n int, err error) {
 	c.busy[ownRead].Add(1)
 	defer c.leave(ownRead, &err)
 	n, err = c.conn.Read(b)
@@ -155,7 +160,7 @@ func (c *ownConn) Read(b []byte) (n int, err error) {
 }
 
 // Write implements net.Conn.
-func (c *ownConn) Write(b []byte) (n int, err error) {
+func (c *Conn) Write(b []byte) (n int, err error) {
 	c.busy[ownWrite].Add(1)
 	defer c.leave(ownWrite, &err)
 	n, err = c.conn.Write(b)
@@ -163,7 +168,7 @@ func (c *ownConn) Write(b []byte) (n int, err error) {
 }
 
 // TryWrite is that of the connection.
-func (c ownTryConn) TryWrite(b []byte) (n int, err error) {
+func (c tryConn) TryWrite(b []byte) (n int, err error) {
 	c.busy[ownTryWrite].Add(1)
 	defer c.leave(ownTryWrite, &err)
 	n, err = c.conn.(transport.TryWriter).TryWrite(b)
@@ -181,7 +186,7 @@ func checkCount(n int, b []byte, err error) (int, error) {
 var errBytes = errors.New("the transport says that it moved more bytes than there were")
 
 // CloseWrite is that of the connection, if it has one.
-func (c *ownConn) CloseWrite() (err error) {
+func (c *Conn) CloseWrite() (err error) {
 	half, ok := c.conn.(transport.HalfCloser)
 	if !ok {
 		return errors.ErrUnsupported
@@ -192,7 +197,7 @@ func (c *ownConn) CloseWrite() (err error) {
 }
 
 // SetLinger is that of the connection, if it has one.
-func (c *ownConn) SetLinger(seconds int) (err error) {
+func (c *Conn) SetLinger(seconds int) (err error) {
 	conn, ok := c.conn.(transport.Lingerer)
 	if !ok {
 		return errors.ErrUnsupported
@@ -203,31 +208,31 @@ func (c *ownConn) SetLinger(seconds int) (err error) {
 }
 
 // Close has the connection closed, and does not wait for that.
-func (c *ownConn) Close() error {
+func (c *Conn) Close() error {
 	if !c.closed.Swap(true) {
-		c.outside.start(&outCall{kind: callClose, what: c.name("Close")}, c.conn.Close)
+		c.calls.Start(&Call{Kind: Close, What: c.name("Close")}, c.conn.Close)
 	}
 	return nil
 }
 
 // LocalAddr implements net.Conn.
-func (c *ownConn) LocalAddr() net.Addr { return c.local }
+func (c *Conn) LocalAddr() net.Addr { return c.local }
 
 // RemoteAddr implements net.Conn.
-func (c *ownConn) RemoteAddr() net.Addr { return c.remote }
+func (c *Conn) RemoteAddr() net.Addr { return c.remote }
 
 // SetDeadline implements net.Conn.
-func (c *ownConn) SetDeadline(t time.Time) error { return c.setDeadline(c.conn.SetDeadline, t) }
+func (c *Conn) SetDeadline(t time.Time) error { return c.setDeadline(c.conn.SetDeadline, t) }
 
 // SetReadDeadline implements net.Conn.
-func (c *ownConn) SetReadDeadline(t time.Time) error { return c.setDeadline(c.conn.SetReadDeadline, t) }
+func (c *Conn) SetReadDeadline(t time.Time) error { return c.setDeadline(c.conn.SetReadDeadline, t) }
 
 // SetWriteDeadline implements net.Conn.
-func (c *ownConn) SetWriteDeadline(t time.Time) error {
+func (c *Conn) SetWriteDeadline(t time.Time) error {
 	return c.setDeadline(c.conn.SetWriteDeadline, t)
 }
 
-func (c *ownConn) setDeadline(set func(time.Time) error, t time.Time) (err error) {
+func (c *Conn) setDeadline(set func(time.Time) error, t time.Time) (err error) {
 	c.busy[ownSetDeadline].Add(1)
 	defer c.leave(ownSetDeadline, &err)
 	return set(t)
