@@ -46,8 +46,6 @@ var proseRatchet = map[string]int{
 	"internal/meshview tests":          2,
 	"internal/overlay":                 19,
 	"internal/overlay tests":           1,
-	"internal/plumtree":                82,
-	"internal/plumtree tests":          47,
 	"internal/scenario":                15,
 	"internal/scenario tests":          1,
 	"internal/sim":                     35,

@@ -8,17 +8,17 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// announceAll tells all lazy neighbours what came since the last announcement.
-// As a rule they have all been told equally much.
+// announceAll announces to all lazy neighbours what arrived since their last
+// announcement. Usually all of them are at the same position.
 func (t *Tree) announceAll(now time.Time, out Out) {
 	var news []Range
-	from := t.history.end() // what came since then is nothing
+	from := t.history.end() // there is no news after the end
 	for i := range t.links {
 		l := &t.links[i]
 		if l.eager {
 			continue
 		}
-		if l.position < l.drain { // what is to be pushed comes first
+		if l.position < l.pushUntil { // what is to be pushed comes first
 			t.announceSoon(now)
 			continue
 		}
@@ -26,8 +26,8 @@ func (t *Tree) announceAll(now time.Time, out Out) {
 			from = l.position
 			news = t.since(from)
 		}
-		t.tell(l, news, out)
-		t.passes(l)
+		t.sendNews(l, news, out)
+		t.moveToEnd(l)
 	}
 	for chunk := range slices.Chunk(t.quiet, maxRanges) {
 		for i := range t.links {
@@ -47,8 +47,8 @@ func (t *Tree) announceAll(now time.Time, out Out) {
 	t.skipped = nil
 }
 
-// disturb has announcements made soon again: events are missed, here or by a
-// neighbour, or may be.
+// disturb moves the next announcement forward, because this node or a neighbour misses
+// events.
 func (t *Tree) disturb(now time.Time) {
 	t.calm = 0
 	if soon := now.Add(t.cfg.LazyDelay); t.announceAt.After(soon) {
@@ -56,10 +56,11 @@ func (t *Tree) disturb(now time.Time) {
 	}
 }
 
-// tellSkipped lets the neighbours know how far an origin has come when we go on
-// without its last events. They may never have heard of these, and nothing that
-// comes later shows them: each has to find out for itself what it has lost.
-func (t *Tree) tellSkipped(now time.Time, s *stream) {
+// announceSkipped announces to the neighbours how far an origin has come, after this
+// node has given its last events up. The neighbours may never have heard of these
+// events, and no later event reveals them. Each neighbour must find out itself what it
+// has lost.
+func (t *Tree) announceSkipped(now time.Time, s *stream) {
 	if t.cfg.NoSync || t.cfg.LazyDelay < 0 || slices.Contains(t.skipped, s) {
 		return
 	}
@@ -69,13 +70,13 @@ func (t *Tree) tellSkipped(now time.Time, s *stream) {
 	}
 }
 
-// announce tells one lazy neighbour.
+// announce sends one lazy neighbour everything after its position.
 func (t *Tree) announce(l *link, out Out) {
-	t.tell(l, t.since(l.position), out)
-	t.passes(l)
+	t.sendNews(l, t.since(l.position), out)
+	t.moveToEnd(l)
 }
 
-func (t *Tree) tell(l *link, news []Range, out Out) {
+func (t *Tree) sendNews(l *link, news []Range, out Out) {
 	news = l.unknown(news)
 	for len(news) > maxRanges {
 		out.Send(l.id, &IHave{Ranges: news[:maxRanges]})
@@ -86,12 +87,12 @@ func (t *Tree) tell(l *link, news []Range, out Out) {
 	}
 }
 
-// unknown is the part of the news that the peer has not announced itself. Of the
-// two ends of a lazy link mostly only the one nearer to an origin announces.
+// unknown returns the part of the news that the peer has not announced itself. Of the
+// two ends of a lazy link, usually only the one nearer to the origin announces.
 func (l *link) unknown(news []Range) []Range {
-	shared := true // the slice is other links' too
+	shared := true // other links use the same slice
 	for i := len(news) - 1; i >= 0; i-- {
-		k := l.hasTold(news[i].Origin, news[i].From)
+		k := l.announced(news[i].Origin, news[i].From)
 		if k == nil {
 			continue
 		}
@@ -107,8 +108,9 @@ func (l *link) unknown(news []Range) []Range {
 	return news
 }
 
-// hasTold finds the announcements of the peer that cover an event or end at it.
-func (l *link) hasTold(o ident.Origin, seq uint64) *Range {
+// announced returns the peer's announcement that covers an event or ends at it; nil if
+// there is none.
+func (l *link) announced(o ident.Origin, seq uint64) *Range {
 	name := nameOf(o)
 	for i, n := range l.names[:len(l.known)] {
 		if n != name {
@@ -121,9 +123,9 @@ func (l *link) hasTold(o ident.Origin, seq uint64) *Range {
 	return nil
 }
 
-// hears remembers an announcement.
-func (l *link) hears(r Range) {
-	if k := l.hasTold(r.Origin, r.From); k != nil {
+// recordAnnounced stores an announcement of the peer.
+func (l *link) recordAnnounced(r Range) {
+	if k := l.announced(r.Origin, r.From); k != nil {
 		k.To = max(k.To, r.To)
 		return
 	}
@@ -136,10 +138,10 @@ func (l *link) hears(r Range) {
 	l.oldest = (l.oldest + 1) % maxKnown
 }
 
-// nameOf is enough of an origin to tell most from each other.
+// nameOf returns a part of an origin that distinguishes most origins.
 func nameOf(o ident.Origin) uint32 { return binary.LittleEndian.Uint32(o.ID[:]) }
 
-// since is what came from a position in the history's log on.
+// since returns the events after a position in the history's log, as ranges.
 func (t *Tree) since(position uint64) (ranges []Range) {
 	if t.cfg.LazyDelay < 0 {
 		return nil
@@ -150,7 +152,8 @@ func (t *Tree) since(position uint64) (ranges []Range) {
 		if e.quiet {
 			continue
 		}
-		// Runs of one origin lie close together; look a few back, not at all.
+		// Runs of one origin are close together in the log, so compare with the last
+		// few only.
 		at := -1
 		for i := len(ranges) - 1; i >= max(0, len(ranges)-8); i-- {
 			if r := &ranges[i]; r.Origin == e.Origin && e.Seq == r.To {

@@ -14,8 +14,7 @@ func (b *bench) announced(l link) (list []Range) {
 	return list
 }
 
-// Lazy links may have been told differently much; and one that is eager lies
-// between them.
+// Lazy links may be at different positions, with an eager link between them.
 func TestEachLazyLinkIsToldWhatItWasNot(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2, 3, 4)
@@ -56,7 +55,7 @@ func TestANeighbourIsNotToldWhatItAnnouncedItself(t *testing.T) {
 	b.gossip(3, origin(1), 4, 5)
 	b.pass(99 * time.Millisecond)
 	b.want(b.take(2))
-	for n := range byte(3 * maxKnown) { // many origins: what is remembered is bounded
+	for n := range byte(3 * maxKnown) { // many origins: the stored announcements are bounded
 		b.get(1, &IHave{Ranges: []Range{{origin(2 + n), 1, 1}}})
 	}
 	if n := len(b.links[0].known); n != maxKnown {
@@ -64,12 +63,12 @@ func TestANeighbourIsNotToldWhatItAnnouncedItself(t *testing.T) {
 	}
 }
 
-// The first time it is asked for in vain; then the tree has learned to wait.
+// The first pull fails. After that, the tree has learned to wait.
 func TestWaitBeforeAGraftIsLearned(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
 	b.gossip(1, origin(1), 1)
-	b.gossip(2, origin(1), 1) // prunes
+	b.gossip(2, origin(1), 1) // the duplicate causes a PRUNE
 	b.take(2)
 	late := func(seq uint64, after time.Duration) (grafts uint64) {
 		before := b.Stats.Grafts
@@ -89,14 +88,14 @@ func TestWaitBeforeAGraftIsLearned(t *testing.T) {
 			t.Fatalf("event %d was asked for again", 3+seq)
 		}
 	}
-	if w := b.wait(b.now); w < 400*time.Millisecond || w > time.Second {
+	if w := b.pullDelay(b.now); w < 400*time.Millisecond || w > time.Second {
 		t.Errorf("it waits %v", w)
 	}
 	b.late.learn(b.now, time.Hour)
-	if w := b.wait(b.now); w > b.cfg.OrderWait/2 {
+	if w := b.pullDelay(b.now); w > b.cfg.OrderWait/2 {
 		t.Errorf("a liar makes it wait %v", w)
 	}
-	if w := b.wait(b.now.Add(2 * latenessLasts)); w != b.cfg.GraftDelay {
+	if w := b.pullDelay(b.now.Add(2 * latenessLasts)); w != b.cfg.GraftDelay {
 		t.Errorf("long after it waits %v", w)
 	}
 }

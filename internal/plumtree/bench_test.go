@@ -14,7 +14,7 @@ import (
 
 var birth = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// bench is one tree and the record of what it wanted. The test is its world.
+// bench is one Tree and a record of its actions. The test plays all other nodes.
 type bench struct {
 	t *testing.T
 	*Tree
@@ -49,7 +49,7 @@ func (b *bench) Deliver(e *Event)                 { b.delivered = append(b.deliv
 func (b *bench) Gap(missing Range)                { b.gaps = append(b.gaps, missing) }
 func (b *bench) Refused(from ident.Link, r Range) { b.refused = append(b.refused, from) }
 
-// fill gives the links that are ready all the room they want.
+// fill gives each ready link unlimited room.
 func (b *bench) fill() {
 	for len(b.ready) > 0 {
 		l := b.ready[0]
@@ -59,13 +59,13 @@ func (b *bench) fill() {
 	}
 }
 
-// forget lets go of what was sent so far.
+// forget discards everything sent so far.
 func (b *bench) forget() {
 	b.fill()
 	b.sent = nil
 }
 
-// up brings links up and forgets what they began with.
+// up brings links up and discards the frames that they began with.
 func (b *bench) up(links ...ident.Link) {
 	for _, l := range links {
 		b.LinkUp(b.now, l, b)
@@ -78,14 +78,14 @@ func (b *bench) get(l ident.Link, m Message) {
 	b.fill()
 }
 
-// gossip brings events of an origin on a link.
+// gossip delivers events of an origin on a link.
 func (b *bench) gossip(l ident.Link, o ident.Origin, seqs ...uint64) {
 	for _, seq := range seqs {
 		b.get(l, gossip(o, seq, 1))
 	}
 }
 
-// gossip is count events in one frame.
+// gossip returns a frame with count events.
 func gossip(o ident.Origin, seq, count uint64) *Gossip {
 	g := &Gossip{Origin: o, Seq: seq, Count: uint32(count), Round: 1}
 	for ; count > 0; count-- {
@@ -95,12 +95,12 @@ func gossip(o ident.Origin, seq, count uint64) *Gossip {
 	return g
 }
 
-// large is one event with a body of some size.
+// large returns an event with a body of the given size.
 func large(o ident.Origin, seq uint64, size int) *Gossip {
 	return &Gossip{Origin: o, Seq: seq, Count: 1, Round: 1, Body: batch.Append(nil, make([]byte, size))}
 }
 
-// pass lets time pass, and Advance be called when it is wanted.
+// pass advances the clock and calls Advance at each deadline.
 func (b *bench) pass(d time.Duration) {
 	end := b.now.Add(d)
 	for range 100_000 {
@@ -118,7 +118,7 @@ func (b *bench) pass(d time.Duration) {
 	b.t.Fatal("Advance is wanted again and again")
 }
 
-// take gives what was sent on a link so far, and forgets it.
+// take returns the frames sent on a link so far, and forgets them.
 func (b *bench) take(l ident.Link) (list []Message) {
 	b.fill()
 	b.sent = slices.DeleteFunc(b.sent, func(s sent) bool {
@@ -130,7 +130,7 @@ func (b *bench) take(l ident.Link) (list []Message) {
 	return list
 }
 
-// want compares messages with what is wanted; Gossip by origin and number.
+// want compares frames with the expected ones; a Gossip by origin and number.
 func (b *bench) want(got []Message, want ...Message) {
 	b.t.Helper()
 	if a, c := words(got), words(want); !slices.Equal(a, c) {

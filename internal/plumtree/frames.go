@@ -7,9 +7,9 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/frame"
 )
 
-// The kinds of the broadcast. An origin is a uvarint: 0 and then id 16, epoch 8,
-// which takes the next slot of the table; or k for slot k-1. A range is origin, from
-// uvarint, count uvarint.
+// The kinds of the broadcast. An origin is a uvarint: 0 and then id 16, epoch 8, which
+// takes the next slot of the table; or k for slot k-1. A range is origin, from uvarint,
+// count uvarint.
 const (
 	KindGossip frame.Kind = 0x30 // origin, seq uvarint, round, age ms, event bodies, each with its length as a uvarint, to the end of the frame
 	KindIHave  frame.Kind = 0x31 // flags (1: sync), list of ranges
@@ -20,17 +20,17 @@ const (
 )
 
 const (
-	// MaxRanges is the longest list of ranges in one frame.
+	// MaxRanges bounds the ranges in one frame.
 	MaxRanges = 256
 
-	// minRange is the length of a range of a few early events of an origin that is
-	// in the table. A range may be empty: then it says how far the origin has come.
+	// minRange is the length of the shortest range: low numbers of an origin that is in
+	// the table. A range may be empty; it then says how far the origin has come.
 	minRange = 3
 )
 
-// Frames are the frames of the broadcast. A node that leaves still takes the events
-// that were on their way to it. A range in a control frame counts for an eighth of a
-// frame.
+// Frames are the frames of the broadcast. A node that leaves still accepts events that
+// are in flight. A range in a control frame counts as an eighth of a frame for the
+// flood limit.
 var Frames = frame.Register("broadcast",
 	frame.Spec{Kind: KindGossip, Name: "GOSSIP", Limit: frame.MaxEvent, Class: frame.Data, AfterLeave: true, Reuse: true, Parse: parseGossip, Append: frame.Appender(appendGossip)},
 	frame.Spec{Kind: KindIHave, Name: "IHAVE", Parts: partsOfIHave, Parse: frame.Parser(parseIHave), Append: frame.Appender(appendIHave)},
@@ -61,20 +61,19 @@ func (*Miss) Kind() frame.Kind { return KindMiss }
 // Kind implements frame.Message.
 func (*Pulse) Kind() frame.Kind { return KindPulse }
 
-// maxPacked bounds the bodies of a GOSSIP: the largest event there can be.
-// Relays write other fields before them than they read, of another length.
+// maxPacked bounds the bodies of a GOSSIP: the largest possible event. Relays write
+// other fields before the bodies than they read, of another length.
 var maxPacked = batch.Size(frame.SignatureSize + 1 + frame.MaxName + frame.MaxPayload)
 
-// AppendGossip appends a GOSSIP without a look at it: g is one that a decoder
-// returned, or a part of it, or one whose bodies are well formed and whose Seq counts
-// from 1. It allocates only where dst has no room, or where the origin is new to the
-// link.
+// AppendGossip appends a GOSSIP without checking it. The decoder must have returned g
+// or the Gossip that g is part of, or g must have well-formed bodies and a Seq of at
+// least 1. It allocates only if dst is full or if the origin is new to the link.
 func AppendGossip(dst []byte, origins *frame.SentOrigins, g *Gossip) []byte {
 	var space [48]byte // origin 25, seq 9, round 1, age 4
 	return frame.AppendWhole(dst, byte(KindGossip), appendHead(space[:0], origins, g), g.Body)
 }
 
-// appendHead appends what comes before the bodies of a GOSSIP.
+// appendHead appends the fields before the bodies of a GOSSIP.
 func appendHead(dst []byte, origins *frame.SentOrigins, g *Gossip) []byte {
 	dst = origins.Append(dst, g.Origin)
 	dst = binary.AppendUvarint(dst, g.Seq)
@@ -91,7 +90,7 @@ func appendGossip(w *frame.Writer, g *Gossip) {
 	w.Whole(appendHead(space[:0], w.Origins(), g), g.Body)
 }
 
-// gossipFault finds what the other end would refuse.
+// gossipFault returns the reason for which the receiver would refuse g.
 func gossipFault(g *Gossip) frame.Fault {
 	switch {
 	case g.Origin.ID.IsZero():
@@ -111,8 +110,8 @@ func gossipFault(g *Gossip) frame.Fault {
 	return frame.Fault{}
 }
 
-// countEvents counts the bodies of a GOSSIP, says whether some have a signature, and
-// finds what is wrong with them.
+// countEvents counts the bodies of a GOSSIP, reports whether any is signed, and returns
+// the first fault.
 func countEvents(b []byte) (count uint32, someSigned bool, f frame.Fault) {
 	if len(b) > maxPacked {
 		return 0, false, frame.Fault{Field: "events", Reason: "are too long", Err: frame.ErrTooLarge}
@@ -146,7 +145,7 @@ func parseGossip(r *frame.Reader) frame.Message {
 	return g
 }
 
-// ParseGossip reads the body of a GOSSIP into g, which shares memory with it.
+// ParseGossip reads a GOSSIP into g. The body shares memory with the frame.
 func ParseGossip(r *frame.Reader, g *Gossip) {
 	g.Origin = r.TableOrigin()
 	g.Seq = r.Seq("seq", 1)
@@ -206,8 +205,8 @@ func parseMiss(r *frame.Reader) *Miss {
 	return &Miss{Why: parseWhy(r), Age: r.Age("age"), Range: parseRange(r)}
 }
 
-// parseWhy reads an unknown reason as Unknown: only that the events do not come is
-// certain.
+// parseWhy maps an unknown reason to Unknown: the only certainty is that the events do
+// not arrive.
 func parseWhy(r *frame.Reader) Why {
 	why := Why(r.Byte("why"))
 	if why > Gone {

@@ -8,8 +8,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// Whatever comes from links in whatever order, nothing panics, nobody hears a
-// duplicate or a pair in the wrong order, and the bounds hold.
+// Whatever frames arrive in whatever order: nothing panics, no event is delivered twice
+// or out of order, and the bounds hold.
 func FuzzTree(f *testing.F) {
 	for seed := range uint64(8) {
 		f.Add(seed, uint16(500))
@@ -117,7 +117,7 @@ func FuzzTree(f *testing.F) {
 			for i := range b.links {
 				l, lag := &b.links[i], 0
 				for at := l.position; at < b.pushTo(l); at++ {
-					if e := b.history.at(at).event; e.goesOut(l) {
+					if e := b.history.at(at).event; e.isPushedOn(l) {
 						lag += e.cost()
 					}
 				}

@@ -6,15 +6,15 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// An origin of which no event has come is hearsay: a neighbour has announced that
-// there is such a one. It has a stream while it is looked for, and is forgotten if
-// nothing comes of it. Only those who announced it are asked for it, and each may
-// bring up so many at a time: else a few bytes that name origins which are none would
-// keep a node and all its neighbours busy.
+// An origin is hearsay while only announcements name it and no event of it has arrived.
+// It has a stream while its events are requested, and is forgotten if none arrives.
+// Only neighbours that announced it are asked, and each neighbour may introduce only a
+// limited number at a time. Otherwise a few bytes that name invented origins would keep
+// a node and all its neighbours busy.
 
-// hearsay begins the stream of an origin that a neighbour has announced, or gives nil
-// if it has announced too many that nothing came of yet.
-func (t *Tree) hearsay(now time.Time, l *link, o ident.Origin) *stream {
+// beginHearsay adds the stream of an origin that a neighbour has announced. It returns
+// nil if the neighbour has too many announced origins without an event.
+func (t *Tree) beginHearsay(now time.Time, l *link, o ident.Origin) *stream {
 	if l.sponsored >= maxHearsay || t.hearsays >= 16*maxHearsay {
 		return nil
 	}
@@ -26,8 +26,8 @@ func (t *Tree) hearsay(now time.Time, l *link, o ident.Origin) *stream {
 	return s
 }
 
-// dropSponsor takes a stream from the account of the neighbour that brought it up: it
-// was heard, or is not looked for any more.
+// dropSponsor stops counting a stream against the neighbour that introduced it, because
+// an event arrived or the search has ended.
 func (t *Tree) dropSponsor(s *stream) {
 	if s.repair == nil || s.sponsor == 0 {
 		return

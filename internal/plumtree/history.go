@@ -6,18 +6,18 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/batch"
 )
 
-// history keeps the events of all origins in the order in which they came, to
-// bound them in bytes and age, and to know what each neighbour is still to be
-// sent or told: it is the queue of all links at once. The events of one origin
-// are found through its stream.
+// history holds the events of all origins in the order of their arrival. It bounds them
+// in bytes and age. It is also the queue of all links at once: a link's position is the
+// first event not yet pushed or announced on it. The events of one origin are found
+// through its stream.
 type history struct {
 	log   []entry // log[0] has position first
 	first uint64
 	bytes int
 
 	events  []Event // a slab to take events from
-	relayed chunk   // of bodies that came from neighbours
-	own     chunk   // apart, so that what this node emits lies in one piece
+	relayed chunk   // bodies that came from neighbours
+	own     chunk   // bodies that this node emits, contiguous
 }
 
 type entry struct {
@@ -26,25 +26,25 @@ type entry struct {
 }
 
 const (
-	// eventCost is what an event takes beside its body: the struct, its entry
-	// in the log and its place in the stream. Without it, a million events of a
-	// few bytes would take a hundred times the bound.
+	// eventCost is what an event takes in addition to its body: the struct, its log
+	// entry and its place in the stream. Without it, a million events of a few bytes
+	// would take a hundred times the bound.
 	eventCost = 128
 
 	slab       = 51       // events allocated at once: 4 KiB
-	firstChunk = 512      // bytes of bodies allocated at once, to begin with: most nodes hear little
-	lastChunk  = 32 << 10 // and at most
+	firstChunk = 512      // first allocation for bodies, in bytes: most nodes receive little
+	lastChunk  = 32 << 10 // largest allocation
 
-	// What a node emits before a link takes it becomes one event struct, and one
-	// frame: so many events and bytes at most, and none that is so much younger
-	// than the first, whose age counts for all.
+	// Events that a node emits before a link takes them share one Event and one frame.
+	// These bound such a run: events, bytes, and the time from its first event, whose
+	// age counts for all.
 	runEvents = 1024
 	runBytes  = 16 << 10
 	runLasts  = 5 * time.Millisecond
 )
 
-// event takes an event from the slab, so that relaying does not allocate one by
-// one. A slab is freed when the last of its events is.
+// event returns an event from the slab, so that relaying does not allocate each one. A
+// slab is freed together with its last event.
 func (h *history) event() *Event {
 	if len(h.events) == 0 {
 		h.events = make([]Event, slab)
@@ -54,29 +54,29 @@ func (h *history) event() *Event {
 	return e
 }
 
-// chunk is where bodies are copied to, many to a piece of memory.
+// chunk is a buffer to which many bodies are copied.
 type chunk []byte
 
-// room makes room for so many bytes more, in another piece if need be.
-func (c *chunk) room(size int) {
+// reserve makes room for size more bytes, in a new buffer if necessary.
+func (c *chunk) reserve(size int) {
 	if size > cap(*c)-len(*c) {
 		*c = make([]byte, 0, max(min(max(firstChunk, 2*cap(*c), 8*size), lastChunk), size))
 	}
 }
 
-// keep copies a body that lies in somebody else's memory.
-func (c *chunk) keep(body []byte) []byte {
+// copyIn copies a body whose memory belongs to the caller.
+func (c *chunk) copyIn(body []byte) []byte {
 	if len(body) > lastChunk/8 {
 		return append([]byte(nil), body...)
 	}
-	c.room(len(body))
+	c.reserve(len(body))
 	start := len(*c)
 	*c = append(*c, body...)
 	return (*c)[start:len(*c):len(*c)]
 }
 
-// pack copies a body, with its length before it. If it can, it does so behind a
-// run that was packed last, and gives the two as one.
+// pack copies a body, after its length. If run was packed last, the body follows it and
+// pack returns both as one slice.
 func (c *chunk) pack(run, body []byte) []byte {
 	size := batch.Size(len(body))
 	if size > lastChunk/8 {
@@ -86,42 +86,42 @@ func (c *chunk) pack(run, body []byte) []byte {
 	if len(run) > 0 {
 		start -= len(run)
 	} else {
-		c.room(size)
+		c.reserve(size)
 		start = len(*c)
 	}
 	*c = batch.Append(*c, body)
 	return (*c)[start:len(*c):len(*c)]
 }
 
-// isBehind reports whether so many bytes fit right behind a run.
-func (c *chunk) isBehind(run []byte, size int) bool {
+// fitsBehind reports whether size bytes fit directly behind a run.
+func (c *chunk) fitsBehind(run []byte, size int) bool {
 	n := len(*c)
 	return size <= cap(*c)-n && len(run) > 0 && len(run) <= n && &run[len(run)-1] == &(*c)[n-1]
 }
 
-// age is how long ago an event was emitted.
+// age returns how long ago an event was emitted.
 func (t *Tree) age(now time.Time, e *Event) time.Duration {
 	return time.Duration(t.moment(now) - e.born)
 }
 
-// reach is how far back the history goes, where its bytes bound it: an event that
-// came so long ago can soon be had no more, nor will neighbours have it. Where its
-// age does, that is HistoryAge.
-func (t *Tree) reach(now time.Time) time.Duration {
+// historySpan returns how far back the history reaches. If its bytes bound it, an event
+// of that age will soon be evicted here and at the neighbours. Otherwise the span is
+// HistoryAge.
+func (t *Tree) historySpan(now time.Time) time.Duration {
 	if t.history.bytes < t.cfg.HistoryBytes/8*7 {
 		return t.cfg.HistoryAge
 	}
 	return t.age(now, t.history.oldest())
 }
 
-// end is the position after the newest entry.
+// end returns the position after the newest entry.
 func (h *history) end() uint64 { return h.first + uint64(len(h.log)) }
 
-// at is the entry with that position.
+// at returns the entry at a position.
 func (h *history) at(position uint64) entry { return h.log[position-h.first] }
 
-// HistoryBytes is what the history holds: the bodies, and 128 bytes for each
-// event, or each run of events that came as one.
+// HistoryBytes returns the size of the history: the bodies, plus 128 bytes for each
+// event, or for each run of events that arrived as one.
 func (t *Tree) HistoryBytes() int { return t.history.bytes }
 
 func (h *history) oldest() *Event {
@@ -140,7 +140,7 @@ func (h *history) pop() entry {
 	return x
 }
 
-// store adds an event and lets go of the oldest ones beyond the bound.
+// store adds an event and evicts the oldest ones beyond the bound.
 func (t *Tree) store(now time.Time, s *stream, e *Event) {
 	t.history.log = append(t.history.log, entry{s, e})
 	t.history.bytes += e.cost()
@@ -153,7 +153,7 @@ func (t *Tree) shrink(now time.Time) {
 	}
 }
 
-// expireHistory lets go of what is too old.
+// expireHistory evicts events that are too old.
 func (t *Tree) expireHistory(now time.Time) {
 	for {
 		e := t.history.oldest()
@@ -164,32 +164,31 @@ func (t *Tree) expireHistory(now time.Time) {
 	}
 }
 
-// evict lets the oldest event go. A link that it was still to be pushed on does
-// without: its end sees the hole, and asks others.
+// evict removes the oldest event. If it was still to be pushed on a link, the peer sees
+// a hole and asks other neighbours.
 func (t *Tree) evict(now time.Time) {
 	for i := range t.links {
 		if l := &t.links[i]; l.position == t.history.first && l.position < t.pushTo(l) {
-			l.takes(t.history.log[0].event)
+			l.advance(t.history.log[0].event)
 		}
 	}
 	x := t.history.pop()
-	if s := x.stream; s.drop(x.event) {
-		s.forgets(x.event.born)
-		s.notePassed(x.event)
+	if s := x.stream; s.release(x.event) {
+		s.noteForgotten(x.event.born)
+		s.recordRelayed(x.event)
 		if s == t.own && x.event.end() > t.given {
-			t.lose(now, x.event)
+			t.recordLost(now, x.event)
 		}
 	}
 }
 
-// append packs an event of this node behind the last one, if no link has taken
-// that yet.
+// append adds an event of this node to the last run, if no link has taken that run yet.
 func (t *Tree) append(now time.Time, body []byte, isSigned bool) bool {
 	e, c := t.open, &t.history.own
 	size := batch.Size(len(body))
 	if e == nil || t.openAt < t.taken || t.openAt < t.history.first ||
 		int(e.Count) >= runEvents || len(e.Body)+size > runBytes ||
-		t.age(now, e) > runLasts || !c.isBehind(e.Body, size) {
+		t.age(now, e) > runLasts || !c.fitsBehind(e.Body, size) {
 		return false
 	}
 	e.Body = c.pack(e.Body, body)

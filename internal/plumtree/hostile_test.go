@@ -10,14 +10,14 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-const most = math.MaxInt64 // the highest number a frame can carry
+const most = math.MaxInt64 // the highest number that a frame can carry
 
 func TestHistoryIsBoundedInBytes(t *testing.T) {
 	const bound = 1 << 20
 	b := newBench(t, Config{HistoryBytes: bound})
 	b.up(1)
 	a := origin(1)
-	for _, size := range []int{1, 300, 50_000} { // tiny ones cost, too
+	for _, size := range []int{1, 300, 50_000} { // tiny events also have a cost
 		for range 3 * bound / (size + eventCost) {
 			b.get(1, large(a, b.stream(b.now, a).next, size))
 			if b.history.bytes > bound {
@@ -38,7 +38,7 @@ func TestHistoryIsBoundedInAge(t *testing.T) {
 	b.Emit(b.now, []byte("\x01a"), b)
 	old := event(origin(2), 1)
 	old.Age = 24 * time.Hour
-	b.get(1, old) // what is too old goes at once
+	b.get(1, old) // an event that is too old is dropped at once
 	b.pass(5*time.Minute - time.Second)
 	if n := len(b.history.log); n != 5 {
 		t.Errorf("%d events after almost five minutes", n)
@@ -57,8 +57,8 @@ func TestHistoryIsBoundedInAge(t *testing.T) {
 	}
 }
 
-// A number that is far ahead is not believed: it costs nothing, and what comes
-// after it in truth is heard as before.
+// A number far ahead is ignored. It costs nothing, and genuine events after it are
+// delivered as before.
 func TestFarAheadNumbersSilenceNobody(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
@@ -77,8 +77,8 @@ func TestFarAheadNumbersSilenceNobody(t *testing.T) {
 	}
 }
 
-// Events far apart, from each of many origins, take no more than themselves, and
-// are no reason to forget others.
+// Events of many origins, each with holes between them, take no more than their own
+// memory, and do not displace other events.
 func TestScatteredNumbersTakeNoMemory(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1)
@@ -108,7 +108,7 @@ func TestLyingAnnouncementsAdvanceNothing(t *testing.T) {
 	b.get(2, &IHave{Ranges: []Range{{a, 2, most}, {a, 9, 3}, {a, 0, 5}, {origin(0), 1, 900}}})
 	b.pass(150 * time.Millisecond)
 	b.want(b.take(2), graft(Range{a, 2, 2 + window}))
-	b.get(2, unknown(a, 2, most)) // the liar has nothing, and nobody else is asked
+	b.get(2, unknown(a, 2, most)) // the liar has no event, and no other neighbour is asked
 	b.pass(time.Second)
 	b.fill()
 	for _, s := range b.sent {
@@ -141,7 +141,7 @@ func TestALieNobodyAnswersIsForgotten(t *testing.T) {
 	b.wantGaps()
 }
 
-// A range names 2^63 events in a few bytes: nobody walks it.
+// A range can name 2^63 events in a few bytes: the tree must never iterate over it.
 func TestHugeRangesAreAnsweredAtOnce(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
@@ -159,7 +159,7 @@ func TestHugeRangesAreAnsweredAtOnce(t *testing.T) {
 		unknown(origin(3), 1, most))
 }
 
-// Pulls of a peer that asks for holes are served in turns like all others.
+// The requests of a peer that asks for holes are served in turns like all others.
 func TestHolesAreServedInTurns(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1)
@@ -187,7 +187,7 @@ func TestHolesAreServedInTurns(t *testing.T) {
 	}
 }
 
-// The origins that were silent longest are forgotten first; our own never is.
+// The origins that were silent longest are forgotten first, and this node's own never.
 func TestManyOriginsAreForgotten(t *testing.T) {
 	b := newBench(t, Config{HistoryBytes: 1 << 20})
 	b.up(1)
@@ -218,8 +218,8 @@ func TestManyOriginsAreForgotten(t *testing.T) {
 	b.wantDelivered(talker)
 }
 
-// Forty bytes ask for the whole history. Who asks again and again gets it twice, and
-// from then on as much as one who has been away may need; others are not held up.
+// Forty bytes request the whole history. A peer that repeats the request gets it twice,
+// and then as much as a node needs that was away. Other peers are not delayed.
 func TestPullingAgainAndAgainIsSlowedDown(t *testing.T) {
 	const bound = 1 << 20
 	b := newBench(t, Config{HistoryBytes: bound})
@@ -257,8 +257,8 @@ func TestPullingAgainAndAgainIsSlowedDown(t *testing.T) {
 	}
 }
 
-// Whoever announces origins that are none does not have those forgotten that were
-// heard: their events would be heard again.
+// Announcements of invented origins do not displace known ones, whose events would then
+// be delivered twice.
 func TestAnnouncedOriginsForgetNobody(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
@@ -279,7 +279,7 @@ func TestAnnouncedOriginsForgetNobody(t *testing.T) {
 	b.wantDelivered(a, 1, 2, 3)
 }
 
-// invented is an announcement of origins that are none, from the n-th on.
+// invented returns an announcement of invented origins, from the n-th on.
 func invented(n uint64) *IHave {
 	list := make([]Range, 2*maxRanges)
 	for i := range list {
@@ -289,9 +289,9 @@ func invented(n uint64) *IHave {
 	return &IHave{Ranges: list}
 }
 
-// Whoever announces thousands of origins that are none is asked for them itself, and
-// nobody else is. It may wait with its answer, or say that it has nothing, or that it
-// had them once: then its word is taken for so many.
+// Only the neighbour that announces thousands of invented origins is asked for them. It
+// may delay its answer, deny the events, or claim that they are gone: that claim is
+// accepted only a limited number of times.
 func TestInventedOriginsAreNobodyElsesTrouble(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -305,7 +305,7 @@ func TestInventedOriginsAreNobodyElsesTrouble(t *testing.T) {
 			b.pass(time.Second)
 			b.forget()
 			ranges, toOthers, toLiar, most := 0, 0, 0, 0
-			for n := range uint64(200) { // twenty frames a second
+			for n := range uint64(200) { // twenty frames per second
 				b.get(2, invented(1000*n))
 				b.pass(50 * time.Millisecond)
 				for len(b.sent) > 0 {
@@ -333,7 +333,7 @@ func TestInventedOriginsAreNobodyElsesTrouble(t *testing.T) {
 			}
 			want := 0
 			if c.why == Gone {
-				want = 3 * (maxVouched + 12*vouchesPerSecond)
+				want = 3 * (goneClaimsAtOnce + 12*goneClaimsPerSecond)
 			}
 			if ranges > want || toOthers > 3*200 {
 				t.Errorf("others were asked %d times, for %d ranges; want at most %d ranges", toOthers, ranges, want)
@@ -341,7 +341,7 @@ func TestInventedOriginsAreNobodyElsesTrouble(t *testing.T) {
 			if toLiar == 0 || toLiar > 5*200 {
 				t.Errorf("the liar was asked %d times", toLiar)
 			}
-			if most > 2+maxHearsay+maxVouched+12*vouchesPerSecond {
+			if most > 2+maxHearsay+goneClaimsAtOnce+12*goneClaimsPerSecond {
 				t.Errorf("%d origins had a record at one time", most)
 			}
 			b.pass(time.Minute)
@@ -357,12 +357,12 @@ func TestInventedOriginsAreNobodyElsesTrouble(t *testing.T) {
 	}
 }
 
-// What two neighbours hold of a thousand origins, when a split ends, is pulled once,
-// with few frames, and none of it is lost.
+// After a split, what two neighbours hold of a thousand origins is pulled once, with
+// few frames, and none of it is lost.
 func TestAThousandOriginsAreSyncedAtOnce(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
-	list := make([]Range, maxTold)
+	list := make([]Range, maxSyncOrigins)
 	for i := range list {
 		list[i] = Range{ident.Origin{Epoch: 7}, 1, 2}
 		binary.BigEndian.PutUint64(list[i].Origin.ID[2:], uint64(i)+1)
@@ -381,16 +381,16 @@ func TestAThousandOriginsAreSyncedAtOnce(t *testing.T) {
 			}
 		}
 	}
-	if asked != maxTold || frames != maxTold/maxRanges {
+	if asked != maxSyncOrigins || frames != maxSyncOrigins/maxRanges {
 		t.Errorf("%d ranges were asked for in %d frames", asked, frames)
 	}
-	if len(b.delivered) != maxTold || len(b.repairs) > 0 || b.hearsays != 0 {
+	if len(b.delivered) != maxSyncOrigins || len(b.repairs) > 0 || b.hearsays != 0 {
 		t.Errorf("%d events came, %d are looked for", len(b.delivered), len(b.repairs))
 	}
 }
 
-// An event that was given up on somebody's word comes after all: it is heard, and so
-// is what follows it, even if other missing ones do not come.
+// An event arrives that was given up because of a neighbour's claim. It is delivered,
+// and so are those after it, even if other missing ones do not arrive.
 func TestWhatWasGivenUpForALieIsHeard(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
@@ -404,19 +404,19 @@ func TestWhatWasGivenUpForALieIsHeard(t *testing.T) {
 	b.wantGaps(Range{a, 2, 1000})
 	b.gossip(1, a, 1, 2, 3)
 	b.wantDelivered(a, 1, 2, 3)
-	b.gossip(2, a, 3, 6) // the next hole is one as any other
+	b.gossip(2, a, 3, 6) // the next hole is an ordinary one
 	b.pass(time.Second)
 	b.get(1, &Miss{Range{a, 4, 6}, Gone, 0})
 	b.get(2, &Miss{Range{a, 4, 6}, Gone, 0})
 	b.pass(time.Minute)
 	b.wantGaps(Range{a, 2, 1000}, Range{a, 4, 6})
 	b.wantDelivered(a, 1, 2, 3, 6)
-	b.gossip(1, a, 4, 5) // something later was delivered: too late
+	b.gossip(1, a, 4, 5) // a later event was delivered: too late
 	b.wantDelivered(a, 1, 2, 3, 6)
 }
 
-// BenchmarkInvented is what one range costs of a frame full of origins that are none,
-// at a node that remembers as many as it can.
+// BenchmarkInvented measures one range of a frame full of invented origins, at a node
+// that remembers as many as it can.
 func BenchmarkInvented(b *testing.B) {
 	tree := newBench(nil, Config{})
 	tree.up(1, 2)
@@ -436,9 +436,9 @@ func BenchmarkInvented(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(2*maxRanges), "ns/range")
 }
 
-// A node believes a lie about how far an author has come, and stops before an event shows
-// that it is one. What it then remembers as heard does not silence the author in its next
-// life.
+// A node accepts a lie about how far an origin has come, and stops before an event
+// disproves it. The events that it then stores as heard must not suppress the origin's
+// events in its next life.
 func TestALieIsNotRememberedAsHeard(t *testing.T) {
 	a := origin(1)
 	first := newBench(t, Config{})
@@ -459,9 +459,9 @@ func TestALieIsNotRememberedAsHeard(t *testing.T) {
 	second.wantDelivered(a, 2, 3)
 }
 
-// A parent that sends PRUNE again and again has a node ask for another way, and for itself
-// once it is lost. It causes less than one frame for each of its own, and the others keep
-// pushing.
+// A parent that sends PRUNE again and again makes a node ask for another path, and
+// makes it ask that parent once the path is lost. It causes less than one frame for
+// each of its own, and the other neighbours continue to push.
 func TestPruningAgainAndAgainIsNoLever(t *testing.T) {
 	for _, c := range []struct {
 		name string

@@ -13,40 +13,39 @@ type Message interface {
 	broadcast()
 }
 
-// Gossip carries an event, or several that their origin emitted in a row. The
-// driver may reuse the struct and Body's memory after Handle returns, as long as
-// Config.KeepBodies does not say otherwise: the tree copies what it keeps.
+// Gossip carries an event, or several that their origin emitted in a row. The driver
+// may reuse the struct and Body's memory after Handle returns, unless Config.KeepBodies
+// is set: the tree copies what it keeps.
 type Gossip struct {
 	Origin ident.Origin
-	Seq    uint64        // of the first; counts this origin's events from 1
-	Count  uint32        // how many they are, 1 to MaxRun
-	Round  uint8         // hops so far: 1 when it comes from the origin itself
-	Age    time.Duration // since the first was emitted, as far as the hops could tell
+	Seq    uint64        // of the first event; each origin numbers its events from 1
+	Count  uint32        // number of events, 1 to MaxRun
+	Round  uint8         // hops so far: 1 if it comes from the origin itself
+	Age    time.Duration // since the first event was emitted, as far as relays could measure
 	Body   []byte        // Count bodies, packed; opaque to relays
-	Signed bool          // some of the bodies carry a signature; see Config.Verify
+	Signed bool          // at least one body is signed; see Config.Verify
 
-	// Verdict is what the driver has found by Config.Verify already. It is nothing that
-	// the sender says.
+	// Verdict is the result of Config.Verify if the driver has called it already. It is
+	// not sent on the wire.
 	Verdict Verdict
 }
 
-// Verdict is whether all events of a Gossip are to be believed.
+// Verdict is the result of verifying all events of a Gossip.
 type Verdict uint8
 
-// What a verdict can be.
+// The verdicts. Open means not verified yet.
 const (
 	Open Verdict = iota
 	Believed
 	Forged
 )
 
-// MaxRun is how many events one Gossip may carry.
+// MaxRun bounds the events in one Gossip.
 const MaxRun = 4096
 
 func (g *Gossip) end() uint64 { return g.Seq + uint64(g.Count) }
 
-// Range is a run of events of one origin: From, From+1, … up to but not
-// including To.
+// Range is a run of events of one origin: From up to but not including To.
 type Range struct {
 	Origin   ident.Origin
 	From, To uint64
@@ -55,53 +54,52 @@ type Range struct {
 // IHave announces events that the sender holds and did not push.
 type IHave struct {
 	Ranges []Range
-	// Sync: all that the sender's history holds, when a link comes up. An empty
-	// range says how far an origin has come of which nothing is held; it is also
-	// sent when the origin's last events are given up.
+	// Sync is set on a new link: the ranges are all that the sender's history holds. An
+	// empty range says how far an origin has come of which nothing is held. It is also
+	// sent after the origin's last events were given up.
 	Sync bool
 }
 
-// Graft asks for events and, with Eager, for the link to be eager from now on.
-// Ranges may be empty.
+// Graft requests events. With Eager, it also makes the link eager. Ranges may be empty.
 type Graft struct {
 	Ranges []Range
 	Eager  bool
-	Parent bool          // the link is the asker's way to the root
-	MaxAge time.Duration // do not send events older than this: the asker was not alive
+	Parent bool          // the link is the sender's path to the root
+	MaxAge time.Duration // request no older events: they were emitted before the sender's start
 }
 
-// Pulse shows the tree: it floods from a root, and where it comes first is the
-// way to the root.
+// Pulse reveals the tree. It floods from a root; the link on which it arrives first is
+// the path to the root.
 type Pulse struct {
 	Root  ident.Origin
-	Rank  uint8  // the higher one wins where there are two roots
-	Hops  uint8  // so far: 1 when it comes from the root itself
+	Rank  uint8  // of two roots, the one with the higher rank wins
+	Hops  uint8  // so far: 1 if it comes from the root itself
 	Count uint64 // rises with each pulse of a root
 }
 
 // Prune asks the neighbour to announce instead of push.
 type Prune struct{}
 
-// Miss says why a range that a Graft asked for does not come.
+// Miss says why a range that a Graft requested does not come.
 type Miss struct {
 	Range Range
 	Why   Why
-	Age   time.Duration // of the youngest of them, with Gone: who was born later has lost nothing
+	Age   time.Duration // with Gone: of the youngest missing event; a node that started later has lost nothing
 }
 
-// Why tells the ways in which a range can be missing.
+// Why is the reason of a Miss.
 type Why uint8
 
 const (
-	// Unknown: the sender has not had these events itself (yet).
+	// Unknown: the sender has not received these events, or not yet.
 	Unknown Why = iota
-	// Gone: the sender's history let go of them, or they are older than the
-	// asker wants them, or than the sender is.
+	// Gone: the sender's history has evicted them, or they are older than the requested
+	// age or than the sender.
 	Gone
 	whys
 )
 
-// String gives the word.
+// String returns the reason in one word.
 func (w Why) String() string {
 	words := [whys]string{"unknown", "gone"}
 	if w < whys {

@@ -4,20 +4,21 @@ import (
 	"time"
 )
 
-// What a node delivers of the past. The rule: a node delivers what was emitted after
-// its start, but for bornError; with a rewind also what was emitted in that time
-// before. An event that its origin emits while it has no neighbour counts as emitted
-// when the first neighbour comes that takes it.
+// Which past events a node delivers: those emitted after its start, with a tolerance of
+// bornError, and with a rewind also those emitted in that time before. An event that
+// its origin emits without a neighbour counts as emitted when the first neighbour takes
+// it.
 //
-// The receiver decides, by the age that came with the event. Whoever serves an old
-// event is more generous, since a question takes time; see askSlack.
+// The receiver decides, by the age that came with the event. A node that serves an old
+// event is more generous, because a request takes time; see askSlack.
 
-// isBefore reports whether an event born then was emitted before this node's start.
+// isBefore reports whether an event born at that moment was emitted before this node's
+// start.
 func (t *Tree) isBefore(born moment) bool { return born < -moment(bornError) }
 
-// isWanted reports whether the next event of a stream is to be delivered, and marks it
-// if it was emitted before this node's start. Once an event of an origin was delivered
-// that was emitted later, all that follow were.
+// isWanted reports whether the next event of a stream is to be delivered. It marks the
+// event as Old if it was emitted before this node's start. Once an event emitted later
+// was delivered, all that follow are.
 func (t *Tree) isWanted(s *stream, e *Event) bool {
 	switch {
 	case s.delivered:
@@ -31,17 +32,17 @@ func (t *Tree) isWanted(s *stream, e *Event) bool {
 	return true
 }
 
-// Rewind has events delivered that were emitted in so long a time before this node's
-// start: those of origins of which no later event was delivered yet. It never takes
-// an earlier Rewind back.
+// Rewind extends delivery to events emitted up to d before this node's start. It
+// affects only origins of which no later event was delivered yet. It never shortens an
+// earlier Rewind.
 func (t *Tree) Rewind(d time.Duration) { t.rewind = max(t.rewind, min(d, maxAge)) }
 
-// Since returns the events of others that the history still holds and that were
-// emitted at most so long ago, in the order of their origins, except those that are
-// yet to be delivered.
+// Since returns the events of other nodes that the history still holds and that were
+// emitted at most d ago, ordered within each origin. It omits events that are not
+// delivered yet.
 func (t *Tree) Since(now time.Time, d time.Duration) (list []*Event) {
 	d += bornError
-	next := make(map[*stream]int) // look-ups only: the index in held
+	next := make(map[*stream]int) // only looked up, never iterated: the index in held
 	for _, x := range t.history.log {
 		s := x.stream
 		if i := next[s]; s != t.own && i < len(s.held) && s.held[i].end() <= s.next {
@@ -54,14 +55,14 @@ func (t *Tree) Since(now time.Time, d time.Duration) (list []*Event) {
 	return list
 }
 
-// isQuiet reports whether an event is one that this node has asked for though it was
-// emitted before its start. As a rule all others have had it, so it is announced on
-// all links, and pushed on none.
+// isQuiet reports whether this node requested an event although it was emitted before
+// its start. Most other nodes have had it, so it is announced on all links and pushed
+// on none.
 func (t *Tree) isQuiet(s *stream, e *Event) bool {
 	return s.repair != nil && e.end() <= s.rewound && !s.delivered && t.isBefore(e.born)
 }
 
-// announceQuietly has an event announced that is not pushed.
+// announceQuietly queues the announcement of an event that is not pushed.
 func (t *Tree) announceQuietly(now time.Time, e *Event) {
 	for i := len(t.quiet) - 1; i >= max(0, len(t.quiet)-8); i-- {
 		if r := &t.quiet[i]; r.Origin == e.Origin && r.To == e.Seq {
@@ -75,10 +76,11 @@ func (t *Tree) announceQuietly(now time.Time, e *Event) {
 	}
 }
 
-// doubt asks a second neighbour for an event that came unasked and was passed by as
-// too old. The age is a claim: if the sender lies, another neighbour has the event
-// with its true age, and sends it; see takeBack. One that is too old it does not send.
-func (t *Tree) doubt(now time.Time, e *Event) {
+// doubleCheck requests an event from a second neighbour. The event arrived unrequested
+// and was skipped as too old. Its age is a claim: if the sender lied, another neighbour
+// sends the event with its true age, and takeBack delivers it. A neighbour does not
+// send it if it is too old.
+func (t *Tree) doubleCheck(now time.Time, e *Event) {
 	var other *link
 	for _, n := range t.cfg.Rand.Perm(len(t.links)) {
 		l := &t.links[n]
@@ -86,7 +88,7 @@ func (t *Tree) doubt(now time.Time, e *Event) {
 			continue
 		}
 		if other = l; l.role == stray {
-			break // it had the event by another way, and not from this node
+			break // it got the event by another path, not from this node
 		}
 	}
 	if other == nil || !t.doubts.AllowN(now, 1) {
@@ -97,9 +99,10 @@ func (t *Tree) doubt(now time.Time, e *Event) {
 	}})
 }
 
-// offer has what this node emitted before it had a neighbour, and what the last one
-// did not take, begin its life now: nobody else could have had it.
-func (t *Tree) offer(now time.Time) {
+// restampUnsent sets the birth of own events to now, if they were emitted without a
+// neighbour or if the last neighbour did not take them: no other node could have had
+// them.
+func (t *Tree) restampUnsent(now time.Time) {
 	if len(t.links) == 0 {
 		t.alone, t.linked = t.own.next, now
 	}
@@ -113,15 +116,15 @@ func (t *Tree) offer(now time.Time) {
 		}
 	}
 	if t.lostTo > t.given {
-		t.own.forgets(t.moment(now))
+		t.own.noteForgotten(t.moment(now))
 	}
 	if !isHeld {
 		t.given = t.alone // the rest is lost
 	}
 }
 
-// lose notes that an own event leaves the history before any neighbour took it.
-func (t *Tree) lose(now time.Time, e *Event) {
+// recordLost records that an own event leaves the history before any neighbour took it.
+func (t *Tree) recordLost(now time.Time, e *Event) {
 	from := max(e.Seq, t.given, t.lostTo)
 	t.lostTo = e.end()
 	if t.lostAt.IsZero() {
@@ -134,7 +137,7 @@ func (t *Tree) lose(now time.Time, e *Event) {
 	t.lost = append(t.lost, Range{t.cfg.Self, from, e.end()})
 }
 
-// reportLost reports own events that nobody will ever have.
+// reportLost reports own events that no other node will ever receive.
 func (t *Tree) reportLost(now time.Time, out Out) {
 	if t.lostAt.IsZero() || now.Before(t.lostAt) {
 		return

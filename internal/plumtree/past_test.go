@@ -8,14 +8,14 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// old is one event that was emitted so long ago.
+// old returns one event that was emitted the given time ago.
 func old(o ident.Origin, seq uint64, age time.Duration) *Gossip {
 	g := gossip(o, seq, 1)
 	g.Age = age
 	return g
 }
 
-// asked are the ranges and ages that a link was asked for.
+// asked returns the ranges and ages that were requested on a link.
 func (b *bench) asked(l ident.Link) (list []Graft) {
 	for _, m := range b.take(l) {
 		if g, ok := m.(*Graft); ok && len(g.Ranges) > 0 {
@@ -25,9 +25,9 @@ func (b *bench) asked(l ident.Link) (list []Graft) {
 	return list
 }
 
-// What was emitted before a node's start is none of its business, however it
-// comes: pushed as part of a split that heals, or as the answer to a question that
-// took long. Others may have missed it, so it is passed on.
+// An event from before a node's start is not delivered, however it arrives: pushed
+// after a split heals, or as the answer to a slow request. Other nodes may have missed
+// it, so it is forwarded.
 func TestWhatWasEmittedBeforeTheStartIsPassedOnAndNotDelivered(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
@@ -41,15 +41,15 @@ func TestWhatWasEmittedBeforeTheStartIsPassedOnAndNotDelivered(t *testing.T) {
 	if len(got) != 2 {
 		t.Errorf("%d of 2 events were passed on", len(got))
 	}
-	b.get(1, old(a, 3, 10*time.Second+bornError)) // the error is towards delivering
+	b.get(1, old(a, 3, 10*time.Second+bornError)) // the tolerance favours delivery
 	b.get(1, old(a, 4, 9*time.Second))
-	b.get(1, old(a, 5, time.Hour)) // whatever it says: it comes after one that was wanted
+	b.get(1, old(a, 5, time.Hour)) // whatever its age: it follows an event that was wanted
 	b.wantDelivered(a, 3, 4, 5)
 	b.wantGaps()
 }
 
-// The age of an event is a claim. A second neighbour is asked, and the lower age is
-// believed.
+// The age of an event is a claim. A second neighbour is asked, and the lower age
+// counts.
 func TestALieAboutTheAgeSilencesNobody(t *testing.T) {
 	for _, verifyAll := range []bool{false, true} {
 		cfg := Config{VerifyAll: verifyAll}
@@ -76,7 +76,7 @@ func TestALieAboutTheAgeSilencesNobody(t *testing.T) {
 	}
 }
 
-// However many old events come, few questions are asked about them.
+// However many old events arrive, few of them are checked with a second neighbour.
 func TestDoubtsAreBounded(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
@@ -91,8 +91,8 @@ func TestDoubtsAreBounded(t *testing.T) {
 	}
 }
 
-// With a rewind a node asks for what was emitted before its start, and gets it in
-// order, before what comes later, once.
+// With a rewind, a node requests events from before its start. They arrive in order,
+// before later ones, and once.
 func TestRewindBringsWhatNeighboursHold(t *testing.T) {
 	b := newBench(t, Config{Rewind: time.Minute})
 	b.up(1, 2)
@@ -103,7 +103,7 @@ func TestRewindBringsWhatNeighboursHold(t *testing.T) {
 	if asked := b.asked(1); len(asked) != 1 || asked[0].MaxAge != 70*time.Second {
 		t.Fatalf("asked for %v", asked)
 	}
-	b.get(2, gossip(a, 5, 1)) // comes by itself meanwhile
+	b.get(2, gossip(a, 5, 1)) // arrives by push meanwhile
 	b.wantDelivered(a)
 	b.get(1, &Miss{Range{a, 1, 2}, Gone, 71 * time.Second})
 	b.get(1, old(a, 2, 69*time.Second))
@@ -119,8 +119,8 @@ func TestRewindBringsWhatNeighboursHold(t *testing.T) {
 	b.wantGaps()
 }
 
-// What a node asked for only because of a rewind others have had: it is announced, so
-// that those that missed it can ask, and not pushed.
+// Most other nodes have had the events that a node requests because of a rewind. They
+// are announced, so that nodes without them can ask, and not pushed.
 func TestWhatARewindBringsIsNotPushedOn(t *testing.T) {
 	b := newBench(t, Config{Rewind: time.Minute})
 	b.up(1, 2, 3)
@@ -155,8 +155,8 @@ func TestWhatARewindBringsIsNotPushedOn(t *testing.T) {
 	}
 }
 
-// One neighbour that does not hold what a rewind asks for is no reason to go on
-// without: others are asked, and those that come within a second.
+// If one neighbour does not hold the events that a rewind requests, others are asked,
+// including those that connect within a second.
 func TestRewindAsksAllNeighbours(t *testing.T) {
 	b := newBench(t, Config{Rewind: time.Minute})
 	b.up(1)
@@ -177,10 +177,10 @@ func TestRewindAsksAllNeighbours(t *testing.T) {
 	b.get(2, old(a, 2, 10*time.Second))
 	b.pass(time.Second)
 	b.wantDelivered(a, 2, 3)
-	b.wantGaps() // what histories do not hold any more is no loss: it was before the start
+	b.wantGaps() // events from before the start that no history holds are no loss
 }
 
-// A second at the most an origin waits for what is not to be had.
+// An origin waits at most a second for events that no neighbour has.
 func TestRewindDoesNotHoldUpWhatComes(t *testing.T) {
 	b := newBench(t, Config{Rewind: time.Minute})
 	b.up(1)
@@ -193,8 +193,8 @@ func TestRewindDoesNotHoldUpWhatComes(t *testing.T) {
 	b.wantGaps()
 }
 
-// What a node emits alone counts as emitted when a neighbour comes that takes it, and
-// not when one comes that dies before.
+// Events that a node emits without a neighbour count as emitted when a neighbour takes
+// them, and not when a neighbour connects that dies before.
 func TestWhatNobodyTookWaitsForTheNextNeighbour(t *testing.T) {
 	b := newBench(t, Config{})
 	b.Emit(b.now, []byte("\x01a"), b)
@@ -209,12 +209,12 @@ func TestWhatNobodyTookWaitsForTheNextNeighbour(t *testing.T) {
 	b.pass(time.Minute)
 	b.up(3)
 	b.get(3, &Graft{Ranges: []Range{{origin(0), 1, 2}}, MaxAge: time.Second})
-	b.want(b.take(3), &Miss{Range{origin(0), 1, 2}, Gone, time.Minute}) // it was emitted before this one's start
+	b.want(b.take(3), &Miss{Range{origin(0), 1, 2}, Gone, time.Minute}) // emitted before this peer's start
 }
 
-// Own events that leave the history before any neighbour took them are lost: the node
-// reports that, together and within a second, and its first neighbour learns of it as
-// of any other loss.
+// Own events that leave the history before any neighbour took them are lost. The node
+// reports them together within a second, and its first neighbour notices the loss like
+// any other.
 func TestWhatLeavesTheHistoryAloneIsReported(t *testing.T) {
 	b := newBench(t, Config{HistoryBytes: 64 << 10})
 	for range 100 {
@@ -242,7 +242,7 @@ func TestWhatLeavesTheHistoryAloneIsReported(t *testing.T) {
 	if len(got) != int(101-lost) {
 		t.Errorf("the neighbour gets %d of %d events", len(got)-1, 100-lost)
 	}
-	for range 100 { // now there is one that takes them
+	for range 100 { // now a neighbour takes them
 		b.Emit(b.now, make([]byte, 1000), b)
 		b.take(1)
 		b.pass(10 * time.Millisecond)
@@ -261,8 +261,8 @@ func TestWhatGrowsTooOldAloneIsReported(t *testing.T) {
 	b.wantGaps(Range{b.cfg.Self, 1, 2})
 }
 
-// A node that has just got its first link waits a second for what its neighbours have
-// let go of, and not five: to it every origin is new.
+// A node that has just got its first link waits one second instead of five for events
+// that its neighbours have evicted: to it, every origin is new.
 func TestANodeThatJoinsLearnsOfALossSoon(t *testing.T) {
 	b := newBench(t, Config{})
 	b.pass(time.Minute)
@@ -278,8 +278,8 @@ func TestANodeThatJoinsLearnsOfALossSoon(t *testing.T) {
 	b.wantDelivered(a, 3)
 }
 
-// A neighbour that goes on announcing later events, while the first ones are gone,
-// does not put the report off.
+// A neighbour that continues to announce later events, while the first ones are gone,
+// does not delay the report.
 func TestLaterAnnouncementsDoNotPutTheGapOff(t *testing.T) {
 	b := newBench(t, Config{HistoryBytes: 64 << 10})
 	b.up(1, 2)
@@ -301,7 +301,7 @@ func TestLaterAnnouncementsDoNotPutTheGapOff(t *testing.T) {
 	}
 }
 
-// While as much as may be kept waits behind a hole, only the hole is asked for.
+// While as much as may be stored waits behind a hole, only the hole is requested.
 func TestWhatWouldNotBeKeptIsNotAskedFor(t *testing.T) {
 	b := newBench(t, Config{HistoryBytes: 64 << 10})
 	b.up(1)
@@ -318,9 +318,9 @@ func TestWhatWouldNotBeKeptIsNotAskedFor(t *testing.T) {
 	}
 }
 
-// An event that came early, was passed on and left the history while those before it are
-// missing, comes again from a neighbour whose history is as short. It is taken again, and
-// not passed on again: else it would go around in circles.
+// An early event was forwarded and left the history while those before it are missing.
+// It arrives again from a neighbour whose history is as short. The node stores it again
+// and does not forward it again: otherwise it would circle.
 func TestWhatWasPassedOnBeforeIsNotPassedOnAgain(t *testing.T) {
 	b := newBench(t, Config{HistoryBytes: 16 << 10})
 	b.up(1, 2)

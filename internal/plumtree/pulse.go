@@ -8,100 +8,100 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// pulse is what shapes the tree. In Plumtree the duplicates do: the way of the
-// first event is a tree, and where one origin emits, it stays one of short ways.
-// With many origins the duplicates of events under way at once cut each circle
-// in several places, and each repair is cut where the next origin happens to be;
-// what is left is a tree of long ways, grafted and pruned for ever.
+// pulse is the state that shapes the tree. In Plumtree, duplicates shape it: the path
+// of the first event is a tree, and if only one origin emits, its paths stay short. If
+// many origins emit, duplicates of concurrent events cut each cycle in several places,
+// and each repair depends on the position of the next origin. The result is a tree of
+// long paths that is grafted and pruned without end.
 //
-// So while there are events, one node, the root, sends a pulse now and then,
-// which floods over all links. The link on which it comes first is the shortest
-// way to the root: its other end is this node's parent. A node sends the pulse on
-// to everybody but its parent, so a link on which it comes again is one of which
-// neither end is the other's parent: both know, without a word, that it is no
+// So while there are events, one node, the root, sends a pulse every few seconds, which
+// floods over all links. The neighbour from which a node receives it first is its
+// parent: that link is the shortest path to the root. A node forwards the pulse to all
+// neighbours except its parent. If a pulse arrives again on a link, neither end is the
+// other's parent. Both ends thus know, without a further frame, that the link is not
 // part of the tree. All other links are.
 //
-// The root is whoever emits when there is none, until somebody is much better
-// for it: emits more, or has more neighbours. Of two pulses of one root the later
-// one counts; where two roots are, the one of higher rank wins, then the lower
-// origin. A root is no authority: without one, the tree is what it was last,
-// mended by grafts and pruned by duplicates.
+// If there is no root, the next node that emits becomes the root. A node replaces it if
+// it is much better: if it emits more or has more neighbours. Of two pulses of one
+// root, the later one counts. Of two roots, the one of higher rank wins, then the lower
+// origin. The tree does not depend on a root: without one, it keeps its last shape,
+// repaired by grafts and pruned by duplicates.
 type pulse struct {
 	root   ident.Origin
 	rank   uint8
 	count  uint64
-	hops   uint8      // that it made to get here; 0 at the root
-	at     time.Time  // when it came; zero: none ever did
-	parent ident.Link // on which it came; 0 at the root, and where it is lost
+	hops   uint8      // of the pulse when it arrived here; 0 at the root
+	at     time.Time  // when it arrived; zero: no pulse ever did
+	parent ident.Link // the link on which it arrived first; 0 at the root, and after the parent is lost
 
-	settleAt time.Time     // when it has come on all links; zero: it has
-	spread   time.Duration // how long after the first link it came on the last one that brought it again, so far
-	before   time.Duration // the spread of the pulse before
+	settleAt time.Time     // when links get their roles; zero: they have them
+	spread   time.Duration // time from its first to its last copy, so far
+	before   time.Duration // the spread of the previous pulse
 	nextAt   time.Time     // when the root sends the next one; zero: when there are events
-	isWanted bool          // there were events since
-	emitted  uint64        // events of this node since
-	crossed  int           // links on which it came again
-	taken    int           // pulses taken lately; see allows
+	isWanted bool          // events arrived since the last pulse
+	emitted  uint64        // events of this node since the last pulse
+	crossed  int           // links on which a copy arrived
+	taken    int           // pulses accepted lately; see admit
 
-	early  []arrival // of the next pulse, while it may yet come from the parent
-	waitTo time.Time // until then; zero: nothing is waited for
+	early  []arrival // copies of the next pulse, while it may still come from the parent
+	waitTo time.Time // end of that wait; zero: not waiting
 
-	past   [maxPast]reign // roots that another one took the place of
-	oldest int            // of past
+	past   [maxPast]reign // former roots
+	oldest int            // index in past
 }
 
-// reign is how far a root had come when another one took its place.
+// reign records how far a root had come when another one replaced it.
 type reign struct {
 	root  ident.Origin
 	count uint64
 	end   time.Time
 }
 
-// arrival is a pulse that came on a link.
+// arrival is a pulse with the link on which it arrived.
 type arrival struct {
 	from ident.Link
 	Pulse
 }
 
-// role is what a link is in the tree, as the last pulse showed.
+// role is the role of a link in the tree, according to the last pulse.
 type role uint8
 
 const (
-	stray  role = iota // none, or not known yet
-	parent             // it leads to the root; pulse.parent has it sooner
-	child              // it leads away
+	stray  role = iota // not in the tree, or not known yet
+	parent             // it leads to the root; pulse.parent is updated earlier
+	child              // it leads away from the root
 )
 
 const (
-	// pulseEvery is the gap between the pulses of a root. A guess: at 3 to 5
-	// links it costs about one small frame a node and second, and what is mended
-	// in a hurry has long ways for no longer than that.
+	// pulseEvery is the gap between pulses of a root. A guess: with 3 to 5 links, it
+	// costs about one small frame per node and second, and after a repair paths are
+	// long for at most this time.
 	pulseEvery = 5 * time.Second
-	// parentLead is how much later a pulse may come from the parent than from
-	// another neighbour, at least: as late as events do. A guess.
+	// parentLead is how much later a pulse may arrive from the parent than from another
+	// neighbour. It is at least the lateness of events. A guess.
 	parentLead = 10 * time.Millisecond
-	// maxSettling bounds how long after a pulse events go the old way and the new
-	// one, because its copies come late: they come as late as peers like. A guess:
-	// it is enough for links of 250 ms.
+	// maxSettling bounds how long after a pulse events use the old paths and the new
+	// ones, because copies of the pulse arrive late. A peer can delay its copy. A
+	// guess: enough for links of 250 ms.
 	maxSettling = time.Second
-	// A root that is silent for so long has gone, or nobody emits.
+	// A root that is silent for this long is gone, or no node emits.
 	pulseLasts = 3 * pulseEvery
-	// Who takes the root's place is better by so many powers of two.
+	// A node replaces the root if its rank is higher by rankLead powers of two.
 	rankLead = 3
-	// maxTaken bounds the pulses taken in quick succession; one more is allowed
-	// every pulseEvery/maxTaken. Where n nodes take the lead at once, each of them
-	// hears of a better one about ln n times.
+	// maxTaken bounds the pulses accepted in quick succession; one more is allowed
+	// every pulseEvery/maxTaken. If n nodes become root at the same time, each receives
+	// a better pulse about ln n times.
 	maxTaken = 16
-	// maxPast is how many former roots are remembered. A guess: were so many
-	// pulses to chase one another, most would fall to maxTaken.
+	// maxPast bounds the former roots that are remembered. A guess: if that many pulses
+	// displaced each other, maxTaken would stop most of them.
 	maxPast = 8
 )
 
-// isBeatenBy reports whether a pulse takes the place of the last one.
+// isBeatenBy reports whether a pulse replaces the last one.
 func (p *pulse) isBeatenBy(now time.Time, m *Pulse) bool {
 	switch {
 	case p.at.IsZero(), now.Sub(p.at) >= pulseLasts:
-		return true // whatever the last one said, of itself or falsely
+		return true // the last one has expired, whether it was true or false
 	case m.Root == p.root:
 		return m.Count > p.count
 	case p.isPast(now, m):
@@ -112,18 +112,18 @@ func (p *pulse) isBeatenBy(now time.Time, m *Pulse) bool {
 	return m.Root.Compare(p.root) < 0
 }
 
-// isPast reports whether a pulse is no later than one that we had of a former
-// root. The rank of a root may fall from one pulse to the next, and somebody else
-// take its place; if the first one, which still beats that, were taken again,
-// the three could chase one another around a circle of nodes for ever.
+// isPast reports whether a pulse is no later than one already received from a former
+// root. The rank of a root may fall between pulses, and another node may replace it. If
+// the older pulse, which still beats the new root, were accepted again, the pulses
+// could displace each other around a cycle of nodes forever.
 func (p *pulse) isPast(now time.Time, m *Pulse) bool {
 	return slices.ContainsFunc(p.past[:], func(r reign) bool {
 		return r.root == m.Root && m.Count <= r.count && now.Sub(r.end) < pulseLasts
 	})
 }
 
-// allows bounds how many pulses are sent on, however many come.
-func (p *pulse) allows(now time.Time) bool {
+// admit limits how many pulses are forwarded.
+func (p *pulse) admit(now time.Time) bool {
 	p.taken = max(p.taken-int(now.Sub(p.at)/(pulseEvery/maxTaken)), 0)
 	if p.taken >= maxTaken {
 		return false
@@ -132,15 +132,15 @@ func (p *pulse) allows(now time.Time) bool {
 	return true
 }
 
-// ownRank is how good a root this node is, in powers of two: how much it has
-// emitted since the last pulse, times how many neighbours it has. The ways from
-// the root are the shortest ones, and those between others lead by the root.
-// A handful of events is chance.
+// ownRank returns how good a root this node is, in powers of two: the number of events
+// it emitted since the last pulse, times the number of its neighbours. Paths from the
+// root are the shortest, and paths between other nodes lead past the root. A few events
+// are chance, so the count is divided by four.
 func (t *Tree) ownRank() uint8 {
 	return uint8(bits.Len64(t.pulse.emitted/4) + bits.Len(uint(len(t.links))))
 }
 
-// onPulse takes a pulse.
+// onPulse processes a pulse.
 func (t *Tree) onPulse(now time.Time, l *link, m *Pulse, out Out) {
 	p := &t.pulse
 	switch {
@@ -148,17 +148,17 @@ func (t *Tree) onPulse(now time.Time, l *link, m *Pulse, out Out) {
 		switch {
 		case l.id == p.parent:
 		case !t.isLost():
-			t.cross(now, l, m.Hops)
+			t.recordCrossing(now, l, m.Hops)
 		case p.isNearer(m.Hops):
-			t.follow(l, out)
+			t.setParent(l, out)
 		}
 		return
 	case m.Root == t.cfg.Self || !p.isBeatenBy(now, m):
 		return
-	case t.waitsForParent(now, l, m) || !p.allows(now):
+	case t.waitForParent(now, l, m) || !p.admit(now):
 		return
 	}
-	t.takePulse(now, l, m, out)
+	t.acceptPulse(now, l, m, out)
 	for _, a := range p.takeEarly() {
 		if x := t.link(a.from); x != nil && x != l {
 			t.onPulse(now, x, &a.Pulse, out)
@@ -166,11 +166,11 @@ func (t *Tree) onPulse(now time.Time, l *link, m *Pulse, out Out) {
 	}
 }
 
-// waitsForParent keeps a pulse back that came on another link than the last one,
-// and is no nearer to the root: where links are busy, chance has one come before
-// the other, and a tree that follows chance is never at rest. It comes from the
-// parent in a moment, or else it is taken as it came.
-func (t *Tree) waitsForParent(now time.Time, l *link, m *Pulse) bool {
+// waitForParent holds back a pulse that arrives on another link than the parent's and
+// is no nearer to the root. On busy links, chance decides which copy arrives first, and
+// a tree that follows chance never comes to rest. If the parent's copy does not arrive
+// within a moment, the held copies are processed in the order of their arrival.
+func (t *Tree) waitForParent(now time.Time, l *link, m *Pulse) bool {
 	p := &t.pulse
 	if m.Root != p.root || l.id == p.parent || t.link(p.parent) == nil || m.Hops < p.hops {
 		return false
@@ -186,16 +186,16 @@ func (t *Tree) waitsForParent(now time.Time, l *link, m *Pulse) bool {
 	return true
 }
 
-// takeEarly gives the pulses that were kept back, and waits no longer.
+// takeEarly returns the pulses that were held back, and ends the wait.
 func (p *pulse) takeEarly() (list []arrival) {
 	list, p.early, p.waitTo = p.early, nil, time.Time{}
 	return list
 }
 
-// takePulse takes a pulse that is news.
-func (t *Tree) takePulse(now time.Time, l *link, m *Pulse, out Out) {
+// acceptPulse accepts a pulse that is new.
+func (t *Tree) acceptPulse(now time.Time, l *link, m *Pulse, out Out) {
 	p := &t.pulse
-	// A new link is lazy at the other end, if that has shown us this pulse.
+	// A new link is lazy at the other end if that end has sent this pulse on it.
 	mustAsk := !l.eager || l.exempt
 	t.startPulse(now, l.id, m, out)
 	if mustAsk {
@@ -204,14 +204,15 @@ func (t *Tree) takePulse(now time.Time, l *link, m *Pulse, out Out) {
 		t.makeEager(l, out)
 	}
 	if int(t.ownRank()) >= int(m.Rank)+rankLead {
-		t.beat(now, out)
+		t.sendPulse(now, out)
 	}
 	p.emitted = 0
 }
 
-// showTree tells a new neighbour of the last pulse. If it has had the same, the
-// link is no part of the tree; if it has had none, or that of a lesser root, it
-// finds the way here. Where we have lost our own way, it is asked to push instead.
+// showTree sends the last pulse to a new neighbour. If the neighbour has the same
+// pulse, the link is not part of the tree. If it has none, or one of a lesser root, it
+// finds the path through this node. If this node has lost its own path, it asks the
+// neighbour to push instead.
 func (t *Tree) showTree(now time.Time, id ident.Link, out Out) {
 	p := &t.pulse
 	switch {
@@ -226,8 +227,8 @@ func (t *Tree) showTree(now time.Time, id ident.Link, out Out) {
 	out.Send(id, &Pulse{Root: p.root, Rank: p.rank, Hops: min(p.hops, 254) + 1, Count: p.count})
 }
 
-// beat sends a pulse of our own.
-func (t *Tree) beat(now time.Time, out Out) {
+// sendPulse sends a pulse of this node.
+func (t *Tree) sendPulse(now time.Time, out Out) {
 	p := &t.pulse
 	m := &Pulse{Root: t.cfg.Self, Rank: t.ownRank(), Count: p.count + 1}
 	if p.root != t.cfg.Self {
@@ -238,7 +239,7 @@ func (t *Tree) beat(now time.Time, out Out) {
 	p.emitted = 0
 }
 
-// startPulse takes over what a pulse says and sends it on.
+// startPulse stores a pulse and forwards it.
 func (t *Tree) startPulse(now time.Time, from ident.Link, m *Pulse, out Out) {
 	p := &t.pulse
 	if m.Root != p.root {
@@ -260,38 +261,38 @@ func (t *Tree) startPulse(now time.Time, from ident.Link, m *Pulse, out Out) {
 	}
 }
 
-// cross notes that the pulse came again: neither end of the link is the other's
-// parent.
-func (t *Tree) cross(now time.Time, l *link, hops uint8) {
+// recordCrossing records that a copy of the pulse arrived: neither end of the link is
+// the other's parent.
+func (t *Tree) recordCrossing(now time.Time, l *link, hops uint8) {
 	p := &t.pulse
 	if p.crossed++; l.crossed == 0 {
 		l.crossed, l.hops = p.crossed, hops
-		if !l.exempt { // a link that came up since shows the pulse late
-			t.spreads(now)
+		if !l.exempt { // a new link shows the pulse late
+			t.widenSpread(now)
 		}
 	}
-	if p.settleAt.IsZero() { // where links are slow
+	if p.settleAt.IsZero() { // if links are slow
 		l.role = stray
 		t.makeLazy(l)
 	}
 }
 
-// settling returns how long links keep their old roles after a pulse. The last copy
-// of a pulse arrives about a round trip after the first one. A node that takes
-// another parent asks that parent to push, and its first event arrives a round trip
-// later. If the old parent stopped before, the events between arrive by pull only.
+// settling returns how long links keep their old roles after a pulse. The last copy of
+// a pulse arrives about a round trip after the first one. A node that takes another
+// parent asks that parent to push, and its first event arrives a round trip later. If
+// the old parent stopped before, the events between would arrive only by pull.
 func (t *Tree) settling(now time.Time) time.Duration {
 	p := &t.pulse
-	least := max(t.cfg.LazyDelay, t.wait(now))
+	least := max(t.cfg.LazyDelay, t.pullDelay(now))
 	if t.cfg.NoSettling {
 		return least
 	}
 	return max(least, min(2*max(p.spread, p.before), maxSettling))
 }
 
-// spreads notes that the pulse came on one more link, and puts settling off if links
-// are slow.
-func (t *Tree) spreads(now time.Time) {
+// widenSpread records that a copy arrived on one more link, and delays settling if
+// links are slow.
+func (t *Tree) widenSpread(now time.Time) {
 	p := &t.pulse
 	p.spread = max(p.spread, now.Sub(p.at))
 	if p.settleAt.IsZero() {
@@ -302,8 +303,8 @@ func (t *Tree) spreads(now time.Time) {
 	}
 }
 
-// settle gives the links their roles. Till then events go the old way and the
-// new one: none is late, and few come twice.
+// settle assigns the roles of the links. Until then events use the old paths and the
+// new ones, so that none is late and few arrive twice.
 func (t *Tree) settle() {
 	p := &t.pulse
 	p.settleAt = time.Time{}
@@ -314,33 +315,34 @@ func (t *Tree) settle() {
 		case l.crossed > 0:
 			l.role = stray
 			t.makeLazy(l)
-		case l.exempt: // as it is
+		case l.exempt: // unchanged
 		default:
 			l.role = child
 		}
 	}
 }
 
-// seeEvents lets the root go on: there are events.
-func (t *Tree) seeEvents(now time.Time, out Out) {
+// noteEvents lets the root continue its pulses, because there are events.
+func (t *Tree) noteEvents(now time.Time, out Out) {
 	p := &t.pulse
 	p.isWanted = true
 	if p.root == t.cfg.Self && p.nextAt.IsZero() && now.Sub(p.at) >= pulseEvery && !t.cfg.NoPulses {
-		t.beat(now, out)
+		t.sendPulse(now, out)
 	}
 }
 
-// emits counts an event of this node, and makes it the root if there is none.
-func (t *Tree) emits(now time.Time, out Out) {
+// countEmitted counts an event of this node, and makes this node the root if there is
+// none.
+func (t *Tree) countEmitted(now time.Time, out Out) {
 	p := &t.pulse
 	p.emitted++
-	t.seeEvents(now, out)
+	t.noteEvents(now, out)
 	if len(t.links) > 0 && !t.cfg.NoPulses && (p.at.IsZero() || now.Sub(p.at) >= pulseLasts) {
-		t.beat(now, out)
+		t.sendPulse(now, out)
 	}
 }
 
-// advancePulse does what is due.
+// advancePulse performs what is due.
 func (t *Tree) advancePulse(now time.Time, out Out) {
 	p := &t.pulse
 	if !p.settleAt.IsZero() && !now.Before(p.settleAt) {
@@ -349,7 +351,7 @@ func (t *Tree) advancePulse(now time.Time, out Out) {
 	if !p.waitTo.IsZero() && !now.Before(p.waitTo) {
 		for _, a := range p.takeEarly() {
 			if l := t.link(a.from); l != nil {
-				p.waitTo = now // it has been waited for
+				p.waitTo = now // the wait is over for this pulse
 				t.onPulse(now, l, &a.Pulse, out)
 			}
 		}
@@ -358,15 +360,15 @@ func (t *Tree) advancePulse(now time.Time, out Out) {
 	if !p.nextAt.IsZero() && !now.Before(p.nextAt) {
 		p.nextAt = time.Time{}
 		if p.isWanted {
-			t.beat(now, out)
+			t.sendPulse(now, out)
 		}
 	}
 }
 
-// loseParent finds another way to the root: by the neighbour that had the last
-// pulse first, of those that were nearer to the root than we were. No other one
-// is certain not to have it through us; if there is none, all are asked to push
-// until duplicates show which of them need not.
+// loseParent finds another path to the root: among the neighbours that were nearer to
+// the root than this node, the one from which the last pulse came first. Any other
+// neighbour may have its path through this node. If there is none, all neighbours are
+// asked to push, until duplicates show which links are not needed.
 func (t *Tree) loseParent(out Out) {
 	p := &t.pulse
 	p.parent = 0
@@ -377,46 +379,46 @@ func (t *Tree) loseParent(out Out) {
 		}
 	}
 	if next != nil {
-		t.follow(next, out)
+		t.setParent(next, out)
 		return
 	}
 	for i := range t.links {
-		// A link that the pulse is about to show to be lazy is asked for too, once.
+		// A link that the pulse is about to make lazy is also asked for, once.
 		if l := &t.links[i]; !l.eager || !p.settleAt.IsZero() && (!l.exempt || l.crossed > 0) {
 			t.makeEager(l, out)
-			t.keep(l)
+			t.exemptFromPulse(l)
 			t.Stats.Grafts++
 			out.Send(l.id, &Graft{Eager: true})
 		}
 	}
 }
 
-// isNearer reports whether a neighbour is nearer to the root than this node: the
-// pulse came from it with so many hops. Where hops are no longer counted, no one is.
+// isNearer reports whether a neighbour is nearer to the root than this node. hops is
+// the count of the pulse that came from it. From 255 on, hops are no longer counted and
+// the result is false.
 func (p *pulse) isNearer(hops uint8) bool { return hops <= p.hops && hops < 255 }
 
-// follow makes a link the way to the root.
-func (t *Tree) follow(l *link, out Out) {
+// setParent makes a link the path to the root.
+func (t *Tree) setParent(l *link, out Out) {
 	t.pulse.parent, l.role, l.crossed = l.id, parent, 0
 	t.makeEager(l, out)
 	t.Stats.Grafts++
 	out.Send(l.id, &Graft{Eager: true, Parent: true})
 }
 
-// isLost reports whether the way that the last pulse came is lost, and no other
-// was found. Then any link may be the only one on which events come, and none is
-// given up.
+// isLost reports whether this node has lost its path to the root and found no other.
+// Then any link may be the only one on which events arrive, and none is pruned.
 func (t *Tree) isLost() bool {
 	p := &t.pulse
 	return !p.at.IsZero() && p.parent == 0 && p.root != t.cfg.Self
 }
 
-// keep lets a link stay as it is, whatever the pulse has shown of it.
-func (t *Tree) keep(l *link) { l.crossed, l.exempt = 0, true }
+// exemptFromPulse keeps a link as it is, whatever the last pulse shows about it.
+func (t *Tree) exemptFromPulse(l *link) { l.crossed, l.exempt = 0, true }
 
-// adopt takes a neighbour as a child. If it is our parent, it has lost its own
-// way, and we need another.
-func (t *Tree) adopt(l *link, out Out) {
+// setChild makes a neighbour a child. If that neighbour is the parent, it has lost its
+// own path, and this node needs another one.
+func (t *Tree) setChild(l *link, out Out) {
 	wasParent := l.id == t.pulse.parent
 	l.role, l.crossed, l.exempt = child, 0, false
 	if wasParent {

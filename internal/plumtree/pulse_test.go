@@ -7,7 +7,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// pulse is one of the n-th origin.
+// pulseOf returns a pulse of the n-th origin.
 func pulseOf(n byte, count uint64, hops uint8) *Pulse {
 	return &Pulse{Root: origin(n), Rank: 9, Hops: hops, Count: count}
 }
@@ -30,8 +30,8 @@ func (b *bench) wantRoles(want map[ident.Link]role) {
 	}
 }
 
-// It comes first on link 2, again on 3, and never on 1 and 4: their nodes have
-// it from us.
+// The pulse arrives first on link 2, again on 3, and never on 1 and 4: their nodes have
+// it from this node.
 func TestPulseShowsTheTree(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2, 3, 4)
@@ -54,7 +54,7 @@ func TestPulseShowsTheTree(t *testing.T) {
 		t.Errorf("both ends know, and yet %v was said", words(sent))
 	}
 
-	// The next one comes on the other link first.
+	// The next pulse arrives on the other link first.
 	b.get(3, pulseOf(7, 2, 2))
 	b.want(b.take(3), &Graft{Eager: true, Parent: true})
 	b.get(2, pulseOf(7, 2, 4))
@@ -62,7 +62,7 @@ func TestPulseShowsTheTree(t *testing.T) {
 	b.wantRoles(map[ident.Link]role{1: child, 2: stray, 3: parent, 4: child})
 }
 
-// Where links are slow, a pulse comes again after all seemed to be known.
+// On slow links, a copy of a pulse arrives after the roles were assigned.
 func TestPulseThatComesAgainLate(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
@@ -73,8 +73,8 @@ func TestPulseThatComesAgainLate(t *testing.T) {
 	b.wantRoles(map[ident.Link]role{1: parent, 2: stray})
 }
 
-// A new neighbour is shown the last pulse. If it has had it, the tree does
-// without the link; if not, it finds its way here.
+// A new neighbour gets the last pulse. If it has had it, the link is not part of the
+// tree; if not, it finds its path through this node.
 func TestNewLinkIsNoPartOfATreeThatDoesWithoutIt(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
@@ -90,15 +90,15 @@ func TestNewLinkIsNoPartOfATreeThatDoesWithoutIt(t *testing.T) {
 	b.pass(time.Second)
 	b.wantRoles(map[ident.Link]role{1: parent, 2: child, 3: stray, 4: child})
 
-	b.pass(pulseLasts) // nobody emits any more: the tree may have changed
+	b.pass(pulseLasts) // no node emits any more: the tree may have changed
 	b.Tree.LinkUp(b.now, 5, b)
 	if l := b.link(5); !l.eager || len(b.pulses(5)) > 0 {
 		t.Error("a new link is lazy, and nobody knows a way")
 	}
 }
 
-// Who has had no pulse shows none, so its end of a new link is eager. The other
-// end, which has shown its own, is lazy, and is asked to push like any other.
+// A node without a pulse sends none, so its end of a new link is eager. The other end,
+// which has sent its own, is lazy, and is asked to push like any other.
 func TestNewcomerAsksItsWayToPush(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1)
@@ -108,8 +108,8 @@ func TestNewcomerAsksItsWayToPush(t *testing.T) {
 	b.want(b.take(1)) // it does by now
 }
 
-// A duplicate says that there is a circle. It is cut where the tree does not
-// need the link: where the event came again, or where it came first.
+// A duplicate shows a cycle. It is cut at a link that the tree does not need: the one
+// on which the event arrived again, or the one on which it arrived first.
 func TestDuplicatePrunesWhatIsNoPartOfTheTree(t *testing.T) {
 	for _, first := range []ident.Link{1, 3} {
 		b := newBench(t, Config{})
@@ -133,11 +133,11 @@ func TestDuplicatePrunesWhatIsNoPartOfTheTree(t *testing.T) {
 	}
 }
 
-// There was none, so whoever emits is the root, and goes on while there are
-// events, whoever emits them.
+// There is no root, so the node that emits becomes root. It continues while there are
+// events of any node.
 func TestWhoEmitsIsTheRootWhereThereIsNone(t *testing.T) {
 	b := newBench(t, Config{})
-	b.Emit(b.now, []byte("\x01a"), b) // to nobody
+	b.Emit(b.now, []byte("\x01a"), b) // without a neighbour
 	b.up(1, 2)
 	b.take(1)
 	b.Emit(b.now, []byte("\x01a"), b)
@@ -145,7 +145,7 @@ func TestWhoEmitsIsTheRootWhereThereIsNone(t *testing.T) {
 	if len(first) != 1 || first[0].Root != origin(0) || first[0].Hops != 1 {
 		t.Fatalf("sent %+v", first)
 	}
-	b.get(1, &Pulse{Root: origin(0), Rank: first[0].Rank, Hops: 3, Count: first[0].Count}) // comes back
+	b.get(1, &Pulse{Root: origin(0), Rank: first[0].Rank, Hops: 3, Count: first[0].Count}) // its own pulse comes back
 	b.pass(time.Second)
 	b.wantRoles(map[ident.Link]role{1: stray, 2: child})
 	b.pass(pulseEvery)
@@ -191,8 +191,8 @@ func TestOneRootWins(t *testing.T) {
 	}
 }
 
-// The rank of a root falls, and another takes its place: its old pulse, which
-// comes a long way round, or is shown by a new neighbour, does not win again.
+// The rank of a root falls, and another node replaces it. An old pulse of the former
+// root, which arrives by a long path or from a new neighbour, does not win again.
 func TestPulseOfThePastDoesNotComeBack(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
@@ -208,7 +208,7 @@ func TestPulseOfThePastDoesNotComeBack(t *testing.T) {
 	if b.pulse.root != origin(7) {
 		t.Errorf("the root is %v, and a former one is better again", b.pulse.root)
 	}
-	// What was false may say that it is the last one ever: not for long.
+	// A false pulse may claim to be the last one ever: that does not last long.
 	b.get(1, &Pulse{Root: origin(7), Rank: 9, Hops: 1, Count: 1 << 62})
 	b.get(1, &Pulse{Root: origin(8), Rank: 10, Hops: 1, Count: 2})
 	for n := range uint64(3) {
@@ -221,7 +221,7 @@ func TestPulseOfThePastDoesNotComeBack(t *testing.T) {
 	}
 }
 
-// The events of one node come in short ways if it is the root.
+// The events of a node take short paths if that node is the root.
 func TestWhoEmitsMuchMoreBecomesTheRoot(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
@@ -242,7 +242,7 @@ func TestWhoEmitsMuchMoreBecomesTheRoot(t *testing.T) {
 	}
 }
 
-// Nobody is better by rankLead than the highest ranks there are.
+// No rank can exceed the highest ranks by rankLead.
 func TestHighestRankIsNotBeatenByALowOne(t *testing.T) {
 	for _, rank := range []uint8{252, 253, 255} {
 		b := newBench(t, Config{})
@@ -258,7 +258,7 @@ func TestLostParentIsReplacedByWhoIsNearerToTheRoot(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2, 3, 4, 5)
 	b.get(1, pulseOf(7, 1, 3))
-	b.get(2, pulseOf(7, 1, 4)) // as far from the root as we: it may have it through us tomorrow
+	b.get(2, pulseOf(7, 1, 4)) // as far from the root as this node: it may have its path through this node later
 	b.get(3, pulseOf(7, 1, 3))
 	b.get(4, pulseOf(7, 1, 2)) // nearer still, and later
 	b.pass(time.Second)
@@ -270,19 +270,19 @@ func TestLostParentIsReplacedByWhoIsNearerToTheRoot(t *testing.T) {
 	for _, l := range []ident.Link{2, 4, 5} {
 		b.want(b.take(l))
 	}
-	// The next one is lost by its own word: it asks us.
+	// The next parent says itself that it lost its path: it asks this node.
 	b.get(3, &Graft{Eager: true, Parent: true})
 	b.want(b.take(4), &Graft{Eager: true, Parent: true})
 	b.wantRoles(map[ident.Link]role{2: stray, 3: child, 4: parent, 5: child})
-	// And then nobody is certain: all are asked.
+	// Now no neighbour is certain to have a path: all are asked.
 	b.Tree.LinkDown(b.now, 4, b)
 	b.want(b.take(2), &Graft{Eager: true})
-	b.Tree.LinkDown(b.now, 5, b) // a child finds another way itself
+	b.Tree.LinkDown(b.now, 5, b) // a child finds another path itself
 	b.want(b.take(2))
 }
 
-// The way is lost before the pulse has come on all links: what it showed so far
-// must not take the last ones away.
+// The path is lost before the pulse has arrived on all links. What it has shown so far
+// must not cut the last links.
 func TestParentLostWhileThePulseIsUnderWay(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2, 3)
@@ -299,7 +299,7 @@ func TestParentLostWhileThePulseIsUnderWay(t *testing.T) {
 			t.Errorf("link %d is lazy", id)
 		}
 	}
-	// And so it is seen from the other end.
+	// The same, seen from the other end.
 	b = newBench(t, Config{})
 	b.up(1, 2, 3)
 	b.get(1, pulseOf(7, 1, 3))
@@ -314,10 +314,10 @@ func TestParentLostWhileThePulseIsUnderWay(t *testing.T) {
 	b.wantRoles(map[ident.Link]role{1: parent, 3: child})
 }
 
-// Who has lost its last neighbour, and finds a new one that has had the same
-// pulse, needs the link: it does not take it for one that the tree does without.
+// A node has lost its last neighbour and finds a new one with the same pulse. It needs
+// that link, and must not treat it as one that the tree does not need.
 func TestLostNodeKeepsItsNewNeighbor(t *testing.T) {
-	for hops, want := range map[uint8]role{2: parent, 3: parent, 4: stray} { // who is farther may have it from us
+	for hops, want := range map[uint8]role{2: parent, 3: parent, 4: stray} { // a neighbour farther from the root may have its path through this node
 		b := newBench(t, Config{})
 		b.up(1)
 		b.get(1, pulseOf(7, 1, 3))
@@ -332,7 +332,7 @@ func TestLostNodeKeepsItsNewNeighbor(t *testing.T) {
 			}
 			return n
 		}
-		if asked() == 0 { // it may have no pulse to show, or another one
+		if asked() == 0 { // the neighbour may have no pulse to send, or another one
 			t.Error("it does not ask to be pushed to")
 		}
 		b.get(2, pulseOf(7, 1, hops))
@@ -349,7 +349,7 @@ func TestLostNodeKeepsItsNewNeighbor(t *testing.T) {
 	}
 }
 
-// The way is lost, and then the pulse comes on the other links after all.
+// The path is lost, and then copies of the pulse arrive on the other links.
 func TestPulseComesAgainAfterTheParentIsLost(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2, 3, 4)
@@ -365,7 +365,8 @@ func TestPulseComesAgainAfterTheParentIsLost(t *testing.T) {
 	b.wantRoles(map[ident.Link]role{3: parent, 4: stray})
 }
 
-// A neighbour that is our way to the root and is not, by turns, moves nobody else.
+// A neighbour that alternates between being the path to the root and not being it
+// affects no other neighbour.
 func TestFickleParentIsNoWayToMakeFrames(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2, 3)
@@ -380,8 +381,8 @@ func TestFickleParentIsNoWayToMakeFrames(t *testing.T) {
 	}
 }
 
-// A pulse that claims the most hops there are is counted no further: all have it
-// with as many, and whoever lost its way could ask its own descendant.
+// A pulse with the highest possible hop count is not counted further: all nodes have it
+// with the same count, and a node that lost its path could ask its own descendant.
 func TestWhereHopsAreNotCountedNobodyIsNearer(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
@@ -400,7 +401,7 @@ func TestWhereHopsAreNotCountedNobodyIsNearer(t *testing.T) {
 	}
 }
 
-// However many pulses somebody makes up, few are passed on.
+// However many false pulses arrive, few are forwarded.
 func TestPulsesAreBounded(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
@@ -410,7 +411,7 @@ func TestPulsesAreBounded(t *testing.T) {
 	if got := b.pulses(2); len(got) != maxTaken {
 		t.Errorf("%d of 1000 were passed on", len(got))
 	}
-	b.get(1, pulseOf(7, 1<<62, 1)) // which no other one would ever beat
+	b.get(1, pulseOf(7, 1<<62, 1)) // which no other pulse could ever beat
 	b.pass(pulseLasts)
 	b.get(1, pulseOf(7, 2000, 1))
 	if got := b.pulses(2); len(got) != 1 {
@@ -418,8 +419,8 @@ func TestPulsesAreBounded(t *testing.T) {
 	}
 }
 
-// While nobody misses anything, announcements are rare; and soon again when
-// somebody does.
+// While no event is missed, announcements are rare. When one is missed, they become
+// frequent again.
 func TestAnnouncementsAreRareWhileAllIsWell(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2, 3)

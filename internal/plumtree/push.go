@@ -8,15 +8,15 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/retry"
 )
 
-// spread leaves a new event to the links: the eager ones are ready to be filled
-// with it, the others learn of it with the next announcement.
+// spread queues a new event for all links: eager links become ready, and lazy ones get
+// it with the next announcement.
 func (t *Tree) spread(now time.Time, e *Event, from ident.Link, out Out) {
 	end := t.history.end()
 	for i := range t.links {
 		switch l := &t.links[i]; {
 		case l.id == from || e.quiet:
 			if l.eager && l.position == end-1 {
-				l.position = end // nothing waits for it, and this does not go out on it
+				l.position = end // the queue is empty, and this event is not sent on it
 			}
 		case l.eager:
 			l.lag += e.cost()
@@ -27,14 +27,14 @@ func (t *Tree) spread(now time.Time, e *Event, from ident.Link, out Out) {
 	}
 }
 
-// announceSoon sets the time of the next announcement.
+// announceSoon schedules the next announcement.
 func (t *Tree) announceSoon(now time.Time) {
 	if t.announceAt.IsZero() && t.cfg.LazyDelay > 0 {
-		t.announceAt = now.Add(retry.Blur(min(max(t.cfg.LazyDelay<<t.calm, t.wait(now)/2), t.reach(now)/8), t.cfg.Rand))
+		t.announceAt = now.Add(retry.Blur(min(max(t.cfg.LazyDelay<<t.calm, t.pullDelay(now)/2), t.historySpan(now)/8), t.cfg.Rand))
 	}
 }
 
-// ready says, once, that something waits for a link.
+// ready reports, once, that something waits for a link.
 func (t *Tree) ready(l *link, out Out) {
 	if !l.ready {
 		l.ready = true
@@ -42,9 +42,9 @@ func (t *Tree) ready(l *link, out Out) {
 	}
 }
 
-// Fill pushes what waits for a link, about room bytes of it, and reports whether
-// there is more. What was asked for on the link gets half of the room, so that
-// neither a newcomer's questions nor a flood of events holds the other one up.
+// Fill pushes what waits for a link, about room bytes, and reports whether there is
+// more. Requested events get half of the room, so that neither a newcomer's requests
+// nor a flood of events delays the other.
 func (t *Tree) Fill(now time.Time, id ident.Link, room int, out Out) (more bool) {
 	l := t.link(id)
 	if l == nil {
@@ -59,50 +59,50 @@ func (t *Tree) Fill(now time.Time, id ident.Link, room int, out Out) (more bool)
 	}
 	for l.position < t.pushTo(l) {
 		e := t.history.at(l.position).event
-		if e.goesOut(l) {
+		if e.isPushedOn(l) {
 			if room <= 0 {
 				break
 			}
 			room -= e.cost()
 			t.push(now, l, e, e.Seq, e.end(), out)
 		}
-		l.takes(e)
+		l.advance(e)
 	}
 	t.taken = max(t.taken, l.position)
 	if len(l.serve) > 0 {
-		t.allow(now, l)
+		t.refillAllowance(now, l)
 	}
 	l.ready = l.isServed() || l.position < t.pushTo(l)
 	return l.ready
 }
 
-// pushTo is the position in the log up to which events are pushed on a link.
+// pushTo returns the position in the log up to which events are pushed on a link.
 func (t *Tree) pushTo(l *link) uint64 {
 	if l.eager {
 		return t.history.end()
 	}
-	return l.drain
+	return l.pushUntil
 }
 
-// takes moves a link past an entry of the log.
-func (l *link) takes(e *Event) {
+// advance moves a link past an entry of the log.
+func (l *link) advance(e *Event) {
 	l.position++
-	if e.goesOut(l) {
+	if e.isPushedOn(l) {
 		l.lag = max(l.lag-e.cost(), 0)
 	}
 }
 
-// goesOut reports whether an event is to be pushed on a link.
-func (e *Event) goesOut(l *link) bool { return e.via != l.id && !e.quiet }
+// isPushedOn reports whether an event is to be pushed on a link.
+func (e *Event) isPushedOn(l *link) bool { return e.via != l.id && !e.quiet }
 
-// passes moves a link past all of the log: it was told.
-func (t *Tree) passes(l *link) {
+// moveToEnd moves a link to the end of the log, after an announcement.
+func (t *Tree) moveToEnd(l *link) {
 	l.position = t.history.end()
 	t.taken = l.position
 	l.lag = 0
 }
 
-// push sends the events from..to of a run.
+// push sends the events from (inclusive) to to (exclusive) of a run.
 func (t *Tree) push(now time.Time, l *link, e *Event, from, to uint64, out Out) {
 	body := e.Body
 	if from > e.Seq || to < e.end() {
@@ -115,7 +115,7 @@ func (t *Tree) push(now time.Time, l *link, e *Event, from, to uint64, out Out) 
 	out.Push(l.id, &t.frame)
 }
 
-// Lag is how many bytes wait to be pushed on a link, as the history counts them.
+// Lag returns how many bytes wait to be pushed on a link, as the history counts them.
 func (t *Tree) Lag(id ident.Link) int {
 	if l := t.link(id); l != nil {
 		return l.lag
@@ -123,13 +123,13 @@ func (t *Tree) Lag(id ident.Link) int {
 	return 0
 }
 
-// makeEager begins to push on a link. What was not announced on it yet is, so
-// that nothing falls between the two ways.
+// makeEager begins to push on a link. It announces what was not announced yet, so that
+// no event is left out.
 func (t *Tree) makeEager(l *link, out Out) {
 	if !l.eager {
-		if l.position < l.drain { // it goes on as if nothing had been
-			for at := l.drain; at < t.history.end(); at++ {
-				if e := t.history.at(at).event; e.goesOut(l) {
+		if l.position < l.pushUntil { // it still pushes: continue as if it had stayed eager
+			for at := l.pushUntil; at < t.history.end(); at++ {
+				if e := t.history.at(at).event; e.isPushedOn(l) {
 					l.lag += e.cost()
 				}
 			}
@@ -140,25 +140,26 @@ func (t *Tree) makeEager(l *link, out Out) {
 	}
 }
 
-// makeLazy ends that. What still waits is pushed.
+// makeLazy ends pushing. Events that still wait are pushed.
 func (t *Tree) makeLazy(l *link) {
 	if l.eager {
-		l.eager, l.drain = false, t.history.end()
+		l.eager, l.pushUntil = false, t.history.end()
 	}
 }
 
-// stopPushing ends it at once: the peer has had what waits, or what is like it,
-// from others. It is announced instead.
+// stopPushing ends pushing at once: the peer gets the waiting events from other nodes.
+// They are announced instead.
 func (t *Tree) stopPushing(now time.Time, l *link) {
 	if l.lag > 0 {
 		t.announceSoon(now)
 	}
-	l.eager, l.drain, l.lag = false, 0, 0
+	l.eager, l.pushUntil, l.lag = false, 0, 0
 }
 
-// prune makes a link lazy, at both ends, because an event came twice: the one
-// that it came on again, or else the one that it came on first, whichever is not
-// known to be part of the tree. It knows better soon after a pulse.
+// prune makes a link lazy at both ends, because an event arrived twice: the link on
+// which it arrived again, or if that one is part of the tree, the link on which it
+// arrived first. Soon after a pulse it does nothing, because the pulse shows better
+// which link to prune.
 func (t *Tree) prune(now time.Time, l *link, e *Event, out Out) {
 	if !t.pulse.settleAt.IsZero() {
 		return
@@ -177,12 +178,12 @@ func (t *Tree) prune(now time.Time, l *link, e *Event, out Out) {
 }
 
 // onPrune announces events to the peer from now on, instead of pushing them. The peer
-// has had an event on another link, so it has a way to the root. A node that has lost
-// its own way takes the peer for its parent: without that, each of its neighbours may
+// has had an event on another link, so it has a path to the root. A node that has lost
+// its own path takes the peer for its parent: without that, each of its neighbours may
 // prune its link, and events reach it by pull only until the next pulse.
 func (t *Tree) onPrune(now time.Time, l *link, out Out) {
 	if t.isLost() && !t.cfg.NoRescue {
-		t.follow(l, out)
+		t.setParent(l, out)
 		return
 	}
 	t.stopPushing(now, l)
@@ -192,16 +193,16 @@ func (t *Tree) onPrune(now time.Time, l *link, out Out) {
 	}
 }
 
-// onGossip takes events. New ones go on at once, whatever their order.
+// onGossip processes events. New ones are forwarded at once, in any order.
 func (t *Tree) onGossip(now time.Time, l *link, g *Gossip, out Out) {
 	s := t.streams.find(g.Origin)
 	if s == t.own {
-		// Our own events come back; or a forgery does, and is not believed.
+		// An own event came back, or a forgery of one. Neither is accepted.
 		t.Stats.Duplicates += uint64(g.Count)
 		t.prune(now, l, s.at(g.Seq), out)
 		return
 	}
-	if (g.Signed || t.cfg.VerifyAll) && !t.believes(s, g) {
+	if (g.Signed || t.cfg.VerifyAll) && !t.isBelieved(s, g) {
 		t.Stats.Refused++
 		out.Refused(l.id, Range{g.Origin, g.Seq, g.end()})
 		return
@@ -211,11 +212,11 @@ func (t *Tree) onGossip(now time.Time, l *link, g *Gossip, out Out) {
 	}
 	t.takeBack(now, s, g, out)
 	end := g.end()
-	if g.Seq >= s.end() { // nearly always
-		t.take(now, l, s, g, g.Seq, end, out)
+	if g.Seq >= s.end() { // the usual case
+		t.receive(now, l, s, g, g.Seq, end, out)
 		return
 	}
-	again := uint64(0) // one of those that came twice
+	again := uint64(0) // one of the duplicates
 	for from := g.Seq; from < end; {
 		a, b := s.unknown(from, end)
 		if a > from {
@@ -224,7 +225,7 @@ func (t *Tree) onGossip(now time.Time, l *link, g *Gossip, out Out) {
 			t.late.duplicate(now, Range{g.Origin, from, a})
 		}
 		if a < b {
-			t.take(now, l, s, g, a, b, out)
+			t.receive(now, l, s, g, a, b, out)
 		}
 		from = b
 	}
@@ -233,11 +234,13 @@ func (t *Tree) onGossip(now time.Time, l *link, g *Gossip, out Out) {
 	}
 }
 
-// take takes the events from..to, of which none was received.
-func (t *Tree) take(now time.Time, l *link, s *stream, g *Gossip, from, to uint64, out Out) {
+// receive stores the events from (inclusive) to to (exclusive), none of which was
+// received before.
+func (t *Tree) receive(now time.Time, l *link, s *stream, g *Gossip, from, to uint64, out Out) {
 	s.high = max(s.high, to)
 	if to-1-s.next >= window || from > s.next && s.early >= t.cfg.HistoryBytes/4 {
-		// Too far ahead to keep. It comes again when what is before it has.
+		// Too far ahead to store. The events are requested again once those before them
+		// have arrived.
 		t.Stats.Dropped += to - from
 		t.miss(now, s, l.id)
 		s.shown = max(s.shown, to)
@@ -248,27 +251,27 @@ func (t *Tree) take(now time.Time, l *link, s *stream, g *Gossip, from, to uint6
 		body = batch.Slice(body, int(from-g.Seq), int(to-g.Seq))
 	}
 	if !t.cfg.KeepBodies {
-		body = t.history.relayed.keep(body)
+		body = t.history.relayed.copyIn(body)
 	}
 	e := t.history.event()
 	*e = Event{Origin: g.Origin, Seq: from, Count: uint32(to - from), Round: g.Round, Signed: g.Signed, born: max(t.moment(now)-moment(max(g.Age, 0)), longAgo), Body: body, via: l.id}
 	if s.repair != nil && from > s.end() {
-		s.tear(now, s.end())
+		s.addHole(now, s.end())
 	}
 	s.put(e)
 	s.heard = t.moment(now)
-	t.seeEvents(now, out)
+	t.noteEvents(now, out)
 	if t.isQuiet(s, e) {
 		e.quiet = true
 		t.announceQuietly(now, e)
-	} else if s.passedOn(e) {
+	} else if s.wasRelayed(e) {
 		e.quiet = true
 	}
 	t.store(now, s, e)
 	t.spread(now, e, l.id, out)
 	if !l.eager && l.crossed == 0 && (s.repair == nil || s.asked != l.id) {
-		// The peer pushes, so it counts us as eager: be of one mind. Unless a
-		// pulse has just shown both that the link is lazy.
+		// The peer pushes, so it treats the link as eager: do the same, unless a pulse
+		// has just shown both ends that the link is lazy.
 		t.makeEager(l, out)
 	}
 	if s.repair != nil && s.asked == 0 && from == s.next {
@@ -278,7 +281,7 @@ func (t *Tree) take(now time.Time, l *link, s *stream, g *Gossip, from, to uint6
 		asked := s.repair != nil && s.asked == l.id
 		t.deliver(now, s, out)
 		if s.skipped != 0 && !asked {
-			t.doubt(now, e)
+			t.doubleCheck(now, e)
 		}
 	} else {
 		t.miss(now, s, l.id)
@@ -287,7 +290,7 @@ func (t *Tree) take(now time.Time, l *link, s *stream, g *Gossip, from, to uint6
 	}
 }
 
-// deliver hands over what is in order now.
+// deliver delivers the events that are now in order.
 func (t *Tree) deliver(now time.Time, s *stream, out Out) {
 	for {
 		e := s.at(s.next)

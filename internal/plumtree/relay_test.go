@@ -8,7 +8,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// discard is an Out that keeps nothing.
+// discard is an Out that stores nothing.
 type discard struct{}
 
 func (discard) Ready(ident.Link)          {}
@@ -18,7 +18,7 @@ func (discard) Deliver(*Event)            {}
 func (discard) Gap(Range)                 {}
 func (discard) Refused(ident.Link, Range) {}
 
-// A relay takes memory for what it keeps, and for little else.
+// A relay allocates memory for what it stores, and little else.
 func TestRelayingAllocatesNextToNothing(t *testing.T) {
 	tree := NewTree(birth, Config{Self: origin(0), Rand: rand.New(rand.NewPCG(1, 1)), HistoryBytes: 4 << 20})
 	for l := range ident.Link(5) {
@@ -40,7 +40,7 @@ func TestRelayingAllocatesNextToNothing(t *testing.T) {
 	for range 50_000 { // until the history is full
 		relay()
 	}
-	// AllocsPerRun gives whole numbers, so each of its runs is many of ours.
+	// AllocsPerRun returns whole numbers, so each of its runs covers many frames.
 	if n := testing.AllocsPerRun(1, func() {
 		for range 20_000 {
 			relay()

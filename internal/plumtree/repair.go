@@ -8,33 +8,33 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// onIHave looks for what we miss. An announcement on a fresh link is pulled at
-// once; any other has a moment to come by itself.
+// onIHave finds out what this node misses. Announcements on a new link are pulled at
+// once. For any other, the event gets time to arrive by push.
 func (t *Tree) onIHave(now time.Time, l *link, m *IHave, out Out) {
 	for _, r := range m.Ranges {
 		if r.To < r.From || r.From == 0 || r.Origin == t.cfg.Self {
 			continue
 		}
 		if !l.eager {
-			l.hears(r)
+			l.recordAnnounced(r)
 		}
 		s := t.streams.find(r.Origin)
 		isNew := s == nil
 		if isNew {
-			if s = t.hearsay(now, l, r.Origin); s == nil {
-				continue // it claims too much
+			if s = t.beginHearsay(now, l, r.Origin); s == nil {
+				continue // the neighbour announces too many origins
 			}
 		}
 		if r.To > s.high {
 			if s.repair != nil {
-				s.tear(now, s.high)
+				s.addHole(now, s.high)
 			}
 			s.high = r.To
 		}
 		if m.Sync {
-			r.From = s.next // whatever is before what it holds, it may have had
+			r.From = s.next // the neighbour may have had everything before what it holds
 		}
-		if !s.misses(r.From, r.To) {
+		if !s.hasMissing(r.From, r.To) {
 			if isNew {
 				t.complete(s)
 			}
@@ -42,18 +42,18 @@ func (t *Tree) onIHave(now time.Time, l *link, m *IHave, out Out) {
 		}
 		fresh := isNew || s.repair == nil
 		t.miss(now, s, l.id)
-		s.claims(l.id, r)
+		s.addClaimant(l.id, r)
 		switch {
 		case m.Sync && s.asked == 0:
 			t.askFrom(s, now)
 			t.pull(now, s, out)
 		case fresh:
-			t.askFrom(s, now.Add(t.wait(now)))
+			t.askFrom(s, now.Add(t.pullDelay(now)))
 		}
 	}
 }
 
-// miss begins the repair of a stream, with holder as the first to ask.
+// miss begins the repair of a stream. holder is asked first.
 func (t *Tree) miss(now time.Time, s *stream, holder ident.Link) {
 	if s.repair != nil {
 		s.holder = holder
@@ -61,22 +61,22 @@ func (t *Tree) miss(now time.Time, s *stream, holder ident.Link) {
 	}
 	wait := t.cfg.OrderWait
 	if !s.delivered && now.Sub(t.linked) < wait {
-		wait = min(wait, joinWait) // every origin is new to a node that joins
+		wait = min(wait, joinWait) // to a node that joins, every origin is new
 	}
 	s.repair = &repair{
 		holder:   holder,
 		since:    now,
-		askAt:    now.Add(t.wait(now) / 4), // it may be on its way on another link
+		askAt:    now.Add(t.pullDelay(now) / 4), // the event may be on its way on another link
 		giveUpAt: now.Add(wait),
 		holes:    []hole{{s.next, now}},
 	}
 	heap.Push(&t.repairs, s)
 }
 
-// claims notes that a neighbour has announced events that are missing. It may be
-// asked, whatever it said before: unless it said so of the first ones that are
-// missing, and has announced only later ones.
-func (s *stream) claims(id ident.Link, r Range) {
+// addClaimant records that a neighbour has announced missing events. The neighbour may
+// be asked again, even if it denied them before, unless the first missing events were
+// denied and only later ones are announced.
+func (s *stream) addClaimant(id ident.Link, r Range) {
 	same := func(x ident.Link) bool { return x == id }
 	if r.From <= s.next {
 		s.tried = slices.DeleteFunc(s.tried, same)
@@ -88,19 +88,19 @@ func (s *stream) claims(id ident.Link, r Range) {
 	}
 }
 
-// renounces takes a claim back.
-func (s *stream) renounces(id ident.Link) {
+// removeClaimant withdraws a neighbour's announcement.
+func (s *stream) removeClaimant(id ident.Link) {
 	s.claimants = slices.DeleteFunc(s.claimants, func(x ident.Link) bool { return x == id })
 }
 
-// exists reports whether more than announcements speak for what is missing: a later
-// event of that origin, or a neighbour that had the missing ones once.
-func (s *stream) exists() bool { return s.next < s.shown || s.next < s.evicted }
+// isProven reports whether the missing events are known from more than announcements:
+// from a later event of the origin, or from a neighbour that had the missing ones once.
+func (s *stream) isProven() bool { return s.next < s.shown || s.next < s.evicted }
 
-// mayHave reports whether a neighbour can be asked. What exists, all can; who has what
-// was merely announced says so itself, sooner or later.
+// mayHave reports whether a neighbour can be asked. Proven events can be requested from
+// all neighbours, announced ones only from those that announced them.
 func (s *stream) mayHave(id ident.Link) bool {
-	return s.exists() || slices.Contains(s.claimants, id)
+	return s.isProven() || slices.Contains(s.claimants, id)
 }
 
 func (t *Tree) complete(s *stream) {
@@ -111,11 +111,11 @@ func (t *Tree) complete(s *stream) {
 	heap.Remove(&t.repairs, s.place)
 	s.repair = nil
 	if !s.isHeard {
-		t.streams.remove(s) // nothing came of it
+		t.streams.remove(s) // no event arrived
 	}
 }
 
-// pull asks a neighbour for what a stream misses, or gives it up.
+// pull requests the missing events of a stream from a neighbour, or gives them up.
 func (t *Tree) pull(now time.Time, s *stream, out Out) {
 	if s.repair == nil {
 		return
@@ -132,7 +132,7 @@ func (t *Tree) pull(now time.Time, s *stream, out Out) {
 		s.giveUpAt = now.Add(t.cfg.OrderWait)
 		t.askFrom(s, s.giveUpAt)
 		return
-	case len(s.claimants) == 0 && !s.exists(): // who announced them is gone, or was wrong
+	case len(s.claimants) == 0 && !s.isProven(): // the neighbours that announced them are gone or were wrong
 		t.giveUp(now, s, out)
 		return
 	case t.cfg.NoWait && s.firstHeld() > 0:
@@ -148,7 +148,7 @@ func (t *Tree) pull(now time.Time, s *stream, out Out) {
 	t.disturb(now)
 	to := s.high
 	if held := s.firstHeld(); held > 0 && s.early >= t.cfg.HistoryBytes/4 {
-		to = held // what is behind that would not be kept, see take
+		to = held // events behind that would not be stored; see receive
 	}
 	missing := s.appendMissing(nil, s.next, to)
 	if len(missing) == 0 {
@@ -156,7 +156,7 @@ func (t *Tree) pull(now time.Time, s *stream, out Out) {
 		return
 	}
 	l := t.chooseHolder(s)
-	// Each round of all neighbours takes twice as long as the one before.
+	// Each round of all neighbours waits twice as long as the one before.
 	again := now.Add(graftRetry << min(s.rounds, 4))
 	if s.giveUpAt.After(now) && s.giveUpAt.Before(again) {
 		again = s.giveUpAt
@@ -169,12 +169,12 @@ func (t *Tree) pull(now time.Time, s *stream, out Out) {
 	if !s.delivered {
 		s.rewound = max(s.rewound, missing[len(missing)-1].To)
 	}
-	t.late.asks(missing, s.since)
+	t.late.recordAsked(missing, s.since)
 	t.inquire(l.id, missing, t.maxAge(now, s))
 }
 
-// inquire adds to what a neighbour is asked for. What is missing of many origins at
-// once goes into few frames.
+// inquire queues a request to a neighbour. Missing events of many origins share a few
+// frames.
 func (t *Tree) inquire(of ident.Link, missing []Range, maxAge time.Duration) {
 	for i := len(t.inquiries) - 1; i >= 0; i-- {
 		if q := &t.inquiries[i]; q.of == of && q.Eager && q.MaxAge == maxAge && len(q.Ranges)+len(missing) <= maxRanges {
@@ -185,16 +185,17 @@ func (t *Tree) inquire(of ident.Link, missing []Range, maxAge time.Duration) {
 	t.inquiries = append(t.inquiries, inquiry{of, &Graft{Ranges: missing, Eager: true, MaxAge: maxAge}})
 }
 
-// inquiry is what a neighbour will be asked for at the end of this call.
+// inquiry is a request that is sent at the end of the current call.
 type inquiry struct {
 	of ident.Link
 	*Graft
 }
 
-// sendInquiries asks. Whoever is asked pushes from now on, and so do we.
+// sendInquiries sends the queued requests. Both ends push on these links from then on.
 func (t *Tree) sendInquiries(now time.Time, out Out) {
 	for _, q := range t.inquiries {
-		// Over the limit it is as if the question were lost: it is asked again.
+		// Over the limit, the request is dropped and repeated later, as if it had been
+		// lost.
 		if l := t.link(q.of); l != nil && l.asks.AllowN(now, 8+len(q.Ranges)) {
 			t.Stats.Grafts++
 			out.Send(q.of, q.Graft)
@@ -207,10 +208,9 @@ func (t *Tree) sendInquiries(now time.Time, out Out) {
 	t.inquiries = t.inquiries[:0]
 }
 
-// maxAge is how old events may be that we ask for. Of an origin that is new to
-// us we want those emitted while we were alive, and, with a rewind, those of some time
-// before. Of one that we have heard, all that came later, however long the question
-// takes.
+// maxAge returns the age up to which events are requested. For a new origin, these are
+// the events emitted since this node's start, extended by the rewind. For a known
+// origin, these are all later events, however long the request takes.
 func (t *Tree) maxAge(now time.Time, s *stream) time.Duration {
 	if s.delivered {
 		return maxAge
@@ -218,10 +218,10 @@ func (t *Tree) maxAge(now time.Time, s *stream) time.Duration {
 	return min(now.Sub(t.started)+t.rewind, maxAge)
 }
 
-// IsShort reports whether events are missing that the histories of others will
-// soon not hold any more, because so many come.
+// IsShort reports whether events are missing that neighbours will soon evict, because
+// so many events arrive.
 func (t *Tree) IsShort(now time.Time) bool {
-	if len(t.repairs) == 0 || t.reach(now) > t.cfg.OrderWait {
+	if len(t.repairs) == 0 || t.historySpan(now) > t.cfg.OrderWait {
 		return false
 	}
 	return slices.ContainsFunc(t.repairs, func(s *stream) bool {
@@ -229,20 +229,20 @@ func (t *Tree) IsShort(now time.Time) bool {
 	})
 }
 
-// isOwed reports whether some neighbour that may have what is missing has not said
-// yet that it has nothing.
+// isOwed reports whether a neighbour that may have the missing events has not denied
+// them yet.
 func (t *Tree) isOwed(s *stream) bool {
 	return slices.ContainsFunc(t.links, func(l link) bool { return s.mayHave(l.id) && !slices.Contains(s.denied, l.id) })
 }
 
-// chooseHolder is whom to ask next: who last showed that it has these events or later
-// ones, then who has announced them, then every other neighbour that may have them. Who has
-// said that it does not is asked again in the next round only where a later event shows
-// that there are some: it may have learnt meanwhile that they are gone.
+// chooseHolder returns the neighbour to ask next: the one that last showed that it has
+// these or later events, then those that announced them, then all others that may have
+// them. A neighbour that has denied them is asked again in the next round only if a
+// later event proves that they exist: it may have learned meanwhile that they are gone.
 func (t *Tree) chooseHolder(s *stream) *link {
 	l := t.untried(s)
 	if l == nil && len(s.tried) > 0 {
-		s.tried = s.tried[:0] // the next round
+		s.tried = s.tried[:0] // next round
 		s.rounds++
 		l = t.untried(s)
 	}
@@ -272,9 +272,9 @@ func (t *Tree) untried(s *stream) *link {
 	return nil
 }
 
-// giveUp goes on without the first run of missing events, and says so: if later
-// events are here, or a neighbour let go of the missing ones. What was merely
-// announced, and is nowhere to be had, is forgotten: it may yet come.
+// giveUp skips the first run of missing events and reports a gap, if later events are
+// here or if a neighbour has evicted the missing ones. If they were only announced and
+// no neighbour has them, their repair ends without a gap: they may still arrive.
 func (t *Tree) giveUp(now time.Time, s *stream, out Out) {
 	to := s.firstHeld()
 	if to == 0 {
@@ -285,20 +285,20 @@ func (t *Tree) giveUp(now time.Time, s *stream, out Out) {
 		t.complete(s)
 		return
 	}
-	s.forgets(t.moment(now))
+	s.noteForgotten(t.moment(now))
 	t.Stats.Gaps++
 	out.Gap(Range{s.origin, s.next, to})
 	if s.firstHeld() == 0 {
-		t.tellSkipped(now, s)
+		t.announceSkipped(now, s)
 	}
 	t.skip(now, s, to, out)
 	if s.repair != nil {
-		// The next hole has not to wait anew, except for the answers of all neighbours.
+		// The next hole need not wait again, except for the answers of all neighbours.
 		s.giveUpAt = s.missedSince().Add(t.cfg.OrderWait)
 	}
 }
 
-// skip moves past events that will not come.
+// skip moves past events that will not arrive.
 func (t *Tree) skip(now time.Time, s *stream, to uint64, out Out) {
 	t.remember(s)
 	if s.firstHeld() == 0 && s.skipped == 0 {
@@ -313,17 +313,17 @@ func (t *Tree) skip(now time.Time, s *stream, to uint64, out Out) {
 	}
 }
 
-// takeBack goes back to an event that comes after all, though it was given up. Only
-// what neighbours said spoke for the numbers that were skipped: no event with a higher
-// one was ever delivered. So one who lies about how far an origin has come makes
-// OnGap be called, and silences nobody.
+// takeBack goes back to an event that arrives although it was given up. It does so only
+// if no event with a higher number was delivered, so that only claims of neighbours had
+// caused the skip. A neighbour that lies about how far an origin has come thus causes a
+// call of OnGap, and suppresses no event.
 //
-// The event may be here, passed by because it seemed older than this node. The
-// lowest age that a neighbour tells is believed.
+// The event may be in the history already, skipped because it seemed older than this
+// node. The lowest age that any neighbour reports is used.
 func (t *Tree) takeBack(now time.Time, s *stream, g *Gossip, out Out) {
 	born := t.moment(now) - moment(max(g.Age, 0))
 	if s.skipped == 0 || g.Seq < s.skipped || g.Seq >= s.next || t.isBefore(born) {
-		return // or it was emitted before this node was there, and none of its business
+		return // emitted before this node's start: not wanted
 	}
 	from, held := g.Seq, s.at(g.Seq)
 	if held != nil {
@@ -345,7 +345,7 @@ func (t *Tree) takeBack(now time.Time, s *stream, g *Gossip, out Out) {
 	}
 }
 
-// onMiss takes the news that some events do not come from this neighbour.
+// onMiss processes the reply that some events do not come from this neighbour.
 func (t *Tree) onMiss(now time.Time, l *link, m *Miss, out Out) {
 	s := t.streams.find(m.Range.Origin)
 	if s == nil || s == t.own || s.repair == nil || s.asked != l.id {
@@ -353,18 +353,18 @@ func (t *Tree) onMiss(now time.Time, l *link, m *Miss, out Out) {
 	}
 	born := now.Add(-m.Age)
 	if m.Why == Gone && !s.delivered && (!born.After(t.started) || m.Age >= maxAge) {
-		// Older than we are: nothing is lost. But where it is wanted, another
-		// neighbour may hold it.
+		// Emitted before this node's start, so nothing is lost. With a rewind, another
+		// neighbour may still hold them.
 		if t.cfg.VerifyAll || t.rewind > 0 && m.Age < t.maxAge(now, s) {
 			t.onOlder(now, l, s, m.Range, out)
 			return
 		}
-		if !s.isHeard && !l.vouches.AllowN(now, 1) {
+		if !s.isHeard && !l.goneClaims.AllowN(now, 1) {
 			t.complete(s)
 			return
 		}
 		if m.Range.From <= s.next && m.Range.To > s.next {
-			s.forgets(t.moment(born))
+			s.noteForgotten(t.moment(born))
 			to := min(m.Range.To, s.high)
 			if held := s.firstHeld(); held > 0 {
 				to = min(to, held)
@@ -374,22 +374,22 @@ func (t *Tree) onMiss(now time.Time, l *link, m *Miss, out Out) {
 		t.pull(now, s, out)
 		return
 	}
-	// Another neighbour may have them. When all were asked in vain, the wait
-	// for order ends it.
-	if m.Why == Gone && (s.exists() || l.vouches.AllowN(now, 1)) {
+	// Another neighbour may have them. If all have denied them, OrderWait ends the
+	// repair.
+	if m.Why == Gone && (s.isProven() || l.goneClaims.AllowN(now, 1)) {
 		if s.evicted <= s.next {
 			s.goneBorn = t.moment(born)
 		}
 		s.evicted, s.goneBorn = max(s.evicted, min(m.Range.To, s.high)), max(s.goneBorn, t.moment(born))
 	}
-	s.renounces(l.id)
+	s.removeClaimant(l.id)
 	if !slices.Contains(s.denied, l.id) {
 		s.denied = append(s.denied, l.id)
 	}
 	s.asked = 0
 	again := now.Add(graftRetry / 10)
 	switch {
-	case len(s.claimants) == 0 && !s.exists(): // not even who announced it has it
+	case len(s.claimants) == 0 && !s.isProven(): // no neighbour that announced them has them
 		t.giveUp(now, s, out)
 		return
 	case t.untried(s) == nil:
@@ -403,5 +403,5 @@ func (t *Tree) onMiss(now time.Time, l *link, m *Miss, out Out) {
 	t.pull(now, s, out)
 }
 
-// forgets notes that an event born at that time is not held (any more).
-func (s *stream) forgets(born moment) { s.forgot = max(s.forgot, born) }
+// noteForgotten records that an event born at that time is not held, or not any more.
+func (s *stream) noteForgotten(born moment) { s.forgot = max(s.forgot, born) }

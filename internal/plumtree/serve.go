@@ -4,14 +4,15 @@ import (
 	"time"
 )
 
-// onGraft serves what the peer misses, and pushes to it from now on.
+// onGraft queues the events that the peer requests. With Eager, it pushes to the peer
+// from now on.
 func (t *Tree) onGraft(now time.Time, l *link, g *Graft, out Out) {
 	if g.Eager {
 		t.makeEager(l, out)
-		t.keep(l)
+		t.exemptFromPulse(l)
 	}
 	if g.Parent {
-		t.adopt(l, out)
+		t.setChild(l, out)
 	}
 	if len(g.Ranges) > 0 {
 		t.disturb(now)
@@ -22,15 +23,15 @@ func (t *Tree) onGraft(now time.Time, l *link, g *Graft, out Out) {
 			l.serve = append(l.serve, request{r, bornAfter})
 		}
 	}
-	if t.allow(now, l); l.isServed() {
+	if t.refillAllowance(now, l); l.isServed() {
 		t.ready(l, out)
 	}
 }
 
-// serve answers pulls, with about room bytes; it returns how many of these were
-// not needed.
+// serve answers requests with about room bytes. It returns how many of them it did not
+// need.
 func (t *Tree) serve(now time.Time, l *link, room int, out Out) int {
-	t.allow(now, l)
+	t.refillAllowance(now, l)
 	for len(l.serve) > 0 && room > 0 && l.allowed > 0 {
 		r := &l.serve[0]
 		for r.From < r.To && room > 0 && l.allowed > 0 {
@@ -55,9 +56,9 @@ func (t *Tree) serve(now time.Time, l *link, room int, out Out) int {
 	return max(room, 0)
 }
 
-// find is the first event of a request, or why a run of them does not come. The
-// run may go beyond the request, to say at once how far it is in vain; not over all of
-// a long history, since that costs the asker nothing.
+// find returns the first event of a request, or the reason why a run of events does not
+// come. The run may extend beyond the request, so that the peer learns at once how far
+// its request fails. The scan is bounded, because a request costs the peer nothing.
 func (t *Tree) find(now time.Time, r request) (*Event, *Miss) {
 	s := t.streams.find(r.Origin)
 	if s == nil {
@@ -80,8 +81,8 @@ func (t *Tree) find(now time.Time, r request) (*Event, *Miss) {
 		}
 		miss.Why, miss.Age = Gone, time.Duration(t.moment(now)-youngest)
 	case r.From >= s.next && s.repair != nil && s.evicted > r.From:
-		// A neighbour let go of them. Who asks need not find that out anew, from
-		// node to node.
+		// A neighbour has evicted them. The peer need not find that out again, node by
+		// node.
 		_, *to = s.unknown(r.From, min(r.To, s.evicted))
 		miss.Why, miss.Age = Gone, min(time.Duration(t.moment(now)-s.goneBorn), maxAge)
 	case r.From >= s.next:
@@ -96,16 +97,16 @@ func (t *Tree) find(now time.Time, r request) (*Event, *Miss) {
 	return nil, miss
 }
 
-// A peer may pull so many histories at once, and one more in so long a time. Who
-// has been away needs one. Without a bound, a few bytes that ask for all of it again
+// A peer may pull allowedAtOnce histories at once, and one more per allowedIn. A node
+// that was away needs one. Without a bound, a few bytes that request everything again
 // and again would keep a node sending.
 const (
 	allowedAtOnce = 2
 	allowedIn     = 8 * time.Second
 )
 
-// allow brings up to date what a peer may pull.
-func (t *Tree) allow(now time.Time, l *link) {
+// refillAllowance updates how much a peer may pull.
+func (t *Tree) refillAllowance(now time.Time, l *link) {
 	most := allowedAtOnce * t.cfg.HistoryBytes
 	if l.allowedAt.IsZero() {
 		l.allowed = most
@@ -119,10 +120,10 @@ func (t *Tree) allow(now time.Time, l *link) {
 	}
 }
 
-// isServed reports whether what a peer has asked for can be pushed now.
+// isServed reports whether requested events can be pushed to the peer now.
 func (l *link) isServed() bool { return len(l.serve) > 0 && l.allowed > 0 }
 
-// serveAgain goes on with those who had pulled too much.
+// serveAgain continues with the peers that had pulled too much.
 func (t *Tree) serveAgain(now time.Time, out Out) {
 	if t.serveAt.IsZero() || now.Before(t.serveAt) {
 		return
@@ -130,7 +131,7 @@ func (t *Tree) serveAgain(now time.Time, out Out) {
 	t.serveAt = time.Time{}
 	for i := range t.links {
 		if l := &t.links[i]; len(l.serve) > 0 {
-			if t.allow(now, l); l.allowed > 0 {
+			if t.refillAllowance(now, l); l.allowed > 0 {
 				t.ready(l, out)
 			}
 		}

@@ -28,8 +28,8 @@ func TestLinksSettleLaterWhereTheyAreSlow(t *testing.T) {
 	}
 }
 
-// The spread of one pulse holds for the next one too, even if no copy of that one
-// arrives in time; and is forgotten after that.
+// The spread of one pulse also holds for the next one, even if no copy of that one
+// arrives in time. After that it is forgotten.
 func TestSpreadIsRememberedForOnePulse(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
@@ -54,8 +54,8 @@ func TestSpreadIsRememberedForOnePulse(t *testing.T) {
 	}
 }
 
-// A peer may send the last pulse as late as it likes, and a link that came up since
-// shows it late. Neither keeps old links in use for long.
+// A peer may send its copy of the last pulse as late as it likes, and a link that came
+// up since carries its copy late. Neither keeps old links in use for long.
 func TestLateCopiesOfAPulseAreBounded(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
@@ -73,7 +73,7 @@ func TestLateCopiesOfAPulseAreBounded(t *testing.T) {
 	b.get(1, pulseOf(7, 1, 3))
 	b.pass(4 * time.Second)
 	b.up(2)
-	b.get(2, pulseOf(7, 1, 4)) // showTree of the other end
+	b.get(2, pulseOf(7, 1, 4)) // from showTree of the other end
 	b.pass(time.Second)
 	b.get(1, pulseOf(7, 2, 3))
 	if d := b.pulse.settleAt.Sub(b.now); d != 100*time.Millisecond {
@@ -81,14 +81,15 @@ func TestLateCopiesOfAPulseAreBounded(t *testing.T) {
 	}
 }
 
-// A node has lost its parent and asked all neighbours. Each of them gets events
-// elsewhere too and prunes it. The first one becomes its parent: else no link is left.
+// A node has lost its parent and asked all neighbours to push. Each of them gets events
+// on another path too and prunes it. The first one becomes its parent: otherwise no
+// link remains.
 func TestLostNodeFollowsWhoPrunesIt(t *testing.T) {
 	for _, off := range []bool{false, true} {
 		b := newBench(t, Config{NoRescue: off})
 		b.up(1, 2, 3)
 		b.get(1, pulseOf(7, 1, 2))
-		b.get(2, pulseOf(7, 1, 4)) // both are farther than this node
+		b.get(2, pulseOf(7, 1, 4)) // both are farther from the root than this node
 		b.get(3, pulseOf(7, 1, 4))
 		b.pass(time.Second)
 		b.Tree.LinkDown(b.now, 1, b)
@@ -98,7 +99,7 @@ func TestLostNodeFollowsWhoPrunesIt(t *testing.T) {
 		b.get(3, &Prune{})
 		b.pass(time.Second)
 		if off {
-			b.wantRoles(map[ident.Link]role{2: stray, 3: stray}) // nobody pushes to it
+			b.wantRoles(map[ident.Link]role{2: stray, 3: stray}) // no neighbour pushes to it
 			continue
 		}
 		b.want(b.take(2), &Graft{Eager: true, Parent: true})

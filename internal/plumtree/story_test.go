@@ -63,7 +63,7 @@ func TestGraftRepairsALostPayload(t *testing.T) {
 	b.take(2)
 	b.get(2, &IHave{Ranges: []Range{{a, 2, 4}}})
 	b.pass(50 * time.Millisecond)
-	b.want(b.take(2)) // they may yet come by themselves
+	b.want(b.take(2)) // they may still arrive by push
 	b.pass(100 * time.Millisecond)
 	b.want(b.take(2), graft(Range{a, 2, 4}))
 	b.gossip(2, a, 2, 3)
@@ -101,9 +101,9 @@ func TestGraftGoesToTheNextThatHasItWhenOneDoesNotAnswer(t *testing.T) {
 	b.pass(graftRetry + 300*time.Millisecond)
 	b.want(b.take(1), graft(Range{a, 2, 3}))
 	b.want(b.take(3), graft(Range{a, 2, 3}))
-	b.want(b.take(2)) // it has not said that it has it
+	b.want(b.take(2)) // it has not announced the event
 	b.get(2, &IHave{Ranges: []Range{{a, 2, 3}}})
-	b.LinkDown(b.now, 3, b) // who was asked is gone: the next one, at once
+	b.LinkDown(b.now, 3, b) // the neighbour that was asked is gone: ask the next one at once
 	b.pass(0)
 	b.want(b.take(2), graft(Range{a, 2, 3}))
 	b.gossip(2, a, 2)
@@ -116,7 +116,7 @@ func TestEarlyEventsWaitForTheMissingOnes(t *testing.T) {
 	a := origin(1)
 	b.gossip(1, a, 1, 4, 3)
 	b.wantDelivered(a, 1)
-	b.want(b.take(2), event(a, 1), event(a, 4), event(a, 3)) // they travel on, though
+	b.want(b.take(2), event(a, 1), event(a, 4), event(a, 3)) // they are forwarded meanwhile
 	b.pass(100 * time.Millisecond)
 	b.want(b.take(1), graft(Range{a, 2, 3}))
 	b.gossip(1, a, 2)
@@ -148,8 +148,8 @@ func TestGapIsToldAfterTheWaitAndOnlyThen(t *testing.T) {
 	b.wantGaps(Range{a, 2, 3}, Range{a, 4, 6})
 }
 
-// What no neighbour has ever had is not lost yet: it may be on the far side of a
-// cut. It is waited for six times as long.
+// Events that no neighbour has ever had are not lost yet: they may be on the far side
+// of a cut. The wait for them is six times as long.
 func TestWhatNobodyHereHadIsWaitedFor(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
@@ -166,14 +166,14 @@ func TestWhatNobodyHereHadIsWaitedFor(t *testing.T) {
 	b.wantDelivered(a, 1, 3)
 }
 
-// A neighbour that is stalled may have them: it is waited for longer.
+// A stalled neighbour may have the events, so the wait is longer.
 func TestANeighbourThatOwesAnAnswerIsWaitedFor(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
 	a := origin(1)
 	b.gossip(1, a, 1, 3)
 	b.pass(time.Second)
-	b.get(1, unknown(a, 2, 3)) // and 2 says nothing
+	b.get(1, unknown(a, 2, 3)) // and 2 does not answer
 	b.pass(28 * time.Second)
 	b.wantDelivered(a, 1)
 	b.wantGaps()
@@ -182,7 +182,7 @@ func TestANeighbourThatOwesAnAnswerIsWaitedFor(t *testing.T) {
 	b.wantDelivered(a, 1, 3)
 }
 
-// Nothing is given up while there is nobody to ask.
+// No event is given up while there is no neighbour to ask.
 func TestNoGapWithoutNeighbours(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1)
@@ -218,11 +218,11 @@ func TestLinkThatEndsMakesTheOthersEager(t *testing.T) {
 	b.want(b.take(2), &Graft{Eager: true})
 	b.want(b.take(3), &Graft{Eager: true})
 	b.get(2, &Prune{})
-	b.LinkDown(b.now, 2, b) // nothing came from it
+	b.LinkDown(b.now, 2, b) // no event arrived from it
 	b.want(b.take(3))
 }
 
-// Nothing falls between announcing and pushing when a link changes over.
+// No event is left out between announcing and pushing when a link changes its mode.
 func TestEachEventIsPushedOrAnnouncedOnEachLink(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 7))
 	b := newBench(t, Config{})
@@ -245,7 +245,7 @@ func TestEachEventIsPushedOrAnnouncedOnEachLink(t *testing.T) {
 	a := origin(1)
 	for seq := uint64(1); seq <= 2000; seq++ {
 		b.Handle(b.now, 1, event(a, seq), b)
-		b.ready = nil // it has room now and then
+		b.ready = nil // it has room from time to time
 		switch rng.IntN(8) {
 		case 0:
 			b.get(2, &Prune{})
@@ -269,8 +269,8 @@ func TestEachEventIsPushedOrAnnouncedOnEachLink(t *testing.T) {
 	}
 }
 
-// Whoever announces an event has it, whatever it was asked for before, and
-// whatever it said then.
+// A neighbour that announces an event has it, whatever it was asked for before, and
+// whatever it replied then.
 func TestWhoAnnouncesIsAskedAgain(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
@@ -287,22 +287,22 @@ func TestWhoAnnouncesIsAskedAgain(t *testing.T) {
 
 	b.get(1, &Miss{Range: Range{a, 2, 3}, Why: Unknown})
 	b.pass(graftRetry)
-	b.want(b.take(2))                            // that was all that spoke for it
-	b.get(1, &IHave{Ranges: []Range{{a, 2, 3}}}) // now it does have it
+	b.want(b.take(2))                            // only that announcement named the event
+	b.get(1, &IHave{Ranges: []Range{{a, 2, 3}}}) // now the neighbour has it
 	b.pass(graftRetry)
 	b.want(b.take(1), graft(Range{a, 2, 3}))
 	b.gossip(1, a, 2)
 	b.wantDelivered(a, 1, 2)
 }
 
-// Who gives up the last events of an origin lets its neighbours know of them:
-// nothing that comes later shows that they are missing.
+// A node that gives up the last events of an origin informs its neighbours: no later
+// event reveals that they are missing.
 func TestWhoGivesUpTheLastEventsTellsOn(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
 	a := origin(1)
 	b.gossip(1, a, 1)
-	b.get(1, &IHave{Sync: true, Ranges: []Range{{a, 4, 4}}}) // it has come to 4, and holds nothing
+	b.get(1, &IHave{Sync: true, Ranges: []Range{{a, 4, 4}}}) // the origin has come to 4, and this neighbour holds nothing
 	b.get(1, &Miss{Range{a, 2, 4}, Gone, time.Minute})
 	b.pass(graftRetry / 10)
 	b.get(2, &Miss{Range{a, 2, 4}, Unknown, 0})

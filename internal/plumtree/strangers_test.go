@@ -8,24 +8,24 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// town is some honest nodes with links between them, and what goes over these. Links
-// of a node that the town does not know lead to strangers: the test is them.
-type town struct {
+// mesh is some honest nodes with links between them, and the frames on these links. Any
+// other link of a node leads to a stranger, which the test plays.
+type mesh struct {
 	nodes  []*bench
 	across []map[ident.Link]int // per node and link, the other end
-	sent   map[[2]int]int       // ranges that went from one to another lately, frames as eight
-	most   int                  // that there ever were
+	sent   map[[2]int]int       // ranges that one node sent to another lately; a frame counts as eight
+	most   int                  // the highest value of sent
 	frames int
 }
 
-// A receiver takes as many, before it thinks of a flood.
+// A receiver accepts as many before it treats them as a flood.
 const (
 	floodAtOnce    = 160_000
 	floodPerSecond = 16_000
 )
 
-func newTown(t *testing.T, n int) *town {
-	w := &town{sent: make(map[[2]int]int)}
+func newTown(t *testing.T, n int) *mesh {
+	w := &mesh{sent: make(map[[2]int]int)}
 	for i := range n {
 		b := newBench(t, Config{})
 		cfg := b.cfg
@@ -44,8 +44,8 @@ func newTown(t *testing.T, n int) *town {
 	return w
 }
 
-// move brings what was sent to its other end, and gives what is for strangers.
-func (w *town) move() (toStrangers []Message) {
+// move delivers frames to their other end, and returns those for strangers.
+func (w *mesh) move() (toStrangers []Message) {
 	for busy := true; busy; {
 		busy = false
 		for i, b := range w.nodes {
@@ -77,7 +77,7 @@ func (w *town) move() (toStrangers []Message) {
 	return toStrangers
 }
 
-func (w *town) pass(d time.Duration) (toStrangers []Message) {
+func (w *mesh) pass(d time.Duration) (toStrangers []Message) {
 	const step = 10 * time.Millisecond
 	for range int(d / step) {
 		for _, b := range w.nodes {
@@ -94,8 +94,8 @@ func (w *town) pass(d time.Duration) (toStrangers []Message) {
 	return toStrangers
 }
 
-// Somebody emits under many names, and leaves every other event out. Honest nodes look
-// for what is missing, and do not take one another for attackers.
+// An attacker emits under many names and leaves out every other event. Honest nodes
+// look for the missing events, and do not treat each other as attackers.
 func TestHolesDoNotPartHonestNodes(t *testing.T) {
 	w := newTown(t, 2)
 	w.nodes[0].up(7)
@@ -115,8 +115,8 @@ func TestHolesDoNotPartHonestNodes(t *testing.T) {
 	}
 }
 
-// Invented origins that are said to be older than any node: a few are remembered, none
-// is told on, and nobody forgets whom he has heard.
+// Replies say that invented origins are older than any node. The node remembers a few
+// of them, forwards none, and forgets no origin that it has heard.
 func TestInventedOldOriginsGoNowhere(t *testing.T) {
 	w := newTown(t, 4)
 	a := origin(1)
@@ -140,7 +140,7 @@ func TestInventedOldOriginsGoNowhere(t *testing.T) {
 	for i, b := range w.nodes {
 		most := 3
 		if i == 0 {
-			most += maxVouched + 15*vouchesPerSecond
+			most += goneClaimsAtOnce + 15*goneClaimsPerSecond
 		}
 		if n := len(b.order); n > most || b.streams.find(a) == nil {
 			t.Errorf("node %d remembers %d origins, the honest one among them: %v", i, n, b.streams.find(a) != nil)
@@ -154,8 +154,8 @@ func TestInventedOldOriginsGoNowhere(t *testing.T) {
 	}
 }
 
-// To look how much of an origin is too old costs who asks nothing; so it is not looked
-// at all of it for each of thousands of questions.
+// To find out how much of an origin is too old costs the requesting peer nothing. So
+// the scan is bounded, whatever the number of requests.
 func TestPullsOfWhatIsTooOldAreCheap(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
@@ -163,7 +163,7 @@ func TestPullsOfWhatIsTooOldAreCheap(t *testing.T) {
 	for seq := uint64(1); seq <= 20_000; seq++ {
 		b.gossip(1, a, seq)
 	}
-	b.pass(3 * time.Second) // older than bornSlack
+	b.pass(3 * time.Second) // older than askSlack
 	b.forget()
 	b.get(2, &Graft{Ranges: []Range{{a, 1, 2}, {a, 1, 2}}})
 	for _, m := range b.take(2) {
@@ -173,7 +173,7 @@ func TestPullsOfWhatIsTooOldAreCheap(t *testing.T) {
 	}
 }
 
-// What somebody claims of origins that are known is his business too.
+// False claims about known origins affect only requests to the claimant.
 func TestLiesAboutKnownOriginsBotherNobodyElse(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2, 3, 4, 5)
@@ -210,6 +210,6 @@ func TestSilentLiarsKeepNobodyOut(t *testing.T) {
 	}
 	b.forget()
 	a := origin(1)
-	b.get(5, &IHave{Ranges: []Range{{a, 1, 4}}, Sync: true}) // it is made only once
+	b.get(5, &IHave{Ranges: []Range{{a, 1, 4}}, Sync: true}) // announced only once
 	b.want(b.take(5), graft(Range{a, 1, 4}))
 }

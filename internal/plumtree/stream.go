@@ -8,93 +8,94 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// stream is what a node knows of one origin: which events it has had, and which
+// stream is what a node knows about one origin: which events it has received, and which
 // of them it still holds.
 //
-// Below next every event was delivered (or given up), whether held or not; from
-// next on exactly the held ones were received, and wait for those before them.
+// Every event below next was delivered or given up, whether it is held or not. From
+// next on, exactly the held events were received; they wait for those before them.
 //
-// There is one for each origin that a node has ever heard of, so its size counts.
+// There is one stream for each known origin, so its size counts.
 type stream struct {
 	origin ident.Origin
 	next   uint64    // the next event to deliver
-	high   uint64    // one past the highest number that is known to exist
-	held   []*Event  // lowest number first; none overlap, none is in part below next
-	one    [1]*Event // the room of held for as long as it is enough, as it mostly is
-	early  int       // what the history counts for those from next on
-	heard  moment    // last new event
+	high   uint64    // one past the highest number known to exist
+	held   []*Event  // sorted by number; runs do not overlap, and none is partly below next
+	one    [1]*Event // the memory of held while one run is enough, the usual case
+	early  int       // bytes of the held events from next on, as the history counts them
+	heard  moment    // arrival of the last new event
 
-	isHeard   bool   // it is in Tree.order: an event of it came, or is known to be gone
-	delivered bool   // some event was that is not Old: what follows was emitted while we were alive
-	forgot    moment // no event below next that is not held was born later
-	skipped   uint64 // from here to next was skipped, and nothing was delivered since; see takeBack; or 0
+	isHeard   bool   // it is in Tree.order: an event of it arrived, or is known to be gone
+	delivered bool   // an event that is not Old was delivered: all that follow were emitted after this node's start
+	forgot    moment // upper bound for the birth of events below next that are not held
+	skipped   uint64 // events from here to next were skipped, and none was delivered since; see takeBack; or 0
 
-	*repair // while events in [next, high) are missing
+	*repair // not nil while events in [next, high) are missing
 }
 
-// moment is a time, as the nanoseconds since the tree was made: a third of a
-// time.Time, and the collector of garbage does not look at it.
+// moment is a time, as nanoseconds since the tree was made. It is a third as large as a
+// time.Time, and the garbage collector does not scan it.
 type moment int64
 
 const longAgo moment = math.MinInt64 / 2
 
 func (t *Tree) moment(at time.Time) moment { return moment(at.Sub(t.started)) }
 
-// repair is how the missing events of a stream are looked for. Most streams miss
-// nothing most of the time, so it is apart from them.
+// repair is the search for the missing events of a stream. It is allocated separately,
+// because most streams miss nothing most of the time.
 type repair struct {
-	holder    ident.Link   // who announced or had later events, last
-	claimants []ident.Link // who announced what is missing
-	asked     ident.Link   // whom we asked last; 0: nobody
-	tried     []ident.Link // in this round
-	denied    []ident.Link // who answered, since the last progress, that they have nothing
+	holder    ident.Link   // the last neighbour that announced or sent later events
+	claimants []ident.Link // neighbours that announced the missing events
+	asked     ident.Link   // the neighbour asked last; 0: none
+	tried     []ident.Link // neighbours asked in this round
+	denied    []ident.Link // neighbours that denied the events since the last progress
 	rounds    int          // of asking all neighbours, since the last progress
-	since     time.Time    // the last progress, or when the first was missed
-	askAt     time.Time    // when to ask (again); see Tree.askFrom
+	since     time.Time    // the last progress, or when the first event was missed
+	askAt     time.Time    // time of the next request; see Tree.askFrom
 	place     int          // in Tree.repairs
 	giveUpAt  time.Time
-	passed    []Range    // early events that were passed on and left the history; see passedOn
-	holes     []hole     // when those behind the first one were found; lowest number first
-	evicted   uint64     // below this number, some neighbour had the events once
-	goneBorn  moment     // no event below it that a neighbour let go of was born later, as they say
-	shown     uint64     // one past the highest number of an event that came
+	relayed   []Range    // early events that were forwarded and left the history; see wasRelayed
+	holes     []hole     // sorted by number, each with the time of its discovery
+	evicted   uint64     // a neighbour once had the events below this number
+	goneBorn  moment     // upper bound for the birth of evicted events, as neighbours report it
+	shown     uint64     // one past the highest number of an event that arrived
 	older     []older    // see onOlder; since the last progress
-	rewound   uint64     // events below were asked for when nothing had been delivered
-	sponsor   ident.Link // who brought up an origin that is not heard; see Tree.hearsay
+	rewound   uint64     // events below were requested before any was delivered
+	sponsor   ident.Link // the neighbour that announced an unheard origin; see beginHearsay
 }
 
-// notePassed notes that an early event leaves the history. It may come again.
-func (s *stream) notePassed(e *Event) {
+// recordRelayed records that an early event leaves the history. It may arrive again.
+func (s *stream) recordRelayed(e *Event) {
 	if s.repair == nil || e.Seq < s.next {
 		return
 	}
-	for i := range s.passed {
-		if r := &s.passed[i]; r.From <= e.end() && e.Seq <= r.To {
+	for i := range s.relayed {
+		if r := &s.relayed[i]; r.From <= e.end() && e.Seq <= r.To {
 			r.From, r.To = min(r.From, e.Seq), max(r.To, e.end())
 			return
 		}
 	}
-	if len(s.passed) >= maxHoles {
-		s.passed = s.passed[1:]
+	if len(s.relayed) >= maxHoles {
+		s.relayed = s.relayed[1:]
 	}
-	s.passed = append(s.passed, Range{s.origin, e.Seq, e.end()})
+	s.relayed = append(s.relayed, Range{s.origin, e.Seq, e.end()})
 }
 
-// passedOn reports whether events were passed on before. Passed on each time that they
-// come, they would go around circles of nodes whose histories are shorter than the way.
-func (s *stream) passedOn(e *Event) bool {
-	return s.repair != nil && slices.ContainsFunc(s.passed, func(r Range) bool { return r.From <= e.Seq && e.end() <= r.To })
+// wasRelayed reports whether events were forwarded before. If they were forwarded on
+// each arrival, they would circle through nodes whose histories are shorter than the
+// cycle.
+func (s *stream) wasRelayed(e *Event) bool {
+	return s.repair != nil && slices.ContainsFunc(s.relayed, func(r Range) bool { return r.From <= e.Seq && e.end() <= r.To })
 }
 
-// hole is where events are missing since some moment.
+// hole marks where missing events begin, and when they were found missing.
 type hole struct {
 	from  uint64
 	since time.Time
 }
 
-// tear notes that events from here on are missing. What is too much for the list counts
-// as found with the last one.
-func (s *stream) tear(now time.Time, from uint64) {
+// addHole records that events from here on are missing. If the list is full, the hole
+// counts as found together with the last one.
+func (s *stream) addHole(now time.Time, from uint64) {
 	if last := len(s.holes) - 1; last >= maxHoles-1 {
 		s.holes[last].since = now
 		return
@@ -102,7 +103,7 @@ func (s *stream) tear(now time.Time, from uint64) {
 	s.holes = append(s.holes, hole{from, now})
 }
 
-// missedSince is when the next event was found to be missing.
+// missedSince returns when the next event was found missing.
 func (s *stream) missedSince() time.Time {
 	for len(s.holes) > 1 && s.holes[1].from <= s.next {
 		s.holes = s.holes[1:]
@@ -110,13 +111,13 @@ func (s *stream) missedSince() time.Time {
 	return s.holes[0].since
 }
 
-// search is the index of the first held run that ends behind seq.
+// search returns the index of the first held run that ends after seq.
 func (s *stream) search(seq uint64) int {
 	n := len(s.held)
 	if n == 0 || s.held[n-1].end() <= seq {
 		return n
 	}
-	if s.held[n-1].Seq <= seq { // nearly always
+	if s.held[n-1].Seq <= seq { // the usual case
 		return n - 1
 	}
 	i, _ := slices.BinarySearchFunc(s.held, seq, func(e *Event, seq uint64) int {
@@ -128,7 +129,7 @@ func (s *stream) search(seq uint64) int {
 	return i
 }
 
-// at is the held run that the event is in, or nil.
+// at returns the held run that contains the event, or nil.
 func (s *stream) at(seq uint64) *Event {
 	if i := s.search(seq); i < len(s.held) && s.held[i].Seq <= seq {
 		return s.held[i]
@@ -136,8 +137,8 @@ func (s *stream) at(seq uint64) *Event {
 	return nil
 }
 
-// unknown is the first run of events in [from, to) that were not received; it is
-// empty if there is none.
+// unknown returns the first run of events in [from, to) that were not received. The run
+// is empty if there is none.
 func (s *stream) unknown(from, to uint64) (uint64, uint64) {
 	from = max(from, s.next)
 	for i := s.search(from); from < to && i < len(s.held); i++ {
@@ -149,7 +150,7 @@ func (s *stream) unknown(from, to uint64) (uint64, uint64) {
 	return min(from, to), to
 }
 
-// put takes in events of which none was received.
+// put adds events of which none was received.
 func (s *stream) put(e *Event) {
 	if s.held == nil {
 		s.held = s.one[:0]
@@ -162,8 +163,8 @@ func (s *stream) put(e *Event) {
 	s.held = append(s.held, e)
 }
 
-// drop lets go of what is held, and reports whether it was.
-func (s *stream) drop(e *Event) bool {
+// release removes a held run and reports whether it was held.
+func (s *stream) release(e *Event) bool {
 	i := s.search(e.Seq)
 	switch {
 	case i == len(s.held) || s.held[i] != e:
@@ -182,7 +183,7 @@ func (s *stream) drop(e *Event) bool {
 	return true
 }
 
-// end is one past the highest number that is held, or next.
+// end returns one past the highest held number, or next.
 func (s *stream) end() uint64 {
 	if n := len(s.held); n > 0 {
 		return max(s.next, s.held[n-1].end())
@@ -190,9 +191,9 @@ func (s *stream) end() uint64 {
 	return s.next
 }
 
-// appendHeld appends the range from the first event that is held to the last, and where
-// none is, an empty range that tells how far the origin has come. Who misses some asks
-// for what it misses, and hears of the holes then.
+// appendHeld appends the range from the first held event to the last. If none is held,
+// it appends an empty range that says how far the origin has come. A peer that requests
+// the range learns of the holes from the replies.
 func (s *stream) appendHeld(list []Range) []Range {
 	switch n := len(s.held); {
 	case n > 0:
@@ -203,8 +204,8 @@ func (s *stream) appendHeld(list []Range) []Range {
 	return list
 }
 
-// misses reports whether an event in [from, to) was not received.
-func (s *stream) misses(from, to uint64) bool {
+// hasMissing reports whether an event in [from, to) was not received.
+func (s *stream) hasMissing(from, to uint64) bool {
 	from, to = s.unknown(from, to)
 	return from < to
 }
@@ -223,7 +224,7 @@ func (s *stream) appendMissing(list []Range, from, to uint64) []Range {
 	return list
 }
 
-// firstHeld is the first number from next on that is held, or 0.
+// firstHeld returns the first held number from next on, or 0.
 func (s *stream) firstHeld() uint64 {
 	if i := s.search(s.next); i < len(s.held) {
 		return s.held[i].Seq
@@ -231,7 +232,7 @@ func (s *stream) firstHeld() uint64 {
 	return 0
 }
 
-// progress puts giving up off.
+// progress restarts the wait before missing events are given up.
 func (t *Tree) progress(now time.Time, s *stream) {
 	if s.repair != nil {
 		s.tried, s.denied, s.older, s.rounds = s.tried[:0], s.denied[:0], s.older[:0], 0
@@ -241,9 +242,9 @@ func (t *Tree) progress(now time.Time, s *stream) {
 	}
 }
 
-// stream finds or begins the record of an origin. An origin that is new is
-// taken to have begun with event 1; whoever is asked for what came before we
-// were alive says so.
+// stream returns the record of an origin, and adds it if necessary. A new origin is
+// assumed to start at event 1. A neighbour that is asked for events from before this
+// node's start replies that they are gone.
 func (t *Tree) stream(now time.Time, o ident.Origin) *stream {
 	s := t.streams.find(o)
 	if s == nil {
@@ -257,7 +258,7 @@ func (t *Tree) begin(now time.Time, o ident.Origin) *stream {
 	return t.streams.add(stream{origin: o, next: 1, high: 1, heard: t.moment(now), forgot: longAgo})
 }
 
-// remember takes an origin among those that are remembered.
+// remember adds an origin to those that are remembered.
 func (t *Tree) remember(s *stream) {
 	if s.isHeard {
 		return
@@ -270,8 +271,8 @@ func (t *Tree) remember(s *stream) {
 	t.order = append(t.order, s)
 }
 
-// forgetStream lets go of the origin that was silent longest among the oldest
-// ones, and never of our own.
+// forgetStream drops the longest silent origin among the 64 oldest, and never this
+// node's own.
 func (t *Tree) forgetStream() {
 	victim := 1
 	for i := 1; i < min(len(t.order), 64); i++ {

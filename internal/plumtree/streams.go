@@ -6,36 +6,34 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// streams finds the stream of an origin. Every event asks for it, in a table of
-// hundreds of origins that is in no cache as a rule: a look-up here reads one
-// line of the table and the stream, where a map reads some five, and takes more
-// memory.
+// streams finds the stream of an origin. Every event looks one up, in a table of
+// hundreds of origins that is usually in no cache. A lookup here reads one cache line
+// of the table and the stream; a map reads about five, and takes more memory.
 //
-// The table is open, with linear probing, and at most three quarters full.
-// Nothing depends on where in it a stream lies.
+// The table uses open addressing with linear probing, and is at most three quarters
+// full. Nothing depends on the position of a stream in it.
 type streams struct {
-	seed  maphash.Seed // so that nobody can choose names that meet in one place
-	slots []*stream    // as many as a power of two; nil where free
+	seed  maphash.Seed // so that an attacker cannot choose origins that collide
+	slots []*stream    // the length is a power of two; nil: free
 	used  int
 	slab  []stream // to take streams from
 }
 
-// streamSlab is how many streams are allocated at once. They are freed together
-// as well, and grow old together.
+// streamSlab is how many streams are allocated at once. They are also freed together.
 const streamSlab = 16
 
 func newStreams() streams {
 	return streams{seed: maphash.MakeSeed(), slots: make([]*stream, 8)}
 }
 
-// home is where the search for an origin begins.
+// home returns the slot at which the search for an origin begins.
 func (t *streams) home(o ident.Origin) uint64 {
 	return maphash.Comparable(t.seed, o) & t.mask()
 }
 
 func (t *streams) mask() uint64 { return uint64(len(t.slots) - 1) }
 
-// find is the stream of an origin, or nil.
+// find returns the stream of an origin, or nil.
 func (t *streams) find(o ident.Origin) *stream {
 	for i := t.home(o); ; i = (i + 1) & t.mask() {
 		if s := t.slots[i]; s == nil || s.origin == o {
@@ -44,7 +42,7 @@ func (t *streams) find(o ident.Origin) *stream {
 	}
 }
 
-// add takes in a stream whose origin has none yet.
+// add inserts a stream whose origin has none yet.
 func (t *streams) add(s stream) *stream {
 	if 4*(t.used+1) > 3*len(t.slots) {
 		old := t.slots
@@ -74,8 +72,8 @@ func (t *streams) place(s *stream) {
 	t.slots[i] = s
 }
 
-// remove forgets a stream. Those behind it that were put off by it move up, so
-// that no place has to stay marked.
+// remove deletes a stream. Streams that probing had displaced move up, so that no slot
+// needs a deletion mark.
 func (t *streams) remove(s *stream) {
 	i := t.home(s.origin)
 	for t.slots[i] != s {

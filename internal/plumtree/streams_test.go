@@ -7,8 +7,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// TestStreamsAreFoundUntilTheyAreRemoved compares the table with a map, while it
-// grows and while it shrinks.
+// TestStreamsAreFoundUntilTheyAreRemoved compares the table with a map, while it grows
+// and while it shrinks.
 func TestStreamsAreFoundUntilTheyAreRemoved(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	table, known := newStreams(), make(map[ident.Origin]*stream)

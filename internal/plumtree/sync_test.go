@@ -8,8 +8,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// Two trees that meet after a split tell each other what they hold, and pull
-// what they miss.
+// Two trees that meet after a split announce what they hold, and pull what they miss.
 func TestLinkBeginsWithWhatOneHolds(t *testing.T) {
 	b := newBench(t, Config{NoPulses: true})
 	b.up(1)
@@ -20,9 +19,9 @@ func TestLinkBeginsWithWhatOneHolds(t *testing.T) {
 	b.take(2)
 	b.LinkUp(b.now, 2, b)
 	b.want(b.take(2), &IHave{Sync: true, Ranges: []Range{
-		{origin(0), 1, 2}, {a, 1, 4}, {c, 1, 4}, // in between it may miss some
+		{origin(0), 1, 2}, {a, 1, 4}, {c, 1, 4}, // events in between may be missing
 	}})
-	b.pass(time.Hour) // when all is forgotten, it still tells how far each has come
+	b.pass(time.Hour) // when all events are forgotten, it still announces how far each origin has come
 	b.forget()
 	b.LinkUp(b.now, 3, b)
 	b.want(b.take(3), &IHave{Sync: true, Ranges: []Range{{origin(0), 2, 2}, {a, 4, 4}, {c, 4, 4}}})
@@ -32,7 +31,7 @@ func TestOwnEventsAreToldHoweverManyOriginsThereAre(t *testing.T) {
 	b := newBench(t, Config{NoPulses: true})
 	b.up(1)
 	b.Emit(b.now, []byte("\x01a"), b)
-	for n := range 2 * maxTold {
+	for n := range 2 * maxSyncOrigins {
 		b.gossip(1, ident.Origin{ID: ident.ID{1, byte(n >> 8), byte(n)}, Epoch: 1}, 1)
 	}
 	b.forget()
@@ -44,7 +43,7 @@ func TestOwnEventsAreToldHoweverManyOriginsThereAre(t *testing.T) {
 			own = own || r.Origin == origin(0)
 		}
 	}
-	if told != maxTold+1 || !own {
+	if told != maxSyncOrigins+1 || !own {
 		t.Errorf("%d origins were told, our own among them: %v", told, own)
 	}
 }
@@ -61,7 +60,7 @@ func TestSyncPullsAtOnceWhatWasMissed(t *testing.T) {
 	b.wantDelivered(a, 1, 2, 3)
 }
 
-// Who was not alive then has not missed anything.
+// A node that was not running then has missed nothing.
 func TestWhatIsOlderThanTheAskerIsNotServed(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1)
@@ -84,7 +83,7 @@ func TestAYoungNodeSkipsWhatIsOlder(t *testing.T) {
 	b.want(b.take(1), graft(Range{a, 998, 1000}))
 	b.gossip(1, a, 998, 999)
 	b.wantDelivered(a, 998, 999)
-	b.wantGaps() // nothing is lost
+	b.wantGaps() // no event is lost
 }
 
 func TestWhatAllHaveForgottenIsAGap(t *testing.T) {
@@ -92,7 +91,7 @@ func TestWhatAllHaveForgottenIsAGap(t *testing.T) {
 	b.up(1)
 	a := origin(1)
 	b.gossip(1, a, 1)
-	b.get(1, &IHave{Sync: true, Ranges: []Range{{a, 50, 50}}}) // it has come to 50, and holds nothing
+	b.get(1, &IHave{Sync: true, Ranges: []Range{{a, 50, 50}}}) // the origin has come to 50, and this neighbour holds nothing
 	b.want(b.take(1), graft(Range{a, 2, 50}))
 	b.get(1, &Miss{Range{a, 2, 50}, Gone, time.Minute})
 	b.pass(4900 * time.Millisecond)
@@ -118,7 +117,7 @@ func TestWhatTheHistoryLetGoIsServedAsGone(t *testing.T) {
 	b.want(b.take(2), unknown(origin(9), 1, 6))
 }
 
-// What a node said to itself alone is not older than whoever comes first.
+// Events that a node emitted alone are not older than the first neighbour.
 func TestWhatWasEmittedAloneGoesToTheFirstPeer(t *testing.T) {
 	b := newBench(t, Config{})
 	b.pass(time.Minute)
@@ -130,12 +129,11 @@ func TestWhatWasEmittedAloneGoesToTheFirstPeer(t *testing.T) {
 	b.want(b.take(1), event(origin(0), 1))
 	b.pass(time.Minute)
 	b.up(2)
-	b.get(2, &Graft{Ranges: []Range{{origin(0), 1, 2}}, MaxAge: time.Second}) // the second one comes too late
+	b.get(2, &Graft{Ranges: []Range{{origin(0), 1, 2}}, MaxAge: time.Second}) // the second neighbour comes too late
 	b.want(b.take(2), &Miss{Range{origin(0), 1, 2}, Gone, 2 * time.Minute})
 }
 
-// A link that is slow has its events wait in the history, in order, and takes
-// them when it can.
+// The events of a slow link wait in the history, in order, until the link has room.
 func TestSlowLinkCatchesUpFromTheHistory(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
@@ -161,7 +159,7 @@ func TestSlowLinkCatchesUpFromTheHistory(t *testing.T) {
 	b.want(b.take(2), event(a, 5))
 }
 
-// What the history lets go of before a link has taken it, the link goes without.
+// A link skips events that the history evicts before the link has taken them.
 func TestSlowLinkNeverHoldsTheHistory(t *testing.T) {
 	b := newBench(t, Config{HistoryBytes: 16 << 10})
 	b.up(1, 2)
@@ -178,8 +176,7 @@ func TestSlowLinkNeverHoldsTheHistory(t *testing.T) {
 	}
 }
 
-// A long pull is served as there is room, and what is emitted meanwhile goes out
-// beside it.
+// A long pull is served as room permits, and new events are pushed in between.
 func TestLongPullDoesNotHoldEventsUp(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1)
@@ -191,7 +188,7 @@ func TestLongPullDoesNotHoldEventsUp(t *testing.T) {
 	b.up(2)
 	b.Handle(b.now, 2, &Graft{Ranges: []Range{{a, 1, n + 1}}, MaxAge: time.Hour}, b)
 	b.Handle(b.now, 1, event(a, n+1), b)
-	b.ready = nil // the owner fills it bit by bit
+	b.ready = nil // the owner calls Fill with little room each time
 	rounds, live := 0, 0
 	for more := true; more; rounds++ {
 		more = b.Fill(b.now, 2, size, b)
@@ -211,9 +208,8 @@ func TestLongPullDoesNotHoldEventsUp(t *testing.T) {
 	}
 }
 
-// A node that starts again in one process takes over what it has heard: the
-// events of the last moment before its start are as good as its own to others,
-// and would come twice.
+// A node that restarts in one process takes over what it has heard. Other nodes may
+// still hold events from the moment before its start, and these would arrive twice.
 func TestALaterLifeDoesNotHearAgain(t *testing.T) {
 	first := newBench(t, Config{})
 	first.up(1)

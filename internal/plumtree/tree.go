@@ -1,20 +1,21 @@
-// Package plumtree carries broadcasts: each event to every node once, in the
-// order in which its origin emitted it.
+// Package plumtree broadcasts events: each event reaches every node once, in the order
+// in which its origin emitted it.
 //
-// It is Plumtree (Leitão, Pereira, Rodrigues, SRDS 2007): events are pushed on
-// eager links and announced on lazy ones; a duplicate prunes the link that it
-// came on, a missing event grafts the link that announced it. What shapes the
-// tree where many nodes emit is a pulse from one of them. To that we add
-// numbers: every origin counts its events, so a duplicate is a number already
-// seen, a hole shows by itself, announcements are ranges, and order can be kept.
-// A history, bounded in bytes and age, serves what others miss. When a link
-// comes up the two ends announce all they hold, so that a split shorter than the
+// The protocol is Plumtree (Leitão, Pereira, Rodrigues, SRDS 2007). Events are pushed
+// on eager links and announced on lazy ones. A duplicate prunes the link on which it
+// arrived; a missing event grafts the link that announced it. If many nodes emit, a
+// pulse from one of them shapes the tree.
+//
+// In addition, every origin numbers its events. A duplicate is a number already
+// received, a hole is visible, announcements are ranges, and order can be kept. A
+// history, bounded in bytes and age, serves events that other nodes miss. When a link
+// comes up, both ends announce everything they hold, so a split shorter than the
 // history loses nothing.
 //
-// [Tree] is the machine. It does no I/O. The owner's duties: call its methods
-// from one goroutine at a time, perform the actions of [Out] in order, and call
-// Advance at Deadline. The contract with the membership is LinkUp and LinkDown
-// of neighbours, nothing else.
+// [Tree] does no I/O. The owner must call its methods from one goroutine at a time,
+// perform the actions of [Out] in order, and call Advance at the time that Deadline
+// returns. The owner must call LinkUp and LinkDown for each neighbour; the tree has no
+// other contact with the membership.
 package plumtree
 
 import (
@@ -27,58 +28,57 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// Out takes what a [Tree] wants done. Its methods only note it down. A message
-// may go to several links, so nobody changes it.
+// Out receives the actions of a [Tree]. Its methods only record them. A message may go
+// to several links, so it must not be changed.
 type Out interface {
-	// Ready says that there is something to push on a link: call Fill when the
-	// link has room. It is said once, until Fill has reported that there is no
-	// more.
+	// Ready reports that there are events to push on a link. The owner must call Fill
+	// when the link has room. Ready is not repeated until Fill has returned false.
 	Ready(to ident.Link)
-	// Push sends events, and is called by Fill only. The frame is the tree's own
-	// and is valid during the call; its Body may be kept, and must not be changed.
+	// Push sends events. Only Fill calls it. The frame belongs to the tree and is valid
+	// during the call. Its Body may be kept, and must not be changed.
 	Push(to ident.Link, g *Gossip)
 	Send(to ident.Link, m Message)
-	// Deliver hands events to the program: once each, in the order of their
-	// origin. They must not be changed; they may be kept.
+	// Deliver passes events to the program: each once, in the order of their origin.
+	// They must not be changed; they may be kept.
 	Deliver(e *Event)
-	// Gap says that events of an origin will not be delivered. With the origin of
-	// this node: that they left the history before any neighbour took them, so no
-	// other node will ever have them.
+	// Gap reports that events of an origin will not be delivered. If the origin is this
+	// node, the events left the history before any neighbour took them, and no other
+	// node will receive them.
 	Gap(missing Range)
-	// Refused says that what a neighbour sent is not to be believed, and that
-	// nothing of it was taken. No neighbour that verifies sends such events, not even
-	// by mistake.
+	// Refused reports that a neighbour sent an event that failed verification. The tree
+	// ignored the whole frame. A neighbour that verifies events never sends such a
+	// frame, not even by mistake.
 	Refused(from ident.Link, events Range)
 }
 
-// Event is one broadcast, or a run of them that one origin emitted in a row and
-// that travel together. It is not changed once it has left the node where it was
-// emitted, or has come to another, and is shared by the history, the links it
-// goes out on, and the handlers.
+// Event is one broadcast, or a run of them that one origin emitted in a row and that
+// travel together. It does not change after it has left its origin or arrived at
+// another node. The history, the links and the handlers share it.
 type Event struct {
 	Origin ident.Origin
-	Seq    uint64     // of the first one
-	Count  uint32     // how many they are
-	Round  uint8      // hops that it made to get here; 0 at its origin
-	Signed bool       // some of them carry a signature
+	Seq    uint64     // of the first event
+	Count  uint32     // number of events
+	Round  uint8      // hops to this node; 0 at its origin
+	Signed bool       // at least one of them is signed
 	Old    bool       // emitted before this node's start, and delivered because of a rewind; see Before
-	quiet  bool       // asked for because of a rewind: not pushed nor announced to others
-	Body   []byte     // Count bodies, packed; see package packed
+	quiet  bool       // not pushed: requested because of a rewind, or forwarded before
+	Body   []byte     // Count bodies, packed; see package batch
 	born   moment     // when the first one was emitted, in this node's time
-	via    ident.Link // on which it came first; 0 at its origin
+	via    ident.Link // the link on which it arrived first; 0 at its origin
 }
 
-// end is one past the last number.
+// end returns one past the last number.
 func (e *Event) end() uint64 { return e.Seq + uint64(e.Count) }
 
-// Born is when the first of the events was emitted, as the time since the tree was
-// made. It is negative for what was emitted before.
+// Born returns when the first of the events was emitted, as the time since the tree was
+// made. It is negative for events from before.
 func (e *Event) Born() time.Duration { return time.Duration(e.born) }
 
-// Via is the link on which the events came first; 0 at their origin.
+// Via returns the link on which the events arrived first; 0 at their origin.
 func (e *Event) Via() ident.Link { return e.via }
 
-// Before is how long before this node's start an Old event was emitted, and else 0.
+// Before returns how long before this node's start an Old event was emitted, and 0 for
+// any other event.
 func (e *Event) Before() time.Duration {
 	if !e.Old {
 		return 0
@@ -86,84 +86,84 @@ func (e *Event) Before() time.Duration {
 	return max(time.Duration(-e.born), 1)
 }
 
-// cost is what the history counts for it.
+// cost returns what the history counts for the event, in bytes.
 func (e *Event) cost() int { return len(e.Body) + eventCost }
 
-// Tree is the machine. It may not be used by two goroutines at once.
+// Tree is the broadcast state of one node. Only one goroutine at a time may use it.
 type Tree struct {
 	cfg     Config
 	started time.Time
 	links   []link
 	streams streams
-	order   []*stream // the same, oldest first
+	order   []*stream // the same streams, oldest first
 	own     *stream
-	alone   uint64  // own events below were emitted before there was a neighbour, if they are not given
-	given   uint64  // own events below were given to some neighbour
+	alone   uint64  // own events below were emitted without a neighbour, unless they were given since
+	given   uint64  // own events below were pushed to a neighbour
 	lost    []Range // own events that left the history before that, to be reported at lostAt
 	lostAt  time.Time
-	lostTo  uint64        // one past the last own event that did
+	lostTo  uint64        // one past the last such event
 	rewind  time.Duration // see Config.Rewind
 	linked  time.Time     // when the first of the links came up; zero: none ever did
-	doubts  *rate.Limiter // see doubt
+	doubts  *rate.Limiter // see doubleCheck
 	history history
-	open    *Event // of our own, to which further events may be added while no link has taken it
+	open    *Event // the last own run; events may be added to it until a link takes it
 	openAt  uint64 // its position in the history's log
-	taken   uint64 // how far in the log the first of the links is
+	taken   uint64 // the highest position of any link in the log
 	frame   Gossip // see Out.Push
 
 	announceAt time.Time // next announcements on lazy links; zero: none pending
-	calm       uint8     // how many announcements there were since events were missed, here or next door; at most maxCalm
-	serveAt    time.Time // when those are served again who had pulled too much; zero: there are none
-	repairs    agenda    // streams with events missing
+	calm       uint8     // announcements since this node or a neighbour missed events; at most maxCalm
+	serveAt    time.Time // when peers that had pulled too much are served again; zero: there are none
+	repairs    agenda    // streams with missing events
 	inquiries  []inquiry // see inquire
-	hearsays   int       // streams that nothing but announcements speaks for
-	skipped    []*stream // whose last events are given up; the neighbours are told next time
-	quiet      []Range   // events that were not pushed, to be announced on all links next time
+	hearsays   int       // streams known only from announcements
+	skipped    []*stream // streams whose last events were given up; announced next time
+	quiet      []Range   // events that were not pushed; announced on all links next time
 	late       lateness
 	pulse      pulse
 	Stats      Stats
 }
 
-// Stats counts, for tests and for whoever watches.
+// Stats are counters for tests and metrics.
 type Stats struct {
 	Delivered, Duplicates, Gaps, Grafts, Prunes, Dropped uint64
-	Refused                                              uint64 // frames, for an event that is not to be believed
+	Refused                                              uint64 // frames with an event that failed verification
 }
 
 type link struct {
 	id        ident.Link
-	position  uint64 // in the history's log: pushed, or announced, up to here
-	drain     uint64 // while it is lazy: pushed up to here all the same
-	lag       int    // bytes from there on that are to be pushed
-	eager     bool   // we push events on it
-	ready     bool   // something waits, and the owner knows
+	position  uint64 // in the history's log: everything before was pushed or announced
+	pushUntil uint64 // while the link is lazy: events before this position are still pushed
+	lag       int    // bytes from position on that are to be pushed
+	eager     bool   // this node pushes events on it
+	ready     bool   // something waits, and Ready was called
 	role      role   // in the tree
-	*dealings        // apart: every event goes through all links, and needs none of it
+	*dealings        // allocated separately: every event visits all links, and needs none of these fields
 }
 
 type dealings struct {
-	serve     []request        // pulls of the peer that are not served yet
-	sponsored int              // origins that nobody has heard, and that it brought up
-	vouches   *rate.Limiter    // how often its word is taken that events are gone of which it is all that speaks for them
-	asks      *rate.Limiter    // ranges that it is asked for, and eight for each frame
-	allowed   int              // bytes that it may pull, as of …
-	allowedAt time.Time        // zero: it has pulled nothing yet
-	known     []Range          // the latest that the peer announced: no need to tell it
-	oldest    int              // of known, once there are maxKnown
-	names     [maxKnown]uint32 // of the origins in known: two lines of the cache to look through, not twenty
+	serve      []request        // the peer's requests that are not served yet
+	sponsored  int              // origins without an event that the peer announced
+	goneClaims *rate.Limiter    // limits how many unconfirmed replies that events are gone are accepted from this peer
+	asks       *rate.Limiter    // limits the requests to the peer: its ranges, and eight for each frame
+	allowed    int              // bytes that the peer may pull, at allowedAt
+	allowedAt  time.Time        // zero: it has pulled nothing yet
+	known      []Range          // the peer's latest announcements: no need to announce these to it
+	oldest     int              // index of the oldest in known, once it is full
+	names      [maxKnown]uint32 // of the origins in known: two cache lines to scan instead of twenty
 
-	exempt   bool  // from what the pulse shows: it came up since, or events were asked for on it
-	isPruned bool  // the peer was told so, since it was eager
-	crossed  int   // the place among those that brought the last pulse again, from 1; 0: it did not
-	hops     uint8 // that the pulse had made by then
+	exempt   bool  // unaffected by the last pulse: the link came up since, or events were requested on it
+	isPruned bool  // this node has sent PRUNE since the link was eager
+	crossed  int   // rank of this link among those that brought a copy of the last pulse, from 1; 0: it brought none
+	hops     uint8 // of that copy
 }
 
 type request struct {
 	Range
-	bornAfter time.Time // the asker was not alive before
+	bornAfter time.Time // the requesting node started then
 }
 
-// NewTree makes the machine of one node, born at now.
+// NewTree returns the tree of one node that starts now.
 func NewTree(now time.Time, cfg Config) *Tree {
 	t := &Tree{
 		cfg: cfg.withDefaults(), started: now, streams: newStreams(),
@@ -174,15 +174,15 @@ func NewTree(now time.Time, cfg Config) *Tree {
 	for _, r := range t.cfg.Heard {
 		s := t.stream(now, r.Origin)
 		s.next, s.high = r.To, r.To
-		s.forgets(t.moment(now)) // it was born before, and is not held
+		s.noteForgotten(t.moment(now)) // all of it was emitted before, and is not held
 	}
 	return t
 }
 
-// Heard gives for each origin the events that were delivered, or given up before later
-// ones were delivered: the origins that were heard latest come last. Events of this node
-// are among them. What was only skipped is not: perhaps a neighbour has lied, and a later
-// life could not take it back; see takeBack.
+// Heard returns, for each origin, the events that were delivered, or given up before
+// later ones were delivered. The origins whose last event arrived latest come last.
+// This node's own events are included. Events that were only skipped are not: a
+// neighbour may have lied, and a later life could not take the skip back; see takeBack.
 func (t *Tree) Heard() []Range {
 	var list []Range
 	order := slices.Clone(t.order)
@@ -199,13 +199,12 @@ func (t *Tree) Heard() []Range {
 	return list
 }
 
-// Emit broadcasts an event of this node and returns its number. The body is
-// copied, after Config.Sign has completed it. This node does not deliver its own
-// events.
+// Emit broadcasts an event of this node and returns its number. Config.Sign completes
+// the body first, then Emit copies it. This node does not deliver its own events.
 //
-// What is emitted before a link has taken the event before travels with it.
+// Events that are emitted before a link has taken the previous one travel together.
 func (t *Tree) Emit(now time.Time, body []byte, out Out) uint64 {
-	t.emits(now, out)
+	t.countEmitted(now, out)
 	seq := t.own.next
 	t.own.next++
 	t.own.high = t.own.next
@@ -223,23 +222,23 @@ func (t *Tree) Emit(now time.Time, body []byte, out Out) uint64 {
 	return seq
 }
 
-// LinkUp takes a new neighbour. Its link is eager, unless there is a tree that
-// does without it, and it is told what we hold.
+// LinkUp adds a neighbour. Its link is eager, unless the tree does not need it. The
+// neighbour gets an announcement of everything that this node holds.
 func (t *Tree) LinkUp(now time.Time, id ident.Link, out Out) {
-	t.offer(now)
+	t.restampUnsent(now)
 	t.links = append(t.links, link{id: id, eager: true, dealings: &dealings{
-		exempt:  true,
-		vouches: rate.NewLimiter(vouchesPerSecond, maxVouched),
-		asks:    rate.NewLimiter(askedPerSecond, askedAtOnce),
+		exempt:     true,
+		goneClaims: rate.NewLimiter(goneClaimsPerSecond, goneClaimsAtOnce),
+		asks:       rate.NewLimiter(askedPerSecond, askedAtOnce),
 	}})
-	t.passes(&t.links[len(t.links)-1])
+	t.moveToEnd(&t.links[len(t.links)-1])
 	t.showTree(now, id, out)
 	if t.cfg.NoSync {
 		return
 	}
 	t.expireHistory(now)
 	ranges := t.own.appendHeld(nil)
-	for _, s := range t.order[max(1, len(t.order)-maxTold):] { // the first one is our own
+	for _, s := range t.order[max(1, len(t.order)-maxSyncOrigins):] { // the first one is this node's own
 		ranges = s.appendHeld(ranges)
 	}
 	for chunk := range slices.Chunk(ranges, maxRanges) {
@@ -247,8 +246,8 @@ func (t *Tree) LinkUp(now time.Time, id ident.Link, out Out) {
 	}
 }
 
-// LinkDown takes the end of a neighbour. If it led to the root of the tree,
-// another way is found.
+// LinkDown removes a neighbour. If its link was the path to the root, the tree finds
+// another.
 func (t *Tree) LinkDown(now time.Time, id ident.Link, out Out) {
 	at := slices.IndexFunc(t.links, func(l link) bool { return l.id == id })
 	if at < 0 {
@@ -257,13 +256,13 @@ func (t *Tree) LinkDown(now time.Time, id ident.Link, out Out) {
 	gone := t.links[at]
 	t.disturb(now)
 	t.links = slices.Delete(t.links, at, at+1)
-	// A child finds another way itself. Where roles are not known, any link
-	// may have been the one that events came on.
+	// A child finds another path itself. If roles are not known, any link may have been
+	// the one on which events arrived.
 	if gone.id == t.pulse.parent || gone.eager && gone.role == stray && t.pulse.parent == 0 && t.pulse.root != t.cfg.Self {
 		t.loseParent(out)
 	}
-	for _, s := range slices.Clone(t.repairs) { // the order changes
-		s.renounces(id)
+	for _, s := range slices.Clone(t.repairs) { // the order changes during the loop
+		s.removeClaimant(id)
 		if s.asked == id {
 			s.asked = 0
 			t.askFrom(s, now)
@@ -277,11 +276,11 @@ func (t *Tree) LinkDown(now time.Time, id ident.Link, out Out) {
 	}
 }
 
-// Handle takes a frame that came on a link.
+// Handle processes a frame that arrived on a link.
 func (t *Tree) Handle(now time.Time, id ident.Link, msg Message, out Out) {
 	l := t.link(id)
 	if l == nil {
-		return // no neighbour (any more): its events come on other links
+		return // not a neighbour, or not any more: its events arrive on other links
 	}
 	switch msg := msg.(type) {
 	case *Gossip:
@@ -300,7 +299,7 @@ func (t *Tree) Handle(now time.Time, id ident.Link, msg Message, out Out) {
 	t.sendInquiries(now, out)
 }
 
-// Advance does what is due.
+// Advance performs everything that is due.
 func (t *Tree) Advance(now time.Time, out Out) {
 	if !t.announceAt.IsZero() && !now.Before(t.announceAt) {
 		t.announceAt = time.Time{}
@@ -317,7 +316,7 @@ func (t *Tree) Advance(now time.Time, out Out) {
 	t.reportLost(now, out)
 }
 
-// Deadline is when Advance is wanted next.
+// Deadline returns the time of the next Advance.
 func (t *Tree) Deadline() (at time.Time, ok bool) {
 	sooner := func(d time.Time) {
 		if !d.IsZero() && (!ok || d.Before(at)) {
@@ -339,11 +338,11 @@ func (t *Tree) Deadline() (at time.Time, ok bool) {
 	return at, ok
 }
 
-// Emitted is how many events this node has emitted.
+// Emitted returns how many events this node has emitted.
 func (t *Tree) Emitted() uint64 { return t.own.next - 1 }
 
-// FirstHeld is the number of the first event of this node that the history still has, or
-// else of the next one: earlier ones can't be pulled any more.
+// FirstHeld returns the number of this node's first event that the history still holds,
+// or else the number of its next event. Earlier events cannot be pulled any more.
 func (t *Tree) FirstHeld() uint64 {
 	if len(t.own.held) == 0 {
 		return t.own.next
@@ -360,13 +359,14 @@ func (t *Tree) Eager(yield func(ident.Link) bool) {
 	}
 }
 
-// IsInUse reports whether a link is part of the tree on which events travel now.
+// IsInUse reports whether events travel on a link as part of the tree.
 func (t *Tree) IsInUse(now time.Time, id ident.Link) bool {
 	l, p := t.link(id), &t.pulse
 	if l == nil || now.Sub(p.at) >= pulseLasts {
 		return false
 	}
-	// While a pulse is under way, any link on which events are pushed may be.
+	// While a pulse spreads, any link on which events are pushed may be part of the
+	// tree.
 	return l.role != stray || id == p.parent || l.eager && !p.settleAt.IsZero()
 }
 

@@ -8,13 +8,12 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/batch"
 )
 
-// believes reports whether all events of a frame are to be believed that were not
-// received before. It comes before everything else that a frame does: a number that
-// somebody made up must not pass for the event that will have it, nor a name for an
-// origin that there is.
+// isBelieved reports whether all events of a frame that are new to this node pass
+// verification. It runs before any other effect of a frame: a forged number must not be
+// taken for the genuine event, nor an invented origin for an existing one.
 //
-// s is the stream of the origin, nil if nothing is known of it.
-func (t *Tree) believes(s *stream, g *Gossip) bool {
+// s is the stream of the origin; nil if the origin is unknown.
+func (t *Tree) isBelieved(s *stream, g *Gossip) bool {
 	if t.cfg.Verify == nil || g.Verdict != Open {
 		return g.Verdict != Forged
 	}
@@ -32,24 +31,24 @@ func (t *Tree) believes(s *stream, g *Gossip) bool {
 	return true
 }
 
-// mayTake reports whether an event with that number would be taken: it was not
+// mayTake reports whether an event with that number would be accepted: it was not
 // received, or it was given up and may be taken back.
 func (s *stream) mayTake(seq uint64) bool {
-	return s.misses(seq, seq+1) || s.skipped != 0 && seq >= s.skipped && s.at(seq) == nil
+	return s.hasMissing(seq, seq+1) || s.skipped != 0 && seq >= s.skipped && s.at(seq) == nil
 }
 
-// WantsVerdict reports whether a Gossip has events that are new here and have to be
-// verified. That takes longer than all else, so an owner who has other things to do
-// meanwhile may find out by itself, with [Judge], and put the verdict into the Gossip.
+// WantsVerdict reports whether a Gossip has new events that must be verified.
+// Verification takes longer than everything else, so an owner may call [Judge] itself
+// without its lock, and store the verdict in the Gossip.
 func (t *Tree) WantsVerdict(id ident.Link, g *Gossip) bool {
 	if t.cfg.Verify == nil || !g.Signed && !t.cfg.VerifyAll || t.link(id) == nil || g.Origin == t.cfg.Self {
 		return false
 	}
 	s := t.streams.find(g.Origin)
-	return s == nil || s.misses(g.Seq, g.end())
+	return s == nil || s.hasMissing(g.Seq, g.end())
 }
 
-// Judge gives the verdict on a Gossip.
+// Judge verifies all events of a Gossip.
 func Judge(g *Gossip, verify func(o ident.Origin, seq uint64, body []byte) bool) Verdict {
 	rest := g.Body
 	for seq := g.Seq; seq < g.end(); seq++ {
@@ -62,8 +61,9 @@ func Judge(g *Gossip, verify func(o ident.Origin, seq uint64, body []byte) bool)
 	return Believed
 }
 
-// provenTo is how far a stream may be skipped, for want of events that nobody has:
-// up to what exists. With VerifyAll that is what an event has shown, and no claim.
+// provenTo returns how far a stream may skip events that no neighbour has: up to the
+// highest number known to exist. With VerifyAll, only events prove that a number
+// exists, and announcements do not.
 func (t *Tree) provenTo(s *stream) uint64 {
 	if t.cfg.VerifyAll {
 		return min(s.shown, s.high)
@@ -71,16 +71,16 @@ func (t *Tree) provenTo(s *stream) uint64 {
 	return s.high
 }
 
-// older is what a neighbour says of the first events of an origin: that those below
-// to are older than this node, so that they are none of its business.
+// older is a neighbour's claim that the first events of an origin, those below to, were
+// emitted before this node's start and are not wanted.
 type older struct {
 	by ident.Link
 	to uint64
 }
 
-// onOlder takes that, with VerifyAll, for one voice. If one were enough, whoever
-// keeps the first events of an origin from a node that is new to it could make it go
-// on without them, and without a word. So all neighbours are asked.
+// onOlder counts such a claim, with VerifyAll or a rewind, as one vote. If one vote
+// were enough, a neighbour that withholds the first events of an origin from a new node
+// could make it skip them without a report. So all neighbours are asked.
 func (t *Tree) onOlder(now time.Time, l *link, s *stream, r Range, out Out) {
 	at := slices.IndexFunc(s.older, func(o older) bool { return o.by == l.id })
 	if at < 0 {
@@ -103,12 +103,12 @@ func (t *Tree) onOlder(now time.Time, l *link, s *stream, r Range, out Out) {
 	if !slices.Contains(s.denied, l.id) {
 		s.denied = append(s.denied, l.id)
 	}
-	s.renounces(l.id)
+	s.removeClaimant(l.id)
 	s.asked = 0
 	again := now
 	if t.untried(s) == nil {
 		if s.firstHeld() == 0 && s.evicted <= s.next && !t.isOwed(s) {
-			t.giveUp(now, s, out) // no event shows that there is anything
+			t.giveUp(now, s, out) // no event proves that they exist
 			return
 		}
 		again = now.Add(graftRetry)
@@ -117,8 +117,8 @@ func (t *Tree) onOlder(now time.Time, l *link, s *stream, r Range, out Out) {
 	t.pull(now, s, out)
 }
 
-// passOver goes on without the first events of an origin if every neighbour has said
-// that it does not have them, and one at least why: they are older than this node.
+// passOver skips the first events of an origin if every neighbour has denied them, and
+// at least one with the reason that they are older than this node.
 func (t *Tree) passOver(now time.Time, s *stream, out Out) bool {
 	end := s.firstHeld()
 	if s.repair == nil || len(s.older) == 0 || end == 0 {
@@ -133,17 +133,17 @@ func (t *Tree) passOver(now time.Time, s *stream, out Out) bool {
 		}
 		if s.asked == o.by {
 			s.asked = 0
-			t.askFrom(s, now) // the next one
+			t.askFrom(s, now) // the next neighbour
 		}
 	}
 	if ready := t.linked.Add(joinWait); t.rewind > 0 && now.Before(ready) {
-		t.askFrom(s, ready) // further neighbours may come that hold them
+		t.askFrom(s, ready) // further neighbours may hold them
 		return false
 	}
 	if t.isOwed(s) || !slices.ContainsFunc(s.older, func(o older) bool { return o.to >= end }) {
 		return false
 	}
-	s.forgets(t.moment(t.started))
+	s.noteForgotten(t.moment(t.started))
 	t.skip(now, s, end, out)
 	return true
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/batch"
 )
 
-// genuine takes for signed what the events of these tests say.
+// genuine accepts the bodies that these tests define as signed.
 func genuine(_ ident.Origin, seq uint64, body []byte) bool {
 	return string(body) == fmt.Sprintf("\x01e%d", seq)
 }
@@ -19,7 +19,7 @@ func newVerifyingBench(t *testing.T) *bench {
 	return newBench(t, Config{Verify: genuine, VerifyAll: true})
 }
 
-// forged is events that say something else, from a number on.
+// forged returns events with other bodies, from a number on.
 func forged(o ident.Origin, seq, count uint64) *Gossip {
 	g := gossip(o, seq, count)
 	g.Body = nil
@@ -55,8 +55,8 @@ func TestAForgeryLeavesNoTrace(t *testing.T) {
 	b.wantGaps()
 }
 
-// One event that is not to be believed spoils the frame that it came in: who put it
-// together, or passed it on, is to blame for all of it.
+// One event that fails verification spoils its whole frame: the node that assembled or
+// forwarded the frame is to blame for all of it.
 func TestAForgeryInARunSpoilsIt(t *testing.T) {
 	b := newVerifyingBench(t)
 	b.up(1, 2)
@@ -75,7 +75,7 @@ func TestAForgeryInARunSpoilsIt(t *testing.T) {
 	}
 }
 
-// To verify costs more than all else that an event needs, so it is done once.
+// Verification costs more than everything else about an event, so it is done once.
 func TestAnEventIsVerifiedOnce(t *testing.T) {
 	var asked []uint64
 	b := newBench(t, Config{VerifyAll: true, Verify: func(_ ident.Origin, seq uint64, _ []byte) bool {
@@ -89,13 +89,13 @@ func TestAnEventIsVerifiedOnce(t *testing.T) {
 	b.get(2, gossip(a, 2, 4)) // two of them are new
 	b.get(1, gossip(a, 9, 1)) // an early one
 	b.get(2, gossip(a, 9, 1))
-	b.get(1, gossip(origin(0), 1, 1)) // our own
+	b.get(1, gossip(origin(0), 1, 1)) // an own event
 	if want := []uint64{1, 2, 3, 4, 5, 9}; !slices.Equal(asked, want) {
 		t.Errorf("asked about %v, want %v", asked, want)
 	}
 }
 
-// Where nothing has to be signed, only what is signed is looked at.
+// If signatures are optional, only signed events are verified.
 func TestEventsWithoutSignaturesAreNotLookedAt(t *testing.T) {
 	asked := 0
 	b := newBench(t, Config{Verify: func(ident.Origin, uint64, []byte) bool { asked++; return false }})
@@ -144,8 +144,8 @@ func TestOwnEventsAreSignedUnderTheirNumbers(t *testing.T) {
 	}
 }
 
-// silence is what a neighbour can say without any signature so that an origin is
-// heard no more: that there are many events, and that they are gone.
+// silence is what a neighbour can send without any signature to suppress an origin:
+// that it has many events, and that they are gone.
 func silence(b *bench, liar ident.Link, o ident.Origin) {
 	b.get(liar, &IHave{Sync: true, Ranges: []Range{{o, most, most}}})
 	for range 60 {
@@ -168,9 +168,8 @@ func silence(b *bench, liar ident.Link, o ident.Origin) {
 	}
 }
 
-// A lie about numbers, and about what became of the events, silences nobody. Without
-// signatures a node believes it for as long as no event shows that it is one, and tells
-// of a gap that is none.
+// Lies about numbers and about gone events suppress no origin. Without signatures, a
+// node accepts such a lie until an event disproves it, and reports a false gap.
 func TestLiesAboutNumbersSilenceNobody(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -209,8 +208,8 @@ func TestLiesAboutNumbersSilenceNobody(t *testing.T) {
 	}
 }
 
-// Who keeps back the first events of an origin, and says that they are older than a
-// newcomer, does not make it go on without them.
+// A neighbour that withholds the first events of an origin, and claims that they are
+// older than a newcomer, does not make the newcomer skip them.
 func TestOneVoiceDoesNotMakeANewcomerSkip(t *testing.T) {
 	b := newVerifyingBench(t)
 	b.up(1, 2)
@@ -227,8 +226,8 @@ func TestOneVoiceDoesNotMakeANewcomerSkip(t *testing.T) {
 	b.wantGaps()
 }
 
-// What all neighbours say is older than a newcomer it does without, and tells of no
-// gap; also where an answer comes in parts, with younger events behind them.
+// If all neighbours say that events are older than a newcomer, it skips them and
+// reports no gap, even if an answer arrives in parts with younger events after them.
 func TestANewcomerDoesWithoutWhatIsOlder(t *testing.T) {
 	b := newVerifyingBench(t)
 	b.up(1, 2)
@@ -239,7 +238,7 @@ func TestANewcomerDoesWithoutWhatIsOlder(t *testing.T) {
 	b.get(1, &Miss{Range{a, 90, 98}, Gone, time.Hour})
 	b.wantDelivered(a)
 	b.get(1, gossip(a, 98, 3))
-	b.wantDelivered(a) // the other one may have them
+	b.wantDelivered(a) // the other neighbour may have them
 	b.pass(0)
 	b.want(onlyGrafts(b.take(2)), graft(Range{a, 1, 98}))
 	b.get(2, &Miss{Range{a, 1, 101}, Unknown, 0})
@@ -252,7 +251,7 @@ func TestANewcomerDoesWithoutWhatIsOlder(t *testing.T) {
 	}
 }
 
-// With one neighbour there is one round trip.
+// With one neighbour, this takes one round trip.
 func TestANewcomerWithOneNeighbour(t *testing.T) {
 	b := newVerifyingBench(t)
 	b.up(1)
@@ -273,7 +272,7 @@ func TestANewcomerWithOneNeighbour(t *testing.T) {
 	b.wantGaps()
 }
 
-// Where a later event shows that others are lost, the gap is told as ever.
+// If a later event proves that others are lost, the gap is reported as usual.
 func TestAGapThatAnEventShowsIsTold(t *testing.T) {
 	b := newVerifyingBench(t)
 	b.up(1)
@@ -284,7 +283,7 @@ func TestAGapThatAnEventShowsIsTold(t *testing.T) {
 	b.pass(5 * time.Second)
 	b.wantGaps(Range{a, 2, 4})
 	b.wantDelivered(a, 1, 4)
-	// The last ones are lost, and nothing shows that there were any.
+	// The last events are lost, and nothing proves that they existed.
 	b.get(1, &IHave{Sync: true, Ranges: []Range{{a, 7, 7}}})
 	b.get(1, &Miss{Range{a, 5, 7}, Gone, 0})
 	b.pass(time.Minute)

@@ -5,17 +5,18 @@ import (
 	"time"
 )
 
-// agenda is the streams with events missing, by when they are to be asked for: a heap,
-// since there may be thousands, and every step looks for the first.
+// agenda holds the streams with missing events, ordered by the time of the next
+// request. It is a heap, since there may be thousands and every Advance looks for the
+// first.
 type agenda []*stream
 
-// askFrom sets when a stream's missing events are to be asked for.
+// askFrom sets when a stream's missing events are requested next.
 func (t *Tree) askFrom(s *stream, at time.Time) {
 	s.askAt = at
 	heap.Fix(&t.repairs, s.place)
 }
 
-// due are the streams whose time has come.
+// due returns the streams whose time has come.
 func (a agenda) due(now time.Time) (list []*stream) {
 	var walk func(i int)
 	walk = func(i int) {
@@ -29,7 +30,7 @@ func (a agenda) due(now time.Time) (list []*stream) {
 	return list
 }
 
-// Len implements heap.Interface, as do the next ones.
+// Len implements heap.Interface, as do the next methods.
 func (a agenda) Len() int           { return len(a) }
 func (a agenda) Less(i, j int) bool { return a[i].askAt.Before(a[j].askAt) }
 
