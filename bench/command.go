@@ -95,7 +95,7 @@ func listCommand() *cobra.Command {
 // measureAll measures requests and shows each table as soon as it is full.
 func measureAll(cmd *cobra.Command, r *runner, requests []request, out output) error {
 	r.stderr = cmd.ErrOrStderr()
-	r.progress = newProgress(r.stderr, requests)
+	r.progress = newForecast(r.stderr, requests)
 	machine, err := report.ThisMachine()
 	if err != nil {
 		return err
@@ -131,7 +131,7 @@ func measureAll(cmd *cobra.Command, r *runner, requests []request, out output) e
 
 func measureOne(ctx context.Context, r *runner, req request) (*report.Section, error) {
 	results, err := r.run(ctx, req)
-	r.progress.clear()
+	r.progress.line.Clear()
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ import (
 type runner struct {
 	stderr          io.Writer
 	cpu, mem, mutex string // files for profiles, a contestant's name is appended; empty: none
-	progress        *progress
+	progress        *forecast
 }
 
 // job is one measurement of a request.
@@ -88,11 +88,11 @@ func (r *runner) measure(ctx context.Context, j job) *load.Result {
 	name := j.spec.Contestant
 	result := measureApart(ctx, order{j.spec, suffixed(r.cpu, name), suffixed(r.mem, name), suffixed(r.mutex, name)}, r.stderr)
 	if result.Error != "" {
-		r.progress.clear()
+		r.progress.line.Clear()
 		fmt.Fprintf(r.stderr, "!! %s, round %d: %s\n", name, j.spec.Round, result.Error)
 	}
 	if result.Missing != "" && j.spec.Round == 1 {
-		r.progress.clear()
+		r.progress.line.Clear()
 		fmt.Fprintf(r.stderr, "!! %s, %s of %d bytes, is NOT measured: %s\n", name, j.spec.Workload, j.spec.Size, result.Missing)
 	}
 	return result

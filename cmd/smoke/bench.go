@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/smokesignal-go/smokesignal/internal/loadtest"
+	"github.com/smokesignal-go/smokesignal/internal/progress"
 	"github.com/smokesignal-go/smokesignal/internal/scenario"
 	"github.com/smokesignal-go/smokesignal/smoke"
 	"github.com/smokesignal-go/smokesignal/trust"
@@ -130,13 +131,13 @@ func input(field string, value any, allowed string) error {
 
 // measure emits, from a node of a network in this process or of one outside.
 func (b *benchmark) measure(ctx context.Context, cmd *cobra.Command) error {
-	status := newStatus(cmd.ErrOrStderr())
-	defer status.clear()
-	logTo(&b.node, status, logrus.ErrorLevel, b.asJSON) // what nodes warn of, the result and the errors tell
+	line := progress.On(cmd.ErrOrStderr())
+	defer line.Clear()
+	logTo(&b.node, line, logrus.ErrorLevel, b.asJSON) // what nodes warn of, the result and the errors tell
 	var node *smoke.Node
 	var watch *loadtest.Watch
 	if len(b.node.Seeds) == 0 {
-		status.say(fmt.Sprintf("starting %d nodes", b.nodes))
+		line.Show("starting %d nodes", b.nodes)
 		local, err := loadtest.StartLocal(ctx, b.nodes, b.local)
 		if err != nil {
 			return err
@@ -149,16 +150,16 @@ func (b *benchmark) measure(ctx context.Context, cmd *cobra.Command) error {
 			return err
 		}
 		defer b.end(cmd, node.Stop)
-		status.say("looking for " + strings.Join(b.node.Seeds, ", "))
+		line.Show("looking for %s", strings.Join(b.node.Seeds, ", "))
 		if err := loadtest.Join(ctx, node, b.node, loadtest.JoinWithin); err != nil {
 			return err
 		}
 	}
-	result, err := loadtest.Measure(ctx, node, watch, b.plan, status.progress)
+	result, err := loadtest.Measure(ctx, node, watch, b.plan, func(phase loadtest.Phase, now, of time.Duration) { showPhase(line, phase, now, of) })
 	if err != nil {
 		return err
 	}
-	status.clear()
+	line.Clear()
 	if err := b.print(cmd, result); err != nil {
 		return err
 	}
@@ -166,6 +167,15 @@ func (b *benchmark) measure(ctx context.Context, cmd *cobra.Command) error {
 		return errFailed
 	}
 	return nil
+}
+
+// showPhase shows how far an emitter is.
+func showPhase(line *progress.Line, phase loadtest.Phase, now, of time.Duration) {
+	if of <= 0 {
+		line.Show("%s", phase)
+		return
+	}
+	line.Bar(float64(now)/float64(of), fmt.Sprintf(" of %v", of))
 }
 
 // end stops something. What it leaves undone is no part of the measurement.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/loadtest"
+	"github.com/smokesignal-go/smokesignal/internal/progress"
 	"github.com/spf13/pflag"
 )
 
@@ -167,27 +168,12 @@ func TestBenchReadsTheEnvironment(t *testing.T) {
 	}
 }
 
-// The status stands on a terminal only, and what is logged goes above it.
-func TestStatus(t *testing.T) {
+// The line has the phase, or how far it is.
+func TestShowPhase(t *testing.T) {
 	var out bytes.Buffer
-	s := newStatus(&out)
-	s.say("nobody sees this")
-	s.progress(loadtest.Emitting, time.Second, 2*time.Second)
-	s.clear()
-	if out.Len() > 0 {
-		t.Errorf("no terminal: %q", out.String())
-	}
-	s.isTerminal = true
-	s.progress(loadtest.Calling, 0, 0)
-	s.progress(loadtest.Emitting, time.Second, 2*time.Second) // too soon after that
-	io.WriteString(s, "a warning\n")
-	s.shown = time.Time{}
-	s.progress(loadtest.Emitting, time.Second, 2*time.Second)
-	s.clear()
-	s.clear()
-	io.WriteString(s, "another\n")
-	const want = "\rasking who answers\x1b[K" + "\r\x1b[K" + "a warning\n" + "asking who answers" +
-		"\r[====================                    ]  50 % of 2s\x1b[K" + "\r\x1b[K" + "another\n"
+	showPhase(progress.New(&out, true), loadtest.Calling, 0, 0)
+	showPhase(progress.New(&out, true), loadtest.Emitting, time.Second, 2*time.Second)
+	const want = "\r\x1b[Kasking who answers" + "\r\x1b[K[====================                    ]  50 % of 2s"
 	if out.String() != want {
 		t.Errorf("got  %q\nwant %q", out.String(), want)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/smokesignal-go/smokesignal/internal/progress"
 	"github.com/smokesignal-go/smokesignal/internal/scenario"
 )
 
@@ -147,13 +148,13 @@ func (s *simulation) run(cmd *cobra.Command) (*report, error) {
 	case s.spec.Nodes >= manyNodes:
 		defer debug.SetGCPercent(debug.SetGCPercent(thrift))
 	}
-	bar := newBar(cmd.ErrOrStderr(), s.runs)
-	defer bar.clear()
+	line := progress.On(cmd.ErrOrStderr())
+	defer line.Clear()
 	r := &report{Command: s.command(cmd, s.spec.Seed, s.runs), Good: true}
 	for i := range s.runs {
 		spec := s.spec
 		spec.Seed += uint64(i)
-		spec.Progress = bar.progress(i)
+		spec.Progress = s.progress(line, i)
 		start := time.Now()
 		result, err := scenario.Run(spec)
 		if err != nil {
@@ -175,6 +176,22 @@ func (s *simulation) run(cmd *cobra.Command) (*report, error) {
 	r.Summary = scenario.Summarize(r.Runs)
 	r.Memory = memory()
 	return r, s.draw(r)
+}
+
+// progress returns what the i-th run reports to, or nil if nothing shows it.
+func (s *simulation) progress(line *progress.Line, i int) func(now, of time.Duration) {
+	if !line.IsLive() {
+		return nil
+	}
+	note := "  "
+	if s.runs > 1 {
+		note = fmt.Sprintf("  run %d of %d  ", i+1, s.runs)
+	}
+	return func(now, of time.Duration) {
+		if of > 0 {
+			line.Bar((float64(i)+float64(now)/float64(of))/float64(s.runs), note)
+		}
+	}
 }
 
 // read takes the script from its file.

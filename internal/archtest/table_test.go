@@ -56,6 +56,7 @@ var houseTable = []row{
 	},
 	{pkg: "internal/signed", floor: 1, may: []string{"ident", "internal/frame"}, why: "signatures in the bodies of events; to verify one is a computation"},
 	{pkg: "internal/roster", floor: 0, why: "hooks in their order; who has some, on any floor, keeps them alike"},
+	{pkg: "internal/progress", floor: 3, may: []string{term}, why: "one line of progress for all that take long"},
 	{pkg: "internal/svg", floor: 3, why: "pictures of figures, for the command and for the comparison"},
 	{pkg: "internal/histogram", floor: 0, why: "quantiles of durations, wherever they were measured"},
 
@@ -147,7 +148,7 @@ var houseTable = []row{
 		pkg: "cmd/smoke", floor: 5,
 		may: []string{
 			"smoke", "trust", "discovery", "discovery/dns", "transport", "transport/tcp", "internal/wire", "internal/handshake",
-			"dashboard", "internal/exposition", "internal/meshview", "internal/census", "netsplit", "internal/loadtest", "internal/scenario", "internal/sim", logrus, term, cobra, pflag, "internal/svg",
+			"dashboard", "internal/exposition", "internal/meshview", "internal/census", "netsplit", "internal/loadtest", "internal/scenario", "internal/sim", logrus, term, cobra, pflag, "internal/svg", "internal/progress",
 		},
 		tests: []string{scripts, "ident", "transport/mem"},
 		why:   "a user of the face, and the way to run the simulator; to say what listens somewhere it greets without joining, which the face can't",
@@ -164,8 +165,8 @@ var houseTable = []row{
 	{pkg: "examples/recipes", floor: 5, may: []string{"smoke"}, tests: []string{"smoketest"}, why: "pieces of documentation, compiled"},
 	{pkg: "deploy", floor: 5, tests: []string{"smoke", "trust", yaml}, why: "files for other programs; the tests hold them against the options of a node"},
 	{pkg: "internal/e2e/cluster", floor: 5, may: []string{"smoke", "trust", "peerlist", "internal/e2e/cutproxy"}, why: "real processes that play a network, wherever somebody puts them"},
-	{pkg: "internal/e2e/demo", floor: 5, may: []string{"internal/e2e/cluster", "internal/e2e/netlab", "internal/e2e/cutproxy", term}, why: "tells the story with real processes"},
-	{pkg: "internal/e2e/real", floor: 5, may: []string{"internal/e2e/cluster", "internal/e2e/netlab", "internal/scenario", term}, why: "measures with real processes what the simulator says of them"},
+	{pkg: "internal/e2e/demo", floor: 5, may: []string{"internal/e2e/cluster", "internal/e2e/netlab", "internal/e2e/cutproxy", "internal/progress"}, why: "tells the story with real processes"},
+	{pkg: "internal/e2e/real", floor: 5, may: []string{"internal/e2e/cluster", "internal/e2e/netlab", "internal/scenario", "internal/progress"}, why: "measures with real processes what the simulator says of them"},
 	{pkg: "internal/e2e/picture", floor: 5, may: []string{chromedp}, why: "records the picture of the README; it runs the command and opens its page, as a person does"},
 	{pkg: "internal/archtest", floor: 5, why: "reads the house, and is in nobody's way"},
 }

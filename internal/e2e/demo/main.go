@@ -24,9 +24,8 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/term"
-
 	"github.com/smokesignal-go/smokesignal/internal/e2e/cluster"
+	"github.com/smokesignal-go/smokesignal/internal/progress"
 )
 
 // The size of the story: set by Main, before it begins.
@@ -101,7 +100,7 @@ func newScreen(asJSON bool, out *os.File) *screen {
 	if asJSON {
 		return &screen{}
 	}
-	return &screen{out: out, live: term.IsTerminal(int(out.Fd()))}
+	return &screen{out: out, line: progress.On(out)}
 }
 
 // tell goes through the phases. An error means that the story could not be

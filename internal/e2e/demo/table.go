@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/e2e/cluster"
+	"github.com/smokesignal-go/smokesignal/internal/progress"
 )
 
 // story is the whole story in figures.
@@ -81,7 +82,7 @@ func (m *measure) count(c *cast) {
 // screen shows the story to a person. The zero screen shows nothing.
 type screen struct {
 	out   io.Writer
-	live  bool // a terminal: show progress
+	line  *progress.Line // below the table; nil: none
 	phase string
 }
 
@@ -101,22 +102,20 @@ func (s *screen) begin(phase string) { s.phase = phase }
 
 // progress overwrites the line of the phase under way.
 func (s *screen) progress(c *cast) func(took time.Duration) {
-	if !s.live {
+	if !s.line.IsLive() {
 		return nil
 	}
 	return func(took time.Duration) {
 		alive := c.Alive()
 		fewest, most := cluster.Degrees(alive)
-		s.printf("\r\x1b[K%-13s %6.1f s  %5d %5d %6s  … %d to be heard", s.phase, took.Seconds(),
+		s.line.Show("%-13s %6.1f s  %5d %5d %6s  … %d to be heard", s.phase, took.Seconds(),
 			len(alive), cluster.Parts(alive), fmt.Sprintf("%d–%d", fewest, most), c.Ledger.Missing())
 	}
 }
 
 // row shows a phase that is over.
 func (s *screen) row(m measure) {
-	if s.live {
-		s.printf("\r\x1b[K")
-	}
+	s.line.Clear()
 	verdict := ""
 	if len(m.short) > 0 {
 		verdict = "  FELL SHORT"

@@ -32,10 +32,9 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/term"
-
 	"github.com/smokesignal-go/smokesignal/internal/e2e/cluster"
 	"github.com/smokesignal-go/smokesignal/internal/e2e/netlab"
+	"github.com/smokesignal-go/smokesignal/internal/progress"
 )
 
 func main() {
@@ -146,8 +145,7 @@ func newScreen(asJSON bool, stdout io.Writer) *screen {
 	if asJSON {
 		return &screen{}
 	}
-	file, isFile := stdout.(*os.File)
-	return &screen{out: stdout, live: isFile && term.IsTerminal(int(file.Fd()))}
+	return &screen{out: stdout, line: progress.On(stdout)}
 }
 
 // measure plays the scenarios one after another. An error means that one could

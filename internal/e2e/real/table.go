@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/e2e/cluster"
+	"github.com/smokesignal-go/smokesignal/internal/progress"
 	"github.com/smokesignal-go/smokesignal/internal/scenario"
 )
 
@@ -44,19 +45,12 @@ func (r report) missed() (n int) {
 // screen shows figures to a person as they come. The zero screen shows nothing.
 type screen struct {
 	out  io.Writer
-	live bool // a terminal: show progress
+	line *progress.Line // below the table; nil: none
 }
 
 func (s *screen) printf(format string, args ...any) {
 	if s.out != nil {
 		fmt.Fprintf(s.out, format, args...) // nobody else to tell
-	}
-}
-
-// wipe removes the line of progress.
-func (s *screen) wipe() {
-	if s.live {
-		s.printf("\r\x1b[K")
 	}
 }
 
@@ -69,20 +63,19 @@ func (s *screen) begin(r result) { s.printf("\n%-8s %s\n", r.Name, r.Does) }
 
 // progress overwrites the last line with how things stand.
 func (s *screen) progress(c *cluster.Cast, begin time.Time) func(time.Duration) {
-	if !s.live {
+	if !s.line.IsLive() {
 		return nil
 	}
 	return func(time.Duration) {
 		alive := c.Alive()
 		fewest, most := cluster.Degrees(alive)
-		s.wipe()
-		s.printf("  … %.0f s: %d nodes, %d parts, %d–%d links, %d deliveries to come", time.Since(begin).Seconds(),
+		s.line.Show("  … %.0f s: %d nodes, %d parts, %d–%d links, %d deliveries to come", time.Since(begin).Seconds(),
 			len(alive), cluster.Parts(alive), fewest, most, c.Ledger.Missing())
 	}
 }
 
 func (s *screen) figure(f figure) {
-	s.wipe()
+	s.line.Clear()
 	verdict, note := "good", ""
 	switch {
 	case !f.Good:
@@ -98,7 +91,7 @@ func (s *screen) figure(f figure) {
 }
 
 func (s *screen) close(r result) {
-	s.wipe()
+	s.line.Clear()
 	s.printf("  %-34s %10s\n", "(the whole of it)", fmt.Sprintf("%.0f s", r.Seconds))
 }
 
