@@ -1,6 +1,7 @@
 package metrics_test
 
 import (
+	"fmt"
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,5 +16,18 @@ func ExampleNew() {
 	node := smoke.CreateNode(smoke.Options{Network: "example"})
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(metrics.New(node))
-	http.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux := http.NewServeMux()
+	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+
+	families, err := registry.Gather()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, family := range families {
+		if family.GetName() == "smokesignal_peers" {
+			fmt.Println(family.GetHelp(), family.GetMetric()[0].GetGauge().GetValue())
+		}
+	}
+	// Output: Neighbours of the node. 0
 }

@@ -26,10 +26,11 @@ var (
 var onlyText = map[string]string{
 	"internal/archtest/ports_test.go": "these patterns",
 	"discovery/seed_test.go":          "reads addresses",
+	"discovery/example_test.go":       "resolves without a network",
 	"discovery/dns/dns_test.go":       "a resolver in memory",
 	"smoke/options_test.go":           "Validate only",
 	"smoke/env_test.go":               "reads variables; the node that it starts has port 0",
-	"smoke/observedaddr_test.go":              "a node that is not started",
+	"smoke/observedaddr_test.go":      "a node that is not started",
 	"smoke/address_test.go":           "Validate, and nodes on a network in memory",
 	"smoke/story_input_test.go":       "options that Start refuses",
 	"cmd/smoke/command_test.go":       "reads flags and variables",
