@@ -136,3 +136,11 @@ func (k *kennels) of(self ident.ID) (h heard) {
 	k.note(self, func(now *heard) { h = *now })
 	return h
 }
+
+func (k *kennels) forget(nodes ...ident.ID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, id := range nodes {
+		delete(k.by, id)
+	}
+}
