@@ -50,26 +50,27 @@ type SeenOrigins struct {
 
 // read reads what names an origin, and enters an inline one into the table, even if
 // the table already holds it: the sender decides that.
-func (t *SeenOrigins) read(r *Reader) ident.Origin {
+func (t *SeenOrigins) read(r *Reader, o *ident.Origin) {
 	ref := r.Uvarint("origin")
 	if ref > uint64(len(t.slots)) {
 		r.Fail("origin", "names an empty slot", ErrMalformed)
 	}
-	if r.fault.Err != nil {
-		return ident.Origin{}
+	switch {
+	case r.IsFaulty():
+		*o = ident.Origin{}
+		return
+	case ref > 0:
+		*o = t.slots[ref-1]
+		return
 	}
-	if ref > 0 {
-		return t.slots[ref-1]
-	}
-	o := r.Origin("origin")
-	if r.fault.Err != nil {
-		return ident.Origin{}
+	if *o = r.Origin("origin"); r.IsFaulty() {
+		*o = ident.Origin{}
+		return
 	}
 	if len(t.slots) < TableSize {
-		t.slots = append(t.slots, o)
+		t.slots = append(t.slots, *o)
 	} else {
-		t.slots[t.next] = o
+		t.slots[t.next] = *o
 	}
 	t.next = (t.next + 1) % TableSize
-	return o
 }

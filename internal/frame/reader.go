@@ -24,7 +24,7 @@ type Reader struct {
 // a frame from one link. origins is the table of that link, and last its messages of
 // kinds with Reuse.
 func (r *Reader) Parse(s *Spec, rest []byte, origins *SeenOrigins, last *Reused) (m Message, f Fault) {
-	r.rest, r.origins, r.fault = rest, origins, Fault{}
+	r.Reset(rest, origins)
 	if s.slot == 0 {
 		r.Last = nil
 		m = s.Parse(r)
@@ -60,9 +60,11 @@ func (r *Reader) Fail(field, reason string, err error) {
 // ReaderOf reads bytes that are no frame, and have no origin table.
 func ReaderOf(b []byte) Reader { return Reader{rest: b} }
 
-// LinkReader reads the body of a frame without the table of kinds. origins is the
-// table of the link.
-func LinkReader(b []byte, origins *SeenOrigins) Reader { return Reader{rest: b, origins: origins} }
+// Reset begins with the body of a frame, for a caller that does without the table of
+// kinds. origins is the origin table of the link.
+func (r *Reader) Reset(body []byte, origins *SeenOrigins) {
+	r.rest, r.origins, r.fault = body, origins, Fault{}
+}
 
 // Fault is the first fault that was found, or the zero Fault.
 func (r *Reader) Fault() Fault { return r.fault }
@@ -164,7 +166,13 @@ func (r *Reader) Origin(field string) ident.Origin {
 }
 
 // TableOrigin reads an origin by the origin table of the link.
-func (r *Reader) TableOrigin() ident.Origin { return r.origins.read(r) }
+func (r *Reader) TableOrigin() (o ident.Origin) {
+	r.origins.read(r, &o)
+	return o
+}
+
+// TableOriginTo is TableOrigin without a copy.
+func (r *Reader) TableOriginTo(o *ident.Origin) { r.origins.read(r, o) }
 
 // Text reads a string. It is copied, and may hold any bytes: quote it before it
 // is shown.

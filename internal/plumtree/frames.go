@@ -100,8 +100,8 @@ func gossipFault(g *Gossip) frame.Fault {
 	}
 	count, _, f := countEvents(g.Body)
 	switch {
-	case f.Err != nil:
-		return f
+	case f != nil:
+		return *f
 	case count != g.Count:
 		return frame.Fault{Field: "events", Reason: "are not as many as it says", Err: frame.ErrMalformed}
 	case uint64(count-1) > frame.MaxSeq-g.Seq:
@@ -111,27 +111,28 @@ func gossipFault(g *Gossip) frame.Fault {
 }
 
 // countEvents counts the bodies of a GOSSIP, reports whether any is signed, and returns
-// the first fault.
-func countEvents(b []byte) (count uint32, someSigned bool, f frame.Fault) {
+// the first fault, or nil.
+func countEvents(b []byte) (count uint32, someSigned bool, f *frame.Fault) {
 	if len(b) > maxPacked {
-		return 0, false, frame.Fault{Field: "events", Reason: "are too long", Err: frame.ErrTooLarge}
+		return 0, false, &frame.Fault{Field: "events", Reason: "are too long", Err: frame.ErrTooLarge}
 	}
 	for {
 		body, rest, ok := batch.Next(b)
 		if !ok {
-			return 0, false, frame.Fault{Field: "event", Reason: "is cut short", Err: frame.ErrMalformed}
+			return 0, false, &frame.Fault{Field: "event", Reason: "is cut short", Err: frame.ErrMalformed}
 		}
 		if len(body) < 2 || body[0] == 0 || int(body[0]) >= len(body) || len(body) > frame.MaxPayload {
 			if f := frame.BodyFault(body); f.Err != nil {
-				return 0, false, f
+				found := f // so that f stays on the stack
+				return 0, false, &found
 			}
 			someSigned = someSigned || frame.IsSigned(body)
 		}
 		if count++; count > MaxRun {
-			return 0, false, frame.Fault{Field: "events", Reason: "are too many", Err: frame.ErrTooLarge}
+			return 0, false, &frame.Fault{Field: "events", Reason: "are too many", Err: frame.ErrTooLarge}
 		}
 		if b = rest; len(b) == 0 {
-			return count, someSigned, frame.Fault{}
+			return count, someSigned, nil
 		}
 	}
 }
@@ -147,7 +148,7 @@ func parseGossip(r *frame.Reader) frame.Message {
 
 // ParseGossip reads a GOSSIP into g. The body shares memory with the frame.
 func ParseGossip(r *frame.Reader, g *Gossip) {
-	g.Origin = r.TableOrigin()
+	r.TableOriginTo(&g.Origin)
 	g.Seq = r.Seq("seq", 1)
 	g.Round = max(r.Byte("round"), 1)
 	g.Age = r.Age("age")
@@ -158,7 +159,7 @@ func ParseGossip(r *frame.Reader, g *Gossip) {
 	bodies := r.Rest()
 	count, someSigned, f := countEvents(bodies)
 	switch {
-	case f.Err != nil:
+	case f != nil:
 		r.Fail(f.Field, f.Reason, f.Err)
 	case uint64(count-1) > frame.MaxSeq-g.Seq:
 		r.Fail("seq", "is out of range", frame.ErrMalformed)

@@ -52,8 +52,8 @@ func (d *Decoder) Next(buf []byte) (m frame.Message, n int, err error) {
 		return nil, 0, d.die(&FrameError{Reason: fmt.Sprintf("%q is no HELLO", buf[:min(len(buf), 8)]), Err: ErrNotSmokesignal})
 	}
 	kind, start, end, f := frameBounds(buf)
-	if f.Err != nil {
-		return nil, 0, d.dieOf(kind, f)
+	if f != nil {
+		return nil, 0, d.dieOf(kind, *f)
 	}
 	if end == 0 || end > len(buf) {
 		return nil, 0, nil
@@ -61,23 +61,31 @@ func (d *Decoder) Next(buf []byte) (m frame.Message, n int, err error) {
 	if d.state == foreign && kind != KindRefuse {
 		return nil, 0, d.die(&FrameError{kind, "only REFUSE can follow this HELLO", ErrVersion})
 	}
+	if kind != plumtree.KindGossip {
+		return d.byTable(kind, buf[start:end:end], end)
+	}
+	// As by the table, without its calls through pointers.
+	var r frame.Reader
+	r.Reset(buf[start:end:end], &d.origins)
+	plumtree.ParseGossip(&r, &d.gossip)
+	if r.IsFaulty() {
+		return nil, 0, d.dieOf(kind, r.Fault())
+	}
+	return &d.gossip, end, nil
+}
+
+// byTable decodes a frame as the table of kinds says. size is its length, prefix
+// included.
+func (d *Decoder) byTable(kind Kind, body []byte, size int) (m frame.Message, n int, err error) {
 	if kind == KindHello && d.state != opening {
 		return nil, 0, d.die(&FrameError{kind, "HELLO comes twice", ErrMalformed})
-	}
-	if kind == plumtree.KindGossip { // as by the table, without its calls through pointers
-		r := frame.LinkReader(buf[start:end:end], &d.origins)
-		plumtree.ParseGossip(&r, &d.gossip)
-		if r.IsFaulty() {
-			return nil, 0, d.dieOf(kind, r.Fault())
-		}
-		return &d.gossip, end, nil
 	}
 	spec := kind.Spec()
 	if spec == nil {
 		d.Unknown++
-		return nil, end, nil
+		return nil, size, nil
 	}
-	m, f = d.reader.Parse(spec, buf[start:end:end], &d.origins, &d.reused)
+	m, f := d.reader.Parse(spec, body, &d.origins, &d.reused)
 	if f.Err != nil {
 		return nil, 0, d.dieOf(kind, f)
 	}
@@ -87,7 +95,7 @@ func (d *Decoder) Next(buf []byte) (m frame.Message, n int, err error) {
 			d.state = foreign
 		}
 	}
-	return m, end, nil
+	return m, size, nil
 }
 
 // MayOpen reports whether a connection on which these bytes came first may be one of
@@ -103,7 +111,7 @@ func (d *Decoder) Want(buf []byte) int {
 		return 0
 	}
 	_, _, end, f := frameBounds(buf)
-	if f.Err != nil {
+	if f != nil {
 		return 0
 	}
 	return end
@@ -122,39 +130,39 @@ func (d *Decoder) die(err *FrameError) error {
 // of which the end may not have arrived yet. An end of 0 says that the bytes so
 // far do not tell. The length is refused as soon as it can be known to be over
 // the limit of its kind, or of every kind.
-func frameBounds(buf []byte) (kind Kind, start, end int, f frame.Fault) {
+func frameBounds(buf []byte) (kind Kind, start, end int, f *frame.Fault) {
 	const prefix = 3 // bytes that MaxEvent takes as a uvarint
 	size, n := 0, 0
 	for {
 		if n == len(buf) {
-			return 0, 0, 0, frame.Fault{}
+			return 0, 0, 0, nil
 		}
 		b := buf[n]
 		size |= int(b&0x7f) << (7 * n)
 		n++
 		if b < 0x80 {
 			if b == 0 && n > 1 {
-				return 0, 0, 0, frame.Fault{Field: "length", Reason: "is not in its shortest form", Err: ErrMalformed}
+				return 0, 0, 0, &frame.Fault{Field: "length", Reason: "is not in its shortest form", Err: ErrMalformed}
 			}
 			break
 		}
 		if n == prefix {
-			return 0, 0, 0, frame.Fault{Field: "length", Reason: "is over every limit", Err: ErrTooLarge}
+			return 0, 0, 0, &frame.Fault{Field: "length", Reason: "is over every limit", Err: ErrTooLarge}
 		}
 	}
 	switch {
 	case size == 0:
-		return 0, 0, 0, frame.Fault{Field: "length", Reason: "is zero", Err: ErrMalformed}
+		return 0, 0, 0, &frame.Fault{Field: "length", Reason: "is zero", Err: ErrMalformed}
 	case size > MaxEvent:
-		return 0, 0, 0, frame.Fault{Field: "length", Reason: "is over every limit", Err: ErrTooLarge}
+		return 0, 0, 0, &frame.Fault{Field: "length", Reason: "is over every limit", Err: ErrTooLarge}
 	case n == len(buf):
-		return 0, 0, 0, frame.Fault{}
+		return 0, 0, 0, nil
 	}
 	kind = Kind(buf[n])
 	if size > kind.Limit() {
-		return kind, 0, 0, frame.Fault{Field: "length", Reason: "is over the limit of its kind", Err: ErrTooLarge}
+		return kind, 0, 0, &frame.Fault{Field: "length", Reason: "is over the limit of its kind", Err: ErrTooLarge}
 	}
-	return kind, n + 1, n + size, frame.Fault{}
+	return kind, n + 1, n + size, nil
 }
 
 // mayOpen reports whether buf can be the start of a HELLO, or of the REFUSE that
