@@ -76,31 +76,28 @@ func (d *driver) PeerUp(c peerlist.Conn) {
 		return
 	}
 	d.flushBatch()
-	if p, ok := d.node.peers.Get(c.Peer.ID); ok {
+	if p, ok := d.neighbours.Get(c.Peer.ID); ok {
 		p.link.Store(l) // a better link to the same peer
 		l.peer = p
 		return
 	}
-	d.node.counters.peersAdded.Add(1)
+	d.counters.peersAdded.Add(1)
 	d.shutOut = nil
-	p := newPeer(d, c.Peer.ID, c.Addr, l)
+	p := d.host.newPeer(d, c.Peer.ID, c.Addr, l)
 	l.peer = p
 	d.peers = append(d.peers, p)
 	d.afterwards(func() {
 		d.log.Debug("neighbour up", logging.Fields{"peer": c.Peer.ID.Short(), "addr": c.Addr})
 	})
-	d.node.peers.Add(p)
-	d.node.peerlist.tell()
-	if d.node.peers.Len() == 1 {
-		d.node.hooks.connect.run(d.node, struct{}{})
-	}
+	d.neighbours.Add(p)
+	d.host.onPeerAdded()
 	// What the peer sends waits until the hooks have registered handlers.
-	d.node.events.Do(p.events.Release)
+	d.events.Do(p.events.Release)
 }
 
 // PeerDown implements overlay.Out.
 func (d *driver) PeerDown(c peerlist.Conn, why peerlist.Reason) {
-	p, ok := d.node.peers.Get(c.Peer.ID)
+	p, ok := d.neighbours.Get(c.Peer.ID)
 	if !ok {
 		return
 	}
@@ -123,9 +120,9 @@ func (d *driver) PeerDown(c peerlist.Conn, why peerlist.Reason) {
 		p.finish()
 		d.forgetIdlePeers()
 	}
-	d.node.peers.Remove(p.id)
-	if d.node.peers.Len() == 0 {
-		d.node.hooks.disconnect.run(d.node, struct{}{})
+	d.neighbours.Remove(p.id)
+	if d.neighbours.Len() == 0 {
+		d.host.onLastPeerRemoved()
 	}
 }
 
@@ -178,13 +175,12 @@ func (d *driver) Gap(missing plumtree.Range) {
 		d.log.Warn("events are missing and can't be had any more", logging.Fields{
 			"origin": missing.Origin.ID.Short(), "from": missing.From, "to": missing.To})
 	})
-	d.node.hooks.gap.run(d.node, Gap{
-		Origin: missing.Origin.ID, From: missing.From, To: missing.To, Events: int(missing.To - missing.From)})
+	d.host.onGap(missing)
 }
 
 // Refused implements overlay.Out.
 func (d *driver) Refused(from peerlist.Conn, events plumtree.Range, banned bool) {
-	d.node.refusals.forgeries.Add(1)
+	d.refusals.forgeries.Add(1)
 	d.afterwards(func() {
 		f := logging.Fields{"peer": from.Peer.ID.Short(), "addr": from.Addr, "origin": events.Origin.ID.Short(), "seq": events.From}
 		log := d.log.About(from.Peer.ID.Short())
@@ -196,39 +192,35 @@ func (d *driver) Refused(from peerlist.Conn, events plumtree.Range, banned bool)
 }
 
 // Notify implements overlay.Out.
-func (d *driver) Notify(n netsplit.Notice) {
+func (d *driver) Notify(notice netsplit.Notice) {
 	d.flushBatch()
-	switch n := n.(type) {
+	switch n := notice.(type) {
 	case netsplit.Found:
-		d.node.counters.netsplits.Add(1)
+		d.counters.netsplits.Add(1)
 		d.isSplit = true
 		d.afterwards(func() {
 			d.log.Warn("another part of the network was found: merging", logging.Fields{
 				"ours": n.Ours.Short(), "other": n.Other.Short()})
 		})
-		d.node.hooks.netsplit.run(d.node, Netsplit{Ours: n.Ours, Other: n.Other})
 	case netsplit.Healed:
-		d.node.counters.heals.Add(1)
+		d.counters.heals.Add(1)
 		d.isSplit = false
 		d.afterwards(func() {
 			d.log.Info("the network is one again", logging.Fields{"merging took": n.For})
 		})
-		d.node.hooks.heal.run(d.node, Heal{After: n.For})
 	case netsplit.SeedLost:
 		d.afterwards(func() {
 			d.log.About(n.Addr).Warn("a seed is silent and does not answer: it is down, or cut off", logging.Fields{
 				"seed": n.Addr, "error": n.Err})
 		})
-		d.node.hooks.seedLost.run(d.node, SeedLost{Addr: n.Addr, Err: n.Err})
-	case netsplit.SeedBack:
-		d.node.hooks.seedBack.run(d.node, SeedBack{Addr: n.Addr})
 	}
+	d.host.onNetsplit(notice)
 }
 
 // flushBatch keeps hooks and events in the order in which they came about.
 func (d *driver) flushBatch() {
 	if len(d.batch) > 0 {
-		d.node.events.PushBatch(d.batch)
+		d.events.PushBatch(d.batch)
 		clear(d.batch)
 		d.batch = d.batch[:0]
 	}

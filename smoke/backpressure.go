@@ -130,7 +130,7 @@ func (d *driver) isShort(now time.Time) bool {
 // areHandlersBusy reports whether the handlers are behind, and not yet for good.
 // The caller holds mu.
 func (d *driver) areHandlersBusy(now time.Time) bool {
-	if d.node.events.Backpressure() == nil {
+	if d.events.Backpressure() == nil {
 		d.busySince = time.Time{}
 		return false
 	}
@@ -140,7 +140,7 @@ func (d *driver) areHandlersBusy(now time.Time) bool {
 	if now.Sub(d.busySince) >= patience {
 		return false
 	}
-	if s := d.node.events.Stats(); s.Queued >= emitter.DefaultQueueEvents/2 || s.QueuedBytes >= emitter.DefaultQueueBytes/2 {
+	if s := d.events.Stats(); s.Queued >= emitter.DefaultQueueEvents/2 || s.QueuedBytes >= emitter.DefaultQueueBytes/2 {
 		d.danger = true
 	}
 	return now.Sub(d.busySince) >= persists
@@ -253,7 +253,7 @@ func (d *driver) awaitRoom(ctx context.Context, paced bool) error {
 		case <-d.ctx.Done():
 		}
 		timer.Stop()
-		d.node.counters.waited.Add(int64(time.Since(now)))
+		d.counters.waited.Add(int64(time.Since(now)))
 		if err := ctx.Err(); err != nil {
 			return err
 		}

@@ -55,23 +55,19 @@ func (c *conflicts) note(d *driver, found overlay.Conflict) {
 		return
 	}
 	c.reported = now
-	conflict := Conflict{ID: d.self.ID, Addr: found.Addr, Yields: found.Yields}
-	if !found.Met {
-		conflict.By = found.By.Peer.ID
-	}
-	d.node.counters.conflicts.Add(1)
+	d.counters.conflicts.Add(1)
 	d.afterwards(func() {
-		f := logging.Fields{"id": conflict.ID, "addr": conflict.Addr}
-		if !conflict.By.IsZero() {
+		f := logging.Fields{"id": d.self.ID, "addr": found.Addr}
+		if !found.Met && !found.By.Peer.ID.IsZero() {
 			f["reported by"] = found.By.Addr
 		}
 		what := "another node with this node's id takes its place with common neighbours: two nodes have one key or id; give each its own"
-		if !conflict.Yields {
+		if !found.Yields {
 			what = "another node with this node's id is alive, and loses its place with common neighbours: two nodes have one key or id; give each its own"
 		}
 		d.log.Warn(what, f)
 	})
-	d.node.hooks.conflict.run(d.node, conflict)
+	d.host.onConflict(found)
 }
 
 // hear looks at an event that another node emitted under this node's ID. What a former

@@ -46,7 +46,7 @@ func (d *driver) accept() {
 			continue
 		}
 		if from := conn.RemoteAddr().String(); !door.Admits(time.Now(), from) {
-			d.node.refusals.rateLimited.Add(1)
+			d.refusals.rateLimited.Add(1)
 			d.log.Warn("an address opens too many connections; this one was closed", logging.Fields{"from": from})
 			conn.Close()
 			continue
@@ -64,7 +64,7 @@ func (d *driver) accept() {
 			if err != nil {
 				conn.Close()
 				if d.ctx.Err() == nil {
-					d.node.refusals.count(err)
+					d.refusals.count(err)
 					d.refuseConn(conn, err)
 				}
 				return
@@ -83,7 +83,7 @@ func (d *driver) isOpenNow() bool {
 
 // noteEvicted counts and logs a connection that made room in the backlog.
 func (d *driver) noteEvicted(conn net.Conn) {
-	d.node.refusals.backlog.Add(1)
+	d.refusals.backlog.Add(1)
 	d.log.Warn("too many connections that say nothing; the oldest was closed", logging.Fields{"from": conn.RemoteAddr().String()})
 }
 
@@ -104,7 +104,7 @@ func (d *driver) dial(wish overlay.Dial) {
 		}
 		conn.Close()
 	}
-	d.node.counters.dialsFailed.Add(1)
+	d.counters.dialsFailed.Add(1)
 	d.complain(wish, err)
 	d.step(func(now time.Time) {
 		d.machine.DialFailed(now, wish, err, d)
@@ -122,7 +122,7 @@ func (d *driver) complain(wish overlay.Dial, err error) {
 	case d.complainOfMismatch(wish.Addr, err):
 	case errors.Is(err, ErrNotSmokesignal):
 		d.warnWithin(d.misfits.noNode, wish.Addr, "what listens at this address is no node of this network", f)
-	case d.node.peers.Len() == 0 && time.Since(d.born) > quietFor:
+	case d.neighbours.Len() == 0 && time.Since(d.born) > quietFor:
 		d.log.About("nobody answers").Warn("nobody answers at this address, and there are no neighbours; still looking", f)
 	default:
 		log.Debug("dial failed", f)
@@ -163,7 +163,7 @@ func (d *driver) up(l *link, wish *overlay.Dial) {
 		l.id = d.lastLink
 		d.links[l.id] = l
 		d.conns[l] = struct{}{}
-		l.verify = d.node.newVerifier()
+		l.verify = d.host.newVerifier()
 		c := peerlist.Conn{
 			Link:  l.id,
 			Peer:  ident.Origin{ID: hello.ID, Epoch: hello.Epoch},

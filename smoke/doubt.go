@@ -123,7 +123,7 @@ func (o *ownEvents) announced(self ident.Origin, m *plumtree.IHave) {
 // would have been told of the events and would pull what it does not have, what the dead
 // one may not have read counts as not taken. The caller holds mu.
 func (d *driver) doubtAlone(l *link) {
-	if d.node.peers.Len() == 0 {
+	if d.neighbours.Len() == 0 {
 		d.own.lose(l)
 	}
 }
@@ -132,7 +132,7 @@ func (d *driver) doubtAlone(l *link) {
 // other nodes, it may not pass on to them what this node has emitted just before. The
 // caller holds mu.
 func (d *driver) doubtLeft(l *link, now time.Time) {
-	if l.leaves == leavesOthers && d.node.peers.Len() == 0 {
+	if l.leaves == leavesOthers && d.neighbours.Len() == 0 {
 		d.own.loseRecent(now)
 	}
 }

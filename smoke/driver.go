@@ -26,7 +26,7 @@ import (
 // links that have events to send are woken, events and hooks are queued for the
 // handlers. None of that waits.
 type driver struct {
-	node      *Node
+	shared
 	opts      Options
 	transport transport.Transport
 	resolver  discovery.Resolver
@@ -133,7 +133,7 @@ func (d *driver) unlock(write func(*link)) {
 func (d *driver) settle(now time.Time) {
 	d.measure(now)
 	if len(d.batch) > 0 {
-		d.node.events.PushBatch(d.batch)
+		d.events.PushBatch(d.batch)
 		clear(d.batch)
 		d.batch = d.batch[:0]
 	}

@@ -23,11 +23,11 @@ func Echo() HandlerOption {
 // echo queues an event that this node has just emitted for the handlers that want
 // their own. body has its signature, if it carries one. The caller holds mu.
 func (d *driver) echo(now time.Time, seq uint64, body []byte) {
-	if !d.node.events.HasEchoes() {
+	if !d.events.HasEchoes() {
 		return
 	}
 	name, _, err := wire.SplitBody(body)
-	if err != nil || !d.node.events.HasEcho(name) {
+	if err != nil || !d.events.HasEcho(name) {
 		return
 	}
 	d.batch = append(d.batch, emitter.Run{

@@ -19,11 +19,11 @@ func (p *Peer) context(e Event) context.Context { return p.driver.handlerContext
 
 func (b *Broadcast) surplus(e Event, takes, others int) { b.node.noteSurplus(e, takes, others) }
 
-func (p *Peer) surplus(e Event, takes, others int) { p.driver.node.noteSurplus(e, takes, others) }
+func (p *Peer) surplus(e Event, takes, others int) { p.node.noteSurplus(e, takes, others) }
 
 func (b *Broadcast) noteTags(t reflect.Type) { b.node.noteTags(t) }
 
-func (p *Peer) noteTags(t reflect.Type) { p.driver.node.noteTags(t) }
+func (p *Peer) noteTags(t reflect.Type) { p.node.noteTags(t) }
 
 // ended is the context of calls after the end of a node.
 var ended = func() context.Context {

@@ -136,7 +136,7 @@ func (l *link) hangUp() {
 func (l *link) read(rest []byte) error {
 	buf := make([]byte, max(readSmall, len(rest)))
 	filled := copy(buf, rest)
-	l.d.node.counters.bytesIn.Add(uint64(filled))
+	l.d.counters.bytesIn.Add(uint64(filled))
 	rested := time.Now() // since then something was there whenever it came back
 	for {
 		used, danger, err := l.d.take(l, buf[:filled], rested)
@@ -165,7 +165,7 @@ func (l *link) read(rest []byte) error {
 			rested = now
 		}
 		filled += n
-		l.d.node.counters.bytesIn.Add(uint64(n))
+		l.d.counters.bytesIn.Add(uint64(n))
 	}
 }
 
@@ -299,9 +299,9 @@ func (l *link) end(err error) {
 		if errors.As(err, &fault) {
 			why = peerlist.ReasonProtocol
 			if fault == errFlood {
-				l.d.node.refusals.floods.Add(1)
+				l.d.refusals.floods.Add(1)
 			} else {
-				l.d.node.refusals.frames.Add(1)
+				l.d.refusals.frames.Add(1)
 			}
 			l.d.afterwards(func() {
 				l.d.log.About(l.addr).Warn("a peer broke the protocol; its link was closed", logging.Fields{"peer": l.addr, "error": err})

@@ -145,7 +145,7 @@ func (d *driver) refusedLate(l *link, m *wire.Refuse) {
 	if m.Code != wire.RefuseStranger {
 		return // the network and the version were compared at this end too
 	}
-	d.node.refusals.notAdmitted.Add(1)
+	d.refusals.notAdmitted.Add(1)
 	why, _ := d.mismatchOf(handshake.ErrTurnedAway)
 	d.afterwards(func() {
 		d.tellMismatch(d.misfits.came, handshake.HostOf(l.addr), "a node that dialled this one has closed the link: ", why, logging.Fields{"from": l.addr})

@@ -33,7 +33,7 @@ func TestLinesAboutStrangersAreLimited(t *testing.T) {
 			hook.Reset()
 			return lines
 		}
-		d := &driver{node: CreateNode(Options{Network: "lines about strangers"}), log: l, ctx: t.Context(), misfits: newMismatches()}
+		d := &driver{shared: CreateNode(Options{Network: "lines about strangers"}).shared(), log: l, ctx: t.Context(), misfits: newMismatches()}
 		for n := range 60 { // a second each
 			for m := range 100 {
 				host := fmt.Sprintf("2001:db8:%x::%x", n, m)

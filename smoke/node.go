@@ -168,7 +168,7 @@ func (n *Node) start() (*driver, error) {
 func (n *Node) newDriver(s *startup) (*driver, error) {
 	o := n.opts
 	d := &driver{
-		node:      n,
+		shared:    n.shared(),
 		opts:      o,
 		transport: o.Transport,
 		resolver:  o.Resolver,

@@ -296,7 +296,7 @@ func (l *link) writeRest(mayWait bool) error {
 // wrote takes what has left off the rest.
 func (l *link) wrote(n int) {
 	l.rest = l.rest[n:]
-	l.d.node.counters.bytesOut.Add(uint64(n))
+	l.d.counters.bytesOut.Add(uint64(n))
 }
 
 // awaitWriter ends the writing: it waits for the writer, and there will be no

@@ -19,6 +19,7 @@ import (
 // the same time as the hook of [Peerlist.OnAdd] that registered them. If the
 // link is replaced by a better one to the same node, the Peer stays.
 type Peer struct {
+	node   *Node
 	driver *driver
 	id     ID
 	addr   string
@@ -27,13 +28,6 @@ type Peer struct {
 	events *emitter.Emitter
 
 	received uint64 // direct events; guarded by driver.mu
-}
-
-func newPeer(d *driver, id ID, addr string, l *link) *Peer {
-	p := &Peer{driver: d, id: id, addr: addr, events: emitter.New(d.node.reports("peer "+id.Short(), nil))}
-	p.events.Hold() // until the OnAdd hooks have run
-	p.link.Store(l)
-	return p
 }
 
 // ID is the node's id.
@@ -80,7 +74,7 @@ func (p *Peer) EmitContext(ctx context.Context, name string, args ...any) error 
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	body, err := p.driver.node.encode(ctx, nil, name, args)
+	body, err := p.node.encode(ctx, nil, name, args)
 	if err != nil {
 		return err
 	}
@@ -150,9 +144,9 @@ func (p *Peer) OnAny(fn func(Event), opts ...HandlerOption) (off func()) {
 func (p *Peer) Off(name string) { p.events.Off(name) }
 
 // Close lets the peer go, like [Node.RemovePeer].
-func (p *Peer) Close() error { return p.driver.node.RemovePeer(p.id) }
+func (p *Peer) Close() error { return p.node.RemovePeer(p.id) }
 
-func (p *Peer) refuse(err error) { p.driver.node.refuse(err) }
+func (p *Peer) refuse(err error) { p.node.refuse(err) }
 
 func (p *Peer) listen(name string, h emitter.Handler, s settings) (off func()) {
 	return p.events.Register(name, h, s.Settings)

@@ -77,7 +77,7 @@ func (d *driver) ShutOut(tried []peerlist.Attempt) {
 	d.shutOut = &r
 	switch {
 	case last == nil:
-		d.node.counters.shutOut.Add(1)
+		d.counters.shutOut.Add(1)
 	case d.refusedFor == reason:
 		return
 	}
@@ -88,7 +88,7 @@ func (d *driver) ShutOut(tried []peerlist.Attempt) {
 	})
 	d.flushBatch()
 	r.Tried = slices.Clone(r.Tried) // hooks may keep it
-	d.node.hooks.refused.run(d.node, r)
+	d.host.onShutOut(r)
 }
 
 // refusalReasons are those of a Refusal, the nearest to a link first. After them come

@@ -274,12 +274,7 @@ func (d *driver) stop(ctx context.Context, isInside bool) *UndeliveredError {
 	former := d.formerConns
 	d.mu.Unlock()
 	d.saveState(ctx, state{anchors, heard})
-	d.node.mu.Lock()
-	d.node.heard = heard
-	if len(anchors) > 0 {
-		d.node.anchors = anchors
-	}
-	d.node.mu.Unlock()
+	d.host.keep(heard, anchors)
 	for _, p := range peers {
 		p.finish()
 		left.await(ctx, p.events)

@@ -107,8 +107,8 @@ func (d *driver) Told(token uint64, digests []census.Digest) {
 // describe adds to what the machine tells of this node. It is called inside a step.
 func (d *driver) describe(g *census.Digest) {
 	g.Version = version()
-	g.Queued = uint64(d.node.events.Stats().Queued)
-	r := d.node.refusals.counts()
+	g.Queued = uint64(d.events.Stats().Queued)
+	r := d.refusals.counts()
 	g.Refused += r.Handshakes + r.NotAdmitted + r.Incompatible + r.Backlog + r.RateLimited + r.Frames + r.Floods
 }
 
