@@ -13,62 +13,62 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// The events of the chat. "say" carries what was said; the others tell who is
-// there: "join" by somebody who comes in, "here" in answer to it, "name" after
-// /name, "leave" on the way out, and "gone" by a chat that has found another one dead.
+// The events of the chat. "say" carries a line. The others announce people: "join" when a
+// chat starts, "here" in answer to it, "name" after /name, "leave" at the end, and "gone"
+// from a chat that has found another one dead.
 type (
 	utterance struct{ Name, Text string }
 	presence  struct{ Name string }
 )
 
 const (
-	// roomSize is up to how many people a newcomer is answered with "here".
-	// In a larger room the answers would outnumber what is said, and a newcomer
-	// learns a name when it is used.
+	// roomSize is the largest room in which a newcomer gets "here" as an answer. In a
+	// larger room the answers would outnumber the lines, and a newcomer learns a name when
+	// its owner says something.
 	roomSize = 50
-	// answerWithin spreads the answers to a newcomer, and lets one answer do
-	// for all who come in meanwhile.
+	// answerWithin spreads the answers to a newcomer, so that one answer serves all who
+	// join meanwhile.
 	answerWithin = time.Second
 	// farewell bounds how long leaving may take.
 	farewell = 3 * time.Second
 )
 
-// view is where the chat is shown. Its methods may be called from any goroutine.
+// view displays the chat. Its methods may be called from any goroutine.
 type view interface {
 	show(line)
 	setName(name string)
 }
 
-// chat is one person's place in the chat. The node calls its on… methods, the
-// input its commands, each from a goroutine of its own.
+// chat is one person's chat. The node calls its on… methods and the input calls its
+// commands, each from its own goroutine.
 type chat struct {
 	node      *smoke.Node
 	seeds     []string
 	view      view
 	connected chan struct{} // closed when the node has its first link
-	pageAddr  string        // where to serve the page; "": nowhere
+	pageAddr  string        // address of the page; "": none
 	page      *page         // nil: none
 
-	ctx    context.Context // ends when the chat is left, and with it what looks for the dead
+	ctx    context.Context // ends when the chat is left, and ends the search for dead chats
 	end    context.CancelFunc
-	asking sync.WaitGroup // that goroutine; see suspect
+	asking sync.WaitGroup // the search goroutine; see suspect
 
 	mu     sync.Mutex // guards what follows; not held while showing or emitting
 	name   string
 	people *roster
-	answer *time.Timer // set while an answer to newcomers is under way
+	answer *time.Timer // set while an answer to newcomers is pending
 	left   bool
 
-	isAsking bool // a goroutine asks around who is still there
-	askAgain bool // it is to do so once more
+	isAsking bool // a survey goroutine runs
+	askAgain bool // it must run once more
 }
 
-// newChat makes a node and listens to it. The node is not started yet.
+// newChat makes a node and registers the chat's handlers. The node is not started yet.
 func newChat(options smoke.Options, name string, view view) *chat {
 	return newChatOf(smoke.CreateNode(options), options.Seeds, name, view)
 }
 
-// newChatOf listens to a node that is not started yet.
+// newChatOf registers the chat's handlers on a node that is not started yet.
 func newChatOf(node *smoke.Node, seeds []string, name string, view view) *chat {
 	c := &chat{
 		node:      node,
@@ -98,7 +98,7 @@ func newChatOf(node *smoke.Node, seeds []string, name string, view view) *chat {
 	return c
 }
 
-// start starts the node and says what is going on.
+// start starts the node and shows the first lines.
 func (c *chat) start() error {
 	if err := c.node.Start(); err != nil {
 		return err
@@ -118,7 +118,7 @@ func (c *chat) start() error {
 	return nil
 }
 
-// looking says for whom the chat is looking.
+// looking returns what the chat is looking for.
 func (c *chat) looking() string {
 	others := make([]string, 0, len(c.seeds))
 	for _, seed := range c.seeds {
@@ -132,7 +132,7 @@ func (c *chat) looking() string {
 	return "looking for " + strings.Join(others, ", ")
 }
 
-// meet notes that somebody was heard, and shows a new face or a new name.
+// meet records that a person was heard, and shows a new person or a new name.
 func (c *chat) meet(id smoke.ID, name, verb string) (label string) {
 	c.mu.Lock()
 	before := c.people.label(id)
@@ -160,7 +160,7 @@ func (c *chat) onJoin(e smoke.Event, p presence) {
 	c.answerSoon()
 }
 
-// answerSoon has this chat say that it is here, unless the room is too large for that.
+// answerSoon schedules this chat's "here", unless the room is too large.
 func (c *chat) answerSoon() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -169,7 +169,7 @@ func (c *chat) answerSoon() {
 	}
 }
 
-// sayHere tells newcomers who is there.
+// sayHere emits "here" for newcomers.
 func (c *chat) sayHere() {
 	c.mu.Lock()
 	c.answer = nil
@@ -246,7 +246,7 @@ func (c *chat) onGap(gap smoke.Gap) {
 	c.view.show(note("gap", fmt.Sprintf("messages of %s missed: %d; %s", who, gap.Events, why)))
 }
 
-// say sends a line to everybody.
+// say sends a line to all other chats.
 func (c *chat) say(text string) {
 	if len(text) > maxText {
 		c.view.show(note("error", fmt.Sprintf("too long: %d bytes, at most %d can be sent", len(text), maxText)))
@@ -272,7 +272,7 @@ func (c *chat) ownName() string {
 	return c.name
 }
 
-// rename changes the own name.
+// rename changes the user's own name.
 func (c *chat) rename(name string) {
 	name, err := checkName(name)
 	if err != nil {
@@ -300,7 +300,7 @@ func (c *chat) listPeers() {
 	c.view.show(note("peers", "direct links: "+strconv.Itoa(n)))
 }
 
-// leave says good-bye and stops the node.
+// leave says goodbye and stops the node.
 func (c *chat) leave() error {
 	c.mu.Lock()
 	c.left = true
@@ -318,7 +318,7 @@ func (c *chat) leave() error {
 	defer cancel()
 	err := c.node.Shutdown(ctx)
 	if errors.Is(err, smoke.ErrAlone) {
-		return nil // nobody was there for the good-bye, and what was typed before was answered with that
+		return nil // no node was linked, and the user has been informed of that
 	}
 	if err != nil {
 		return fmt.Errorf("leave the chat: %w", err)

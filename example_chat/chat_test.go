@@ -14,7 +14,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// The test binary is the chat itself when the environment says so.
+// If this variable is set, the test binary is the chat.
 const beTheChat = "EXAMPLE_CHAT_TEST_MAIN"
 
 func TestMain(m *testing.M) {
@@ -25,13 +25,13 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// book is a view that keeps what is shown.
+// book is a view that records the lines.
 type book struct {
 	t *testing.T
 
 	mu    sync.Mutex // guards what follows
 	lines []string
-	more  chan struct{} // closed, and made anew, with each line
+	more  chan struct{} // closed and replaced with each line
 }
 
 func newBook(t *testing.T) *book { return &book{t: t, more: make(chan struct{})} }
@@ -46,7 +46,7 @@ func (b *book) show(l line) {
 
 func (b *book) setName(string) {}
 
-// find gives the place of the first line from start on that holds all the words.
+// find returns the index of the first line from start on that contains all words.
 func (b *book) find(start int, words ...string) (at int, more chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -59,10 +59,10 @@ func (b *book) find(start int, words ...string) (at int, more chan struct{}) {
 	return at, b.more
 }
 
-// await waits for a line that holds all the words, and gives it.
+// await waits for a line that contains all words, and returns it.
 func (b *book) await(words ...string) string {
 	b.t.Helper()
-	giveUp := time.After(time.Minute) // only so that a failure says what was shown
+	giveUp := time.After(time.Minute) // so that a failure prints the lines
 	for {
 		at, more := b.find(0, words...)
 		if at >= 0 {
@@ -84,7 +84,7 @@ func (b *book) shown() []string {
 	return slices.Clone(b.lines)
 }
 
-// want compares all that was shown since the last call.
+// want compares all lines since the last call.
 func (b *book) want(lines ...string) {
 	b.t.Helper()
 	if got := b.shown(); !slices.Equal(got, lines) {
@@ -95,8 +95,7 @@ func (b *book) want(lines ...string) {
 	b.lines = nil
 }
 
-// newTestChat is a chat that was never started: its handlers are called by the
-// test.
+// newTestChat makes a chat that is never started; the test calls its handlers.
 func newTestChat(t *testing.T) (*chat, *book) {
 	b := newBook(t)
 	return newChat(smoke.Options{Network: "test"}, "me", b), b
@@ -201,7 +200,7 @@ func TestHelpNamesEachCommand(t *testing.T) {
 	}
 }
 
-// lines is an input that gives these lines and then ends.
+// lines returns an input with these lines.
 func lines(text ...string) reader {
 	return func() (string, error) {
 		if len(text) == 0 {

@@ -15,8 +15,8 @@ const (
 	maxText = 4 << 10 // bytes
 )
 
-// cleanText makes what somebody else sent fit to be printed: one line, at most
-// maxText bytes, and nothing in it that a terminal would obey.
+// cleanText makes a text from another person safe to print: one line, at most maxText
+// bytes, without characters that a terminal would interpret.
 func cleanText(text string) string {
 	return shorten(strings.Map(harmless, text))
 }
@@ -33,9 +33,9 @@ func shorten(text string) string {
 	return text[:end] + "…"
 }
 
-// harmless gives a visible sign in the place of a control character. Joiners
-// pass, since scripts and emoji need them; the other invisible characters,
-// which can turn the direction of a line, do not.
+// harmless replaces a control character by a visible sign. It keeps joiners, because
+// scripts and emoji need them. It replaces other invisible characters, which can change the
+// direction of a line.
 func harmless(r rune) rune {
 	const joiner, nonJoiner = '\u200d', '\u200c'
 	switch {
@@ -53,10 +53,10 @@ func harmless(r rune) rune {
 	return r
 }
 
-// cleanName makes a name that somebody else gave fit to be printed. A name has
-// letters, digits, marks, symbols such as emoji, and "-", "_" and "."; blanks
-// become "-" and the rest goes, so that no name can look like a line of the
-// chat or like the "#1a2b" that tells two people of one name apart.
+// cleanName makes a name from another person safe to print. A name has letters, digits,
+// marks, symbols such as emoji, and "-", "_" and ".". Blanks become "-" and other
+// characters are removed. So a name can't look like a line of the chat, or like the "#1a2b"
+// that distinguishes two people with one name.
 func cleanName(name string) string {
 	var clean strings.Builder
 	runes := 0
@@ -80,7 +80,7 @@ func cleanName(name string) string {
 	return clean.String()
 }
 
-// checkName takes the user's own name as it is, or says what is wrong with it.
+// checkName returns the user's own name unchanged, or an error.
 func checkName(name string) (string, error) {
 	name = strings.TrimSpace(name)
 	switch clean := cleanName(name); {
@@ -94,7 +94,7 @@ func checkName(name string) (string, error) {
 	return name, nil
 }
 
-// defaultName is the user's name on this machine, or a made-up one.
+// defaultName returns the user's name on this machine, or an invented one.
 func defaultName() string {
 	for _, variable := range []string{"USER", "USERNAME"} {
 		if name := os.Getenv(variable); name != "" {

@@ -79,7 +79,7 @@ func TestDefaultNameIsAName(t *testing.T) {
 	}
 }
 
-// isSafe reports whether a terminal would print text and do nothing else.
+// isSafe reports whether a terminal would only print the text.
 func isSafe(text string) bool {
 	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool {
 		return unicode.IsControl(r) || r == '\u202e' || r == '\u2066' || r == '\u2028'

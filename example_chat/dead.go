@@ -10,25 +10,25 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// A chat that crashes says no good-bye. Its neighbours notice that a link has ended,
-// within a moment of kill -9 and within five seconds where nothing is heard any more.
-// They ask all nodes of the network (smoke.Node.Survey); a person whose node is missing
-// in two answers in a row is gone. A chat that finds one tells the others to ask, since
-// not all of them were neighbours of the dead.
+// A chat that crashes says no goodbye. Its neighbours notice that a link has ended: a
+// moment after kill -9, or within five seconds if the node is silent. They survey all nodes
+// of the network (smoke.Node.Survey). A person whose node is missing from two answers in a
+// row is gone. A chat that finds one asks the others to survey, because not all of them
+// were neighbours of the dead one.
 const (
-	// askPause lies before each question, or up to twice as much: links that were swapped
-	// are up again by then, and the chats do not all ask in the same second. A node passes
-	// on eight questions a second of a neighbour, and calls the answers to more partial.
+	// askPause precedes each survey, or up to twice as long. By then replaced links are up
+	// again, and the chats do not all ask in the same second. A node relays eight surveys a
+	// second for a neighbour and answers the rest as partial.
 	askPause = time.Second
-	// mostAsks is how often a chat asks while some node keeps it from a whole answer,
-	// such as one that is dead and not yet found to be: that takes 5 s.
+	// mostAsks limits the surveys of a chat while some node prevents a complete answer. A
+	// dead node that is not detected yet does so for 5 s.
 	mostAsks = 6
-	// answersWithin bounds how long one question may take.
+	// answersWithin limits one survey.
 	answersWithin = 5 * time.Second
 )
 
-// suspect has the chat ask around soon. In a large room it would cost too much if all
-// did; there /nodes asks.
+// suspect schedules a survey. In a large room that would cost too much if all chats did it;
+// there only /nodes asks.
 func (c *chat) suspect() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -38,14 +38,14 @@ func (c *chat) suspect() {
 		c.askAgain = true
 	default:
 		c.isAsking = true
-		// leave ends it by c.ctx, and waits.
+		// Ended by leave through c.ctx; leave waits for it.
 		c.asking.Go(c.askAround)
 	}
 }
 
 func (c *chat) onGone(smoke.Event, presence) { c.suspect() }
 
-// askAround asks until it is clear who is still there.
+// askAround surveys until it is clear who is still there.
 func (c *chat) askAround() {
 	for again := true; again; {
 		c.search()
@@ -56,10 +56,10 @@ func (c *chat) askAround() {
 	}
 }
 
-// search asks up to mostAsks times, and buries who was missing twice in a row in whole
-// answers, or each time.
+// search surveys up to mostAsks times. It removes people who are missing twice in a row in
+// complete answers, or in every answer.
 func (c *chat) search() {
-	absent := 0 // answers in a row, whole ones, in which the same people were missing
+	absent := 0 // consecutive complete answers in which the same people were missing
 	var missing map[smoke.ID]bool
 	for range mostAsks {
 		select {
@@ -88,7 +88,7 @@ func (c *chat) search() {
 	}
 }
 
-// ask asks all nodes. whole is false if some did not answer.
+// ask surveys all nodes. whole is false if some did not answer.
 func (c *chat) ask(ctx context.Context) (heard map[smoke.ID]bool, nodes int, whole bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answersWithin)
 	defer cancel()
@@ -100,13 +100,13 @@ func (c *chat) ask(ctx context.Context) (heard map[smoke.ID]bool, nodes int, who
 	return heard, nodes, nodes == len(heard), err
 }
 
-// missingFrom returns the people who were known when a question began, are not among
-// those that answered, and were missing before too, if that was asked.
+// missingFrom returns the people who were known when a survey began and are not in its
+// answers. If before is set, they must also be in it.
 func (c *chat) missingFrom(heard map[smoke.ID]bool, began time.Time, before map[smoke.ID]bool) map[smoke.ID]bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	missing := make(map[smoke.ID]bool)
-	for id, p := range c.people.people { // order does not matter: it makes a set
+	for id, p := range c.people.people { // order does not matter: the result is a set
 		if !heard[id] && p.heard.Before(began) && (before == nil || before[id]) {
 			missing[id] = true
 		}
@@ -114,7 +114,7 @@ func (c *chat) missingFrom(heard map[smoke.ID]bool, began time.Time, before map[
 	return missing
 }
 
-// bury removes people, and returns how many of them were still listed.
+// bury removes people and returns how many of them were still listed.
 func (c *chat) bury(dead map[smoke.ID]bool) (buried int) {
 	var lines []line
 	c.mu.Lock()
@@ -123,7 +123,7 @@ func (c *chat) bury(dead map[smoke.ID]bool) (buried int) {
 			lines = append(lines, vanished(p.id, p.label))
 		}
 	}
-	for id := range dead { // order does not matter: all of them go
+	for id := range dead { // order does not matter: all are removed
 		c.people.remove(id)
 	}
 	c.mu.Unlock()
@@ -133,7 +133,7 @@ func (c *chat) bury(dead map[smoke.ID]bool) (buried int) {
 	return len(lines)
 }
 
-// listNodes shows the people whose nodes answer, and counts the network.
+// listNodes shows the people whose nodes answer, and the number of nodes.
 func (c *chat) listNodes(ctx context.Context) {
 	began := time.Now()
 	heard, n, whole, err := c.ask(ctx)

@@ -10,7 +10,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoketest"
 )
 
-// room is chats on a network in memory, in virtual time.
+// room holds chats on a network in memory, in virtual time.
 type room struct {
 	chats []*chat
 	books []*book
@@ -47,7 +47,7 @@ func inRoom(t *testing.T, n int, story func(t *testing.T, r *room, net *smoketes
 	})
 }
 
-// times counts the lines of a kind about somebody.
+// times counts the lines of a kind about a person.
 func (b *book) times(kind, name string) (n int) {
 	for _, text := range b.shown() {
 		if strings.HasPrefix(text, kind+"\t") && strings.Contains(text+"\t", "\t"+name+"\t") {
@@ -57,9 +57,9 @@ func (b *book) times(kind, name string) (n int) {
 	return n
 }
 
-// Ten chats, so that not all are neighbours: whoever crashes is seen to go by all, once,
-// within twenty seconds, and /nodes does not list it. A silent link ends after five, and a
-// chat asks up to six times, for 3.5 s each, while an answer is partial.
+// Ten chats, so that not all are neighbours. If one crashes, all others report it exactly
+// once, within twenty seconds, and /nodes does not list it. A silent link ends after five
+// seconds. While an answer is partial, a chat asks up to six times, for 3.5 s each.
 func TestTheDeadAreNoticedByAll(t *testing.T) {
 	inRoom(t, 10, func(t *testing.T, r *room, net *smoketest.Network) {
 		net.Crash(4)
@@ -88,7 +88,7 @@ func TestTheDeadAreNoticedByAll(t *testing.T) {
 	})
 }
 
-// /nodes lists those who answer.
+// /nodes lists only people whose nodes answer.
 func TestNodesListsNobodyDead(t *testing.T) {
 	inRoom(t, 4, func(t *testing.T, r *room, net *smoketest.Network) {
 		net.Isolate(3)
@@ -101,7 +101,8 @@ func TestNodesListsNobodyDead(t *testing.T) {
 	})
 }
 
-// The other side of a cut is gone while the cut lasts, and here again after it.
+// The people on the other side of a partition are gone while it lasts, and come back after
+// it.
 func TestTheOtherSideOfACutComesBack(t *testing.T) {
 	inRoom(t, 6, func(t *testing.T, r *room, net *smoketest.Network) {
 		net.Partition([]int{0, 1, 2}, []int{3, 4, 5})
@@ -122,7 +123,7 @@ func TestTheOtherSideOfACutComesBack(t *testing.T) {
 	})
 }
 
-// A rotation of links, a heal, a good-bye: nobody is taken for dead.
+// After a rotation of links, a heal or a goodbye, no living person is reported as gone.
 func TestTheLivingAreNotTakenForDead(t *testing.T) {
 	inRoom(t, 12, func(t *testing.T, r *room, net *smoketest.Network) {
 		time.Sleep(10 * time.Minute)
@@ -136,7 +137,7 @@ func TestTheLivingAreNotTakenForDead(t *testing.T) {
 	})
 }
 
-// What is typed while nobody is linked does not vanish without a word.
+// If no node is linked, the chat answers a typed line with a note.
 func TestTypingAloneIsAnswered(t *testing.T) {
 	ann, annSees := join(t, "ann")
 	ann.take(t.Context(), "is anybody there?")
@@ -146,7 +147,7 @@ func TestTypingAloneIsAnswered(t *testing.T) {
 	}
 }
 
-// The first line names the page of the chat's own network, and the page is there.
+// The first line has the address of the page of the chat's network, and the page is there.
 func TestTheFirstLineNamesThePage(t *testing.T) {
 	b := newBook(t)
 	c, err := openAt(settings{name: "ann", http: "127.0.0.1:0", node: smoke.Options{Address: "127.0.0.1", Network: t.Name()}}, b)

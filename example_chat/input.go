@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// reader gives one line of input at each call, and io.EOF at the end.
+// reader returns one line of input per call, and io.EOF at the end.
 type reader func() (string, error)
 
-// run carries out what a person types until they quit or ctx ends, and leaves.
+// run executes what a person types, until the person quits or ctx ends, and then leaves.
 func (c *chat) run(ctx context.Context, read reader) error {
 	_, err := c.takeLines(ctx, read)
 	return errors.Join(err, c.leave())
 }
 
-// runScript carries out what a program writes. It begins when somebody is there
-// to hear it, and fails after wait if nobody is. At the end of the input it
-// leaves. With stay it begins at once, and goes on listening until ctx ends.
+// runScript executes the input of a program. It begins when a neighbour is linked, and
+// fails if that takes longer than wait. At the end of the input it leaves. If stay is set,
+// it begins at once and keeps listening until ctx ends.
 func (c *chat) runScript(ctx context.Context, read reader, wait time.Duration, stay bool) error {
 	if stay {
 		quit, err := c.takeLines(ctx, read)
@@ -43,12 +43,11 @@ func (c *chat) runScript(ctx context.Context, read reader, wait time.Duration, s
 	return errors.Join(err, c.leave())
 }
 
-// takeLines carries out lines until the input or ctx ends, or somebody quits.
+// takeLines executes lines until the input or ctx ends, or a line says quit.
 func (c *chat) takeLines(ctx context.Context, read reader) (quit bool, err error) {
 	lines, ended := make(chan string), make(chan error, 1)
-	// This goroutine belongs to takeLines. A read can't be called off, so when
-	// ctx ends first it lives on until the input ends, or the process; nobody
-	// waits for it.
+	// Owner: takeLines. A read can't be cancelled. If ctx ends first, the goroutine lives
+	// until the input or the process ends, and nothing waits for it.
 	go func() {
 		for {
 			text, err := read()
@@ -80,7 +79,7 @@ func (c *chat) takeLines(ctx context.Context, read reader) (quit bool, err error
 	}
 }
 
-// reason tells why ctx ended: nil when the user asked for it.
+// reason returns why ctx ended, or nil if the user asked for it.
 func reason(ctx context.Context) error {
 	if err := context.Cause(ctx); errors.Is(err, errScreen) {
 		return err
@@ -94,7 +93,7 @@ const help = `/peers       your direct links
 /quit        leave (Ctrl-C and Ctrl-D do the same)
 //text       say /text`
 
-// take carries out one line, and reports whether it was the last.
+// take executes one line, and reports whether it was the last.
 func (c *chat) take(ctx context.Context, text string) (quit bool) {
 	text = strings.TrimRight(text, "\r\n")
 	if said, escaped := strings.CutPrefix(text, "//"); escaped {

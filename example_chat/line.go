@@ -9,28 +9,27 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// line is one thing to show: in words for a person, as fields for a program.
-// Neither holds a control character: names and texts were cleaned when they
-// came in.
+// line is one thing to show: as text for a person, as fields for a program. Neither
+// contains a control character, because names and texts are cleaned on arrival.
 type line struct {
 	kind   string   // the first field, for a program
 	fields []string // those after it
 	words  string   // for a person, after who
-	who    string   // the speaker, set apart by colour; may be empty
-	whoID  smoke.ID // chooses that colour
+	who    string   // the speaker, in colour; may be empty
+	whoID  smoke.ID // determines that colour
 	style  style
 }
 
-// style is how words look on a terminal that has colours.
+// style is how text looks on a terminal with colours.
 type style int
 
 const (
 	plain style = iota
 	dim         // about the chat
-	loud        // something is wrong
+	loud        // an error
 )
 
-// String is the line as a program reads it: fields apart by tabs, the kind first.
+// String returns the line for a program: fields separated by tabs, the kind first.
 func (l line) String() string {
 	return strings.Join(append([]string{l.kind}, l.fields...), "\t")
 }
@@ -39,7 +38,7 @@ func self(id smoke.ID, name, addr string) line {
 	return line{kind: "self", fields: []string{id.Short(), name, addr}, words: "you are " + name + " at " + addr + "; /help shows the commands", style: dim}
 }
 
-// withPage adds to the first line where to see the network.
+// withPage adds the address of the network page to the first line.
 func withPage(l line, url string) line {
 	l.fields = append(l.fields, url)
 	l.words = strings.Replace(l.words, "; /help shows the commands", "; page: "+url+"; /help", 1)
@@ -62,8 +61,8 @@ func went(id smoke.ID, label string) line {
 	return line{kind: "leave", fields: []string{id.Short(), label}, who: label, whoID: id, words: " left", style: dim}
 }
 
-// vanished is the line about a chat that went without a good-bye. A program reads it as
-// any other leave.
+// vanished returns the line about a chat that left without a goodbye. For a program it is
+// like any other leave.
 func vanished(id smoke.ID, label string) line {
 	l := went(id, label)
 	l.words = " is gone: its node does not answer"
@@ -75,7 +74,7 @@ func renamed(id smoke.ID, before, label string) line {
 }
 
 func linked(id smoke.ID, addr, label string) line {
-	addr = cleanText(addr) // told by the peer
+	addr = cleanText(addr) // sent by the peer
 	return line{kind: "peer", fields: []string{id.Short(), addr, label}, who: label, whoID: id, words: "  " + addr, style: dim}
 }
 
@@ -94,9 +93,9 @@ func counted(nodes int) line {
 	return line{kind: "count", fields: []string{n}, words: "nodes in the network: " + n, style: dim}
 }
 
-// note is a line about the chat itself.
+// note returns a line about the chat itself.
 func note(about, words string) line {
-	words = cleanText(words) // an error may quote what others sent
+	words = cleanText(words) // an error may contain text from peers
 	style := dim
 	switch about {
 	case "error", "seed-lost", "split", "gap", "log", "misfit":

@@ -1,13 +1,12 @@
-// Example_chat is a chat without a server: every terminal that runs it is a
-// node of one Smokesignal network. It is meant to be used, and to be read: what
-// it does with the library stands in chat.go.
+// Example_chat is a chat without a server: every terminal that runs it is a node of one
+// Smokesignal network. It is meant to be used and to be read. The file chat.go has the code
+// that uses the library.
 //
 //	go run ./example_chat                          # the first one, and each one after it
 //	go run ./example_chat -address 192.168.2.17 -seed 192.168.2.100:8494
 //	echo deployed | go run ./example_chat -name ci # say one thing and go
 //
-// README.md beside this file describes the commands and what it prints when its
-// output is read by a program.
+// README.md in this folder describes the commands, and the output for programs.
 package main
 
 import (
@@ -29,26 +28,26 @@ func main() {
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 	case errors.Is(err, errUsage):
-		os.Exit(2) // flag has said why
+		os.Exit(2) // package flag has printed the reason
 	default:
 		fmt.Fprintln(os.Stderr, "chat:", err)
 		os.Exit(1)
 	}
 }
 
-// settings is what the command line and the environment ask for.
+// settings holds the command line and the environment.
 type settings struct {
 	name string
 	stay bool
 	wait time.Duration
-	home int    // the port where chats meet if none is given
-	http string // where to serve the page of the network; "": nowhere
+	home int    // the port at which chats meet if none is given
+	http string // address of the network page; "": none
 	node smoke.Options
 }
 
 var errUsage = errors.New("wrong usage")
 
-// parse reads the environment, and over it the command line.
+// parse reads the environment and then the command line, which takes precedence.
 func parse(args []string, complaints io.Writer) (settings, error) {
 	options, err := smoke.FromEnv()
 	if err != nil {

@@ -53,7 +53,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// freePort is one that nobody listens on at this moment.
+// freePort returns a free port.
 func freePort(t *testing.T) int {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -109,7 +109,7 @@ func TestEnterSaysWhyItCanNot(t *testing.T) {
 	}
 }
 
-// TestTheProgramItself runs two processes, one of which only says something.
+// TestTheProgramItself runs two processes, one of which only says something and leaves.
 func TestTheProgramItself(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("NOT TESTED: a process can't be interrupted on Windows")

@@ -9,9 +9,8 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// misfits shows why another node and this one can't link up as they are set up. The
-// library logs that with the option to change as the field "option". It is a hook of
-// logrus.
+// misfits shows why another node and this one can't link with their settings. The library
+// logs that with the setting to change in the field "option". misfits is a hook of logrus.
 type misfits struct {
 	view view
 
@@ -20,8 +19,8 @@ type misfits struct {
 }
 
 const (
-	misfitEvery = time.Minute // for the same line: the library tries again and again
-	manyMisfits = 100         // lines that are remembered; beyond that no new ones are shown
+	misfitEvery = time.Minute // for the same line, because the library retries again and again
+	manyMisfits = 100         // remembered lines; above that no new ones are shown
 )
 
 // Levels implements logrus.Hook.
@@ -49,7 +48,7 @@ func (m *misfits) isDue(words string, now time.Time) bool {
 	return true
 }
 
-// misfitWords says what to change; "" if the log entry is about something else.
+// misfitWords returns what to change, or "" if the log entry is about something else.
 func misfitWords(f logrus.Fields) string {
 	option, ok := f["option"].(string)
 	if !ok {

@@ -28,7 +28,7 @@ func wantPage(t *testing.T, url, text string) {
 	}
 }
 
-// Two chats that do not fit say so on both screens, also to a person.
+// Two chats that can't link show the reason on both screens.
 func TestChatsThatDoNotFitSayWhy(t *testing.T) {
 	for _, test := range []struct {
 		name               string
@@ -69,8 +69,8 @@ func TestChatsThatDoNotFitSayWhy(t *testing.T) {
 	}
 }
 
-// A person sees why a node does not fit, once a minute, and no other warning; a program
-// sees them all.
+// A person sees why a node does not fit, once a minute, and no other warning. A program
+// sees all warnings.
 func TestWhichWarningsAreShown(t *testing.T) {
 	misfit := logrus.Fields{"option": "Network", "addr": "10.0.0.1:1", "ours": "a", "theirs": "\x1b[2Jb"}
 	for _, interactive := range []bool{true, false} {

@@ -32,14 +32,14 @@ func servePage(node *smoke.Node, addr string) (*page, error) {
 		server: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second},
 		ended:  make(chan struct{}),
 	}
-	go func() { // the page owns it; close ends it and waits
+	go func() { // owner: the page; close ends it and waits
 		defer close(p.ended)
-		p.server.Serve(listener) // its error is that of close
+		p.server.Serve(listener) // returns an error after close
 	}()
 	return p, nil
 }
 
 func (p *page) close() {
-	p.server.Close() // nothing of the page has to be saved
+	p.server.Close() // the page has nothing to save
 	<-p.ended
 }

@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// prepareConsole has nothing to do: terminals here obey escape sequences.
+// prepareConsole has nothing to do: these terminals interpret escape sequences.
 func prepareConsole(*os.File) {}
 
 // watchSize calls resize whenever the terminal changes its size, until the

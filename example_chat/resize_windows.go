@@ -7,8 +7,8 @@ import (
 
 var setConsoleMode = syscall.NewLazyDLL("kernel32.dll").NewProc("SetConsoleMode")
 
-// prepareConsole asks the console to obey escape sequences. One that is too old
-// for it says no, and shows them; there is nothing better to do about it.
+// prepareConsole makes the console interpret escape sequences. If a console is too old for
+// that, it prints them.
 func prepareConsole(out *os.File) {
 	const obeyEscapes = 0x0004 // ENABLE_VIRTUAL_TERMINAL_PROCESSING
 	console := syscall.Handle(out.Fd())

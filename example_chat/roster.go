@@ -8,23 +8,23 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// maxPeople bounds the roster: whoever floods the chat with names takes no more
-// than this many places, and the longest unheard go first.
+// maxPeople bounds the roster. If a peer floods the chat with names, the people who were
+// silent longest are removed first.
 const maxPeople = 10_000
 
-// person is somebody who was heard.
+// person is a person who was heard.
 type person struct {
 	id    smoke.ID
 	name  string // clean
-	label string // how they are shown; set by all
+	label string // the displayed name; set by all
 	heard time.Time
 }
 
-// roster knows who was heard. It is not for concurrent use: chat's lock guards
-// it.
+// roster holds the people who were heard. It is not safe for concurrent use: chat's lock
+// guards it.
 type roster struct {
 	selfID smoke.ID
-	self   string // the own name
+	self   string // the user's own name
 	people map[smoke.ID]*person
 }
 
@@ -32,7 +32,7 @@ func newRoster(id smoke.ID, name string) *roster {
 	return &roster{selfID: id, self: name, people: make(map[smoke.ID]*person)}
 }
 
-// change tells what is new about somebody who was heard.
+// change is what is new about a person.
 type change int
 
 const (
@@ -41,7 +41,7 @@ const (
 	isRenamed
 )
 
-// heard notes that somebody was heard under a name.
+// heard records that a person was heard under a name.
 func (r *roster) heard(id smoke.ID, name string, now time.Time) change {
 	p := r.people[id]
 	if p == nil {
@@ -69,7 +69,7 @@ func (r *roster) forgetOne() {
 	delete(r.people, oldest.id)
 }
 
-// remove forgets somebody, and reports whether they were known.
+// remove removes a person, and reports whether it was listed.
 func (r *roster) remove(id smoke.ID) bool {
 	_, known := r.people[id]
 	delete(r.people, id)
@@ -78,8 +78,8 @@ func (r *roster) remove(id smoke.ID) bool {
 
 func (r *roster) len() int { return len(r.people) }
 
-// label is how somebody is shown: their name, with the start of their id when
-// another has the same name, or only that when they were never heard.
+// label returns the displayed name of a person. If two people have the same name, it
+// includes the start of the id. For an unknown person it is only that.
 func (r *roster) label(id smoke.ID) string {
 	tag := "#" + id.Short()[:4]
 	p := r.people[id]
@@ -97,7 +97,7 @@ func (r *roster) label(id smoke.ID) string {
 	return p.name
 }
 
-// all lists everybody, by label.
+// all returns all people, sorted by label.
 func (r *roster) all() []person {
 	everybody := make([]person, 0, len(r.people))
 	for _, p := range r.people {

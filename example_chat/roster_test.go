@@ -46,7 +46,7 @@ func TestRosterTellsNamesakesApart(t *testing.T) {
 	want(0x3333_0000, "ann#3333")
 	r.remove(id(0x2222_0000))
 	want(0x3333_0000, "ann")
-	r.heard(id(0x4444_0000), "me", noon) // somebody with our own name
+	r.heard(id(0x4444_0000), "me", noon) // another person with our own name
 	want(0x4444_0000, "me#4444")
 }
 

@@ -14,16 +14,16 @@ import (
 	"golang.org/x/term"
 )
 
-// screen is where the chat is shown and typed: a terminal in raw mode, on which
-// lines come in above the prompt, or plain lines for a program. Its methods may
-// be called from any goroutine, readLine from one at a time.
+// screen shows the chat and reads the input. It is a terminal in raw mode, with lines above
+// the prompt, or plain lines for a program. Its methods may be called from any goroutine,
+// but readLine only from one at a time.
 type screen struct {
 	interactive bool
 	colours     bool
-	restore     func() // gives the terminal back as it was
+	restore     func() // restores the terminal
 
-	terminal *term.Terminal // when interactive
-	input    *bufio.Reader  // when not
+	terminal *term.Terminal // if interactive
+	input    *bufio.Reader  // if not
 	fail     context.CancelCauseFunc
 
 	mu  sync.Mutex // guards out: one line at a time
@@ -32,8 +32,8 @@ type screen struct {
 
 var errScreen = errors.New("the output takes nothing any more")
 
-// openScreen takes a terminal when input and output are one, and plain lines
-// otherwise. An output that takes nothing any more is told to fail.
+// openScreen uses a terminal if input and output are one, and plain lines otherwise. If the
+// output fails, it calls fail.
 func openScreen(in, out *os.File, fail context.CancelCauseFunc) (*screen, error) {
 	if !term.IsTerminal(int(in.Fd())) || !term.IsTerminal(int(out.Fd())) || os.Getenv("TERM") == "dumb" {
 		return plainScreen(in, out, fail), nil
@@ -49,15 +49,15 @@ func openScreen(in, out *os.File, fail context.CancelCauseFunc) (*screen, error)
 	}{in, out}, os.Getenv("NO_COLOR") == "", fail)
 	resize := func() {
 		if width, height, err := term.GetSize(int(out.Fd())); err == nil {
-			s.terminal.SetSize(width, height) // its error is out's, which show meets too
+			s.terminal.SetSize(width, height) // show will meet the same error
 		}
 	}
 	resize()
 	unwatch := watchSize(resize)
 	s.restore = func() {
 		unwatch()
-		term.Restore(int(in.Fd()), before) // on the way out: nobody left to tell
-		fmt.Fprintln(out)                  // the prompt stays above the shell's
+		term.Restore(int(in.Fd()), before) // at the end; an error can't be reported
+		fmt.Fprintln(out)                  // the shell's prompt starts on a new line
 	}
 	return s, nil
 }
@@ -73,8 +73,8 @@ func plainScreen(in io.Reader, out io.Writer, fail context.CancelCauseFunc) *scr
 
 func (s *screen) close() { s.restore() }
 
-// show prints one line. The chat goes on without a screen that takes nothing
-// any more for as long as it needs to leave.
+// show prints one line. If the output has failed, the chat still needs time to leave, so
+// show does not block.
 func (s *screen) show(l line) {
 	text := l.String()
 	if s.interactive {
@@ -94,7 +94,7 @@ const (
 	bold   = "\x1b[1m"
 )
 
-// words is the line as a person reads it.
+// words returns the line as text for a person.
 func (s *screen) words(l line) string {
 	mark := ""
 	if l.style != plain {
@@ -106,14 +106,14 @@ func (s *screen) words(l line) string {
 	look := map[style]string{plain: "", dim: grey, loud: yellow}[l.style]
 	text := look + mark
 	if l.who != "" {
-		// Six colours that are readable on dark and light; the id chooses, so
-		// that a person keeps theirs under any name and on any screen.
+		// Six colours that are readable on dark and light. The id determines the colour, so
+		// a person keeps it under any name and on any screen.
 		text += fmt.Sprintf("\x1b[%dm%s%s%s", 31+l.whoID[0]%6, l.who, reset, look)
 	}
 	return text + l.words + reset
 }
 
-// setName shows the own name before what is typed.
+// setName shows the user's own name before the input.
 func (s *screen) setName(name string) {
 	if !s.interactive {
 		return
@@ -125,8 +125,7 @@ func (s *screen) setName(name string) {
 	s.terminal.SetPrompt(prompt)
 }
 
-// readLine reads what is typed, or what a program writes, up to the end of a
-// line. An overlong line is told of and left out.
+// readLine reads one line of input. An overlong line is reported and skipped.
 func (s *screen) readLine() (string, error) {
 	if s.interactive {
 		return s.terminal.ReadLine()
@@ -140,7 +139,7 @@ func (s *screen) readLine() (string, error) {
 		return "", dropEOF(err)
 	}
 	if errors.Is(err, io.EOF) && len(text) > 0 {
-		return string(text), nil // the last line has no end; the next read says EOF again
+		return string(text), nil // the last line has no end; the next read returns EOF again
 	}
 	return string(text), err
 }
@@ -152,9 +151,9 @@ func dropEOF(err error) error {
 	return err
 }
 
-// logger sends what the library logs to the same screen, so that it does not
-// tear the prompt. A person reads of seeds and splits in the chat's own words, and needs
-// only those warnings that name an option or a variable to change; a program gets all.
+// logger prints the library's log on the same screen without disturbing the prompt. A
+// person gets seeds and netsplits as lines of the chat, and only those warnings that name
+// an option or a variable to change. A program gets all.
 func (s *screen) logger() *logrus.Logger {
 	logger := logrus.New()
 	logger.SetLevel(logrus.WarnLevel)
@@ -164,7 +163,7 @@ func (s *screen) logger() *logrus.Logger {
 	return logger
 }
 
-// logFormat leaves out what misfits shows, and for a person all warnings.
+// logFormat omits what misfits shows, and for a person all other warnings.
 type logFormat struct {
 	interactive bool
 	text        logrus.TextFormatter

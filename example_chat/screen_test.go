@@ -50,7 +50,7 @@ note	alone	nobody yet
 	}
 }
 
-// console is a terminal at the other end of whose wire sits the test.
+// console is a terminal whose other end is the test.
 type console struct {
 	io.Reader
 	io.Writer
@@ -104,7 +104,7 @@ func TestReadingLines(t *testing.T) {
 	}
 }
 
-// brokenPipe takes nothing.
+// brokenPipe accepts no output.
 type brokenPipe struct{}
 
 func (brokenPipe) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }

@@ -14,40 +14,40 @@ import (
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// Actor is one process, and what is known of it from its reports. It belongs to
-// the goroutine that owns the cast. Others read its exported fields only.
+// Actor is one process and what its reports say. It belongs to the goroutine that owns the
+// cast. Others may only read its exported fields.
 type Actor struct {
 	Seat  int
 	ID    string   // empty until it is up
-	Addr  string   // where it listens; empty until it is up
+	Addr  string   // the address it listens on; empty until it is up
 	Links []string // the ids of its neighbours
-	Ends  []End    // of its links, in the order in which they ended
+	Ends  []End    // ends of its links, in order
 
 	Joined bool               // it has had a neighbour
-	Told   map[Kind]int       // how often it reported each kind
-	Gaps   map[string]string  // which numbers it was told are lost, by origin; the last time
+	Told   map[Kind]int       // number of reports of each kind
+	Gaps   map[string]string  // sequence numbers that it reported as lost, by origin; the last report
 	Gone   bool               // the process has ended
-	Killed bool               // by us
-	Paused bool               // by us
-	Exit   error              // once it has gone; nil when it ended well
-	first  map[Kind]time.Time // when it reported each kind for the first time in this phase
-	latest map[*Actor]int     // the highest number heard from each
+	Killed bool               // by the cast
+	Paused bool               // by the cast
+	Exit   error              // after it has gone; nil: it ended well
+	first  map[Kind]time.Time // when it first reported each kind in this phase
+	latest map[*Actor]int     // the highest number received from each actor
 
 	cmd      *exec.Cmd
 	orders   *json.Encoder
 	stdin    io.Closer
-	log      *bytes.Buffer // what it wrote to standard error; complete once it has gone
-	failures []string      // what it said that it could not do
+	log      *bytes.Buffer // its standard error; complete after it has gone
+	failures []string      // failures that it reported
 }
 
-// End is the end of a link, as one of its two nodes saw it.
+// End is the end of a link, as one of its two nodes reported it.
 type End struct {
 	Peer string // the neighbour's id, shortened as in the log
-	Why  string // the reason, in the words of the log
+	Why  string // the reason, as in the log
 }
 
-// IsAccident reports whether a link ended for a fault, and not because one of the
-// two let it go for something better.
+// IsAccident reports whether a link ended because of a fault, and not because one of the
+// two replaced it.
 func (e End) IsAccident() bool {
 	switch e.Why {
 	case peerlist.ReasonNone.String(), peerlist.ReasonSilent.String(), peerlist.ReasonSlow.String(), peerlist.ReasonProtocol.String():
@@ -56,7 +56,7 @@ func (e End) IsAccident() bool {
 	return false
 }
 
-// news is something that an actor did: a report, or that it has gone.
+// news is a report of an actor, or its end.
 type news struct {
 	actor  *Actor
 	report Report
@@ -64,7 +64,7 @@ type news struct {
 	exit   error
 }
 
-// newActor is an actor without a process.
+// newActor makes an actor without a process.
 func newActor(seat int) *Actor {
 	return &Actor{
 		Seat:   seat,
@@ -76,7 +76,7 @@ func newActor(seat int) *Actor {
 	}
 }
 
-// launch starts a process; its news arrive on the channel.
+// launch starts a process. Its news arrive on the channel.
 func launch(seat int, cmd *exec.Cmd, verbose bool, arrivals chan<- news) (*Actor, error) {
 	a := newActor(seat)
 	a.cmd = cmd
@@ -96,13 +96,13 @@ func launch(seat int, cmd *exec.Cmd, verbose bool, arrivals chan<- news) (*Actor
 		return nil, fmt.Errorf("start node %d: %w", seat, err)
 	}
 	a.orders, a.stdin = json.NewEncoder(stdin), stdin
-	// The actor owns this goroutine; the end of the process ends it, and the
-	// cast waits for its last news.
+	// Owner: the actor. The end of the process ends it, and the cast waits for its last
+	// news.
 	go a.listen(stdout, arrivals)
 	return a, nil
 }
 
-// listen passes reports on until the process ends.
+// listen forwards reports until the process ends.
 func (a *Actor) listen(stdout io.Reader, arrivals chan<- news) {
 	lines := bufio.NewScanner(stdout)
 	for lines.Scan() {
@@ -112,14 +112,14 @@ func (a *Actor) listen(stdout io.Reader, arrivals chan<- news) {
 		}
 		arrivals <- news{actor: a, report: r}
 	}
-	// A line that can't be read would leave the process stuck in writing it.
+	// If reading stops, the process must not block in writing.
 	if lines.Err() != nil {
 		a.cmd.Process.Kill()
 	}
 	arrivals <- news{actor: a, gone: true, exit: a.cmd.Wait()}
 }
 
-// take learns from news.
+// take updates the actor with news.
 func (a *Actor) take(n news, now time.Time) {
 	if n.gone {
 		a.Gone, a.Exit, a.Links = true, n.exit, nil
@@ -145,7 +145,7 @@ func (a *Actor) take(n news, now time.Time) {
 	}
 }
 
-// Tell gives an order.
+// Tell sends an order.
 func (a *Actor) Tell(o Order) error {
 	if err := a.orders.Encode(o); err != nil {
 		return fmt.Errorf("tell node %d: %w", a.Seat, err)
@@ -153,8 +153,8 @@ func (a *Actor) Tell(o Order) error {
 	return nil
 }
 
-// Pause has the process stand still, as a machine does that swaps or whose
-// hypervisor is busy: its kernel goes on answering, it does not.
+// Pause suspends the process, like a machine that swaps or whose hypervisor is busy. Its
+// kernel keeps answering; the process does not.
 func (a *Actor) Pause() error {
 	if err := pause(a.cmd.Process); err != nil {
 		return fmt.Errorf("pause node %d: %w", a.Seat, err)
@@ -172,7 +172,7 @@ func (a *Actor) Resume() error {
 	return nil
 }
 
-// kill ends the process as kill -9 does.
+// kill ends the process like kill -9.
 func (a *Actor) kill() error {
 	a.Killed = true
 	if err := a.cmd.Process.Kill(); err != nil {
@@ -181,8 +181,8 @@ func (a *Actor) kill() error {
 	return nil
 }
 
-// LastWords is the last thing that an actor complained about; empty if it did
-// not, or has not gone.
+// LastWords returns the last message on standard error. It is empty if there was none, or
+// if the actor still runs.
 func (a *Actor) LastWords() string {
 	if len(a.failures) > 0 {
 		return a.failures[len(a.failures)-1]

@@ -8,29 +8,29 @@ import (
 	"time"
 )
 
-// Cast is all the actors, by seat. One goroutine owns it.
+// Cast holds all actors, by seat. One goroutine owns it.
 type Cast struct {
-	Actors  []*Actor // by seat; those who have gone too
+	Actors  []*Actor // by seat, including those that have gone
 	Ledger  Ledger
-	Verbose bool // what the nodes log goes to standard error
+	Verbose bool // the log of the nodes goes to standard error
 
-	// Placed, if there is one, learns of each actor that came up.
+	// Placed, if set, is called for each actor that came up.
 	Placed func(*Actor)
-	// Tick, if there is one, is called ten times a second while Until waits.
+	// Tick, if set, is called ten times a second while Until waits.
 	Tick func(since time.Duration)
 
-	former   []*Actor // those whose seat was taken again
+	former   []*Actor // actors whose seat was reused
 	arrivals chan news
-	numbers  int           // of texts
-	gap      time.Duration // between the texts of Talk; 0 when nobody talks
-	turn     int           // whose it is
+	numbers  int           // number of the last text
+	gap      time.Duration // between the texts of Talk; 0: no talk
+	turn     int           // the next speaker
 }
 
-// NewCast is a cast without actors. The caller owes it a Close.
+// NewCast makes a cast without actors. The caller must call Close.
 func NewCast() *Cast { return &Cast{arrivals: make(chan news, 1024)} }
 
-// Enter starts a node in a seat: the next new one, or one whose node has gone or
-// been killed.
+// Enter starts a node in a seat: the next new one, or one whose node has gone or was
+// killed.
 func (c *Cast) Enter(seat int, cmd *exec.Cmd) (*Actor, error) {
 	if seat > len(c.Actors) {
 		return nil, fmt.Errorf("seat %d comes after seat %d", seat, len(c.Actors))
@@ -48,8 +48,8 @@ func (c *Cast) Enter(seat int, cmd *exec.Cmd) (*Actor, error) {
 	return a, nil
 }
 
-// Until takes news in until done says so, and reports whether it did within the
-// limit, or before ctx ended.
+// Until processes news until done returns true. It reports whether that happened within the
+// limit and before ctx ended.
 func (c *Cast) Until(ctx context.Context, limit time.Duration, done func() bool) (took time.Duration, ok bool) {
 	begin := time.Now()
 	timeout := time.NewTimer(limit)
@@ -84,12 +84,12 @@ func (c *Cast) Until(ctx context.Context, limit time.Duration, done func() bool)
 	}
 }
 
-// Wait takes news in for so long, or until ctx ends.
+// Wait processes news for a time, or until ctx ends.
 func (c *Cast) Wait(ctx context.Context, so time.Duration) {
 	c.Until(ctx, so, func() bool { return false })
 }
 
-// takeWaiting takes in what has arrived already: done may be a long sum.
+// takeWaiting processes the news that have already arrived, because done may take long.
 func (c *Cast) takeWaiting() {
 	for {
 		select {
@@ -114,10 +114,10 @@ func (c *Cast) take(n news) {
 	}
 }
 
-// Alive lists those who are there.
+// Alive lists the actors whose processes run.
 func (c *Cast) Alive() []*Actor { return c.those(func(*Actor) bool { return true }) }
 
-// Joined lists those who are there and have had a neighbour.
+// Joined lists the running actors that have had a neighbour.
 func (c *Cast) Joined() []*Actor { return c.those(func(a *Actor) bool { return a.Joined }) }
 
 func (c *Cast) those(are func(*Actor) bool) (there []*Actor) {
@@ -129,7 +129,7 @@ func (c *Cast) those(are func(*Actor) bool) (there []*Actor) {
 	return there
 }
 
-// IsEverybodyUp reports whether all who are in their seats have listened.
+// IsEverybodyUp reports whether all actors in their seats are listening.
 func (c *Cast) IsEverybodyUp() bool {
 	for _, a := range c.Actors {
 		if a.Addr == "" {
@@ -139,7 +139,7 @@ func (c *Cast) IsEverybodyUp() bool {
 	return true
 }
 
-// NewPage forgets when reports came, and begins a new page of the ledger.
+// NewPage resets the times of reports and starts a new page of the ledger.
 func (c *Cast) NewPage() {
 	for _, a := range c.Actors {
 		clear(a.first)
@@ -147,7 +147,7 @@ func (c *Cast) NewPage() {
 	c.Ledger = Ledger{}
 }
 
-// Say has each speaker say n texts, meant for all of the audience but itself.
+// Say makes each speaker emit n texts, meant for all of the audience except itself.
 func (c *Cast) Say(topic string, n int, every time.Duration, speakers, audience []*Actor) error {
 	for _, speaker := range speakers {
 		o := Order{Every: every}
@@ -164,9 +164,9 @@ func (c *Cast) Say(topic string, n int, every time.Duration, speakers, audience 
 	return nil
 }
 
-// Talk has all who have joined and are not paused say something in turn, so many
-// texts a second by all together, whenever Until waits. What they say is meant
-// for all who have joined at that moment. A rate of 0 ends it.
+// Talk makes all joined actors that are not paused emit in turn, rate texts a second in
+// total, whenever Until waits. A text is meant for all actors that have joined at that
+// moment. A rate of 0 ends it.
 func (c *Cast) Talk(rate int) {
 	c.gap = 0
 	if rate > 0 {
@@ -174,7 +174,7 @@ func (c *Cast) Talk(rate int) {
 	}
 }
 
-// sayNext lets the next one say something.
+// sayNext makes the next actor emit.
 func (c *Cast) sayNext() {
 	joined := c.Joined()
 	for range joined {
@@ -183,16 +183,16 @@ func (c *Cast) sayNext() {
 		if speaker.Paused {
 			continue
 		}
-		// One that takes no orders any more has ended by itself: that is what
-		// Endings tells, and it is owed nothing.
+		// An actor that takes no orders has ended by itself. Endings reports that; the
+		// ledger does not count on it.
 		if c.Say("talk", 1, 0, []*Actor{speaker}, joined) == nil {
 			return
 		}
 	}
 }
 
-// Told counts those of the actors that reported a kind since the page began, and
-// says when the first one did.
+// Told counts the actors that have reported a kind since the page began. It also returns
+// the time of the first report.
 func Told(actors []*Actor, kind Kind) (count int, first time.Time) {
 	for _, a := range actors {
 		if at, told := a.first[kind]; told {
@@ -205,12 +205,12 @@ func Told(actors []*Actor, kind Kind) (count int, first time.Time) {
 	return count, first
 }
 
-// Everybody lists all actors that there ever were.
+// Everybody returns all actors that ever existed.
 func (c *Cast) Everybody() []*Actor {
 	return append(c.former[:len(c.former):len(c.former)], c.Actors...)
 }
 
-// Endings lists those who ended badly, and not by our hand.
+// Endings lists the actors that ended with an error and were not killed by the cast.
 func (c *Cast) Endings() (bad []*Actor) {
 	for _, a := range c.Everybody() {
 		if a.Gone && !a.Killed && a.Exit != nil {
@@ -220,8 +220,8 @@ func (c *Cast) Endings() (bad []*Actor) {
 	return bad
 }
 
-// Kill ends processes as kill -9 does, one right after the other. What they have
-// not heard, and what others have not heard of them, is not owed any more.
+// Kill ends processes like kill -9, one right after another. The ledger then expects
+// neither what they have not received nor what others have not received from them.
 func (c *Cast) Kill(victims ...*Actor) error {
 	var problems []error
 	for _, a := range victims {
@@ -233,7 +233,7 @@ func (c *Cast) Kill(victims ...*Actor) error {
 	return errors.Join(problems...)
 }
 
-// Close kills the processes that are left, and waits for all to be gone.
+// Close kills the remaining processes and waits until all have gone.
 func (c *Cast) Close() error {
 	err := c.Kill(c.Alive()...)
 	for _, a := range c.Everybody() {

@@ -14,7 +14,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// The test binary is a node when it is started as one.
+// If started as a node, the test binary is a node.
 func TestMain(m *testing.M) {
 	if IsNode() {
 		os.Exit(BeNode())
@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// mesh makes actors of a picture: "a:bc" means that a has links to b and c.
+// mesh makes actors of a description: "a:bc" means that a has links to b and c.
 func mesh(picture ...string) []*Actor {
 	var nodes []*Actor
 	for seat, row := range picture {
@@ -48,7 +48,7 @@ func TestPartsCountsWhatBothEndsKnow(t *testing.T) {
 		{mesh("a:b", "b:"), 2},          // only one end has it
 		{mesh("a:b", "b:ac", "c:b"), 1}, // a line
 		{mesh("a:b", "b:a", "c:d", "d:c"), 2},
-		{mesh("a:x"), 1}, // somebody who is not there
+		{mesh("a:x"), 1}, // a node that does not exist
 	} {
 		if got := Parts(test.nodes); got != test.want {
 			t.Errorf("%v: %d parts, want %d", test.nodes, got, test.want)
@@ -84,7 +84,7 @@ func TestTheLedgerFindsWhatIsMissingDoubledAndStrayed(t *testing.T) {
 	nodes := mesh("a:", "b:", "c:", "d:")
 	a, b, c, d := nodes[0], nodes[1], nodes[2], nodes[3]
 	var l Ledger
-	l.add(1, "hi", a, nodes[:3]) // d could not hear it
+	l.add(1, "hi", a, nodes[:3]) // d was not in the audience
 	if l.IsHeard() {
 		t.Error("heard before anybody heard it")
 	}
@@ -103,7 +103,7 @@ func TestTheLedgerFindsWhatIsMissingDoubledAndStrayed(t *testing.T) {
 	if got, want := l.Tally(), (Tally{Said: 1, Heard: 2, Doubled: 2, Strayed: 1}); got != want {
 		t.Errorf("tally %+v, want %+v", got, want)
 	}
-	l.hear("hi", a) // nobody hears what it says itself
+	l.hear("hi", a) // a node does not receive its own texts
 	if got := l.Tally(); got.Strayed != 2 {
 		t.Errorf("tally %+v, want 2 strayed", got)
 	}
@@ -145,7 +145,7 @@ func TestTheDeadAreOwedNothingNorAnybodyWhatTheySaid(t *testing.T) {
 	}
 }
 
-// enter puts a node in a seat, which begins with the seed of all.
+// enter starts a node in a seat, with the common seed.
 func enter(t *testing.T, c *Cast, seat int, o NodeOptions) *Actor {
 	t.Helper()
 	o.MinPeers, o.MaxPeers = 1, 2
@@ -163,7 +163,7 @@ func until(t *testing.T, c *Cast, what string, done func() bool) {
 	}
 }
 
-// TestTwoActors plays all that an actor can do with real processes on loopback.
+// TestTwoActors covers everything that an actor can do, with real processes on loopback.
 func TestTwoActors(t *testing.T) {
 	c := NewCast()
 	t.Cleanup(func() {

@@ -1,20 +1,18 @@
-// Package cluster has real processes play a network: each [Actor] is a process of
-// its own that is one node of package smoke. It takes orders over standard input
-// and reports over standard output what happens to it, one JSON line each. A
-// [Cast] is all the actors, by seat, with a [Ledger] of what was said and who
-// ought to hear it.
+// Package cluster runs a network of real processes. Each [Actor] is a process with one node
+// of package smoke. It takes orders on standard input and reports events on standard
+// output, one JSON line each. A [Cast] holds all actors, by seat, with a [Ledger] of the
+// emitted texts and their expected receivers.
 //
-// Where the processes run, and what befalls the network between them, is the
-// business of the caller, who prepares the command of each seat; its arguments
-// come from [NodeOptions.Args]. The program that calls is also the node: the
+// The caller decides where the processes run and which faults the network has. It prepares
+// the command of each seat; the arguments come from [NodeOptions.Args]. The calling program
+// is also the node. Its main (or TestMain) begins with
 // first thing that its main (or TestMain) does is
 //
 //	if stage.IsNode() {
 //		os.Exit(stage.BeNode())
 //	}
 //
-// One goroutine, the caller's, owns the cast, its actors and its ledger. News
-// are taken in while it waits in [Cast.Until], and only then: what it knows does
-// not change under its hands. Each process has one goroutine more, which reads
-// what the process reports.
+// One goroutine, the caller's, owns the cast, its actors and its ledger. News are processed
+// only while it waits in [Cast.Until], so the state does not change at other times. Each
+// process has one more goroutine, which reads its reports.
 package cluster

@@ -1,33 +1,33 @@
 package cluster
 
-// Ledger holds what was said, who ought to hear it, and who did. The zero Ledger
-// is an empty one.
+// Ledger records emitted texts, their expected receivers and the deliveries. The zero
+// Ledger is empty.
 type Ledger struct {
 	lines      map[string]*line
-	missing    int // pairs of a text and somebody who ought to hear it, and has not
+	missing    int // pairs of a text and an actor that should receive it and has not
 	disordered int
 }
 
-// line is one text. Only those who are to be there to the end are owed it.
+// line is one text. Only actors that stay to the end are expected to receive it.
 type line struct {
-	number  int // texts of one speaker have rising numbers
+	number  int // the numbers of one speaker rise
 	speaker *Actor
-	owed    map[*Actor]bool // who ought to hear it, speaker not included; false once they have
+	owed    map[*Actor]bool // expected receivers, without the speaker; false after delivery
 	heard   map[*Actor]int
 }
 
-// Tally compares a ledger with what was heard.
+// Tally compares a ledger with the deliveries.
 type Tally struct {
 	Said       int
-	Heard      int // deliveries to those who ought to hear, the first of each
+	Heard      int // first deliveries to expected receivers
 	Missing    int // not delivered, or not yet
 	Doubled    int // delivered again
-	Strayed    int // delivered to somebody who is there and not in the audience
+	Strayed    int // delivered to a running actor outside the audience
 	Disordered int // delivered after a later text of the same speaker
 }
 
-// add notes a text, with an audience that may hold its speaker, who hears
-// nothing of itself.
+// add records a text. The audience may contain its speaker, which receives nothing of
+// itself.
 func (l *Ledger) add(number int, text string, speaker *Actor, audience []*Actor) {
 	if l.lines == nil {
 		l.lines = make(map[string]*line)
@@ -49,7 +49,7 @@ func (l *Ledger) owe(e *line, audience []*Actor) {
 	}
 }
 
-// hear notes that somebody heard a text. Texts of an earlier page are let pass.
+// hear records a delivery. Texts of earlier pages are ignored.
 func (l *Ledger) hear(text string, who *Actor) {
 	e := l.lines[text]
 	if e == nil {
@@ -68,8 +68,8 @@ func (l *Ledger) hear(text string, who *Actor) {
 	}
 }
 
-// excuse forgets what somebody who dies has not heard, and what others have not
-// heard of it: nobody may have it.
+// excuse removes what a dying actor has not received, and what others have not received
+// from it, because no node may have it.
 func (l *Ledger) excuse(who *Actor) {
 	for _, e := range l.lines {
 		if e.owed[who] {
@@ -88,21 +88,21 @@ func (l *Ledger) excuse(who *Actor) {
 	}
 }
 
-// Widen makes everybody the audience of all that was said so far: what was said
-// in one half is to reach the other.
+// Widen makes all actors the audience of all texts so far: the texts of one half must also
+// reach the other.
 func (l *Ledger) Widen(everybody []*Actor) {
 	for _, e := range l.lines {
 		l.owe(e, everybody)
 	}
 }
 
-// Missing is how many deliveries are owed still.
+// Missing returns the number of outstanding deliveries.
 func (l *Ledger) Missing() int { return l.missing }
 
 // IsHeard reports whether nothing is missing.
 func (l *Ledger) IsHeard() bool { return l.missing == 0 }
 
-// Tally counts.
+// Tally returns the counts.
 func (l *Ledger) Tally() Tally {
 	t := Tally{Said: len(l.lines), Missing: l.missing, Disordered: l.disordered}
 	for _, e := range l.lines {
@@ -120,8 +120,8 @@ func (l *Ledger) Tally() Tally {
 	return t
 }
 
-// Lacking names one who has not heard something, and what; empty if nothing is
-// missing.
+// Lacking returns one actor with a missing text, and the text. It returns an empty text if
+// nothing is missing.
 func (l *Ledger) Lacking() (who *Actor, text string) {
 	for text, e := range l.lines {
 		for a, owed := range e.owed {

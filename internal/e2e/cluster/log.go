@@ -5,12 +5,11 @@ import (
 	"log/slog"
 )
 
-// endOfLink is what a node logs when a link ends; see package smoke. Why it ended
-// is told nowhere else: programs have no use for it, whoever measures does.
+// endOfLink is the message that a node logs when a link ends; see package smoke. Only the
+// log has the reason: programs do not need it, but a measurement does.
 const endOfLink = "neighbour down"
 
-// logHandler is a node's log: warnings go on to where they are read, and the
-// ends of links are reported.
+// logHandler is a node's log. It forwards warnings and reports the ends of links.
 type logHandler struct {
 	slog.Handler
 	reports *reporter

@@ -2,9 +2,8 @@ package cluster
 
 import "slices"
 
-// Parts counts the components of the overlay, by everybody's link tables. A
-// link counts when both ends have it; one that only one end knows is about to
-// come or about to go.
+// Parts counts the components of the overlay from all link tables. A link counts if both
+// ends have it. If only one end has it, it is just opening or closing.
 func Parts(nodes []*Actor) int {
 	byID := make(map[string]*Actor, len(nodes))
 	for _, a := range nodes {
@@ -33,7 +32,7 @@ func Parts(nodes []*Actor) int {
 	return count
 }
 
-// Degrees gives the fewest and the most links that a node has.
+// Degrees returns the smallest and the largest number of links of a node.
 func Degrees(nodes []*Actor) (fewest, most int) {
 	for i, a := range nodes {
 		n := len(a.Links)
@@ -45,14 +44,14 @@ func Degrees(nodes []*Actor) (fewest, most int) {
 	return fewest, most
 }
 
-// IsWhole reports whether the nodes are one component, each with as many links
-// as it should have: fewer than minLinks only where there are not so many others.
+// IsWhole reports whether the nodes form one component and each has the expected number of
+// links. A node may have fewer than minLinks only if there are not enough other nodes.
 func IsWhole(nodes []*Actor, minLinks, maxLinks int) bool {
 	fewest, most := Degrees(nodes)
 	return fewest >= min(minLinks, len(nodes)-1) && most <= maxLinks && Parts(nodes) == 1
 }
 
-// Crossing counts the link table entries that lead from one group to another.
+// Crossing counts the link table entries from one group to another.
 func Crossing(from, to []*Actor) int {
 	count := 0
 	for _, a := range from {

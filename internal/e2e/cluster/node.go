@@ -19,43 +19,42 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// nodeMode is the argument that makes a program one node.
+// nodeMode is the argument that turns the program into a node.
 const nodeMode = "stage-node"
 
-// Order is what a node is told to do. At the end of its orders a node stops.
+// Order is a command to a node. At the end of its orders a node stops.
 type Order struct {
 	Say   []string      `json:"say,omitempty"`   // broadcast these texts …
-	Every time.Duration `json:"every,omitempty"` // … with this much time between them
+	Every time.Duration `json:"every,omitempty"` // … with this interval
 	Stop  bool          `json:"stop,omitempty"`
 }
 
-// Report is what a node tells.
+// Report is a message from a node.
 type Report struct {
 	Is    Kind     `json:"is"`
-	Node  string   `json:"node,omitempty"`  // Up: its id; Parted: of whom, shortened; Gap: the origin
-	Addr  string   `json:"addr,omitempty"`  // Up: where it listens
+	Node  string   `json:"node,omitempty"`  // Up: its id; Parted: the neighbour's, shortened; Gap: the origin
+	Addr  string   `json:"addr,omitempty"`  // Up: the address it listens on
 	Links []string `json:"links,omitempty"` // Linked: the ids of all neighbours now
-	Text  string   `json:"text,omitempty"`  // Heard: what; Gap: which numbers; Parted, Failed: why
+	Text  string   `json:"text,omitempty"`  // Heard: the text; Gap: the numbers; Parted, Failed: the reason
 }
 
-// Kind is what a report is about.
+// Kind is the subject of a report.
 type Kind string
 
 // The kinds of reports.
 const (
 	Up       Kind = "up"        // it listens
-	Linked   Kind = "links"     // its neighbours are others than before
+	Linked   Kind = "links"     // its neighbours have changed
 	Parted   Kind = "parted"    // one of its links has ended
-	Heard    Kind = "heard"     // it heard a text
+	Heard    Kind = "heard"     // it received a text
 	SeedLost Kind = "seed lost" // OnSeedLost
 	Netsplit Kind = "netsplit"  // OnNetsplit
 	Healed   Kind = "healed"    // OnHeal
 	Gap      Kind = "gap"       // OnGap
-	Failed   Kind = "failed"    // it could not do something, and ends
+	Failed   Kind = "failed"    // it failed and ends
 )
 
-// NodeOptions say what a node is to be like: the fields of smoke.Options that an
-// actor can be given.
+// NodeOptions configure a node: the fields of smoke.Options that an actor can set.
 type NodeOptions struct {
 	Address  string   `json:"address"`
 	Port     int      `json:"port"`
@@ -63,16 +62,16 @@ type NodeOptions struct {
 	MinPeers int      `json:"min"`
 	MaxPeers int      `json:"max"`
 	Guests   int      `json:"guests,omitempty"` // Options.MaxGuests
-	Key      string   `json:"key,omitempty"`    // in PEM: who it is; empty: somebody new
+	Key      string   `json:"key,omitempty"`    // in PEM: its identity; empty: a new one
 	Proxy    string   `json:"proxy,omitempty"`
 	Side     string   `json:"side,omitempty"` // of the proxy
 }
 
-// Args are the arguments that make this program such a node.
+// Args returns the arguments that start this program as such a node.
 func (o NodeOptions) Args() []string {
 	text, err := json.Marshal(o)
 	if err != nil {
-		panic(fmt.Sprintf("stage: write options: %v", err)) // strings and numbers always can be
+		panic(fmt.Sprintf("stage: write options: %v", err)) // strings and numbers always encode
 	}
 	return []string{nodeMode, string(text)}
 }
@@ -95,8 +94,8 @@ func (o NodeOptions) options() (smoke.Options, error) {
 	return options, nil
 }
 
-// NewKey makes a key for NodeOptions. Nobody else has to keep it a secret: such nodes
-// live for a test, and their arguments are for everybody to see.
+// NewKey makes a key for NodeOptions. It need not be secret: such nodes live for a test,
+// and their arguments are visible.
 func NewKey() (string, error) {
 	key, err := trust.NewKey()
 	if err != nil {
@@ -109,10 +108,10 @@ func NewKey() (string, error) {
 // IsNode reports whether this process was started as a node.
 func IsNode() bool { return len(os.Args) == 3 && os.Args[1] == nodeMode }
 
-// BeNode is one node until it is told to stop, or until nobody gives orders any
-// more, and returns its exit code.
+// BeNode runs one node until it gets the order to stop or its input ends. It returns the
+// exit code.
 func BeNode() int {
-	signal.Ignore(os.Interrupt) // Ctrl-C is for whoever gives the orders, who ends its nodes
+	signal.Ignore(os.Interrupt) // Ctrl-C is for the parent, which ends its nodes
 	reports := &reporter{encoder: json.NewEncoder(os.Stdout)}
 	if err := runNode(os.Args[2], os.Stdin, reports); err != nil {
 		reports.send(Report{Is: Failed, Text: err.Error()})
@@ -166,10 +165,10 @@ func runNode(argument string, orders io.Reader, reports *reporter) error {
 	if err := node.Shutdown(ctx); !errors.Is(err, smoke.ErrAlone) {
 		return err
 	}
-	return nil // the others are gone, or it was cut off: what it said then is counted by those that listen
+	return nil // no neighbour is left; the receivers count its texts
 }
 
-// obey carries out orders until one says stop, or there are no more.
+// obey executes orders until one says stop, or the input ends.
 func obey(node *smoke.Node, orders io.Reader) error {
 	lines := json.NewDecoder(bufio.NewReader(orders))
 	for {
@@ -191,7 +190,7 @@ func obey(node *smoke.Node, orders io.Reader) error {
 	}
 }
 
-// proxied is TCP that listens as ever and dials through the cut proxy.
+// proxied is TCP that listens normally and dials through the cut proxy.
 type proxied struct{ cutproxy.Dialer }
 
 func (proxied) Listen(ctx context.Context, addr string) (net.Listener, error) {
@@ -209,6 +208,6 @@ func (r *reporter) send(what Report) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := r.encoder.Encode(what); err != nil {
-		os.Exit(1) // nobody reads any more
+		os.Exit(1) // the reader has gone
 	}
 }

@@ -1,15 +1,14 @@
-// Package cutproxy is a relay between TCP connections that can fall silent: the
-// stand-in for a pulled cable on a machine where [netlab] can't make one.
+// Package cutproxy is a relay between TCP connections that can fall silent. It replaces a
+// pulled cable on machines where [netlab] can't make one.
 //
-// Whoever wants to be cut dials through a [Dialer], which names the side it
-// stands on; listening is done as ever, and [Proxy.Place] says on which side an
-// address lies. While two sides are cut, the proxy takes in nothing between
-// them and passes on nothing, not even that a connection was closed; a dial
-// hangs. When the cut heals, what was held back goes on its way.
+// A program that can be cut off dials through a [Dialer], which names its side. It listens
+// as usual, and [Proxy.Place] assigns its address to a side. While two sides are cut, the
+// proxy reads nothing from either and forwards nothing, not even the end of a connection. A
+// dial hangs. When the cut heals, the held bytes continue.
 //
-// It is weaker than the real thing in one respect: the bytes wait in the
-// proxy's and the kernel's buffers instead of being sent again, so the timing
-// after the cut is kinder than TCP's retransmission.
+// It differs from a real network in one respect. The bytes wait in the proxy's and the
+// kernel's buffers and are not retransmitted, so recovery is faster than with TCP's
+// retransmission.
 //
 // [netlab]: https://pkg.go.dev/github.com/smokesignal-go/smokesignal/internal/e2e/netlab
 package cutproxy
@@ -38,18 +37,17 @@ const (
 // Proxy relays connections. All its methods may be called from any goroutine.
 type Proxy struct {
 	listener net.Listener
-	running  sync.WaitGroup // the accept loop, and what it started
+	running  sync.WaitGroup // the accept loop and the goroutines that it started
 	stop     context.CancelFunc
 	stopped  context.Context
 
 	mu      sync.Mutex
 	sides   map[string]string  // address → side
 	cuts    map[[2]string]bool // from, to
-	changed chan struct{}      // closed, and made anew, when cuts change
+	changed chan struct{}      // closed and replaced when cuts change
 }
 
-// Listen starts a proxy on an address such as 127.0.0.1:0. The caller owes it a
-// Close.
+// Listen starts a proxy on an address such as 127.0.0.1:0. The caller must call Close.
 func Listen(addr string) (*Proxy, error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -62,23 +60,22 @@ func Listen(addr string) (*Proxy, error) {
 		changed:  make(chan struct{}),
 	}
 	p.stopped, p.stop = context.WithCancel(context.Background())
-	// The accept loop belongs to the proxy; Close ends it and waits for it.
+	// Owner: the proxy. Close ends the accept loop and waits for it.
 	p.running.Go(p.accept)
 	return p, nil
 }
 
-// Addr is where the proxy listens, for [Dialer].
+// Addr returns the proxy's address, for [Dialer].
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
-// Place says that addr (host:port) lies on a side. An address that was never
-// placed lies on no side and can't be cut off.
+// Place assigns addr (host:port) to a side. An address without a side can't be cut off.
 func (p *Proxy) Place(addr, side string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sides[addr] = side
 }
 
-// Cut silences, from now on, everything between two sides.
+// Cut stops all traffic between two sides from now on.
 func (p *Proxy) Cut(a, b string) {
 	p.change(func() { p.cuts[[2]string{a, b}], p.cuts[[2]string{b, a}] = true, true })
 }
@@ -108,14 +105,14 @@ func (p *Proxy) Close() error {
 	return nil
 }
 
-// way is a direction: between a side and an address, or back.
+// way is a direction between a side and an address.
 type way struct {
 	side, addr string
 	back       bool
 }
 
-// open waits until nothing cuts the way, or ctx ends. Where the address lies is
-// looked up each time: it may be placed after it was first dialled.
+// open waits until nothing cuts the way, or ctx ends. It looks up the side of the address
+// each time, because Place may be called after the first dial.
 func (p *Proxy) open(ctx context.Context, w way) error {
 	for {
 		p.mu.Lock()
@@ -136,7 +133,7 @@ func (p *Proxy) open(ctx context.Context, w way) error {
 	}
 }
 
-// accept takes connections in until the listener is closed.
+// accept accepts connections until the listener is closed.
 func (p *Proxy) accept() {
 	for {
 		near, err := p.listener.Accept()
@@ -148,7 +145,7 @@ func (p *Proxy) accept() {
 	}
 }
 
-// serve carries out one dial and relays until both directions have ended.
+// serve executes one dial and relays until both directions have ended.
 func (p *Proxy) serve(near net.Conn) {
 	ctx, cancel := context.WithCancel(p.stopped)
 	defer cancel()
@@ -168,7 +165,7 @@ func (p *Proxy) serve(near net.Conn) {
 	dialer := net.Dialer{Timeout: patience}
 	far, err := dialer.DialContext(ctx, "tcp", addr)
 	if err != nil {
-		fmt.Fprintf(near, "no\n") // the dialer may be gone: nobody else to tell
+		fmt.Fprintf(near, "no\n") // the dialer may be gone
 		return
 	}
 	defer far.Close()
@@ -180,14 +177,14 @@ func (p *Proxy) serve(near net.Conn) {
 		return
 	}
 
-	var both sync.WaitGroup // ends when either direction broke or both have ended
+	var both sync.WaitGroup // ends when either direction fails or both have ended
 	both.Go(func() { p.relay(ctx, cancel, far, reader, there) })
 	both.Go(func() { p.relay(ctx, cancel, near, far, back) })
 	both.Wait()
 }
 
-// relay copies one direction, waits at a cut, and passes the end of the stream
-// on. An error breaks the whole connection, as it would without the proxy.
+// relay copies one direction, waits at a cut, and forwards the end of the stream. An error
+// breaks the whole connection, as it would without the proxy.
 func (p *Proxy) relay(ctx context.Context, breakOff func(), dst net.Conn, src io.Reader, w way) {
 	buffer := make([]byte, chunk)
 	for {

@@ -10,16 +10,15 @@ import (
 	"time"
 )
 
-// Dialer dials through a proxy from one side. Its fields do not change once it
-// is in use; then it may be used from any goroutine.
+// Dialer dials through a proxy from one side. Do not change its fields after first use. It
+// may be used from any goroutine.
 type Dialer struct {
-	Proxy string // where the proxy listens
-	Side  string // where the dialing program stands; no blanks
+	Proxy string // address of the proxy
+	Side  string // side of the dialling program; no blanks
 }
 
-// Dial connects to addr. An address where nobody listens is refused with
-// [syscall.ECONNREFUSED], an address behind a cut keeps Dial waiting until ctx
-// ends or the cut does.
+// Dial connects to addr. If nothing listens there, it returns [syscall.ECONNREFUSED]. If
+// the address is behind a cut, Dial waits until ctx or the cut ends.
 func (d Dialer) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	if strings.ContainsAny(d.Side+addr, " \n") || len(d.Side)+len(addr)+2 > maxRequest {
 		return nil, fmt.Errorf("dial %q from side %q: no such address", addr, d.Side)
@@ -41,7 +40,7 @@ func (d Dialer) Dial(ctx context.Context, addr string) (net.Conn, error) {
 
 // ask sends the request and waits for the answer.
 func (d Dialer) ask(ctx context.Context, conn net.Conn, addr string) error {
-	// The past as a deadline ends whatever waits on the connection.
+	// A deadline in the past ends all waits on the connection.
 	unhook := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer unhook()
 	if _, err := fmt.Fprintf(conn, "%s %s\n", d.Side, addr); err != nil {

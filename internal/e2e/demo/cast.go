@@ -7,13 +7,13 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/e2e/cluster"
 )
 
-// cast is the actors of this story. The first half sits on the left side, the
-// seed in seat 0. Only the story's goroutine uses it.
+// cast holds the actors of this story. The first half is on the left side, with the seed in
+// seat 0. Only the story's goroutine uses it.
 type cast struct {
 	*cluster.Cast
 	rig  rig
-	gaps int                     // told of up to the last phase
-	told map[*cluster.Actor]bool // whose bad end has been told
+	gaps int                     // gaps reported up to the last phase
+	told map[*cluster.Actor]bool // actors whose bad end was reported
 }
 
 func newCast(rig rig, screen *screen, verbose bool) *cast {
@@ -24,7 +24,7 @@ func newCast(rig rig, screen *screen, verbose bool) *cast {
 	return c
 }
 
-// side of a seat.
+// side returns the side of a seat.
 func side(seat int) string {
 	if seat < perSide {
 		return left
@@ -32,8 +32,8 @@ func side(seat int) string {
 	return right
 }
 
-// enter starts a node in a seat, a new one or one whose node has gone. Everybody
-// has the same seed, the seed too.
+// enter starts a node in a seat, a new one or one whose node has gone. All nodes have the
+// same seed, including the seed itself.
 func (c *cast) enter(seat int) error {
 	program, err := os.Executable()
 	if err != nil {
@@ -43,7 +43,7 @@ func (c *cast) enter(seat int) error {
 	return err
 }
 
-// on lists those who are there on one side.
+// on lists the running actors of one side.
 func (c *cast) on(name string) []*cluster.Actor {
 	var there []*cluster.Actor
 	for _, a := range c.Alive() {
@@ -54,8 +54,8 @@ func (c *cast) on(name string) []*cluster.Actor {
 	return there
 }
 
-// settle completes a measurement with what holds in every phase: nobody died
-// who was not killed, and no message was given up.
+// settle adds the checks of every phase to a measurement: no process died unless it was
+// killed, and no message was given up.
 func (c *cast) settle(m *measure) {
 	gaps := 0
 	for _, a := range c.Everybody() {
@@ -73,5 +73,5 @@ func (c *cast) settle(m *measure) {
 	}
 }
 
-// isWhole reports whether the nodes are one component, with the links they want.
+// isWhole reports whether the nodes form one component with enough links.
 func isWhole(nodes []*cluster.Actor) bool { return cluster.IsWhole(nodes, minLinks, maxLinks) }

@@ -13,7 +13,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/e2e/cluster"
 )
 
-// The test binary is a node of the story when it is started as one.
+// If started as a node, the test binary is a node of the story.
 func TestMain(m *testing.M) {
 	if cluster.IsNode() {
 		os.Exit(cluster.BeNode())
@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// script is a rig whose nodes are programs of the test's choosing.
+// script is a rig whose nodes are programs that the test chooses.
 type script struct {
 	proxyRig
 	shell string
@@ -44,7 +44,7 @@ func TestAMeasureTellsWhatFellShort(t *testing.T) {
 	m.within("the end of time", 3*time.Second, false)
 	m.count(c)
 	c.settle(&m)
-	c.settle(&m) // what was told is not told again
+	c.settle(&m) // reported only once
 	want := []string{
 		"not in 3 s: the end of time",
 		"node 0 ended by itself: exit status 2: out of luck",
@@ -84,15 +84,14 @@ fell short:
 	}
 }
 
-// TestTheStory tells it from the beginning to the end, with the relay and with
-// the real network.
+// TestTheStory runs the whole story, with the relay and with the real network.
 func TestTheStory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("NOT TESTED: the story takes half a minute")
 	}
 	for name, proxy := range map[string]bool{"relay": true, "network": false} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel() // it waits more than it works
+			t.Parallel() // it mostly waits
 			var out bytes.Buffer
 			story, err := tell(t.Context(), proxy, false, &screen{out: &out})
 			if err != nil {

@@ -11,8 +11,8 @@ const (
 	formLimit = 20 * time.Second
 )
 
-// form starts everybody, and waits until each has its links, all are one
-// component, and everybody has heard everybody.
+// form starts all nodes. It waits until each has its links, all form one component, and
+// each has received a text of every other.
 func form(ctx context.Context, c *cast, m *measure) error {
 	c.NewPage()
 	begin := time.Now()
@@ -20,7 +20,7 @@ func form(ctx context.Context, c *cast, m *measure) error {
 		if err := c.enter(seat); err != nil {
 			return err
 		}
-		if seat == seedSeat { // else the others' first try would find nobody
+		if seat == seedSeat { // otherwise the first dial of the others would fail
 			if _, ok := c.Until(ctx, formLimit, c.IsEverybodyUp); !ok {
 				return fmt.Errorf("the seed did not come up: %s", c.Actors[seat].LastWords())
 			}

@@ -1,19 +1,19 @@
-// Package demo tells the whole story of Smokesignal, unattended, on one screen: twelve
-// processes find each other through one seed, talk, lose the seed, get it back,
-// are cut in two halves, are joined again, and leave. Each phase is measured;
-// the program ends with 1 if anything fell short, and says what.
+// Package demo runs a complete demonstration of Smokesignal on one screen. Twelve processes
+// find each other through one seed, emit, lose the seed, get it back, are partitioned into
+// halves, heal, and leave. Each phase is measured. If a phase missed its mark, the program
+// says so and ends with 1.
 //
 //	smokelab demo          # or: make demo
 //	smokelab demo --json   # the same for a program
 //	smokelab demo --half 30 --min-peers 4 --rate 20
 //
-// The processes are real ones, and with root on Linux so is the network between
-// the halves: two network namespaces, and a router that drops what passes
-// between them (package netlab). Elsewhere the halves talk through a relay that
-// falls silent (package cutproxy). The first line says which.
+// The processes are real. With root on Linux, so is the network between the halves: two
+// network namespaces and a router that drops the packets between them (package netlab).
+// Elsewhere the halves communicate through a relay that falls silent (package cutproxy).
+// The first line says which.
 //
-// The processes are those of package stage. One goroutine tells the story and
-// owns all that is known.
+// The processes are those of package cluster. One goroutine runs the story and owns all of
+// its state.
 package demo
 
 import (
@@ -28,33 +28,34 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/progress"
 )
 
-// The size of the story: set by Main, before it begins.
+// The size of the story. Main sets it before the story begins.
 var (
 	perSide  = 6                // nodes in each half
 	minLinks = 3                // smoke's default of MinPeers
 	maxLinks = 5                // smoke's default of MaxPeers
 	apartFor = 22 * time.Second // see cutInTwo
-	rate     = 0                // messages a second, by all together, while the halves are apart
+	rate     = 0                // messages a second, by all nodes together, while the halves are apart
 )
 
-// Options are how the story is told.
+// Options configure the story.
 type Options struct {
-	AsJSON   bool          // the measurements, and nothing else
-	Proxy    bool          // cut with a relay even where a real network can be made
-	Verbose  bool          // show what the nodes log
+	AsJSON   bool          // print only the measurements
+	Proxy    bool          // use the relay even if a real network is possible
+	Verbose  bool          // show the log of the nodes
 	PerSide  int           // nodes in each half, 2 to 100
 	MinPeers int           // of each node
-	MaxPeers int           // likewise
-	Apart    time.Duration // how long the halves are apart at least
-	Rate     int           // messages a second while they are
+	MaxPeers int           // of each node
+	Apart    time.Duration // minimum time for which the halves are apart
+	Rate     int           // messages a second during that time
 }
 
-// Defaults are twelve nodes, and halves that are apart for long enough to be missed.
+// Defaults returns twelve nodes, and halves that are apart long enough to detect a
+// netsplit.
 func Defaults() Options {
 	return Options{PerSide: perSide, MinPeers: minLinks, MaxPeers: maxLinks, Apart: apartFor, Rate: rate}
 }
 
-// Validate says what is wrong with the options.
+// Validate returns what is wrong with the options.
 func (o Options) Validate() error {
 	if o.PerSide < 2 || o.PerSide > 100 || o.MinPeers < 1 || o.MaxPeers < o.MinPeers || o.Rate < 0 {
 		return errors.New("want 2 to 100 nodes in a half, 1 ≤ min peers ≤ max peers, and a rate that is not negative")
@@ -62,19 +63,18 @@ func (o Options) Validate() error {
 	return nil
 }
 
-// ErrShort says that the story was told to its end, and that something fell short in
-// it, which has been printed.
+// ErrShort reports that the story ran to its end and missed a mark, which it has printed.
 var ErrShort = errors.New("something fell short")
 
-// IsNode reports whether this process was started as a node of the story: then it is to
-// be nothing but BeNode.
+// IsNode reports whether this process was started as a node of the story. Then it must only
+// call BeNode.
 func IsNode() bool { return cluster.IsNode() }
 
-// BeNode is a node of the story, and gives the process's exit code.
+// BeNode runs a node of the story and returns the exit code.
 func BeNode() int { return cluster.BeNode() }
 
-// Main tells the story on out. It starts its own program again for each node, so that
-// program begins with IsNode. One story is told at a time.
+// Main runs the story and prints to out. It starts its own program again for each node, so
+// that program must begin with IsNode. Only one story may run at a time.
 func Main(ctx context.Context, o Options, out *os.File) error {
 	perSide, minLinks, maxLinks, apartFor, rate = o.PerSide, o.MinPeers, o.MaxPeers, o.Apart, o.Rate
 	told, err := tell(ctx, o.Proxy, o.Verbose, newScreen(o.AsJSON, out))
@@ -94,8 +94,8 @@ func Main(ctx context.Context, o Options, out *os.File) error {
 	return nil
 }
 
-// newScreen shows the table unless JSON is asked for, and progress only on a
-// terminal.
+// newScreen returns a screen that shows the table, unless JSON is wanted, and progress only
+// on a terminal.
 func newScreen(asJSON bool, out *os.File) *screen {
 	if asJSON {
 		return &screen{}
@@ -103,8 +103,8 @@ func newScreen(asJSON bool, out *os.File) *screen {
 	return &screen{out: out, line: progress.On(out)}
 }
 
-// tell goes through the phases. An error means that the story could not be
-// told; what fell short in it stands in what was told.
+// tell runs the phases. An error means that the story could not run. A missed mark is in
+// the result.
 func tell(ctx context.Context, proxy, verbose bool, screen *screen) (told story, err error) {
 	rig, err := newRig(proxy)
 	if err != nil {

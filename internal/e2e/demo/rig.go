@@ -19,20 +19,20 @@ const (
 	right = "right"
 )
 
-// rig is the network in which the nodes run, and which can be cut in two.
+// rig is a network for the nodes that can be partitioned.
 type rig interface {
 	kind() string
-	// command is the node of a seat. That of the seed has the same address
-	// each time.
+	// command returns the command for the node of a seat. The seed's node always has the
+	// same address.
 	command(seat int, program string) *exec.Cmd
-	// placed learns where the node of a seat listens.
+	// placed records the address of a seat's node.
 	placed(seat int, addr string)
 	cut() error
 	heal() error
 	close() error
 }
 
-// newRig makes a real network where that is possible, unless told otherwise.
+// newRig makes a real network if possible, unless proxy is set.
 func newRig(proxy bool) (rig, error) {
 	why := error(nil)
 	if !proxy {
@@ -54,7 +54,7 @@ func newRig(proxy bool) (rig, error) {
 	return proxyRig{relay, seed, why}, nil
 }
 
-// freePort is a port of loopback that nobody listens on at this moment.
+// freePort returns a free port of the loopback.
 func freePort() (int, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -73,7 +73,7 @@ type labRig struct{ lab *netlab.Lab }
 func (labRig) kind() string { return "real: two network namespaces, and a router whose nft rules drop" }
 
 func (r labRig) command(seat int, program string) *exec.Cmd {
-	const port = 8495 // each node has an address to itself
+	const port = 8495 // each node has its own address
 	return r.lab.Command(side(seat), program, options(r.addr(seat), port, r.addr(seedSeat), port).Args()...)
 }
 
@@ -84,11 +84,11 @@ func (r labRig) cut() error       { return r.lab.Cut(left, right) }
 func (r labRig) heal() error      { return r.lab.Heal() }
 func (r labRig) close() error     { return r.lab.Close() }
 
-// proxyRig has all the nodes on loopback, and each dial through a relay.
+// proxyRig runs all nodes on the loopback, with each dial through a relay.
 type proxyRig struct {
 	proxy *cutproxy.Proxy
 	seed  int   // the seed's port
-	why   error // why there is no real network; nil when none was wanted
+	why   error // why there is no real network; nil: none was wanted
 }
 
 func (r proxyRig) kind() string {
@@ -124,7 +124,7 @@ func (r proxyRig) heal() error {
 
 func (r proxyRig) close() error { return r.proxy.Close() }
 
-// options are those of a node at an address, with the seed at another.
+// options returns the options of a node at an address, with the seed at another.
 func options(address string, port int, seed string, seedPort int) cluster.NodeOptions {
 	return cluster.NodeOptions{
 		Address: address, Port: port, Seeds: []string{net.JoinHostPort(seed, strconv.Itoa(seedPort))},

@@ -13,8 +13,8 @@ const (
 	returnLimit = 20 * time.Second
 )
 
-// killSeed kills the seed while the others talk, and waits until all they said
-// is heard, nobody has a link to the seed any more, and the rest are whole.
+// killSeed kills the seed while the others emit. It waits until all their texts have
+// arrived, no node has a link to the seed, and the rest are whole.
 func killSeed(ctx context.Context, c *cast, m *measure) error {
 	c.NewPage()
 	seed := c.Actors[seedSeat]
@@ -22,7 +22,7 @@ func killSeed(ctx context.Context, c *cast, m *measure) error {
 	if err := c.Say("seed killed", 20, 50*time.Millisecond, others, others); err != nil {
 		return err
 	}
-	// In the middle of it: when everybody has heard something.
+	// In the middle of the talk: every node has received something.
 	c.Until(ctx, killLimit, func() bool {
 		heard, _ := cluster.Told(others, cluster.Heard)
 		return heard == len(others)
@@ -38,9 +38,9 @@ func killSeed(ctx context.Context, c *cast, m *measure) error {
 	return nil
 }
 
-// returnSeed starts the seed again at its address, and waits until it is one of
-// them: everybody hears it, it hears everybody, and all have the links they
-// want. Its only seed is itself: it knows nobody, and must be found.
+// returnSeed starts the seed again at its address and waits until it has joined: texts pass
+// in both directions, and all nodes have enough links. Its only seed is itself, so it knows
+// no node and the others must find it.
 func returnSeed(ctx context.Context, c *cast, m *measure) error {
 	c.NewPage()
 	begin := time.Now()

@@ -10,15 +10,14 @@ import (
 )
 
 const (
-	cutLimit  = 30 * time.Second // a seed counts as lost after some ten seconds of silence
+	cutLimit  = 30 * time.Second // a seed counts as lost after about ten seconds of silence
 	joinLimit = 20 * time.Second
 )
 
-// cutInTwo pulls the cable between the halves while everybody talks, and waits
-// until no link leads across, each half is whole and has heard all that was said
-// in it, and the half without the seed was told that it is lost. They stay apart
-// for apartFor at least: two halves of a moment ago merge without ceremony, only
-// those that have settled tell of a split.
+// cutInTwo disconnects the halves while all nodes emit. It waits until no link crosses,
+// each half is whole and has received its own texts, and the half without the seed reports
+// the seed as lost. The halves stay apart for at least apartFor. After a short partition
+// they merge without a netsplit, because only settled components report one.
 func cutInTwo(ctx context.Context, c *cast, m *measure) error {
 	c.NewPage()
 	lefts, rights := c.on(left), c.on(right)
@@ -61,7 +60,7 @@ func cutInTwo(ctx context.Context, c *cast, m *measure) error {
 	}
 	m.noteTold("the half without the seed", rights, begin, cluster.SeedLost, cluster.Netsplit)
 
-	// And now that they know: each half talks on.
+	// Now that the nodes have noticed, each half emits again.
 	if err := c.sayApart("apart", 0, lefts, rights); err != nil {
 		return err
 	}
@@ -72,7 +71,7 @@ func cutInTwo(ctx context.Context, c *cast, m *measure) error {
 	return nil
 }
 
-// sayApart has everybody say ten things that only their own half can hear.
+// sayApart makes all nodes emit ten texts that only their own half can receive.
 func (c *cast) sayApart(topic string, every time.Duration, halves ...[]*cluster.Actor) error {
 	for _, half := range halves {
 		if err := c.Say(topic, 10, every, half, half); err != nil {
@@ -82,7 +81,7 @@ func (c *cast) sayApart(topic string, every time.Duration, halves ...[]*cluster.
 	return nil
 }
 
-// sayOn has everybody talk at the given rate for as long as the halves are apart.
+// sayOn makes all nodes emit at the given rate while the halves are apart.
 func (c *cast) sayOn(begin time.Time, halves ...[]*cluster.Actor) error {
 	left := apartFor - time.Since(begin)
 	speakers := len(c.Alive())
@@ -98,11 +97,10 @@ func (c *cast) sayOn(begin time.Time, halves ...[]*cluster.Actor) error {
 	return nil
 }
 
-// joinAgain puts the cable back, and waits until there is one component, each
-// half has heard what the other said meanwhile, and everybody was told of the
-// split and of its end.
+// joinAgain reconnects the halves. It waits until there is one component, each half has
+// received the other's texts, and all nodes have reported the netsplit and its heal.
 func joinAgain(ctx context.Context, c *cast, m *measure) error {
-	apart := c.Ledger // said during the cut
+	apart := c.Ledger // emitted during the partition
 	c.NewPage()
 	c.Ledger = apart
 	everybody := c.Alive()
@@ -128,15 +126,14 @@ func joinAgain(ctx context.Context, c *cast, m *measure) error {
 	return nil
 }
 
-// setOnce notes how long after begin something holds for the first time.
+// setOnce records how long after begin a condition first holds.
 func setOnce(took *time.Duration, begin time.Time, holds bool) {
 	if *took == 0 && holds {
 		*took = time.Since(begin)
 	}
 }
 
-// noteTold says which hooks told the programs of it, on how many nodes, and
-// when the first did.
+// noteTold records which hooks ran, on how many nodes, and when the first did.
 func (m *measure) noteTold(whom string, actors []*cluster.Actor, begin time.Time, kinds ...cluster.Kind) {
 	var words []string
 	for _, kind := range kinds {

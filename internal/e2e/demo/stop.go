@@ -10,7 +10,7 @@ import (
 
 const stopLimit = 10 * time.Second
 
-// stopAll has everybody stop, and waits for the processes to end well.
+// stopAll stops all nodes and waits until the processes end without an error.
 func stopAll(ctx context.Context, c *cast, m *measure) error {
 	c.NewPage()
 	staying := c.Alive()

@@ -9,12 +9,12 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/progress"
 )
 
-// story is the whole story in figures.
+// story holds the figures of the whole story.
 type story struct {
-	Cut        string    `json:"cut"` // how the network is cut
+	Cut        string    `json:"cut"` // how the network is partitioned
 	Nodes      int       `json:"nodes"`
 	Phases     []measure `json:"phases"`
-	Shortfalls []string  `json:"shortfalls"` // empty when all is well
+	Shortfalls []string  `json:"shortfalls"` // empty: all is well
 }
 
 func (t *story) add(m measure) {
@@ -24,10 +24,10 @@ func (t *story) add(m measure) {
 	}
 }
 
-// measure is one phase in figures.
+// measure holds the figures of one phase.
 type measure struct {
 	Phase   string   `json:"phase"`
-	Seconds float64  `json:"seconds"` // until what the phase waits for
+	Seconds float64  `json:"seconds"` // until the phase's condition holds
 	Alive   int      `json:"alive"`
 	Parts   int      `json:"parts"`
 	Fewest  int      `json:"fewest_links"`
@@ -49,7 +49,7 @@ func (m *measure) note(format string, args ...any) {
 	m.Notes = append(m.Notes, fmt.Sprintf(format, args...))
 }
 
-// within notes how long something took, or that it never came.
+// within records how long something took, or that it never happened.
 func (m *measure) within(what string, took time.Duration, ok bool) {
 	m.Seconds = took.Seconds()
 	if !ok {
@@ -57,8 +57,8 @@ func (m *measure) within(what string, took time.Duration, ok bool) {
 	}
 }
 
-// count takes in how the overlay and the ledger stand, and tells what is wrong
-// with the ledger: nothing may be missing, doubled or strayed.
+// count adds the state of the overlay and of the ledger, and reports faults of the ledger:
+// nothing may be missing, duplicated or misdelivered.
 func (m *measure) count(c *cast) {
 	alive := c.Alive()
 	m.Alive, m.Parts = len(alive), cluster.Parts(alive)
@@ -88,7 +88,7 @@ type screen struct {
 
 func (s *screen) printf(format string, args ...any) {
 	if s.out != nil {
-		fmt.Fprintf(s.out, format, args...) // nobody else to tell
+		fmt.Fprintf(s.out, format, args...) // an error can't be reported elsewhere
 	}
 }
 
@@ -100,7 +100,7 @@ func (s *screen) title(t story) {
 
 func (s *screen) begin(phase string) { s.phase = phase }
 
-// progress overwrites the line of the phase under way.
+// progress overwrites the line of the current phase.
 func (s *screen) progress(c *cast) func(took time.Duration) {
 	if !s.line.IsLive() {
 		return nil
@@ -113,7 +113,7 @@ func (s *screen) progress(c *cast) func(took time.Duration) {
 	}
 }
 
-// row shows a phase that is over.
+// row shows a finished phase.
 func (s *screen) row(m measure) {
 	s.line.Clear()
 	verdict := ""

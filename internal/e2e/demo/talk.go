@@ -7,7 +7,7 @@ import (
 
 const talkLimit = 10 * time.Second
 
-// talk has everybody say twenty things at once.
+// talk makes all nodes emit twenty texts at once.
 func talk(ctx context.Context, c *cast, m *measure) error {
 	c.NewPage()
 	if err := c.Say("talk", 20, 0, c.Alive(), c.Alive()); err != nil {

@@ -7,10 +7,9 @@ import (
 	"strings"
 )
 
-// rules is the router's table. A pair of ports in the set cuts is a cable that
-// does not carry anything in that direction, and one in the set isolated carries
-// nothing at all. The rules look at each packet by itself, with no state, so that
-// they hold for connections that were there before.
+// rules is the router's table. A pair of ports in the set cuts blocks that direction. A
+// port in the set isolated is blocked completely. The rules look at each packet alone,
+// without state, so they also apply to existing connections.
 const rules = `
 table inet lab {
 	set cuts { type ifname . ifname; }
@@ -25,8 +24,8 @@ table inet lab {
 }
 `
 
-// Cut drops, from now on, everything that goes between the two sides, in both
-// directions. Cutting twice is no error.
+// Cut drops everything between the two sides from now on, in both directions. Cutting twice
+// is not an error.
 func (l *Lab) Cut(a, b string) error {
 	if err := l.CutOneWay(a, b); err != nil {
 		return err
@@ -34,8 +33,8 @@ func (l *Lab) Cut(a, b string) error {
 	return l.CutOneWay(b, a)
 }
 
-// CutOneWay drops, from now on, what goes from one side to the other; the way
-// back stays open.
+// CutOneWay drops everything from one side to the other from now on. The opposite direction
+// stays open.
 func (l *Lab) CutOneWay(from, to string) error {
 	if err := l.nft(l.cutElement(from, to)); err != nil {
 		return fmt.Errorf("cut %s from %s: %w", to, from, err)
@@ -43,9 +42,8 @@ func (l *Lab) CutOneWay(from, to string) error {
 	return nil
 }
 
-// Part drops, from now on, everything that goes between sides of different
-// parts. It does so for all of them at one instant. Sides in no part reach
-// everybody.
+// Part drops everything between sides of different parts from now on, for all of them at
+// one instant. Sides in no part can reach all others.
 func (l *Lab) Part(parts ...[]string) error {
 	var script strings.Builder
 	for i, part := range parts {
@@ -65,8 +63,8 @@ func (l *Lab) cutElement(from, to string) string {
 	return fmt.Sprintf("add element inet lab cuts { %q . %q }\n", port(l.number(from)), port(l.number(to)))
 }
 
-// Isolate drops, from now on, everything that goes to or from the sides, for all
-// of them at one instant.
+// Isolate drops everything to or from the sides from now on, for all of them at one
+// instant.
 func (l *Lab) Isolate(sides ...string) error {
 	if err := l.nft(l.elements("isolated", sides)); err != nil {
 		return fmt.Errorf("isolate %s: %w", strings.Join(sides, ", "), err)
@@ -83,7 +81,8 @@ func (l *Lab) elements(set string, sides []string) string {
 	return script.String()
 }
 
-// shield is a chain for [Lab.Shield]. It comes into the table with the first
+// shield is a chain for [Lab.Shield]. It is added with the first shielded side, because a
+// stateful rule makes the kernel track all connections.
 // shielded side, since a rule with state has the kernel track all connections.
 const shield = `
 table inet lab {
@@ -95,10 +94,9 @@ table inet lab {
 }
 `
 
-// Shield drops, for as long as the lab lives, what opens a connection to one of
-// the sides, as a NAT does: the sides can dial, and can't be dialled. No reset,
-// no ICMP. Connections that are there already may or may not survive, so shield
-// before anybody connects.
+// Shield drops, as long as the lab lives, all packets that open a connection to one of the
+// sides, like a NAT: the sides can dial but can't be dialled. It sends no reset and no
+// ICMP. Existing connections may or may not survive, so shield before any node connects.
 func (l *Lab) Shield(sides ...string) error {
 	if err := l.nft(shield + l.elements("shielded", sides)); err != nil {
 		return fmt.Errorf("shield %s: %w", strings.Join(sides, ", "), err)
@@ -106,8 +104,8 @@ func (l *Lab) Shield(sides ...string) error {
 	return nil
 }
 
-// Heal ends all the cuts, and brings isolated sides back. What TCP held back
-// meanwhile arrives with its next retransmission.
+// Heal ends all cuts and reconnects isolated sides. Bytes that TCP held back arrive with
+// its next retransmission.
 func (l *Lab) Heal() error {
 	if err := l.nft("flush set inet lab cuts\nflush set inet lab isolated\n"); err != nil {
 		return fmt.Errorf("heal the cuts: %w", err)
@@ -115,8 +113,8 @@ func (l *Lab) Heal() error {
 	return nil
 }
 
-// Dropped says how many packets the cuts have swallowed since the lab was made.
-// A test that wants to know that a cut is in force waits for it to rise.
+// Dropped returns the number of packets that the cuts have dropped since the lab was made.
+// To verify that a cut is in force, wait until it rises.
 func (l *Lab) Dropped() (int, error) {
 	cmd := l.in(hubName, "nft", "-j", "list", "counter", "inet", "lab", "dropped")
 	text, err := output(cmd)
@@ -139,8 +137,7 @@ func (l *Lab) Dropped() (int, error) {
 	return 0, fmt.Errorf("count dropped packets: nft named no counter in %q", text)
 }
 
-// nft runs a script in the router's namespace. A script is carried out whole or
-// not at all.
+// nft runs a script in the router's namespace, completely or not at all.
 func (l *Lab) nft(script string) error {
 	return run(l.in(hubName, "nft", "-f", "-"), script)
 }

@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// dieWithParent has the kernel kill the command when its parent dies, so that a
-// test that is killed leaves no process behind.
+// dieWithParent makes the kernel kill the command when its parent dies, so that a killed
+// test leaves no process.
 func dieWithParent(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }

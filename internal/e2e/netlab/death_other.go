@@ -4,5 +4,5 @@ package netlab
 
 import "os/exec"
 
-// dieWithParent does nothing where there are no labs.
+// dieWithParent does nothing, because there are no labs here.
 func dieWithParent(*exec.Cmd) {}

@@ -10,20 +10,20 @@ import (
 // ip runs one ip command.
 func ip(args ...string) error { return run(exec.Command("ip", args...), "") }
 
-// ipBatch runs many ip commands, one a line, in a namespace, with one process.
+// ipBatch runs many ip commands, one per line, in a namespace, with one process.
 func ipBatch(namespace, lines string) error {
 	return run(exec.Command("ip", "-n", namespace, "-batch", "-"), lines)
 }
 
-// run carries out a command that has nothing to say when it succeeds.
+// run executes a command without output.
 func run(cmd *exec.Cmd, input string) error {
 	cmd.Stdin = strings.NewReader(input)
 	_, err := output(cmd)
 	return err
 }
 
-// output carries out a command and gives what it printed. The error holds what
-// the command complained about.
+// output executes a command and returns its output. The error contains the command's error
+// output.
 func output(cmd *exec.Cmd) ([]byte, error) {
 	var said, complained bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &complained

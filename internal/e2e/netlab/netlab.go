@@ -1,23 +1,22 @@
 // Package netlab is a small network on one Linux machine, made of network
 // namespaces, whose cables a test can pull.
 //
-// A [Lab] has sides. Each side is a namespace of its own, with its own loopback
-// and a LAN of [Hosts] addresses, 10.77.<side>.1 and up; a router in one more
-// namespace joins the sides. The kernel's own TCP runs between them, and
-// [Lab.Cut] makes the router drop what goes from one side to another: no reset,
-// no ICMP, nothing, for established connections too. That is what a pulled
-// cable looks like from both ends, and what a closed connection is not.
+// A [Lab] has sides. Each side is a namespace with its own loopback and a LAN of [Hosts]
+// addresses, 10.77.<side>.1 and up. A router in another namespace joins the sides. The
+// kernel's own TCP runs between them. [Lab.Cut] makes the router drop everything from one
+// side to another, without a reset or ICMP, also for established connections. Both ends see
+// what they would see with a pulled cable, not a closed connection.
 //
-// Addresses of one side reach each other without the router, so a cut inside a
-// side is not possible: a test that wants one makes more sides.
+// Addresses of one side reach each other without the router, so a side can't be cut inside.
+// A test that needs that makes more sides.
 //
-// Nothing outside the lab's own namespaces is touched: no interface, address,
-// route or firewall rule of the machine. The names of the namespaces carry the
-// process that made them, so that labs of several processes live side by side,
-// and the next [New] sweeps away what a killed process left behind.
+// The lab changes only its own namespaces, and no interface, address, route or firewall
+// rule of the machine. The names of the namespaces contain the process that made them. So
+// labs of several processes can coexist, and the next [New] removes what a killed process
+// left.
 //
-// It needs root, the right to make namespaces (which a container may withhold
-// from its root), and the programs ip and nft; [Available] says what is missing.
+// It needs root, the right to make namespaces (which a container may deny to its root), and
+// the programs ip and nft. [Available] reports what is missing.
 package netlab
 
 import (
@@ -34,14 +33,14 @@ import (
 const (
 	// Hosts is how many addresses each side has.
 	Hosts = 100
-	// MaxSides is how many sides a lab may have: one number of an address.
+	// MaxSides is the largest number of sides of a lab: one number of an address.
 	MaxSides = 250
 	// router is the last number of the router's address on each side.
 	router = 254
 )
 
-// Available reports why a lab can't be made here, or nil. To find out it makes
-// one of a single side and removes it again, which takes some 50 ms.
+// Available returns why a lab can't be made here, or nil. It makes a lab of a single side
+// and removes it again, which takes about 50 ms.
 func Available() error {
 	if err := equipped(); err != nil {
 		return err
@@ -53,7 +52,7 @@ func Available() error {
 	return lab.Close()
 }
 
-// equipped reports what is missing that can be seen without trying.
+// equipped returns what is missing, without trying to make a lab.
 func equipped() error {
 	if runtime.GOOS != "linux" {
 		return fmt.Errorf("network namespaces need Linux, this is %s", runtime.GOOS)
@@ -73,16 +72,15 @@ func equipped() error {
 // labs numbers the labs of this process.
 var labs atomic.Int64
 
-// Lab is one network. Its methods may be called from one goroutine at a time;
-// the commands that it makes may run at once.
+// Lab is one network. Only one goroutine at a time may call its methods. The commands that
+// it returns may run at the same time.
 type Lab struct {
 	prefix string
 	sides  []string
 }
 
-// New makes a network of the named sides, all of which reach each other. The
-// names mean something to the caller only; they are made of letters and digits.
-// The caller owes the lab a Close.
+// New makes a network of the named sides, which all reach each other. The names are for the
+// caller only and consist of letters and digits. The caller must call Close.
 func New(sides ...string) (*Lab, error) {
 	if err := equipped(); err != nil {
 		return nil, err
@@ -160,9 +158,8 @@ func (l *Lab) buildSide(number int, side string) error {
 	return ipBatch(ns, lan.String())
 }
 
-// Addr is the address of one host of a side, without a port. Hosts count from
-// 1 to [Hosts]. A side or host that the lab does not have is a mistake of the
-// test, and panics.
+// Addr returns the address of one host of a side, without a port. Hosts count from 1 to
+// [Hosts]. It panics for an unknown side or host.
 func (l *Lab) Addr(side string, host int) string {
 	if host < 1 || host > Hosts {
 		panic(fmt.Sprintf("netlab: side %s has no host %d, only 1 to %d", side, host, Hosts))
@@ -170,15 +167,15 @@ func (l *Lab) Addr(side string, host int) string {
 	return fmt.Sprintf("10.77.%d.%d", l.number(side), host)
 }
 
-// Command prepares a program that runs inside a side. The process that is
-// started is the program itself: a signal reaches it, and it is killed when
-// this process dies. A side that the lab does not have panics.
+// Command prepares a program that runs inside a side. The started process is the program
+// itself: signals reach it, and it is killed when this process dies. Command panics for an
+// unknown side.
 func (l *Lab) Command(side, program string, args ...string) *exec.Cmd {
 	l.number(side)
 	return l.in(side, program, args...)
 }
 
-// in prepares a command in a namespace; the hub too has one.
+// in prepares a command in a namespace, also in the hub.
 func (l *Lab) in(side, program string, args ...string) *exec.Cmd {
 	cmd := exec.Command("ip", append([]string{"netns", "exec", l.namespace(side), program}, args...)...)
 	dieWithParent(cmd)
@@ -195,9 +192,8 @@ func (l *Lab) number(side string) int {
 
 func (l *Lab) namespace(side string) string { return l.prefix + side }
 
-// port names the router's end of a side's cable.
+// port returns the name of the router's end of a side's cable.
 func port(number int) string { return fmt.Sprintf("side%d", number) }
 
-// Close kills what still runs inside the lab and removes the lab. It may be
-// called twice.
+// Close kills all processes inside the lab and removes it. It may be called twice.
 func (l *Lab) Close() error { return remove(l.prefix) }

@@ -46,7 +46,7 @@ func serveEcho(addr string) {
 		if err != nil {
 			panic(err)
 		}
-		go func() { // ends with the connection; nobody waits, the process is killed
+		go func() { // ends with the connection, or when the process is killed
 			defer conn.Close()
 			io.Copy(conn, conn)
 		}()
@@ -64,8 +64,7 @@ func dialAndCopy(addr string) {
 	io.Copy(os.Stdout, conn)
 }
 
-// tryToDial says whether a dial of a second connects, is refused, or hears
-// nothing.
+// tryToDial reports whether a dial of one second connects, is refused, or gets no answer.
 func tryToDial(addr string) {
 	conn, err := net.DialTimeout("tcp", addr, time.Second)
 	var problem net.Error
@@ -80,7 +79,7 @@ func tryToDial(addr string) {
 	}
 }
 
-// leaveLabBehind makes a lab, names its prefix, and waits to be killed.
+// leaveLabBehind makes a lab, prints its prefix, and waits to be killed.
 func leaveLabBehind() {
 	lab, err := New("alone")
 	if err != nil {
@@ -185,8 +184,8 @@ func (p *program) wantLine(want string) {
 	}
 }
 
-// waitForDrops waits until the cuts have swallowed something more: the proof
-// that what was sent ran into the cut.
+// waitForDrops waits until the cuts have dropped more packets, which proves that the cut is
+// in force.
 func waitForDrops(t *testing.T, lab *Lab, before int) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
@@ -268,7 +267,7 @@ func TestOneWayCutLeavesTheWayBack(t *testing.T) {
 	addr := net.JoinHostPort(lab.Addr("right", 1), "7000")
 	start(t, lab.Command("right", self(t), addr), "echo").wantLine("ready")
 
-	// Replies can't come back, so the dial hangs, with SYN-ACKs being dropped.
+	// Replies can't return, so the dial hangs while SYN-ACKs are dropped.
 	check(t, lab.CutOneWay("right", "left"))
 	client := start(t, lab.Command("left", self(t), addr), "dial")
 	waitForDrops(t, lab, 0)
@@ -336,7 +335,7 @@ func TestAnIsolatedSideReachesNobodyUntilHealed(t *testing.T) {
 func TestAShieldedSideCanDialAndCanNotBeDialled(t *testing.T) {
 	lab := newLab(t, "open", "home", "den")
 	check(t, lab.Shield("home"))
-	check(t, lab.Shield("den")) // one after the other
+	check(t, lab.Shield("den")) // one after another
 	addrs := newEchoes(t, lab, "open", "home", "den")
 	for _, side := range []string{"home", "den"} {
 		client := start(t, lab.Command(side, self(t), addrs["open"]), "dial")
@@ -344,7 +343,7 @@ func TestAShieldedSideCanDialAndCanNotBeDialled(t *testing.T) {
 		client.say("from behind")
 		client.wantLine("from behind")
 	}
-	// The dial must time out: nothing tells it that it is in vain.
+	// The dial must time out, because it gets no reset and no ICMP.
 	for from, to := range map[string]string{"open": "home", "home": "den"} {
 		dial := lab.Command(from, self(t), addrs[to])
 		dial.Env = append(os.Environ(), roleVariable+"=try")
@@ -381,7 +380,7 @@ func TestCloseKillsWhatStillRuns(t *testing.T) {
 	lab := newLab(t, "left")
 	cmd := lab.Command("left", "sleep", "1000")
 	check(t, cmd.Start())
-	// The program is inside the namespace once ip has become it.
+	// The program is inside the namespace after ip has executed it.
 	for argv0 := ""; argv0 != "sleep"; {
 		target, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", cmd.Process.Pid))
 		check(t, err)

@@ -10,25 +10,25 @@ import (
 	"strings"
 )
 
-// Namespaces are called smokelab.<pid>.<start>.<lab>.<side>. The start time
-// tells a process from a later one with the same number.
+// Namespaces are called smokelab.<pid>.<start>.<lab>.<side>. The start time distinguishes a
+// process from a later one with the same number.
 const family = "smokelab."
 
-// ownPrefix begins the names of this process's namespaces.
+// ownPrefix returns the prefix of this process's namespaces.
 func ownPrefix() string {
 	pid := os.Getpid()
 	return fmt.Sprintf("%s%d.%s.", family, pid, startTime(pid))
 }
 
-// startTime gives when a process started, in the kernel's ticks since boot, or
-// "" when there is no such process.
+// startTime returns when a process started, in the kernel's ticks since boot, or "" if
+// there is no such process.
 func startTime(pid int) string {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return ""
 	}
-	// The name of the program stands in brackets and may hold anything, blanks
-	// and brackets too. After it come fields 3 and on; the start is field 22.
+	// The program's name is in brackets and may contain blanks and brackets. Fields 3 and
+	// later follow; the start time is field 22.
 	text := string(stat)
 	fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
 	if len(fields) < 20 {
@@ -37,7 +37,7 @@ func startTime(pid int) string {
 	return fields[19]
 }
 
-// sweep removes the labs of processes that are no more.
+// sweep removes the labs of ended processes.
 func sweep() error {
 	names, err := namespaces()
 	if err != nil {
@@ -52,7 +52,7 @@ func sweep() error {
 	return errors.Join(problems...)
 }
 
-// isOrphan reports whether a namespace belongs to a lab whose process is gone.
+// isOrphan reports whether a namespace belongs to a lab whose process has ended.
 func isOrphan(name string) bool {
 	fields := strings.Split(name, ".")
 	if !strings.HasPrefix(name, family) || len(fields) != 5 {
@@ -62,8 +62,8 @@ func isOrphan(name string) bool {
 	return err == nil && startTime(pid) != fields[2]
 }
 
-// remove kills what runs in the namespaces that begin with prefix, and removes
-// them. The cables go with their namespaces.
+// remove kills the processes in the namespaces that begin with prefix, and removes the
+// namespaces with their cables.
 func remove(prefix string) error {
 	names, err := namespaces()
 	if err != nil {
@@ -77,8 +77,8 @@ func remove(prefix string) error {
 		if err := killAll(name); err != nil {
 			problems = append(problems, err)
 		}
-		// Somebody else may sweep at the same time: only a namespace that is
-		// still there is a problem.
+		// Another process may sweep at the same time, so only a remaining namespace is an
+		// error.
 		if err := ip("netns", "delete", name); err != nil && exists(name) {
 			problems = append(problems, err)
 		}
@@ -86,7 +86,7 @@ func remove(prefix string) error {
 	return errors.Join(problems...)
 }
 
-// killAll kills the processes in a namespace, which only a lab starts there.
+// killAll kills the processes in a namespace, all of which a lab has started.
 func killAll(name string) error {
 	text, err := output(exec.Command("ip", "netns", "pids", name))
 	if err != nil {

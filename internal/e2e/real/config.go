@@ -8,23 +8,23 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/e2e/netlab"
 )
 
-// config says how large the network is, and how much is done to it.
+// config sets the size of the network and of the failures.
 type config struct {
 	nodes      int
-	seeds      int           // of them; everybody knows these
-	newcomers  int           // that join later, where a scenario has some
+	seeds      int           // of the nodes; all nodes know these
+	newcomers  int           // that join later, in scenarios with newcomers
 	least      int           // MinPeers
 	most       int           // MaxPeers
-	full       int           // MinPeers and MaxPeers where every node is to be full
-	rate       int           // messages a second, by all together
-	settle     time.Duration // between forming and what befalls the network
-	apart      time.Duration // the parts of a split
-	away       time.Duration // the seeds
-	rounds     int           // of a flapping cut
+	full       int           // MinPeers and MaxPeers if every node must be full
+	rate       int           // messages a second, by all nodes together
+	settle     time.Duration // between forming and the failure
+	apart      time.Duration // duration of a partition
+	away       time.Duration // duration without seeds
+	rounds     int           // of a flapping partition
 	beat       time.Duration // half a round
 	stallLeast time.Duration
 	stallMost  time.Duration
-	linger     time.Duration // how long is watched after a repair
+	linger     time.Duration // observation time after a repair
 	seed       uint64
 	verbose    bool
 }
@@ -34,16 +34,16 @@ const (
 	mostNodes  = netlab.MaxSides - 10 // newcomers need sides too
 )
 
-// full is the size of make real. Marks are those of the failure model, times
-// those of the scenarios in package scenario, shortened where it waits minutes
-// for histories to age or for books to fill: sixty nodes know each other sooner.
+// full is the size of make real. Marks are those of the failure model. Times are those of
+// package scenario, but shorter where it waits minutes for histories to age or address
+// books to fill: sixty nodes know each other sooner.
 func full() config {
 	return config{
 		nodes: 60, seeds: 3, newcomers: 5,
 		least: 3, most: 5, // smoke's defaults
-		full: 4, // as many links as on average between 3 and 5
+		full: 4, // the average between 3 and 5
 		rate: 20,
-		// Parts of a network younger than ten seconds merge without ceremony.
+		// Parts of a network younger than ten seconds merge without a netsplit.
 		settle: 15 * time.Second,
 		apart:  20 * time.Second,
 		away:   15 * time.Second,
@@ -54,7 +54,7 @@ func full() config {
 	}
 }
 
-// check reports all that is wrong with a config, each by its flag.
+// check returns all errors of a config, each with its flag.
 func (c config) check() error {
 	var problems []error
 	if c.nodes < leastNodes || c.nodes > mostNodes {
@@ -66,7 +66,7 @@ func (c config) check() error {
 	if c.rounds < 1 || c.rounds > 1000 {
 		problems = append(problems, fmt.Errorf("-rounds: %d is not allowed, only 1 to 1000", c.rounds))
 	}
-	// What is longer than the histories may be lost, which is no miss.
+	// Events older than the histories may be lost, which is not a fault.
 	for _, f := range []struct {
 		name  string
 		value time.Duration

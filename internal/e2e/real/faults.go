@@ -8,8 +8,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/e2e/cluster"
 )
 
-// part cuts the network into so many parts of about equal size, drawn at random,
-// but with all seeds in the first, and returns them.
+// part partitions the network into n parts of about equal size and returns them. Nodes are
+// drawn at random, but all seeds are in the first part.
 func (r *run) part(n int) [][]*cluster.Actor {
 	if r.failed() {
 		return nil
@@ -31,7 +31,7 @@ func (r *run) part(n int) [][]*cluster.Actor {
 	return parts
 }
 
-// heal ends all cuts, and says when it began to.
+// heal ends all cuts and returns the time at which it began.
 func (r *run) heal() (at time.Time) {
 	at = time.Now()
 	if !r.failed() {
@@ -40,8 +40,8 @@ func (r *run) heal() (at time.Time) {
 	return at
 }
 
-// crash kills processes. Silently: the network drops all from and to them first,
-// so that nobody hears a reset. It says when it began to.
+// crash kills processes. If silently is set, the network first drops all their packets, so
+// that no node gets a reset. It returns the time at which it began.
 func (r *run) crash(victims []*cluster.Actor, silently bool) (at time.Time) {
 	at = time.Now()
 	if r.failed() {
@@ -58,7 +58,7 @@ func (r *run) crash(victims []*cluster.Actor, silently bool) (at time.Time) {
 	return at
 }
 
-// gone waits until killed processes have gone.
+// gone waits until killed processes have ended.
 func (r *run) gone(victims []*cluster.Actor) {
 	if r.failed() {
 		return
@@ -71,8 +71,8 @@ func (r *run) gone(victims []*cluster.Actor) {
 	}
 }
 
-// cutOneWay lets so many links between neighbours, each of other nodes, carry
-// nothing any more from the first to the second. It says when it began to.
+// cutOneWay blocks n links between different neighbours in one direction, from the first to
+// the second. It returns the time at which it began.
 func (r *run) cutOneWay(n int) (links [][2]*cluster.Actor, at time.Time) {
 	at = time.Now()
 	if r.failed() {
@@ -92,8 +92,8 @@ func (r *run) cutOneWay(n int) (links [][2]*cluster.Actor, at time.Time) {
 	return links, at
 }
 
-// stall has processes stand still, each for a time of its own, and returns when
-// the last one goes on.
+// stall suspends processes, each for its own time, and returns when the last one is
+// resumed.
 func (r *run) stall(victims []*cluster.Actor) {
 	if r.failed() {
 		return

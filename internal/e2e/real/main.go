@@ -1,21 +1,19 @@
-// Real measures with real processes what the simulator says of them: the same
-// failures, held against the same marks, small. Sixty nodes are sixty processes,
-// each in a network namespace of its own, joined by a router whose nft rules cut
-// them off from each other; TCP is the kernel's.
+// Real measures with real processes what the simulator predicts: the same failures with the
+// same marks, in a smaller network. Sixty nodes are sixty processes, each in its own
+// network namespace, joined by a router whose nft rules separate them. TCP is the kernel's.
 //
 //	go run ./internal/e2e/real                 # or: make real; all scenarios, some eight minutes
 //	go run ./internal/e2e/real split crash     # these only
 //	go run ./internal/e2e/real -json           # the same for a program
 //	go run ./internal/e2e/real -rounds 50 flap # five minutes of it
 //
-// It ends with 1 if a mark was missed. Where it can't measure, for want of root
-// or of a program, it says so on standard error and ends with 0. However it ends,
-// no process, namespace or rule is left; only kill -9 leaves namespaces, which
-// the next run sweeps away.
+// It ends with 1 if a mark was missed. If it can't measure, because it lacks root or a
+// program, it says so on standard error and ends with 0. It always removes its processes,
+// namespaces and rules. Only kill -9 leaves namespaces, which the next run removes.
 //
-// A scenario has the name and the marks of its counterpart in package scenario.
-// What differs is told beside each. The processes are those of package stage, the
-// network is that of package netlab.
+// A scenario has the name and the marks of its counterpart in package scenario; comments
+// describe the differences. The processes are those of package cluster, the network is that
+// of package netlab.
 package main
 
 import (
@@ -46,7 +44,7 @@ func main() {
 	os.Exit(realMain(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// realMain is the program, and gives its exit code.
+// realMain is the program. It returns the exit code.
 func realMain(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	c := full()
 	flags := flag.NewFlagSet("real", flag.ContinueOnError)
@@ -103,7 +101,7 @@ func realMain(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	return 0
 }
 
-// takes is what a machine needs.
+// takes lists what a machine needs.
 const takes = "It takes root on Linux, with the packages iproute2 and nftables."
 
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
@@ -117,7 +115,7 @@ func usage(flags *flag.FlagSet) {
 	flags.PrintDefaults()
 }
 
-// choose finds scenarios by name; all where none is named.
+// choose returns the scenarios with the names, or all if there are no names.
 func choose(names []string) (chosen []scene, err error) {
 	if len(names) == 0 {
 		return scenarios, nil
@@ -139,8 +137,8 @@ func sceneNames() (names []string) {
 	return names
 }
 
-// newScreen shows the table unless JSON is asked for, and progress only on a
-// terminal.
+// newScreen returns a screen that shows the table, unless JSON is wanted, and progress only
+// on a terminal.
 func newScreen(asJSON bool, stdout io.Writer) *screen {
 	if asJSON {
 		return &screen{}
@@ -148,8 +146,8 @@ func newScreen(asJSON bool, stdout io.Writer) *screen {
 	return &screen{out: stdout, line: progress.On(stdout)}
 }
 
-// measure plays the scenarios one after another. An error means that one could
-// not be played; what fell short stands in the report.
+// measure runs the scenarios one after another. An error means that one could not run.
+// Missed marks are in the report.
 func measure(ctx context.Context, c config, chosen []scene, report *report, screen *screen) error {
 	screen.title(c)
 	begin := time.Now()

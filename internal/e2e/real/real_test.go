@@ -24,7 +24,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/scenario"
 )
 
-// asMain has the test binary be the program itself: "" as it is, "panic" with a
+// asMain makes the test binary the program: "" is the normal program, "panic" adds a
 // scenario that panics.
 const asMain = "REAL_TEST_MAIN"
 
@@ -52,7 +52,7 @@ func need(t *testing.T) {
 	}
 }
 
-// small is a size for tests: seconds where the whole takes minutes.
+// small returns a size for tests: seconds instead of minutes.
 func small() config {
 	c := full()
 	c.nodes, c.newcomers = 10, 2
@@ -63,9 +63,9 @@ func small() config {
 	return c
 }
 
-// TestEachScenarioSmall plays all of them at once, with few nodes, and holds
-// them to what does not depend on how busy the machine is: what is waited for
-// comes about, and nothing is lost or broken.
+// TestEachScenarioSmall runs all scenarios at once, with few nodes. It checks what does not
+// depend on the load of the machine: the awaited conditions hold, and nothing is lost or
+// broken.
 func TestEachScenarioSmall(t *testing.T) {
 	need(t)
 	type outcome struct {
@@ -77,12 +77,11 @@ func TestEachScenarioSmall(t *testing.T) {
 	for i, s := range scenarios {
 		c := small()
 		if s.name == "nat" {
-			c.least = 1 // to find room for more takes a minute, in the simulator too
+			c.least = 1 // finding more neighbours takes a minute, in the simulator too
 		}
 		outcomes[i] = make(chan outcome, 1)
-		// The test owns it; it ends with the scenario, and the test waits for what
-		// came of it. More of them at once than t.Parallel would have: they wait
-		// more than they work.
+		// Owner: the test. It ends with the scenario, and the test waits for the result.
+		// More of them run at once than t.Parallel permits, because they mostly wait.
 		go func() {
 			var out bytes.Buffer
 			got, err := play(t.Context(), c, s, &screen{out: &out})
@@ -106,7 +105,7 @@ func TestEachScenarioSmall(t *testing.T) {
 	}
 }
 
-// wants says which want of the simulator's scripts a figure answers to.
+// wants maps a figure to the condition in the simulator's scripts.
 var wants = map[string]string{
 	"one component": "whole", "dropped by both ends": "dropped", "newcomers joined": "joined", "full degree": "joined",
 	"all delivered": "delivered", "settled": "settled",
@@ -145,7 +144,7 @@ func checkMarks(t *testing.T, s scene, got result) {
 			}
 			break
 		}
-		// The simulator's oneway does not watch the healthy.
+		// The simulator's oneway does not observe healthy links.
 		if !found && !(s.name == "oneway" && want == "kept") {
 			t.Errorf("%s: the simulator does not want %q in\n%s", f.Name, want, script)
 		}

@@ -16,12 +16,12 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/e2e/netlab"
 )
 
-// port is where every node listens: each has an address to itself.
+// port is where every node listens; each has its own address.
 const port = 8495
 
-// run is one scenario under way. Its verbs do nothing once one of them has
-// failed, so that a scenario reads as a list of them; see failed. Its config is
-// a copy, which a scenario may change before it begins.
+// run is a running scenario. After a failure its methods do nothing, so that a scenario is
+// a plain list of calls; see failed. Its config is a copy, which a scenario may change
+// before it begins.
 type run struct {
 	config
 	ctx     context.Context
@@ -37,11 +37,10 @@ type run struct {
 	before map[*cluster.Actor]past
 }
 
-// past is what an actor had told when the present failure began.
+// past holds an actor's counts at the start of the current failure.
 type past struct{ splits, heals, ends int }
 
-// play plays one scenario on a network of its own. Whatever happens, it leaves
-// nothing of it.
+// play runs one scenario on its own network and always removes that network.
 func play(ctx context.Context, c config, s scene, screen *screen) (got result, err error) {
 	got = result{Name: s.name, Does: s.does, Simulated: s.command(c), Figures: []figure{}}
 	screen.begin(got)
@@ -66,7 +65,7 @@ func play(ctx context.Context, c config, s scene, screen *screen) (got result, e
 	return got, r.problem
 }
 
-// sides are the namespaces of the lab: a node each, called by its seat.
+// sides returns the lab's namespaces: one per node, named by its seat.
 func sides(n int) (names []string) {
 	for seat := range n {
 		names = append(names, side(seat))
@@ -83,13 +82,13 @@ func sidesOf(actors []*cluster.Actor) (names []string) {
 	return names
 }
 
-// failed reports whether the scenario is over before its end.
+// failed reports whether the scenario has ended early.
 func (r *run) failed() bool { return r.problem != nil || r.ctx.Err() != nil }
 
-// try ends the scenario if something went wrong that is no finding.
+// try ends the scenario after an error that is not a result of the measurement.
 func (r *run) try(err error) { r.problem = cmp.Or(r.problem, err) }
 
-// enter starts a node in a seat, at a port: somebody new, or who has that key.
+// enter starts a node in a seat, at a port: a new one, or the one with that key.
 func (r *run) enter(seat, at int, key string) (a *cluster.Actor) {
 	program, err := os.Executable()
 	if err == nil && key == "" {
@@ -101,8 +100,8 @@ func (r *run) enter(seat, at int, key string) (a *cluster.Actor) {
 	}
 	o := cluster.NodeOptions{Address: r.lab.Addr(side(seat), 1), Port: at, MinPeers: r.least, MaxPeers: r.most, Key: key}
 	if r.least == r.most {
-		// Each node is to be exactly full. A neighbour that takes long to answer when it
-		// is dialled would have a guest place, beyond that.
+		// Each node must be exactly full. Otherwise a neighbour that answers a dial slowly
+		// would get a guest place in addition.
 		o.Guests = -1
 	}
 	for s := range r.seeds {
@@ -114,7 +113,7 @@ func (r *run) enter(seat, at int, key string) (a *cluster.Actor) {
 	return a
 }
 
-// form starts all nodes, one right after the other, and lets the network settle.
+// form starts all nodes, one right after another, and waits until the network has settled.
 func (r *run) form(mark time.Duration) {
 	begin := time.Now()
 	for seat := range r.nodes {
@@ -127,7 +126,7 @@ func (r *run) form(mark time.Duration) {
 	r.wait(r.settle)
 }
 
-// up waits until all who were started listen.
+// up waits until all started nodes listen.
 func (r *run) up() {
 	if r.failed() {
 		return
@@ -137,22 +136,22 @@ func (r *run) up() {
 	}
 }
 
-// wait lets time pass.
+// wait waits.
 func (r *run) wait(so time.Duration) {
 	if !r.failed() {
 		r.cast.Wait(r.ctx, so)
 	}
 }
 
-// talk has all nodes speak in turn; what one says is meant for all who have
-// joined. quiet ends it.
+// talk makes all nodes emit in turn. A text is meant for all nodes that have joined. quiet
+// ends it.
 func (r *run) talk() { r.cast.Talk(r.rate) }
 
 func (r *run) quiet() { r.cast.Talk(0) }
 
-// isSettled reports whether all are one component, with as many neighbours as
-// they want. Where MinPeers is MaxPeers somebody may be left over: the last two
-// who have room may be neighbours already.
+// isSettled reports whether all nodes form one component with enough neighbours. If
+// MinPeers equals MaxPeers, some nodes may be left over, because the last two with a free
+// place may already be neighbours.
 func (r *run) isSettled() bool {
 	enough := r.least
 	if r.least == r.most {
@@ -163,18 +162,18 @@ func (r *run) isSettled() bool {
 
 func (r *run) isOne() bool { return cluster.Parts(r.cast.Alive()) == 1 }
 
-// some draws a share of the actors that may be hit, at least one.
+// some draws a share of the actors, at least one.
 func (r *run) some(of []*cluster.Actor, share float64) []*cluster.Actor {
 	r.rand.Shuffle(len(of), func(i, j int) { of[i], of[j] = of[j], of[i] })
 	return of[:max(1, int(share*float64(len(of))))]
 }
 
-// ordinary are those who live and are no seeds.
+// ordinary returns the running actors that are not seeds.
 func (r *run) ordinary() []*cluster.Actor {
 	return slices.DeleteFunc(r.cast.Alive(), func(a *cluster.Actor) bool { return a.Seat < r.seeds })
 }
 
-// faultNow begins a failure: what was told before has nothing to do with it.
+// faultNow begins a failure: earlier reports do not count.
 func (r *run) faultNow() {
 	for _, a := range r.cast.Alive() {
 		r.before[a] = past{a.Told[cluster.Netsplit], a.Told[cluster.Healed], len(a.Ends)}

@@ -17,7 +17,7 @@ type scene struct {
 	play       func(r *run)
 }
 
-// command is the counterpart in the simulator.
+// command returns the counterpart in the simulator.
 func (s scene) command(c config) string {
 	return fmt.Sprintf("smoke sim --nodes %d %s", c.nodes, s.simulated)
 }
@@ -44,11 +44,11 @@ var scenarios = []scene{
 	{"nat", "half of the nodes can dial, and can't be dialled", "--scenario nat --rate 20", (*run).behindNAT},
 }
 
-// longCut is a cut that everybody has noticed at its end: a silent link ends
-// after five seconds, and a component has a name of its own after some ten.
+// longCut is a partition that all nodes have noticed at its end. A silent link ends after
+// five seconds, and a component gets its own name after about ten.
 const longCut = 15 * time.Second
 
-// split cuts the network into parts and puts it together again.
+// split partitions the network and heals it.
 func (r *run) split(n int, mark time.Duration) {
 	r.form(10 * time.Second)
 	r.talk()
@@ -70,12 +70,12 @@ func (r *run) split(n int, mark time.Duration) {
 	healed := r.heal()
 	r.within("one component", mark, healed, r.isOne)
 	r.delivered(30 * time.Second)
-	r.wait(2 * r.linger) // for what would be told twice
+	r.wait(2 * r.linger) // for hooks that would run twice
 	r.toldOnce(r.apart > longCut)
 	r.within("settled again", time.Minute, time.Now(), r.isSettled)
 }
 
-// halfDies spares the seeds, as the simulator does.
+// halfDies spares the seeds, like the simulator.
 func (r *run) halfDies(silently bool, mark time.Duration) {
 	r.form(10 * time.Second)
 	r.talk()
@@ -124,7 +124,7 @@ func (r *run) flap() {
 	}
 	r.within("one component", 10*time.Second, healed, r.isOne)
 	r.wait(r.linger) // for links that end late
-	r.before = start // what ended in any of the rounds counts
+	r.before = start // links that ended in any round count
 	r.swallowed()
 	r.ends(float64(r.rounds))
 	r.delivered(20 * time.Second)
@@ -209,8 +209,8 @@ func (r *run) behindNAT() {
 	r.delivered(10 * time.Second)
 }
 
-// endsWell is what most scenarios end with: everything was heard, everybody has
-// neighbours enough, and no program was told of a netsplit.
+// endsWell is the end of most scenarios: all texts arrived, all nodes have enough
+// neighbours, and no node reported a netsplit.
 func (r *run) endsWell() {
 	r.delivered(10 * time.Second)
 	r.within("settled again", time.Minute, time.Now(), r.isSettled)

@@ -12,19 +12,19 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/scenario"
 )
 
-// figure is one thing that was measured, as the simulator gives it.
+// figure is one measurement, in the simulator's form.
 type figure = scenario.Figure
 
-// result is what came of one scenario.
+// result holds the figures of one scenario.
 type result struct {
 	Name      string   `json:"name"`
 	Does      string   `json:"injected"`
-	Simulated string   `json:"simulated"` // the command whose counterpart it is
+	Simulated string   `json:"simulated"` // the command of its counterpart
 	Seconds   float64  `json:"seconds"`
 	Figures   []figure `json:"figures"`
 }
 
-// report is what came of all.
+// report holds all results.
 type report struct {
 	Skipped string   `json:"skipped,omitempty"` // why nothing was measured
 	Nodes   int      `json:"nodes"`
@@ -42,7 +42,7 @@ func (r report) missed() (n int) {
 	return n
 }
 
-// screen shows figures to a person as they come. The zero screen shows nothing.
+// screen shows figures to a person as they arrive. The zero screen shows nothing.
 type screen struct {
 	out  io.Writer
 	line *progress.Line // below the table; nil: none
@@ -50,7 +50,7 @@ type screen struct {
 
 func (s *screen) printf(format string, args ...any) {
 	if s.out != nil {
-		fmt.Fprintf(s.out, format, args...) // nobody else to tell
+		fmt.Fprintf(s.out, format, args...) // an error can't be reported elsewhere
 	}
 }
 
@@ -61,7 +61,7 @@ func (s *screen) title(c config) {
 
 func (s *screen) begin(r result) { s.printf("\n%-8s %s\n", r.Name, r.Does) }
 
-// progress overwrites the last line with how things stand.
+// progress overwrites the last line with the current state.
 func (s *screen) progress(c *cluster.Cast, begin time.Time) func(time.Duration) {
 	if !s.line.IsLive() {
 		return nil

@@ -10,8 +10,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/scenario"
 )
 
-// within waits until something is so, well beyond its mark, so that a missed one
-// has a figure too.
+// within waits until a condition holds. It waits much longer than the mark, so that a
+// missed mark has a figure too.
 func (r *run) within(name string, mark time.Duration, since time.Time, done func() bool) {
 	if r.failed() {
 		return
@@ -33,7 +33,7 @@ func (r *run) within(name string, mark time.Duration, since time.Time, done func
 
 func seconds(d time.Duration) scenario.Number { return scenario.Number(d.Seconds()) }
 
-// state says how the network stands, and what is wrong with it.
+// state describes the network and its faults.
 func (r *run) state() string {
 	alive := r.cast.Alive()
 	fewest, most := cluster.Degrees(alive)
@@ -60,15 +60,15 @@ func (r *run) atMost(name string, is, mark float64, example string) {
 	r.add(f)
 }
 
-// tell gives a figure without a mark.
+// tell adds a figure without a mark.
 func (r *run) tell(name string, is scenario.Number, unit string) {
 	if !r.failed() {
 		r.add(figure{Name: name, Is: is, Unit: unit, Mark: scenario.None, Good: true})
 	}
 }
 
-// delivered ends the talk and waits until everybody has heard all of it, then
-// says what was lost.
+// delivered ends the talk, waits until all texts have arrived, and adds the number of lost
+// ones.
 func (r *run) delivered(mark time.Duration) {
 	r.quiet()
 	r.within("all delivered", mark, time.Now(), r.cast.Ledger.IsHeard)
@@ -80,7 +80,7 @@ func (r *run) delivered(mark time.Duration) {
 	for _, a := range r.cast.Alive() {
 		for origin, numbers := range a.Gaps {
 			switch {
-			case r.killed[origin]: // those took what nobody else had with them
+			case r.killed[origin]: // no other node had these texts
 			case r.isMember(a):
 				lost++
 				example = fmt.Sprintf("node %d was told that %s of %s are lost", a.Seat, numbers, origin)
@@ -93,19 +93,19 @@ func (r *run) delivered(mark time.Duration) {
 		}
 	}
 	r.atMost("messages lost", float64(lost), 0, example)
-	// The ledger owes a newcomer what was said since it had its first neighbour.
+	// A newcomer is expected to receive what was emitted since its first neighbour.
 	if newcomers > 0 {
 		r.tell("gaps before they joined, told", scenario.Number(told), "")
 	}
 }
 
-// isMember reports whether an actor was there before the failure began.
+// isMember reports whether an actor was running before the failure began.
 func (r *run) isMember(a *cluster.Actor) bool {
 	_, known := r.before[a]
 	return known || len(r.before) == 0
 }
 
-// noNetsplit says how many programs were told of a netsplit where there is none.
+// noNetsplit adds the number of programs that reported a netsplit although there was none.
 func (r *run) noNetsplit() {
 	told, example := 0, ""
 	for _, a := range r.cast.Alive() {
@@ -117,8 +117,8 @@ func (r *run) noNetsplit() {
 	r.atMost("false netsplits", float64(told), 0, example)
 }
 
-// toldOnce says how many programs were not told of the netsplit and of its end
-// once each. Where the cut was too short for ceremony, nobody may be told.
+// toldOnce adds the number of programs that did not report the netsplit and its heal
+// exactly once. After a short partition, no program may report one.
 func (r *run) toldOnce(isLong bool) {
 	wrong, anybody, example := 0, isLong, ""
 	for _, a := range r.cast.Alive() {
@@ -134,8 +134,8 @@ func (r *run) toldOnce(isLong bool) {
 	r.atMost("programs not told once", float64(wrong), 0, example)
 }
 
-// kept says how many links ended by accident: of those that were hit, which
-// shows that something was done to them, and between all others, where none may.
+// kept adds the number of links that ended by accident: among the affected nodes, which
+// shows that the failure happened, and among all others, where none may end.
 func (r *run) kept(hit []*cluster.Actor) {
 	isHit := func(peer string) bool {
 		return slices.ContainsFunc(hit, func(a *cluster.Actor) bool { return strings.HasPrefix(a.ID, peer) })
@@ -157,7 +157,7 @@ func (r *run) kept(hit []*cluster.Actor) {
 	r.atMost("links lost between healthy nodes", float64(lost), 0, example)
 }
 
-// ends says how many links ended, a node.
+// ends adds the number of links that ended, per node.
 func (r *run) ends(mark float64) {
 	ends, why := 0, make(map[string]int)
 	alive := r.cast.Alive()
@@ -170,8 +170,8 @@ func (r *run) ends(mark float64) {
 	r.atMost("links ended, a node", float64(ends)/float64(max(1, len(alive))), mark, fmt.Sprint(why))
 }
 
-// swallowed says how many packets the cuts have taken: the proof that there was
-// one.
+// swallowed adds the number of packets that the cuts dropped, which proves that there was a
+// cut.
 func (r *run) swallowed() {
 	if r.failed() {
 		return
@@ -185,7 +185,7 @@ func (r *run) swallowed() {
 	r.add(f)
 }
 
-// promises says what must never happen, whatever befalls the network.
+// promises adds what must never happen, whatever the failure.
 func (r *run) promises() {
 	t := r.cast.Ledger.Tally()
 	broken, example := t.Doubled+t.Disordered, fmt.Sprintf("%d deliveries came again, %d out of order", t.Doubled, t.Disordered)
