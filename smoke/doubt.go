@@ -129,34 +129,38 @@ func (d *driver) doubtAlone(l *link) {
 }
 
 // doubtLeft is the goodbye of a neighbour that stops. If it was the only one, and knows
-// other nodes, it may not pass on to them what this node has emitted just before. The
-// caller holds mu.
+// other nodes, it may not pass on to them what this node has emitted just before. Where both
+// stop, see doubtLast. The caller holds mu.
 func (d *driver) doubtLeft(l *link, now time.Time) {
-	if l.leaves == leavesOthers && d.neighbours.Len() == 0 {
+	if !d.hasLeft && len(l.others) > 0 && d.neighbours.Len() == 0 {
 		d.own.loseRecent(now)
 	}
 }
 
 // doubtLast is for the end of this life. If no peer has hung up, which it does when it has
 // read everything, none may have read the last events. If all those that have leave too,
-// none may have passed them on. The links are those that were open when the stop began, at
-// left.
+// and know nodes that are no neighbours of this one, they may not have passed them on. The
+// links are those that were open when the stop began, at left.
 func (d *driver) doubtLast(open []*link, left time.Time) {
-	read := false
+	var neighbours []ident.ID // that have read everything
+	var others []ident.ID     // that these know
 	for _, l := range open {
 		select {
 		case <-l.ended:
-			switch {
-			case !l.hungUp:
-			case l.leaves != leavesOthers:
+			if l.hungUp && !l.leaves {
 				return
-			default:
-				read = true
+			}
+			if l.hungUp && l.peer != nil {
+				neighbours = append(neighbours, l.peer.id)
+				others = append(others, l.others...)
 			}
 		default:
 		}
 	}
-	if read {
+	if len(neighbours) > 0 && !slices.ContainsFunc(others, func(id ident.ID) bool { return !slices.Contains(neighbours, id) }) {
+		return
+	}
+	if len(neighbours) > 0 {
 		d.own.loseRecent(left)
 		return
 	}
@@ -165,21 +169,14 @@ func (d *driver) doubtLast(open []*link, left time.Time) {
 	}
 }
 
-// leaving is what the goodbye of a peer says of its stop.
-type leaving uint8
-
-const (
-	leavesNot    leaving = iota // it has not said that it stops
-	leavesAlone                 // it stops, and knows no other node
-	leavesOthers                // it stops, and has told of other nodes
-)
-
-func leavingOf(m *peerlist.Disconnect) leaving {
-	switch {
-	case m.Reason != peerlist.ReasonLeave:
-		return leavesNot
-	case len(m.Try) == 0:
-		return leavesAlone
+// takeGoodbye notes what a peer says at the end. The caller holds driver.mu.
+func (l *link) takeGoodbye(m *peerlist.Disconnect) {
+	l.goodbye = true
+	if m.Reason != peerlist.ReasonLeave {
+		return
 	}
-	return leavesOthers
+	l.leaves, l.others = true, nil
+	for _, c := range m.Try {
+		l.others = append(l.others, c.ID)
+	}
 }

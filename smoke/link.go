@@ -50,7 +50,8 @@ type link struct {
 	ended   chan struct{} // closed when the reader has ended, after the writer
 
 	goodbye   bool        // the peer has sent a DISCONNECT; guarded by driver.mu, as is the next
-	leaves    leaving     // what that says; not written after ended is closed
+	leaves    bool        // it says that the peer stops; as the next, not written after ended is closed
+	others    []ident.ID  // the nodes that it names
 	fellMute  bool        // it was given up because nothing came; guarded by driver.mu
 	hungUp    bool        // the peer has ended it; written before ended is closed
 	doubt     doubt       // the events of this node that it may not have had
@@ -222,7 +223,7 @@ func (d *driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 			}
 			switch m := m.(type) {
 			case *peerlist.Disconnect:
-				l.goodbye, l.leaves = true, leavingOf(m)
+				l.takeGoodbye(m)
 			case *plumtree.IHave:
 				d.own.announced(d.self, m)
 			}

@@ -73,6 +73,40 @@ func TestTwoNodesThatStopTogetherHearEachOther(t *testing.T) {
 	}
 }
 
+// All nodes of a network stop in the same moment, and each is a neighbour of each: all hear
+// what was emitted right before, and Stop returns nil.
+func TestNeighboursThatStopTogetherHearEachOther(t *testing.T) {
+	for _, n := range []int{3, 5} {
+		for _, latency := range []time.Duration{time.Millisecond, 5 * time.Millisecond, 50 * time.Millisecond} {
+			t.Run(fmt.Sprint(n, latency), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := tell(t)
+					network := mem.New()
+					network.Latency(latency)
+					var cast []*actor
+					for i := range n {
+						cast = append(cast, s.on(network, fmt.Sprint("10.0.0.", i+1), smoke.Options{Seeds: []string{at("10.0.0.1")}, MinPeers: n - 1}))
+					}
+					s.wantOverlay(cast, n-1)
+					each(cast, func(a *actor) { a.speak(5) }) // settles the tree
+					time.Sleep(20 * time.Second)
+					each(cast, func(a *actor) { a.speak(5) })
+					for i, err := range stopTogether(cast, 0) {
+						if err != nil {
+							t.Errorf("node %d: stop: %v", i, err)
+						}
+						for k, l := range cast {
+							if got := l.from(cast[i].ID()).last; k != i && got != 10 {
+								t.Errorf("node %d heard %d of 10 words of node %d", k, got, i)
+							}
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
 // All nodes of a network stop in the same moment. What a node emitted right before may have
 // come too late to be passed on: Stop returns nil only if all have it. What was emitted
 // long before is no loss.

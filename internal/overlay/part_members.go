@@ -17,6 +17,10 @@ type membersPart Machine
 // goodbye. What is more the neighbour pulls from others, if these have it.
 const LastWords = 1 << 20
 
+// lastAnswer is how many bytes of events go out on a link after the goodbye of a neighbour
+// that stops: it takes in what was emitted before it stopped. A guess.
+const lastAnswer = 64 << 10
+
 // LinkUp implements Part. Membership has decided it.
 func (p *membersPart) LinkUp(time.Time, peerlist.Conn, Out) {}
 
@@ -30,6 +34,10 @@ func (p *membersPart) Handle(now time.Time, id ident.Link, msg frame.Message, _ 
 	if join, ok := msg.(*peerlist.Join); ok && join.AsSeed {
 		m.touch(forWatch)
 		m.watch.CalledSeed()
+	}
+	if bye, ok := msg.(*peerlist.Disconnect); ok && bye.Reason == peerlist.ReasonLeave && m.conn(id).neighbor {
+		m.tree.Leave(now, id)
+		m.tree.Fill(now, id, lastAnswer, (*treePart)(m))
 	}
 	if msg, ok := msg.(peerlist.Message); ok {
 		m.members.Handle(now, id, msg, p)
@@ -50,7 +58,10 @@ func (p *membersPart) Deadline() (time.Time, bool) { return p.members.Deadline()
 
 // Send implements peerlist.Out.
 func (p *membersPart) Send(to ident.Link, msg peerlist.Message) {
-	if _, ok := msg.(*peerlist.Disconnect); ok {
+	if bye, ok := msg.(*peerlist.Disconnect); ok {
+		if bye.Reason == peerlist.ReasonLeave {
+			p.tree.Leave(p.now, to)
+		}
 		p.tree.Fill(p.now, to, LastWords, (*treePart)(p))
 	}
 	p.out.Send(to, tell(msg))
