@@ -12,7 +12,8 @@ func (w *Watch) isOff() bool { return w.cfg.Interval < 0 }
 
 func (w *Watch) silence() time.Duration { return missed*w.cfg.Interval + slack }
 
-// freshFor: in a whole component every beacon is heard once an interval.
+// freshFor returns the age up to which a beacon counts as heard: in an intact
+// component, each beacon arrives once per interval.
 func (w *Watch) freshFor() time.Duration { return w.cfg.Interval*3/2 + slack/2 }
 
 func (w *Watch) isFresh(now time.Time, b *beacon) bool { return now.Sub(b.heard) <= w.freshFor() }
@@ -21,9 +22,9 @@ func (w *Watch) own() *Beacon {
 	return &Beacon{Origin: w.cfg.Self, Count: w.count, Addr: w.cfg.Addr}
 }
 
-// passOn is the beacon as it may be told over a link: without an address that
-// means nothing there.
-func (w *Watch) passOn(b *Beacon, local bool) *Beacon {
+// forLink returns a copy of the beacon for one link, without an address that is not
+// valid at the other end.
+func (w *Watch) forLink(b *Beacon, local bool) *Beacon {
 	copied := *b
 	if !local && ident.IsLoopback(copied.Addr) {
 		copied.Addr = ""
@@ -34,22 +35,22 @@ func (w *Watch) passOn(b *Beacon, local bool) *Beacon {
 func (w *Watch) flood(except ident.Link, b *Beacon, out Out) {
 	for _, n := range w.neighbors {
 		if n.link != except {
-			out.Send(n.link, w.passOn(b, n.local))
+			out.Send(n.link, w.forLink(b, n.local))
 		}
 	}
 }
 
-// onBeacon notes a beacon that is news, and passes it on.
+// onBeacon stores a new beacon and forwards it.
 func (w *Watch) onBeacon(now time.Time, link ident.Link, msg *Beacon, out Out) {
 	from := w.neighbor(link)
 	if from == nil || w.isOff() {
 		return
 	}
 	if msg.Origin.ID == w.cfg.Self.ID {
-		w.onTwin(now, w.passOn(msg, from.local), out)
+		w.onTwin(now, w.forLink(msg, from.local), out)
 		return
 	}
-	msg = w.passOn(msg, from.local) // its address may mean nothing here
+	msg = w.forLink(msg, from.local) // its address may not be valid here
 	at, found := slices.BinarySearchFunc(w.known, msg.Origin.ID, func(b *beacon, id ident.ID) int {
 		return b.Origin.ID.Compare(id)
 	})
@@ -60,7 +61,7 @@ func (w *Watch) onBeacon(now time.Time, link ident.Link, msg *Beacon, out Out) {
 		w.known[at].Beacon = *msg
 		w.known[at].heard = now
 	case len(w.known) >= maxKnown && at == len(w.known):
-		return // higher than all that we keep: not needed for a name
+		return // its ID is higher than all that are stored: not needed as a name
 	default:
 		b := &beacon{Beacon: *msg, heard: now, first: now}
 		w.known = slices.Insert(w.known, at, b)
@@ -69,11 +70,11 @@ func (w *Watch) onBeacon(now time.Time, link ident.Link, msg *Beacon, out Out) {
 	if w.since.IsZero() {
 		w.since = now
 	}
-	w.rearm(now)
+	w.postponeVolunteering(now)
 	w.flood(link, msg, out)
-	w.heardTarget(now, msg.Addr, out)
-	w.heardOther(now, msg.Origin.ID, out)
-	w.consider(now, out)
+	w.stopProbing(now, msg.Addr, out)
+	w.dropOther(now, msg.Origin.ID, out)
+	w.decideBeaconing(now, out)
 }
 
 func isNews(old, msg *Beacon) bool {
@@ -83,20 +84,21 @@ func isNews(old, msg *Beacon) bool {
 	return msg.Count > old.Count
 }
 
-// listen notices beacons that fell silent. Their addresses become targets.
-func (w *Watch) listen(now time.Time) {
+// expireBeacons removes beacons that have fallen silent. Their addresses become
+// targets.
+func (w *Watch) expireBeacons(now time.Time) {
 	w.known = slices.DeleteFunc(w.known, func(b *beacon) bool {
 		silent := now.Sub(b.heard) >= w.silence()
 		if silent {
-			w.lost(now, b)
+			w.addLostTarget(now, b)
 		}
 		return silent
 	})
 }
 
-// rearm puts off the moment at which this node begins to beacon because nobody
-// else does. The random part lets one of many begin, as a rule.
-func (w *Watch) rearm(now time.Time) {
+// postponeVolunteering sets the time at which this node starts to beacon if it hears no
+// beacon by then. The time is partly random, so that usually one node starts first.
+func (w *Watch) postponeVolunteering(now time.Time) {
 	wait := w.cfg.Interval + retry.Upto(2*w.cfg.Interval, w.cfg.Rand)
 	if len(w.known) > 0 {
 		wait += w.silence()
@@ -104,15 +106,15 @@ func (w *Watch) rearm(now time.Time) {
 	w.volunteer = now.Add(wait)
 }
 
-// consider decides whether this node beacons. Seeds do, except where three
-// lower beacons are heard; others do if no beacon is heard at all, until they
-// hear a lower one.
-func (w *Watch) consider(now time.Time, out Out) {
+// decideBeaconing decides whether this node beacons. A seed does, unless it hears three
+// lower beacons. Any other node does if it hears no beacon at all, until it hears a
+// lower one.
+func (w *Watch) decideBeaconing(now time.Time, out Out) {
 	lower, lasting := 0, 0
 	for _, b := range w.known {
 		if b.Origin.ID.Less(w.cfg.Self.ID) {
 			lower++
-			// After a split heals, go on until all have heard our name.
+			// After a split heals, continue until all nodes have heard this node's ID.
 			if now.Sub(b.first) >= w.silence() {
 				lasting++
 			}
@@ -138,9 +140,9 @@ func (w *Watch) consider(now time.Time, out Out) {
 		w.count++
 		w.beaconAt = now.Add(w.cfg.Interval)
 		w.flood(0, w.own(), out)
-		w.hurry(now)
+		w.hastenProbes(now)
 	}
 	if !w.beaconing && was {
-		w.rearm(now)
+		w.postponeVolunteering(now)
 	}
 }

@@ -17,7 +17,7 @@ func TestBeaconIsFloodedOnce(t *testing.T) {
 		b.get(l, msg)
 	}
 	b.get(2, &Beacon{Origin: msg.Origin, Count: 4, Addr: addr(9)}) // an old one
-	b.get(77, msg)                                                 // from nobody that we know
+	b.get(77, msg)                                                 // from an unknown link
 	for l, want := range map[ident.Link]int{1: 0, 2: 1, 3: 1} {
 		if got := sentTo[*Beacon](b, l); len(got) != want || want == 1 && *got[0] != *msg {
 			t.Errorf("link %d got %v", l, got)
@@ -28,7 +28,7 @@ func TestBeaconIsFloodedOnce(t *testing.T) {
 	}
 	b.sent = nil
 	next := *msg
-	next.Count, next.Origin.Epoch = 1, 2 // it has restarted
+	next.Count, next.Origin.Epoch = 1, 2 // the node has restarted
 	b.get(1, &next)
 	if len(sentTo[*Beacon](b, 2)) != 1 {
 		t.Error("the first beacon of a new life was not passed on")
@@ -48,8 +48,8 @@ func TestOwnBeaconThatComesBackIsNoNews(t *testing.T) {
 	}
 }
 
-// An address that means something on its own machine only is not passed on from
-// there, nor believed from elsewhere.
+// An address that is valid only on its own machine is neither sent to other machines
+// nor accepted from them.
 func TestLoopbackAddressStaysOnItsMachine(t *testing.T) {
 	b := newBench(t)
 	b.NeighborUp(b.now, 1, nodeID(1), "127.0.0.1:1", "", true, b)
@@ -93,14 +93,14 @@ func TestSeedsBeaconAndOthersListen(t *testing.T) {
 	if n := len(sentTo[*Beacon](seed, 1)); n < 9 || n > 11 {
 		t.Errorf("%d beacons in 30 s", n)
 	}
-	other.CalledSeed() // somebody joined through it
+	other.CalledSeed() // a node joined through it
 	other.hear(3*time.Second, 1, 1)
 	if !other.IsBeaconing() {
 		t.Error("somebody's seed does not beacon")
 	}
 }
 
-// A cluster in which every node is a seed does not drown.
+// If every node of a cluster is a seed, the number of beacons stays small.
 func TestWithThreeLowerBeaconsASeedKeepsQuiet(t *testing.T) {
 	b := newBench(t, addr(self))
 	b.neighbors(1)
@@ -122,7 +122,7 @@ func TestWithThreeLowerBeaconsASeedKeepsQuiet(t *testing.T) {
 	}
 }
 
-// Where nobody beacons, somebody begins: the one whose wait is the shortest.
+// If no node beacons, the one with the shortest wait starts.
 func TestVolunteerBeginsWhereNobodyBeacons(t *testing.T) {
 	b := newBench(t)
 	b.neighbors(1)
@@ -169,8 +169,8 @@ func TestNewNeighborIsToldWhatIsHeard(t *testing.T) {
 	}
 }
 
-// However many beacons somebody makes up, the tables stay small, and the lowest
-// ones give the name.
+// However many false beacons arrive, the tables stay small, and the lowest beacons name
+// the component.
 func TestFloodOfBeaconsIsBounded(t *testing.T) {
 	b := newBench(t, addr(50), addr(51))
 	b.neighbors(1, 2)

@@ -16,7 +16,7 @@ var (
 	errNobody = errors.New("nobody is there")
 )
 
-// bench is one watch and the record of what it wanted. The test is its world.
+// bench is one Watch and a record of its actions. The test plays all other nodes.
 type bench struct {
 	t *testing.T
 	*Watch
@@ -37,7 +37,7 @@ type sent struct {
 	msg Message
 }
 
-// self lies in the middle: nodeID(n) is lower for n < 128.
+// self is in the middle of the ID space: nodeID(n) is lower for n < 128.
 const self = 128
 
 func nodeID(n int) ident.ID { return ident.ID{byte(n)} }
@@ -61,13 +61,13 @@ func (b *bench) Resolve(name string)           { b.lookups = append(b.lookups, n
 func (b *bench) SetSeeds(addrs []string)       { b.seeds = addrs }
 func (b *bench) Notify(n Notice)               { b.told = append(b.told, n) }
 
-// pass lets time pass, and Advance be called when it is wanted.
+// pass advances the clock and calls Advance at each deadline.
 func (b *bench) pass(d time.Duration) {
 	b.t.Helper()
 	b.each(d, func() {})
 }
 
-// each lets time pass and calls do after each Advance.
+// each advances the clock and calls do after each Advance.
 func (b *bench) each(d time.Duration, do func()) {
 	b.t.Helper()
 	end := b.now.Add(d)
@@ -86,7 +86,7 @@ func (b *bench) each(d time.Duration, do func()) {
 	b.t.Fatal("Advance is wanted again and again")
 }
 
-// neighbors makes neighbours of nodes, which call from other machines.
+// neighbors adds neighbours that dialled from other machines.
 func (b *bench) neighbors(list ...int) {
 	for _, n := range list {
 		b.NeighborUp(b.now, ident.Link(n), nodeID(n), addr(n), "", false, b)
@@ -97,14 +97,14 @@ func (b *bench) neighbors(list ...int) {
 
 func (b *bench) get(l int, m Message) { b.Handle(b.now, ident.Link(l), m, b) }
 
-// beacon brings the next beacon of node n on a link.
+// beacon delivers the next beacon of node n on a link.
 func (b *bench) beacon(l, n int) {
 	id := nodeID(n)
 	b.counts[id]++
 	b.get(l, &Beacon{Origin: ident.Origin{ID: id, Epoch: 1}, Count: b.counts[id], Addr: addr(n)})
 }
 
-// hear brings beacons of some nodes regularly, for a while.
+// hear delivers beacons of some nodes regularly, for a while.
 func (b *bench) hear(d time.Duration, l int, nodes ...int) {
 	b.t.Helper()
 	for end := b.now.Add(d); b.now.Before(end); b.pass(b.cfg.Interval) {
@@ -114,7 +114,7 @@ func (b *bench) hear(d time.Duration, l int, nodes ...int) {
 	}
 }
 
-// reaches answers the dial of the address of node n: a link comes up.
+// reaches answers the dial of node n's address with a link.
 func (b *bench) reaches(n int) ident.Link {
 	b.t.Helper()
 	at := slices.Index(b.dials, addr(n))
@@ -127,7 +127,7 @@ func (b *bench) reaches(n int) ident.Link {
 	return b.last
 }
 
-// fails lets all dials fail and says how many there were.
+// fails makes all dials fail and returns their number.
 func (b *bench) fails() int {
 	dials := b.dials
 	b.dials = nil
@@ -137,7 +137,7 @@ func (b *bench) fails() int {
 	return len(dials)
 }
 
-// awaitDial lets time pass until an address is dialled.
+// awaitDial advances the clock until an address is dialled.
 func (b *bench) awaitDial(n int, within time.Duration) {
 	b.t.Helper()
 	for end := b.now.Add(within); !b.now.After(end); b.pass(50 * time.Millisecond) {
@@ -148,7 +148,7 @@ func (b *bench) awaitDial(n int, within time.Duration) {
 	b.t.Fatalf("node %d is not dialled within %v, but %v", n, within, b.dials)
 }
 
-// sentTo gives the messages of one kind that were sent on a link.
+// sentTo returns the messages of one kind that were sent on a link.
 func sentTo[M Message](b *bench, l ident.Link) (list []M) {
 	for _, s := range b.sent {
 		if m, ok := s.msg.(M); ok && s.to == l {
@@ -158,7 +158,7 @@ func sentTo[M Message](b *bench, l ident.Link) (list []M) {
 	return list
 }
 
-// notices gives the notices of one kind.
+// notices returns the notices of one kind.
 func notices[N Notice](b *bench) (list []N) {
 	for _, x := range b.told {
 		if n, ok := x.(N); ok {
@@ -175,4 +175,4 @@ func hears(nodes ...int) (list []Sighting) {
 	return list
 }
 
-const long = time.Hour // for how long a component that is not young has been one
+const long = time.Hour // age of a component that is not young

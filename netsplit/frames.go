@@ -16,10 +16,10 @@ const (
 )
 
 const (
-	// MaxSightings is the longest list of sightings in one frame.
+	// MaxSightings bounds the sightings in one frame.
 	MaxSightings = 16
 
-	// minSighting is the length of a sighting of this very millisecond.
+	// minSighting is the length of the shortest sighting: one with age 0.
 	minSighting = ident.Size + 1
 )
 
@@ -53,7 +53,7 @@ func parseBeacon(r *frame.Reader) *Beacon {
 	return &Beacon{Origin: r.Origin("origin"), Count: r.Seq("count", 0), Addr: r.Text("address", frame.MaxText)}
 }
 
-// A question and its answer look alike.
+// A probe and its reply have the same layout.
 
 func appendProbe(w *frame.Writer, m *Probe) {
 	appendView(w, m.Isolated, m.Settled, m.Known)

@@ -8,8 +8,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// Whatever comes from links in whatever order, nothing panics, Advance is not
-// wanted again and again, and the tables stay small.
+// Whatever frames arrive in whatever order: nothing panics, Advance does not spin, and
+// the tables stay small.
 func FuzzWatch(f *testing.F) {
 	for seed := range uint64(8) {
 		f.Add(seed, uint16(500))

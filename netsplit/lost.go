@@ -2,34 +2,34 @@ package netsplit
 
 import "time"
 
-// A seed counts as lost when nothing was heard of it for lostAfter, and the last dial
-// of it failed, whoever made it: this machine probes while the node has neighbours,
-// and the membership joins while it has none. Only seeds count: addresses in
-// Config.Seeds, and those that a name in it stands for now.
+// A seed is lost if nothing was heard from it for lostAfter and the last dial of it
+// failed. Watch dials seeds while the node has neighbours; the membership dials them
+// while it has none. Only seeds are reported: the addresses in Config.Seeds, and those
+// that a name in it resolves to now.
 
 // lostAfter is about as long as a beacon may be silent.
 const lostAfter = 10 * time.Second
 
-// mostAsked bounds the seeds that a node asks about that neither it nor its membership
-// has dialled yet, so that a dead seed is noticed on every node. A name that stands
-// for more addresses is left to the nodes that beacon.
-const mostAsked = 16
+// maxAsked bounds the seeds that a node dials once although other nodes probe, so that
+// every node notices a dead seed. If there are more seeds than that, only the beaconing
+// nodes probe them.
+const maxAsked = 16
 
-// heard notes that the address of a target answers, or is a neighbour, now.
-func (w *Watch) heard(now time.Time, t *target, out Out) {
+// markHeard records that a target answers now, or is a neighbour.
+func (w *Watch) markHeard(now time.Time, t *target, out Out) {
 	t.heard, t.failure, t.tried, t.worked = now, nil, true, true
-	w.tellBack(t, out)
+	w.reportBack(t, out)
 }
 
-// Reached notes that a dial of the membership led to a node at addr.
+// Reached records that a dial of the membership reached a node at addr.
 func (w *Watch) Reached(now time.Time, addr string, out Out) {
 	w.resting.Drop(addr)
 	if t := w.target(addr); t != nil {
-		w.heard(now, t, out)
+		w.markHeard(now, t, out)
 	}
 }
 
-// Unanswered notes that a dial of the membership to addr failed.
+// Unanswered records that a dial of the membership to addr failed.
 func (w *Watch) Unanswered(now time.Time, addr string, err error, out Out) {
 	if t := w.target(addr); t != nil && !w.isOff() {
 		t.failure, t.tried = err, true
@@ -37,19 +37,19 @@ func (w *Watch) Unanswered(now time.Time, addr string, err error, out Out) {
 	}
 }
 
-// judge tells the program of a seed that is lost.
+// judge reports a lost seed to the program.
 func (w *Watch) judge(now time.Time, t *target, out Out) {
 	switch {
 	case t.failure == nil:
 	case w.isWell(now, t):
-		w.heard(now, t, out)
+		w.markHeard(now, t, out)
 	case t.seed && !t.lost && !now.Before(t.heard.Add(lostAfter)):
 		t.lost = true
 		out.Notify(SeedLost{t.addr, t.failure})
 	}
 }
 
-// judgeName tells the program of a seed name that stands for no address.
+// judgeName reports a seed name without an address to the program.
 func (w *Watch) judgeName(now time.Time, s *seedName, out Out) {
 	if s.failure != nil && len(s.addrs) == 0 && !s.lost && !now.Before(w.started.Add(lostAfter)) {
 		s.lost = true
@@ -70,7 +70,7 @@ func (w *Watch) findLost(now time.Time, out Out) {
 	}
 }
 
-// lostAt calls sooner with the times at which findLost has something to do.
+// lostAt calls sooner with each time at which findLost must run.
 func (w *Watch) lostAt(sooner func(time.Time)) {
 	if w.isOff() {
 		return
@@ -87,8 +87,8 @@ func (w *Watch) lostAt(sooner func(time.Time)) {
 	}
 }
 
-// wantsFirstLook reports whether a seed has to be asked once although other nodes
-// probe: nobody on this node has.
+// wantsFirstLook reports whether a seed must be dialled although other nodes probe:
+// this node has never dialled it.
 func (w *Watch) wantsFirstLook(t *target) bool {
 	if !t.seed || t.tried {
 		return false
@@ -99,5 +99,5 @@ func (w *Watch) wantsFirstLook(t *target) bool {
 			seeds++
 		}
 	}
-	return seeds <= mostAsked
+	return seeds <= maxAsked
 }

@@ -13,41 +13,41 @@ type Message interface {
 	netsplit()
 }
 
-// Beacon says that a beaconing node lives. It is flooded: each node passes on
-// each (Origin, Count) once, to all its neighbours but the one it came from.
+// Beacon says that the beaconing node is alive. It is flooded: each node forwards each
+// (Origin, Count) once, to all neighbours except the sender.
 type Beacon struct {
 	Origin ident.Origin
 	Count  uint64 // rises by one with each beacon of this life
 	Addr   string // where the beaconing node can be dialled; may be empty
 }
 
-// Sighting is one beacon as a node knows it. One that was not heard for longer
-// than beacons are apart is a memory: the two nodes that share it were in one
-// component a moment ago, and need not be now.
+// Sighting is a beacon that a node has heard. If its age exceeds the gap between
+// beacons, it is only remembered: two nodes that both remember it were in one component
+// before, and may not be now.
 type Sighting struct {
 	ID  ident.ID
 	Age time.Duration // since it was last heard
 }
 
-// Probe asks another node which beacons it hears. It is the first message on a
-// link that was dialled for that.
+// Probe asks another node which beacons it hears. It is the first message on a link
+// that was dialled as a probe.
 type Probe struct {
-	Known    []Sighting    // beacons that are not silent, lowest id first
-	Settled  time.Duration // for how long the asker's component has had its name
-	Isolated bool          // the asker has no neighbours
+	Known    []Sighting    // beacons that are not silent, lowest ID first
+	Settled  time.Duration // for how long the sender has been in a component
+	Isolated bool          // the sender has no neighbours
 }
 
-// ProbeReply answers a Probe with what the answering node hears. It is also sent,
-// unasked, on every link that becomes a neighbour, by both ends.
+// ProbeReply answers a Probe with the beacons that the answering node hears. Both ends
+// also send it unasked on every link that becomes a neighbour.
 type ProbeReply struct {
 	Known    []Sighting
 	Settled  time.Duration
 	Isolated bool
 }
 
-// Split tells a component that another one was found: flooded once per pair.
+// Split reports to a component that another one was found. It is flooded once per pair.
 type Split struct {
-	Ours  ident.ID // the name of the component in which this is flooded
+	Ours  ident.ID // the name of the component in which it is flooded
 	Other ident.ID // the name of the component that was found
 }
 

@@ -17,17 +17,17 @@ var (
 // target is an address that may lead to another component.
 type target struct {
 	addr     string
-	seed     bool // from the list of seeds: probed for as long as we live
-	silent   bool // its beacon was heard and fell silent
-	lost     bool // SeedLost was told
-	busy     bool // a dial or probe is under way
-	attempts int  // in a row without an answer
+	seed     bool // from the list of seeds: probed forever
+	silent   bool // its beacon fell silent
+	lost     bool // SeedLost was reported
+	busy     bool // a dial or probe is running
+	attempts int  // failed ones in a row
 	next     time.Time
 
 	heard   time.Time // when it was last heard, or became a target
 	failure error     // of the last dial since then; nil if none failed
-	tried   bool      // it was dialled, or heard
-	worked  bool      // it was heard once
+	tried   bool      // it was dialled or heard
+	worked  bool      // it was heard at least once
 }
 
 type probe struct {
@@ -36,9 +36,9 @@ type probe struct {
 	expires time.Time
 }
 
-// other is a component that was found, and is not yet one with ours.
+// other is a component that was found and has not merged with this one yet.
 type other struct {
-	name  ident.ID // zero: it heard no beacon, so it cannot be heard of either
+	name  ident.ID // zero: it has no beacon, so it cannot be heard either
 	until time.Time
 }
 
@@ -49,26 +49,26 @@ type seedName struct {
 	failures int
 	next     time.Time
 	failure  error // of the last look-up
-	lost     bool  // SeedLost was told
+	lost     bool  // SeedLost was reported
 }
 
 var (
-	// A few beaconing nodes probe often: what they find heals the others.
+	// The few beaconing nodes probe often: what they find heals the split for all.
 	atBeacons = retry.Policy{Min: time.Second, Max: 5 * time.Second}
-	// All others are many, and a second line of defence.
+	// All other nodes are many, and probe rarely in case no beaconing node does.
 	atOthers = retry.Policy{Min: 10 * time.Second, Max: 10 * time.Minute}
-	// A name that does not resolve is tried again soon.
+	// A name that does not resolve is retried soon.
 	lookUps = retry.Policy{Min: time.Second, Max: reresolve}
 )
 
 const (
-	routine   = 30 * time.Second // a seed that answered and was well
+	routine   = 30 * time.Second // gap between probes of a seed that answered and hears the same beacons
 	unnamed   = 6 * time.Second  // see other.name
-	atTwin    = 30 * time.Second // another life of this node's ID is there
-	unheardOf = 15 * time.Second // a component that is neither proven again nor heard
+	atTwin    = 30 * time.Second // gap between probes of an address with another life of this ID
+	unheardOf = 15 * time.Second // after this time, a component that is neither found again nor heard is dropped
 )
 
-// retarget brings the targets in line with the addresses of the seeds.
+// retarget updates the targets after a change of the seeds' addresses.
 func (w *Watch) retarget(now time.Time, out Out) {
 	var all []string
 	for _, s := range w.names {
@@ -80,7 +80,7 @@ func (w *Watch) retarget(now time.Time, out Out) {
 	}
 	for _, t := range w.targets {
 		if t.seed = slices.Contains(all, t.addr); !t.seed {
-			w.tellBack(t, out) // its name does not stand for it any more
+			w.reportBack(t, out) // its name no longer resolves to it
 		}
 	}
 	for _, addr := range all {
@@ -90,7 +90,7 @@ func (w *Watch) retarget(now time.Time, out Out) {
 	}
 	w.targets = slices.DeleteFunc(w.targets, func(t *target) bool {
 		if w.isSelf(now, t.addr) {
-			w.tellBack(t, out)
+			w.reportBack(t, out)
 			return true
 		}
 		return !t.seed && !t.silent && !t.busy
@@ -98,7 +98,7 @@ func (w *Watch) retarget(now time.Time, out Out) {
 	out.SetSeeds(slices.DeleteFunc(all, func(addr string) bool { return addr == w.cfg.Addr && !w.cfg.Elsewhere }))
 }
 
-// spread is the wait before this node probes: short where few do it.
+// spread returns the random wait before this node probes: short if few nodes do.
 func (w *Watch) spread() time.Duration {
 	if w.beaconing {
 		return retry.Upto(time.Second, w.cfg.Rand)
@@ -115,8 +115,8 @@ func (w *Watch) target(addr string) *target {
 	return nil
 }
 
-// lost makes a target of a beacon that fell silent.
-func (w *Watch) lost(now time.Time, b *beacon) {
+// addLostTarget makes a target of a beacon that fell silent.
+func (w *Watch) addLostTarget(now time.Time, b *beacon) {
 	if b.Addr == "" || w.isSelf(now, b.Addr) {
 		return
 	}
@@ -133,8 +133,8 @@ func (w *Watch) lost(now time.Time, b *beacon) {
 	t.next = now.Add(w.spread())
 }
 
-// limitLost makes room for one more silent beacon: the address that was tried
-// most often in vain goes.
+// limitLost makes room for one more silent beacon by dropping the address with most
+// failed attempts.
 func (w *Watch) limitLost() {
 	var worst *target
 	n := 0
@@ -150,28 +150,28 @@ func (w *Watch) limitLost() {
 	}
 }
 
-// heardTarget calls the probing of an address off: its beacon is heard.
-func (w *Watch) heardTarget(now time.Time, addr string, out Out) {
+// stopProbing ends the probing of an address whose beacon is heard.
+func (w *Watch) stopProbing(now time.Time, addr string, out Out) {
 	t := w.target(addr)
 	if t == nil {
 		return
 	}
-	w.heard(now, t, out)
+	w.markHeard(now, t, out)
 	t.silent, t.attempts = false, 0
 	if !t.seed && !t.busy {
 		w.targets = slices.DeleteFunc(w.targets, func(x *target) bool { return x == t })
 	}
 }
 
-func (w *Watch) tellBack(t *target, out Out) {
+func (w *Watch) reportBack(t *target, out Out) {
 	if t.lost {
 		t.lost = false
 		out.Notify(SeedBack{t.addr})
 	}
 }
 
-// hurry brings all probes forward: this node has just begun to beacon.
-func (w *Watch) hurry(now time.Time) {
+// hastenProbes moves all probes forward, because this node has begun to beacon.
+func (w *Watch) hastenProbes(now time.Time) {
 	for _, t := range w.targets {
 		if at := now.Add(w.spread()); at.Before(t.next) {
 			t.next = at
@@ -179,8 +179,8 @@ func (w *Watch) hurry(now time.Time) {
 	}
 }
 
-// isWell reports whether the address needs no probe: a neighbour is there, or
-// its beacon is heard.
+// isWell reports whether an address needs no probe: its node is a neighbour, or its
+// beacon is heard.
 func (w *Watch) isWell(now time.Time, t *target) bool {
 	for _, n := range w.neighbors {
 		if n.addrs[0] == t.addr || n.addrs[1] == t.addr {
@@ -195,14 +195,14 @@ func (w *Watch) isWell(now time.Time, t *target) bool {
 	return false
 }
 
-// probe dials the targets that are due. A node without neighbours leaves that
-// to its membership, which is joining anyway.
+// probe dials the targets that are due. A node without neighbours leaves this to its
+// membership, which dials seeds in order to join.
 func (w *Watch) probe(now time.Time, out Out) {
 	w.probes = slices.DeleteFunc(w.probes, func(p *probe) bool {
 		late := !now.Before(p.expires)
 		if late {
 			out.Close(p.link)
-			w.failed(now, p.target, errNoAnswer, out)
+			w.markFailed(now, p.target, errNoAnswer, out)
 		}
 		return late
 	})
@@ -223,10 +223,10 @@ func (w *Watch) probe(now time.Time, out Out) {
 		case len(w.neighbors) == 0:
 			t.next = now.Add(retry.Blur(time.Second, w.cfg.Rand))
 		case w.isWell(now, t):
-			w.heard(now, t, out)
-			t.next = now.Add(w.calm())
+			w.markHeard(now, t, out)
+			t.next = now.Add(w.calmInterval())
 		case !w.beaconing && !t.silent && w.hearsAny(now) && !w.wantsFirstLook(t):
-			t.next = now.Add(w.calm()) // the beaconing nodes see to it
+			t.next = now.Add(w.calmInterval()) // the beaconing nodes probe it
 		case busy >= maxProbes, t.isHopeless() && hopeless >= maxHopeless:
 			t.next = now.Add(retry.Blur(time.Second, w.cfg.Rand))
 		default:
@@ -240,11 +240,11 @@ func (w *Watch) probe(now time.Time, out Out) {
 	}
 }
 
-// isHopeless reports whether an address was never heard, and has not answered twice.
+// isHopeless reports whether an address was never heard and has failed twice.
 func (t *target) isHopeless() bool { return !t.worked && t.attempts >= 2 }
 
-// due are the targets whose time has come. If they are more than may be probed at
-// once, those that were heard once come first, then those that were tried least.
+// due returns the targets whose time has come. If there are more than may be probed at
+// once, targets that were heard before come first, then those with the fewest attempts.
 func (w *Watch) due(now time.Time) (list []*target) {
 	for _, t := range w.targets {
 		if !t.busy && !now.Before(t.next) {
@@ -269,22 +269,22 @@ func (w *Watch) hearsAny(now time.Time) bool {
 	return slices.ContainsFunc(w.known, func(b *beacon) bool { return w.isFresh(now, b) })
 }
 
-// calm is the gap to the next look at a target that is well.
-func (w *Watch) calm() time.Duration {
+// calmInterval returns the gap to the next probe of a target that is well.
+func (w *Watch) calmInterval() time.Duration {
 	if w.beaconing {
 		return retry.Blur(atBeacons.Max, w.cfg.Rand)
 	}
 	return retry.Blur(routine, w.cfg.Rand)
 }
 
-// DialFailed takes the news that nobody answered at addr.
+// DialFailed processes the failure of a dial of this Watch.
 func (w *Watch) DialFailed(now time.Time, addr string, err error, out Out) {
 	if t := w.target(addr); t != nil {
-		w.failed(now, t, err, out)
+		w.markFailed(now, t, err, out)
 	}
 }
 
-func (w *Watch) failed(now time.Time, t *target, err error, out Out) {
+func (w *Watch) markFailed(now time.Time, t *target, err error, out Out) {
 	t.busy = false
 	policy := atOthers
 	if w.beaconing {
@@ -296,7 +296,7 @@ func (w *Watch) failed(now time.Time, t *target, err error, out Out) {
 	w.judge(now, t, out)
 }
 
-// LinkUp takes a link that this machine dialled.
+// LinkUp processes a link that this Watch dialled.
 func (w *Watch) LinkUp(now time.Time, link ident.Link, peer ident.ID, dialled string, out Out) {
 	t := w.target(dialled)
 	known := slices.ContainsFunc(w.neighbors, func(n neighbor) bool { return n.peer == peer })
@@ -308,7 +308,7 @@ func (w *Watch) LinkUp(now time.Time, link ident.Link, peer ident.ID, dialled st
 		out.Close(link)
 	case known:
 		out.Close(link)
-		w.answered(now, t, out)
+		w.markAnswered(now, t, out)
 		t.next = now.Add(retry.Blur(routine, w.cfg.Rand))
 	default:
 		w.probes = append(w.probes, &probe{link, t, now.Add(answerIn)})
@@ -316,18 +316,18 @@ func (w *Watch) LinkUp(now time.Time, link ident.Link, peer ident.ID, dialled st
 	}
 }
 
-// MetTwin notes that a probe led to another life of this node's ID.
+// MetTwin records that a probe reached another life of this node's ID.
 func (w *Watch) MetTwin(now time.Time, addr string, err error, out Out) {
 	if t := w.target(addr); t != nil {
-		w.failed(now, t, err, out)
+		w.markFailed(now, t, err, out)
 		t.next = now.Add(retry.Blur(atTwin, w.cfg.Rand))
 	}
 }
 
-// LinkDown takes the end of a link, if it was a probe.
+// LinkDown processes the end of a link, if it was a probe.
 func (w *Watch) LinkDown(now time.Time, link ident.Link, err error, out Out) {
 	if p := w.takeProbe(link); p != nil {
-		w.failed(now, p.target, err, out)
+		w.markFailed(now, p.target, err, out)
 	}
 }
 
@@ -341,9 +341,9 @@ func (w *Watch) takeProbe(link ident.Link) *probe {
 	return nil
 }
 
-func (w *Watch) answered(now time.Time, t *target, out Out) {
+func (w *Watch) markAnswered(now time.Time, t *target, out Out) {
 	t.busy, t.attempts, t.silent = false, 0, false
-	w.heard(now, t, out)
+	w.markHeard(now, t, out)
 }
 
 func (w *Watch) sightings(now time.Time) (list []Sighting) {
@@ -373,36 +373,36 @@ func (w *Watch) question(now time.Time) *Probe {
 	return &Probe{w.sightings(now), w.age(now), len(w.neighbors) == 0}
 }
 
-// onProbe answers, and draws the same conclusion as the asker.
+// onProbe answers a probe and draws the same conclusion as the sender.
 func (w *Watch) onProbe(now time.Time, link ident.Link, p *Probe, out Out) {
 	mine := w.question(now)
 	out.Send(link, (*ProbeReply)(mine))
-	if w.compare(mine, p) == isSplit {
-		w.proven(now, mine, p, out)
+	if w.compare(mine, p) == differentComponents {
+		w.reportProven(now, mine, p, out)
 	}
 }
 
-// onProbeReply compares what the two ends hear.
+// onProbeReply compares the beacons that the two ends hear.
 func (w *Watch) onProbeReply(now time.Time, link ident.Link, r *ProbeReply, out Out) {
 	mine, theirs := w.question(now), (*Probe)(r)
 	p := w.takeProbe(link)
 	if p == nil { // unasked, from a new neighbour
-		if w.neighbor(link) != nil && w.compare(mine, theirs) == isSplit {
-			w.proven(now, mine, theirs, out)
+		if w.neighbor(link) != nil && w.compare(mine, theirs) == differentComponents {
+			w.reportProven(now, mine, theirs, out)
 		}
 		return
 	}
-	w.answered(now, p.target, out)
+	w.markAnswered(now, p.target, out)
 	switch w.compare(mine, theirs) {
-	case isSame:
+	case sameComponent:
 		p.target.next = now.Add(retry.Blur(routine, w.cfg.Rand))
 		out.Close(link)
-	case isUnclear:
+	case unclear:
 		p.target.next = now.Add(retry.Blur(2*time.Second, w.cfg.Rand))
 		out.Close(link)
-	case isSplit:
+	case differentComponents:
 		p.target.next = now.Add(retry.Blur(2*time.Second, w.cfg.Rand))
-		w.proven(now, mine, theirs, out)
+		w.reportProven(now, mine, theirs, out)
 		out.Bridge(link)
 	}
 }
@@ -410,28 +410,29 @@ func (w *Watch) onProbeReply(now time.Time, link ident.Link, r *ProbeReply, out 
 type verdict uint8
 
 const (
-	isSame verdict = iota
-	isUnclear
-	isSplit
+	sameComponent verdict = iota
+	unclear
+	differentComponents
 )
 
-// compare: two nodes that hear one beacon alike are in one component. Two that
-// hear none at all cannot tell.
+// compare decides whether two nodes are in one component: they are if both hear the
+// same beacon. If neither hears any, the result is unclear.
 func (w *Watch) compare(mine, theirs *Probe) verdict {
 	if mine.Isolated || theirs.Isolated {
-		return isSplit // somebody without neighbours is always taken in
+		return differentComponents // a node without neighbours is always connected
 	}
 	ours, others := w.fresh(mine.Known), w.fresh(theirs.Known)
 	switch {
 	case haveCommon(ours, others):
-		return isSame
+		return sameComponent
 	case len(ours)+len(others) == 0:
-		return isUnclear
+		return unclear
 	}
-	return isSplit
+	return differentComponents
 }
 
-// fresh are the beacons that are heard, and not only remembered.
+// fresh returns the beacons that are still heard, without those that are only
+// remembered.
 func (w *Watch) fresh(list []Sighting) []Sighting {
 	return slices.DeleteFunc(slices.Clone(list), func(s Sighting) bool { return s.Age > w.freshFor() })
 }
@@ -442,31 +443,32 @@ func haveCommon(a, b []Sighting) bool {
 	})
 }
 
-// proven tells our component: unless one of the two is still forming, or both
-// remember one beacon. Then they were one a moment ago: a piece that broke off,
-// for instance when links died all around, is joined without ceremony.
-func (w *Watch) proven(now time.Time, mine, theirs *Probe, out Out) {
+// reportProven reports a split to this component, unless one of the two components is
+// still forming, or both remember the same beacon. In the latter case they were one
+// component a moment ago: a part that broke off, for instance because many links
+// failed, is reconnected without a report.
+func (w *Watch) reportProven(now time.Time, mine, theirs *Probe, out Out) {
 	if mine.Isolated || theirs.Isolated || mine.Settled < settled || theirs.Settled < settled ||
 		haveCommon(mine.Known, theirs.Known) {
 		return
 	}
 	ours, others := w.fresh(mine.Known), w.fresh(theirs.Known)
 	if len(ours) == 0 || len(others) == 0 {
-		return // a few nodes that nobody has named yet
+		return // a few nodes that no beacon names yet
 	}
-	w.found(now, 0, w.Component(), others[0].ID, out)
+	w.addOther(now, 0, w.Component(), others[0].ID, out)
 }
 
-// found notes another component, tells the program of the first one, and floods
-// what is news.
-func (w *Watch) found(now time.Time, from ident.Link, ours, name ident.ID, out Out) {
+// addOther records another component. If it is new, addOther floods a Split; if it is
+// the first one, it also notifies the program.
+func (w *Watch) addOther(now time.Time, from ident.Link, ours, name ident.ID, out Out) {
 	for _, b := range w.known {
 		if b.Origin.ID == name && w.isFresh(now, b) {
-			return // we hear it already: healed before this notice came
+			return // its beacon is heard already: the split healed before this notice arrived
 		}
 	}
-	if !w.told && !w.healedAt.IsZero() && now.Sub(w.healedAt) < settled {
-		return // an echo: a part that was cut off again would not be missed yet
+	if !w.isReported && !w.healedAt.IsZero() && now.Sub(w.healedAt) < settled {
+		return // a late copy: a part that was cut off again would not be missed yet
 	}
 	until := now.Add(unheardOf)
 	if name.IsZero() {
@@ -488,21 +490,21 @@ func (w *Watch) found(now time.Time, from ident.Link, ours, name ident.ID, out O
 		}
 	}
 	w.healAt = time.Time{}
-	if !w.told {
-		w.told, w.splitAt = true, now
+	if !w.isReported {
+		w.isReported, w.splitAt = true, now
 		out.Notify(Found{ours, name})
 	}
 }
 
-func (w *Watch) heardOther(now time.Time, id ident.ID, out Out) {
-	w.settleOthers(now, func(o other) bool { return o.name == id }, out)
+func (w *Watch) dropOther(now time.Time, id ident.ID, out Out) {
+	w.removeOthers(now, func(o other) bool { return o.name == id }, out)
 }
 
-func (w *Watch) forgetOthers(now time.Time, out Out) {
-	w.settleOthers(now, func(o other) bool { return !now.Before(o.until) }, out)
+func (w *Watch) expireOthers(now time.Time, out Out) {
+	w.removeOthers(now, func(o other) bool { return !now.Before(o.until) }, out)
 }
 
-func (w *Watch) settleOthers(now time.Time, done func(other) bool, out Out) {
+func (w *Watch) removeOthers(now time.Time, done func(other) bool, out Out) {
 	before := len(w.others)
 	w.others = slices.DeleteFunc(w.others, done)
 	if before > 0 && len(w.others) == 0 {
@@ -510,12 +512,12 @@ func (w *Watch) settleOthers(now time.Time, done func(other) bool, out Out) {
 	}
 }
 
-// heal tells the program that the netsplit is over, once no other component has
-// shown up for a while: where there were many, they come one after another.
+// heal notifies the program that the netsplit is over, once no other component was
+// found for healedFor. If there are many components, they merge one after another.
 func (w *Watch) heal(now time.Time, out Out) {
 	if !w.healAt.IsZero() && !now.Before(w.healAt) {
 		over := w.healAt.Add(-healedFor)
-		w.told, w.healAt, w.healedAt = false, time.Time{}, now
+		w.isReported, w.healAt, w.healedAt = false, time.Time{}, now
 		out.Notify(Healed{For: over.Sub(w.splitAt)})
 	}
 }
@@ -529,8 +531,8 @@ func (w *Watch) resolve(now time.Time, out Out) {
 	}
 }
 
-// Resolved takes the addresses of a seed name. A look-up that failed, or found
-// nothing, leaves the addresses that were known.
+// Resolved processes the addresses of a seed name. If the look-up failed or found
+// nothing, the known addresses remain.
 func (w *Watch) Resolved(now time.Time, name string, addrs []string, err error, out Out) {
 	for _, s := range w.names {
 		if s.name != name {

@@ -26,7 +26,7 @@ func TestSilenceIsProbedAndToldOnce(t *testing.T) {
 	if lost := notices[SeedLost](b); len(lost) != 1 || lost[0].Addr != addr(1) || !errors.Is(lost[0].Err, errNobody) {
 		t.Fatalf("told %v", b.told)
 	}
-	b.beacon(2, 1) // by another way
+	b.beacon(2, 1) // by another path
 	if back := notices[SeedBack](b); len(back) != 1 || back[0].Addr != addr(1) {
 		t.Errorf("told %v", b.told)
 	}
@@ -55,7 +55,7 @@ func TestSeedThatAnswersAgainIsBack(t *testing.T) {
 	}
 }
 
-// split makes a node that has been in a component for a while and probes a seed.
+// split returns a node that has been in a component for a while and probes a seed.
 func split(t *testing.T) (b *bench, probe ident.Link) {
 	b = newBench(t, addr(1), addr(self))
 	b.neighbors(2, 3)
@@ -90,10 +90,10 @@ func TestAnotherComponentIsASplit(t *testing.T) {
 			t.Errorf("neighbour %d was told %v", l, s)
 		}
 	}
-	b.get(2, &Split{nodeID(self), nodeID(1)}) // comes round
+	b.get(2, &Split{nodeID(self), nodeID(1)}) // a copy that came back
 	b.get(3, &Split{nodeID(200), nodeID(1)})
 	b.pass(2 * time.Second)
-	b.beacon(2, 5) // of the other side, but not what names it
+	b.beacon(2, 5) // of the other side, but not its name
 	if len(notices[Healed](b)) > 0 {
 		t.Error("healed too early")
 	}
@@ -106,7 +106,7 @@ func TestAnotherComponentIsASplit(t *testing.T) {
 	if healed := notices[Healed](b); len(healed) != 1 || healed[0].For != 2*time.Second {
 		t.Fatalf("told %v", b.told)
 	}
-	b.get(2, &Split{nodeID(self), nodeID(1)}) // a straggler
+	b.get(2, &Split{nodeID(self), nodeID(1)}) // a late copy
 	b.hear(5*time.Minute, 2, 1, 5, 200)
 	if len(notices[Found](b)) != 1 || len(notices[Healed](b)) != 1 {
 		t.Errorf("told %v", b.told)
@@ -132,7 +132,7 @@ func TestWhoIsToldOfASplitTellsOn(t *testing.T) {
 	b.neighbors(2, 3, 4)
 	b.hear(6*time.Second, 2, 7)
 	b.sent = nil
-	b.get(99, &Split{nodeID(7), nodeID(1)}) // a stranger is not believed
+	b.get(99, &Split{nodeID(7), nodeID(1)}) // from an unknown link: ignored
 	b.get(3, &Split{nodeID(7), nodeID(1)})
 	b.get(4, &Split{nodeID(7), nodeID(1)})
 	for l, want := range map[ident.Link]int{2: 1, 3: 0, 4: 1} {
@@ -143,21 +143,21 @@ func TestWhoIsToldOfASplitTellsOn(t *testing.T) {
 	if len(notices[Found](b)) != 1 {
 		t.Errorf("told %v", b.told)
 	}
-	// Nothing is ever heard of it: that cannot last.
+	// Its beacon is never heard, so the split times out.
 	b.hear(2*time.Minute, 2, 7)
 	if len(notices[Healed](b)) != 1 {
 		t.Errorf("told %v", b.told)
 	}
 }
 
-// A link over a split that came about by itself proves it as a probe does.
+// A link over a split that is no probe proves the split as a probe does.
 func TestNewNeighborOfAnotherComponentIsASplit(t *testing.T) {
 	b, _ := split(t)
 	b.NeighborUp(b.now, 5, nodeID(5), addr(5), "", false, b)
 	if r := sentTo[*ProbeReply](b, 5); len(r) != 1 || r[0].Isolated || len(r[0].Known) == 0 {
 		t.Fatalf("it is told %+v", r)
 	}
-	b.get(66, &ProbeReply{Known: hears(1), Settled: long}) // of a stranger, who was not asked
+	b.get(66, &ProbeReply{Known: hears(1), Settled: long}) // from an unknown link, unasked
 	if len(b.told) > 0 {
 		t.Errorf("told %v", b.told)
 	}
@@ -172,7 +172,7 @@ func TestNewNeighborOfAnotherComponentIsASplit(t *testing.T) {
 	}
 }
 
-// Three parts are one netsplit: found once, and over when the last one is in.
+// Three parts are one netsplit: reported once, and over when the last part has merged.
 func TestSplitInThree(t *testing.T) {
 	b, probe := split(t)
 	b.get(int(probe), &ProbeReply{Known: hears(1), Settled: long})
@@ -188,7 +188,7 @@ func TestSplitInThree(t *testing.T) {
 	}
 }
 
-// Of many parts some merge before the next one is found.
+// Of many parts, some merge before the next one is found.
 func TestPartsThatMergeOneAfterAnotherAreOneNetsplit(t *testing.T) {
 	b, probe := split(t)
 	b.get(int(probe), &ProbeReply{Known: hears(1), Settled: long})
@@ -203,8 +203,8 @@ func TestPartsThatMergeOneAfterAnotherAreOneNetsplit(t *testing.T) {
 	}
 }
 
-// Who is alone hears of no other component, nor of its own: for it, nothing is
-// healed before it has been back for a while.
+// A node without neighbours hears no component, not even its own. It reports no end of
+// the split before it has had neighbours for a while.
 func TestNothingHealsForOneWhoIsAlone(t *testing.T) {
 	for name, hearsIt := range map[string]bool{"before the other part is heard": false, "after": true} {
 		b, probe := split(t)
@@ -231,15 +231,15 @@ func TestNothingHealsForOneWhoIsAlone(t *testing.T) {
 	}
 }
 
-// Nodes that were alone for long, as when most others have died, begin anew with
-// each other: that they meet the rest later is no netsplit.
+// Nodes that were alone for long, for instance because most others died, form a new
+// component. If they meet the rest later, that is no netsplit.
 func TestSurvivorsThatMeetAreYoung(t *testing.T) {
 	for alone, want := range map[time.Duration]int{5 * time.Second: 1, time.Minute: 0} {
 		b, _ := split(t)
 		b.NeighborDown(b.now, 2)
 		b.NeighborDown(b.now, 3)
 		b.pass(alone)
-		b.neighbors(4) // it hears nobody either
+		b.neighbors(4) // the neighbour hears no beacon either
 		b.pass(100 * time.Millisecond)
 		b.NeighborUp(b.now, 5, nodeID(5), addr(5), "", false, b)
 		b.get(5, &ProbeReply{Known: hears(1), Settled: long})
@@ -274,11 +274,11 @@ func TestWhatIsNoSplit(t *testing.T) {
 	}
 }
 
-// Who hears nobody cannot tell, nor can we.
+// If both ends hear no beacon, neither can decide.
 func TestTwoThatHearNobodyTryAgainSoon(t *testing.T) {
 	b := newBench(t, addr(1))
 	b.neighbors(2)
-	b.volunteer = b.now.Add(time.Hour) // or it might hear itself
+	b.volunteer = b.now.Add(time.Hour) // otherwise it would hear itself
 	b.awaitDial(1, 10*time.Second)
 	l := b.reaches(1)
 	b.get(int(l), &ProbeReply{Settled: long})
@@ -303,7 +303,7 @@ func TestASeedThatIsDownIsNoSplit(t *testing.T) {
 func TestProbeThatGetsNoAnswer(t *testing.T) {
 	b, probe := split(t)
 	b.pass(answerIn)
-	if !slices.Equal(b.closed, []ident.Link{probe}) || len(b.told) > 0 { // that it is lost was told before
+	if !slices.Equal(b.closed, []ident.Link{probe}) || len(b.told) > 0 { // its loss was reported before
 		t.Errorf("closed %v, told %v", b.closed, b.told)
 	}
 	b.get(int(probe), &ProbeReply{Known: hears(1), Settled: long}) // too late
@@ -335,7 +335,7 @@ func TestProbingSlowsDownAndNeverStops(t *testing.T) {
 			}
 			return n
 		}
-		if !beaconing { // the others leave it to the beaconing nodes, unless it was heard
+		if !beaconing { // other nodes leave it to the beaconing ones, unless it was heard
 			b.beacon(2, 1)
 			b.pass(20 * time.Second)
 			b.fails()
@@ -375,7 +375,7 @@ func TestManyAddressesAreNotProbedAllAtOnce(t *testing.T) {
 	}
 }
 
-// A node with nobody leaves the dialling to its membership, which joins anyway.
+// A node without neighbours leaves the dialling to its membership, which joins anyway.
 func TestIsolatedNodeDoesNotProbe(t *testing.T) {
 	b := newBench(t, addr(1))
 	b.pass(time.Hour)
@@ -393,7 +393,7 @@ func TestProbeThatFindsANeighborOrItself(t *testing.T) {
 	b.pass(3 * time.Second)
 	b.awaitDial(1, 10*time.Second)
 	b.dials = nil
-	b.LinkUp(b.now, 900, nodeID(2), addr(1), b) // an address of our neighbour's
+	b.LinkUp(b.now, 900, nodeID(2), addr(1), b) // an address of a neighbour
 	if !slices.Equal(b.closed, []ident.Link{900}) {
 		t.Errorf("closed %v", b.closed)
 	}
@@ -412,7 +412,7 @@ func TestProbeThatFindsANeighborOrItself(t *testing.T) {
 	if len(b.dials) > 0 {
 		t.Errorf("it dials %v", b.dials)
 	}
-	b.pass(time.Minute) // somebody else may have the address by then
+	b.pass(time.Minute) // another node may have the address by then
 	if !slices.Equal(b.dials, []string{addr(1)}) || len(b.told) > 0 {
 		t.Errorf("it dials %v, told %v", b.dials, b.told)
 	}
@@ -436,7 +436,7 @@ func TestNamesThatFailToResolveKeepTheirAddresses(t *testing.T) {
 	if !b.isSeed {
 		t.Error("it is in its own list of seeds and does not know it")
 	}
-	for _, failure := range []error{errNobody, nil} { // nothing found is a failure, too
+	for _, failure := range []error{errNobody, nil} { // an empty result is a failure too
 		b.lookups = nil
 		b.pass(time.Minute)
 		if len(b.lookups) != 1 {
@@ -470,12 +470,12 @@ func TestTurnedOffItOnlyAnswers(t *testing.T) {
 	}
 }
 
-// A node that is alone leaves the dialling to its membership, and learns from it that
-// a seed is dead.
+// A node without neighbours leaves the dialling to its membership, and learns from it
+// that a seed is dead.
 func TestDeadSeedsAreToldWhenAlone(t *testing.T) {
 	b := newBench(t, addr(1), addr(2), "dns://chat", "dns://none")
 	b.Resolved(b.now, "dns://chat", []string{addr(3)}, nil, b)
-	for range 200 { // the membership tries, and the resolver too
+	for range 200 { // the membership and the resolver retry
 		for _, n := range []int{1, 3, 9} {
 			b.Unanswered(b.now, addr(n), errNobody, b)
 		}
@@ -512,7 +512,7 @@ func TestDeadSeedsAreToldWhenAlone(t *testing.T) {
 	}
 }
 
-// A seed that was a neighbour counts as heard until it went.
+// A seed that was a neighbour counts as heard until its link ended.
 func TestASeedThatWasANeighborIsLostLater(t *testing.T) {
 	b := newBench(t, addr(1))
 	b.neighbors(1)
@@ -528,7 +528,7 @@ func TestASeedThatWasANeighborIsLostLater(t *testing.T) {
 	}
 }
 
-// Beacons that fall silent are probed wherever they come from; only seeds are told.
+// Silent beacons are probed whatever their origin; only seeds are reported.
 func TestOnlySeedsAreLost(t *testing.T) {
 	b := newBench(t, addr(1), "dns://chat")
 	b.Resolved(b.now, "dns://chat", []string{addr(5)}, nil, b)
@@ -542,13 +542,13 @@ func TestOnlySeedsAreLost(t *testing.T) {
 	if len(lost) != 2 || lost[0].Addr == addr(3) || lost[1].Addr == addr(3) {
 		t.Errorf("told %v", b.told)
 	}
-	b.Resolved(b.now, "dns://chat", []string{addr(6)}, nil, b) // it stands for another one now
+	b.Resolved(b.now, "dns://chat", []string{addr(6)}, nil, b) // the name resolves to this address now
 	if back := notices[SeedBack](b); len(back) != 1 || back[0].Addr != addr(5) {
 		t.Errorf("told %v", b.told)
 	}
 }
 
-// A seed that nobody on this node has dialled is asked once, though other nodes probe.
+// A seed that this node has never dialled is probed once, although other nodes probe.
 func TestEachSeedIsAskedOnce(t *testing.T) {
 	b := newBench(t, addr(1), addr(2), addr(3))
 	b.Reached(b.now, addr(1), b)
@@ -569,7 +569,7 @@ func TestEachSeedIsAskedOnce(t *testing.T) {
 	}
 }
 
-// Where a name stands for many addresses, those that were heard once are probed first.
+// If a name resolves to many addresses, those that were heard before are probed first.
 func TestWhatWasHeardIsProbedFirst(t *testing.T) {
 	b := newBench(t, "dns://chat")
 	b.neighbors(2)
@@ -591,18 +591,19 @@ func TestWhatWasHeardIsProbedFirst(t *testing.T) {
 	}
 }
 
-// Beacons of this node's id from a life that goes on show that another node has it.
+// Beacons with this node's ID from a life that continues show that another node has the
+// ID.
 func TestBeaconsOfATwin(t *testing.T) {
 	b := newBench(t)
 	b.neighbors(2)
 	beacon := func(epoch, count uint64) {
 		b.get(2, &Beacon{Origin: ident.Origin{ID: nodeID(self), Epoch: epoch}, Count: count, Addr: addr(7)})
 	}
-	beacon(77, 100) // of the former life, on its way
+	beacon(77, 100) // of the former life, still in flight
 	beacon(77, 101)
 	b.pass(12 * time.Second)
 	beacon(77, 101)
-	beacon(77, 101) // comes round
+	beacon(77, 101) // a copy that came back
 	if twins := notices[Twin](b); len(twins) > 0 {
 		t.Fatalf("told %v", b.told)
 	}
@@ -612,7 +613,7 @@ func TestBeaconsOfATwin(t *testing.T) {
 		t.Errorf("told %v", b.told)
 	}
 	b.pass(3 * time.Second)
-	beacon(b.cfg.Self.Epoch, 1000) // our own
+	beacon(b.cfg.Self.Epoch, 1000) // its own
 	if twins := notices[Twin](b); len(twins) != 1 {
 		t.Errorf("told %v", b.told)
 	}

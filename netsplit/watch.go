@@ -1,19 +1,17 @@
-// Package netsplit notices that the overlay has come apart, and puts it
-// together again.
+// Package netsplit detects that the overlay has split, and heals it.
 //
-// A few nodes, the seeds before all others, flood a small beacon every few
-// seconds. The lowest beacon that a node hears names its component. When
-// beacons fall silent, and at the beaconing nodes as a routine, the addresses of
-// seeds that are not heard are probed: a node that answers and hears other
-// beacons than we do is the proof of a split, and the link on which it answered
-// becomes a bridge. A node that hears the same beacons is well. No answer means
-// only that the address is down, or out of reach; what cannot be told apart is
-// not called a split. Probing slows down, and never stops.
+// A few nodes, seeds first, flood a small beacon every few seconds. The lowest beacon
+// that a node hears names its component. If beacons fall silent, nodes probe the
+// addresses of seeds that are not heard; beaconing nodes do so all the time. If a node
+// answers and hears other beacons than this node, the split is proven, and the link of
+// the probe becomes a bridge. If it hears the same beacons, all is well. No answer
+// means only that the address is down or unreachable, and is not called a split.
+// Probing slows down and never stops.
 //
-// [Watch] is the machine. It does no I/O. The owner's duties: call its methods
-// from one goroutine at a time, perform the actions of [Out] in order, answer
-// each Dial by exactly one LinkUp or DialFailed and each Resolve by one
-// Resolved, and call Advance at Deadline.
+// [Watch] does no I/O. The owner must call its methods from one goroutine at a time,
+// and perform the actions of [Out] in order. It must answer each Dial with exactly one
+// LinkUp or DialFailed, and each Resolve with one Resolved. It must call Advance at the
+// time that Deadline returns.
 package netsplit
 
 import (
@@ -26,46 +24,46 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/retry"
 )
 
-// Out takes what a [Watch] wants done. Its methods only note it down.
+// Out receives the actions of a [Watch]. Its methods only record them.
 type Out interface {
 	Send(ident.Link, Message)
 	Dial(addr string)
-	Close(ident.Link)        // a probe that has done its work
+	Close(ident.Link)        // a probe that is done
 	Bridge(ident.Link)       // a probe that found another component: make it a neighbour
-	Resolve(name string)     // look the addresses of a seed up
-	SetSeeds(addrs []string) // the addresses of all seeds, as they are now known
+	Resolve(name string)     // look up the addresses of a seed
+	SetSeeds(addrs []string) // the addresses of all seeds, as known now
 	Notify(Notice)
 }
 
-// Notice is something that the program may want to know.
+// Notice is an event that the program may want to know about.
 type Notice interface{ notice() }
 
-// Found says that another living component was found: a netsplit is proven.
+// Found reports that another live component was found: a netsplit is proven.
 type Found struct {
-	Ours, Other ident.ID // the lowest beacons of the two components; zero where none is heard
+	Ours, Other ident.ID // the lowest beacons of the two components; zero if none is heard
 }
 
-// Healed says that no other component is left, and none was for four seconds.
+// Healed reports that the netsplit is over: no other component was found for four
+// seconds.
 type Healed struct {
 	For time.Duration // since Found
 }
 
-// SeedLost says that a seed was not heard for ten seconds, or never since the start
-// ten seconds ago, and does not answer: it is down, or a cut lies between. It is told
-// once, until SeedBack.
+// SeedLost reports that a seed was not heard for ten seconds and does not answer: it is
+// down or cut off. It is reported once, until SeedBack.
 type SeedLost struct {
-	Addr string // or the name of a seed, if that stands for no address
+	Addr string // or the name of a seed that resolves to no address
 	Err  error
 }
 
 // SeedBack ends a SeedLost: the address answers or is heard again, the name has
-// addresses, or it does not stand for this address any more.
+// addresses again, or the name no longer resolves to this address.
 type SeedBack struct{ Addr string }
 
-// Twin says that beacons of another life of this node's ID go round: two nodes have
-// one ID, or a peer says so.
+// Twin reports beacons of another life of this node's ID: two nodes share an ID, or a
+// peer lies.
 type Twin struct {
-	Addr  string // where it says that it is; may be empty
+	Addr  string // the address in the beacon; may be empty
 	Later bool   // that life began after this one
 }
 
@@ -75,64 +73,64 @@ func (Healed) notice()   {}
 func (SeedLost) notice() {}
 func (SeedBack) notice() {}
 
-// Config sets a [Watch] up. Durations left zero take the defaults.
+// Config configures a [Watch]. Durations that are zero take the defaults.
 type Config struct {
 	Self ident.Origin
 	Addr string // where this node can be dialled; may be empty
-	// Elsewhere says that the owner does not listen at Addr, but is mapped there or
-	// shares it: another node may answer at it.
+	// Elsewhere is set if the owner does not listen at Addr itself: the address is
+	// mapped to it or shared, so another node may answer there.
 	Elsewhere bool
-	Seeds     []string // names of seeds: addresses, or whatever the owner can resolve
+	Seeds     []string // addresses, or names that the owner can resolve
 	Rand      *rand.Rand
 
-	// Interval is the gap between beacons. Zero means 3 s, so that three missed
-	// ones show within ten seconds, at some 35 bytes a second for each node.
-	// Negative turns beacons and probes off: this node then only answers.
+	// Interval is the gap between beacons. Zero means 3 s: three missed beacons show
+	// within ten seconds, at about 35 bytes per second and node. Negative turns beacons
+	// and probes off: this node then only answers.
 	Interval time.Duration
 }
 
 const (
 	defaultInterval = 3 * time.Second
 
-	missed    = 3                // beacons in a row that make a silence
-	slack     = time.Second      // for the flood to arrive
-	quietWith = 3                // lower beacons heard: enough others do the work
-	maxKnown  = 16               // beacons kept, the lowest ones
-	maxLost   = 8                // addresses of silent beacons probed, seeds aside
-	healedFor = 4 * time.Second  // without another component: the netsplit is over
-	settled   = 10 * time.Second // younger components merge without ceremony
+	missed    = 3                // missed beacons in a row that count as silence
+	slack     = time.Second      // time for the flood to arrive
+	quietWith = 3                // a seed that hears this many lower beacons stays quiet
+	maxKnown  = 16               // beacons stored, the lowest ones
+	maxLost   = 8                // addresses of silent beacons that are probed, not counting seeds
+	healedFor = 4 * time.Second  // without another component for this long, the netsplit is over
+	settled   = 10 * time.Second // younger components merge without a report
 	reresolve = 30 * time.Second // gap between look-ups of a seed name
 	answerIn  = 3 * time.Second  // wait for the answer to a probe
-	// maxProbes bounds the probes under way at one time, maxHopeless those of them to
-	// addresses that never answer: a seed name may stand for hundreds of addresses.
+	// maxProbes bounds the concurrent probes. maxHopeless bounds those to addresses
+	// that never answer, since a seed name may resolve to hundreds of addresses.
 	maxProbes   = 64
 	maxHopeless = 8
 )
 
-// Watch is the machine. It may not be used by two goroutines at once.
+// Watch is the state of one node. Only one goroutine at a time may use it.
 type Watch struct {
 	cfg       Config
 	neighbors []neighbor
-	known     []*beacon // live ones, lowest id first
+	known     []*beacon // live ones, lowest ID first
 	names     []*seedName
 	targets   []*target
 	probes    []*probe
-	resting   retry.Resting // addresses at which we met ourselves
+	resting   retry.Resting // addresses at which this node met itself
 	twin      twin
-	restsEnd  time.Time // when the first of them may be tried again; zero: none rests
+	restsEnd  time.Time // when the first of them may be dialled again; zero: none
 	started   time.Time
 
-	isSeed    bool
-	beaconing bool
-	count     uint64
-	beaconAt  time.Time // next own beacon
-	volunteer time.Time // when to begin, if nobody else is heard by then
-	since     time.Time // in a component (a beacon heard, or sent) since; short isolation does not count
-	others    []other   // the components that the current netsplit is about
-	told      bool      // the program was told so, and not yet that it is over
-	splitAt   time.Time
-	healedAt  time.Time // when it was last told that one is over
-	healAt    time.Time // when it is told that it is over, unless another one shows up; zero: not yet
+	isSeed     bool
+	beaconing  bool
+	count      uint64
+	beaconAt   time.Time // next own beacon
+	volunteer  time.Time // when to start to beacon, if no beacon is heard by then
+	since      time.Time // start of the time in a component (a beacon heard or sent); a short isolation does not reset it
+	others     []other   // the components of the current netsplit
+	isReported bool      // Found was reported, and Healed was not yet
+	splitAt    time.Time
+	healedAt   time.Time // when the last Healed was reported
+	healAt     time.Time // when Healed is due, unless another component is found; zero: not yet
 }
 
 type neighbor struct {
@@ -148,7 +146,7 @@ type beacon struct {
 	first time.Time
 }
 
-// NewWatch makes the machine of one node. It does nothing before Start.
+// NewWatch returns the Watch of one node. It is idle until Start.
 func NewWatch(cfg Config) *Watch {
 	if cfg.Interval == 0 {
 		cfg.Interval = defaultInterval
@@ -162,7 +160,7 @@ func NewWatch(cfg Config) *Watch {
 	return w
 }
 
-// Start looks the seeds up.
+// Start looks up the seeds.
 func (w *Watch) Start(now time.Time, out Out) {
 	w.started = now
 	for _, s := range w.names {
@@ -177,16 +175,16 @@ func (w *Watch) Start(now time.Time, out Out) {
 	w.retarget(now, out)
 }
 
-// SetSelf changes the address that this node tells others.
+// SetSelf changes the address that this node advertises.
 func (w *Watch) SetSelf(now time.Time, addr string, out Out) {
 	w.cfg.Addr = addr
 	w.isSeed = w.isSeed || w.isSeedAddr(addr)
 	w.retarget(now, out)
 }
 
-// MetSelf notes an address at which this node met itself. A node that is in its
-// own list of seeds is one. The address is tried again later: another node may take
-// it.
+// MetSelf records an address at which this node met itself. If the address is a seed's,
+// this node is a seed. The address is dialled again later, because another node may
+// take it over.
 func (w *Watch) MetSelf(now time.Time, addr string, out Out) {
 	if w.isSelf(now, addr) {
 		return
@@ -197,8 +195,8 @@ func (w *Watch) MetSelf(now time.Time, addr string, out Out) {
 	w.retarget(now, out)
 }
 
-// atSelf spaces the dials of an address that was this node's own. A guess: another
-// node that takes it is found within a minute.
+// atSelf spaces the dials of an address that was this node's own. A guess: if another
+// node takes the address over, it is found within a minute.
 var atSelf = retry.Policy{Min: 10 * time.Second, Max: time.Minute}
 
 // isSelf reports whether an address is this node's own, or was a while ago.
@@ -214,13 +212,13 @@ func (w *Watch) isSeedAddr(addr string) bool {
 	return slices.ContainsFunc(w.names, func(s *seedName) bool { return slices.Contains(s.addrs, addr) })
 }
 
-// CalledSeed notes that somebody joined through this node as one of its seeds.
+// CalledSeed records that another node joined through this one as a seed.
 func (w *Watch) CalledSeed() { w.isSeed = true }
 
 // IsBeaconing reports whether this node floods beacons.
 func (w *Watch) IsBeaconing() bool { return w.beaconing }
 
-// SeedsLost is how many seeds do not answer, as the program was told.
+// SeedsLost returns the number of seeds that are reported as lost.
 func (w *Watch) SeedsLost() (n int) {
 	for _, t := range w.targets {
 		if t.seed && t.lost {
@@ -235,8 +233,8 @@ func (w *Watch) SeedsLost() (n int) {
 	return n
 }
 
-// Component is the lowest beacon that this node hears, which names its
-// component; zero if it hears none.
+// Component returns the lowest beacon that this node hears, which names its component.
+// It returns zero if the node hears none.
 func (w *Watch) Component() ident.ID {
 	name := ident.ID{}
 	if len(w.known) > 0 {
@@ -248,42 +246,41 @@ func (w *Watch) Component() ident.ID {
 	return name
 }
 
-// NeighborUp takes a new neighbour. It is told what we hear, so that a link that
-// came about by itself, without a probe, shows a netsplit too; and all beacons
-// that are fresh.
+// NeighborUp adds a neighbour. The node sends it what it hears, so that a link that is
+// no probe can prove a netsplit too, and then all fresh beacons.
 func (w *Watch) NeighborUp(now time.Time, link ident.Link, peer ident.ID, advertised, dialled string, local bool, out Out) {
 	if !w.isOff() {
 		out.Send(link, (*ProbeReply)(w.question(now)))
 	}
 	if len(w.neighbors) == 0 {
-		if w.listen(now); len(w.known) == 0 {
+		if w.expireBeacons(now); len(w.known) == 0 {
 			w.since = time.Time{} // alone for so long that it has forgotten its component
 		}
 		if !w.healAt.IsZero() {
-			w.healAt = now.Add(healedFor) // alone it could not be told of another component
+			w.healAt = now.Add(healedFor) // while alone, it could not learn of another component
 		}
 	}
 	w.neighbors = append(w.neighbors, neighbor{link, peer, [2]string{advertised, dialled}, local})
 	for _, t := range w.targets {
 		if t.addr == advertised || t.addr == dialled {
-			w.heard(now, t, out)
+			w.markHeard(now, t, out)
 		}
 	}
 	for _, b := range w.known {
 		if w.isFresh(now, b) {
-			out.Send(link, w.passOn(&b.Beacon, local))
+			out.Send(link, w.forLink(&b.Beacon, local))
 		}
 	}
 	if w.volunteer.IsZero() {
-		w.rearm(now)
+		w.postponeVolunteering(now)
 	}
 	if w.beaconing {
-		out.Send(link, w.passOn(w.own(), local))
+		out.Send(link, w.forLink(w.own(), local))
 	}
-	w.consider(now, out)
+	w.decideBeaconing(now, out)
 }
 
-// NeighborDown takes the end of a neighbour.
+// NeighborDown removes a neighbour.
 func (w *Watch) NeighborDown(now time.Time, link ident.Link) {
 	if n := w.neighbor(link); n != nil {
 		for _, t := range w.targets {
@@ -294,13 +291,13 @@ func (w *Watch) NeighborDown(now time.Time, link ident.Link) {
 	}
 	w.neighbors = slices.DeleteFunc(w.neighbors, func(n neighbor) bool { return n.link == link })
 	if len(w.neighbors) == 0 {
-		// Not w.since: whoever is soon taken in again by its component is as old
-		// a part of it as before.
+		// Keep w.since: if this node rejoins its component soon, it has been part of it
+		// all along.
 		w.beaconing, w.volunteer = false, time.Time{}
 	}
 }
 
-// Handle takes a frame that came on a link.
+// Handle processes a frame that arrived on a link.
 func (w *Watch) Handle(now time.Time, link ident.Link, msg Message, out Out) {
 	switch msg := msg.(type) {
 	case *Beacon:
@@ -311,22 +308,22 @@ func (w *Watch) Handle(now time.Time, link ident.Link, msg Message, out Out) {
 		w.onProbeReply(now, link, msg, out)
 	case *Split:
 		if n := w.neighbor(link); n != nil {
-			w.found(now, link, msg.Ours, msg.Other, out)
+			w.addOther(now, link, msg.Ours, msg.Other, out)
 		}
 	}
 }
 
-// Advance does what is due.
+// Advance performs everything that is due.
 func (w *Watch) Advance(now time.Time, out Out) {
-	w.listen(now)
-	w.consider(now, out)
+	w.expireBeacons(now)
+	w.decideBeaconing(now, out)
 	if w.beaconing && !now.Before(w.beaconAt) {
 		w.beaconAt = now.Add(w.cfg.Interval)
 		w.count++
 		w.flood(0, w.own(), out)
 	}
 	if len(w.neighbors) > 0 {
-		w.forgetOthers(now, out)
+		w.expireOthers(now, out)
 		w.heal(now, out)
 	}
 	w.targets = slices.DeleteFunc(w.targets, func(t *target) bool { return !t.seed && !t.silent && !t.busy })
@@ -339,7 +336,7 @@ func (w *Watch) Advance(now time.Time, out Out) {
 	w.resolve(now, out)
 }
 
-// Deadline is when Advance is wanted next.
+// Deadline returns the time of the next Advance.
 func (w *Watch) Deadline() (at time.Time, ok bool) {
 	sooner := func(t time.Time) {
 		if !t.IsZero() && (!ok || t.Before(at)) {

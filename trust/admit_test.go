@@ -33,9 +33,9 @@ func TestARuleIsAskedForAsLongAsSomebodyWaits(t *testing.T) {
 	})
 }
 
-// A rule that hangs, whatever its context says, is not asked any more when it hangs for
-// too many, and asked again when it does not. The hanging ones can't be ended by us: the
-// test lets them go at its end, as a program would have to.
+// If an Admit that ignores its context hangs in too many calls, it is not called any
+// more, until calls return. The node cannot end hanging calls: the test releases them
+// at its end, as a program would have to.
 func TestARuleThatHangsIsNotAskedWithoutEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		letGo := make(chan struct{})
@@ -70,7 +70,7 @@ func TestARuleThatHangsIsNotAskedWithoutEnd(t *testing.T) {
 	})
 }
 
-// Who does not answer lets nobody in, and is not counted for ever.
+// A candidate that sends nothing is not admitted, and its call is not counted forever.
 func TestARuleThatDoesNotAnswerLetsNobodyIn(t *testing.T) {
 	for want, rule := range map[string]func(){
 		"panicked: oh":            func() { panic("oh") },

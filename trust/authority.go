@@ -15,18 +15,18 @@ import (
 	"time"
 )
 
-// devLasts is how long what a DevAuthority issues is valid.
+// devLasts is the validity of a DevAuthority's certificates.
 const devLasts = 90 * 24 * time.Hour
 
-// DevAuthority issues certificates for trying a network with an authority out. It
-// keeps no books, takes nothing back, and its key is in memory only: a real network
-// has a real authority.
+// DevAuthority issues certificates for trying out a network with its own certificate
+// authority. It keeps no records and revokes nothing, and its key is in memory only. A
+// production network needs a real authority.
 type DevAuthority struct {
 	key         ed25519.PrivateKey
 	certificate *x509.Certificate
 }
 
-// NewDevAuthority makes an authority.
+// NewDevAuthority makes an authority with a new key.
 func NewDevAuthority() (*DevAuthority, error) {
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -47,19 +47,19 @@ func NewDevAuthority() (*DevAuthority, error) {
 	return &DevAuthority{private, certificate}, err
 }
 
-// serial draws a serial number of 63 bits.
+// serial draws a serial number of 62 bits.
 func serial() *big.Int {
 	n, _ := rand.Int(rand.Reader, big.NewInt(1<<62)) // its Reader never fails
 	return n.Add(n, big.NewInt(1))
 }
 
-// PEM is the authority's own certificate: what nodes are to trust.
+// PEM returns the authority's own certificate, which nodes must trust.
 func (a *DevAuthority) PEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.certificate.Raw})
 }
 
-// Issue makes a key and a certificate for nodes at these hosts: IP addresses and
-// names. Both are PEM; the key is for [ParseKey] too.
+// Issue makes a key and a certificate for nodes at the given hosts: IP addresses and
+// names. Both results are PEM. [ParseKey] reads the key.
 func (a *DevAuthority) Issue(hosts ...string) (certificate, key []byte, err error) {
 	node, err := NewKey()
 	if err != nil {
@@ -87,8 +87,8 @@ func (a *DevAuthority) Issue(hosts ...string) (certificate, key []byte, err erro
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), key, err
 }
 
-// LoadTLS reads the TLS configuration of a node from PEM files: the authority's
-// certificate, which both ends trust, the node's own, and its key.
+// LoadTLS reads a node's TLS configuration from three PEM files: the authority's
+// certificate, which both ends trust, the node's own certificate, and its key.
 func LoadTLS(authority, certificate, key string) (*tls.Config, error) {
 	text, err := os.ReadFile(authority)
 	if err != nil {

@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// What it costs both ends together to make a connection secure, beside the
-// connection.
+// The cost of a handshake for both ends together, without the connection itself.
 func BenchmarkSecure(b *testing.B) {
 	guards := make([]*Guard, 2)
 	for i := range guards {
@@ -23,7 +22,7 @@ func BenchmarkSecure(b *testing.B) {
 	for range b.N {
 		x, y := net.Pipe()
 		done := make(chan error, 1)
-		go func() { // the benchmark's; ends with the handshake
+		go func() { // owned by the benchmark; ends with the handshake
 			_, err := guards[1].Secure(context.Background(), y, "")
 			done <- err
 		}()

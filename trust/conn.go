@@ -107,44 +107,46 @@ func (c *Conn) SetLinger(seconds int) error {
 	return nil
 }
 
-// wire is the connection below TLS. What TLS has encrypted has to go out as it is,
-// all of it and in order, so that what the connection does not take at once has to
-// wait here, and a goroutine writes it.
+// wire is the connection below TLS. Records that TLS has encrypted must be written
+// completely and in order. If the connection does not take a record at once, the rest
+// waits here and a goroutine writes it.
 //
-// After the handshake TLS never waits for the connection. It writes by itself, from
-// within Read and holding the lock that Write needs: who asks for new keys (RFC 8446,
-// section 4.6.3) gets an answer, who breaks the rules an alert. Were that to wait, a
-// peer that asks and takes nothing could stop the reader, and then whoever wants to
-// say goodbye. crypto/tls ends a connection after 16 such questions in a row
-// (maxUselessRecords), but counts from the beginning with each byte of data: so there
-// can be any number of them, and what bounds the answers is mostWaiting.
+// After the handshake, TLS never blocks on the connection. TLS also writes on its own
+// from within Read, while it holds the lock that Write needs: an answer to a key update
+// (RFC 8446, section 4.6.3), or an alert. If these writes blocked, a peer that asks for
+// key updates and reads nothing could block the reader, and then CloseWrite. crypto/tls
+// ends a connection after 16 key updates in a row (maxUselessRecords). It restarts that
+// count with each byte of data, so the number of key updates is not bounded, and
+// mostWaiting bounds the answers.
 //
-// Those who have time wait in await, and hold nothing. Its end is that of the
-// goroutine, which gives up when nothing moves for stillMoving, or at the limit.
+// Callers that may block do so in await, without a lock. await returns when the
+// goroutine ends. The goroutine gives up if no byte moves for stillMoving, or at the
+// limit.
 type wire struct {
 	net.Conn
-	try transport.TryWriter // nil: the connection can only wait
+	try transport.TryWriter // nil: the connection has no TryWrite, and its Write blocks
 
-	mu       sync.Mutex // guards all below; not held while the connection waits
-	greeting bool       // the handshake: only who makes it writes, and may wait
-	waiting  []byte     // encrypted, and not written
-	writing  bool       // the goroutine is there
-	idle     sync.Cond  // it has ended
-	err      error      // what it has ended with
-	limit    time.Time  // no write goes on after that; zero: there is no such time
-	leaving  bool       // the limit does not move any more
-	over     bool       // the goodbye was said
-	moved    time.Time  // when the goroutine last saw something move
+	mu       sync.Mutex // guards all fields below; not held while the connection blocks
+	greeting bool       // during the handshake, only its goroutine writes, and may block
+	waiting  []byte     // encrypted, and not written yet
+	writing  bool       // the goroutine is running
+	idle     sync.Cond  // signalled when it ends
+	err      error      // the error that ended it
+	limit    time.Time  // the write deadline; zero: none
+	leaving  bool       // the limit is final
+	over     bool       // the close notice was sent
+	moved    time.Time  // when the goroutine last wrote a byte
 }
 
 const (
-	// mostAtOnce is what TLS is given to encrypt in one go.
+	// mostAtOnce is the largest piece, in bytes, that TLS encrypts at a time.
 	mostAtOnce = 1 << 20
-	// mostWaiting is what may wait: that, encrypted, and what TLS says by itself.
+	// mostWaiting bounds waiting: one piece, encrypted, and what TLS writes on its own.
 	mostWaiting = 2 * mostAtOnce
-	// stillMoving is for how long nothing may move.
+	// stillMoving is how long a write may make no progress.
 	stillMoving = 10 * time.Second
-	// goodbyeWithin is for what waits, and the goodbye; that of crypto/tls.
+	// goodbyeWithin bounds the time for waiting bytes and the close notice, as in
+	// crypto/tls.
 	goodbyeWithin = 5 * time.Second
 )
 
@@ -170,14 +172,14 @@ func (w *wire) isGreeting() bool {
 	return w.greeting
 }
 
-// isBusy reports whether something waits.
+// isBusy reports whether bytes wait to be written.
 func (w *wire) isBusy() (bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.writing, w.err
 }
 
-// await waits until nothing waits any more.
+// await blocks until no bytes wait to be written.
 func (w *wire) await() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -187,7 +189,7 @@ func (w *wire) await() error {
 	return w.err
 }
 
-// Write is called by TLS, by one goroutine at a time.
+// Write is called by TLS, from one goroutine at a time.
 func (w *wire) Write(b []byte) (int, error) {
 	if w.isGreeting() {
 		return w.Conn.Write(b)
@@ -214,14 +216,14 @@ func (w *wire) Write(b []byte) (int, error) {
 	w.waiting = append(w.waiting, rest...)
 	if len(w.waiting) > 0 && !w.writing {
 		w.writing = true
-		// The connection owns it. It ends when nothing waits, when nothing moves, or
-		// with the connection, and Close waits for it.
+		// The connection owns the goroutine. It ends if no bytes wait, if no byte
+		// moves, or with the connection. Close waits for it.
 		go w.flush()
 	}
 	return len(b), nil
 }
 
-// flush writes what waits.
+// flush writes the waiting bytes.
 func (w *wire) flush() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -235,8 +237,8 @@ func (w *wire) flush() {
 	w.idle.Broadcast()
 }
 
-// writeAll writes, and goes on for as long as something moves. The caller holds mu,
-// which is free meanwhile.
+// writeAll writes b, and continues as long as bytes move. The caller holds mu; writeAll
+// releases it during each write.
 func (w *wire) writeAll(b []byte) error {
 	for {
 		w.moved = time.Now()
@@ -253,8 +255,8 @@ func (w *wire) writeAll(b []byte) error {
 	}
 }
 
-// setDeadline sets that of the connection: the limit, or when nothing has moved for
-// too long. The caller holds mu.
+// setDeadline sets the write deadline of the connection: the limit, or the time at
+// which it has made no progress for too long. The caller holds mu.
 func (w *wire) setDeadline() error {
 	at := w.limit
 	if still := w.moved.Add(stillMoving); w.writing && (at.IsZero() || still.Before(at)) {
@@ -263,7 +265,7 @@ func (w *wire) setDeadline() error {
 	return w.Conn.SetWriteDeadline(at)
 }
 
-// setLimit sets the limit, the zero time for none, also of who writes now.
+// setLimit sets the limit, also for a write that is running. The zero time means none.
 func (w *wire) setLimit(at time.Time) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -273,8 +275,8 @@ func (w *wire) setLimit(at time.Time) error {
 	return w.setDeadline()
 }
 
-// endBy sets the limit for good. That it can't be set only a connection says that has
-// ended, and it says so again when it is written to.
+// endBy sets the final limit. If setting the deadline fails, the connection has ended,
+// and the next write returns that error.
 func (w *wire) endBy(at time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -288,15 +290,17 @@ func (w *wire) endBy(at time.Time) {
 	_ = w.setDeadline()
 }
 
-// sayNoMore has TLS fail to write: it would answer questions even after its goodbye.
+// sayNoMore makes further writes of TLS fail: it would answer key updates even after
+// its close notice.
 func (w *wire) sayNoMore() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.over = true
 }
 
-// SetWriteDeadline does nothing: TLS calls it around its goodbye, first for what
-// endBy does here, then for what sayNoMore does, which has to leave alone what waits.
+// SetWriteDeadline does nothing. TLS calls it around its close notice, first to bound
+// its time, which endBy does here, and then to block later writes, which sayNoMore does
+// without affecting waiting bytes.
 func (w *wire) SetWriteDeadline(time.Time) error { return nil }
 
 // Close ends the connection and waits for the goroutine, which ends with it.

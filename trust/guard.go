@@ -1,15 +1,14 @@
-// Package trust makes links secure, and says who is let in.
+// Package trust secures links and decides which nodes are admitted.
 //
-// A link is TLS 1.3, with a certificate at both ends. By default a certificate is
-// self-signed and says nothing but the node's ed25519 key; the node's id follows
-// from that key, so an id can't be stolen, and who listens in or changes bytes on
-// the way has no chance. That alone tells nobody apart from a stranger: for that
-// there are [Rules]. Dates in such certificates mean nothing, so a wrong clock
-// shuts nobody out.
+// A link uses TLS 1.3 with a certificate at both ends. By default a certificate is
+// self-signed and contains only the node's ed25519 key. The node's ID is a hash of that
+// key, so an ID cannot be stolen, and an attacker on the path can neither read nor
+// change bytes. This does not distinguish members from strangers; [Rules] do. Dates in
+// such certificates are ignored, so a wrong clock excludes no node.
 //
-// With a tls.Config of one's own the certificates are those of one's own
-// authority, and verified as crypto/tls does it; the id follows from the public
-// key in the certificate, whatever kind it is.
+// With its own tls.Config, a network uses certificates of its own authority. crypto/tls
+// verifies these. The ID is a hash of the public key in the certificate, of any key
+// type.
 package trust
 
 import (
@@ -32,100 +31,102 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// protocol is what both ends agree on in the handshake (ALPN): the name and the
-// major version of what follows.
+// protocol is what both ends agree on in the handshake (ALPN): the protocol's name and
+// its major version.
 const protocol = protocolFamily + "1"
 
 const protocolFamily = "smokesignal/"
 
-// exportLabel names what a proof is bound to: RFC 8446, section 7.5.
+// exportLabel names the keying material that binds a proof to its connection: RFC 8446,
+// section 7.5.
 const exportLabel = "EXPORTER-smokesignal-secret"
 
-// protocolAlert is what TLS says to who does not speak it: a record with the fatal
+// protocolAlert is sent to a peer that does not speak TLS: a record with the fatal
 // alert protocol_version (RFC 8446, sections 5.1 and 6).
 var protocolAlert = []byte{0x15, 0x03, 0x03, 0, 2, 2, 70}
 
-// mostAsked is for how many candidates Admit may run at once; see [Rules].
+// mostAsked bounds the concurrent calls of Admit; see [Rules].
 const mostAsked = 128
 
-// longestCertificate that a node shows, in bytes. Ours have some 300.
+// longestCertificate bounds the certificate of a peer, in bytes. A node's own has about
+// 300.
 const longestCertificate = 2 << 10
 
-// What a handshake can fail with, beside what crypto/tls says.
+// Errors of a handshake, in addition to those of crypto/tls.
 var (
 	// ErrPlaintext: the other end does not speak TLS.
 	ErrPlaintext = errors.New("the other end's links are not encrypted, and this node's are")
 	// ErrProtocol: the other end speaks TLS, and within it another protocol.
 	ErrProtocol = errors.New("the other end speaks another protocol")
-	// ErrOtherMajor: it speaks another major version of this one.
+	// ErrOtherMajor: the other end speaks another major version of this protocol.
 	ErrOtherMajor = errors.New("the other end speaks another version of the protocol")
-	// ErrCertificate: the other end's certificate is none that a node has.
+	// ErrCertificate: the other end's certificate is not one that a node makes.
 	ErrCertificate = errors.New("the other end's certificate is not that of a node")
 )
 
-// What a candidate can be refused for, beside what a rule of one's own says.
+// Reasons for which a candidate is refused, in addition to errors of Rules.Admit.
 var (
 	ErrWrongSecret = errors.New("it does not know the secret")
 	ErrNotListed   = errors.New("its id is not on the list of those let in")
 	ErrNotItsID    = errors.New("the id that it says is not that of its key")
-	// ErrAdmitLate: Admit did not answer while somebody waited for it.
+	// ErrAdmitLate: Admit did not return before the context of the call ended.
 	ErrAdmitLate = errors.New("the rule Admit has not answered in time")
-	// ErrAdmitBusy: Admit was not asked.
+	// ErrAdmitBusy: Admit was not called, because too many calls of it are running.
 	ErrAdmitBusy = fmt.Errorf("the rule Admit has not returned from %d other calls: it hangs", mostAsked)
 )
 
-// Candidate is a node that wants to link up, or that was dialled. All but Network
-// and Addr are proven.
+// Candidate is a node that dials this node or was dialled by it. All fields except
+// Network and Addr are proven.
 type Candidate struct {
 	ID          ident.ID
 	Remote      string            // the address at the other end of the connection
-	Dialled     bool              // by us
-	Certificate *x509.Certificate // its own; of the key that ID follows from
-	Network     string            // as it says
-	Addr        string            // where it says that it can be dialled; may be empty
+	Dialled     bool              // this node dialled
+	Certificate *x509.Certificate // the candidate's own; ID is a hash of its key
+	Network     string            // as the candidate claims
+	Addr        string            // the address that the candidate advertises; may be empty
 }
 
-// Rules say who is let in. All of them must agree. The zero Rules let in everybody
-// who has a key, which anybody can make.
+// Rules decide which nodes are admitted. All of them must agree. The zero Rules admit
+// every node that has a key, and anyone can make a key.
 type Rules struct {
-	// Secret is known to all nodes of the network, and to nobody else. See
-	// [NewSecret].
+	// Secret is a secret that exactly the nodes of the network share. See [NewSecret].
 	Secret string
-	// Secrets are several that are valid at once, [MaxSecrets] at most, so that a secret
-	// can be replaced while the network runs. Any of them lets in. The first one is what
-	// this node proves to a node that it dials; to one that has dialled, it proves the
-	// secret that that one has shown. A Secret that is set too is the first; it may be
-	// in the list as its first.
+	// Secrets are several secrets that are valid at the same time, at most
+	// [MaxSecrets], so that a secret can be replaced while the network runs. A node
+	// that proves any of them is admitted. This node proves the first one to nodes that
+	// it dials; to a node that has dialled, it proves the secret that that node has
+	// proven. If Secret is set too, it counts as the first; it may also be the first of
+	// the list.
 	Secrets []string
-	// Allow are the ids that are let in; empty: all.
+	// Allow are the IDs that are admitted; empty: all.
 	Allow []ident.ID
-	// Admit is a rule of one's own: nil lets the candidate in. It is called from
-	// many goroutines, for links that we dialled and for those that we accept. What
-	// it says is for our log: the candidate learns only that it was refused.
+	// Admit is an additional rule of the program: nil admits the candidate. It is
+	// called from many goroutines, for dialled and accepted links. Its error appears
+	// only in this node's log; the candidate learns only that it was refused.
 	//
-	// ctx ends when nobody waits for the answer any more: with the greeting, three
-	// seconds after the connection came about, or when the node stops. The candidate
-	// is not let in then, and Admit had better return. While it runs for 128
-	// candidates, waited for or not, others are refused without being asked about:
-	// that is twice as many as a node greets at once, so that it takes an Admit that
-	// hangs.
+	// ctx ends when the answer is no longer needed: with the handshake, three seconds
+	// after the connection was made, or when the node stops. The candidate is then
+	// refused, and Admit should return. While 128 calls of Admit are running, further
+	// candidates are refused without a call. That is twice as many as a node's
+	// concurrent handshakes, so only an Admit that hangs reaches it.
 	Admit func(ctx context.Context, c Candidate) error
 }
 
-// Guard secures the connections of one node. It may be used by many goroutines.
+// Guard secures the connections of one node. Any goroutine may use it.
 type Guard struct {
 	id             ident.ID
 	rules          Rules
-	secrets        [][]byte // the one to prove first
+	secrets        [][]byte // the one to prove first comes first
 	allow          map[ident.ID]struct{}
 	server, client *tls.Config
-	asking         chan struct{} // holds one for each call of Admit that has not returned
+	asking         chan struct{} // holds one element for each running call of Admit
 }
 
-// NewGuard makes a guard of a node's key, or else of its own TLS configuration, which
-// needs a certificate and the authorities to trust: RootCAs for who is dialled,
-// ClientCAs for who dials. What matters for the safety of links is set over it:
-// TLS 1.3, a certificate of both ends, no resumption.
+// NewGuard makes a guard from a node's key, or from the network's own TLS
+// configuration. The latter needs a certificate and the trusted authorities: RootCAs
+// for nodes that are dialled, ClientCAs for nodes that dial. NewGuard overrides the
+// settings on which the security of links depends: TLS 1.3, a certificate at both ends,
+// no resumption.
 func NewGuard(key *Key, own *tls.Config, rules Rules) (*Guard, error) {
 	g := &Guard{rules: rules, asking: make(chan struct{}, mostAsked)}
 	g.allow = make(map[ident.ID]struct{}, len(rules.Allow))
@@ -150,12 +151,12 @@ func NewGuard(key *Key, own *tls.Config, rules Rules) (*Guard, error) {
 	g.server = &tls.Config{
 		Certificates: []tls.Certificate{certificate},
 		ClientAuth:   tls.RequireAnyClientCert,
-		// Unlike VerifyPeerCertificate it would run on resumption too.
+		// Unlike VerifyPeerCertificate, VerifyConnection also runs on resumption.
 		VerifyConnection: verifyOwn,
 	}
 	g.client = &tls.Config{
 		Certificates:       []tls.Certificate{certificate},
-		InsecureSkipVerify: true, // of names and dates, which mean nothing here; verifyOwn does what matters
+		InsecureSkipVerify: true, // of names and dates, which mean nothing here; verifyOwn checks the rest
 		VerifyConnection:   verifyOwn,
 	}
 	harden(g.server)
@@ -163,7 +164,7 @@ func NewGuard(key *Key, own *tls.Config, rules Rules) (*Guard, error) {
 	return g, nil
 }
 
-// harden sets what no configuration may change.
+// harden sets what a configuration must not change.
 func harden(c *tls.Config) {
 	c.MinVersion = tls.VersionTLS13
 	c.NextProtos = []string{protocol}
@@ -207,7 +208,7 @@ func (g *Guard) useOwn(own *tls.Config) error {
 	return nil
 }
 
-// certificate makes the one certificate of a key. Its dates span all of time.
+// certificate makes the certificate of a key. It is valid forever.
 func (k *Key) certificate() (tls.Certificate, error) {
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1),
@@ -223,8 +224,8 @@ func (k *Key) certificate() (tls.Certificate, error) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: k.private}, nil
 }
 
-// verifyOwn takes one certificate, of an ed25519 key that has signed it. That the
-// other end has the key, the handshake shows by itself.
+// verifyOwn accepts exactly one certificate, self-signed with an ed25519 key. The
+// handshake itself proves that the other end has the private key.
 func verifyOwn(state tls.ConnectionState) error {
 	if state.NegotiatedProtocol != protocol {
 		return errOtherProtocol(state)
@@ -253,7 +254,7 @@ func errOtherProtocol(state tls.ConnectionState) error {
 	return fmt.Errorf("%w: %q, and this node %q", err, state.NegotiatedProtocol, protocol)
 }
 
-// idOf is the id of who has the key of a certificate.
+// idOf returns the ID of the node that has the key of a certificate.
 func idOf(c *x509.Certificate) ident.ID {
 	if key, ok := c.PublicKey.(ed25519.PublicKey); ok {
 		return ident.FromKey(key)
@@ -262,15 +263,15 @@ func idOf(c *x509.Certificate) ident.ID {
 	return ident.ID(sum[:ident.Size])
 }
 
-// ID is the node's id, as the others will see it.
+// ID returns the node's ID, as other nodes see it.
 func (g *Guard) ID() ident.ID { return g.id }
 
-// Secure makes a connection secure: it returns when both ends have shown that they
-// have the keys of their certificates. Whether the other end is let in, [Guard.Admit]
-// says. addr is what was dialled; "" for a connection that was accepted. The end of
-// ctx, or a deadline of the connection, ends the handshake; the caller closes the
-// connection then. For writes after the handshake that deadline does not hold: set it
-// again on what Secure returns.
+// Secure performs the TLS handshake. It returns when both ends have proven that they
+// have the keys of their certificates. Whether the other end is admitted is decided by
+// [Guard.Admit]. addr is the dialled address, or "" for an accepted connection. If ctx
+// ends, or a deadline of raw passes, the handshake fails, and the caller must close
+// raw. That deadline does not apply to writes after the handshake: set it again on the
+// result.
 func (g *Guard) Secure(ctx context.Context, raw net.Conn, addr string) (*Conn, error) {
 	below := newWire(raw)
 	c := &Conn{wire: below, dialled: addr != ""}
@@ -288,7 +289,7 @@ func (g *Guard) Secure(ctx context.Context, raw net.Conn, addr string) (*Conn, e
 		var other tls.RecordHeaderError
 		if errors.As(err, &other) {
 			if !c.dialled {
-				raw.Write(protocolAlert) // so that it knows whom it talks to; in vain, if it has hung up
+				raw.Write(protocolAlert) // so that the peer learns which protocol this is; fails if the peer has hung up
 			}
 			err = fmt.Errorf("%w (%w)", ErrPlaintext, err)
 		}
@@ -321,9 +322,9 @@ func hostOf(addr string) string {
 	return host
 }
 
-// Proof is what this end of a connection shows of a secret; nil where there is none. At
-// the end that accepted, call it after [Guard.Admit], so that it is of the secret that
-// the other end has shown, and thus knows.
+// Proof returns this end's proof of a secret, or nil if there is no secret. The
+// accepting end must call it after [Guard.Admit], so that it proves the secret that the
+// other end has proven and therefore knows.
 func (g *Guard) Proof(c *Conn) []byte {
 	if len(g.secrets) == 0 {
 		return nil
@@ -331,8 +332,8 @@ func (g *Guard) Proof(c *Conn) []byte {
 	return prove(g.secrets[c.shown], c.exported, c.dialled, g.id, c.peer)
 }
 
-// knows reports whether a proof is of one of the secrets, and notes of which. It takes
-// as long whichever that is.
+// knows reports whether a proof is of one of the secrets, and stores which one. Its
+// running time does not depend on which.
 func (g *Guard) knows(c *Conn, proof []byte) bool {
 	found := false
 	for i, secret := range g.secrets {
@@ -343,9 +344,10 @@ func (g *Guard) knows(c *Conn, proof []byte) bool {
 	return found
 }
 
-// Admit says whether the other end of a connection is let in: nil, or why not. claim
-// is the id that it says; network and addr are what else it says of itself. It returns
-// when ctx ends, whatever [Rules].Admit does.
+// Admit decides whether the other end of a connection is admitted: it returns nil, or
+// the reason for the refusal. claim is the ID that the other end claims; network and
+// addr are its other claims. Admit returns when ctx ends, even if [Rules].Admit has not
+// returned.
 func (g *Guard) Admit(ctx context.Context, c *Conn, claim ident.ID, proof []byte, network, addr string) error {
 	if claim != c.peer {
 		return fmt.Errorf("%w: it says %s, and its key makes it %s", ErrNotItsID, claim.Short(), c.peer.Short())
@@ -362,8 +364,8 @@ func (g *Guard) Admit(ctx context.Context, c *Conn, claim ident.ID, proof []byte
 	})
 }
 
-// CheckAllowed says whether the other end is on the list of those let in: nil, or why not.
-// That is known before anything was said.
+// CheckAllowed returns nil if the other end is in Rules.Allow, or the reason for the
+// refusal. It needs only the other end's certificate.
 func (g *Guard) CheckAllowed(c *Conn) error {
 	if _, listed := g.allow[c.peer]; len(g.allow) > 0 && !listed {
 		return fmt.Errorf("%w: %s", ErrNotListed, c.peer)
@@ -371,8 +373,8 @@ func (g *Guard) CheckAllowed(c *Conn) error {
 	return nil
 }
 
-// ask asks the rule of one's own. Where it panics, or ends its goroutine, nobody is let
-// in.
+// ask calls the rule Rules.Admit. If it panics or ends its goroutine, the candidate is
+// refused.
 func (g *Guard) ask(ctx context.Context, c Candidate) error {
 	if g.rules.Admit == nil {
 		return nil
@@ -383,8 +385,8 @@ func (g *Guard) ask(ctx context.Context, c Candidate) error {
 		return ErrAdmitBusy
 	}
 	answer := make(chan error, 1)
-	// The rule owns it, and ends it by returning. Nobody waits for that longer than
-	// ctx: a program's function can't be made to end.
+	// The rule owns this goroutine and ends it by returning. ask waits for it until ctx
+	// ends, because a program's function cannot be stopped.
 	go func() {
 		err := errors.New("the rule Admit has ended its goroutine")
 		defer func() {

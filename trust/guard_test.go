@@ -39,8 +39,8 @@ func newTestGuard(t *testing.T, key *Key, rules Rules) *Guard {
 	return g
 }
 
-// pipe is a connection of two ends, both with a deadline that only a test that
-// hangs comes to.
+// pipe is a connection with two ends. Both have a deadline that passes only if a test
+// hangs.
 func pipe(t *testing.T) (a, b net.Conn) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -66,7 +66,7 @@ func meet(t *testing.T, dials, accepts *Guard) (a, b *Conn, errA, errB error) {
 	t.Helper()
 	rawA, rawB := pipe(t)
 	done := make(chan struct{})
-	go func() { // the test's; ends with the handshake, which the deadline bounds
+	go func() { // owned by the test; ends with the handshake, which the deadline bounds
 		defer close(done)
 		if b, errB = accepts.Secure(context.Background(), rawB, ""); errB != nil {
 			rawB.Close()
@@ -157,7 +157,7 @@ func TestARuleOfOnesOwn(t *testing.T) {
 	}
 }
 
-// The secret's proofs. Eve does not know it, and sees all that is sent to her.
+// Proofs of the secret. Eve does not know it, and sees everything that is sent to her.
 func TestWhoDoesNotKnowTheSecretStaysOut(t *testing.T) {
 	secret := NewSecret()
 	ann, bob, eve := newTestKey(t), newTestKey(t), newTestKey(t)
@@ -202,13 +202,13 @@ func TestWhoDoesNotKnowTheSecretStaysOut(t *testing.T) {
 	}
 }
 
-// handshake has a client of crypto/tls talk to a guard, and gives what the guard
-// says of it.
+// handshake makes a client of crypto/tls talk to a guard, and returns the guard's
+// error.
 func handshake(t *testing.T, config *tls.Config) error {
 	t.Helper()
 	rawA, rawB := pipe(t)
 	done := make(chan struct{})
-	go func() { // the test's; the guard's end of the connection ends it
+	go func() { // owned by the test; the guard's end of the connection ends it
 		defer close(done)
 		client := tls.Client(rawA, config)
 		if client.Handshake() == nil {
@@ -296,8 +296,8 @@ func TestHandshakesThatAreRefused(t *testing.T) {
 	}
 }
 
-// hugeRSA is a certificate of a key that costs much to verify with. Nobody needs to
-// have the private half: what is shown is refused before.
+// hugeRSA is a certificate of a key that is expensive to verify with. An attacker does
+// not need its private half: the certificate is refused before.
 func hugeRSA(t *testing.T, signer *rsa.PrivateKey) tls.Certificate {
 	n := new(big.Int).Lsh(big.NewInt(1), 16383)
 	public := &rsa.PublicKey{N: n.Add(n, big.NewInt(12345)), E: 65537}
@@ -338,7 +338,7 @@ func TestAHandshakeEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// authority issues certificates, as a network of one's own would.
+// authority issues certificates, as a network's own authority would.
 func authority(t *testing.T) (issue func(key any, public any) *tls.Config) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -414,7 +414,7 @@ func TestAnAuthorityOfOnesOwn(t *testing.T) {
 // trying is a connection whose TryWrite takes a few bytes at a time.
 type trying struct {
 	net.Conn
-	room int // that TryWrite has left
+	room int // bytes that TryWrite still takes
 }
 
 func (c *trying) TryWrite(b []byte) (int, error) {
@@ -426,14 +426,14 @@ func (c *trying) TryWrite(b []byte) (int, error) {
 	return c.Conn.Write(b[:n])
 }
 
-// What the connection takes only in part is finished by itself: TLS can't say half of
-// what it has encrypted. Until then nothing more is taken.
+// If the connection takes only a part, the rest is written in the background: TLS
+// cannot split what it has encrypted. Until then, no more bytes are taken.
 func TestTryWriteDoesNotWait(t *testing.T) {
 	for _, room := range []int{0, 1, 100, 20_000, 1 << 20} {
 		rawA, rawB := pipe(t)
 		guard := newTestGuard(t, newTestKey(t), Rules{})
 		done := make(chan *Conn, 1)
-		go func() { // the test's; ends with the handshake
+		go func() { // owned by the test; ends with the handshake
 			c, err := newTestGuard(t, newTestKey(t), Rules{}).Secure(context.Background(), rawB, "")
 			if err != nil {
 				t.Error(err)
@@ -468,13 +468,13 @@ func TestTryWriteDoesNotWait(t *testing.T) {
 	}
 }
 
-// A peer that takes nothing holds nobody up who must not wait, and the end of the
-// connection ends what was left to do.
+// A peer that reads nothing does not block callers that must not wait. The end of the
+// connection ends the remaining work.
 func TestTryWriteToWhoTakesNothing(t *testing.T) {
-	rawA, rawB := net.Pipe() // which holds nothing: a write waits for a read
+	rawA, rawB := net.Pipe() // it buffers nothing: a write waits for a read
 	ann, bob := newTestGuard(t, newTestKey(t), Rules{}), newTestGuard(t, newTestKey(t), Rules{})
 	done := make(chan *Conn, 1)
-	go func() { // the test's; ends with the handshake
+	go func() { // owned by the test; ends with the handshake
 		c, err := bob.Secure(context.Background(), rawB, "")
 		if err != nil {
 			t.Error(err)
@@ -501,7 +501,7 @@ func TestTryWriteToWhoTakesNothing(t *testing.T) {
 	}
 }
 
-// What would undo the safety of links is refused, and not overwritten in silence.
+// Settings that would make links insecure are refused, and not silently overridden.
 func TestConfigurationsThatAreNotSafe(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -542,8 +542,8 @@ func (c *slow) Write(b []byte) (int, error) {
 
 func (c *slow) SetWriteDeadline(time.Time) error { return nil }
 
-// A write that is slow goes on for as long as something moves: TLS would not go on
-// after one that has ended half-way.
+// A slow write continues as long as bytes move: TLS cannot continue after a write that
+// ended half-way.
 func TestASlowWriteGoesOn(t *testing.T) {
 	write := func(c *slow) (int, error) {
 		w := newWire(c)

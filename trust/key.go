@@ -15,10 +15,9 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// Key is who a node is: an ed25519 key pair. The node's id is made of the public
-// half, so that nobody can take the id who does not have the private one. A Key
-// does not change; it may be used by many goroutines. Two living nodes must not
-// have the same.
+// Key is the identity of a node: an ed25519 key pair. The node's ID is a hash of the
+// public key, so only a node with the private key can have that ID. A Key is immutable,
+// and any goroutine may use it. Two running nodes must not have the same key.
 type Key struct {
 	private ed25519.PrivateKey
 	id      ident.ID
@@ -37,11 +36,11 @@ func newKey(private ed25519.PrivateKey) *Key {
 	return &Key{private: private, id: ident.FromKey(private.Public().(ed25519.PublicKey))}
 }
 
-// blockType is what a PEM file of a key in PKCS #8 says that it is.
+// blockType is the type of the PEM block that holds a key in PKCS #8.
 const blockType = "PRIVATE KEY"
 
-// ParseKey reads what [Key.PEM] wrote, or another PEM file with an ed25519 key in
-// PKCS #8, such as `openssl genpkey -algorithm ed25519` makes.
+// ParseKey reads the result of [Key.PEM], or any PEM file with an ed25519 key in PKCS
+// #8, such as `openssl genpkey -algorithm ed25519` makes.
 func ParseKey(text []byte) (*Key, error) {
 	block, _ := pem.Decode(text)
 	if block == nil || block.Type != blockType {
@@ -58,8 +57,8 @@ func ParseKey(text []byte) (*Key, error) {
 	return newKey(private), nil
 }
 
-// LoadKey reads a key file. On systems that are like Unix it refuses one that
-// others than its owner can read.
+// LoadKey reads a key file. On Unix-like systems it refuses a file that other users can
+// read.
 func LoadKey(path string) (*Key, error) {
 	if runtime.GOOS != "windows" {
 		info, err := os.Stat(path)
@@ -81,9 +80,9 @@ func LoadKey(path string) (*Key, error) {
 	return key, nil
 }
 
-// LoadOrCreateKey reads a key file, and makes it where there is none: so a node has the
-// same id each time it starts. If two processes make it at once, both get the
-// same key.
+// LoadOrCreateKey reads a key file and creates it if it does not exist, so a node keeps
+// its ID across restarts. If two processes create the file at the same time, both get
+// the same key.
 func LoadOrCreateKey(path string) (*Key, error) {
 	key, err := LoadKey(path)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -101,13 +100,13 @@ func LoadOrCreateKey(path string) (*Key, error) {
 	return key, nil
 }
 
-// save writes a new file, whole or not at all.
+// save writes a new file, completely or not at all.
 func (k *Key) save(path string) (err error) {
 	text, err := k.PEM()
 	if err != nil {
 		return err
 	}
-	file, err := os.CreateTemp(filepath.Dir(path), ".key-*") // for its owner only
+	file, err := os.CreateTemp(filepath.Dir(path), ".key-*") // readable by its owner only
 	if err != nil {
 		return err
 	}
@@ -116,19 +115,19 @@ func (k *Key) save(path string) (err error) {
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return err
 	}
-	return os.Link(file.Name(), path) // unlike Rename, it replaces nothing
+	return os.Link(file.Name(), path) // unlike Rename, it replaces no file
 }
 
-// ID is the id of the node that has this key.
+// ID returns the ID of the node with this key.
 func (k *Key) ID() ident.ID { return k.id }
 
-// Public is the public half.
+// Public returns the public key.
 func (k *Key) Public() ed25519.PublicKey { return k.private.Public().(ed25519.PublicKey) }
 
 // Sign signs a message.
 func (k *Key) Sign(message []byte) []byte { return ed25519.Sign(k.private, message) }
 
-// PEM gives the key as a text for [ParseKey]. It is a secret.
+// PEM returns the key as text for [ParseKey]. The text is secret.
 func (k *Key) PEM() ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(k.private)
 	if err != nil {
@@ -137,8 +136,8 @@ func (k *Key) PEM() ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: blockType, Bytes: der}), nil
 }
 
-// String names the key, and does not give it away.
+// String returns a name of the key that does not reveal it.
 func (k *Key) String() string { return "key of " + k.id.String() }
 
-// GoString is String: a key that is printed by mistake stays a secret.
+// GoString returns String, so that a key printed by mistake stays secret.
 func (k *Key) GoString() string { return k.String() }

@@ -31,7 +31,7 @@ func TestAKeyIsTheSameAfterARestart(t *testing.T) {
 	}
 }
 
-// Two processes that start at once with one file must not end up with two keys.
+// Two processes that start at the same time with one file must get the same key.
 func TestManyWhoMakeAKeyAtOnceGetOne(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "node.key")
@@ -131,7 +131,7 @@ func TestSecretsThatCouldBeGuessed(t *testing.T) {
 	}
 }
 
-// of nobody
+// of no node
 const ellipticKey = `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgShwS9SYHI6s0D1Al
 6JWatS+XmP/r+fcKtYGv411kfUChRANCAASo2qPGbLsL7FF5/FGHwL4hBuNFrpGI

@@ -22,8 +22,8 @@ import (
 	"time"
 )
 
-// rekeyer is a client that asks for new keys, which crypto/tls never does: after the
-// handshake it makes its records by hand (RFC 8446, sections 5.2, 7.2 and 7.3).
+// rekeyer is a client that asks for key updates, which crypto/tls never does: after the
+// handshake it makes its records itself (RFC 8446, sections 5.2, 7.2 and 7.3).
 type rekeyer struct {
 	t      *testing.T
 	conn   net.Conn
@@ -40,7 +40,7 @@ const (
 	recordApplication = 23
 )
 
-// rekey makes a secure connection to a guard's end, over two ends of a connection.
+// rekey makes a secure connection to a guard, over two ends of a connection.
 func rekey(t *testing.T, ours, theirs net.Conn) (*rekeyer, *Conn) {
 	t.Helper()
 	certificate, err := newTestKey(t).certificate()
@@ -49,7 +49,7 @@ func rekey(t *testing.T, ours, theirs net.Conn) (*rekeyer, *Conn) {
 	}
 	guard := newTestGuard(t, newTestKey(t), Rules{})
 	done := make(chan *Conn, 1)
-	go func() { // the test's; ends with the handshake
+	go func() { // owned by the test; ends with the handshake
 		c, err := guard.Secure(context.Background(), theirs, "")
 		if err != nil {
 			t.Error(err)
@@ -104,7 +104,7 @@ func (r *rekeyer) expand(secret []byte, label string, length int) []byte {
 	return out
 }
 
-// use goes on with the keys of a secret.
+// use continues with the keys of a secret.
 func (r *rekeyer) use(secret []byte) {
 	r.t.Helper()
 	block, err := aes.NewCipher(r.expand(secret, "key", r.size))
@@ -130,7 +130,7 @@ func (r *rekeyer) seal(kind byte, content []byte) []byte {
 	return r.aead.Seal(head, nonce, inner, head)
 }
 
-// ask asks for new keys so many times, without data in between.
+// ask asks for a number of key updates, without data in between.
 func (r *rekeyer) ask(times int) error {
 	for range times {
 		if _, err := r.conn.Write(r.seal(recordHandshake, []byte{24, 0, 0, 1, 1})); err != nil {
@@ -146,8 +146,8 @@ func (r *rekeyer) say(text string) error {
 	return err
 }
 
-// crypto/tls takes 16 questions for new keys in a row, and any number of them with
-// data in between. What bounds the answers is up to us; see wire.
+// crypto/tls accepts 16 key updates in a row, and any number of them with data in
+// between. Package trust must bound the answers; see wire.
 func TestHowManyNewKeysTLSLetsAPeerAskFor(t *testing.T) {
 	const inARow = 16
 	ours, theirs := pipe(t)
@@ -169,8 +169,8 @@ func TestHowManyNewKeysTLSLetsAPeerAskFor(t *testing.T) {
 	}
 }
 
-// A peer asks for new keys again and again, and takes nothing: neither the answers nor
-// anything else. It is heard all the same, and nobody waits for it for long.
+// A peer asks for key updates again and again, and reads neither the answers nor
+// anything else. Its frames are still read, and no caller waits for it for long.
 func TestAPeerThatAsksForNewKeysAndTakesNothing(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -198,13 +198,13 @@ func TestAPeerThatAsksForNewKeysAndTakesNothing(t *testing.T) {
 		for _, tries := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, TryWrite %v", test.name, tries), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					ours, theirs := net.Pipe() // which holds nothing: a write waits for a read
+					ours, theirs := net.Pipe() // it buffers nothing: a write waits for a read
 					if tries {
 						theirs = &trying{Conn: theirs}
 					}
 					r, c := rekey(t, ours, theirs)
 					heard := make(chan int64)
-					go func() { // the test's; ends with the connection
+					go func() { // owned by the test; ends with the connection
 						n, _ := io.Copy(io.Discard, c)
 						heard <- n
 					}()
@@ -232,7 +232,7 @@ func TestAPeerThatAsksForNewKeysAndTakesNothing(t *testing.T) {
 	}
 }
 
-// isLike reports whether err is that error, or a timeout where that is one.
+// isLike reports whether err is that error, or a timeout if want is one.
 func isLike(err, want error) bool {
 	if timeout, ok := errors.AsType[net.Error](err); ok && want == context.DeadlineExceeded {
 		return timeout.Timeout()
@@ -240,21 +240,21 @@ func isLike(err, want error) bool {
 	return errors.Is(err, want)
 }
 
-// While one goroutine writes to a peer that takes nothing, another one reads what the
-// peer says, questions for new keys among it, and a third may end it all.
+// While one goroutine writes to a peer that reads nothing, another reads the peer's
+// frames, key updates among them, and a third may close the connection.
 func TestReadingGoesOnBesideAWriteThatWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
 		r, c := rekey(t, ours, theirs)
 		written := make(chan error)
-		go func() { // the test's; ends with the connection
+		go func() { // owned by the test; ends with the connection
 			_, err := c.Write(make([]byte, 3*mostAtOnce))
 			written <- err
 		}()
 		synctest.Wait()
 		got := make([]byte, 1)
 		heard := make(chan error)
-		go func() { // the test's; ends with what is said below
+		go func() { // owned by the test; ends at the close below
 			_, err := io.ReadFull(c, got)
 			heard <- err
 		}()
@@ -276,14 +276,14 @@ func TestReadingGoesOnBesideAWriteThatWaits(t *testing.T) {
 	})
 }
 
-// A peer that takes a byte now and then may do so while it is written to, and not for
-// ever when we have said goodbye.
+// A peer that reads a byte from time to time may do so while it is written to, but not
+// forever after the close notice.
 func TestAGoodbyeToWhoTakesAByteNowAndThen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
 		_, c := rekey(t, ours, theirs)
 		over := make(chan struct{})
-		go func() { // the test's; ends with the connection
+		go func() { // owned by the test; ends with the connection
 			defer close(over)
 			for one := make([]byte, 1); ; time.Sleep(time.Second) {
 				if _, err := ours.Read(one); err != nil {

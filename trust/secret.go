@@ -13,23 +13,23 @@ import (
 )
 
 const (
-	secretBytes = 32 // of those that NewSecret makes
-	leastSecret = 16 // 128 bits: whoever hears a proof may try guesses for ever
-	leastVaried = 8  // different bytes in a secret: rather few than a pattern
+	secretBytes = 32 // of the secrets that NewSecret makes
+	leastSecret = 16 // 128 bits: an attacker that receives a proof can test guesses forever
+	leastVaried = 8  // different bytes in a secret: fewer are likely to be a pattern
 )
 
 // NewSecret draws a secret for [Rules], as text.
 func NewSecret() string {
 	var b [secretBytes]byte
-	rand.Read(b[:]) // never fails: the program ends where it would
+	rand.Read(b[:]) // never fails: the program would end instead
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// ErrWeakSecret says that a secret could be guessed.
+// ErrWeakSecret reports that a secret could be guessed.
 var ErrWeakSecret = errors.New("a secret is at least 16 random bytes in base64 or hexadecimal digits: make one with `smoke key secret`")
 
-// CheckSecret reports whether a text can be a secret: nil, or [ErrWeakSecret]. A
-// password is none: an active attacker can try guesses at leisure.
+// CheckSecret returns nil if a text can be a secret, or [ErrWeakSecret]. A password is
+// not a secret: an active attacker can test guesses offline.
 func CheckSecret(text string) error {
 	_, err := parseSecret(text)
 	return err
@@ -38,21 +38,21 @@ func CheckSecret(text string) error {
 // MaxSecrets is the largest number of secrets that are valid at once.
 const MaxSecrets = 8
 
-// What a list of secrets can be refused for, beside [ErrWeakSecret].
+// Errors of a list of secrets, in addition to [ErrWeakSecret].
 var (
 	ErrManySecrets = fmt.Errorf("%d secrets are the most that are valid at once", MaxSecrets)
 	ErrSameSecret  = errors.New("a secret is in the list twice")
 )
 
-// IsSameSecret reports whether two texts are one secret, be it that one is in base64 and
-// the other in hexadecimal digits.
+// IsSameSecret reports whether two texts are the same secret, even if one is in base64
+// and the other in hexadecimal digits.
 func IsSameSecret(a, b string) bool {
 	one, errOne := parseSecret(a)
 	other, errOther := parseSecret(b)
 	return errOne == nil && errOther == nil && hmac.Equal(one, other)
 }
 
-// secrets returns those of the rules, the one to prove first.
+// secrets returns the secrets of the rules, the one to prove first at the front.
 func (r *Rules) secrets() ([][]byte, error) {
 	texts := r.Secrets
 	if r.Secret != "" && (len(texts) == 0 || r.Secret != texts[0]) {
@@ -95,14 +95,14 @@ func parseSecret(text string) ([]byte, error) {
 	return secret, nil
 }
 
-// proofLabel is what the proofs of this protocol begin with. The version changes
-// with what is proven.
+// proofLabel is the first field of a proof. Its version number changes if the proof's
+// format changes.
 const proofLabel = "smokesignal secret 1"
 
-// prove shows the end of a connection that the other end, prover, knows the
-// secret. It holds for this connection, by what both ends have exported of it; for
-// this end, by its role, so that it can't be sent back to who made it; and for
-// these two nodes, whose certificates what is exported does not cover.
+// prove returns the proof that prover knows the secret. It is valid for this
+// connection, by the keying material that both ends export; for this end, by its role,
+// so that it cannot be reflected to its sender; and for these two nodes, whose
+// certificates the keying material does not cover.
 func prove(secret, exported []byte, proverDialled bool, prover, verifier ident.ID) []byte {
 	role := byte('A')
 	if proverDialled {

@@ -7,14 +7,14 @@ import (
 	"testing"
 )
 
-// Each row is one dialling node and one accepting node in the course of a rotation.
+// Each row is one dialling node and one accepting node during a rotation.
 func TestAnyOfTheSecretsLetsIn(t *testing.T) {
 	old, fresh, other := NewSecret(), NewSecret(), NewSecret()
 	keyA, keyB := newTestKey(t), newTestKey(t)
 	for _, c := range []struct {
 		what            string
 		dials, accepts  Rules
-		letIn, mutually bool // the one that dials; and then the other one by it
+		letIn, mutually bool // whether the dialling node is admitted, and then whether it admits the accepting one
 	}{
 		{"before", Rules{Secret: old}, Rules{Secret: old}, true, true},
 		{"the first step, one way", Rules{Secrets: []string{old, fresh}}, Rules{Secret: old}, true, true},

@@ -42,8 +42,6 @@ var proseRatchet = map[string]int{
 	"internal/sim tests":               57,
 	"internal/wire":                    23,
 	"internal/wire tests":              11,
-	"netsplit":                         22,
-	"netsplit tests":                   17,
 	"smoke":                            159,
 	"smoke tests":                      104,
 	"transport":                        9,
@@ -52,6 +50,4 @@ var proseRatchet = map[string]int{
 	"transport/tcp":                    2,
 	"transport/tcp tests":              2,
 	"transport/transporttest":          5,
-	"trust":                            29,
-	"trust tests":                      12,
 }
