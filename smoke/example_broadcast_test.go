@@ -154,3 +154,24 @@ func ExampleContextWithHeader() {
 	// map[lang:en] <nil>
 	// true big
 }
+
+// Raw has the arguments as they arrived, so that a program can forward an event without
+// decoding it.
+func ExampleEvent_Raw() {
+	node := smoke.CreateNode(smoke.Options{Network: "example raw"})
+	done := make(chan bool)
+	node.Broadcast().On("in", func(e smoke.Event) {
+		fmt.Println(e.Len(), e.Via() == node.ID(), e.Age() >= 0)
+		node.Broadcast().Emit("out", e.Raw())
+	}, smoke.Echo())
+	node.Broadcast().On("out", func(text string, n int) {
+		fmt.Println(text, n)
+		close(done)
+	}, smoke.Echo())
+	defer startAlone(node)()
+	node.Broadcast().Emit("in", "hello", 1)
+	<-done
+	// Output:
+	// 2 true true
+	// hello 1
+}

@@ -217,7 +217,7 @@ func ExampleNode_OnConflict() {
 func ExampleNode_OnNetsplit() {
 	network := mem.New()
 	node := smoke.CreateNode(smoke.Options{
-		Address: "10.0.0.1", Port: 8495, Seeds: []string{"10.0.0.2:8495"}, Transport: network.Host("10.0.0.1"),
+		Network: "example netsplit", Address: "10.0.0.1", Port: 8495, Seeds: []string{"10.0.0.2:8495"}, Transport: network.Host("10.0.0.1"),
 	})
 	node.OnNetsplit(func(s smoke.Netsplit) { fmt.Println("merge with", s.Other.Short()) })
 	node.OnHeal(func(h smoke.Heal) { fmt.Println("one network after", h.After) })
@@ -225,7 +225,7 @@ func ExampleNode_OnNetsplit() {
 
 // A seed that does not answer is reported, and again when it is back.
 func ExampleNode_OnSeedLost() {
-	node := smoke.CreateNode(smoke.Options{Seeds: []string{"dns://chat:8495"}})
+	node := smoke.CreateNode(smoke.Options{Network: "example seeds", Seeds: []string{"dns://chat:8495"}})
 	node.OnSeedLost(func(s smoke.SeedLost) { fmt.Println("lost", s.Addr, s.Err) })
 	node.OnSeedBack(func(s smoke.SeedBack) { fmt.Println("back", s.Addr) })
 }

@@ -167,3 +167,19 @@ func ExampleGuard() {
 	// admitted: true
 	// with a guess: true
 }
+
+// A secret has several texts: base64, and hexadecimal digits in either case.
+func ExampleIsSameSecret() {
+	fmt.Println(trust.IsSameSecret("00112233445566778899aabbccddeeff", "00112233445566778899AABBCCDDEEFF"))
+	fmt.Println(trust.IsSameSecret(trust.NewSecret(), trust.NewSecret()))
+	// Output:
+	// true
+	// false
+}
+
+// LoadKey does not create a key file.
+func ExampleLoadKey() {
+	_, err := trust.LoadKey(filepath.Join(os.TempDir(), "no such folder", "node.key"))
+	fmt.Println(errors.Is(err, os.ErrNotExist))
+	// Output: true
+}

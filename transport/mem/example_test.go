@@ -105,3 +105,25 @@ func ExampleNetwork_Latency() {
 	fmt.Println(time.Since(begin) >= 2*time.Millisecond)
 	// Output: true
 }
+
+// Mend ends some of the cuts.
+func ExampleNetwork_Mend() {
+	network := mem.New()
+	network.Jitter(time.Microsecond)
+	a, b, err := pair(network)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer a.Close()
+	defer b.Close()
+
+	others := []string{"10.0.0.2", "10.0.0.3"}
+	network.Cut([]string{"10.0.0.1"}, others)
+	fmt.Fprint(b, "hello")
+	network.Mend([]string{"10.0.0.1"}, others[:1]) // 10.0.0.3 is still cut off
+	text := make([]byte, 5)
+	n, err := a.Read(text)
+	fmt.Printf("%s, %v\n", text[:n], err)
+	// Output: hello, <nil>
+}

@@ -1,0 +1,7 @@
+package examples
+
+func ExampleShown() {
+	T{}.Called()
+}
+
+func helper() { Bare(); (&T{}).Forgotten() }
