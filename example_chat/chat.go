@@ -4,34 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/example_chat/room"
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// The events of the chat. "say" carries a line. The others announce people: "join" when a
-// chat starts, "here" in answer to it, "name" after /name, "leave" at the end, and "gone"
-// from a chat that has found another one dead.
-type (
-	utterance struct{ Name, Text string }
-	presence  struct{ Name string }
-)
-
-const (
-	// roomSize is the largest room in which a newcomer gets "here" as an answer. In a
-	// larger room the answers would outnumber the lines, and a newcomer learns a name when
-	// its owner says something.
-	roomSize = 50
-	// answerWithin spreads the answers to a newcomer, so that one answer serves all who
-	// join meanwhile.
-	answerWithin = time.Second
-	// farewell bounds how long leaving may take.
-	farewell = 3 * time.Second
-)
+// farewell bounds how long leaving may take.
+const farewell = 3 * time.Second
 
 // view displays the chat. Its methods may be called from any goroutine.
 type view interface {
@@ -49,18 +31,7 @@ type chat struct {
 	pageAddr  string        // address of the page; "": none
 	page      *page         // nil: none
 
-	ctx    context.Context // ends when the chat is left, and ends the search for dead chats
-	end    context.CancelFunc
-	asking sync.WaitGroup // the search goroutine; see suspect
-
-	mu     sync.Mutex // guards what follows; not held while showing or emitting
-	name   string
-	people *roster
-	answer *time.Timer // set while an answer to newcomers is pending
-	left   bool
-
-	isAsking bool // a survey goroutine runs
-	askAgain bool // it must run once more
+	people *room.People
 }
 
 // newChat makes a node and registers the chat's handlers. The node is not started yet.
@@ -75,19 +46,14 @@ func newChatOf(node *smoke.Node, seeds []string, name string, view view) *chat {
 		seeds:     seeds,
 		view:      view,
 		connected: make(chan struct{}),
-		name:      name,
-		people:    newRoster(node.ID(), name),
 	}
-	c.ctx, c.end = context.WithCancel(context.Background())
+	c.people = room.Watch(node, name, func(p room.Person) { c.view.show(vanished(p.ID, p.Label)) })
 	b := node.Broadcast()
 	smoke.On(b, "say", c.onSay)
 	smoke.On(b, "join", c.onJoin)
 	smoke.On(b, "here", c.onPresence)
 	smoke.On(b, "name", c.onPresence)
 	smoke.On(b, "leave", c.onLeave)
-	smoke.On(b, "gone", c.onGone)
-	node.Peers().OnRemove(func(*smoke.Peer) { c.suspect() })
-
 	node.OnConnect(c.onConnect)
 	node.OnDisconnect(c.onDisconnect)
 	node.OnSeedLost(c.onSeedLost)
@@ -103,8 +69,8 @@ func (c *chat) start() error {
 	if err := c.node.Start(); err != nil {
 		return err
 	}
-	c.view.setName(c.name)
-	first := self(c.node.ID(), c.name, c.node.Addr())
+	c.view.setName(c.people.Self())
+	first := self(c.node.ID(), c.people.Self(), c.node.Addr())
 	if c.pageAddr != "" {
 		page, err := servePage(c.node, c.pageAddr)
 		if err != nil {
@@ -134,58 +100,33 @@ func (c *chat) looking() string {
 
 // meet records that a person was heard, and shows a new person or a new name.
 func (c *chat) meet(id smoke.ID, name, verb string) (label string) {
-	c.mu.Lock()
-	before := c.people.label(id)
-	change := c.people.heard(id, cleanName(name), time.Now())
-	label = c.people.label(id)
-	c.mu.Unlock()
+	before, label, change := c.people.Heard(id, cleanName(name))
 	switch change {
-	case isNew:
+	case room.New:
 		c.view.show(came(verb, id, label))
-	case isRenamed:
+	case room.Renamed:
 		c.view.show(renamed(id, before, label))
 	}
 	return label
 }
 
-func (c *chat) onSay(e smoke.Event, said utterance) {
+func (c *chat) onSay(e smoke.Event, said room.Utterance) {
 	label := c.meet(e.Origin, said.Name, "here")
 	c.view.show(says(e.Origin, label, cleanText(said.Text)))
 }
 
-func (c *chat) onPresence(e smoke.Event, p presence) { c.meet(e.Origin, p.Name, "here") }
+func (c *chat) onPresence(e smoke.Event, p room.Presence) { c.meet(e.Origin, p.Name, "here") }
 
-func (c *chat) onJoin(e smoke.Event, p presence) {
+func (c *chat) onJoin(e smoke.Event, p room.Presence) {
 	c.meet(e.Origin, p.Name, "join")
 	c.answerSoon()
 }
 
-// answerSoon schedules this chat's "here", unless the room is too large.
-func (c *chat) answerSoon() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.answer == nil && !c.left && c.people.len() < roomSize {
-		c.answer = time.AfterFunc(rand.N(answerWithin), c.sayHere)
-	}
-}
+// answerSoon has this chat say that it is here, unless the room is too large for that.
+func (c *chat) answerSoon() { c.people.AnswerSoon(func() { c.emitPresence("here") }) }
 
-// sayHere emits "here" for newcomers.
-func (c *chat) sayHere() {
-	c.mu.Lock()
-	c.answer = nil
-	left := c.left
-	c.mu.Unlock()
-	if !left {
-		c.emitPresence("here")
-	}
-}
-
-func (c *chat) onLeave(e smoke.Event, p presence) {
-	c.mu.Lock()
-	label := c.people.label(e.Origin)
-	known := c.people.remove(e.Origin)
-	c.mu.Unlock()
-	if known {
+func (c *chat) onLeave(e smoke.Event, p room.Presence) {
+	if label, known := c.people.Left(e.Origin); known {
 		c.view.show(went(e.Origin, label))
 	}
 }
@@ -201,10 +142,7 @@ func (c *chat) onConnect() {
 }
 
 func (c *chat) onDisconnect() {
-	c.mu.Lock()
-	left := c.left
-	c.mu.Unlock()
-	if !left {
+	if !c.people.IsClosed() {
 		c.view.show(note("alone", "alone again: "+c.looking()))
 	}
 }
@@ -235,9 +173,7 @@ func (c *chat) onHeal(smoke.Heal) {
 func (c *chat) onGap(gap smoke.Gap) {
 	who := "others"
 	if !gap.Origin.IsZero() {
-		c.mu.Lock()
-		who = c.people.label(gap.Origin)
-		c.mu.Unlock()
+		who = c.people.Label(gap.Origin)
 	}
 	why := "they can't be had any more"
 	if gap.Slow {
@@ -252,13 +188,13 @@ func (c *chat) say(text string) {
 		c.view.show(note("error", fmt.Sprintf("too long: %d bytes, at most %d can be sent", len(text), maxText)))
 		return
 	}
-	c.emit("say", utterance{c.ownName(), text})
+	c.emit("say", room.Utterance{Name: c.people.Self(), Text: text})
 	if c.node.Peers().Len() == 0 {
 		c.view.show(note("alone", "no one hears that now: no other node is linked; "+c.looking()))
 	}
 }
 
-func (c *chat) emitPresence(event string) { c.emit(event, presence{c.ownName()}) }
+func (c *chat) emitPresence(event string) { c.emit(event, room.Presence{Name: c.people.Self()}) }
 
 func (c *chat) emit(event string, what any) {
 	if err := c.node.Broadcast().Emit(event, what); err != nil {
@@ -266,23 +202,14 @@ func (c *chat) emit(event string, what any) {
 	}
 }
 
-func (c *chat) ownName() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.name
-}
-
-// rename changes the user's own name.
+// rename changes the name of the user.
 func (c *chat) rename(name string) {
 	name, err := checkName(name)
 	if err != nil {
 		c.view.show(note("error", err.Error()))
 		return
 	}
-	c.mu.Lock()
-	c.name = name
-	c.people.self = name
-	c.mu.Unlock()
+	c.people.Rename(name)
 	c.view.setName(name)
 	c.view.show(note("name", "you are now called "+name))
 	c.emitPresence("name")
@@ -291,25 +218,32 @@ func (c *chat) rename(name string) {
 // listPeers shows the direct links.
 func (c *chat) listPeers() {
 	for peer := range c.node.Peers().All() {
-		c.mu.Lock()
-		label := c.people.label(peer.ID())
-		c.mu.Unlock()
-		c.view.show(linked(peer.ID(), peer.Addr(), label))
+		c.view.show(linked(peer.ID(), peer.Addr(), c.people.Label(peer.ID())))
 	}
 	n := c.node.Peers().Len()
 	c.view.show(note("peers", "direct links: "+strconv.Itoa(n)))
 }
 
-// leave says goodbye and stops the node.
-func (c *chat) leave() error {
-	c.mu.Lock()
-	c.left = true
-	if c.answer != nil {
-		c.answer.Stop()
+// listNodes shows the people whose nodes answer, and counts the network.
+func (c *chat) listNodes(ctx context.Context) {
+	nodes, silent, err := c.people.Count(ctx)
+	if err != nil {
+		c.view.show(note("error", "can't count the network: "+err.Error()))
+		return
 	}
-	c.mu.Unlock()
-	c.end()
-	c.asking.Wait()
+	now := time.Now()
+	for _, p := range c.people.All() {
+		c.view.show(known(p, now))
+	}
+	if silent > 0 {
+		c.view.show(note("nodes", "nodes that do not answer now: "+strconv.Itoa(silent)))
+	}
+	c.view.show(counted(nodes))
+}
+
+// leave says good-bye and stops the node.
+func (c *chat) leave() error {
+	c.people.Close()
 	if c.page != nil {
 		c.page.close()
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"errors"
 	"io"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/example_chat/room"
 	"github.com/smokesignal-go/smokesignal/smoke"
 	"go.uber.org/goleak"
 )
@@ -101,38 +103,43 @@ func newTestChat(t *testing.T) (*chat, *book) {
 	return newChat(smoke.Options{Network: "test"}, "me", b), b
 }
 
+func id(n uint32) (id smoke.ID) {
+	binary.BigEndian.PutUint32(id[:], n)
+	return id
+}
+
 func from(n uint32) smoke.Event { return smoke.Event{Origin: id(n)} }
 
 func TestComingSpeakingRenamingLeaving(t *testing.T) {
 	c, b := newTestChat(t)
-	c.onJoin(from(0x2222_0000), presence{"ann"})
-	c.onSay(from(0x2222_0000), utterance{"ann", "hello"})
+	c.onJoin(from(0x2222_0000), room.Presence{Name: "ann"})
+	c.onSay(from(0x2222_0000), room.Utterance{Name: "ann", Text: "hello"})
 	b.want("join\t22220000\tann", "say\t22220000\tann\thello")
 
-	c.onSay(from(0x3333_0000), utterance{"bob", "hi"}) // was there before us
+	c.onSay(from(0x3333_0000), room.Utterance{Name: "bob", Text: "hi"}) // was there before us
 	b.want("here\t33330000\tbob", "say\t33330000\tbob\thi")
 
-	c.onPresence(from(0x3333_0000), presence{"rob"})
-	c.onPresence(from(0x3333_0000), presence{"rob"})
+	c.onPresence(from(0x3333_0000), room.Presence{Name: "rob"})
+	c.onPresence(from(0x3333_0000), room.Presence{Name: "rob"})
 	b.want("name\t33330000\trob\tbob")
 
-	c.onLeave(from(0x3333_0000), presence{"rob"})
-	c.onLeave(from(0x3333_0000), presence{"rob"})
+	c.onLeave(from(0x3333_0000), room.Presence{Name: "rob"})
+	c.onLeave(from(0x3333_0000), room.Presence{Name: "rob"})
 	b.want("leave\t33330000\trob")
-	c.answer.Stop()
+	c.people.Close()
 }
 
 func TestComingAgainIsNotAnnouncedTwice(t *testing.T) {
 	c, b := newTestChat(t)
-	c.onJoin(from(0x2222_0000), presence{"ann"})
-	c.onJoin(from(0x2222_0000), presence{"ann"})
+	c.onJoin(from(0x2222_0000), room.Presence{Name: "ann"})
+	c.onJoin(from(0x2222_0000), room.Presence{Name: "ann"})
 	b.want("join\t22220000\tann")
-	c.answer.Stop()
+	c.people.Close()
 }
 
 func TestWhatOthersSendIsMadeHarmless(t *testing.T) {
 	c, b := newTestChat(t)
-	c.onSay(from(0x2222_0000), utterance{"\x1b[31mann", "\x1b]0;owned\x07\r\nsay\tme\tx"})
+	c.onSay(from(0x2222_0000), room.Utterance{Name: "\x1b[31mann", Text: "\x1b]0;owned\x07\r\nsay\tme\tx"})
 	for _, text := range b.shown() {
 		if strings.ContainsAny(text, "\x1b\x07\r\n") {
 			t.Errorf("shown raw: %q", text)
@@ -141,20 +148,9 @@ func TestWhatOthersSendIsMadeHarmless(t *testing.T) {
 	b.want("here\t22220000\t31mann", "say\t22220000\t31mann\t␛]0;owned␇  say me x")
 }
 
-func TestALargeRoomDoesNotAnswerNewcomers(t *testing.T) {
-	c, _ := newTestChat(t)
-	for n := range uint32(roomSize) {
-		c.onSay(from(n+2), utterance{"x", "hi"})
-	}
-	c.onJoin(from(1000), presence{"ann"})
-	if c.answer != nil {
-		t.Error("an answer is under way")
-	}
-}
-
 func TestNotes(t *testing.T) {
 	c, b := newTestChat(t)
-	c.onSay(from(0x2222_0000), utterance{"ann", "hi"})
+	c.onSay(from(0x2222_0000), room.Utterance{Name: "ann", Text: "hi"})
 	b.want("here\t22220000\tann", "say\t22220000\tann\thi")
 	c.onSeedLost(smoke.SeedLost{Addr: "10.0.0.1:1"})
 	c.onSeedLost(smoke.SeedLost{Addr: "10.0.0.1:1", Err: &smoke.DialError{Addr: "10.0.0.1:1", Err: smoke.ErrNotSmokesignal}})

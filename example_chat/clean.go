@@ -8,10 +8,12 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/smokesignal-go/smokesignal/example_chat/room"
 )
 
 const (
-	maxName = 32      // runes
+	maxName = room.MaxName
 	maxText = 4 << 10 // bytes
 )
 

@@ -10,16 +10,16 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoketest"
 )
 
-// room holds chats on a network in memory, in virtual time.
-type room struct {
+// party is chats on a network in memory, in virtual time.
+type party struct {
 	chats []*chat
 	books []*book
 }
 
 // inRoom runs a story with n chats that know each other: p0, p1, …
-func inRoom(t *testing.T, n int, story func(t *testing.T, r *room, net *smoketest.Network)) {
+func inRoom(t *testing.T, n int, story func(t *testing.T, r *party, net *smoketest.Network)) {
 	t.Helper()
-	r := &room{}
+	r := &party{}
 	o := smoketest.Options{Setup: func(t *testing.T, i int, node *smoke.Node) {
 		b := newBook(t)
 		r.books = append(r.books, b)
@@ -28,11 +28,7 @@ func inRoom(t *testing.T, n int, story func(t *testing.T, r *room, net *smoketes
 	smoketest.RunWith(t, n, o, func(t *testing.T, net *smoketest.Network) {
 		defer func() {
 			for _, c := range r.chats {
-				c.mu.Lock()
-				c.left = true
-				c.mu.Unlock()
-				c.end()
-				c.asking.Wait()
+				c.people.Close()
 			}
 		}()
 		time.Sleep(3 * time.Second) // all have answered all
@@ -61,7 +57,7 @@ func (b *book) times(kind, name string) (n int) {
 // once, within twenty seconds, and /nodes does not list it. A silent link ends after five
 // seconds. While an answer is partial, a chat asks up to six times, for 3.5 s each.
 func TestTheDeadAreNoticedByAll(t *testing.T) {
-	inRoom(t, 10, func(t *testing.T, r *room, net *smoketest.Network) {
+	inRoom(t, 10, func(t *testing.T, r *party, net *smoketest.Network) {
 		net.Crash(4)
 		time.Sleep(20 * time.Second)
 		for i, b := range r.books {
@@ -90,7 +86,7 @@ func TestTheDeadAreNoticedByAll(t *testing.T) {
 
 // /nodes lists only people whose nodes answer.
 func TestNodesListsNobodyDead(t *testing.T) {
-	inRoom(t, 4, func(t *testing.T, r *room, net *smoketest.Network) {
+	inRoom(t, 4, func(t *testing.T, r *party, net *smoketest.Network) {
 		net.Isolate(3)
 		time.Sleep(20 * time.Second)
 		r.chats[0].listNodes(t.Context())
@@ -104,7 +100,7 @@ func TestNodesListsNobodyDead(t *testing.T) {
 // The people on the other side of a partition are gone while it lasts, and come back after
 // it.
 func TestTheOtherSideOfACutComesBack(t *testing.T) {
-	inRoom(t, 6, func(t *testing.T, r *room, net *smoketest.Network) {
+	inRoom(t, 6, func(t *testing.T, r *party, net *smoketest.Network) {
 		net.Partition([]int{0, 1, 2}, []int{3, 4, 5})
 		time.Sleep(30 * time.Second)
 		if got := r.books[0].times("leave", "p5"); got != 1 {
@@ -114,18 +110,16 @@ func TestTheOtherSideOfACutComesBack(t *testing.T) {
 		net.Settle()
 		time.Sleep(20 * time.Second)
 		for i, c := range r.chats {
-			c.mu.Lock()
-			if n := c.people.len(); n != 5 {
+			if n := c.people.Len(); n != 5 {
 				t.Errorf("p%d knows %d people after the cut", i, n)
 			}
-			c.mu.Unlock()
 		}
 	})
 }
 
 // After a rotation of links, a heal or a goodbye, no living person is reported as gone.
 func TestTheLivingAreNotTakenForDead(t *testing.T) {
-	inRoom(t, 12, func(t *testing.T, r *room, net *smoketest.Network) {
+	inRoom(t, 12, func(t *testing.T, r *party, net *smoketest.Network) {
 		time.Sleep(10 * time.Minute)
 		for i, b := range r.books {
 			for j := range r.books {

@@ -2,31 +2,19 @@ package main
 
 import (
 	"fmt"
-	"net"
-	"strconv"
 
+	"github.com/smokesignal-go/smokesignal/example_chat/room"
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// homePort is the port at which the chats of one machine meet if neither a port nor a seed
-// is given. Other programs use other ports.
-const homePort = 8494
-
 // enter makes and starts a chat. If neither a port nor a seed is given, the first chat on a
-// machine listens on s.home and the others join it there. All of them have that address as
-// their seed, including the first one, which thus knows that it is a seed. If it dies, the
-// next chat takes the port, and the remaining ones find it.
+// machine listens on s.home and the others join it there (room.Home).
 func enter(s settings, view view) (*chat, error) {
 	if s.node.Port != 0 || len(s.node.Seeds) > 0 {
 		return openAt(s, view)
 	}
-	if s.node.Address == "" {
-		s.node.Address = "127.0.0.1"
-	}
-	s.node = s.node.Canonical() // without brackets around the address
-	s.node.Seeds = []string{net.JoinHostPort(s.node.Address, strconv.Itoa(s.home))}
 	first := s
-	first.node.Port = s.home
+	first.node, s.node = room.Home(s.node, s.home)
 	if c, err := openAt(first, view); err == nil {
 		return c, nil
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/example_chat/room"
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
@@ -78,14 +79,14 @@ func linked(id smoke.ID, addr, label string) line {
 	return line{kind: "peer", fields: []string{id.Short(), addr, label}, who: label, whoID: id, words: "  " + addr, style: dim}
 }
 
-func known(p person, now time.Time) line {
-	ago := now.Sub(p.heard).Round(time.Second)
+func known(p room.Person, now time.Time) line {
+	ago := now.Sub(p.Heard).Round(time.Second)
 	words := fmt.Sprintf("  heard %v ago", ago)
 	if ago <= 0 {
 		words = "  heard just now"
 	}
 	seconds := strconv.Itoa(int(ago / time.Second))
-	return line{kind: "node", fields: []string{p.id.Short(), p.label, seconds}, who: p.label, whoID: p.id, words: words, style: dim}
+	return line{kind: "node", fields: []string{p.ID.Short(), p.Label, seconds}, who: p.Label, whoID: p.ID, words: words, style: dim}
 }
 
 func counted(nodes int) line {

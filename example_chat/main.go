@@ -20,6 +20,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/example_chat/room"
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
@@ -53,7 +54,7 @@ func parse(args []string, complaints io.Writer) (settings, error) {
 	if err != nil {
 		return settings{}, err
 	}
-	s := settings{node: options, home: homePort}
+	s := settings{node: options, home: room.Port}
 	flags := flag.NewFlagSet("example_chat", flag.ContinueOnError)
 	flags.SetOutput(complaints)
 	flags.StringVar(&s.name, "name", defaultName(), "what the others call you")
@@ -86,7 +87,7 @@ func parse(args []string, complaints io.Writer) (settings, error) {
 		return settings{}, fmt.Errorf("-name: %w", err)
 	}
 	if s.node.Network == "" {
-		s.node.Network = "chat"
+		s.node.Network = room.Network
 	}
 	return s, nil
 }

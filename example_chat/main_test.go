@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/example_chat/room"
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
@@ -103,7 +104,7 @@ func TestTheFirstTakesTheKnownPortAndTheNextOnesJoinIt(t *testing.T) {
 }
 
 func TestEnterSaysWhyItCanNot(t *testing.T) {
-	_, err := enter(settings{name: "ann", home: homePort, node: smoke.Options{Address: "192.0.2.1"}}, newBook(t))
+	_, err := enter(settings{name: "ann", home: room.Port, node: smoke.Options{Address: "192.0.2.1"}}, newBook(t))
 	if err == nil || !strings.Contains(err.Error(), "192.0.2.1") {
 		t.Errorf("listening on somebody else's address: %v", err)
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/smokesignal-go/smokesignal/example_chat/room"
 )
 
 // neverFail is for a screen whose output always takes what it gets.
@@ -18,7 +20,7 @@ func neverFail(t *testing.T) context.CancelCauseFunc {
 func TestPlainLinesHaveAStableForm(t *testing.T) {
 	var out bytes.Buffer
 	s := plainScreen(strings.NewReader(""), &out, neverFail(t))
-	ann := id(0xaaaa_0001)
+	ann, noon := id(0xaaaa_0001), time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	for _, l := range []line{
 		self(ann, "ann", "127.0.0.1:8495"),
 		says(ann, "ann", "hello: you"),
@@ -27,7 +29,7 @@ func TestPlainLinesHaveAStableForm(t *testing.T) {
 		went(ann, "ann"),
 		renamed(ann, "ann", "bea"),
 		linked(ann, "127.0.0.1:8495", "ann"),
-		known(person{id: ann, label: "ann", heard: noon}, noon.Add(3*time.Second)),
+		known(room.Person{ID: ann, Label: "ann", Heard: noon}, noon.Add(3*time.Second)),
 		counted(12),
 		note("alone", "nobody\tyet"),
 	} {

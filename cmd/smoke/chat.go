@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -17,12 +15,12 @@ import (
 	"golang.org/x/term"
 
 	"github.com/smokesignal-go/smokesignal/dashboard"
+	"github.com/smokesignal-go/smokesignal/example_chat/room"
 	"github.com/smokesignal-go/smokesignal/smoke"
 	"github.com/smokesignal-go/smokesignal/transport"
 )
 
-// chatting is one call of smoke chat. It speaks with example_chat, by the same
-// events, and leaves out what makes that one comfortable.
+// chatting is one call of smoke chat. Its people are those of example_chat.
 type chatting struct {
 	join   joining
 	name   string
@@ -30,21 +28,9 @@ type chatting struct {
 	http   string
 	asJSON bool
 
-	people people
+	people *room.People
 	page   *web // nil: none
 }
-
-// The events of example_chat.
-type (
-	utterance struct{ Name, Text string }
-	presence  struct{ Name string }
-)
-
-const (
-	chatNetwork = "chat"
-	chatPort    = 8494 // where the chats of one machine meet
-	chatName    = 32   // runes of a name
-)
 
 const chatLong = `Talk with others: a line that you write goes to all, until the input ends. It meets
 the example chat (make run), which has more comfort. The first line names a page that
@@ -69,7 +55,7 @@ func chatCommand() *cobra.Command {
 				return err
 			}
 			if o.Network == "" {
-				o.Network = chatNetwork
+				o.Network = room.Network
 			}
 			in := cmd.InOrStdin()
 			if file, ok := in.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
@@ -106,11 +92,11 @@ func (c *chatting) run(ctx context.Context, o smoke.Options, in io.Reader, out, 
 	if err != nil {
 		return err
 	}
-	defer c.people.stop()
+	defer c.people.Close()
 	defer c.closePage()
 	for line, err := range inputLines(ctx, in) {
 		if err == nil {
-			err = node.Broadcast().EmitContext(ctx, "say", utterance{c.name, line})
+			err = node.Broadcast().EmitContext(ctx, "say", room.Utterance{Name: c.name, Text: line})
 		}
 		if err == nil && node.Peers().Len() == 0 {
 			notes.note("no one hears that now: no other node is linked; " + looking(node))
@@ -120,8 +106,8 @@ func (c *chatting) run(ctx context.Context, o smoke.Options, in io.Reader, out, 
 		}
 	}
 	quit()
-	c.people.stop()
-	return errors.Join(node.Broadcast().Emit("leave", presence{c.name}), unlessAlone(leave(node)))
+	c.people.Close()
+	return errors.Join(node.Broadcast().Emit("leave", room.Presence{Name: c.name}), unlessAlone(leave(node)))
 }
 
 // unlessAlone leaves out the error that no node was there for the goodbye, or for what
@@ -139,38 +125,32 @@ func (c *chatting) enter(ctx context.Context, o smoke.Options, out, notes *lines
 	if len(o.Seeds) > 0 || o.Port != 0 {
 		return c.open(ctx, o, out, notes)
 	}
-	host := o.Canonical().Address // without brackets
-	if host == "" {
-		host = "127.0.0.1"
-	}
-	o.Seeds = []string{net.JoinHostPort(host, strconv.Itoa(chatPort))}
-	first := o
-	first.Port = chatPort
+	first, other := room.Home(o, room.Port)
 	node, err := c.open(ctx, first, out, notes)
 	if transport.IsAddrInUse(err) {
-		return c.open(ctx, o, out, notes)
+		return c.open(ctx, other, out, notes)
 	}
 	return node, err
 }
 
 func (c *chatting) open(ctx context.Context, o smoke.Options, out, notes *lines) (*smoke.Node, error) {
 	node := smoke.CreateNode(o)
-	c.people.watch(node, func(id smoke.ID, name string) {
-		out.tell("gone", name+" is gone: its node does not answer", facts{"name": name, "origin": id.String(), "text": ""})
+	c.people = room.Watch(node, c.name, func(p room.Person) {
+		out.tell("gone", p.Name+" is gone: its node does not answer", facts{"name": p.Name, "origin": p.ID.String(), "text": ""})
 	})
-	smoke.On(node.Broadcast(), "say", func(e smoke.Event, u utterance) { c.tell(out, e, u.Name, "says", u.Text) })
-	smoke.On(node.Broadcast(), "join", func(e smoke.Event, p presence) {
+	smoke.On(node.Broadcast(), "say", func(e smoke.Event, u room.Utterance) { c.tell(out, e, u.Name, "says", u.Text) })
+	smoke.On(node.Broadcast(), "join", func(e smoke.Event, p room.Presence) {
 		c.tell(out, e, p.Name, "joined", "")
-		c.people.answerSoon(func() { node.Broadcast().Emit("here", presence{c.name}) }) // fails only if the node stops
+		c.people.AnswerSoon(func() { node.Broadcast().Emit("here", room.Presence{Name: c.name}) }) // fails only if the node stops
 	})
-	smoke.On(node.Broadcast(), "leave", func(e smoke.Event, p presence) { c.tell(out, e, p.Name, "left", "") })
-	smoke.On(node.Broadcast(), "here", func(e smoke.Event, p presence) {
-		if c.people.heard(e.Origin, clipped(p.Name)) {
+	smoke.On(node.Broadcast(), "leave", func(e smoke.Event, p room.Presence) { c.tell(out, e, p.Name, "left", "") })
+	smoke.On(node.Broadcast(), "here", func(e smoke.Event, p room.Presence) {
+		if _, _, change := c.people.Heard(e.Origin, clipped(p.Name)); change == room.New {
 			c.tell(out, e, p.Name, "is here", "")
 		}
 	})
 	node.OnGap(func(g smoke.Gap) { notes.note(gapWords(g)) })
-	node.OnConnect(func() { node.Broadcast().Emit("join", presence{c.name}) }) // fails only if the node stops
+	node.OnConnect(func() { node.Broadcast().Emit("join", room.Presence{Name: c.name}) }) // fails only if the node stops
 	var shown []string
 	var err error
 	if c.http != "" {
@@ -182,7 +162,7 @@ func (c *chatting) open(ctx context.Context, o smoke.Options, out, notes *lines)
 		_, err = begin(ctx, node, o, c.within, notes, shown...)
 	}
 	if err != nil {
-		c.people.stop()
+		c.people.Close()
 		c.closePage()
 		return nil, errors.Join(err, node.Stop())
 	}
@@ -207,15 +187,15 @@ func looking(node *smoke.Node) string {
 }
 
 // clipped is a name as it is shown.
-func clipped(name string) string { return fmt.Sprintf("%.*s", chatName, name) }
+func clipped(name string) string { return fmt.Sprintf("%.*s", room.MaxName, name) }
 
 // tell prints what somebody did.
 func (c *chatting) tell(out *lines, e smoke.Event, name, does, text string) {
 	name = clipped(name)
 	if does == "left" {
-		c.people.left(e.Origin)
+		c.people.Left(e.Origin)
 	} else {
-		c.people.heard(e.Origin, name)
+		c.people.Heard(e.Origin, name)
 	}
 	words := name + " " + does
 	if does == "says" {

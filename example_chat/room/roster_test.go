@@ -1,4 +1,4 @@
-package main
+package room
 
 import (
 	"encoding/binary"
@@ -19,8 +19,8 @@ func TestRosterTellsNewFacesAndNewNames(t *testing.T) {
 	r := newRoster(id(1), "me")
 	for _, step := range []struct {
 		name string
-		want change
-	}{{"ann", isNew}, {"ann", isKnown}, {"bea", isRenamed}, {"bea", isKnown}} {
+		want Change
+	}{{"ann", New}, {"ann", Known}, {"bea", Renamed}, {"bea", Known}} {
 		if got := r.heard(id(2), step.name, noon); got != step.want {
 			t.Errorf("hearing %s: %d, want %d", step.name, got, step.want)
 		}
@@ -46,7 +46,7 @@ func TestRosterTellsNamesakesApart(t *testing.T) {
 	want(0x3333_0000, "ann#3333")
 	r.remove(id(0x2222_0000))
 	want(0x3333_0000, "ann")
-	r.heard(id(0x4444_0000), "me", noon) // another person with our own name
+	r.heard(id(0x4444_0000), "me", noon) // a person with our own name
 	want(0x4444_0000, "me#4444")
 }
 
@@ -56,7 +56,7 @@ func TestRosterListsByLabel(t *testing.T) {
 		r.heard(id(uint32(n+2)), name, noon)
 	}
 	all := r.all()
-	if len(all) != 3 || all[0].label != "ann" || all[1].label != "bob" || all[2].label != "cas" {
+	if len(all) != 3 || all[0].Label != "ann" || all[1].Label != "bob" || all[2].Label != "cas" {
 		t.Errorf("listed %v", all)
 	}
 }

@@ -1,0 +1,148 @@
+package room
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/smoke"
+)
+
+// A chat that crashes says no goodbye. Its neighbours notice that a link has ended: a
+// moment after kill -9, or within five seconds if the node is silent. They survey all nodes
+// of the network (smoke.Node.Survey). A person whose node is missing from two answers in a
+// row is gone. A chat that finds one asks the others to survey, because not all of them
+// were neighbours of the dead one.
+const (
+	// askPause precedes each survey, or up to twice as long. By then replaced links are up
+	// again, and the chats do not all ask in the same second. A node relays eight surveys a
+	// second for a neighbour and answers the rest as partial.
+	askPause = time.Second
+	// mostAsks limits the surveys of a chat while some node prevents a complete answer. A
+	// dead node that is not detected yet does so for 5 s.
+	mostAsks = 6
+	// answersWithin limits one survey.
+	answersWithin = 5 * time.Second
+)
+
+// suspect starts a search soon. In a large room the searches of all chats would cost too
+// much; there only Count asks.
+func (p *People) suspect() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.isClosed || p.roster.len() == 0 || p.roster.len() > size:
+	case p.isAsking:
+		p.askAgain = true
+	default:
+		p.isAsking = true
+		// Close ends it by p.ctx, and waits.
+		p.asking.Go(p.askAround)
+	}
+}
+
+// askAround searches, and once more if a link ended meanwhile.
+func (p *People) askAround() {
+	for again := true; again; {
+		p.search()
+		p.mu.Lock()
+		again = p.askAgain && p.ctx.Err() == nil
+		p.askAgain, p.isAsking = false, again
+		p.mu.Unlock()
+	}
+}
+
+// search asks all nodes up to mostAsks times. People that were missing from two complete
+// answers in a row, or from each answer, are gone.
+func (p *People) search() {
+	absent := 0 // answers in a row, whole ones, in which the same people were missing
+	var missing map[smoke.ID]bool
+	for range mostAsks {
+		select {
+		case <-time.After(askPause + rand.N(askPause)):
+		case <-p.ctx.Done():
+			return
+		}
+		began := time.Now()
+		heard, _, whole, err := p.ask(p.ctx)
+		if err != nil {
+			return // the node is stopped
+		}
+		missing = p.missingFrom(heard, began, missing)
+		if len(missing) == 0 {
+			return
+		}
+		if absent++; !whole {
+			absent = 0
+		}
+		if absent == 2 {
+			break
+		}
+	}
+	if p.bury(missing) > 0 {
+		p.node.Broadcast().Emit("gone", Presence{Name: p.Self()}) // so that others ask too; fails only if the node stops
+	}
+}
+
+// ask asks all nodes. whole is false if some did not answer.
+func (p *People) ask(ctx context.Context) (heard map[smoke.ID]bool, nodes int, whole bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, answersWithin)
+	defer cancel()
+	heard = make(map[smoke.ID]bool)
+	nodes, err = p.node.Survey(ctx, func(n smoke.NodeInfo) { heard[n.ID] = true })
+	if errors.Is(err, smoke.ErrIncomplete) {
+		return heard, nodes, false, nil
+	}
+	return heard, nodes, nodes == len(heard), err
+}
+
+// missingFrom returns the people who were known when a question began, are not among
+// those that answered, and were missing before too, if that was asked.
+func (p *People) missingFrom(heard map[smoke.ID]bool, began time.Time, before map[smoke.ID]bool) map[smoke.ID]bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	missing := make(map[smoke.ID]bool)
+	for id, person := range p.roster.people { // order does not matter: it makes a set
+		if !heard[id] && person.Heard.Before(began) && (before == nil || before[id]) {
+			missing[id] = true
+		}
+	}
+	return missing
+}
+
+// bury removes people, and returns how many of them were still listed.
+func (p *People) bury(dead map[smoke.ID]bool) (buried int) {
+	var gone []Person
+	p.mu.Lock()
+	for _, person := range p.roster.all() {
+		if dead[person.ID] {
+			gone = append(gone, person)
+		}
+	}
+	for id := range dead { // order does not matter: all of them go
+		p.roster.remove(id)
+	}
+	p.mu.Unlock()
+	for _, person := range gone {
+		p.onGone(person)
+	}
+	return len(gone)
+}
+
+// Count asks all nodes. It returns how many there are, and how many people did not
+// answer although some nodes may not have been reached. People that are missing in a
+// whole answer are gone.
+func (p *People) Count(ctx context.Context) (nodes, silent int, err error) {
+	began := time.Now()
+	heard, nodes, whole, err := p.ask(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	missing := p.missingFrom(heard, began, nil)
+	if whole {
+		p.bury(missing)
+		return nodes, 0, nil
+	}
+	return nodes, len(missing), nil
+}
