@@ -79,6 +79,12 @@ func FuzzMachine(f *testing.F) {
 				t.Fatalf("seed %d: %d links, %d of them open; %d neighbours, %d of them up; %d in the book",
 					seed, len(b.conns), len(b.open), b.Degree(), len(b.up), b.BookLen())
 			}
+			at, ok := b.Deadline()
+			for i, p := range b.parts {
+				if due, is := p.Deadline(); is && (!ok || due.Before(at)) {
+					t.Fatalf("seed %d: part %d is due at %v, before the deadline %v, %v", seed, i, due, at, ok)
+				}
+			}
 			b.sent = b.sent[:0]
 		}
 		b.Leave(b.now, b)

@@ -77,6 +77,8 @@ type Machine struct {
 	parts []Part // in the order of the table of protocols
 	due   [maxParts]deadline
 	stale partSet
+	asked partSet  // the parts that were asked last
+	rest  deadline // the earliest of all others
 
 	// The call under way: what the parts write to.
 	now     time.Time

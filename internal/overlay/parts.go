@@ -165,22 +165,35 @@ func (m *Machine) Advance(now time.Time, out Out) {
 // may be earlier than what there is to do, and is never later.
 func (m *Machine) Deadline() (at time.Time, ok bool) {
 	m.ask()
-	for i := range m.parts {
-		if d := &m.due[i]; d.ok && (!ok || d.at.Before(at)) {
-			at, ok = d.at, true
-		}
-	}
-	return at, ok
+	d := m.earliest(m.asked, &m.rest)
+	return d.at, d.ok
 }
 
-// ask brings the deadlines of the touched parts up to date. Most frames touch one part.
+// ask brings the deadlines of the touched parts up to date. Most frames touch one part,
+// and the same as the frame before: then the earliest of the others is known.
 func (m *Machine) ask() {
-	for stale := m.stale; stale != 0; stale &= stale - 1 {
-		i := bits.TrailingZeros16(uint16(stale))
-		if i == len(m.parts) {
-			break // forAll has a bit for each place in the table
-		}
+	all := partSet(1)<<len(m.parts) - 1
+	stale := m.stale & all
+	m.stale = 0
+	if stale == 0 {
+		return
+	}
+	for left := stale; left != 0; left &= left - 1 {
+		i := bits.TrailingZeros16(uint16(left))
 		m.due[i].at, m.due[i].ok = m.parts[i].Deadline()
 	}
-	m.stale = 0
+	if stale != m.asked {
+		m.asked = stale
+		m.rest = *m.earliest(all&^stale, &deadline{})
+	}
+}
+
+// earliest returns the earliest deadline of a set of parts and first.
+func (m *Machine) earliest(set partSet, first *deadline) *deadline {
+	for ; set != 0; set &= set - 1 {
+		if d := &m.due[bits.TrailingZeros16(uint16(set))]; d.ok && (!first.ok || d.at.Before(first.at)) {
+			first = d
+		}
+	}
+	return first
 }
