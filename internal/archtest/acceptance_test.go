@@ -126,7 +126,7 @@ func checkAcceptance(page string, tests map[string]map[string]string) []string {
 }
 
 // testsNamed returns the tests that a text names as `package: TestName`. Names without a
-// package, after such a one, are of the same package.
+// package have the package of the name before them.
 func testsNamed(text string) []string {
 	var named []string
 	pkg := ""

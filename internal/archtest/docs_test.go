@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// TestThePagesShowCode: what pages show as Go is cut, letter for letter, from code that
-// is compiled and tested.
+// TestThePagesShowCode checks that Go code on the pages is copied, letter for letter,
+// from code that is compiled and tested.
 func TestThePagesShowCode(t *testing.T) {
 	const root = "../.."
 	var sources [][]byte
@@ -73,8 +73,8 @@ func TestTheReadmeShowsAProgram(t *testing.T) {
 	}
 }
 
-// TestLinksOfThePagesLeadSomewhere: a link to a file of the repository names a file that
-// exists, and its fragment a heading of that file.
+// TestLinksOfThePagesLeadSomewhere checks that a link to a file of the repository names
+// an existing file, and that its fragment is a heading of that file.
 func TestLinksOfThePagesLeadSomewhere(t *testing.T) {
 	const root = "../.."
 	pages, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
@@ -126,8 +126,8 @@ func headings(t *testing.T, page string) map[string]bool {
 	return fragments
 }
 
-// TestTheDesignNamesEveryPackage: the table of docs/design.md has each package of the
-// house, by its path or its last element. Examples and this package are left out.
+// TestTheDesignNamesEveryPackage checks that the table of docs/design.md has each
+// package, by its path or its last element. Examples and this package are exempt.
 func TestTheDesignNamesEveryPackage(t *testing.T) {
 	page := readPage(t, root(t), "design.md")
 	_, table, _ := strings.Cut(page, "\n| floor | package |")

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// A check that cannot fail holds no wall. Each file under testdata/impure breaks
-// a rule, and says in which lines and how.
+// Each file under testdata/impure breaks a rule, and says in which lines and how: a
+// check that cannot fail proves nothing.
 func TestPurityCanFail(t *testing.T) {
 	names, err := filepath.Glob("testdata/impure/*.go")
 	if err != nil || len(names) < 9 {
@@ -71,7 +71,7 @@ func compare(t *testing.T, stains []stain, wants []want) {
 			t.Errorf("line %d: %s: not expected", s.line, s.what)
 			continue
 		}
-		// A line may have the same stain several times; it is expected once.
+		// A line may break the same rule several times; it is expected once.
 		wants[i].what = s.what
 	}
 	for _, w := range wants {
@@ -81,7 +81,7 @@ func compare(t *testing.T, stains []stain, wants []want) {
 	}
 }
 
-// The one file that may hold a lock may hold nothing else of package sync.
+// The file that may import sync may use its locks only.
 func TestOneFileMayHoldALock(t *testing.T) {
 	top := t.TempDir()
 	name := filepath.Join(top, "peerlist", "peerlist.go")
@@ -155,7 +155,7 @@ func TestWallsCanFail(t *testing.T) {
 	}
 }
 
-// What the tree reader must see, and what it must leave out.
+// The files that the tree reader must read, and those that it must skip.
 func TestReadTree(t *testing.T) {
 	top := t.TempDir()
 	for name, text := range map[string]string{

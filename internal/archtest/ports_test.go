@@ -9,20 +9,23 @@ import (
 	"testing"
 )
 
-// What runs on this machine while the tests do: the chat at 8494, the first program at
-// 8493, smoke node at 8495 with its page at 8496, and the other examples below.
+// Programs that may run on this machine while the tests do: the chat at port 8494, the
+// first program at 8493, smoke node at 8495 with its page at 8496, and the other
+// examples below.
 const usualPort = `84(?:8[89]|9\d)`
 
 var (
-	// usualAddr is where one of them may listen: a test that dials it talks to it.
+	// usualAddr matches an address at which one of them may listen. A test that dials
+	// it would talk to that program.
 	usualAddr = regexp.MustCompile(`(?:127\.\d+\.\d+\.\d+|localhost|\[::1\]):` + usualPort + `\b`)
-	// usualListen takes such a port, or fails because it is taken.
+	// usualListen matches options that listen on such a port. A test with them fails if
+	// the port is in use.
 	usualListen = regexp.MustCompile(`\bPort: ` + usualPort + `\b|SMOKE_PORT[=", ]+` + usualPort + `\b|-port[ ",=]+` + usualPort + `\b`)
-	// usualNode is a node made with options that are written there; see hasNetwork.
+	// usualNode matches a node made with literal options; see hasNetwork.
 	usualNode = regexp.MustCompile(`\bCreateNode\((?:smoke\.)?Options\{`)
 )
 
-// onlyText are tests that read and compare such addresses, and open none of them.
+// onlyText lists tests that read and compare such addresses, and open none of them.
 var onlyText = map[string]string{
 	"internal/archtest/ports_test.go": "these patterns",
 	"discovery/seed_test.go":          "reads addresses",
@@ -41,18 +44,19 @@ var onlyText = map[string]string{
 	"deploy/deploy_test.go":           "reads files, and starts nodes at port 0",
 }
 
-// nameless are tests with nodes that have to be of the network without a name.
+// nameless lists tests whose nodes must be in the network without a name.
 var nameless = map[string]string{
 	"internal/archtest/ports_test.go": "these patterns",
 	"examples/start/main_test.go":     "the program names no network, and asks the test's own seed",
 }
 
-// inMemory is what a file has whose nodes are on a network in memory.
+// inMemory matches a file whose nodes are on a network in memory.
 var inMemory = regexp.MustCompile(`"[^"\n]*/transport/mem"|/smoketest"|(?m)^package smoketest|network\.Host\(`)
 
-// TestTestsKeepToThemselves: what runs on this machine must neither fail a test nor hear
-// of one. So a test listens on free ports, and its nodes are of a network of their own:
-// another program may know the address that a node of the test has just been given.
+// TestTestsKeepToThemselves checks that tests and other programs on this machine do not
+// reach each other. A test must listen on free ports. Its nodes must be in a network of
+// their own, because another program may know the address that a node of the test has
+// just been given.
 func TestTestsKeepToThemselves(t *testing.T) {
 	seen := make(map[string]bool)
 	files := 0
@@ -100,7 +104,7 @@ type fault struct {
 	isPort bool
 }
 
-// faultsOf are what a test could meet other programs by.
+// faultsOf returns the ways in which a test could reach other programs.
 func faultsOf(text string) (all []fault) {
 	for _, found := range usualAddr.FindAllString(text, -1) {
 		all = append(all, fault{found + " may be that of a program that runs here: take a free port", true})
@@ -118,7 +122,7 @@ func faultsOf(text string) (all []fault) {
 	return all
 }
 
-// literal is the text up to the brace that closes it.
+// literal returns the text up to the closing brace.
 func literal(text string) string {
 	depth := 1
 	for i, c := range text {
@@ -135,7 +139,7 @@ func literal(text string) string {
 	return text
 }
 
-// The check finds what it is for.
+// The check finds each fault that it is meant to find.
 func TestFaultsOfATest(t *testing.T) {
 	for text, want := range map[string]int{
 		`node.AddPeer(ctx, "127.0.0.1:8495")`: 1, `"localhost:8494"`: 1, `"[::1]:8490"`: 1, `"10.0.0.1:8495"`: 0, `"127.0.0.1:8480"`: 0,

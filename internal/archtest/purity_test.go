@@ -46,15 +46,15 @@ func TestPurity(t *testing.T) {
 	}
 }
 
-// stain is a line that is not pure.
+// stain is a line that breaks a rule of purity.
 type stain struct {
 	file string // with slashes, below the root
 	line int
 	what string
 }
 
-// checkPurity type-checks the files of one package and gives what is impure in
-// them, in order.
+// checkPurity type-checks the files of one package and returns the impure lines, in
+// order.
 func checkPurity(top string, names []string) ([]stain, error) {
 	c := &purityCheck{top: top, files: token.NewFileSet()}
 	var parsed []*ast.File
@@ -92,8 +92,8 @@ func checkPurity(top string, names []string) ([]stain, error) {
 	return c.stains, nil
 }
 
-// exportData gives what the compiler wrote about each package that the files
-// import, directly or not.
+// exportData returns the compiler's export data of each package that the files import,
+// directly or not.
 func exportData(top string, files []*ast.File) (importer.Lookup, error) {
 	args := []string{"list", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}", "--", "errors"}
 	for _, file := range files {
@@ -124,7 +124,7 @@ func exportData(top string, files []*ast.File) (importer.Lookup, error) {
 	}, nil
 }
 
-// purityCheck goes through one package.
+// purityCheck is the check of one package.
 type purityCheck struct {
 	top    string
 	files  *token.FileSet
@@ -167,7 +167,7 @@ func (c *purityCheck) checkImports(file *ast.File) {
 			continue
 		}
 		if first, _, _ := strings.Cut(p, "/"); strings.Contains(first, ".") {
-			continue // not the standard library: the walls say
+			continue // not the standard library: TestWalls checks it
 		}
 		if !slices.Contains(pureStd, p) && !slices.Contains(pureExceptions[name], p) {
 			c.stain(spec.Pos(), "imports %s", p)
@@ -201,8 +201,8 @@ func (c *purityCheck) checkFile(file *ast.File) {
 	})
 }
 
-// orderComments gives the lines on which a comment says why the order of a map
-// does not matter, and the lines below those.
+// orderComments returns the lines with a comment that says why the order of a map does
+// not matter, and the lines below those.
 func (c *purityCheck) orderComments(file *ast.File) map[int]bool {
 	lines := make(map[int]bool)
 	for _, group := range file.Comments {
@@ -250,14 +250,14 @@ func (c *purityCheck) checkRange(n *ast.RangeStmt, excused map[int]bool) {
 	}
 }
 
-// checkUse looks at a name that belongs to another package, or is built in.
+// checkUse checks the use of a name that belongs to another package, or is built in.
 func (c *purityCheck) checkUse(id *ast.Ident, above []ast.Node, excused map[int]bool) {
 	used := c.info.Uses[id]
 	if b, ok := used.(*types.Builtin); ok && (b.Name() == "print" || b.Name() == "println") {
 		c.stain(id.Pos(), "%s does I/O", b.Name())
 	}
 	if used == nil || used.Pkg() == nil || used.Parent() != used.Pkg().Scope() {
-		return // built in, a method or a field: what is at package level counts
+		return // built in, a method or a field: only names at package level count
 	}
 	p, name := used.Pkg().Path(), used.Name()
 	if p == "maps" && slices.Contains(unordered, name) {
@@ -274,8 +274,8 @@ func (c *purityCheck) checkUse(id *ast.Ident, above []ast.Node, excused map[int]
 	}
 }
 
-// isSorted reports whether the call that a name stands in is the argument of
-// slices.Sorted or one of its kin. Above ends with the selector of the name.
+// isSorted reports whether the call that contains a name is the argument of
+// slices.Sorted or a similar function. above ends with the selector of the name.
 func (c *purityCheck) isSorted(above []ast.Node) bool {
 	if len(above) < 3 {
 		return false

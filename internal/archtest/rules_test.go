@@ -1,8 +1,8 @@
 package archtest
 
-// pureStd is what pure packages may import of the standard library: packages
-// that compute. Some of them hold single functions that do more; impure names
-// those.
+// pureStd lists the packages of the standard library that pure packages may import:
+// packages that only compute. Some of them contain a few functions that do more; impure
+// lists those.
 var pureStd = []string{
 	"bytes", "cmp", "container/heap", "container/list", "crypto/ed25519", "crypto/sha256",
 	"encoding/base64", "encoding/binary", "encoding/hex", "errors", "fmt", "hash", "hash/crc32", "hash/fnv",
@@ -10,16 +10,16 @@ var pureStd = []string{
 	"strconv", "strings", "time", "unicode", "unicode/utf8",
 }
 
-// pureExceptions lets one file import more. A machine has one caller and needs
-// no lock; whoever has one here is called by the program too.
+// pureExceptions lists files that may import more. A state machine has one caller and
+// needs no lock; a file with a lock here is also called by programs.
 var pureExceptions = map[string][]string{
 	"peerlist/peerlist.go":         {"sync"},         // programs read the Peerlist from any goroutine
-	"internal/plumtree/streams.go": {"hash/maphash"}, // where in a table a stream lies, no peer may know, and nobody sees
+	"internal/plumtree/streams.go": {"hash/maphash"}, // no peer may know the slot of a stream, and no result depends on it
 }
 
-// impure lists functions and variables of packages in pureStd (and of sync, for
-// the exceptions), with what is wrong with them. A name "*" stands for
-// everything at package level that notImpure does not list.
+// impure lists functions and variables of packages in pureStd (and of sync, for the
+// exceptions), with the reason. The name "*" stands for every name at package level
+// that notImpure does not list.
 var impure = map[string]map[string]string{
 	"time": {
 		"Now": "reads the clock", "Since": "reads the clock", "Until": "reads the clock",
@@ -38,14 +38,14 @@ var impure = map[string]map[string]string{
 	"sync": {"*": "is more than a lock"},
 }
 
-// notImpure lists what a "*" of impure leaves out.
+// notImpure lists the exceptions from a "*" of impure.
 var notImpure = map[string][]string{
 	"math/rand/v2": {"New", "NewPCG", "NewChaCha8", "NewZipf", "Rand", "PCG", "ChaCha8", "Zipf", "Source"},
 	"sync":         {"Mutex", "RWMutex"},
 }
 
-// unordered lists functions that go through a map in its random order.
+// unordered lists functions that iterate over a map in its random order.
 var unordered = []string{"All", "Keys", "Values", "DeleteFunc"}
 
-// orderComment makes a loop over a map good, followed by the reason.
+// orderComment permits a loop over a map. The reason follows it.
 const orderComment = "order does not matter:"

@@ -9,14 +9,15 @@ import (
 	"testing"
 )
 
-// bubble is what a package has that runs tests in virtual time, where a sleep lets time
-// pass and costs none. It may be in another file than the sleep.
+// bubble matches a package that runs tests in virtual time, where a sleep takes no real
+// time. It may be in another file than the sleep.
 var bubble = regexp.MustCompile(`"testing/synctest"|/smoketest"|(?m)^package smoketest`)
 
-// sleep is a call; the beginning of the line tells it from a word about one.
+// sleep matches a call. The beginning of the line distinguishes it from a mention in a
+// comment.
 var sleep = regexp.MustCompile(`(?m)^[^/\n]*\btime\.Sleep\(`)
 
-// TestNobodySleepsInRealTime: a test that sleeps in real time waits too long on a quick
+// TestNobodySleepsInRealTime: a test that sleeps in real time waits too long on a fast
 // machine, and not long enough on a slow one.
 func TestNobodySleepsInRealTime(t *testing.T) {
 	virtual := make(map[string]bool)    // by folder

@@ -3,20 +3,20 @@ package archtest
 // module is the name of the module; imports of it are written without it here.
 const module = "github.com/smokesignal-go/smokesignal"
 
-// row says what one package may import beside the standard library.
+// row says what one package may import in addition to the standard library.
 type row struct {
 	pkg   string // its folder
 	floor int
 	may   []string // packages of the module by folder, others by module path
-	tests []string // what its tests may import beyond that, and beyond anyTest
+	tests []string // what its tests may import in addition to that, and to anyTest
 	why   string
 
-	// planned marks a package that is designed and not built. Take the mark
-	// away when the package has come.
+	// planned marks a package that does not exist yet. The commit that adds the package
+	// removes the mark.
 	planned bool
 }
 
-// Libraries, each with the reason to have it at all.
+// Libraries, each with the reason why it is used.
 const (
 	backoff = "github.com/jpillora/backoff"       // the curve of every retry
 	msgpack = "github.com/vmihailenco/msgpack/v5" // what users send
@@ -44,7 +44,7 @@ var anyTest = []string{
 	"transport/mem",      // the network in memory
 }
 
-// houseTable is the house, floor by floor.
+// houseTable lists all packages, floor by floor.
 var houseTable = []row{
 	{pkg: "ident", floor: -1, why: "names are plain values, under everything"},
 	{pkg: "internal/retry", floor: 0, may: []string{backoff}, why: "one curve for all that is tried again"},

@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// source is one file with what it imports.
+// source is one file with its imports.
 type source struct {
 	file    string // with slashes, below the root
 	pkg     string // its folder
@@ -43,7 +43,7 @@ func TestWalls(t *testing.T) {
 	}
 }
 
-// root gives the folder of go.mod.
+// root returns the folder of go.mod.
 func root(t *testing.T) string {
 	t.Helper()
 	dir, err := os.Getwd()
@@ -60,8 +60,8 @@ func root(t *testing.T) string {
 	}
 }
 
-// readTree reads the imports of all Go files below dir, for whatever system
-// they are, and leaves out modules of their own and what the go command does.
+// readTree reads the imports of all Go files below dir, for every operating system. It
+// skips nested modules and the files that the go command skips.
 func readTree(dir string) ([]source, error) {
 	var sources []source
 	err := filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
@@ -121,7 +121,7 @@ func readSource(dir, name string) (source, error) {
 	return s, nil
 }
 
-// checkWalls says where sources break the table, and where the table itself is
+// checkWalls returns where sources break the table, and where the table itself is
 // wrong.
 func checkWalls(sources []source, table []row) []string {
 	holes := checkTable(table)
@@ -160,7 +160,7 @@ func mayImport(r row, s source, p string) bool {
 	inside := strings.HasPrefix(p, "./")
 	if !inside {
 		if first, _, _ := strings.Cut(p, "/"); !strings.Contains(first, ".") {
-			return true // the standard library; the pure floors have a rule of their own
+			return true // the standard library; the pure floors have their own rule
 		}
 	}
 	p = strings.TrimPrefix(p, "./")
@@ -173,7 +173,7 @@ func mayImport(r row, s source, p string) bool {
 	return s.isTest && (p == r.pkg || slices.ContainsFunc(r.tests, allows) || slices.ContainsFunc(anyTest, allows))
 }
 
-// checkTable says where the table contradicts itself.
+// checkTable returns where the table contradicts itself.
 func checkTable(table []row) []string {
 	var holes []string
 	floors := make(map[string]int)
@@ -201,5 +201,5 @@ func checkTable(table []row) []string {
 	return holes
 }
 
-// isPure reports whether a package does nothing but compute.
+// isPure reports whether a package only computes.
 func isPure(r row) bool { return r.floor <= 2 }

@@ -30,8 +30,8 @@ type Out interface {
 	// Counted ends a count that Start began. complete is false if some answers did not
 	// arrive in time.
 	Counted(token, nodes uint64, complete bool)
-	// Told delivers digests of a survey, each once, before Counted.
-	Told(token uint64, digests []Digest)
+	// Digests delivers digests of a survey, each once, before Counted.
+	Digests(token uint64, digests []Digest)
 }
 
 const (
@@ -115,7 +115,7 @@ func (c *Census) LinkDown(id ident.Link, out Out) {
 func (c *Census) Start(now time.Time, token uint64, out Out) { c.start(now, token, answerIn, 0, out) }
 
 // Survey begins a count that also collects digests, beginning with that of this node.
-// Out.Told returns them, at most MostDigests.
+// Out.Digests returns them, at most MostDigests.
 func (c *Census) Survey(now time.Time, token uint64, out Out) {
 	c.start(now, token, surveyIn, MostDigests, out)
 }
@@ -137,7 +137,7 @@ func (c *Census) queueDigests(now time.Time, q *query, digests []Digest, out Out
 	q.wants -= uint64(len(digests))
 	if q.parent == 0 {
 		if len(digests) > 0 {
-			out.Told(q.token, digests)
+			out.Digests(q.token, digests)
 		}
 		return
 	}

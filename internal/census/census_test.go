@@ -69,7 +69,7 @@ func (n *node) Send(l ident.Link, m Message) {
 	n.w.queue = append(n.w.queue, sentFrame{to, l, m})
 }
 
-func (n *node) Told(token uint64, digests []Digest) {
+func (n *node) Digests(token uint64, digests []Digest) {
 	if _, over := n.counted[token]; over {
 		n.w.t.Fatalf("count %d of node %d is over, and somebody tells", token, n.index)
 	}

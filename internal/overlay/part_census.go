@@ -39,8 +39,8 @@ func (p *censusPart) Counted(token, nodes uint64, complete bool) {
 	p.out.Counted(token, nodes, complete)
 }
 
-// Told implements census.Out.
-func (p *censusPart) Told(token uint64, digests []census.Digest) { p.out.Told(token, digests) }
+// Digests implements census.Out.
+func (p *censusPart) Digests(token uint64, digests []census.Digest) { p.out.Told(token, digests) }
 
 // Count counts the nodes of the overlay; the answer is Out.Counted.
 func (m *Machine) Count(now time.Time, token uint64, out Out) {
