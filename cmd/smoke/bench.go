@@ -23,19 +23,19 @@ import (
 type benchmark struct {
 	plan   loadtest.Plan
 	join   joining
-	node   smoke.Options // what join has read
+	node   smoke.Options // from the flags and the environment
 	nodes  int
 	serve  bool
 	asJSON bool
 }
 
-// benchReport is what it prints with --json.
+// benchReport is the output with --json.
 type benchReport struct {
-	Command string `json:"command"` // that does the same again
+	Command string `json:"command"` // that repeats the measurement
 	*loadtest.Result
 }
 
-// benchNetwork is where those meet who name no network.
+// benchNetwork is the network if none is given.
 const benchNetwork = "bench"
 
 const benchLong = `Measure what a network of real nodes carries: yours, or one made for it.
@@ -44,22 +44,22 @@ const benchLong = `Measure what a network of real nodes carries: yours, or one m
         eight nodes in this process, on loopback, for a first look
 
   smoke bench --serve --address IP --port P [--seeds HOST:PORT,…]
-        on each machine: a node that receives. It stays until Ctrl-C, and prints
+        on each machine: a node that receives. It runs until Ctrl-C, and prints
         a line for each run. The first one needs no seeds; it is one.
 
   smoke bench --seeds HOST:PORT,… --address IP
-        a node that joins, emits at --rate for --for, and prints what came of it
+        a node that joins, emits at --rate for --for, and prints the results
 
 With --network NAME and the seeds of your program's network, the nodes of your
-program pass the events on, and those that serve count them. Events go to all
-nodes: mind the --rate in a network that is in use.
+program relay the events, and those with --serve count them. All nodes receive
+the events, so choose --rate with care in a network that is in use.
 
-In one process the latency is one way, from when an event was due to the
-handler. Between processes clocks do not agree: there a sample of the events is
-echoed, and the latency is the round trip over the overlay, to the handler of
-the echo. Half of it is not claimed to be anything.
+In one process the latency is one way, from the time at which an event was due
+to the handler. Clocks of different processes can't be compared. Between them,
+receivers echo a sample of the events, and the latency is the round trip over
+the overlay to the handler of the echo.
 
-It ends with 1 if an event was lost, corrupt, twice or out of order, or if a
+It ends with 1 if an event was lost, corrupt, duplicated or out of order, or if a
 receiver did not report, and with 3 if there is no node to join.
 ` + envHelp
 
@@ -92,15 +92,15 @@ func benchCommand() *cobra.Command {
 func (b *benchmark) flags(f *pflag.FlagSet) {
 	b.join.flags(f)
 	f.BoolVar(&b.serve, "serve", false, "receive and report until interrupted, and emit nothing")
-	f.IntVar(&b.nodes, "nodes", 8, "in this process, if there are no seeds")
-	f.Float64Var(&b.plan.Rate, "rate", 1000, "`events` a second; 0: all that Emit takes")
+	f.IntVar(&b.nodes, "nodes", 8, "nodes in this process, if there are no seeds")
+	f.Float64Var(&b.plan.Rate, "rate", 1000, "`events` per second; 0: as fast as Emit returns")
 	f.IntVar(&b.plan.Size, "size", 128, fmt.Sprintf("`bytes` of an event, %d to %d", loadtest.MinSize, loadtest.MaxSize))
 	f.DurationVar(&b.plan.For, "for", 10*time.Second, "how long to measure")
-	f.DurationVar(&b.plan.Warmup, "warmup", time.Second, "how long to emit before that")
+	f.DurationVar(&b.plan.Warmup, "warmup", time.Second, "how long to emit before the measurement")
 	f.BoolVar(&b.asJSON, "json", false, "print JSON")
 }
 
-// read puts the flags over the environment, and says what can't go together.
+// read applies the flags over the environment and rejects combinations that conflict.
 func (b *benchmark) read(f *pflag.FlagSet) error {
 	node, err := b.join.read(f)
 	if err != nil {
@@ -117,7 +117,7 @@ func (b *benchmark) read(f *pflag.FlagSet) error {
 	case isLocal && (b.nodes < 2 || b.nodes > 1000):
 		return input("nodes", b.nodes, "2 to 1000")
 	case isLocal && (f.Changed("address") || f.Changed("port") || f.Changed("tls")):
-		return errors.New("--address, --port and --tls are for a network of several processes: give its --seeds too, or --serve")
+		return errors.New("--address, --port and --tls are for a network of several processes: add --seeds or --serve")
 	}
 	if err := b.plan.Validate(); err != nil {
 		return err
@@ -129,11 +129,11 @@ func input(field string, value any, allowed string) error {
 	return &scenario.InputError{Field: field, Value: fmt.Sprint(value), Allowed: allowed}
 }
 
-// measure emits, from a node of a network in this process or of one outside.
+// measure emits from a node of a network in this process or outside.
 func (b *benchmark) measure(ctx context.Context, cmd *cobra.Command) error {
 	line := progress.On(cmd.ErrOrStderr())
 	defer line.Clear()
-	logTo(&b.node, line, logrus.ErrorLevel, b.asJSON) // what nodes warn of, the result and the errors tell
+	logTo(&b.node, line, logrus.ErrorLevel, b.asJSON) // the result and the errors repeat the warnings
 	var node *smoke.Node
 	var watch *loadtest.Watch
 	if len(b.node.Seeds) == 0 {
@@ -178,14 +178,14 @@ func showPhase(line *progress.Line, phase loadtest.Phase, now, of time.Duration)
 	line.Bar(float64(now)/float64(of), fmt.Sprintf(" of %v", of))
 }
 
-// end stops something. What it leaves undone is no part of the measurement.
+// end calls stop. Its error is printed but is not part of the measurement.
 func (b *benchmark) end(cmd *cobra.Command, stop func() error) {
 	if err := stop(); err != nil {
 		fmt.Fprintf(cmd.ErrOrStderr(), "smoke: stop: %v\n", err)
 	}
 }
 
-// local is what one node of a network in this process is like.
+// local returns the options of a node in this process.
 func (b *benchmark) local(int) smoke.Options {
 	o := b.node
 	o.Address, o.Listen, o.Advertise, o.Port, o.StateFile = "", "", "", 0, ""
@@ -204,7 +204,7 @@ func (b *benchmark) print(cmd *cobra.Command, r *loadtest.Result) error {
 	return enc.Encode(benchReport{Command: flagsGiven(cmd), Result: r})
 }
 
-// flagsGiven is what has to be typed to do the same again.
+// flagsGiven returns the given flags, to repeat the measurement.
 func flagsGiven(cmd *cobra.Command) string {
 	words := []string{cmd.CommandPath()}
 	cmd.Flags().Visit(func(f *pflag.Flag) {

@@ -81,7 +81,7 @@ func await(t *testing.T, lines chan string, pattern string) string {
 	return ""
 }
 
-// One process receives, another one joins it, emits, and says what came of it.
+// One process receives. Another one joins it, emits, and prints the results.
 func TestBenchBetweenProcesses(t *testing.T) {
 	lines, quit := receiving(t)
 	defer quit()

@@ -11,11 +11,11 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// certCommand makes certificates for trying an authority out.
+// certCommand makes a test authority and certificates.
 func certCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "cert",
-		Short:   "make certificates for trying out",
+		Short:   "make test certificates",
 		Example: "  smoke cert dev --dir certs --nodes 3 --host 192.168.2.17",
 		Args:    argsOf(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -30,8 +30,8 @@ func certDevCommand() *cobra.Command {
 	var nodes int
 	c := &cobra.Command{
 		Use:   "dev",
-		Short: "make an authority for trying out, and certificates of nodes",
-		Long: `Make an authority for trying out, and certificates of nodes: ca.pem, which all
+		Short: "make a test authority and node certificates",
+		Long: `Make a test authority and node certificates: ca.pem, which all
 nodes trust, and node-1.pem with node-1.key, and so on, for each. They are valid for 90
 days. The authority's key is thrown away: to have more nodes, make all again.`,
 		Example: `  smoke cert dev --dir certs --nodes 3 --host 192.168.2.17 --host chat.local
@@ -51,13 +51,13 @@ days. The authority's key is thrown away: to have more nodes, make all again.`,
 			return err
 		},
 	}
-	c.Flags().StringVar(&dir, "dir", ".", "where to write; made if it is not there")
-	c.Flags().IntVar(&nodes, "nodes", 1, "so many nodes")
-	c.Flags().StringSliceVar(&hosts, "host", []string{"127.0.0.1", "::1", "localhost"}, "addresses and names at which they are dialled")
+	c.Flags().StringVar(&dir, "dir", ".", "output directory; created if missing")
+	c.Flags().IntVar(&nodes, "nodes", 1, "number of nodes")
+	c.Flags().StringSliceVar(&hosts, "host", []string{"127.0.0.1", "::1", "localhost"}, "addresses and names at which the nodes are dialled")
 	return c
 }
 
-// writeDevCertificates replaces nothing: who has certificates may be using them.
+// writeDevCertificates never overwrites files, because nodes may use them.
 func writeDevCertificates(dir string, nodes int, hosts []string) (written []string, err error) {
 	authority, err := trust.NewDevAuthority()
 	if err != nil {

@@ -9,19 +9,18 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/handshake"
 )
 
-// expiresSoon is how long before its end a certificate is worth a word. A guess:
-// who renews once a week or by hand has time.
+// expiresSoon is how long before its expiry a certificate causes a warning. A guess: enough
+// time for weekly or manual renewal.
 const expiresSoon = 14 * 24 * time.Hour
 
-// checkCertificate checks what crypto/tls will hold against this node's certificate
-// at the other end of a link. The certificates that nodes make themselves have no
+// checkCertificate checks what crypto/tls at the other end of a link will check. The certificates that nodes make themselves have no
 // dates and no names, so there is nothing to check about those.
 func (d *doctor) checkCertificate(now time.Time) {
 	config := d.options.TLS
 	if config == nil {
 		return
 	}
-	chain := config.Certificates[0].Certificate // Validate has seen to it that there is one
+	chain := config.Certificates[0].Certificate // Validate ensures that there is one
 	leaf, err := x509.ParseCertificate(chain[0])
 	if err != nil {
 		d.tell(check{"certificate", bad, err.Error(), "make a new one"})
@@ -68,7 +67,7 @@ func (d *doctor) checkNames() {
 	}
 	leaf, err := x509.ParseCertificate(config.Certificates[0].Certificate[0])
 	if err != nil {
-		return // checkCertificate has told
+		return // checkCertificate has reported it
 	}
 	if err := leaf.VerifyHostname(handshake.HostOf(d.advertised)); err != nil {
 		d.tell(check{"certificate", bad, err.Error(), "have the authority issue one for " + handshake.HostOf(d.advertised)})

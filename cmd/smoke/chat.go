@@ -32,20 +32,20 @@ type chatting struct {
 	page   *web // nil: none
 }
 
-const chatLong = `Talk with others: a line that you write goes to all, until the input ends. It meets
-the example chat (make run), which has more comfort. The first line names a page that
-shows the network. Where neither --seeds
-nor --port is given, the chats of one machine meet at port 8494.
+const chatLong = `Send each line that you type to all other chats, until the input ends. It is compatible
+with the example chat (make run), which has more features. The first line of the output
+has the address of a page that shows the network. If neither --seeds nor --port is given,
+the chats of one machine meet at port 8494.
 
-Where the input is no terminal, it waits for a neighbour first, and ends with 3 if there
-is none in time.
+If the input is not a terminal, the command first waits for a neighbour. It ends with 3
+if there is none in time.
 `
 
 func chatCommand() *cobra.Command {
 	c := &chatting{join: joining{isGuest: true}}
 	cmd := &cobra.Command{
 		Use:     "chat",
-		Short:   "talk with others, line by line",
+		Short:   "chat, line by line",
 		Long:    chatLong + guestHelp,
 		Example: "  smoke chat --name ann\n  echo deployed | smoke chat --name ci --seeds 192.168.2.100:8494 --address 192.168.2.0/24",
 		Args:    argsOf(cobra.NoArgs),
@@ -69,8 +69,8 @@ func chatCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	c.join.flags(f)
-	f.StringVar(&c.name, "name", userName(), "what the others call you")
-	f.DurationVar(&c.within, "within", findWithin, "for how long to look for others, where the input is no terminal")
+	f.StringVar(&c.name, "name", userName(), "the name that others see")
+	f.DurationVar(&c.within, "within", findWithin, "how long to look for others, if the input is not a terminal")
 	f.StringVar(&c.http, "http", "127.0.0.1:0", "`host:port` of the page that shows the network; port 0: a free one; empty: no page")
 	f.BoolVar(&c.asJSON, "json", false, "print JSON, one object a line")
 	return cmd
@@ -86,7 +86,7 @@ func userName() string {
 }
 
 func (c *chatting) run(ctx context.Context, o smoke.Options, in io.Reader, out, notes *lines) error {
-	ctx, quit := context.WithCancel(ctx) // quit, and what is told of neighbours is no news
+	ctx, quit := context.WithCancel(ctx) // after quit, changes of neighbours are not shown
 	defer quit()
 	node, err := c.enter(ctx, o, out, notes)
 	if err != nil {
@@ -110,8 +110,8 @@ func (c *chatting) run(ctx context.Context, o smoke.Options, in io.Reader, out, 
 	return errors.Join(node.Broadcast().Emit("leave", room.Presence{Name: c.name}), unlessAlone(leave(node)))
 }
 
-// unlessAlone leaves out the error that no node was there for the goodbye, or for what
-// was typed before: that was answered.
+// unlessAlone removes the error that no node was linked for the goodbye or for earlier
+// lines, because the chat has already reported that.
 func unlessAlone(err error) error {
 	if errors.Is(err, smoke.ErrAlone) {
 		return nil
@@ -119,8 +119,8 @@ func unlessAlone(err error) error {
 	return err
 }
 
-// enter starts a node. Where nothing says where to meet, the first one on a machine
-// takes the port at which the others look.
+// enter starts a node. Without a port and a seed, the first chat on a machine takes the
+// port at which the others look.
 func (c *chatting) enter(ctx context.Context, o smoke.Options, out, notes *lines) (*smoke.Node, error) {
 	if len(o.Seeds) > 0 || o.Port != 0 {
 		return c.open(ctx, o, out, notes)
@@ -169,7 +169,7 @@ func (c *chatting) open(ctx context.Context, o smoke.Options, out, notes *lines)
 	return node, nil
 }
 
-// closePage closes the page if there is one. Nothing of it has to be saved.
+// closePage closes the page, if there is one. It has nothing to save.
 func (c *chatting) closePage() {
 	if c.page != nil {
 		c.page.close()
@@ -177,7 +177,7 @@ func (c *chatting) closePage() {
 	}
 }
 
-// looking says where a node without links looks for others.
+// looking returns where a node without links looks for others.
 func looking(node *smoke.Node) string {
 	others := slices.DeleteFunc(slices.Clone(node.Options().Seeds), func(seed string) bool { return seed == node.Advertised() })
 	if len(others) == 0 {
@@ -186,10 +186,10 @@ func looking(node *smoke.Node) string {
 	return "still looking for " + strings.Join(others, ", ")
 }
 
-// clipped is a name as it is shown.
+// clipped returns a name shortened for output.
 func clipped(name string) string { return fmt.Sprintf("%.*s", room.MaxName, name) }
 
-// tell prints what somebody did.
+// tell prints what a person did.
 func (c *chatting) tell(out *lines, e smoke.Event, name, does, text string) {
 	name = clipped(name)
 	if does == "left" {

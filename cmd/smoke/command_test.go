@@ -159,7 +159,7 @@ func TestVersionsStandInTheTableIfTheyDiffer(t *testing.T) {
 	}
 }
 
-// A flag takes the place of a variable also if nobody can use that.
+// A flag overrides a variable, even an invalid one.
 func TestAFlagMakesGoodForAVariable(t *testing.T) {
 	for name, value := range map[string]string{"SMOKE_ADDRESS": "203.0.113.0/30", "SMOKE_STATE_FILE": "state", "SMOKE_KEY_FILE": "nowhere", "SMOKE_PORT": "http", "SMOKE_SEED": "x"} {
 		t.Setenv(name, value)

@@ -34,12 +34,12 @@ type doctor struct {
 	self, advertised string // id and address of the node that listens; empty if it can't
 }
 
-// result is what came of a check.
+// result is the result of a check.
 type result string
 
 const (
 	good result = "ok"
-	odd  result = "warn" // may be meant so
+	odd  result = "warn" // may be intended
 	bad  result = "FAIL"
 )
 
@@ -51,22 +51,22 @@ type check struct {
 	Fix    string `json:"fix,omitempty"` // what to change
 }
 
-const doctorLong = `Check, with the flags and the environment of a node, whether that node would work
-here: a line for each check with ok, warn or FAIL, and what to change.
+const doctorLong = `Check whether a node with these flags and this environment would work here. It prints a
+line for each check with ok, warn or FAIL, and what to change.
 
-  options      they can be read, and make sense together
+  options      they can be read, and are consistent
   links        how they are secured
   certificate  with --tls: dates, authority, names
-  listen       the address can be listened on; or a node of the network does already
-  advertised   what others are told is this machine, and leads back here
-  seed         its name resolves, somebody listens, it is a node, of the same version
-               and network, and the two let each other in; and the address at which it
-               sees this machine is the one that others are told
+  listen       the node can listen on the address; or a node of the network already does
+  advertised   the address belongs to this machine, and leads back to it
+  seed         its name resolves, a server listens, it is a node of the same version and
+               network, and both admit each other; and it sees this machine at the
+               advertised address
 
-Each seed is greeted only: nothing joins, so a node that runs is not disturbed.
-Whether others can dial this machine only they can tell: run smoke ping there.
+The command only makes a handshake with each seed, so it does not disturb a running node.
+It can't check whether other machines can dial this one: run smoke ping there.
 
-It ends with 1 if a check failed. A seed that is down fails only if none is up.
+It ends with 1 if a check failed. A seed that is down fails only if all seeds are down.
 `
 
 func doctorCommand() *cobra.Command {
@@ -95,11 +95,11 @@ func doctorCommand() *cobra.Command {
 		},
 	}
 	d.join.flags(cmd.Flags())
-	cmd.Flags().BoolVar(&d.asJSON, "json", false, "print JSON, one object a check")
+	cmd.Flags().BoolVar(&d.asJSON, "json", false, "print JSON, one object per check")
 	return cmd
 }
 
-// tell prints a check.
+// tell prints the result of a check.
 func (d *doctor) tell(c check) {
 	d.counts[c.Result]++
 	if d.asJSON {
@@ -128,7 +128,7 @@ func (d *doctor) checkOptions(o smoke.Options, err error) bool {
 		case errors.As(err, &several):
 			for _, p := range several.Problems {
 				if p.Field == "Address" && d.join.isAddressLost(o) {
-					continue // that follows, and was said
+					continue // that follows from it and has been reported
 				}
 				d.tell(check{"options", bad, fmt.Sprintf("%s is %s: %s", p.Field, p.Value, p.Why), p.Fix})
 			}
@@ -160,7 +160,7 @@ func (d *doctor) run(ctx context.Context) (err error) {
 		return err
 	}
 	if node != nil {
-		defer node.Stop() // it has nothing to say to anybody
+		defer node.Stop() // it has emitted nothing
 		d.self, d.advertised = node.ID().String(), node.Advertised()
 		d.checkAdvertised(ctx)
 		d.checkNames()
@@ -186,11 +186,11 @@ func (d *doctor) checkLinks() {
 	}
 }
 
-// checkListen starts a node that knows nobody; nil if it can't listen.
+// checkListen starts a node without seeds. It returns nil if the node can't listen.
 func (d *doctor) checkListen(ctx context.Context) (*smoke.Node, error) {
 	o := d.options
 	o.Seeds, o.StateFile, o.Logger = nil, "", nil
-	logTo(&o, io.Discard, logrus.PanicLevel, false) // what it would say of those who find it
+	logTo(&o, io.Discard, logrus.PanicLevel, false) // no log about nodes that find it
 	node := smoke.CreateNode(o)
 	err := node.Start()
 	if err == nil {
@@ -211,7 +211,7 @@ func (d *doctor) checkListen(ctx context.Context) (*smoke.Node, error) {
 	return nil, nil
 }
 
-// dialable is where to dial what listens at an address of this machine.
+// dialable returns the address at which to dial a listener on this machine.
 func dialable(addr string) string {
 	host, port, err := net.SplitHostPort(addr)
 	if ip, e := netip.ParseAddr(host); err == nil && (host == "" || e == nil && ip.IsUnspecified()) {
@@ -220,7 +220,7 @@ func dialable(addr string) string {
 	return addr
 }
 
-// checkAdvertised checks where others are told to dial the node.
+// checkAdvertised checks the advertised address.
 func (d *doctor) checkAdvertised(ctx context.Context) {
 	addr := d.advertised
 	if addr == "" {
@@ -256,9 +256,9 @@ func (d *doctor) checkAdvertised(ctx context.Context) {
 	}
 }
 
-// ownAddrs are the addresses of this machine, without those of the loopback.
+// ownAddrs returns the addresses of this machine, without the loopback.
 func ownAddrs() (own []string) {
-	addrs, _ := net.InterfaceAddrs() // without any, none is ours
+	addrs, _ := net.InterfaceAddrs() // on an error the list is empty
 	for _, a := range addrs {
 		if p, err := netip.ParsePrefix(a.String()); err == nil && !p.Addr().IsLoopback() && !p.Addr().IsLinkLocalUnicast() {
 			own = append(own, p.Addr().Unmap().String())
@@ -267,13 +267,13 @@ func ownAddrs() (own []string) {
 	return own
 }
 
-// checkSeeds greets all addresses of all seeds.
+// checkSeeds makes a handshake with all addresses of all seeds.
 func (d *doctor) checkSeeds(ctx context.Context) {
 	if len(d.options.Seeds) == 0 {
 		d.tell(check{"seed", odd, "there is none: the node waits to be found", "name nodes of the network: --seeds; the first node of all needs none"})
 		return
 	}
-	var down []check // they fail if all are
+	var down []check // they count as failures if all seeds are down
 	isUp := false
 	for _, seed := range d.options.Seeds {
 		addrs, err := dns.Resolver{}.Lookup(ctx, seed)
@@ -315,13 +315,12 @@ func worse(isBad bool) result {
 	return odd
 }
 
-// checkSeen compares the address at which a seed sees this machine with the one that
-// others are told.
+// checkSeen compares the address at which a seed sees this machine with the advertised one.
 func (d *doctor) checkSeen(there greeting) {
 	seen, told := handshake.HostOf(there.Seen), handshake.HostOf(d.advertised)
 	ip, err := netip.ParseAddr(told)
 	if err != nil || ip.IsLoopback() || handshake.IsLoopback(seen) || seen == "" || seen == told || slices.Contains(ownAddrs(), seen) {
-		return // alike, or there is nothing to compare
+		return // equal, or nothing to compare
 	}
 	d.tell(check{"seed", odd, fmt.Sprintf("%s sees this machine at %s, and others are told %s: an address is translated in between", there.Addr, seen, told),
 		"if others are to dial this machine, map a port and write --advertise " + seen + ":PORT"})

@@ -24,23 +24,23 @@ type emission struct {
 	asJSON   bool
 }
 
-// findWithin is how long commands look for a neighbour that need one. A guess: a
-// dozen tries at a seed that is there.
+// findWithin is how long commands look for a neighbour. A guess: a dozen attempts at a
+// running seed.
 const findWithin = 10 * time.Second
 
-const emitLong = `Join a network, emit an event, and go when it has left for a neighbour, which
-passes it on. With "-" as the only argument each line of input is an event with one
-argument, emitted as it comes; the node stays until the input ends.
+const emitLong = `Join a network, emit an event, and leave when a neighbour has taken it and relays it.
+With "-" as the only argument, each line of input is emitted as an event with one
+argument, and the node stays until the input ends.
 
-It ends with 3 if there is no neighbour in time; nothing is emitted then. It ends with 1
-if not all could be handed over.
+If there is no neighbour in time, it emits nothing and ends with 3. It ends with 1 if a
+neighbour has not taken all events.
 `
 
 func emitCommand() *cobra.Command {
 	e := &emission{join: joining{isGuest: true}}
 	cmd := &cobra.Command{
 		Use:   "emit NAME [ARG...]",
-		Short: "emit an event, or a line of input each",
+		Short: "emit an event, or one for each line of input",
 		Long:  emitLong + guestHelp,
 		Example: "  smoke emit chat 'hello everybody' --seeds 127.0.0.1:8495\n" +
 			"  smoke emit order --json-args '{\"id\": 7}' 12.5 --seeds 127.0.0.1:8495\n" +
@@ -54,7 +54,7 @@ func emitCommand() *cobra.Command {
 			if len(o.Seeds) == 0 && o.Port == 0 {
 				return usageError{errors.New("name a node of the network: --seeds HOST:PORT, or SMOKE_SEEDS")}
 			}
-			logTo(&o, cmd.ErrOrStderr(), logrus.ErrorLevel, e.asJSON) // what nodes warn of, the errors tell
+			logTo(&o, cmd.ErrOrStderr(), logrus.ErrorLevel, e.asJSON) // errors of the command repeat the warnings
 			ctx, release := interruptible(cmd)
 			defer release()
 			emitted, err := e.run(ctx, o, args[0], args[1:], cmd.InOrStdin())
@@ -67,7 +67,7 @@ func emitCommand() *cobra.Command {
 	f := cmd.Flags()
 	e.join.flags(f)
 	f.BoolVar(&e.jsonArgs, "json-args", false, "each argument, and each line of input, is JSON")
-	f.DurationVar(&e.within, "within", findWithin, "for how long to look for a neighbour")
+	f.DurationVar(&e.within, "within", findWithin, "how long to look for a neighbour")
 	f.BoolVar(&e.asJSON, "json", false, "print JSON: how many events were emitted")
 	return cmd
 }
@@ -86,9 +86,9 @@ func (e *emission) run(ctx context.Context, o smoke.Options, name string, texts 
 	}
 	defer func() {
 		alone := emitted > 0 && node.Peers().Len() == 0
-		err = errors.Join(err, leave(node)) // which sends what is left
+		err = errors.Join(err, leave(node)) // which sends queued events
 		if alone && err == nil {
-			err = errors.New("the last neighbour has gone, and may not have taken all")
+			err = errors.New("the last neighbour has left and may not have taken all events")
 		}
 	}()
 	if err := find(ctx, node, o, e.within); err != nil {
@@ -116,7 +116,7 @@ func (e *emission) run(ctx context.Context, o smoke.Options, name string, texts 
 	return emitted, nil
 }
 
-// parse makes arguments of texts.
+// parse turns texts into arguments.
 func (e *emission) parse(texts []string) ([]any, error) {
 	args := make([]any, len(texts))
 	for i, text := range texts {
@@ -125,7 +125,7 @@ func (e *emission) parse(texts []string) ([]any, error) {
 		}
 		value, err := parseJSON(text)
 		if err != nil {
-			return nil, fmt.Errorf("argument %d is no JSON: %w", i+1, err)
+			return nil, fmt.Errorf("argument %d is not JSON: %w", i+1, err)
 		}
 		args[i] = value
 	}
@@ -145,7 +145,7 @@ func parseJSON(text string) (value any, err error) {
 	return numbers(value)
 }
 
-// numbers makes numbers of those that a decoder has left as text, anywhere in a value.
+// numbers converts numbers that the decoder has left as text, anywhere in a value.
 func numbers(value any) (any, error) {
 	var err error
 	switch v := value.(type) {
@@ -161,7 +161,7 @@ func numbers(value any) (any, error) {
 			}
 		}
 	case map[string]any:
-		for key := range v { // order does not matter: each is on its own
+		for key := range v { // order does not matter: entries are independent
 			if v[key], err = numbers(v[key]); err != nil {
 				return nil, err
 			}
@@ -170,10 +170,10 @@ func numbers(value any) (any, error) {
 	return value, nil
 }
 
-// longestLine of input, in bytes: the most that an event carries.
+// longestLine of input, in bytes: the limit of an event.
 const longestLine = 1 << 20
 
-// inputLines gives the lines of input as they come, until it or ctx ends.
+// inputLines yields the lines of input as they arrive, until the input or ctx ends.
 func inputLines(ctx context.Context, in io.Reader) func(yield func(string, error) bool) {
 	return func(yield func(string, error) bool) {
 		type read struct {
@@ -183,9 +183,9 @@ func inputLines(ctx context.Context, in io.Reader) func(yield func(string, error
 		reads := make(chan read)
 		ended := make(chan struct{})
 		defer close(ended)
-		// Owned by this loop. Ends with the input, or at the first line after the
-		// loop; nobody waits, since nothing ends a Read of a terminal but the end of
-		// the process, which follows.
+		// Owner: this loop. It ends with the input, or at the first line after the loop.
+		// Nothing waits for it, because a read from a terminal can't be cancelled. The
+		// process ends next.
 		go func() {
 			defer close(reads)
 			scanner := bufio.NewScanner(in)

@@ -15,25 +15,25 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// greeting is what a node has said of itself; what is zero it has not said.
+// greeting is the information from a node's HELLO; zero fields are unknown.
 type greeting struct {
-	Addr      string  `json:"addr"` // that was dialled
+	Addr      string  `json:"addr"` // the dialled address
 	ID        string  `json:"id,omitempty"`
 	Network   string  `json:"network"`
 	Protocol  string  `json:"protocol,omitempty"`
 	Encrypted bool    `json:"encrypted"`
-	Told      string  `json:"advertised,omitempty"` // where others are to dial it
+	Told      string  `json:"advertised,omitempty"` // the advertised address
 	Seen      string  `json:"seen,omitempty"`       // the address at which it sees us
 	Connect   float64 `json:"connectSeconds,omitempty"`
 	Greet     float64 `json:"greetSeconds,omitempty"` // from then to its HELLO, the handshake of TLS included
 }
 
-// isAnswered reports whether anything at all is there.
+// isAnswered reports whether a server accepted the connection.
 func (g greeting) isAnswered() bool { return g.Connect > 0 }
 
-// greeter greets nodes as one with its options would that dials them, and goes no
-// further: it asks for nothing after HELLO, so it is no neighbour, takes no place, and is
-// in no address book.
+// greeter makes handshakes like a dialling node with its options, and then stops. It sends
+// no request after HELLO, so it becomes no neighbour, takes no place, and enters no address
+// book.
 type greeter struct {
 	ends      handshake.Config // without a guard
 	guard     *trust.Guard     // for links that are encrypted
@@ -42,7 +42,7 @@ type greeter struct {
 	transport transport.Transport
 }
 
-// newGreeter makes one for a node with these options, which are valid.
+// newGreeter makes a greeter for a node with these options, which must be valid.
 func newGreeter(o smoke.Options) (*greeter, error) {
 	o = o.Canonical()
 	secured := securityOf(o)
@@ -69,8 +69,8 @@ func securityOf(o smoke.Options) handshake.Options {
 	}
 }
 
-// greet greets who is at an address, "ip:port". With an error it still gives what
-// was learnt.
+// greet makes a handshake with the node at an address, "ip:port". Also on an error it
+// returns what it has learnt.
 func (g *greeter) greet(ctx context.Context, addr string) (greeting, error) {
 	found, err := g.try(ctx, addr, g.isSecure)
 	// As a node does whose links are plaintext; an older one only hangs up.
@@ -95,7 +95,7 @@ var (
 	errPlaintext = errors.New("its links are plaintext, and those of this node are encrypted")
 )
 
-// try greets in one way.
+// try makes one handshake, encrypted or not.
 func (g *greeter) try(ctx context.Context, addr string, isSecure bool) (found greeting, err error) {
 	found.Addr, found.Encrypted = addr, isSecure
 	start := time.Now()
@@ -120,7 +120,7 @@ func (g *greeter) try(ctx context.Context, addr string, isSecure bool) (found gr
 	return found, worded(err)
 }
 
-// learn notes what a HELLO says. One of another version has nothing else in it.
+// learn stores the fields of a HELLO. A HELLO of another version has only the version.
 func (g *greeting) learn(hello *wire.Hello, took time.Duration) {
 	g.Greet = took.Seconds()
 	g.Protocol = fmt.Sprintf("%d.%d", hello.Major, hello.Minor)
@@ -145,14 +145,14 @@ func worded(err error) error {
 	return err
 }
 
-// networkError says that a node is of another network.
+// networkError reports that a node belongs to another network.
 type networkError struct{ theirs, ours string }
 
 func (e *networkError) Error() string {
 	return fmt.Sprintf("the node belongs to another network, %q and not %q", e.theirs, e.ours)
 }
 
-// fix says what to change about a greeting that failed.
+// fix returns what to change after a failed handshake.
 func (g *greeter) fix(err error) string {
 	var other *networkError
 	switch {

@@ -20,8 +20,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// joining is the flags that all commands with a node have, and what they and the
-// environment come to.
+// joining holds the flags that all commands with a node have, and the options that result
+// from them and the environment.
 type joining struct {
 	// isGuest: the node is there for a moment, perhaps beside another one for which
 	// the environment was written. What only one node can have (port, key, file of
@@ -37,42 +37,42 @@ type joining struct {
 
 // envHelp ends the help of a command with these flags.
 const envHelp = `
-What has no flag is read from the environment, as by smoke.FromEnv: SMOKE_SEEDS,
-SMOKE_ADDRESS, SMOKE_SECRET, SMOKE_PING_TIMEOUT, …; a flag comes before its variable.`
+Options without a flag come from the environment, as in smoke.FromEnv: SMOKE_SEEDS,
+SMOKE_ADDRESS, SMOKE_SECRET, SMOKE_PING_TIMEOUT, …; a flag overrides its variable.`
 
 // guestHelp is the same for guests.
 const guestHelp = envHelp + `
-SMOKE_PORT, SMOKE_ADVERTISE, SMOKE_KEY_FILE and SMOKE_STATE_FILE are left alone: they
-are those of the node that lives here.`
+SMOKE_PORT, SMOKE_ADVERTISE, SMOKE_KEY_FILE and SMOKE_STATE_FILE are ignored: they
+belong to the node that runs here.`
 
 func (j *joining) flags(f *pflag.FlagSet) {
 	f.SortFlags = false
 	f.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		if name == "seed" {
-			name = "seeds" // one is the usual number
+			name = "seeds" // usually one
 		}
 		return pflag.NormalizedName(name)
 	})
 	f.StringSliceVar(&j.given.Seeds, "seeds", nil, "`host:port` of nodes of the network to join")
 	f.StringVar(&j.given.Address, "address", "", "`IP` of this machine, or its subnet (default 127.0.0.1)")
 	f.IntVar(&j.given.Port, "port", 0, "to listen on; 0: a free one")
-	f.StringVar(&j.given.Listen, "listen", "", "`host` or host:port to bind, where that is not the address")
-	f.StringVar(&j.given.Advertise, "advertise", "", "`host` or host:port that others are told, where they need another one")
+	f.StringVar(&j.given.Listen, "listen", "", "`host` or host:port to listen on, if it differs from the address")
+	f.StringVar(&j.given.Advertise, "advertise", "", "`host` or host:port to advertise, if it differs")
 	f.StringVar(&j.given.Network, "network", "", "`name` of the network")
 	j.trustFlags(f)
 	f.StringSliceVar(&j.given.Signed, "signed", nil, "`names` of events that must be signed; '*': all")
-	f.StringVar(&j.given.StateFile, "state", "", "`file` in which the node keeps addresses for its next life")
-	f.IntVar(&j.given.MinPeers, "min-peers", 0, "links to have (default 3)")
-	f.IntVar(&j.given.MaxPeers, "max-peers", 0, "links not to exceed (default 5); negative: no limit")
-	f.IntVar(&j.given.MaxGuests, "max-guests", 0, "further links to nodes that nobody can dial (default 64); negative: none")
+	f.StringVar(&j.given.StateFile, "state", "", "`file` that stores addresses for the next start of the node")
+	f.IntVar(&j.given.MinPeers, "min-peers", 0, "minimum number of links (default 3)")
+	f.IntVar(&j.given.MaxPeers, "max-peers", 0, "maximum number of links (default 5); negative: no limit")
+	f.IntVar(&j.given.MaxGuests, "max-guests", 0, "additional links to nodes that can't be dialled (default 64); negative: none")
 	f.StringVar(&j.logLevel, "log-level", "", "`level` from which the node logs to stderr: error, warn, info, debug, trace")
 }
 
-// trustFlags are those that say how links are secured.
+// trustFlags adds the flags for the security of links.
 func (j *joining) trustFlags(f *pflag.FlagSet) {
-	f.StringVar(&j.secretFile, "secret-file", "", "`file` with the secret of the network, or with several, the one to prove first; smoke key secret makes one")
-	f.StringVar(&j.keyFile, "key", "", "`file` with the key of this node, of which no other one may be alive; smoke key new makes one")
-	f.StringSliceVar(&j.tlsFiles, "tls", nil, "`CA,CERT,KEY`: the PEM files of an authority, and of this node")
+	f.StringVar(&j.secretFile, "secret-file", "", "`file` with the secret of the network; if it has several, the first one is proved; smoke key secret makes one")
+	f.StringVar(&j.keyFile, "key", "", "`file` with the key of this node, which no other running node may use; smoke key new makes one")
+	f.StringSliceVar(&j.tlsFiles, "tls", nil, "`CA,CERT,KEY`: the PEM files of a certificate authority and of this node")
 	f.BoolVar(&j.given.InsecurePlaintext, "insecure-plaintext", false, "links are not encrypted, also to other machines")
 }
 
@@ -87,7 +87,7 @@ func (j *joining) read(f *pflag.FlagSet) (smoke.Options, error) {
 	if j.isGuest {
 		problems = append(problems, visit(&o))
 	}
-	for name, set := range map[string]func(){ // order does not matter: each sets another field
+	for name, set := range map[string]func(){ // order does not matter: each sets a different field
 		"seeds":              func() { o.Seeds = j.given.Seeds },
 		"address":            func() { o.Address = j.given.Address },
 		"port":               func() { o.Port = j.given.Port },
@@ -161,7 +161,7 @@ func (j *joining) readTrust(o *smoke.Options) (err error) {
 		if len(o.Secrets) > 0 {
 			o.Secret = o.Secrets[0]
 		} else if e == nil {
-			err = errors.Join(err, fmt.Errorf("%s: there is no secret in it", j.secretFile))
+			err = errors.Join(err, fmt.Errorf("%s contains no secret", j.secretFile))
 		}
 	}
 	if j.keyFile != "" {
@@ -195,12 +195,12 @@ func (j *joining) readLevel(o *smoke.Options) error {
 
 // visit takes out of options what only one node can have.
 func visit(o *smoke.Options) (err error) {
-	o.Port, o.Advertise, o.StateFile = 0, smoke.NoAddress, "" // nobody has to look for it when it is gone
+	o.Port, o.Advertise, o.StateFile = 0, smoke.NoAddress, "" // other nodes must not look for it after it has left
 	if host, _, err := net.SplitHostPort(o.Listen); err == nil {
 		o.Listen = host
 	}
 	if o.Key != nil {
-		o.Key, err = trust.NewKey() // its links have to be encrypted like those of the other
+		o.Key, err = trust.NewKey() // its links must be encrypted like those of the other node
 	}
 	return err
 }

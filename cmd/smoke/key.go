@@ -27,7 +27,7 @@ func keyCommand() *cobra.Command {
 
 const defaultKeyFile = "node.key"
 
-// fileOf is the file that a command is about.
+// fileOf returns the file argument of a command, or the default.
 func fileOf(args []string) string {
 	if len(args) > 0 {
 		return args[0]
@@ -39,14 +39,14 @@ func keyNewCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:     "new [FILE]",
-		Short:   "make a key in a new file, " + defaultKeyFile + " if none is named, and print its id",
+		Short:   "make a key in a new file (default " + defaultKeyFile + ") and print its id",
 		Example: "  smoke key new ann.key\n  SMOKE_KEY_FILE=ann.key go run ./example_chat",
 		Args:    argsOf(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path := fileOf(args)
 			if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 				if err == nil {
-					err = fmt.Errorf("%s is there already: `smoke key show %[1]s` prints its id", path)
+					err = fmt.Errorf("%s exists already: `smoke key show %[1]s` prints its id", path)
 				}
 				return err
 			}

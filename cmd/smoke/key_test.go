@@ -28,7 +28,7 @@ func TestAKeyIsMadeOnceAndShown(t *testing.T) {
 	if out, _, code := command(t, "key", "show", "--json", path); code != 0 || json.Unmarshal([]byte(out), &fields) != nil || fields["id"] != id.String() || fields["file"] != path {
 		t.Errorf("show --json: exit %d, %q", code, out)
 	}
-	if out, err, code := command(t, "key", "new", path); code != 1 || out != "" || !strings.Contains(err, "is there already") {
+	if out, err, code := command(t, "key", "new", path); code != 1 || out != "" || !strings.Contains(err, "exists already") {
 		t.Errorf("new again: exit %d, %q %q", code, out, err)
 	}
 	if key, err := trust.LoadKey(path); err != nil || key.ID() != id {

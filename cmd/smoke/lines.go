@@ -11,8 +11,7 @@ import (
 	"unicode/utf16"
 )
 
-// lines is what a command prints, one thing a line. It may be used by many
-// goroutines.
+// lines is the output of a command, one item per line. It may be used by many goroutines.
 type lines struct {
 	asJSON bool
 
@@ -23,7 +22,7 @@ type lines struct {
 // facts are the fields of a JSON object.
 type facts map[string]any
 
-// tell says what has happened: in words for people, by name and facts for programs.
+// tell prints an event: as text for people, or by name and facts for programs.
 func (l *lines) tell(what, words string, f facts) {
 	if !l.asJSON {
 		l.note(words)
@@ -36,7 +35,7 @@ func (l *lines) tell(what, words string, f facts) {
 	l.object(whole)
 }
 
-// note says what is going on, to people.
+// note prints a remark for people.
 func (l *lines) note(text string) {
 	if !l.asJSON {
 		l.print(time.Now().Format(time.TimeOnly) + " " + text)
@@ -48,7 +47,7 @@ func (l *lines) object(v any) {
 	l.print(string(marshal(v)))
 }
 
-// marshal makes JSON of v, or of the error if it can't be written.
+// marshal returns v as JSON, or the error as JSON.
 func marshal(v any) []byte {
 	line, err := json.Marshal(v)
 	if err != nil {
@@ -57,16 +56,16 @@ func marshal(v any) []byte {
 	return line
 }
 
-// print writes one line. If nobody reads any more there is nobody to tell.
+// print writes one line. A write error can't be reported anywhere.
 func (l *lines) print(text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	fmt.Fprintln(l.w, visible(text))
 }
 
-// visible makes of text one line with nothing in it that a terminal would obey:
-// what does not print is written as in JSON and Go, so JSON stays what it was. Much
-// of what is printed comes from others.
+// visible makes one line of text without characters that a terminal would interpret.
+// Unprintable characters are escaped as in JSON and Go, so JSON keeps its meaning. Peers
+// have written much of the output.
 func visible(text string) string {
 	text = strings.ToValidUTF8(text, "\ufffd")
 	if !strings.ContainsFunc(text, isHidden) {
@@ -85,7 +84,7 @@ func visible(text string) string {
 	return b.String()
 }
 
-// printable is visible of text that may have several lines.
+// printable is visible for text with several lines.
 func printable(text string) string {
 	lines := strings.Split(text, "\n")
 	for i := range lines {
@@ -94,8 +93,8 @@ func printable(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// isHidden reports whether a rune would not be seen for what it is. Joiners pass,
-// since scripts and emoji need them.
+// isHidden reports whether a rune is invisible or misleading. Joiners are not hidden,
+// because scripts and emoji need them.
 func isHidden(r rune) bool {
 	const nonJoiner, joiner = '\u200c', '\u200d'
 	return !unicode.IsPrint(r) && r != nonJoiner && r != joiner

@@ -11,14 +11,14 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// logLines writes what nodes log in the form in which a command prints everything else:
+// logLines formats the log of nodes like the other output of a command:
 // a line with a time for people, or an object of JSON for programs.
 type logLines struct {
 	asJSON bool
-	misfit bool // of warnings only those about nodes that do not fit: the command tells the rest itself
+	misfit bool // of the warnings, only those about incompatible nodes; the command reports the rest
 }
 
-// plain is for people. It has no colour, on a terminal too.
+// plain is for people. It has no colour, not even on a terminal.
 var plain = &logrus.TextFormatter{DisableColors: true}
 
 // Format implements logrus.Formatter.
@@ -54,8 +54,8 @@ func logObject(e *logrus.Entry) ([]byte, error) {
 	return []byte(visible(string(marshal(whole))) + "\n"), nil
 }
 
-// misfitWords says of a log entry about two nodes that do not fit what to change, by the
-// flags of a command. It returns false if the entry is about something else.
+// misfitWords returns, for a log entry about two incompatible nodes, which flags to change.
+// It returns false if the entry is about something else.
 func misfitWords(f logrus.Fields) (string, bool) {
 	option, ok := f["option"].(string)
 	if !ok {
@@ -91,7 +91,7 @@ func logTo(o *smoke.Options, w io.Writer, level logrus.Level, asJSON bool) {
 
 func logAs(o *smoke.Options, w io.Writer, level logrus.Level, form logLines) {
 	if l, ok := o.Logger.(*logrus.Logger); ok {
-		form.misfit = false // the environment or a flag asks for all of a level
+		form.misfit = false // the environment or a flag sets a level
 		l.SetFormatter(form)
 	}
 	if o.Logger != nil {
@@ -102,7 +102,7 @@ func logAs(o *smoke.Options, w io.Writer, level logrus.Level, form logLines) {
 	l.SetLevel(level)
 	l.SetFormatter(form)
 	o.Logger = l
-	if level < logrus.WarnLevel || form.misfit { // else the node does it
+	if level < logrus.WarnLevel || form.misfit { // otherwise the node does it
 		for _, odd := range o.Warnings() {
 			l.Level = logrus.WarnLevel
 			l.SetFormatter(logLines{asJSON: form.asJSON})

@@ -17,16 +17,17 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-const statusLong = `Say how a network is: its nodes, whether it is one, what is wrong and what to do.
+const statusLong = `Show the state of a network: its nodes, whether they are connected, problems and what to
+do about them.
 
-It ends with 1 if anything is wrong.
+It ends with 1 if there is a problem.
 `
 
 func statusCommand() *cobra.Command {
 	v := newViewing()
 	cmd := &cobra.Command{
 		Use:     "status",
-		Short:   "say how the network is, and what is wrong",
+		Short:   "show the state of the network and any problems",
 		Long:    statusLong + viewHelp,
 		Example: "  smoke status\n  smoke status --seeds 192.168.2.100:8495 --json",
 		Args:    argsOf(cobra.NoArgs),
@@ -72,7 +73,7 @@ func (m *mesh) sizes() []int {
 	return sizes
 }
 
-// links counts those between nodes that are not silent, each once.
+// links counts the links between nodes that are not silent, each once.
 func (m *mesh) links() int {
 	type pair struct{ a, b smoke.ID }
 	seen := make(map[pair]bool)
@@ -129,7 +130,7 @@ func nodesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "nodes",
 		Short:   "list all nodes of the network",
-		Long:    "List the nodes of a network, with what each says of itself.\n" + viewHelp,
+		Long:    "List the nodes of a network with what each reports.\n" + viewHelp,
 		Example: "  smoke nodes\n  smoke nodes --seeds 192.168.2.100:8495 --json",
 		Args:    argsOf(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -151,8 +152,8 @@ func nodesCommand() *cobra.Command {
 	return cmd
 }
 
-// printNodes prints a table of nodes. rates are events heard a second; nil leaves
-// them out. Versions stand there if they differ.
+// printNodes prints a table of nodes. rates are received events per second; nil omits
+// the column. There is a column for versions if they differ.
 func printNodes(w io.Writer, m *mesh, rates map[smoke.ID]float64) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	last := "PART"
@@ -196,7 +197,7 @@ func printNodes(w io.Writer, m *mesh, rates map[smoke.ID]float64) error {
 	return t.Flush()
 }
 
-// shown is an address for people.
+// shown formats an address for people.
 func shown(addr string) string {
 	if addr == "" {
 		return "(none)"
@@ -204,7 +205,7 @@ func shown(addr string) string {
 	return addr
 }
 
-// since is a time in two figures or three.
+// since formats a time with two or three digits.
 func since(s smoke.Seconds) time.Duration {
 	d := s.Duration()
 	if d < time.Minute {
@@ -218,13 +219,13 @@ func peersCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "peers [NODE]",
 		Short: "list the links of a node",
-		Long: "List the links of a node: the one that is asked, or NODE, which is the beginning of\nan id, or an address. The round trip is measured by the end that has dialled.\n" +
+		Long: "List the links of a node: the one that is asked, or NODE, which is the beginning of\nan id, or an address. The end that dialled measures the round trip.\n" +
 			viewHelp,
 		Example: "  smoke peers\n  smoke peers 5fa1 --seeds 192.168.2.100:8495",
 		Args:    argsOf(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 && cmd.Flags().Changed("seeds") {
-				return usageError{errors.New("with --seeds there is no node of one's own: name one")}
+				return usageError{errors.New("with --seeds the command needs a NODE")}
 			}
 			m, err := v.see(cmd)
 			if err != nil {
@@ -238,7 +239,7 @@ func peersCommand() *cobra.Command {
 			case err != nil:
 				return err
 			case n == nil:
-				return errors.New("the node does not tell of itself")
+				return errors.New("the node does not report about itself")
 			}
 			return printPeers(cmd.OutOrStdout(), m, n, v.asJSON)
 		},
@@ -296,7 +297,7 @@ func trip(seconds float64) string {
 	return smoke.Seconds(seconds).Duration().Round(time.Microsecond).String()
 }
 
-// end is a node, and its end of the link to another one; nil where there is none.
+// end returns a node and its end of the link to another one, or nil.
 func (m *mesh) end(id, to smoke.ID) (*meshview.NodeView, *smoke.LinkInfo) {
 	i, ok := slices.BinarySearchFunc(m.Nodes, id, func(n meshview.NodeView, id smoke.ID) int { return n.ID.Compare(id) })
 	if !ok {
@@ -315,14 +316,14 @@ func pathCommand() *cobra.Command {
 	v := newViewing()
 	cmd := &cobra.Command{
 		Use:   "path [FROM] TO",
-		Short: "show the way on which events go from one node to another",
-		Long: "Show the links on which events go from a node (the one that is asked, or FROM) to\nanother. That is the shortest way over the links on which events are pushed now; it\nchanges with the network. Nodes are named by the beginning of an id, or an address.\n\nIt ends with 1 if there is no way.\n" +
+		Short: "show the path of events from one node to another",
+		Long: "Show the path of events from a node (the one that is asked, or FROM) to another: the\nshortest one over links that push events now. It changes with the network. Name nodes\nby the beginning of an id, or by an address.\n\nIt ends with 1 if there is no path.\n" +
 			viewHelp,
 		Example: "  smoke path 5fa1\n  smoke path 5fa1 192.168.2.7:8495 --seeds 192.168.2.100:8495 --json",
 		Args:    argsOf(cobra.RangeArgs(1, 2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 && cmd.Flags().Changed("seeds") {
-				return usageError{errors.New("with --seeds there is no node of one's own: name FROM and TO")}
+				return usageError{errors.New("with --seeds the command needs FROM and TO")}
 			}
 			m, err := v.see(cmd)
 			if err != nil {
@@ -339,7 +340,7 @@ func pathCommand() *cobra.Command {
 			case err != nil:
 				return err
 			case from == nil:
-				return errors.New("the node does not tell of itself")
+				return errors.New("the node does not report about itself")
 			}
 			return m.printPath(&lines{w: cmd.OutOrStdout(), asJSON: v.asJSON}, from, to)
 		},
@@ -348,7 +349,7 @@ func pathCommand() *cobra.Command {
 	return cmd
 }
 
-// hop is one link of a way.
+// hop is one link of a path.
 type hop struct {
 	From smoke.ID `json:"from"`
 	To   smoke.ID `json:"to"`
@@ -356,7 +357,7 @@ type hop struct {
 	RTT  float64  `json:"rtt"`  // seconds; 0: not known
 }
 
-// way is the shortest one over links on which events are pushed; not ok if there is
+// way returns the shortest path over links that push events. It returns false if there is
 // none.
 func (m *mesh) way(from, to smoke.ID) (hops []hop, ok bool) {
 	before := map[smoke.ID]hop{from: {}}

@@ -1,38 +1,38 @@
 // Smoke is the command of Smokesignal. docs/command.md shows each of these at work.
 //
-//	smoke node     run a node, and say what befalls it
-//	smoke sub      print events as they come
-//	smoke emit     emit an event, or a line of input each
-//	smoke chat     talk with others, line by line
+//	smoke node     run a node and report what happens to it
+//	smoke sub      print events as they arrive
+//	smoke emit     emit an event, or one for each line of input
+//	smoke chat     chat, line by line
 //
-//	smoke status   say how the network is, and what is wrong
+//	smoke status   show the state of the network and any problems
 //	smoke nodes    list all nodes of the network
 //	smoke peers    list the links of a node
-//	smoke path     show the way on which events go from one node to another
+//	smoke path     show the path of events from one node to another
 //	smoke top      show the network live in the terminal
 //
-//	smoke ping     greet the node at an address
-//	smoke probe    say whether a node lives and is ready, for those who start it again
+//	smoke ping     identify the node at an address
+//	smoke probe    check whether a node lives and is ready, for service managers
 //	smoke doctor   check whether a node would work here, and say what to change
 //
 //	smoke key      make and show the keys of nodes, and make secrets
-//	smoke cert     make certificates for trying out
+//	smoke cert     make test certificates
 //
 //	smoke bench    measure what a network of real nodes carries
-//	smoke sim      run failures on a simulated network and measure what comes of them
-//	smoke proof    run all the measurements that a page lists
+//	smoke sim      run failures on a simulated network and measure the results
+//	smoke proof    run all measurements that a page lists
 //
-//	smoke version  say what this is
+//	smoke version  print the version
 //
 // Results go to stdout, everything else to stderr. There is no colour.
 //
 // It ends with
 //
-//	0  if all went well,
+//	0  on success,
 //	1  if something is wrong: a check or a pass mark failed, events were lost,
-//	   a file can't be read, somebody answered and is no node for us,
-//	2  if it was called wrongly, by its flags or by the environment,
-//	3  if nobody was found: no node answered, or none in time.
+//	   a file can't be read, the peer that answered is not a compatible node,
+//	2  for wrong usage: a flag or an environment variable is invalid,
+//	3  if no node answered in time.
 package main
 
 import (
@@ -51,7 +51,7 @@ func main() {
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// What a command ends with when it has printed already what is wrong.
+// Errors of a command that has already printed what is wrong.
 var (
 	errFailed = errors.New("not good enough")
 	errNobody = errors.New("nobody was found")
@@ -62,12 +62,12 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// toldError is an error that has been printed already.
+// toldError is an error that has already been printed.
 type toldError struct{ error }
 
 func (e *toldError) Unwrap() error { return e.error }
 
-// run is the command as a function, for tests.
+// run runs the command. It is a function for tests.
 func run(args []string, stdout, stderr io.Writer) (code int) {
 	root := newRoot()
 	root.SetArgs(args)
@@ -81,7 +81,7 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 	return exitCode(err)
 }
 
-// exitCode is what the command ends with.
+// exitCode returns the exit code for an error.
 func exitCode(err error) int {
 	var input *scenario.InputError
 	var usage usageError
@@ -98,7 +98,7 @@ func exitCode(err error) int {
 	return 1
 }
 
-// newRoot makes the command with all its commands.
+// newRoot makes the command with all subcommands.
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "smoke",
@@ -121,7 +121,7 @@ func newRoot() *cobra.Command {
 	return root
 }
 
-// argsOf makes a usageError of what is wrong with arguments.
+// argsOf turns an error about arguments into a usageError.
 func argsOf(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// manager is the service manager that has started this process and wants to know
-// how it is, as systemd does: sd_notify(3), sd_watchdog_enabled(3). nil is none.
+// manager is the service manager that started this process and expects reports, such as
+// systemd: sd_notify(3), sd_watchdog_enabled(3). nil is none.
 type manager struct {
 	conn  net.Conn
-	every time.Duration // between two signs of life; 0: none are wanted
+	every time.Duration // between two watchdog messages; 0: none
 }
 
 // openManager finds the manager in the environment.
@@ -29,13 +29,12 @@ func openManager() (*manager, error) {
 	m := &manager{conn: conn}
 	pid := os.Getenv("WATCHDOG_PID")
 	if us, err := strconv.ParseInt(os.Getenv("WATCHDOG_USEC"), 10, 64); err == nil && us > 0 && (pid == "" || pid == strconv.Itoa(os.Getpid())) {
-		m.every = time.Duration(us) * time.Microsecond / 2 // half of it, as the manual page advises
+		m.every = time.Duration(us) * time.Microsecond / 2 // half of it, as the manual page recommends
 	}
 	return m, nil
 }
 
-// say sends one message. If it can't be sent the manager will notice, and nobody
-// else has to know.
+// say sends one message. If that fails, the manager notices by itself.
 func (m *manager) say(state string) {
 	if m != nil {
 		m.conn.SetWriteDeadline(time.Now().Add(time.Second))
@@ -43,8 +42,8 @@ func (m *manager) say(state string) {
 	}
 }
 
-// feed gives signs of life, each after a call of alive has come back, until ctx
-// ends. The channel is closed when the last one is given.
+// feed sends watchdog messages, each after a call of alive has returned, until ctx ends. The
+// channel is closed after the last one.
 func (m *manager) feed(ctx context.Context, alive func()) (done <-chan struct{}) {
 	ended := make(chan struct{})
 	if m == nil || m.every <= 0 {

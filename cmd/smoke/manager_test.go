@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// listenAs is a service manager: it gives what it is told.
+// listenAs runs a service manager and returns the messages that it gets.
 func listenAs(t *testing.T) (told func() string) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -38,7 +38,7 @@ func listenAs(t *testing.T) (told func() string) {
 	}
 }
 
-// A service manager is told when the node is ready, that it lives, and that it stops.
+// A service manager gets messages when the node is ready, while it lives, and when it stops.
 func TestUnderAServiceManager(t *testing.T) {
 	told := listenAs(t)
 	t.Setenv("WATCHDOG_USEC", "2000")

@@ -21,40 +21,40 @@ type resident struct {
 	asJSON    bool
 }
 
-const nodeLong = `Run a node until Ctrl-C or SIGTERM, and print what befalls it. It passes events on as
-all nodes do, and emits none: a seed for others, or one more way between them. The
+const nodeLong = `Run a node until Ctrl-C or SIGTERM, and print what happens to it. It relays events like
+all nodes and emits none. It can be a seed, or an additional path between nodes. The
 first line says where it listens; with --json each line is an object:
 
-  dashboard       url, with --http; /metrics for Prometheus is beside it
+  dashboard       url, with --http; /metrics for Prometheus is next to it
   metrics         url, with --metrics
   ready           id, addr it listens on, advertised address, network
-  peer-up         id and addr of a new neighbour, and how many peers there are now
-  peer-down       the same, of one that is gone, and why
+  peer-up         id and addr of a new neighbour, and the number of peers now
+  peer-down       the same for a neighbour that left, and why
   netsplit        another part of the network was found; ours and other name the two
-  heal            the parts are one again, after so many seconds
-  gap             events will not come: origin, from, to (not included), events, slow
+  heal            the parts are one again; seconds that it took
+  gap             lost events: origin, from, to (not included), events, slow
   seed-lost       addr and error: a seed is down, or cut off
   seed-back       addr
   stopping, stopped
 
-What the node logs goes to stderr; with --json as objects too, whose "what" is the level
-(warning, error, …), with a message and its fields. An error that ends it is one of them.
+The log goes to stderr; with --json as objects too, whose "what" is the level (warning,
+error, …), with a message and its fields. An error that ends the command is one of them.
 
-Under systemd (Type=notify) it says when it is ready, how many peers it has, that
-it stops, and, with WatchdogSec=, that it lives.
+Under systemd (Type=notify) it reports when it is ready, how many peers it has, when it
+stops, and, with WatchdogSec=, that it is alive.
 `
 
 func nodeCommand() *cobra.Command {
 	r := &resident{}
 	cmd := &cobra.Command{
 		Use:   "node",
-		Short: "run a node, and say what befalls it",
+		Short: "run a node and report what happens to it",
 		Long:  nodeLong + envHelp,
 		Example: "  smoke node --port 8495 --http 127.0.0.1:8496\n" +
 			"  smoke node --address 192.168.2.0/24 --port 8495 --seeds 192.168.2.100:8495,dns://chat:8495 --json",
 		Args: argsOf(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			defer func() { // collectors of logs merge both outputs: all of it is JSON, or none
+			defer func() { // log collectors merge both outputs, so both are JSON or neither is
 				if err != nil && r.asJSON {
 					(&lines{w: cmd.ErrOrStderr(), asJSON: true}).tell("error", "", facts{"message": err.Error()})
 					err = &toldError{err}
@@ -72,15 +72,14 @@ func nodeCommand() *cobra.Command {
 	}
 	r.join.flags(cmd.Flags())
 	cmd.Flags().StringVar(&r.http, "http", "", "serve the dashboard at `host:port`, such as "+defaultHTTP)
-	cmd.Flags().StringSliceVar(&r.hosts, "http-host", nil, "more `names` under which the dashboard may be asked for; '*': all")
-	cmd.Flags().StringVar(&r.metrics, "metrics", "", "serve /metrics, livez and readyz at `host:port`, and no page: for Prometheus on another machine")
-	cmd.Flags().StringVar(&r.tokenFile, "http-token-file", "", "`file` with a token with which events can be emitted on the dashboard")
+	cmd.Flags().StringSliceVar(&r.hosts, "http-host", nil, "additional host `names` of the dashboard; '*': all")
+	cmd.Flags().StringVar(&r.metrics, "metrics", "", "serve /metrics, livez and readyz at `host:port`, without a page: for Prometheus on another machine")
+	cmd.Flags().StringVar(&r.tokenFile, "http-token-file", "", "`file` with a token that permits emitting events on the dashboard")
 	cmd.Flags().BoolVar(&r.asJSON, "json", false, "print JSON, one object a line")
 	return cmd
 }
 
-// run is the life of the node. What is to live beside it begins after Start, and
-// ends before Shutdown.
+// run runs the node. Helpers of the node begin after Start and end before Shutdown.
 func (r *resident) run(ctx context.Context, o smoke.Options, out *lines) error {
 	manager, err := openManager()
 	if err != nil {
@@ -88,7 +87,7 @@ func (r *resident) run(ctx context.Context, o smoke.Options, out *lines) error {
 	}
 	defer manager.close()
 	node := smoke.CreateNode(o)
-	begun := make(chan struct{}) // closed when the first line stands
+	begun := make(chan struct{}) // closed when the first line is printed
 	tell := func(what, words string, f facts) {
 		<-begun
 		out.tell(what, words, f)
@@ -97,7 +96,7 @@ func (r *resident) run(ctx context.Context, o smoke.Options, out *lines) error {
 	page, figures, err := r.openPages(node)
 	for _, w := range []*web{page, figures} {
 		if w != nil {
-			defer w.close() // nothing of it has to be saved
+			defer w.close() // it has nothing to save
 		}
 	}
 	if err != nil {
@@ -131,9 +130,9 @@ func (r *resident) run(ctx context.Context, o smoke.Options, out *lines) error {
 	return nil
 }
 
-// watch tells what befalls a node that is yet to be started.
+// watch reports what happens to a node that is not started yet.
 func watch(node *smoke.Node, tell func(what, words string, f facts), manager *manager) {
-	peers := 0 // there were then; hooks run one after another, when there may be others
+	peers := 0 // as of the last hook; the node may already have others
 	node.Peers().OnAdd(func(p *smoke.Peer) {
 		peers++
 		manager.say("STATUS=" + count(peers, "peer"))
@@ -163,7 +162,7 @@ func watch(node *smoke.Node, tell func(what, words string, f facts), manager *ma
 	})
 }
 
-// gapWords says what is missing and why.
+// gapWords says which events are lost and why.
 func gapWords(g smoke.Gap) string {
 	why := "they can't be had any more"
 	if g.Slow {
@@ -172,18 +171,17 @@ func gapWords(g smoke.Gap) string {
 	return fmt.Sprintf("%s of %s missed: %s", count(g.Events, "event"), g.Origin.Short(), why)
 }
 
-// leaveWithin bounds how long a node takes to send what it has and say goodbye.
+// leaveWithin bounds how long a node takes to send its queued events and say goodbye.
 const leaveWithin = 5 * time.Second
 
-// leave stops a node in order. Ctrl-C does not shorten it; a second one ends the
-// process.
+// leave stops a node in order. One Ctrl-C does not shorten it; a second one ends the process.
 func leave(node *smoke.Node) error {
 	ctx, cancel := context.WithTimeout(context.Background(), leaveWithin)
 	defer cancel()
 	return node.Shutdown(ctx)
 }
 
-// count is a number of things, in words.
+// count formats a number of things.
 func count(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing

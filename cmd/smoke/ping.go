@@ -22,26 +22,26 @@ type pinging struct {
 	asJSON bool
 
 	out      *lines
-	took     []float64 // the seconds of greetings that went well
-	answered bool      // somebody has, whatever it said
-	good     bool      // all have, and as they should
+	took     []float64 // seconds of successful handshakes
+	answered bool      // at least one server answered
+	good     bool      // all answered correctly
 }
 
-const pingLong = `Greet who listens at an address, as a node would, and say who it is, or what is
-wrong. It stops there: the other one gets no neighbour, and loses none.
+const pingLong = `Make a handshake with the node at an address, as a node would, and print its identity or
+what is wrong. It stops there: the other node gets no neighbour and loses none.
 
-ADDR is "host:port", or a seed such as dns://chat:8495 of which all addresses are
-greeted. Where neither --network nor anything about encryption is given, a node of
-any network will do, encrypted or not.
+ADDR is "host:port", or a seed such as dns://chat:8495, whose addresses are all tried.
+Without --network and flags about encryption, it accepts a node of any network, encrypted
+or not.
 
-It ends with 3 if nobody listens there, and with 1 if who does is no node for us.
+It ends with 3 if nothing listens there, and with 1 if the node is not compatible.
 `
 
 func pingCommand() *cobra.Command {
 	p := &pinging{join: joining{isGuest: true}}
 	cmd := &cobra.Command{
 		Use:     "ping ADDR",
-		Short:   "greet the node at an address",
+		Short:   "identify the node at an address",
 		Long:    pingLong + guestHelp,
 		Example: "  smoke ping 192.168.2.100:8495\n  smoke ping dns://chat:8495 --network chat --secret-file secret --count 10 --json",
 		Args:    argsOf(cobra.ExactArgs(1)),
@@ -71,11 +71,11 @@ func pingCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.StringVar(&p.join.given.Network, "network", "", "`name` of the network that it should be of")
+	f.StringVar(&p.join.given.Network, "network", "", "`name` of the network that it should belong to")
 	p.join.trustFlags(f)
-	f.IntVar(&p.count, "count", 1, "greetings")
-	f.DurationVar(&p.every, "every", time.Second, "from one greeting to the next")
-	f.BoolVar(&p.asJSON, "json", false, "print JSON, one object a greeting")
+	f.IntVar(&p.count, "count", 1, "number of handshakes")
+	f.DurationVar(&p.every, "every", time.Second, "interval between handshakes")
+	f.BoolVar(&p.asJSON, "json", false, "print JSON, one object per handshake")
 	return cmd
 }
 
@@ -87,7 +87,7 @@ func (p *pinging) run(ctx context.Context, o smoke.Options, addr string) error {
 	g.ends.AnyNetwork = o.Network == ""
 	g.anyLinks = o.Key == nil && o.TLS == nil && o.Secret == "" && !o.InsecurePlaintext
 	if g.anyLinks {
-		g.isSecure = !handshake.IsLoopback(addr) // what is likely there
+		g.isSecure = !handshake.IsLoopback(addr) // the likely kind of link
 	}
 	p.good = true
 	pause := time.NewTimer(0)
@@ -122,7 +122,7 @@ func (p *pinging) run(ctx context.Context, o smoke.Options, addr string) error {
 	return nil
 }
 
-// tell prints one greeting.
+// tell prints one handshake.
 func (p *pinging) tell(g greeting, err error, fix string) {
 	p.answered = p.answered || g.isAnswered()
 	if err == nil {
@@ -151,7 +151,7 @@ func (p *pinging) tell(g greeting, err error, fix string) {
 	}
 }
 
-// words say who it is.
+// words describes the node.
 func (g greeting) words() string {
 	how := "plaintext"
 	if g.Encrypted {
@@ -161,7 +161,7 @@ func (g greeting) words() string {
 		g.ID, g.Network, g.Protocol, how, milliseconds(g.Connect), milliseconds(g.Greet))
 }
 
-// sum says what several greetings took.
+// sum prints statistics of several handshakes.
 func (p *pinging) sum() {
 	if p.asJSON || p.count < 2 || len(p.took) == 0 {
 		return

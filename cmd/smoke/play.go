@@ -27,7 +27,7 @@ type playing struct {
 const (
 	mostPlayed  = 1000 // nodes
 	playStep    = 20 * time.Millisecond
-	playRate    = 5 // events a second, of all together
+	playRate    = 5 // events a second, by all nodes together
 	playPayload = 64
 )
 
@@ -49,22 +49,22 @@ func (p *playing) run(cmd *cobra.Command, spec scenario.Spec) error {
 	if err != nil {
 		return err
 	}
-	defer page.close() // nothing of it has to be saved
+	defer page.close() // it has nothing to save
 	fmt.Fprintf(cmd.OutOrStdout(), "%d simulated nodes at %s\nCtrl-C ends it.\n", spec.Nodes, page.url())
 	ctx, release := interruptible(cmd)
 	defer release()
 	return play.live(ctx)
 }
 
-// play is a simulated network that lives in real time. It is a board.Mesh and a
-// board.Controller.
+// play is a simulated network in real time. It implements meshview.Mesh and
+// meshview.Controller.
 type play struct {
 	rate float64
 
 	mu     sync.Mutex // guards all below, and what is called for them
 	net    *sim.Net
 	seeds  []string
-	parted bool // by even and odd
+	parted bool // into even and odd numbers
 	event  func(meshview.Event)
 	notice func(string)
 }
@@ -92,10 +92,10 @@ func newPlay(spec scenario.Spec) (*play, error) {
 func (p *play) add() *sim.Node {
 	node := p.net.Add(p.seeds...)
 	p.net.Start(node)
-	node.Forget() // there is no end at which anybody would look at its events
+	node.Forget() // no check reads its events at the end
 	node.OnNotice = func(n netsplit.Notice) {
 		if node.Index > 0 {
-			return // one tells for all
+			return // one node reports for all
 		}
 		switch n := n.(type) {
 		case netsplit.Found:
@@ -107,7 +107,7 @@ func (p *play) add() *sim.Node {
 	return node
 }
 
-// talk has somebody emit, again and again.
+// talk makes a random node emit, again and again.
 func (p *play) talk() {
 	gap := time.Duration(float64(time.Second) / p.rate)
 	var again func()
@@ -122,8 +122,8 @@ func (p *play) talk() {
 	p.net.After(gap, again)
 }
 
-// live lets as much virtual time pass as real time does, until ctx ends. Where the
-// machine is too slow for that, it is less.
+// live advances virtual time with real time, until ctx ends. If the machine is too slow,
+// virtual time falls behind.
 func (p *play) live(ctx context.Context) error {
 	tick := time.NewTicker(playStep)
 	defer tick.Stop()
@@ -143,10 +143,10 @@ func (p *play) live(ctx context.Context) error {
 	}
 }
 
-// ID implements board.Mesh: one looks from above, and not from a node.
+// ID implements meshview.Mesh. The view is not from a node, so it is zero.
 func (p *play) ID() smoke.ID { return smoke.ID{} }
 
-// Survey implements board.Mesh.
+// Survey implements meshview.Mesh.
 func (p *play) Survey(_ context.Context, told func(smoke.NodeInfo)) (int, error) {
 	p.mu.Lock()
 	var digests []census.Digest
@@ -159,7 +159,7 @@ func (p *play) Survey(_ context.Context, told func(smoke.NodeInfo)) (int, error)
 	parted := p.parted
 	p.mu.Unlock()
 	for _, d := range digests {
-		if parted { // what nobody notices before some seconds have passed
+		if parted { // which nodes notice only after some seconds
 			d.Links = slices.DeleteFunc(d.Links, func(l census.Link) bool { return side[l.Peer] != side[d.Node.ID] })
 		}
 		told(simulatedInfo(d))
@@ -167,15 +167,15 @@ func (p *play) Survey(_ context.Context, told func(smoke.NodeInfo)) (int, error)
 	return len(digests), nil
 }
 
-// Options implements board.Mesh.
+// Options implements meshview.Mesh.
 func (p *play) Options() []meshview.Setting { return []meshview.Setting{} }
 
-// Health implements board.Mesh.
+// Health implements meshview.Mesh.
 func (p *play) Health() meshview.Health {
 	return meshview.Health{State: "found", Text: "A simulation."}
 }
 
-// OnEvent implements board.Mesh.
+// OnEvent implements meshview.Mesh.
 func (p *play) OnEvent(fn func(meshview.Event)) (off func()) {
 	set := func(fn func(meshview.Event)) {
 		p.mu.Lock()
@@ -186,17 +186,17 @@ func (p *play) OnEvent(fn func(meshview.Event)) (off func()) {
 	return func() { set(func(meshview.Event) {}) }
 }
 
-// OnNotice implements board.Mesh.
+// OnNotice implements meshview.Mesh.
 func (p *play) OnNotice(fn func(string)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.notice = fn
 }
 
-// Controls implements board.Controller.
+// Controls implements meshview.Controller.
 func (p *play) Controls() []string { return []string{"cut", "heal", "kill", "add"} }
 
-// Control implements board.Controller.
+// Control implements meshview.Controller.
 func (p *play) Control(name string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -212,17 +212,17 @@ func (p *play) Control(name string) error {
 	case "kill":
 		living := p.net.Living()
 		if len(living) == 0 {
-			return errors.New("nobody lives")
+			return errors.New("no node is running")
 		}
 		node := living[p.net.Rand.IntN(len(living))]
 		p.net.Crash(node, false)
 		p.notice(fmt.Sprintf("%s was killed", node.Addr))
 	case "add":
 		if len(p.net.Living()) >= mostPlayed {
-			return fmt.Errorf("there are %d nodes: enough", mostPlayed)
+			return fmt.Errorf("there are %d nodes, the maximum", mostPlayed)
 		}
 		node := p.add()
-		if p.parted { // it stands on one of the sides
+		if p.parted { // it is on one of the sides
 			p.net.Cut(func(i int) int { return i % 2 })
 		}
 		p.notice(fmt.Sprintf("%s was started", node.Addr))

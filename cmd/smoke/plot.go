@@ -55,15 +55,15 @@ func drawPlot(path string, r *scenario.Result) error {
 		}},
 	}
 	d := &svg.Drawing{Width: plotWidth, Height: plotTop + float64(len(panels))*(panelHeight+panelGap)}
-	d.Text((plotLeft+plotRight)/2, 22, svg.Middle, 15, "orange: emitted; blue: delivered to a node") // a legend would lie on the lines
+	d.Text((plotLeft+plotRight)/2, 22, svg.Middle, 15, "orange: emitted; blue: delivered to a node") // a legend would cover the lines
 	for i, p := range panels {
 		p.draw(d, plotTop+float64(i)*(panelHeight+panelGap), r.Samples)
 	}
 	return os.WriteFile(path, d.Bytes(), 0o644)
 }
 
-// mostComponents is the top of the axis of components. While a network forms, each node
-// is a component: with these on the axis, nothing else would show.
+// mostComponents returns the top of the axis of components. While a network forms, each
+// node is a component; an axis for that number would hide everything else.
 func mostComponents(r *scenario.Result) float64 {
 	most := 1
 	for _, s := range r.Samples {
@@ -119,5 +119,5 @@ func greatest(samples []scenario.Sample, value func(scenario.Sample) float64) (m
 	return most
 }
 
-// tick writes the value of a tick without what floating point adds to it.
+// tick formats the value of a tick without floating-point noise.
 func tick(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }

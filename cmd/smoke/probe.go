@@ -11,13 +11,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// probes are what a node can be asked, and where.
+// probes maps each probe to its path.
 var probes = map[string]string{"live": "livez", "ready": "readyz", "alone": "readyz?alone=ok"}
 
 const probeLong = `Ask the dashboard of a node whether the node lives ("live"), and whether it is part of
-a network ("ready"; "alone" is content with a node that still looks for one). It is for
-the probes of containers: images of smoke hold no shell, and a dashboard on the loopback
-can be asked from inside only. It ends with 0 if so, with 1 if not, and with 3 if nothing
+a network ("ready"; "alone" also accepts a node that still looks for one). It is for the
+probes of containers: images of smoke have no shell, and a dashboard on the loopback can
+only be reached from inside. It ends with 0 if so, with 1 if not, and with 3 if nothing
 answers.
 `
 
@@ -25,7 +25,7 @@ func probeCommand() *cobra.Command {
 	v := newViewing()
 	cmd := &cobra.Command{
 		Use:       "probe live|ready|alone",
-		Short:     "say whether a node lives and is ready, for those who start it again",
+		Short:     "check whether a node lives and is ready, for service managers",
 		Long:      probeLong,
 		Example:   "  smoke probe ready\n  smoke probe live --url http://127.0.0.1:8496",
 		ValidArgs: []string{"live", "ready", "alone"},
@@ -46,7 +46,7 @@ func probeCommand() *cobra.Command {
 	return cmd
 }
 
-// probe asks the dashboard, and prints what it answers if that is no yes.
+// probe asks the dashboard. If the answer is negative, it prints it.
 func (w window) probe(ctx context.Context, path string, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, w.within)
 	defer cancel()

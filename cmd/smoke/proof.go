@@ -14,25 +14,24 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/scenario"
 )
 
-// listed finds the commands of a page: those that stand in backticks.
+// listed finds the commands of a page, which are in backticks.
 var listed = regexp.MustCompile("`(smoke sim [^`]+)`")
 
 func proofCommand() *cobra.Command {
 	only := ""
 	cmd := &cobra.Command{
 		Use:     "proof PAGE",
-		Short:   "run all the measurements that a page lists",
-		Long:    "Run every `smoke sim …` that stands in backticks on the page (docs/proof.md), one after\nanother, and print what each measured.",
+		Short:   "run all measurements that a page lists",
+		Long:    "Run every `smoke sim …` in backticks on the page (docs/proof.md), one after another, and\nprint the results.",
 		Example: "  smoke proof docs/proof.md --only crash",
 		Args:    argsOf(cobra.ExactArgs(1)),
 		RunE:    func(cmd *cobra.Command, args []string) error { return prove(cmd, args[0], only) },
 	}
-	cmd.Flags().StringVar(&only, "only", "", "leave out commands that do not contain this text")
+	cmd.Flags().StringVar(&only, "only", "", "run only commands that contain this text")
 	return cmd
 }
 
-// prove runs what the page lists. A measurement that fails does not keep the
-// others from being made.
+// prove runs the commands of the page. If one fails, the others still run.
 func prove(cmd *cobra.Command, page, only string) error {
 	text, err := os.ReadFile(page)
 	if err != nil {
@@ -54,7 +53,7 @@ func prove(cmd *cobra.Command, page, only string) error {
 		args := append(strings.Fields(command)[1:], "--json")
 		code := run(args, &out, cmd.ErrOrStderr())
 		if code == 2 {
-			return fmt.Errorf("%s lists a command that is wrong: %s", page, command)
+			return fmt.Errorf("%s lists an invalid command: %s", page, command)
 		}
 		var r report
 		if err := json.Unmarshal(out.Bytes(), &r); err != nil {
@@ -67,7 +66,7 @@ func prove(cmd *cobra.Command, page, only string) error {
 			failed++
 		}
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "\n%d of %d as they should be\n", len(commands)-failed, len(commands))
+	fmt.Fprintf(cmd.OutOrStdout(), "\n%d of %d passed\n", len(commands)-failed, len(commands))
 	if failed > 0 {
 		return errFailed
 	}

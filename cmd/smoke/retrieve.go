@@ -12,10 +12,10 @@ import (
 	"net/url"
 )
 
-// answer is what a web server said.
+// answer is the response of a web server.
 type answer struct {
 	code   int
-	status string // the code with its words
+	status string // code and text
 	body   []byte
 }
 
@@ -47,7 +47,7 @@ func retrieveOnce(ctx context.Context, at *url.URL) (a answer, next *url.URL, er
 	if err != nil {
 		return answer{}, nil, err
 	}
-	defer conn.Close() // the answer has been read, or is of no use
+	defer conn.Close() // the answer has been read, or is not needed
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	if _, err := io.WriteString(conn, request(at)); err != nil {
 		return answer{}, nil, err

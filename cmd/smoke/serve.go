@@ -12,7 +12,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// receive is a node that counts, until ctx ends.
+// receive runs a node that counts events, until ctx ends.
 func (b *benchmark) receive(ctx context.Context, cmd *cobra.Command) error {
 	out := &lines{w: cmd.OutOrStdout(), asJSON: b.asJSON}
 	logTo(&b.node, cmd.ErrOrStderr(), logrus.WarnLevel, b.asJSON)
@@ -40,7 +40,7 @@ func (b *benchmark) receive(ctx context.Context, cmd *cobra.Command) error {
 	return nil
 }
 
-// run prints a run that has ended.
+// run prints a finished run.
 func (l *lines) run(r loadtest.Run) {
 	if !l.asJSON {
 		l.note(fmt.Sprintf("run of %s, events of up to %d B: %s", r.Emitter.Short(), r.Size, r.Verdict()))

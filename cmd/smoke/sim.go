@@ -30,13 +30,13 @@ type simulation struct {
 	memory int     // pass mark in MiB; 0: none
 }
 
-// report is what it prints with --json.
+// report is the output with --json.
 type report struct {
-	Command string             `json:"command"` // that gives the same again
+	Command string             `json:"command"` // that repeats the run
 	Good    bool               `json:"good"`
 	Summary []scenario.Summary `json:"summary"`
 	Runs    []*scenario.Result `json:"runs"`
-	Replay  []string           `json:"replay,omitempty"` // one for each run that was not good
+	Replay  []string           `json:"replay,omitempty"` // one for each failed run
 	Real    float64            `json:"realSeconds"`
 	Memory  float64            `json:"memoryMiB"`
 }
@@ -45,7 +45,7 @@ func simCommand() *cobra.Command {
 	s := &simulation{spec: scenario.Defaults()}
 	cmd := &cobra.Command{
 		Use:   "sim",
-		Short: "run failures on a simulated network and measure what comes of them",
+		Short: "run failures on a simulated network and measure the results",
 		Long: "Run a scenario, or a script of your own (--file), on a simulated network of the same\n" +
 			"machines that run on TCP. One seed gives one run. `smoke sim --help-script` lists the lines\n" +
 			"of a script.\n\nScenarios:\n" + scenario.Describe(),
@@ -85,7 +85,7 @@ func (s *simulation) flags(f *pflag.FlagSet) {
 	f.StringVar(&p.Scenario, "scenario", p.Scenario, "what happens: "+strings.Join(scenario.Names(), ", "))
 	f.StringVar(&s.file, "file", "", "a script instead of a scenario")
 	f.IntVar(&p.Nodes, "nodes", p.Nodes, "nodes at the start; 24 with --open")
-	f.IntVar(&p.Seeds, "seeds", p.Seeds, "so many of them are in everybody's list of seeds")
+	f.IntVar(&p.Seeds, "seeds", p.Seeds, "number of nodes that are seeds of all nodes")
 	f.Uint64Var(&p.Seed, "seed", p.Seed, "of all that is random")
 	f.IntVar(&s.runs, "runs", 1, "runs, each with the next seed")
 	f.IntVar(&p.MinPeers, "min-peers", p.MinPeers, "smoke.Options.MinPeers")
@@ -93,41 +93,42 @@ func (s *simulation) flags(f *pflag.FlagSet) {
 	f.IntVar(&p.MaxGuests, "max-guests", p.MaxGuests, "smoke.Options.MaxGuests: 0 means 64, negative none")
 	f.StringVar(&p.Latency, "latency", p.Latency, `one way, drawn for each link: "5ms", "1ms-2ms" or "world"`)
 	f.Float64Var(&p.Loss, "loss", p.Loss, "share of frames that need a retransmission, 0 to 0.5")
-	f.BoolVar(&p.Wire, "wire", p.Wire, "every frame crosses its link as bytes")
-	f.Float64Var(&p.Fraction, "fraction", 0, "of the nodes that something happens to, 0 to 1")
-	f.BoolVar(&p.Silent, "silent", false, "crashes without a reset: peers hear nothing")
-	f.BoolVar(&p.Seedless, "seedless", false, "the seeds are among those that crash")
-	f.IntVar(&p.Parts, "parts", 0, "of a split")
-	f.DurationVar(&p.For, "for", 0, "how long it lasts")
+	f.BoolVar(&p.Wire, "wire", p.Wire, "encode every frame to bytes and decode it")
+	f.Float64Var(&p.Fraction, "fraction", 0, "share of the affected nodes, 0 to 1")
+	f.BoolVar(&p.Silent, "silent", false, "crashes without a reset, so peers get no sign of them")
+	f.BoolVar(&p.Seedless, "seedless", false, "seeds crash too")
+	f.IntVar(&p.Parts, "parts", 0, "number of parts of a partition")
+	f.DurationVar(&p.For, "for", 0, "duration of the failure")
 	f.Float64Var(&p.Rate, "rate", 0, "events, joins or operations a second")
 	f.IntVar(&p.Senders, "senders", 0, "nodes that emit; 0: all, at random")
 	f.IntVar(&p.Payload, "payload", p.Payload, "bytes of an event")
-	f.IntVar(&p.Rounds, "rounds", 0, "of what is done again and again")
+	f.IntVar(&p.Rounds, "rounds", 0, "repetitions, in scenarios that repeat")
 	f.IntVar(&p.Sybils, "sybils", 0, "nodes of an attacker")
-	f.IntVar(&p.Groups, "groups", 0, "of addresses (/16) that they are spread over, 1 to 256")
-	f.BoolVar(&p.Keeps, "keep", false, "they say that their programs asked for their links")
-	f.BoolVar(&p.Relays, "relay", false, "they pass everything on; otherwise nothing")
-	f.BoolVar(&p.NoLimits, "no-limits", false, "peerlist.Config.NoLimits: what it is like without the rules against them")
+	f.IntVar(&p.Groups, "groups", 0, "address groups (/16) of these nodes, 1 to 256")
+	f.BoolVar(&p.Keeps, "keep", false, "they claim that their programs asked for their links")
+	f.BoolVar(&p.Relays, "relay", false, "they relay everything; otherwise nothing")
+	f.BoolVar(&p.NoLimits, "no-limits", false, "peerlist.Config.NoLimits: switch the protection against them off")
 	f.BoolVar(&s.asJSON, "json", false, "print JSON")
-	f.StringVar(&s.plot, "plot", "", "draw the first run into this SVG file")
+	f.StringVar(&s.plot, "plot", "", "plot the first run to this SVG file")
 	f.BoolVar(&s.script, "script", false, "print the scenario as a script, and run nothing")
-	f.BoolVar(&s.help, "help-script", false, "list the lines of which scripts are made, and run nothing")
-	f.BoolVar(&s.play.open, "open", false, "show it live on the dashboard, with buttons, until Ctrl-C, instead of a scenario")
+	f.BoolVar(&s.help, "help-script", false, "list the steps of scripts, and run nothing")
+	f.BoolVar(&s.play.open, "open", false, "instead of a scenario, show the network live on the dashboard, with buttons, until Ctrl-C")
 	f.StringVar(&s.play.http, "http", defaultHTTP, "`host:port` of that dashboard")
-	f.Float64Var(&s.speed, "speed", 0, "pass mark: virtual seconds a second")
+	f.Float64Var(&s.speed, "speed", 0, "pass mark: virtual seconds per second")
 	f.IntVar(&s.memory, "memory", 0, "pass mark: MiB of memory")
 }
 
-// A large network is mostly memory that lives to the end: the garbage may be a
-// fifth of it, not as much again. It costs some collections more, and for small
-// networks, which are little but garbage, far too many. A limit, where one is
-// given, does the same with fewer.
+// In a large network most memory is live to the end, so garbage is limited to a fifth of
+// it instead of the default of as much again. That costs a few more collections. In a small
+// network most memory is garbage, so the limit would cost far too many. If a memory limit
+// is given, that has the same effect with fewer collections.
 const (
 	manyNodes = 2000
 	thrift    = 20 // per cent
 )
 
-// run does all the runs. Without an error and a report, there was nothing to run.
+// run executes all runs. If it returns neither an error nor a report, there was nothing to
+// run.
 func (s *simulation) run(cmd *cobra.Command) (*report, error) {
 	if err := s.read(); err != nil {
 		return nil, err
@@ -168,17 +169,17 @@ func (s *simulation) run(cmd *cobra.Command) (*report, error) {
 			r.Replay = append(r.Replay, s.command(cmd, spec.Seed, 1))
 		}
 		if i > 0 || s.plot == "" {
-			result.Samples = nil // they are many
+			result.Samples = nil // there are many
 		}
 		r.Runs = append(r.Runs, result)
-		runtime.GC() // the next run begins with nothing
+		runtime.GC() // the next run starts with an empty heap
 	}
 	r.Summary = scenario.Summarize(r.Runs)
 	r.Memory = memory()
 	return r, s.draw(r)
 }
 
-// progress returns what the i-th run reports to, or nil if nothing shows it.
+// progress returns the progress function of the i-th run, or nil without a terminal.
 func (s *simulation) progress(line *progress.Line, i int) func(now, of time.Duration) {
 	if !line.IsLive() {
 		return nil
@@ -223,7 +224,7 @@ func (s *simulation) draw(r *report) error {
 	return nil
 }
 
-// cost is what a run took of this machine.
+// cost returns the time and memory that a run took.
 func (s *simulation) cost(result *scenario.Result, real float64) []scenario.Figure {
 	speed := scenario.Figure{Name: "virtual seconds a second", Is: scenario.Number(result.Virtual / real), More: true, Good: true, Mark: scenario.None}
 	if s.speed > 0 {
@@ -237,14 +238,14 @@ func (s *simulation) cost(result *scenario.Result, real float64) []scenario.Figu
 	return []scenario.Figure{speed, memory}
 }
 
-// memory is what the Go runtime has taken from the system so far, in MiB.
+// memory returns the memory that the Go runtime has from the system, in MiB.
 func memory() float64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return float64(m.Sys-m.HeapReleased) / (1 << 20)
 }
 
-// command is what has to be typed to get the same again.
+// command returns the command line that repeats the run.
 func (s *simulation) command(cmd *cobra.Command, seed uint64, runs int) string {
 	words := []string{"smoke sim"}
 	cmd.Flags().Visit(func(f *pflag.Flag) {
@@ -263,7 +264,7 @@ func (s *simulation) command(cmd *cobra.Command, seed uint64, runs int) string {
 	return strings.Join(words, " ")
 }
 
-// quote makes one word of a value, for a shell.
+// quote quotes a value for a shell.
 func quote(s string) string {
 	if s != "" && !strings.ContainsAny(s, " \t\n'\"\\$`*?[]{}()<>|&;~#!") {
 		return s

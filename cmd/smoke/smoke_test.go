@@ -137,14 +137,14 @@ func TestProofRunsWhatAPageLists(t *testing.T) {
 	page := filepath.Join(t.TempDir(), "page.md")
 	write(t, page, "| H | `smoke sim --scenario form --nodes 20` |\nand `smoke sim --scenario dial --rounds 50`,\nand again `smoke sim --scenario form --nodes 20`; `smoke` alone is none.\n")
 	out, err, code := command(t, "proof", page)
-	if code != 0 || !strings.Contains(out, "[2 of 2]") || !strings.Contains(out, "2 of 2 as they should be") {
+	if code != 0 || !strings.Contains(out, "[2 of 2]") || !strings.Contains(out, "2 of 2 passed") {
 		t.Errorf("exit %d: %s%s", code, out, err)
 	}
 	if out, _, code = command(t, "proof", page, "--only", "dial"); code != 0 || strings.Contains(out, "form") {
 		t.Errorf("exit %d:\n%s", code, out)
 	}
 	write(t, page, "`smoke sim --scenario form --nodes 20 --speed 1e12`\n`smoke sim --scenario form`")
-	if out, _, code = command(t, "proof", page); code != 1 || !strings.Contains(out, "1 of 2 as they should be") {
+	if out, _, code = command(t, "proof", page); code != 1 || !strings.Contains(out, "1 of 2 passed") {
 		t.Errorf("exit %d:\n%s", code, out)
 	}
 }

@@ -25,20 +25,20 @@ type subscription struct {
 	within  time.Duration
 }
 
-const subLong = `Join a network and print its events as they come: those of the given names, or
-all. Arguments are written as JSON; those of no JSON (maps with numbers as keys) as the
-bytes that came, in base64. With --json each line is an object: time, name, origin,
-seq, signed, and args or else error and raw.
+const subLong = `Join a network and print its events as they arrive: those with the given names, or
+all. Arguments are printed as JSON. If JSON can't represent them (maps with numbers as
+keys), their bytes are printed in base64. With --json each line is an object: time, name,
+origin, seq, signed, and args or else error and raw.
 
-What is going on (neighbours, events that are missing) is told on stderr. It ends with
-1 if events were missed, or if fewer than --count came.
+Neighbours and missed events are reported on stderr. It ends with 1 if events were missed,
+or if fewer than --count arrived.
 `
 
 func subCommand() *cobra.Command {
 	s := &subscription{join: joining{isGuest: true}}
 	cmd := &cobra.Command{
 		Use:     "sub [NAME...]",
-		Short:   "print events as they come",
+		Short:   "print events as they arrive",
 		Long:    subLong + guestHelp,
 		Example: "  smoke sub --seeds 127.0.0.1:8495\n  smoke sub chat orders --seeds 127.0.0.1:8495 --json --count 10 --for 1m",
 		Args:    argsOf(cobra.ArbitraryArgs),
@@ -58,16 +58,16 @@ func subCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	s.join.flags(f)
-	f.IntVar(&s.count, "count", 0, "end after so many events; 0: don't")
-	f.DurationVar(&s.lasting, "for", 0, "end after that time; 0: don't")
-	f.DurationVar(&s.within, "within", 0, "end with 3 if there is no neighbour by then; 0: look on for ever")
+	f.IntVar(&s.count, "count", 0, "end after this many events; 0: no limit")
+	f.DurationVar(&s.lasting, "for", 0, "end after this time; 0: no limit")
+	f.DurationVar(&s.within, "within", 0, "end with 3 if there is no neighbour by then; 0: keep looking")
 	f.BoolVar(&s.asJSON, "json", false, "print JSON, one object an event")
 	return cmd
 }
 
 func (s *subscription) run(ctx context.Context, o smoke.Options, names []string, out, notes *lines) error {
 	node := smoke.CreateNode(o)
-	seen, missed := 0, 0 // the handlers', until the node has stopped
+	seen, missed := 0, 0 // the handlers own them until the node has stopped
 	ctx, enough := context.WithCancel(ctx)
 	defer enough()
 	node.Broadcast().OnAny(func(e smoke.Event) {
@@ -98,13 +98,13 @@ func (s *subscription) run(ctx context.Context, o smoke.Options, names []string,
 	case missed > 0:
 		return fmt.Errorf("%s were missed", count(missed, "event"))
 	case seen < s.count:
-		return fmt.Errorf("%d of %s came", seen, count(s.count, "event"))
+		return fmt.Errorf("%d of %s arrived", seen, count(s.count, "event"))
 	}
 	return nil
 }
 
-// begin starts a node, notes whether it has neighbours, and waits for one if there is
-// a time within which one has to be found. more is added to the first line.
+// begin starts a node and reports its neighbours. If within is set, it waits for the first
+// neighbour. more is added to the first line.
 func begin(ctx context.Context, node *smoke.Node, o smoke.Options, within time.Duration, notes *lines, more ...string) (begun time.Time, err error) {
 	node.OnConnect(func() { notes.note("connected") })
 	node.OnDisconnect(func() {
@@ -158,7 +158,7 @@ func printEvent(out *lines, e smoke.Event) {
 	out.object(f)
 }
 
-// arguments writes the arguments of an event as JSON.
+// arguments returns the arguments of an event as JSON.
 func arguments(e smoke.Event) ([]json.RawMessage, error) {
 	if err := e.Bind(); err != nil { // the number that comes next is as the origin claims
 		return nil, err

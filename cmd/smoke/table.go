@@ -9,7 +9,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/scenario"
 )
 
-// printTable shows a report to a person.
+// printTable prints a report for a person.
 func printTable(w io.Writer, r *report) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	if len(r.Runs) > 1 {

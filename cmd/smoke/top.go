@@ -15,8 +15,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-const topLong = `Show the nodes of a network live in the terminal, the busiest first, and what is
-wrong. Ctrl-C ends it. Where there is no terminal, use smoke nodes and smoke status.
+const topLong = `Show the nodes of a network live in the terminal, the busiest first, and any problems.
+Ctrl-C ends it. Without a terminal, use smoke nodes and smoke status.
 `
 
 func topCommand() *cobra.Command {
@@ -47,11 +47,12 @@ func topCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	v.flags(f)
-	f.DurationVar(&every, "every", every, "from one look to the next")
+	f.DurationVar(&every, "every", every, "interval between updates")
 	return cmd
 }
 
-// What terminals obey: ECMA-48, and DEC's other screen, which keeps what was there.
+// Control sequences of terminals: ECMA-48, and DEC's alternate screen, which preserves the
+// normal one.
 const (
 	otherScreen = "\x1b[?1049h\x1b[?25l"
 	firstScreen = "\x1b[?25h\x1b[?1049l"
@@ -90,7 +91,7 @@ func top(ctx context.Context, e eyes, out *os.File, every time.Duration) error {
 	return nil
 }
 
-// screen is what to show: m, and what has changed since the last look.
+// screen returns the lines to show: m, and the rates since the last snapshot.
 func screen(m, last *mesh, passed time.Duration, now time.Time) []string {
 	rates := make(map[smoke.ID]float64)
 	if last != nil {
@@ -117,7 +118,7 @@ func screen(m, last *mesh, passed time.Duration, now time.Time) []string {
 	return strings.Split(strings.TrimRight(text.String(), "\n"), "\n")
 }
 
-// drawScreen fills the terminal with lines, as far as they fit.
+// drawScreen draws as many lines as fit into the terminal.
 func drawScreen(out *os.File, lines []string) {
 	width, height, err := term.GetSize(int(out.Fd()))
 	if err != nil {

@@ -16,12 +16,12 @@ import (
 // build -ldflags "-X main.stamp=v1.2.3".
 var stamp string
 
-// version is what this program is.
+// version describes this program.
 type version struct {
-	Version  string `json:"version"`            // of the module; "(devel)" where it was built in a checkout
+	Version  string `json:"version"`            // of the module; "(devel)" if it was built in a checkout
 	Revision string `json:"revision,omitempty"` // of its repository
 	Time     string `json:"time,omitempty"`     // of the revision
-	Modified bool   `json:"modified,omitempty"` // there were changes beside it
+	Modified bool   `json:"modified,omitempty"` // there were uncommitted changes
 	Protocol string `json:"protocol"`
 	Go       string `json:"go"`
 	System   string `json:"system"`
@@ -31,8 +31,8 @@ func versionCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "version",
-		Short: "say what this is",
-		Long: "Print the version of the module, the protocol that its nodes speak, and the version of Go.\n" +
+		Short: "print the version",
+		Long: "Print the version of the module, its protocol version, and the version of Go.\n" +
 			"Nodes of different major versions of the protocol do not talk; minor ones do not matter.",
 		Example: "  smoke version --json",
 		Args:    argsOf(cobra.NoArgs),
@@ -49,7 +49,7 @@ func versionCommand() *cobra.Command {
 	return cmd
 }
 
-// readVersion makes it of what the linker has written down.
+// readVersion reads it from the build information.
 func readVersion(info *debug.BuildInfo, ok bool) version {
 	v := version{
 		Version:  "unknown",
@@ -61,7 +61,7 @@ func readVersion(info *debug.BuildInfo, ok bool) version {
 		return v
 	}
 	if v.Version = cmp.Or(stamp, info.Main.Version, v.Version); stamp != "" {
-		return v // what else the linker knows is of another place
+		return v // other values do not belong to this module
 	}
 	for _, s := range info.Settings {
 		switch s.Key {
@@ -76,7 +76,7 @@ func readVersion(info *debug.BuildInfo, ok bool) version {
 	return v
 }
 
-// String gives it in one line.
+// String returns it in one line.
 func (v version) String() string {
 	from := ""
 	if v.Revision != "" {

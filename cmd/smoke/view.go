@@ -21,8 +21,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/transport"
 )
 
-// viewing is how commands look at a network: by the dashboard of one of its nodes, or
-// by joining it for a moment.
+// viewing is the way in which a command reads a network: from the dashboard of one of its
+// nodes, or by joining it for a moment.
 type viewing struct {
 	join   joining
 	url    string
@@ -38,10 +38,9 @@ const (
 )
 
 const viewHelp = `
-It asks the dashboard of a node, as ` + "`smoke node --http`" + ` serves it: at --url, or
+It reads the dashboard of a node, which ` + "`smoke node --http`" + ` serves: at --url, or
 SMOKESIGNAL_URL, or ` + defaultURL + `. With --seeds it joins the network
-itself for a moment instead; then the answers are those of the whole network, and
-there is no node of one's own.`
+itself for a moment instead. The output then has no line for the node that was asked.`
 
 func newViewing() *viewing { return &viewing{join: joining{isGuest: true}} }
 
@@ -53,19 +52,20 @@ func (v *viewing) flags(f *pflag.FlagSet) {
 	f.BoolVar(&v.asJSON, "json", false, "print JSON")
 }
 
-// mesh is what was seen.
+// mesh is a snapshot of the network.
 type mesh struct {
 	meshview.Picture
-	isGuest bool // by somebody who is no node of it
+	isGuest bool // seen by a guest, which is not one of its nodes
 }
 
-// eyes look at a network more than once.
+// eyes can take several snapshots of a network.
 type eyes interface {
 	look(ctx context.Context) (*mesh, error)
 	close() error
 }
 
-// open finds a way to look. Its error has been printed if it is errNobody.
+// open connects to a dashboard or joins the network. If the error is errNobody, it has been
+// printed.
 func (v *viewing) open(ctx context.Context, cmd *cobra.Command) (eyes, error) {
 	if v.within <= 0 {
 		return nil, usageError{fmt.Errorf("--within is %v: write a duration such as 5s", v.within)}
@@ -91,7 +91,7 @@ func (v *viewing) open(ctx context.Context, cmd *cobra.Command) (eyes, error) {
 	return guest{node, v.within}, nil
 }
 
-// see looks once.
+// see takes one snapshot.
 func (v *viewing) see(cmd *cobra.Command) (*mesh, error) {
 	ctx, release := interruptible(cmd)
 	defer release()
@@ -103,7 +103,7 @@ func (v *viewing) see(cmd *cobra.Command) (*mesh, error) {
 	return m, errors.Join(err, e.close())
 }
 
-// guest looks by a node of its own.
+// guest reads a network with its own node.
 type guest struct {
 	node   *smoke.Node
 	within time.Duration
@@ -121,7 +121,7 @@ func (g guest) look(ctx context.Context) (*mesh, error) {
 	if err != nil && !errors.Is(err, smoke.ErrIncomplete) {
 		return nil, err
 	}
-	for i := range m.Nodes { // without ourselves
+	for i := range m.Nodes { // without this guest
 		n := &m.Nodes[i]
 		others := n.Links[:0]
 		for _, l := range n.Links {
@@ -139,7 +139,7 @@ func (g guest) look(ctx context.Context) (*mesh, error) {
 
 func (g guest) close() error { return leave(g.node) }
 
-// window looks by the dashboard of a node.
+// window reads a network from the dashboard of a node.
 type window struct {
 	base   *url.URL
 	within time.Duration
@@ -174,7 +174,7 @@ func (w window) look(ctx context.Context) (*mesh, error) {
 	at := w.base.JoinPath("api/mesh")
 	a, err := retrieve(ctx, at)
 	if err != nil && !isAnswered(err) {
-		return nil, &nobodyThere{fmt.Errorf("no dashboard at %s: %w; start a node with `smoke node --http %s`, or look with --seeds", w.base, err, w.base.Host)}
+		return nil, &nobodyThere{fmt.Errorf("no dashboard at %s: %w; start a node with `smoke node --http %s`, or use --seeds", w.base, err, w.base.Host)}
 	}
 	if err == nil && a.code != http.StatusOK {
 		err = fmt.Errorf("it says %s", a.status)
@@ -184,27 +184,26 @@ func (w window) look(ctx context.Context) (*mesh, error) {
 		err = json.Unmarshal(a.body, &m.Picture)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("what answers at %s is no dashboard: %w", at, err)
+		return nil, fmt.Errorf("the server at %s is not a dashboard: %w", at, err)
 	}
 	return m, nil
 }
 
 func (w window) close() error { return nil }
 
-// isAnswered reports whether something has taken the connection, although it does not
-// speak HTTP.
+// isAnswered reports whether the connection was accepted by a server that does not speak
+// HTTP.
 func isAnswered(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
 	return !(ok && op.Op == "dial") && !transport.IsTimeout(err) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled)
 }
 
-// nobodyThere ends a command with 3.
+// nobodyThere is an error that ends a command with 3.
 type nobodyThere struct{ error }
 
 func (e *nobodyThere) Unwrap() error { return e.error }
 
-// find is the one node that a person means: by the beginning of its id, or by its
-// address.
+// find returns the one node with this beginning of its id, or with this address.
 func (m *mesh) find(name string) (*meshview.NodeView, error) {
 	var found []*meshview.NodeView
 	for i := range m.Nodes {
@@ -215,14 +214,14 @@ func (m *mesh) find(name string) (*meshview.NodeView, error) {
 	}
 	switch len(found) {
 	case 0:
-		return nil, usageError{fmt.Errorf("%q is no node of the network: write the beginning of an id, or an address; `smoke nodes` lists them", name)}
+		return nil, usageError{fmt.Errorf("%q is not a node of the network: write the beginning of an id, or an address; `smoke nodes` lists them", name)}
 	case 1:
 		return found[0], nil
 	}
 	return nil, usageError{fmt.Errorf("%q may be %d nodes: write more of the id", name, len(found))}
 }
 
-// self is the node by which one looks, or nil for a guest.
+// self returns the node whose dashboard was read, or nil for a guest.
 func (m *mesh) self() *meshview.NodeView {
 	for i := range m.Nodes {
 		if m.Nodes[i].ID == m.Self && !m.isGuest {

@@ -19,7 +19,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/transport"
 )
 
-// web is a page that a command serves.
+// web is an HTTP server of a command.
 type web struct {
 	addr   string
 	server *http.Server
@@ -39,7 +39,7 @@ func pages(h http.Handler) *http.ServeMux {
 	return mux
 }
 
-// serveAt serves a handler until close. flag is that which names the address.
+// serveAt serves a handler until close. flag is the flag that sets the address.
 func serveAt(flag, addr string, h http.Handler) (*web, error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -54,7 +54,7 @@ func serveAt(flag, addr string, h http.Handler) (*web, error) {
 	return w, nil
 }
 
-// nextPort is the address with the port after the one in it.
+// nextPort returns the address with the next port.
 func nextPort(addr string) string {
 	if host, port, err := net.SplitHostPort(addr); err == nil {
 		if n, err := strconv.ParseUint(port, 10, 16); err == nil && n < math.MaxUint16 {
@@ -64,7 +64,7 @@ func nextPort(addr string) string {
 	return "127.0.0.1:8497"
 }
 
-// url is where a person of this machine opens it.
+// url returns the address for a browser on this machine.
 func (w *web) url() string {
 	if ap, err := netip.ParseAddrPort(w.addr); err == nil && ap.Addr().IsUnspecified() {
 		return fmt.Sprintf("http://127.0.0.1:%d%s", ap.Port(), mount)
@@ -72,7 +72,7 @@ func (w *web) url() string {
 	return "http://" + w.addr + mount
 }
 
-// close ends the page, with what is under way.
+// close ends the server and its requests.
 func (w *web) close() error {
 	err := w.server.Close()
 	if e := <-w.ended; !errors.Is(e, http.ErrServerClosed) {
@@ -81,8 +81,8 @@ func (w *web) close() error {
 	return err
 }
 
-// openPages serves what --http and --metrics ask for. What it returns is to be closed,
-// also with an error.
+// openPages starts the servers of --http and --metrics. The caller must close the returned
+// servers, also on an error.
 func (r *resident) openPages(node *smoke.Node) (page, figures *web, err error) {
 	names := func() meshview.Names {
 		o := node.Options()
@@ -101,7 +101,7 @@ func (r *resident) openPages(node *smoke.Node) (page, figures *web, err error) {
 		}
 	}
 	if r.metrics != "" {
-		// Scrapers reach it from elsewhere: nothing of what events carry is here.
+		// Scrapers reach it from other machines, so it has no contents of events.
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", numbers)
 		for _, probe := range []string{"livez", "readyz"} {
@@ -112,7 +112,7 @@ func (r *resident) openPages(node *smoke.Node) (page, figures *web, err error) {
 	return page, figures, err
 }
 
-// dashboard is the page of a node.
+// dashboard returns the handler of a node's page.
 func (r *resident) dashboard(node *smoke.Node) (http.Handler, error) {
 	o := dashboard.Options{Hosts: r.hosts}
 	if r.tokenFile != "" {
@@ -121,7 +121,7 @@ func (r *resident) dashboard(node *smoke.Node) (http.Handler, error) {
 			return nil, usageError{err}
 		}
 		if o.Token = strings.TrimSpace(string(text)); o.Token == "" {
-			return nil, usageError{fmt.Errorf("--http-token-file %s is empty: smoke key secret makes something to put there", r.tokenFile)}
+			return nil, usageError{fmt.Errorf("--http-token-file %s is empty: smoke key secret makes a token", r.tokenFile)}
 		}
 	}
 	return dashboard.NewWith(node, o), nil

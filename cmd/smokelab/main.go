@@ -1,12 +1,12 @@
-// Smokelab is the part of the laboratory of Smokesignal that the command smoke does not
-// carry: a rig of processes, network namespaces and relays.
+// Smokelab has the part of the laboratory of Smokesignal that the command smoke does not
+// contain: real processes, network namespaces and relays.
 //
 //	smokelab demo   watch real processes connect, lose a seed, split and heal
 //
 // Results go to stdout, everything else to stderr. There is no colour.
 //
-// It ends with 0 if all went well, with 1 if something is wrong or fell short, and with
-// 2 if it was called wrongly.
+// It ends with 0 if all went well, with 1 if something is wrong or missed its mark, and
+// with 2 for wrong usage.
 package main
 
 import (
@@ -43,7 +43,7 @@ func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
 	switch {
 	case err == nil:
 		return 0
-	case errors.Is(err, demo.ErrShort): // the story has printed what
+	case errors.Is(err, demo.ErrShort): // the story has printed the missed marks
 		return 1
 	}
 	fmt.Fprintf(stderr, "smokelab: %v\n", err)
@@ -80,13 +80,13 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-const demoLong = `Tell the whole story with real processes, in half a minute: twelve nodes find each
-other through one seed, talk, lose the seed, get it back, are cut in two halves, are
-joined again, and leave. Each phase is measured. With root on Linux the halves are two
-network namespaces with a real cut between them; elsewhere they talk through a relay
-that falls silent. The first line says which.
+const demoLong = `Run the whole story with real processes, in half a minute: twelve nodes find each other
+through one seed, emit, lose the seed, get it back, are partitioned into halves, heal, and
+leave. Each phase is measured. With root on Linux the halves are two network namespaces
+with a real cut between them. Elsewhere they communicate through a relay that falls
+silent. The first line says which.
 
-It ends with 1 if anything fell short.`
+It ends with 1 if a mark was missed.`
 
 func demoCommand() *cobra.Command {
 	o := demo.Defaults()
@@ -102,7 +102,7 @@ func demoCommand() *cobra.Command {
 			}
 			out, ok := cmd.OutOrStdout().(*os.File)
 			if !ok {
-				return errors.New("the story is told on a file or a terminal")
+				return errors.New("the output must be a file or a terminal")
 			}
 			return demo.Main(cmd.Context(), o, out)
 		},
@@ -110,12 +110,12 @@ func demoCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.IntVar(&o.PerSide, "half", o.PerSide, "nodes in each half, 2 to 100")
-	f.IntVar(&o.MinPeers, "min-peers", o.MinPeers, "links that each node wants")
-	f.IntVar(&o.MaxPeers, "max-peers", o.MaxPeers, "links that none exceeds")
-	f.DurationVar(&o.Apart, "apart", o.Apart, "how long the halves are apart at least")
+	f.IntVar(&o.MinPeers, "min-peers", o.MinPeers, "minimum links of each node")
+	f.IntVar(&o.MaxPeers, "max-peers", o.MaxPeers, "maximum links of each node")
+	f.DurationVar(&o.Apart, "apart", o.Apart, "minimum time for which the halves are apart")
 	f.IntVar(&o.Rate, "rate", 0, "messages a second while the halves are apart, in addition to the ten of each node at the beginning and the end")
-	f.BoolVar(&o.Proxy, "proxy", false, "cut with a relay even where a real network can be made")
-	f.BoolVar(&o.Verbose, "verbose", false, "show what the nodes log")
+	f.BoolVar(&o.Proxy, "proxy", false, "use the relay even if a real network is possible")
+	f.BoolVar(&o.Verbose, "verbose", false, "show the log of the nodes")
 	f.BoolVar(&o.AsJSON, "json", false, "print the measurements as JSON")
 	return cmd
 }
