@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// sourceCost is what one source (see [salt.source]) has cost this node lately. Each sum
-// decays with time.
+// sourceCost counts the cost that one source (see [salt.source]) has caused lately.
+// Each sum decays with time.
 type sourceCost struct {
 	source uint16
 	at     time.Duration // when the sums were last updated, as time since the book began

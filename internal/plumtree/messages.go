@@ -54,9 +54,9 @@ type Range struct {
 // IHave announces events that the sender holds and did not push.
 type IHave struct {
 	Ranges []Range
-	// Sync is set on a new link: the ranges are all that the sender's history holds. An
-	// empty range says how far an origin has come of which nothing is held. It is also
-	// sent after the origin's last events were given up.
+	// Sync is set on a new link: the ranges are all that the sender's history holds. If
+	// it holds nothing of an origin, an empty range says how far that origin has come.
+	// An empty range is also sent after the origin's last events were given up.
 	Sync bool
 }
 

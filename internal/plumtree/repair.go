@@ -219,7 +219,7 @@ func (t *Tree) maxAge(now time.Time, s *stream) time.Duration {
 }
 
 // IsShort reports whether events are missing that neighbours will soon evict, because
-// so many events arrive.
+// events arrive at a high rate.
 func (t *Tree) IsShort(now time.Time) bool {
 	if len(t.repairs) == 0 || t.historySpan(now) > t.cfg.OrderWait {
 		return false
