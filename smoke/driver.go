@@ -14,6 +14,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+	"github.com/smokesignal-go/smokesignal/internal/untaken"
 	"github.com/smokesignal-go/smokesignal/transport"
 	"github.com/smokesignal-go/smokesignal/trust"
 )
@@ -49,7 +50,7 @@ type driver struct {
 	cancel  context.CancelFunc
 	running sync.WaitGroup // every goroutine of this life
 	ended   chan struct{}  // closed when Shutdown has ended this life
-	own     ownEvents      // those of this node that no neighbour has taken
+	own     untaken.Events // those of this node that no neighbour has taken
 
 	meetings meetings // of this life with itself
 	backlog  handshake.Backlog
@@ -222,7 +223,7 @@ func (d *driver) emit(ctx context.Context, body []byte) error {
 	}
 	now := time.Now()
 	// Before Emit: a writer that runs may have written the event when Emit returns.
-	d.own.add(d.machine.Emitted()+1, now)
+	d.own.Add(d.machine.Emitted()+1, now)
 	seq := d.machine.Emit(now, body, d)
 	d.echo(now, seq, body)
 	d.settle(now)

@@ -18,6 +18,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/frame"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+	"github.com/smokesignal-go/smokesignal/internal/untaken"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 	"github.com/smokesignal-go/smokesignal/peerlist"
 	"github.com/smokesignal-go/smokesignal/transport"
@@ -49,14 +50,14 @@ type link struct {
 	rest    []byte        // what came behind it
 	ended   chan struct{} // closed when the reader has ended, after the writer
 
-	goodbye   bool        // the peer has sent a DISCONNECT; guarded by driver.mu, as is the next
-	leaves    bool        // it says that the peer stops; as the next, not written after ended is closed
-	others    []ident.ID  // the nodes that it names
-	fellMute  bool        // it was given up because nothing came; guarded by driver.mu
-	hungUp    bool        // the peer has ended it; written before ended is closed
-	doubt     doubt       // the events of this node that it may not have had
-	ready     atomic.Bool // events wait in the history; written under driver.mu
-	full      bool        // many do; guarded by driver.mu, as is the next
+	goodbye   bool          // the peer has sent a DISCONNECT; guarded by driver.mu, as is the next
+	leaves    bool          // it says that the peer stops; as the next, not written after ended is closed
+	others    []ident.ID    // the nodes that it names
+	fellMute  bool          // it was given up because nothing came; guarded by driver.mu
+	hungUp    bool          // the peer has ended it; written before ended is closed
+	doubt     untaken.Doubt // the events of this node that it may not have had
+	ready     atomic.Bool   // events wait in the history; written under driver.mu
+	full      bool          // many do; guarded by driver.mu, as is the next
 	fullSince time.Time
 	isSlow    bool // it has been full for too long, and nobody waits for it
 
@@ -180,7 +181,7 @@ func (d *driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 		return len(buf), false, nil
 	}
 	now := time.Now()
-	l.doubt.isHeard(&d.own, now)
+	l.doubt.Heard(&d.own, now)
 	control, answers := 0, 0 // see frame.Cost
 	for used < len(buf) && d.machine != nil {
 		m, n, err := l.dec.Next(buf[used:])
@@ -225,7 +226,7 @@ func (d *driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 			case *peerlist.Disconnect:
 				l.takeGoodbye(m)
 			case *plumtree.IHave:
-				d.own.announced(d.self, m)
+				d.own.Announced(d.self, m)
 			}
 			d.machine.Handle(now, l.id, m, d)
 			if l.goodbye {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+	"github.com/smokesignal-go/smokesignal/internal/untaken"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 	"github.com/smokesignal-go/smokesignal/transport"
 	"github.com/smokesignal-go/smokesignal/trust"
@@ -91,8 +92,8 @@ func (l *link) putDirect(body []byte) {
 
 // unsaid is what waits in an outbox of the events of this node. link.mu guards it.
 type unsaid struct {
-	own, ownTaken       []span // broadcasts, in the outbox and with the writer
-	direct, directTaken int    // events for this peer alone, likewise
+	own, ownTaken       []untaken.Span // broadcasts, in the outbox and with the writer
+	direct, directTaken int            // events for this peer alone, likewise
 }
 
 // take passes it on to the writer, with the outbox.
@@ -133,9 +134,9 @@ func (l *link) push(g *plumtree.Gossip, isOwn bool) {
 	if !isOwn {
 		return
 	}
-	s := span{g.Seq, g.Seq + uint64(g.Count)}
-	if n := len(l.own); n > 0 && l.own[n-1].to == s.from {
-		l.own[n-1].to = s.to
+	s := untaken.Span{From: g.Seq, To: g.Seq + uint64(g.Count)}
+	if n := len(l.own); n > 0 && l.own[n-1].To == s.From {
+		l.own[n-1].To = s.To
 		return
 	}
 	l.own = append(l.own, s)
@@ -243,8 +244,8 @@ func (l *link) giveBack(mayWait bool, failed error) (more, last bool) {
 	if failed == nil {
 		l.inFlight = 0
 		if len(l.ownTaken) > 0 {
-			l.d.own.take(l.ownTaken)
-			l.d.own.doubtful(l, l.ownTaken, time.Now())
+			l.d.own.Take(l.ownTaken)
+			l.d.own.Doubtful(&l.doubt, l.ownTaken, time.Now())
 			l.ownTaken = l.ownTaken[:0]
 		}
 		l.directTaken = 0

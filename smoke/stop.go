@@ -255,7 +255,7 @@ func (d *driver) stop(ctx context.Context, isInside bool) *UndeliveredError {
 		left.Unsent += direct
 	}
 	d.doubtLast(open, leftAt)
-	own, _ := d.own.count(0)
+	own, _ := d.own.Count(0)
 	left.Unsent += own
 	d.cancel() // ends dials, look-ups and greetings
 	for _, l := range open {

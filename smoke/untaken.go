@@ -2,17 +2,13 @@ package smoke
 
 import (
 	"context"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/discovery"
 )
 
-// What a node has emitted is taken when it was written to the connection of one
-// neighbour: from there on it spreads without this node, unless that one dies at once; see
-// doubt. What was not taken when the node
-// ends is lost, so Stop first sees to it that a seed gets it, and reports what is left.
+// Package untaken keeps account of the events that no neighbour has taken. They are lost
+// if the node ends, so Stop first sees to it that a seed gets them, and reports the rest.
 
 // takeWithin is how long Stop and Shutdown wait for a neighbour that takes what was
 // emitted. A guess: a dial and a few round trips.
@@ -25,106 +21,7 @@ const (
 	mostTries = 16
 	// mostTried bounds the dials that are remembered for it.
 	mostTried = 1024
-	// mostHoles bounds the ranges of events that were not taken. Holes come about only
-	// where a peer pulls events out of order.
-	mostHoles = 256
 )
-
-// span is the numbers from ≤ n < to of events of this node.
-type span struct{ from, to uint64 }
-
-// ownEvents are the events of this node in one life that no neighbour has taken. It may
-// be used by many goroutines. Its lock is taken inside all others.
-type ownEvents struct {
-	mu     sync.Mutex // guards all below
-	left   []span     // in order
-	last   uint64     // the number of the last one that was emitted
-	latest time.Time  // when that was
-	marks  [2]mark    // recentFor apart at least, the older one first
-	taken  func()     // called, with mu held, when all are taken; may be nil
-}
-
-// mark is when a node has emitted an event.
-type mark struct {
-	at  time.Time
-	seq uint64
-}
-
-// add adds the event that was emitted now.
-func (o *ownEvents) add(seq uint64, now time.Time) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.last, o.latest = seq, now
-	if now.Sub(o.marks[1].at) >= recentFor {
-		o.marks[0], o.marks[1] = o.marks[1], mark{now, seq}
-	}
-	if n := len(o.left); n > 0 && o.left[n-1].to == seq {
-		o.left[n-1].to++
-		return
-	}
-	o.left = append(o.left, span{seq, seq + 1})
-}
-
-// take takes out what a neighbour has taken.
-func (o *ownEvents) take(list []span) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if len(o.left) == 0 {
-		return // a second neighbour, as a rule
-	}
-	for _, s := range list {
-		o.takeOne(s)
-	}
-	if len(o.left) == 0 && o.taken != nil {
-		o.taken()
-	}
-}
-
-// takeOne takes out one span. The caller holds mu.
-func (o *ownEvents) takeOne(s span) {
-	for i := 0; i < len(o.left) && o.left[i].from < s.to; {
-		l := &o.left[i]
-		switch {
-		case s.to <= l.from || l.to <= s.from:
-			i++
-		case s.from <= l.from && l.to <= s.to:
-			o.left = slices.Delete(o.left, i, i+1)
-		case s.from <= l.from:
-			l.from = s.to
-			i++
-		case l.to <= s.to:
-			l.to = s.from
-			i++
-		case len(o.left) >= mostHoles:
-			return // counted as not taken, which errs towards an error
-		default:
-			rest := span{s.to, l.to}
-			l.to = s.from
-			o.left = slices.Insert(o.left, i+1, rest)
-			return
-		}
-	}
-}
-
-// tell has f called when all are taken, and reports whether they are not yet.
-func (o *ownEvents) tell(f func()) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.taken = f
-	return len(o.left) > 0
-}
-
-// count is how many there are from a number on, and when the last one was emitted.
-func (o *ownEvents) count(from uint64) (n int, latest time.Time) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, s := range o.left {
-		if s.to > from {
-			n += int(s.to - max(s.from, from))
-		}
-	}
-	return n, o.latest
-}
 
 // attempts are what this node does to reach others. driver.mu guards it, but for stirs.
 type attempts struct {
@@ -197,7 +94,7 @@ func (a *attempts) lookedUp(seed string, addrs []string) {
 // seed was tried once and nothing came of it: takeWithin at most, and not beyond the end
 // of ctx. If nothing waits, or no seed can be tried, it returns at once.
 func (d *driver) awaitTaken(ctx context.Context) {
-	if !d.own.tell(d.stir) {
+	if !d.own.OnTaken(d.stir) {
 		return
 	}
 	limit := time.NewTimer(takeWithin)
@@ -221,7 +118,7 @@ func (d *driver) awaitTaken(ctx context.Context) {
 // mayBeTaken reports whether events wait for a neighbour that may yet take them, and
 // tries seeds that were not tried since the last of them. The caller holds mu, in a step.
 func (d *driver) mayBeTaken(now time.Time, tries map[string]bool) bool {
-	n, latest := d.own.count(d.machine.FirstHeld())
+	n, latest := d.own.Count(d.machine.FirstHeld())
 	switch {
 	case n == 0:
 		return false

@@ -115,6 +115,7 @@ var houseTable = []row{
 	{pkg: "discovery/dns", floor: 3, may: []string{"discovery"}, why: "one way to look up"},
 	{pkg: "internal/codec", floor: 3, may: []string{"internal/wire", msgpack}, why: "Go values to msgpack and back; the library is asked only by types that encode themselves with it"},
 	{pkg: "internal/callout", floor: 3, may: []string{"internal/callstack", "internal/logging", "transport"}, tests: []string{logrus}, why: "functions of the program that may hang or panic; it knows no node"},
+	{pkg: "internal/untaken", floor: 3, may: []string{"ident", "internal/plumtree"}, why: "which events of a node no neighbour has taken; it knows no link"},
 	{pkg: "internal/args", floor: 3, may: []string{"internal/codec", "internal/wire"}, why: "the arguments of an event as one array of bytes; it knows no event and no node"},
 	{pkg: "internal/emitter", floor: 3, may: []string{"ident", "internal/batch", "internal/wire"}, why: "runs handlers; takes runs of events apart for them"},
 	{
@@ -129,7 +130,7 @@ var houseTable = []row{
 		may: []string{
 			"ident", "internal/frame", "internal/batch", "internal/signed", "peerlist", "netsplit", "internal/plumtree",
 			"internal/overlay", "internal/wire", "internal/emitter", "internal/codec", "internal/flowcontrol", "internal/census", "internal/roster",
-			"internal/args", "internal/callout", "internal/handshake", "internal/logging",
+			"internal/args", "internal/callout", "internal/handshake", "internal/logging", "internal/untaken",
 			"transport", "transport/tcp", "discovery", "discovery/dns", "trust",
 			logrus, backoff, rate,
 		},
