@@ -26,7 +26,7 @@ func (e *EncodeError) Error() string {
 	return fmt.Sprintf("encode argument %d, a %s: %v", e.Arg, e.Type, e.Err)
 }
 
-// Unwrap gives the reason.
+// Unwrap returns Err.
 func (e *EncodeError) Unwrap() error { return e.Err }
 
 var (

@@ -9,29 +9,27 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
-// Broadcast reaches all nodes of the network. It belongs to a [Node], and all
-// its methods may be called from any goroutine, before Start and after.
+// Broadcast sends events to all nodes of the network and receives theirs.
+// [Node.Broadcast] returns it. All methods may be called from any goroutine, before Start
+// and after.
 type Broadcast struct {
 	node *Node
 }
 
-// Emit sends an event to every other node. The arguments are encoded at once,
-// with msgpack; see [Event.Bind] for the other end. A node that has no
-// neighbours yet keeps the event in its history. The event counts as emitted when the
-// first neighbour takes it. If it leaves the history before, [Node.OnGap] says so, with
-// this node's own id as Origin.
+// Emit sends an event to all other nodes. It encodes the arguments at once, with msgpack;
+// [Event.Bind] describes the other end. A node without neighbours keeps the event in its
+// history until a neighbour takes it. If the event leaves the history before,
+// [Node.OnGap] reports it, with this node's ID as Origin.
 //
-// The arguments are plain values, structs, slices, maps, times, errors, and types that
-// encode themselves. What no receiver could read is an *[EncodeError]. The page
-// docs/events.md lists what arrives, and json tags have no effect.
+// Arguments can be plain values, structs, slices, maps, times, errors, and types that
+// encode themselves. If no receiver could decode an argument, Emit returns an
+// *[EncodeError]. The page docs/events.md lists the types; json tags have no effect.
 //
-// Emit returns when the event waits in the history to be sent. It waits itself
-// while too much does: for a neighbour of this node two seconds at most, since one
-// that is slower than that catches up when it can; and for a moment now and then
-// while others, anywhere, ask all who emit to emit less, because what they have to
-// pass on or to handle grows. A node that has emitted little begins with 64 KiB at
-// once and 128 KiB a second, and doubles that 20 times a second or so for as long
-// as nobody asks for less.
+// Emit returns when the event is in the history. Backpressure can delay it: it waits for
+// a slow neighbour of this node, for two seconds at most, and for short times while any
+// node of the network asks all emitters to emit less. A node that has emitted little can
+// emit 64 KiB at once and 128 KiB a second. That rate doubles about 20 times a second
+// while no node asks for less.
 //
 // Errors: a *[NameError], an *[EncodeError], a [TooLargeError], [ErrNotStarted],
 // [ErrStopped].
@@ -39,9 +37,9 @@ func (b *Broadcast) Emit(name string, args ...any) error {
 	return b.EmitContext(context.Background(), name, args...)
 }
 
-// EmitContext is Emit with an end to its waiting, and with the headers that ctx has; see
-// [ContextWithHeader]. When ctx ends first, nothing was sent, and the error is the
-// context's. Headers that can't be sent are a *[HeaderError].
+// EmitContext is Emit with a context that limits the waiting, and whose headers the event
+// gets; see [ContextWithHeader]. If ctx ends first, no event is sent, and EmitContext
+// returns the error of ctx. A *[HeaderError] reports headers that can't be sent.
 func (b *Broadcast) EmitContext(ctx context.Context, name string, args ...any) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -57,45 +55,46 @@ func (b *Broadcast) EmitContext(ctx context.Context, name string, args ...any) e
 	return d.emit(ctx, body)
 }
 
-// On registers a handler for the events of one name, from all other nodes, that are
-// emitted after this node's Start; see [Rewind] for what was emitted before. The
-// handler is a function of any of these shapes, and it is checked here:
+// On registers a handler for the events of one name that other nodes emit after this
+// node's Start; see [Rewind] for earlier events. The handler is a function of one of
+// these shapes:
 //
-//	func()                              // that it happened
+//	func()                              // no arguments
 //	func(text string, n int)            // the arguments, decoded
 //	func(e smoke.Event, text string)    // with name, origin and number
 //	func(ctx context.Context, n int)    // with a context; before the Event, if there is one
-//	func(e smoke.Event)                 // nothing decoded: e.Raw, e.Bind
-//	func(e smoke.Event, rest ...string) // any number
+//	func(e smoke.Event)                 // not decoded: e.Raw, e.Bind
+//	func(e smoke.Event, rest ...string) // any number of arguments
 //
-// The handler is not called for an event with fewer arguments than it takes, or with one
-// that does not fit: that is logged, and counted in [HandlerStats].Errors. Further
-// arguments are left out: that is logged once, and counted in [HandlerStats].Surplus. A
-// number that the type of the parameter does not hold does not fit, at any depth. An any
-// gets int64, uint64 beyond its range, float64, bool, string, []byte, time.Time, []any,
-// map[string]any, or map[any]any if a key is no string. The page docs/events.md lists
-// all types.
+// The handler is not called if the event has fewer arguments than parameters, or if an
+// argument does not fit. The node logs that and counts it in [HandlerStats].Errors.
+// Further arguments are ignored; the node logs that once and counts it in
+// [HandlerStats].Surplus. A number fits only if the type of the parameter can hold it, at
+// any depth. A parameter of type any gets an int64, or a uint64 above its range, a
+// float64, bool, string, []byte, time.Time, []any, map[string]any, or a map[any]any if a
+// key is not a string. The page docs/events.md lists all types.
 //
-// The context ends when the node is stopped. Events that are emitted with it have the
-// headers of this one.
+// The context ends when the node stops. Events that are emitted with it get the headers
+// of this event.
 //
 // The handler may return an error, which is logged. The returned function removes the
-// handler. If the function does not fit any shape, that is logged at once,
-// Start returns it as a *[HandlerError], and the handler is never called.
+// handler. If the function has another shape, the node logs that at once, Start returns
+// it as a *[HandlerError], and the handler is never called.
 //
-// See the function [On] for one with a type of your own, [TryOn] for one that returns
-// the error, and [HandlerOption] for opts.
+// The function [On] checks the type of the argument when the program is compiled. [TryOn]
+// returns the error. [HandlerOption] lists the options.
 func (b *Broadcast) On(name string, fn any, opts ...HandlerOption) (off func()) {
 	return register(b, name, fn, nil, newSettings(opts))
 }
 
-// Once is On for one event only: the next one that fits. A call that returns an error or
+// Once is On for one event: the next one that fits. A call that returns an error or
 // panics counts.
 func (b *Broadcast) Once(name string, fn any, opts ...HandlerOption) (off func()) {
 	return register(b, name, fn, nil, newSettings(opts).withOnce())
 }
 
-// OnAny registers a handler for the events of all names.
+// OnAny registers a handler for the events of all names. The returned function removes
+// it. The arguments are not decoded: use e.Bind or e.Raw.
 func (b *Broadcast) OnAny(fn func(Event), opts ...HandlerOption) (off func()) {
 	return onAny(b, fn, newSettings(opts), func(h emitter.Handler, s emitter.Settings) (off func()) {
 		off, ok := b.node.listenToPast(s, func(s emitter.Settings, past []emitter.Run) (off func()) {
@@ -108,7 +107,7 @@ func (b *Broadcast) OnAny(fn func(Event), opts ...HandlerOption) (off func()) {
 	})
 }
 
-// Off removes all handlers of a name.
+// Off removes all handlers of a name, but not those of OnAny.
 func (b *Broadcast) Off(name string) { b.node.events.Off(name) }
 
 func (b *Broadcast) refuse(err error) { b.node.refuse(err) }

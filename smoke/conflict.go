@@ -12,12 +12,12 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
-// Conflict says that another living node has this node's ID: a key or an ID was
-// copied, for example with the image of a machine. All other nodes take the two for
-// one; neither hears the other, and both lose neighbours.
+// Conflict reports that another running node has the same ID: a key or an ID was copied,
+// for example with the image of a machine. Other nodes can't tell the two apart. Neither
+// of the two receives the events of the other, and both lose neighbours.
 //
-// Where links are encrypted, only a node with the same key can be met as a twin. Where
-// they are plaintext, any node can claim an ID.
+// On encrypted links, the other node must have the same key. On plaintext links, any node
+// can claim an ID.
 type Conflict struct {
 	ID   ID     // of both
 	Addr string // of the other node, if known: where it was met, or says that it is

@@ -8,29 +8,29 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/handshake"
 )
 
-// What a call can come back with. Test with errors.Is and errors.As.
+// Errors of calls. Test them with errors.Is.
 var (
 	ErrNotStarted = errors.New("the node is not started: call Start first")
 	ErrStarted    = errors.New("the node has been started already")
 	ErrStopping   = errors.New("the node is still stopping: wait for Stop or Shutdown to return")
 	ErrStopped    = errors.New("the node is stopped")
 
-	// ErrBusy: the links of this node are full, and stayed so for as long as
-	// the call was allowed to wait. Nothing was sent. In an *UndeliveredError: a
-	// neighbour was too slow for what was still to be sent to it.
+	// ErrBusy means that the links of this node stayed full for as long as the call
+	// could wait. The event was not sent. In an *UndeliveredError it means that a
+	// neighbour was too slow for what was left.
 	ErrBusy = errors.New("the node's links are full")
 
-	// ErrAlone: no neighbour was there to take what the node has emitted.
+	// ErrAlone means that there was no neighbour that could take the events.
 	ErrAlone = errors.New("no neighbour was there")
 
-	// ErrIncomplete: some nodes did not answer in time.
+	// ErrIncomplete means that some nodes did not answer in time.
 	ErrIncomplete = errors.New("not all nodes answered in time")
 
-	// ErrPeerGone: the peer is no neighbour any more.
+	// ErrPeerGone means that the peer is not a neighbour any more.
 	ErrPeerGone = errors.New("the peer is gone")
 )
 
-// Why a node could not be added; inside a *[DialError].
+// Reasons why a node could not be added, in a *[DialError].
 var (
 	ErrFull           = errors.New("this node has as many peers as Options.MaxPeers allows")
 	ErrPeerFull       = errors.New("that node has as many peers as it allows")
@@ -58,8 +58,8 @@ func (e TooLargeError) Error() string {
 	return fmt.Sprintf("the arguments take %d bytes, and %d are allowed (Options.MaxPayload)", e.Size, e.Limit)
 }
 
-// DialError says that the node at an address could not be added, and why: one
-// of the sentinels above, or what the transport said.
+// DialError reports that the node at an address could not be added. Err is one of the
+// errors above, or that of the transport.
 type DialError struct {
 	Addr string
 	Err  error
@@ -68,7 +68,7 @@ type DialError struct {
 // Error implements error.
 func (e *DialError) Error() string { return fmt.Sprintf("add the node at %s: %v", e.Addr, e.Err) }
 
-// Unwrap gives the reason.
+// Unwrap returns Err.
 func (e *DialError) Unwrap() error { return e.Err }
 
 var (

@@ -10,11 +10,11 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
-// Event is one event as a handler gets it. It is a small value: copy it freely.
-// Its methods may be called from any goroutine.
+// Event is one event as a handler gets it. It is a small value that can be copied. Its
+// methods may be called from any goroutine.
 //
-// The bytes of its arguments belong to the node. A handler that keeps an Event
-// for later keeps these bytes in memory with it, and that is allowed.
+// The node owns the bytes of the arguments. A handler may keep an Event, which keeps
+// these bytes in memory.
 type Event struct {
 	Name   string
 	Origin ID     // the node that emitted it, however many nodes it came through
@@ -32,9 +32,9 @@ func newEvent(e *emitter.Event) Event {
 	return Event{Name: e.Name, Origin: e.Origin, Epoch: e.Epoch, Seq: e.Seq, Signed: e.Signed, via: e.Via, born: e.Born, payload: e.Payload}
 }
 
-// Via is the neighbour that brought the event: this node's own id for an own event
-// ([Echo]), the peer's for an event of [Peer.Emit], and zero if the node does not know it
-// any more.
+// Via returns the neighbour that delivered the event. For an event of this node ([Echo])
+// that is its own ID, for an event of [Peer.Emit] the ID of the peer. Via is zero if the
+// node does not know the neighbour any more.
 func (e Event) Via() ID {
 	if e.via == nil {
 		return ID{}
@@ -42,23 +42,22 @@ func (e Event) Via() ID {
 	return *e.via
 }
 
-// Age is how long ago the event was emitted, at the moment of the call: the time that
-// it waited for this handler counts. Each node on the way adds for how long it had the
-// event, and no clocks are compared; so Age lacks what the event took between two
-// nodes, and it can be 5 ms too high, because events that are emitted at once share
-// one age. What was emitted while its origin had no neighbour counts from when the
-// first one came. For an event of [Peer.Emit], Age counts from its arrival. A node on
-// the way can forge it, also where the event is signed.
+// Age returns the time since the event was emitted, including the time that it waited for
+// this handler. Each node on the way adds the time that it held the event, so no clocks
+// are compared. The travel time between nodes is not included. Age can be 5 ms too high,
+// because events that are emitted together share one age. If the origin had no neighbour,
+// its time starts with the first one. For an event of [Peer.Emit], it starts with the
+// arrival. A node on the way can forge the age, even of a signed event.
 func (e Event) Age() time.Duration { return e.born.Age() }
 
-// Raw gives the arguments as they came, a msgpack array, without looking at
-// them. It costs nothing. The bytes must not be changed, since others read them
-// too; they stay valid for as long as somebody holds them, and whoever wants to
-// hold a part of them only should copy that part.
+// Raw returns the arguments as they arrived, a msgpack array, without a check or a copy.
+// The bytes must not be changed, since other handlers read them too. They stay valid
+// while the program refers to them. A program that keeps only a part should copy that
+// part.
 //
-// Emit(name, event.Raw()) passes the arguments on as they are, without the headers. To decode them
-// use [Event.Bind], which checks them first: they were written by another node,
-// and the decoders of msgpack can be made to take all memory by a few bytes.
+// Emit(name, event.Raw()) forwards the arguments unchanged, without the headers. To
+// decode them use [Event.Bind], which checks them first: another node wrote them, and a
+// few bytes can make a msgpack decoder allocate all memory.
 func (e Event) Raw() Raw { return argumentsOf(e.payload) }
 
 // argumentsOf returns what is behind the headers. It takes the payload, and not the
@@ -74,21 +73,20 @@ func argumentsOf(payload []byte) Raw {
 	return args
 }
 
-// Len is the number of arguments, as the origin claims it. It is 0 where the
-// bytes are no arguments at all.
+// Len returns the number of arguments, as the origin claims it. It returns 0 if the bytes
+// are not a list of arguments.
 func (e Event) Len() int {
 	return args.Count(argumentsOf(e.payload))
 }
 
-// Bind decodes the first arguments into what ptrs point to, in their order;
-// further arguments are left alone. What is decoded does not share memory with
-// the event. It returns an *[ArgumentError], which is [ErrArguments], where
-// there are fewer arguments than pointers, or one does not fit. The pointers
-// before that one are filled then.
+// Bind decodes the first arguments into the values that ptrs point to, in order, and
+// ignores further arguments. Decoded values share no memory with the event. If there are
+// fewer arguments than pointers, or one does not fit, Bind returns an *[ArgumentError],
+// which is an [ErrArguments]. The values before that argument are set then.
 //
-// What fits is the same as for a parameter of a handler; see [Broadcast.On]. Fields of a
-// struct and entries of a map that do not arrive keep their value. An any that holds a
-// pointer is not replaced: the argument is decoded into what the pointer points to.
+// The rules are those for a parameter of a handler; see [Broadcast.On]. Struct fields and
+// map entries without a counterpart in the argument keep their value. If an any holds a
+// pointer, Bind decodes into the value that it points to.
 func (e Event) Bind(ptrs ...any) error {
 	if err := e.bind(ptrs); err != nil {
 		return argumentError(e.Name, e.Origin, err)

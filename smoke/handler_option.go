@@ -2,9 +2,8 @@ package smoke
 
 import "github.com/smokesignal-go/smokesignal/internal/emitter"
 
-// HandlerOption changes how one handler is registered. It is an argument of the
-// functions and methods that register handlers, and means nothing elsewhere. The
-// functions that return one are listed below.
+// HandlerOption changes how one handler is registered. The functions and methods that
+// register handlers take options as their last arguments: [Echo], [Queue] and [Rewind].
 type HandlerOption struct {
 	apply func(*settings) // nil: the option changes nothing
 }
@@ -47,10 +46,9 @@ func (s *settings) check(l EventSource) {
 	}
 }
 
-// TryOn registers fn like the method On of l, and returns an error instead of
-// logging it: a *[NameError] or a *[HandlerError]. Then off is nil, nothing was
-// registered, and Start is not affected. fn may have any shape that
-// [Broadcast.On] lists.
+// TryOn registers fn like the method On of l, but returns an error, a *[NameError] or a
+// *[HandlerError], instead of logging it. Then off is nil, no handler is registered, and
+// Start is not affected. fn may have each shape that [Broadcast.On] lists.
 func TryOn(l EventSource, name string, fn any, opts ...HandlerOption) (off func(), err error) {
 	return tryRegister(l, name, fn, nil, newSettings(opts))
 }

@@ -51,7 +51,7 @@ type HeaderError struct {
 // Error implements error.
 func (e *HeaderError) Error() string { return fmt.Sprintf("header %.64q: %v", e.Name, e.Err) }
 
-// Unwrap gives the reason.
+// Unwrap returns Err.
 func (e *HeaderError) Unwrap() error { return e.Err }
 
 // headersKey is under what a context holds headers.

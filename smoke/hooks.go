@@ -7,46 +7,46 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/roster"
 )
 
-// Netsplit says that another living part of the network was found: until now
-// the two knew nothing of each other. The merging has begun. While a cut lasts
-// nothing can be known of the other side; see [SeedLost] for what can.
+// Netsplit reports that this node's part of the network has found another part, of which
+// it knew nothing before. The parts begin to merge. During a partition a node can't know
+// the other side; see [SeedLost] for what it can know.
 type Netsplit struct {
-	Ours, Other ID // the lowest beaconing nodes of the two parts; zero where there is none
+	Ours, Other ID // the lowest beaconing nodes of the two parts; zero if there is none
 }
 
-// Heal says that the parts of the last [Netsplit] have become one.
+// Heal reports that the parts of the last [Netsplit] have become one network.
 type Heal struct {
-	After time.Duration // since the Netsplit: what the merging took, not how long the cut lasted
+	After time.Duration // the time since the Netsplit, in which the parts merged; not the length of the partition
 }
 
-// SeedLost says that a seed does not answer: it was not heard for ten seconds, or
-// never since the node started ten seconds ago. It is down, or a cut lies between; the
-// two can't be told apart before something crosses the cut.
+// SeedLost reports that a seed does not answer and was not heard for ten seconds, or
+// never in the first ten seconds after Start. The seed is down, or behind a partition:
+// both look the same until the partition heals.
 type SeedLost struct {
-	Addr string // "ip:port"; or the seed as it is in Options.Seeds, if that stands for no address
-	Err  error  // what the last dial or look-up of it failed with
+	Addr string // "ip:port", or the seed as in Options.Seeds if it resolves to no address
+	Err  error  // of the last dial or look-up
 }
 
 // SeedBack ends a [SeedLost]: the seed answers or is heard again, its name can be
-// looked up again, or the name does not stand for that address any more.
+// resolved again, or the name does not stand for that address any more.
 type SeedBack struct {
 	Addr string
 }
 
-// Gap says that events will not be delivered: those of Origin with From ≤ Seq <
-// To. If Origin is this node itself, no other node will hear them: they left its
-// history before any neighbour took them. Others were lost with the nodes that had them, or left the histories before
-// this node could pull them, or had to make room because the handlers were too
-// slow (Slow).
+// Gap reports events that handlers will not receive: those of Origin with From ≤ Seq <
+// To. If Origin is this node itself, no other node receives them, because they left its
+// history before a neighbour took them. Other events are lost with the nodes that had
+// them, or left all histories before this node could pull them, or were dropped because
+// the handlers were too slow (Slow).
 type Gap struct {
-	Origin   ID // zero where events of many origins made room
+	Origin   ID // zero if events of several origins were dropped
 	From, To uint64
 	Slow     bool
-	Events   int // how many; with Slow there may be fewer than To-From
+	Events   int // their number; with Slow it can be less than To-From
 
-	// Queue is the name of the first of them, if they made room in the queue that one
-	// handler has to itself ([Queue], [Messages]): other handlers have had them. ""
-	// if no handler has had them.
+	// Queue is set if the events were dropped from the queue of one handler ([Queue],
+	// [Messages]), while other handlers have received them. It has the name of the first
+	// of the events. "" means that no handler has received them.
 	Queue string
 }
 
@@ -95,41 +95,40 @@ type hooks struct {
 	conflict            hook[Conflict]
 }
 
-// OnConnect registers a hook for the moment at which the node has its first
-// neighbour. Like all hooks it runs on the goroutine of the node's handlers, in
-// order with them, and the returned function removes it.
+// OnConnect registers a hook that runs when the node gets its first neighbour. Like all
+// hooks it runs on the goroutine of the node's handlers, in order with them. The returned
+// function removes the hook.
 func (n *Node) OnConnect(fn func()) (off func()) { return n.hooks.connect.on(plain(fn)) }
 
-// OnDisconnect registers a hook for the moment at which the last neighbour is
-// gone. The node goes on looking for others.
+// OnDisconnect registers a hook that runs when the last neighbour is gone. The node keeps
+// looking for others.
 func (n *Node) OnDisconnect(fn func()) (off func()) { return n.hooks.disconnect.on(plain(fn)) }
 
-// OnNetsplit registers a hook for the discovery of another part of the network.
-// It runs once for every netsplit, on every node of both parts. Parts that were
-// apart for less than some ten seconds, so that no beacon was missed, or that
-// are themselves younger than that, become one without it.
+// OnNetsplit registers a hook for the discovery of another part of the network. It runs
+// once for each netsplit, on every node of both parts. It does not run if the parts were
+// separate for less than about ten seconds, or are younger than that.
 func (n *Node) OnNetsplit(fn func(Netsplit)) (off func()) { return n.hooks.netsplit.on(fn) }
 
-// OnHeal registers a hook for the end of a netsplit: four seconds after the last
-// of the other parts was joined. It runs once for every OnNetsplit; a network
-// that falls into dozens of parts may count as two netsplits in a row.
+// OnHeal registers a hook for the end of a netsplit: four seconds after the last of the
+// other parts has joined. It runs once for each OnNetsplit. A network that splits into
+// dozens of parts can count as two netsplits in a row.
 func (n *Node) OnHeal(fn func(Heal)) (off func()) { return n.hooks.heal.on(fn) }
 
-// OnGap registers a hook for events that will not be delivered. It runs where
-// they would have been, before the later ones of that origin. Those that were the
-// last ones of their origin may come after all, when they were given up on the word
-// of a neighbour and somebody else turns out to have them.
+// OnGap registers a hook for lost events. It runs in place of these events, before later
+// ones of the same origin. If the last events of an origin were given up because a
+// neighbour said that they are gone, and another node has them after all, they can still
+// arrive later.
 //
-// What was emitted before this node's Start is no gap, also with [Rewind]. Own events
-// are reported within a second, all together.
+// Events that were emitted before this node's Start are never a gap, even with [Rewind].
+// Gaps of own events are reported together, within a second.
 func (n *Node) OnGap(fn func(Gap)) (off func()) { return n.hooks.gap.on(fn) }
 
-// OnSeedLost registers a hook for seeds that do not answer: addresses in
-// Options.Seeds, and those that a name there stands for now. It runs once for each,
-// until OnSeedBack, whether the node has neighbours or is alone.
+// OnSeedLost registers a hook for seeds that do not answer: addresses in Options.Seeds,
+// and addresses to which a name there resolves now. It runs once for each until
+// OnSeedBack, also while the node has neighbours.
 func (n *Node) OnSeedLost(fn func(SeedLost)) (off func()) { return n.hooks.seedLost.on(fn) }
 
-// OnSeedBack registers a hook for seeds that are heard again.
+// OnSeedBack registers a hook for the end of a [SeedLost].
 func (n *Node) OnSeedBack(fn func(SeedBack)) (off func()) { return n.hooks.seedBack.on(fn) }
 
 func plain(fn func()) func(struct{}) {

@@ -11,28 +11,28 @@ import (
 // messagesQueue is how many events wait for a loop over Messages that has no Queue.
 const messagesQueue = 1024 // a guess: a second of brisk traffic
 
-// Messages is [On] for a loop: it returns the events of one name, from a Broadcast or
-// a *Peer, with the argument decoded as for On.
+// Messages is [On] for a loop: it returns the events of one name, from a Broadcast or a
+// *Peer, with the argument decoded as for On.
 //
 //	for e, m := range smoke.Messages[ChatMsg](ctx, node.Broadcast(), "chat") { … }
 //
-// The call registers, so events that come between the call and the loop are in the
-// loop. They wait in a queue of their own, for 1,024 events or as many as the option
-// [Queue] says; what is said there of a full queue holds here too, and a slow loop
-// holds nobody up. Events that do not fit M are left out, counted and logged as those
+// The call registers, so the loop gets events that arrive between the call and the loop.
+// They wait in a queue of their own, for 1,024 events or as many as the option [Queue]
+// sets. If it is full, the oldest events are dropped, as with [Queue]. A slow loop delays
+// no other handler. Events that do not fit M are skipped, counted and logged like those
 // that do not fit a handler.
 //
-// The loop ends when its body breaks, when ctx ends, when the node stops, when a *Peer
-// is gone, and with the method Off for that name. What the node had before it was stopped, or the Peer before it was
-// gone, comes first; Stop and Shutdown wait for the loop to take it, and count what is
-// left then. So a Stop in the body of the loop waits until its time is over if further
-// events are there. If nothing ranges over the result, the end of ctx removes the
-// registration. A second loop over the same result registers anew when it begins.
+// The loop ends when its body breaks, when ctx ends, when the node stops, when a *Peer is
+// gone, and with the method Off for that name. Before a stop or the end of a Peer ends
+// the loop, it gets the events that the node already had. Stop and Shutdown wait for
+// that, and count what is left. So a Stop in the body of the loop waits for its full time
+// if further events are there. If no loop ranges over the result, the end of ctx removes
+// the registration. A second loop over the same result registers anew when it begins.
 //
-// A loop inside a handler or hook would hold up those that bring the events: it is
-// logged and ends at once. Give the handler a [Queue], or begin a goroutine. A name, a
-// type or an option that can't be used is reported as with On, and the loop ends at
-// once.
+// A loop inside a handler or hook would block the goroutine that delivers the events: the
+// node logs that, and the loop ends at once. Give the handler a [Queue], or start a
+// goroutine. A name, type or option that can't be used is reported as with On, and the
+// loop ends at once.
 func Messages[M any](ctx context.Context, l EventSource, name string, opts ...HandlerOption) iter.Seq2[Event, M] {
 	s := newSettings(opts)
 	s.check(l)

@@ -23,8 +23,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// Node is one instance of a program in the network. Make one with [CreateNode].
-// All its methods may be called from any goroutine, and from handlers.
+// Node is one instance of a program in the network. [CreateNode] makes one. All its
+// methods may be called from any goroutine, and from handlers.
 type Node struct {
 	given     Options // as CreateNode got them
 	opts      Options // with defaults
@@ -52,9 +52,9 @@ type Node struct {
 	anchors  []string         // likewise; nil before the first Stop
 }
 
-// CreateNode makes a node, which does nothing before [Node.Start]. Register
-// handlers and hooks in between, so that none comes too late. What is wrong with
-// the options is what Start returns.
+// CreateNode makes a node. The node does nothing before [Node.Start]. Handlers and hooks
+// that are registered in between miss no event. Start returns an error if the options are
+// wrong.
 func CreateNode(opts Options) *Node {
 	opts = opts.copied()
 	n := &Node{given: opts, opts: opts.Canonical().withDefaults(), id: opts.ID, signs: newNameSet(opts.Signed), counters: new(counters)}
@@ -88,30 +88,30 @@ func maxPeers(o Options) int {
 	return o.MaxPeers
 }
 
-// ID is the node's id: that of its key where links are encrypted, else Options.ID,
-// or a random one made by CreateNode.
+// ID returns the ID of the node. On encrypted links it follows from the key. Else it is
+// Options.ID, or a random one that CreateNode made.
 func (n *Node) ID() ID { return n.id }
 
-// Options returns a copy of the options of the node, with the defaults where it was
-// given none, and with each address in its canonical form. Its Secret is among them.
+// Options returns a copy of the node's options, with defaults in place of zero values and
+// with each address in its canonical form. The copy includes the Secret.
 func (n *Node) Options() Options { return n.opts.copied() }
 
-// Broadcast is for events from and to all nodes.
+// Broadcast returns the source and destination of events from and to all nodes.
 func (n *Node) Broadcast() *Broadcast { return n.broadcast }
 
-// Peers are the node's neighbours.
+// Peers returns the list of neighbours, which the node keeps up to date.
 func (n *Node) Peers() *Peerlist { return n.peerlist }
 
-// Addr is what the node listens on, "ip:port" with the port that was really
-// taken; empty before the first Start.
+// Addr returns the address on which the node listens, "ip:port" with the real port. It is
+// empty before the first Start.
 func (n *Node) Addr() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.lastAddr
 }
 
-// Advertised is the address that the node tells others; empty before Start, and
-// if it knows none that others could dial.
+// Advertised returns the address that the node tells other nodes. It is empty before
+// Start, and if no other node could dial this one.
 func (n *Node) Advertised() string {
 	d, err := n.life()
 	if err != nil {
@@ -135,17 +135,15 @@ func newEpoch() uint64 {
 	}
 }
 
-// Start begins to listen and to look for the network, and returns at once; it
-// does not wait for neighbours. After Stop a node may be started again: it is
-// then a new life of the same node.
+// Start listens, begins to look for the network, and returns without waiting for
+// neighbours. After Stop a node can be started again, as a new life of the same node.
 //
-// Errors: an *[OptionsError] with all that is wrong with the options, a
-// *[HandlerError] or *[NameError] for each handler that could not be registered
-// since the node was made or stopped (joined; the next Start does not repeat them), a
-// *transport.Error if the address can't be listened on (in use, not
-// of this machine), [ErrStarted] also while another Start is under way, [ErrStopping],
-// [ErrStopped] if Stop was called meanwhile. [Options].Transport has 30 seconds to
-// listen: then the error is [ErrTimeout].
+// Errors: an *[OptionsError] with all problems of the options; a *[HandlerError] or
+// *[NameError] for each handler that could not be registered since the node was made or
+// stopped, joined, which the next Start does not repeat; a *transport.Error if the node
+// can't listen on the address; [ErrStarted] if the node runs or another Start is under
+// way; [ErrStopping]; [ErrStopped] if Stop was called meanwhile; [ErrTimeout] if
+// [Options].Transport does not listen within 30 seconds.
 func (n *Node) Start() error {
 	_, err := n.start()
 	return err
@@ -272,26 +270,26 @@ func (n *Node) life() (*driver, error) {
 	return nil, ErrNotStarted
 }
 
-// AddPeer makes a neighbour of the node at addr ("host:port"), beside what the
-// node does by itself. It returns nil as soon as the two are linked: also if
-// they were before, or if the other side dialled first. If the name stands for
-// several addresses, one of them is enough: they are tried one soon after the other.
+// AddPeer makes the node at addr ("host:port") a neighbour, in addition to those that the
+// node finds itself. It returns nil as soon as the two are linked, also if they were
+// linked before or if the other node dialled first. If the name resolves to several
+// addresses, AddPeer tries them one soon after the other, and one link is enough.
 //
-// From then on the link is one that the program asked for. It is not rotated out, at
-// either end, and this node does not end it to make room for another one. It ends when
-// the program calls [Node.RemovePeer], when a connection breaks or falls silent, when one
-// of the nodes stops, when a peer breaks the protocol, when the other end is full and
-// makes room for a node without links, and for a bridge over a netsplit if this node has
-// no other link to end. Nothing restores it after that.
+// The link belongs to the program from then on. Neither end replaces it to mix the
+// network, and this node does not evict it. It ends if the program calls
+// [Node.RemovePeer], if the connection breaks or falls silent, if a node stops or breaks
+// the protocol, if the other node is full and makes room for a node without links, or if
+// a bridge over a netsplit needs its place. The node does not restore it.
 //
-// The other end has to believe that a program asked for the link. It does so for half
-// of its MaxPeers, and for one link of each source of links (a peer on a private
-// network, a /16 of the Internet); a node of version 1.0 does not. What exceeds that may
-// be rotated out there.
+// The other node must believe that a program asked for the link. It believes that for
+// half of its MaxPeers, and for one link of each source: a peer on a private network, or
+// a /16 of the Internet. A node of version 1.0 does not. It can replace links beyond
+// that.
 //
 // Errors, in a *[DialError]: [ErrFull], [ErrPeerFull], [ErrSelf], [ErrSameID],
-// [ErrRefused], [ErrTimeout], [ErrOtherNetwork], [ErrOtherVersion], [ErrNotSmokesignal]. The
-// end of ctx abandons the wait, and harms no link. [ErrStopped], [ErrNotStarted].
+// [ErrRefused], [ErrTimeout], [ErrOtherNetwork], [ErrOtherVersion], [ErrNotSmokesignal].
+// Further errors: [ErrStopped], [ErrNotStarted], and the error of ctx, whose end leaves
+// all links as they are.
 func (n *Node) AddPeer(ctx context.Context, addr string) error {
 	if err := ctx.Err(); err != nil {
 		return err

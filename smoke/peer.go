@@ -12,12 +12,12 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/handshake"
 )
 
-// Peer is a neighbour: a node at the other end of a link. All its methods may
-// be called from any goroutine.
+// Peer is a neighbour: the node at the other end of a link. All its methods may be called
+// from any goroutine.
 //
-// Its handlers run one after another, in the order of the events, and not at
-// the same time as the hook of [Peerlist.OnAdd] that registered them. If the
-// link is replaced by a better one to the same node, the Peer stays.
+// Its handlers run one after another, in the order of the events, and after the hook of
+// [Peerlist.OnAdd] that registered them. If a better link to the same node replaces the
+// link, the Peer stays.
 type Peer struct {
 	node   *Node
 	driver *driver
@@ -30,14 +30,15 @@ type Peer struct {
 	received uint64 // direct events; guarded by driver.mu
 }
 
-// ID is the node's id.
+// ID returns the ID of the node.
 func (p *Peer) ID() ID { return p.id }
 
-// Addr is where the node says it can be dialled, "host:port"; empty if it can't be.
+// Addr returns the address that the node advertises, "host:port"; empty if it can't be
+// dialled.
 func (p *Peer) Addr() string { return p.addr }
 
-// RemoteAddr is the address at the other end of the link. Of a link that the
-// peer dialled, the port means nothing.
+// RemoteAddr returns the address at the other end of the link. If the peer dialled, its
+// port has no meaning.
 func (p *Peer) RemoteAddr() string { return p.link.Load().addr }
 
 // RemoteHost is the host of [Peer.RemoteAddr].
@@ -50,13 +51,13 @@ func (p *Peer) RemotePort() int {
 	return n
 }
 
-// Emit sends an event to this peer only; it arrives at the Peer that stands for
-// this node there. Events between two nodes arrive in order, at most once, and
-// not if the link ends before.
+// Emit sends an event to this peer only. There it arrives at the Peer that stands for
+// this node. Events between two nodes arrive in order and at most once, and are lost if
+// the link ends before.
 //
-// While the link's outbox is full Emit waits, at most a second, and then
-// returns [ErrBusy]. Other errors: a *[NameError], an *[EncodeError], an
-// [TooLargeError], [ErrPeerGone], [ErrStopped].
+// If the outbox of the link is full, Emit waits for one second at most, and then returns
+// [ErrBusy]. Other errors: a *[NameError], an *[EncodeError], a [TooLargeError],
+// [ErrPeerGone], [ErrStopped].
 func (p *Peer) Emit(name string, args ...any) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -67,9 +68,9 @@ func (p *Peer) Emit(name string, args ...any) error {
 	return err
 }
 
-// EmitContext is Emit with an end of one's own to the waiting, and with the headers that
-// ctx has; see [ContextWithHeader]. When ctx ends first, nothing was sent, and the error is
-// the context's.
+// EmitContext is Emit with a context that limits the waiting, and whose headers the event
+// gets; see [ContextWithHeader]. If ctx ends first, no event is sent, and EmitContext
+// returns the error of ctx.
 func (p *Peer) EmitContext(ctx context.Context, name string, args ...any) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -124,13 +125,13 @@ func (l *link) isFull() bool {
 	return full
 }
 
-// On registers a handler for the events that this peer emits to us; see
-// [Broadcast.On] for the shapes it may have.
+// On registers a handler for the events that this peer emits to this node; see
+// [Broadcast.On] for its shapes.
 func (p *Peer) On(name string, fn any, opts ...HandlerOption) (off func()) {
 	return register(p, name, fn, nil, newSettings(opts))
 }
 
-// Once is On for one event only: the next one that fits.
+// Once is On for one event: the next one that fits.
 func (p *Peer) Once(name string, fn any, opts ...HandlerOption) (off func()) {
 	return register(p, name, fn, nil, newSettings(opts).withOnce())
 }
@@ -143,7 +144,7 @@ func (p *Peer) OnAny(fn func(Event), opts ...HandlerOption) (off func()) {
 // Off removes all handlers of a name.
 func (p *Peer) Off(name string) { p.events.Off(name) }
 
-// Close lets the peer go, like [Node.RemovePeer].
+// Close ends the link to the peer, like [Node.RemovePeer].
 func (p *Peer) Close() error { return p.node.RemovePeer(p.id) }
 
 func (p *Peer) refuse(err error) { p.node.refuse(err) }

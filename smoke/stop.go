@@ -16,26 +16,25 @@ import (
 // program, after it has waited for a neighbour that takes what was emitted.
 const stopWithin = time.Second
 
-// Stop ends the node. It says goodbye to its neighbours, sends what is in the outboxes,
-// lets the handlers finish what they have, closes all links and the listener, and returns
-// when every goroutine of the node has ended.
+// Stop ends the node. It notifies the neighbours, sends all that waits for them, lets the
+// handlers finish their events, and closes all links and the listener. It returns when
+// every goroutine of the node has ended. If the node does not run, Stop returns nil.
 //
-// If no neighbour has taken what the node has emitted, Stop first tries each seed once,
-// and waits until a neighbour has taken it: two seconds at most, and not at all if there is
-// no seed to try. After that it waits a second at most. What was left then is in the error,
-// an *[UndeliveredError]. A function of the program that runs even then can't be ended: it
-// belongs to the old life, is named in the error, and its result is discarded. A node that
-// does not run is stopped already: nil.
+// If no neighbour has taken the events that the node emitted, Stop first tries each seed
+// once and waits until a neighbour has taken them, for two seconds at most. After that it
+// waits for one second at most. An *[UndeliveredError] has what was left. It also names
+// functions of the program that still run. The node can't end these; it ignores their
+// results.
 //
 // Stop may be called from any function that the node calls. There it does not wait for
-// such functions: no further handler runs. If another goroutine is stopping the node
-// already, Stop waits for that. If the node is starting, Start returns [ErrStopped].
+// such functions, and no further handler runs. If another goroutine already stops the
+// node, Stop waits for it. If the node is starting, Start returns [ErrStopped].
 func (n *Node) Stop() error { return n.shutdown(context.Background(), stopWithin) }
 
-// Run starts the node and stops it when ctx ends. It returns what Start or
-// Shutdown, with five seconds, returns. If another goroutine stops the node, Run returns
-// nil when the node has ended. If ctx has ended already, Run returns its error and does
-// not start the node.
+// Run starts the node and stops it when ctx ends. It returns the error of Start, or that
+// of Shutdown with a limit of five seconds. If another goroutine stops the node, Run
+// returns nil when the node has ended. If ctx has ended already, Run returns its error
+// and does not start the node.
 func (n *Node) Run(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -54,8 +53,7 @@ func (n *Node) Run(ctx context.Context) error {
 	return n.Shutdown(last)
 }
 
-// UndeliveredError says what Stop or Shutdown did not wait for any longer, and what is
-// lost.
+// UndeliveredError reports what Stop or Shutdown did not wait for, and what is lost.
 type UndeliveredError struct {
 	Unsent  int      // events of this node that no neighbour has taken, or only those that stopped in the same moment and may not have passed them on; those of Peer.Emit among them
 	Bytes   int      // that were still to be sent
@@ -93,9 +91,9 @@ func (e *UndeliveredError) isEmpty() bool {
 	return e.Unsent == 0 && e.Bytes == 0 && e.Events == 0 && len(e.Running) == 0
 }
 
-// Shutdown is Stop with an end to the waiting that the caller chooses: it returns when
-// ctx ends, whatever hangs. If ctx has ended already, Shutdown still stops the node, and
-// returns an error that wraps that of ctx.
+// Shutdown is Stop with a time limit that the caller chooses: it returns when ctx ends,
+// at the latest. If ctx has ended already, Shutdown still stops the node, and returns an
+// error that wraps that of ctx.
 func (n *Node) Shutdown(ctx context.Context) error { return n.shutdown(ctx, 0) }
 
 // shutdown is Shutdown. If within is not 0, it bounds the waiting after that of

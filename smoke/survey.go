@@ -23,17 +23,18 @@ func (n *Node) Info() NodeInfo {
 	return NodeInfo{ID: n.id, Version: version(), Links: []LinkInfo{}, Left: []ID{}}
 }
 
-// Survey asks all nodes of the network how they are, this one among them, and calls
-// told for each answer as it comes, on the caller's goroutine. It returns how many
-// nodes there are, as Count does: within some round trips if all answer, and within a
-// second and a half with [ErrIncomplete] if some do not. It costs two small frames a
-// link and some 200 bytes for each node and each link that its answer passes; nobody
-// tells anything unless he is asked. A node passes on 4096 answers at most, and eight
-// surveys a second of a neighbour.
+// Survey asks all nodes of the network, including this one, for their [NodeInfo]. It
+// calls report for each answer, on the caller's goroutine. It returns the number of nodes
+// like Count: after some round trips if all nodes answer, else after 1.5 seconds, with
+// [ErrIncomplete].
 //
-// Other errors: that of ctx, [ErrNotStarted], [ErrStopped], and [ErrPanicked] if told
+// A survey costs two small frames for each link, and about 200 bytes for each node and
+// each link that its answer passes. A node forwards 4096 answers at most, and eight
+// surveys a second from one neighbour.
+//
+// Other errors: that of ctx, [ErrNotStarted], [ErrStopped], and [ErrPanicked] if report
 // panics.
-func (n *Node) Survey(ctx context.Context, told func(NodeInfo)) (nodes int, err error) {
+func (n *Node) Survey(ctx context.Context, report func(NodeInfo)) (nodes int, err error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
@@ -60,7 +61,7 @@ func (n *Node) Survey(ctx context.Context, told func(NodeInfo)) (nodes int, err 
 			open = false
 		}
 		for _, digest := range s.take() {
-			if err := d.outside.Protect("the function of Survey", func() { told(newNodeInfo(digest)) }); err != nil {
+			if err := d.outside.Protect("the function of Survey", func() { report(newNodeInfo(digest)) }); err != nil {
 				cancel()
 				<-ended
 				return 0, err
