@@ -57,16 +57,18 @@ func closeFrame(buf []byte, start int) []byte {
 // before or after it.
 func (w *Writer) Whole(head, rest []byte) {
 	kind := w.buf[w.start+1]
-	w.buf = AppendWhole(w.buf[:w.start], kind, head, rest)
+	size := 1 + len(head) + len(rest)
+	w.buf = slices.Grow(w.buf[:w.start], size+binary.MaxVarintLen32)
+	w.buf = append(binary.AppendUvarint(w.buf, uint64(size)), kind)
+	w.buf = append(append(w.buf, head...), rest...)
 	w.isSized = true
 }
 
-// AppendWhole appends a frame whose end is long.
-func AppendWhole(dst []byte, kind byte, head, rest []byte) []byte {
-	size := 1 + len(head) + len(rest)
+// AppendWhole appends a frame whose end is long. head begins with the kind.
+func AppendWhole(dst, head, rest []byte) []byte {
+	size := len(head) + len(rest)
 	dst = slices.Grow(dst, size+binary.MaxVarintLen32)
 	dst = binary.AppendUvarint(dst, uint64(size))
-	dst = append(dst, kind)
 	dst = append(dst, head...)
 	return append(dst, rest...)
 }

@@ -69,8 +69,12 @@ var maxPacked = batch.Size(frame.SignatureSize + 1 + frame.MaxName + frame.MaxPa
 // or the Gossip that g is part of, or g must have well-formed bodies and a Seq of at
 // least 1. It allocates only if dst is full or if the origin is new to the link.
 func AppendGossip(dst []byte, origins *frame.SentOrigins, g *Gossip) []byte {
-	var space [48]byte // origin 25, seq 9, round 1, age 4
-	return frame.AppendWhole(dst, byte(KindGossip), appendHead(space[:0], origins, g), g.Body)
+	var space [48]byte // kind 1, origin 25, seq 9, round 1, age 4
+	head := origins.Append(append(space[:0], byte(KindGossip)), g.Origin)
+	head = binary.AppendUvarint(head, g.Seq) // as appendHead, without a call
+	head = append(head, max(g.Round, 1))
+	head = frame.AppendAge(head, g.Age)
+	return frame.AppendWhole(dst, head, g.Body)
 }
 
 // appendHead appends the fields before the bodies of a GOSSIP.
