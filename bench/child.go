@@ -15,7 +15,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/bench/internal/load"
 )
 
-// order is what a child is told on its standard input.
+// order is the request that a child reads from its standard input.
 type order struct {
 	load.Spec
 	CPUProfile, MemProfile, MutexProfile string

@@ -1,13 +1,12 @@
-// Bench compares Smokesignal with what one could take instead, and with the
-// best that sockets allow, on one machine and in one run.
+// Bench compares Smokesignal with alternatives, and with the best that sockets permit, on
+// one machine and in one run.
 //
 //	go run . all      everything, in ten minutes
 //	go run . flat     one workload: flat, steady, form, idle or stall
 //
-// Each measurement runs in a process of its own, the contestants one after
-// another and round after round, so that what else happens on the machine
-// befalls all of them. Absolute figures say little elsewhere; ratios do, and
-// they are made within a round.
+// Each measurement runs in its own process. The contestants take turns, round after round,
+// so that other load on the machine affects all of them. Absolute figures are hardly
+// comparable between machines. Ratios are, and they are made within a round.
 package main
 
 import (

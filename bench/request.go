@@ -93,8 +93,8 @@ func (r *request) flags(f *pflag.FlagSet) {
 	f.DurationVar(&r.span, "for", r.span, "how long the measuring takes")
 }
 
-// command is what one types to measure this and nothing else: all flags that
-// differ from the workload's own.
+// command returns the command that measures only this request: all flags that differ from
+// the workload's own.
 func (r request) command() string {
 	words := []string{"go run .", r.workload}
 	plain := requestOf(r.workload, false)

@@ -46,7 +46,7 @@ func (r request) jobs() (list []job, err error) {
 	return list, nil
 }
 
-// run measures a request. What goes wrong is told at once, and is in the results.
+// run measures a request. Errors are reported at once, and are in the results.
 func (r *runner) run(ctx context.Context, req request) (results []*load.Result, err error) {
 	jobs, err := req.jobs()
 	if err != nil {

@@ -12,10 +12,10 @@
 //	end     the emitter: run R had E events
 //	report  each receiver: so many of them came, and how
 //
-// Nodes without a receiver pass all that on and are not measured. Events of one
-// origin come in order, so a receiver that hears the end has heard all that
-// will come. Call and end are repeated until everybody has answered: what
-// somebody was too slow for is dropped, they too.
+// Nodes without a receiver relay all of that and are not measured. Events of one origin
+// arrive in order, so a receiver that gets the end gets nothing after it. Call and end are
+// repeated until all receivers have answered, because a slow receiver may have dropped
+// them.
 //
 // # What is counted
 //

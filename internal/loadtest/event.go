@@ -27,9 +27,9 @@ const flagMeasured = 1
 type event struct {
 	run      uint64
 	number   uint64
-	due      time.Duration // on the emitter's clock; means nothing elsewhere
-	ask      smoke.ID      // who is to echo it: a node, everybody, or nobody
-	measured bool          // it is not one to warm up
+	due      time.Duration // on the emitter's clock; other nodes can't use it
+	ask      smoke.ID      // the node that must echo it; or all, or none
+	measured bool          // not part of the warm-up
 }
 
 var (

@@ -22,8 +22,8 @@ const (
 	Gathering Phase = "waiting for the reports"
 )
 
-// Progress is told how far a measurement is. It is called often, and must not
-// wait. It may be nil.
+// Progress receives the progress of a measurement. It is called often and must not wait. It
+// may be nil.
 type Progress func(phase Phase, now, of time.Duration)
 
 func (p Progress) tell(phase Phase, now, of time.Duration) {
@@ -63,7 +63,7 @@ type session struct {
 	now   func() time.Duration
 	watch *Watch        // nil: round trips
 	nodes int           // set by call
-	news  chan struct{} // of size 1: somebody has answered
+	news  chan struct{} // of size 1: has a token if a receiver has answered
 
 	mu      sync.Mutex // guards all below
 	members map[smoke.ID]*member

@@ -29,20 +29,20 @@ type (
 	end  struct{ Run, Events uint64 }
 )
 
-// Report is what one receiver says of a run when it has ended.
+// Report is the report of one receiver after a run.
 type Report struct {
 	Run        uint64
-	Received   uint64        // different events, those to warm up too
+	Received   uint64        // different events, including the warm-up
 	Measured   uint64        // of them those after the warm-up
 	Duplicates uint64        // events that came again
-	OutOfOrder uint64        // events that came after one with a higher number
-	Corrupt    uint64        // events whose checksum differs, or that are none
-	Told       uint64        // events that OnGap said will not come
-	Span       time.Duration // from the first measured event to the last one
+	OutOfOrder uint64        // events that arrived again
+	Corrupt    uint64        // events that arrived after one with a higher number
+	Told       uint64        // events with a wrong checksum, and malformed events
+	Span       time.Duration // events that OnGap reported as lost
 	Unanswered uint64        // echoes that had to go, because others waited
 }
 
-// fault says why a report of a run of so many events can't be true; "" if it can.
+// fault returns why a report of a run of that many events can't be correct, or "".
 func (r *Report) fault(events uint64) string {
 	switch {
 	case r.Received > events:

@@ -183,8 +183,8 @@ func (r *Receiver) onGap(g smoke.Gap) {
 	}
 }
 
-// told is how many events a gap is of: only one that Slow made can have events
-// of the range in it that came.
+// told returns the number of lost events in a gap. Only a gap with Slow can contain events
+// that arrived.
 func told(g smoke.Gap) uint64 {
 	if g.Slow {
 		return uint64(g.Events)

@@ -58,7 +58,7 @@ type Emits struct {
 	SlowSeconds Seconds `json:"slowSeconds"` // how long they took together
 }
 
-// Received is what one receiver got.
+// Received holds the results of one receiver.
 type Received struct {
 	Node       string `json:"node"`
 	Addr       string `json:"addr"`
@@ -157,8 +157,8 @@ func (s *session) result(m *emission) *Result {
 	return r
 }
 
-// judge says what one member of a run of so many events got. There is no report
-// if none came that can be true.
+// judge returns the results of one member of a run of that many events. The report is nil
+// if no correct report arrived.
 func judge(id smoke.ID, m *member, events uint64) (Received, *Report) {
 	each := Received{Node: id.String(), Addr: m.addr, name: who(id, m.addr)}
 	report := m.report

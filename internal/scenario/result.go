@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Number is a measured value; infinite where something never happened, and not
-// a number where there is none. JSON has neither: "never" and null there.
+// Number is a measured value. It is infinite for something that never happened, and NaN if
+// there is no value. In JSON these are "never" and null.
 type Number float64
 
 // MarshalJSON implements json.Marshaler.
@@ -37,7 +37,7 @@ func (n *Number) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, (*float64)(n))
 }
 
-// Never is how long something took that did not happen.
+// Never is the duration of something that did not happen.
 var Never = Number(math.Inf(1))
 
 // None is a number that is not there, such as a pass mark where there is none.
@@ -54,7 +54,7 @@ type Figure struct {
 	Note string `json:"note,omitempty"` // an example of what went wrong
 }
 
-// Format writes a number with as many digits as mean something.
+// Format formats a number with its significant digits.
 func Format(n Number, unit string) string {
 	x := float64(n)
 	switch {
@@ -102,7 +102,7 @@ type Sample struct {
 	Frames     float64 `json:"frames"`     // a second and living node
 }
 
-// Result is what came of one run.
+// Result is the result of one run.
 type Result struct {
 	Seed    uint64   `json:"seed"`
 	Figures []Figure `json:"figures"`

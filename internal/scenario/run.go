@@ -23,7 +23,7 @@ type run struct {
 	net    *sim.Net
 	ledger *sim.Ledger
 	result *Result
-	end    time.Duration // when the script is over, as far as can be told
+	end    time.Duration // expected end of the script
 
 	seeds   []string
 	hidden  float64
@@ -268,7 +268,7 @@ func (r *run) setMark() {
 	}
 }
 
-// faultNow forgets what programs were told before.
+// faultNow resets the record of hooks that ran before.
 func (r *run) faultNow() {
 	for _, node := range r.net.Nodes {
 		node.Notices = nil

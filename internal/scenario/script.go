@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// step is one line of a script, understood.
+// step is one parsed line of a script.
 type step struct {
 	line  int
 	text  string
@@ -17,8 +17,7 @@ type step struct {
 	body  []step   // of repeat
 }
 
-// verbs are what a line may begin with, each with how it is written and what it
-// does. The last line of the file is as good as any to add one.
+// verbs lists the first words of a line, with syntax and effect.
 var verbs = []struct{ name, usage, does string }{
 	{"set", "set NAME=VALUE ...", "change the network, before form: nodes, seeds, min-peers, max-peers, max-guests, payload, latency, loss, wire, public (addresses), no-limits"},
 	{"hide", "hide SHARE", "before form: so many nodes, the seeds apart, can dial and cannot be dialled"},
@@ -42,7 +41,7 @@ var verbs = []struct{ name, usage, does string }{
 	{"glomers", "glomers RATE/s DURATION [3d|3e|partitions]", "operations, half of them reads, and the checker of the Gossip Glomers broadcast with the marks of that challenge"},
 }
 
-// wants are what a want line may measure.
+// wants lists the conditions of a want line.
 var wants = []struct{ name, does string }{
 	{"whole", "all living nodes are one component"},
 	{"settled", "whole, each within its bounds, and both ends agree on every link"},
@@ -69,7 +68,7 @@ var wants = []struct{ name, does string }{
 	{"coverage", "SHARE: of the pairs of a node and an event that were delivered, since the last talk"},
 }
 
-// Help lists the lines of a script.
+// Help returns the list of the steps of a script.
 func Help() string {
 	var b strings.Builder
 	for _, v := range verbs {

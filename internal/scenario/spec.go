@@ -1,10 +1,10 @@
-// Package scenario does things to a simulated network and measures what comes of
-// it: the failures that Smokesignal must survive, as scripts of a few lines.
+// Package scenario applies failures to a simulated network and measures the results: the
+// failures that Smokesignal must survive, as scripts of a few lines.
 //
-// A [Spec] says how large the network is and what is done to it, by the name of
-// a scenario or by a script; [Run] runs it and returns a [Result] with figures,
-// of which some have a pass mark. The invariants of sim.Ledger are checked all
-// the time. One Spec gives one Result, down to the hash of all that happened.
+// A [Spec] sets the size of the network and the failure, by the name of a scenario or by a
+// script. [Run] runs it and returns a [Result] with figures, some of which have a pass
+// mark. The invariants of sim.Ledger are checked all the time. One Spec gives one Result,
+// down to the hash of all events.
 package scenario
 
 import (
@@ -24,7 +24,7 @@ type Spec struct {
 	File     string // where Script came from, for messages
 
 	Nodes     int    // at the start
-	Seeds     int    // so many of them are in everybody's list of seeds
+	Seeds     int    // number of nodes that are seeds of all nodes
 	Seed      uint64 // of all that is random
 	MinPeers  int
 	MaxPeers  int
@@ -38,15 +38,15 @@ type Spec struct {
 	NoLimits bool // peerlist.Config.NoLimits: who floods the books may
 
 	// What follows heeds the scenario; zero is what the scenario has by itself.
-	Fraction float64       // of the nodes that something happens to
+	Fraction float64       // share of the affected nodes
 	Silent   bool          // crashes without a reset
 	Seedless bool          // the seeds are among those that crash
 	Parts    int           // of a split
-	For      time.Duration // how long it lasts
+	For      time.Duration // duration of the failure
 	Rate     float64       // events (or joins and leaves, or operations) a second
 	Senders  int           // nodes that emit; 0: all in turn, at random
 	Payload  int           // bytes of an event, its name included
-	Rounds   int           // of what is done again and again
+	Rounds   int           // repetitions, in scenarios that repeat
 	Sybils   int           // nodes of an attacker; see sim.Attack
 	Groups   int           // of addresses that they are spread over
 	Keeps    bool          // they say that their programs asked for their links
@@ -55,15 +55,15 @@ type Spec struct {
 	Progress func(now, of time.Duration) `json:"-"` // called now and then; may be nil
 }
 
-// InputError says which field of a Spec (or which line of a script) is wrong,
-// and what would be right.
+// InputError says which field of a Spec (or which line of a script) is invalid, and what is
+// valid.
 type InputError struct {
 	Field   string // as the command line calls it
 	Value   string
 	Allowed string
 }
 
-// Error gives all of it.
+// Error implements error.
 func (e *InputError) Error() string {
 	return fmt.Sprintf("%s: %q is not allowed; allowed: %s", e.Field, e.Value, e.Allowed)
 }

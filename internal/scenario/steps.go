@@ -9,7 +9,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/sim"
 )
 
-// do does the steps one after another, until the network fails.
+// do executes the steps one after another, until the network fails.
 func (r *run) do(steps []step) {
 	for _, st := range steps {
 		if r.net.Err() != nil {
@@ -84,7 +84,7 @@ func (r *run) form() {
 	r.setMark()
 }
 
-// cut parts the network at random into pieces of about equal size.
+// cut partitions the network at random into pieces of about equal size.
 func (r *run) cut(k int, seedsTogether bool) {
 	r.faultNow()
 	order := r.net.Rand.Perm(len(r.net.Nodes))
@@ -100,7 +100,7 @@ func (r *run) cut(k int, seedsTogether bool) {
 	r.net.Cut(func(i int) int { return side[i] })
 }
 
-// cutOneWay lets one direction of so many links carry nothing any more.
+// cutOneWay blocks one direction of n links.
 func (r *run) cutOneWay(n int) {
 	r.faultNow()
 	var links [][2]*sim.Node
@@ -116,7 +116,7 @@ func (r *run) cutOneWay(n int) {
 	}
 }
 
-// crash ends nodes without a word, all at one instant.
+// crash ends nodes without notice, all at one instant.
 func (r *run) crash(what string, silent, spareSeeds bool) {
 	r.faultNow()
 	living := r.net.Living()
@@ -205,7 +205,7 @@ func (r *run) drawLeaver(from int) *sim.Node {
 	return living[at+r.net.Rand.IntN(len(living)-at)]
 }
 
-// stall lets processors stand still.
+// stall stops processors for a while.
 func (r *run) stall(share float64, low, high time.Duration) {
 	r.faultNow()
 	clear(r.stalled)

@@ -10,8 +10,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/netsplit"
 )
 
-// want measures one thing. What takes time is waited for well beyond its mark,
-// so that a missed one has a figure too.
+// want measures one condition. It waits much longer than the mark, so that a missed mark
+// has a figure too.
 func (r *run) want(w []string) {
 	mark := time.Duration(-1)
 	if len(w) == 3 {
@@ -155,7 +155,7 @@ func (r *run) wait(name string, mark time.Duration, done func() bool, example fu
 	r.result.add(f)
 }
 
-// reached lets 20 nodes emit, and waits until everybody has heard all of them.
+// reached makes 20 nodes emit, and waits until all nodes have received all events.
 func (r *run) reached(mark time.Duration) {
 	r.setMark()
 	living := r.awake()
@@ -166,8 +166,8 @@ func (r *run) reached(mark time.Duration) {
 		func() string { return r.ledger.Shortfall(r.mark).Example })
 }
 
-// slowest is how long the event took whose last delivery took longest. The
-// median of all deliveries and the 99th percentile are noted beside it.
+// slowest adds the longest time that an event took to its last delivery. It notes the
+// median and the 99th percentile of all deliveries.
 func (r *run) slowest(mark time.Duration) {
 	var worst time.Duration
 	r.ledger.Events(r.mark, func(_ *sim.Source, _ uint64, e *sim.Emitted) { worst = max(worst, e.Last-e.At) })
@@ -198,7 +198,7 @@ func (r *run) least(name string, is, mark float64, unit, example string) {
 	r.result.add(f)
 }
 
-// notices counts the living nodes whose program was told of a netsplit.
+// notices counts the living nodes whose program got a netsplit.
 func (r *run) notices() (n int, example string) {
 	for _, node := range r.net.Living() {
 		for _, x := range node.Notices {
@@ -224,8 +224,8 @@ func (r *run) keptIn() {
 	r.atMost("nodes that lost their only link", float64(n), 0, "", example)
 }
 
-// toldOnce counts the nodes that were not told of a netsplit and of its end
-// once each, if any node was told of one.
+// toldOnce counts the nodes that did not report a netsplit and its heal exactly once each,
+// if any node reported one.
 func (r *run) toldOnce() {
 	told, wrong := 0, 0
 	example := ""
@@ -258,9 +258,9 @@ func (r *run) toldOnce() {
 	r.atMost("programs not told once", float64(wrong), 0, "", example)
 }
 
-// enough is how many neighbours make a node content. Where MinPeers is MaxPeers
-// somebody may be left over: the last two who have room may be neighbours
-// already.
+// enough returns the number of neighbours that satisfies a node. If MinPeers equals
+// MaxPeers, nodes may be left over, because the last two with a free place may already be
+// neighbours.
 func (r *run) enough() int {
 	if r.MinPeers == r.MaxPeers {
 		return r.MinPeers - 1

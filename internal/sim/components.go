@@ -2,7 +2,7 @@ package sim
 
 import "slices"
 
-// finder groups nodes. It looks again only when some link has changed.
+// finder groups nodes. It searches again only when a link has changed.
 type finder struct {
 	changed bool
 	sides   bool // how the cuts were when it last looked
@@ -11,7 +11,7 @@ type finder struct {
 	largest int
 }
 
-// find is the representative of a node's group.
+// find returns the representative of a node's group.
 func (f *finder) find(i int32) int32 {
 	for f.parent[i] != i {
 		f.parent[i] = f.parent[f.parent[i]]
@@ -20,10 +20,9 @@ func (f *finder) find(i int32) int32 {
 	return i
 }
 
-// Parts is the number of components among the living nodes, and the size of the
-// largest: nodes that reach each other over links which both ends count as
-// theirs, and which no cut keeps from carrying anything. Sybils hold nobody
-// together.
+// Parts returns the number of components among the living nodes, and the size of the
+// largest. Nodes belong together if they reach each other over links that both ends have
+// and that no cut blocks. Sybils connect no nodes.
 func (n *Net) Parts() (parts, largest int) {
 	n.look()
 	return n.parts, n.largest

@@ -9,7 +9,7 @@ import (
 // twice as long as it takes to find a silent link dead.
 const heldByCuts = 10 * time.Second
 
-// Cut parts the network: nodes of different sides hear nothing of each other.
+// Cut partitions the network: no bytes pass between nodes of different sides.
 func (n *Net) Cut(side func(i int) int) {
 	n.parted = true
 	n.held = max(n.held, heldByCuts)
@@ -18,21 +18,21 @@ func (n *Net) Cut(side func(i int) int) {
 	}
 }
 
-// CutPair parts two nodes: they hear nothing of each other, all others do.
+// CutPair cuts all traffic between two nodes and nothing else.
 func (n *Net) CutPair(a, b *Node) {
 	n.CutOneWay(a, b)
 	n.CutOneWay(b, a)
 }
 
-// CutOneWay keeps what one node sends from another one. The other direction
-// works, but no new connection comes about, because that takes both.
+// CutOneWay blocks what one node sends to another one. The other direction works, but no
+// new connection can be made, because that needs both.
 func (n *Net) CutOneWay(from, to *Node) {
 	n.parted = true
 	n.held = max(n.held, heldByCuts)
 	n.pairs[[2]int{from.Index, to.Index}] = true
 }
 
-// Heal ends all cuts. What was under way arrives.
+// Heal ends all cuts. Bytes in flight arrive.
 func (n *Net) Heal() {
 	n.parted = false
 	for i := range n.sides {
@@ -46,22 +46,22 @@ func (n *Net) Heal() {
 	}
 }
 
-// isCut reports whether the second node does not hear the first. Sybils are on
-// all sides.
+// isCut reports whether the second node gets nothing from the first. Sybils are on all
+// sides.
 func (n *Net) isCut(from, to *Node) bool {
 	return n.parted && !from.IsSybil() && !to.IsSybil() && (n.sides[from.Index] != n.sides[to.Index] ||
 		len(n.pairs) > 0 && n.pairs[[2]int{from.Index, to.Index}])
 }
 
-// Leave ends a node in good manners.
+// Leave ends a node in order.
 func (n *Net) Leave(node *Node) {
 	node.Machine.Leave(n.now, node)
 	n.Crash(node, true)
 }
 
-// Crash ends a node without a word. With reset its peers notice at once, as
-// when a process dies and its machine lives on; without, they hear nothing
-// until it is started again.
+// Crash ends a node without notice. With reset its peers notice at once, like when a
+// process dies and its machine lives on. Without reset they get nothing from it until it is
+// started again.
 func (n *Net) Crash(node *Node, reset bool) {
 	node.Alive = false
 	node.Machine = nil
@@ -77,8 +77,8 @@ func (n *Net) Crash(node *Node, reset bool) {
 	}
 }
 
-// Stall keeps a node's processor from running for a while: what comes meanwhile
-// waits in its kernel, which goes on taking connections, and is handled late.
+// Stall stops a node's processor for a while. Its kernel keeps accepting connections and
+// bytes, which the node handles late.
 func (n *Net) Stall(node *Node, d time.Duration) {
 	if !node.Alive || node.stalled {
 		return

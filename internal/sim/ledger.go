@@ -9,14 +9,14 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 )
 
-// Ledger notes what was emitted and who heard it, and holds every node to its
-// promises while the network runs: an event is delivered once, not to the node
-// that emitted it, in the order of its origin, not to one that started later (unless
-// it has a rewind), and what is skipped was told as a gap before. What was told as a
-// gap may come after all, if nothing later has. What its origin reports as lost before
-// anybody had it, nobody has. A promise that is broken fails the network.
+// Ledger records emitted events and their deliveries, and checks the promises of every node
+// while the network runs. An event is delivered once, not at its origin, in the order of
+// its origin, and not to a node that started later (unless it has a rewind). A skipped
+// event must have been reported as a gap. It may arrive after all, if no later event has.
+// If an origin reports an event as lost before any node took it, no node may deliver it. A
+// broken promise fails the network.
 //
-// It is cheap enough to be always on: some bytes for each node and origin.
+// The ledger is cheap enough to be always on: some bytes for each node and origin.
 type Ledger struct {
 	net     *Net
 	Sources []*Source
@@ -25,20 +25,20 @@ type Ledger struct {
 	heard   [][]heard              // per node, per source
 
 	Delivered uint64 // deliveries
-	Missed    uint64 // events told as gaps
-	Unheard   uint64 // events that their origins reported as lost before anybody had them
+	Missed    uint64 // events reported as gaps
+	Unheard   uint64 // events that their origins reported as lost before any node took them
 	Latency   Histogram
 	Hops      [256]uint64 // deliveries, by how many hops the event made
 }
 
-// Source is one life of a node that emitted something.
+// Source is one life of an emitting node.
 type Source struct {
 	Node   *Node
 	Origin ident.Origin
 	Events []Emitted // event 1 first
 }
 
-// Emitted is what became of one event.
+// Emitted is the state of one event.
 type Emitted struct {
 	At   time.Duration // virtual time of Emit
 	Solo bool          // the node had no neighbour: it counts as emitted when the next one comes
@@ -47,11 +47,11 @@ type Emitted struct {
 	Hops uint8         // of the delivery that took most
 }
 
-// heard is what one node had of one source.
+// heard is what one node received from one source.
 type heard struct {
 	next   uint32 // the event to be delivered next; 0: none was yet
-	missed uint32 // told as gaps, of those emitted since the node joined
-	gap    uint32 // from here on told as gaps since the last delivery; 0: none was
+	missed uint32 // reported as gaps, of those emitted since the node joined
+	gap    uint32 // from here on reported as gaps since the last delivery; 0: none
 }
 
 // NewLedger makes the ledger of a network. Nodes are to be started by [Ledger.Begin].
@@ -183,7 +183,7 @@ func (l *Ledger) gap(node *Node, r plumtree.Range) {
 	l.count(node, h, l.Sources[at], r.From, r.To, true)
 }
 
-// lose takes a node's report that nobody ever had some of its events.
+// lose processes a node's report that no node ever took some of its events.
 func (l *Ledger) lose(node *Node, src *Source, r plumtree.Range) {
 	for seq := r.From; seq < r.To; seq++ {
 		if src.Events[seq-1].Got > 0 {
@@ -251,8 +251,8 @@ func (l *Ledger) Events(m *Mark, f func(src *Source, seq uint64, e *Emitted)) {
 // Shortfall is what the living nodes lack of the events that living nodes
 // emitted since a mark, where the node in question had joined when they were.
 type Shortfall struct {
-	Lacking  int    // pairs of a node and an event that is neither here nor told as lost
-	Told     int    // pairs of a node and an event that was told as lost
+	Lacking  int    // pairs of a node and an event that is neither delivered nor reported as lost
+	Told     int    // pairs of a node and an event that was reported as lost
 	Expected int    // all pairs
 	Example  string // one of those that lack
 }

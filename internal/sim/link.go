@@ -27,7 +27,7 @@ type half struct {
 	open    bool  // neither did this end close it, nor did it hear of the end
 	greeted bool  // the machine has it
 	counted bool  // the machine counts it as a neighbour
-	ended   bool  // the other end was told that this one is gone
+	ended   bool  // the other end has been notified
 	wish    *wish // what made this end dial; nil at the end that was dialled
 }
 
@@ -83,8 +83,8 @@ func (node *Node) Dial(d overlay.Dial) {
 	}})
 }
 
-// answer tells the machine, after a while, that a dial came to nothing; unless
-// it has its answer by then.
+// answer reports to the machine, after a while, that a dial failed, unless the dial has
+// been answered by then.
 func (node *Node) answer(w *wish, after int64, err error) {
 	n := node.net
 	n.queue.put(n.t+max(after, 0), event{node: node, do: func() {
@@ -331,9 +331,9 @@ func (h *half) breakOff(err error) {
 	n.rearm(h.node)
 }
 
-// release lets go what waited behind a cut, in order: when TCP sends it again,
-// which it tries at gaps that double, so that after a cut it may take as long
-// again as the cut took. What arrives before that waits behind it.
+// release delivers what waited behind a cut, in order, when TCP retransmits it. TCP's
+// intervals double, so this may take as long again as the cut. Bytes that arrive earlier
+// wait behind it.
 func (h *half) release(n *Net) {
 	held := h.held
 	if held == nil || held.resume > n.t {

@@ -14,9 +14,9 @@ import (
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// Node is one machine, and the record of what it did. It is the machine's Out.
+// Node is one machine and the record of what it did. It implements the machine's Out.
 //
-// What every step needs comes first, in two lines of the cache.
+// Fields that every step needs come first, in two cache lines.
 type Node struct {
 	Machine   *overlay.Machine
 	net       *Net
@@ -84,7 +84,7 @@ func (node *Node) link(id ident.Link) *half {
 	return nil
 }
 
-// Forget has the node keep none of what is delivered to it.
+// Forget makes the node keep none of the events delivered to it.
 func (node *Node) Forget() { node.OnDeliver = func(*plumtree.Event) {} }
 
 // Emit broadcasts a body from this node.
@@ -148,9 +148,8 @@ func (node *Node) Push(to ident.Link, g *plumtree.Gossip) {
 	node.Send(to, frame)
 }
 
-// fill lets the links that are ready take what waits for them: so many bytes at
-// a time, for a network that took all at once would never say that it is too
-// much.
+// fill lets ready links take their queued events, a limited number of bytes at a time. A
+// network that took all at once would never cause backpressure.
 func (node *Node) fill() {
 	const room, pause = 256 << 10, 5 * time.Millisecond
 	for i := 0; i < len(node.ready); i++ {
@@ -337,7 +336,7 @@ func (node *Node) Counted(token, nodes uint64, _ bool) {
 	node.Counts[token] = nodes
 }
 
-// Told implements overlay.Out.
+// Told implements overlay.Out: the digests of a survey.
 func (node *Node) Told(token uint64, digests []census.Digest) {
 	if node.Digests == nil {
 		node.Digests = make(map[uint64][]census.Digest)

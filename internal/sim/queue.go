@@ -7,8 +7,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 )
 
-// event is something that is going to happen: at an end of a link, at a node,
-// or (do) to the network.
+// event is a future event: at an end of a link, at a node, or (do) in the network.
 type event struct {
 	what what
 	half *half // the end at which it happens; nil for a wake
@@ -27,14 +26,13 @@ const (
 	end                 // half hears that the link is over
 )
 
-// queue is what is going to happen, earliest first, and in the order in which
-// it was put in where times are equal.
+// queue holds future events, earliest first, and in order of insertion if times are equal.
 //
-// It is a wheel of two rings, not a heap: most events are frames, which come
-// within milliseconds, and for which a heap pays with a walk through memory as
-// deep as the network is large. The near ring holds the slots of the block of
-// time under way, unsorted; a slot is sorted when its time has come. The far
-// ring holds the blocks after that one, and beyond is what neither has room for.
+// It is a wheel of two rings, not a heap. Most events are frames that arrive within
+// milliseconds; for these a heap walks through memory as deep as the network is large. The
+// near ring holds the slots of the current block of time, unsorted; a slot is sorted when
+// its time comes. The far ring holds the blocks after that one. Later events are in a list
+// beyond both.
 type queue struct {
 	due    []item // the slot under way, sorted; what is before head has happened
 	head   int
@@ -138,7 +136,7 @@ func (q *queue) next(until int64) (at int64, ok bool) {
 	return at, at <= until
 }
 
-// turn goes on to the next slot, or past some that are empty, but not past last.
+// turn moves to the next slot, skipping empty ones, but not past last.
 func (q *queue) turn(last int64) {
 	if q.nearby == 0 {
 		q.slot = min(q.slot|(1<<nearBits-1), last-1)
@@ -183,7 +181,7 @@ func (q *queue) bringFar() {
 	}
 }
 
-// pop takes the event out that next told of.
+// pop removes the event that next returned.
 func (q *queue) pop() event {
 	it := &q.due[q.head]
 	e := it.event

@@ -1,14 +1,13 @@
 // Package sim runs overlay machines on a virtual network in virtual time.
 //
-// The machines are the ones that drive TCP, frame for frame; only what lies
-// below them is simulated: links with a delay, dials that are refused or time
-// out, losses that cost a retransmission, cuts behind which bytes wait, nodes
-// that crash with or without a reset, that stall, or that nobody can dial.
+// The machines are the ones that run on TCP, frame for frame. Only the layer below is
+// simulated: links with a delay, dials that are refused or time out, and losses that cost a
+// retransmission. There are cuts behind which bytes wait, crashes with or without a reset,
+// stalls, and nodes that can't be dialled.
 //
-// There is no goroutine and no clock. One seed gives one run: what happens next
-// is the earliest entry of one queue, ordered by time and then by number. What is
-// not simulated is bandwidth: a link carries any number of frames at once, so
-// no outbox is ever full.
+// There is no goroutine and no clock. One seed gives one run: the next event is the
+// earliest entry of one queue, ordered by time and then by number. Bandwidth is not
+// simulated: a link carries any number of frames at once, so no outbox is ever full.
 package sim
 
 import (
@@ -23,21 +22,21 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 )
 
-// What a dial can come to.
+// The possible errors of a dial.
 var (
 	ErrRefused = errors.New("connection refused")
 	ErrTimeout = errors.New("no answer")
 )
 
-// Config sets a [Net] up. Fields left zero take the defaults.
+// Config configures a [Net]. Zero fields take the defaults.
 type Config struct {
 	Seed    uint64
 	Delay   time.Duration // one way; a link draws its own between this and twice this. Zero means 1 ms
 	Latency Latency       // draws the delay of a link instead; may be nil
 	Loss    float64       // share of the frames that are lost once and sent again; see [Net.lost]
 
-	DialTimeout  time.Duration // until nobody answers; zero means 1.5 s, as the driver of package smoke has it
-	GreetTimeout time.Duration // until a peer says nothing; zero means 3 s, as the driver has it
+	DialTimeout  time.Duration // of a dial without an answer; zero means 1.5 s, as in the driver of package smoke
+	GreetTimeout time.Duration // of a peer that sends no HELLO; zero means 3 s, as in the driver
 
 	Wire bool // every frame crosses its link as bytes
 	// Tamper may change the bytes of a frame before the receiver sees them, with
@@ -124,8 +123,8 @@ func (n *Net) Now() time.Duration { return time.Duration(n.t) }
 // Time is the same as the machines have it.
 func (n *Net) Time() time.Time { return n.now }
 
-// Fail ends the run: whatever runs the network returns, and goes on returning.
-// The first reason counts.
+// Fail ends the run: every method that runs the network returns, also later. The first
+// reason counts.
 func (n *Net) Fail(err error) {
 	if n.broken == nil {
 		n.broken = fmt.Errorf("at %v: %w", n.Now(), err)
@@ -151,8 +150,7 @@ func Addr(i int) string {
 	return fmt.Sprintf("10.%d.%d.%d:1", (i+1)>>16&255, (i+1)>>8&255, (i+1)&255)
 }
 
-// Start gives the node a machine and lets it go, in a new life if it had one,
-// and as somebody else.
+// Start gives the node a machine and starts it with a new id, in a new life if it had one.
 func (n *Net) Start(node *Node) {
 	binary.BigEndian.PutUint64(node.ID[:], n.Rand.Uint64())
 	binary.BigEndian.PutUint64(node.ID[8:], n.Rand.Uint64())
@@ -233,8 +231,8 @@ const (
 	never    = 1<<63 - 1
 )
 
-// rearm sees to it that the machine is woken at its deadline, or before: where
-// a wake is under way that comes earlier, it asks again then.
+// rearm ensures that the machine is woken at its deadline or before. If an earlier wake is
+// pending, the machine is asked again then.
 func (n *Net) rearm(node *Node) {
 	node.fill()
 	due, ok := node.Machine.Deadline()

@@ -12,20 +12,19 @@ import (
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// Attack is somebody who runs many nodes, and wants others to have no neighbours
-// but these. His nodes know everybody's address, accept every link, say that they
-// have few neighbours, tell of nobody but each other, and ask for links with high
-// priority. They hold no machine.
+// Attack is an attacker that runs many nodes and wants others to have only these as
+// neighbours. Its nodes know all addresses, accept every link, claim to have few
+// neighbours, advertise only each other, and request links with high priority. They have no
+// machine.
 //
-// They are no part of [Net.Nodes]: what is said there of nodes is said of honest
-// ones.
+// They are not in [Net.Nodes], which holds honest nodes only.
 type Attack struct {
 	Sybils []*Node
 	net    *Net
 	cfg    AttackConfig
 }
 
-// AttackConfig says how an [Attack] goes.
+// AttackConfig configures an [Attack].
 type AttackConfig struct {
 	Sybils int
 	Groups int           // of addresses (IPv4 /16) that they are spread over, 1 to 256

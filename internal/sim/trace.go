@@ -27,15 +27,15 @@ const (
 	verbRefuse
 )
 
-// mark puts into the hash that a node did something. The number tells like
-// actions apart: a link, or a sequence number.
+// mark adds an action of a node to the hash. The number distinguishes similar actions: a
+// link, or a sequence number.
 func (n *Net) mark(node *Node, v verb, number uint64) {
 	n.mix(uint64(n.t))
 	n.mix(uint64(node.Index)<<8 | uint64(v))
 	n.mix(number)
 }
 
-// tell puts the same into the trace, in words, if somebody wants it.
+// tell adds the same to the trace as text, if there is a trace.
 func (n *Net) tell(node *Node, format string, args ...any) {
 	n.cfg.Trace(fmt.Sprintf("%9.3fs  n%d %s", n.Now().Seconds(), node.Index, strings.TrimRight(fmt.Sprintf(format, args...), " ")))
 }
@@ -96,7 +96,7 @@ func (n *Net) sightings(isolated bool, known []netsplit.Sighting) string {
 	return text
 }
 
-// describe gives a message in words that a person can follow.
+// describe formats a message for people.
 func (n *Net) describe(msg any) string {
 	switch m := msg.(type) {
 	case *peerlist.Join:

@@ -76,10 +76,10 @@ type Linked interface {
 
 // Staller is a Net in which one node, the last one, can stop reading.
 type Staller interface {
-	// Stall makes the last node stop reading, for good. Nothing is emitted from
-	// it before or after.
+	// Stall makes the last node stop reading permanently. That node emits nothing, before
+	// or after.
 	Stall() error
-	// Out reports whether the others have let the stalled node go.
+	// Out reports whether the others have closed their links to the stalled node.
 	Out() bool
 }
 

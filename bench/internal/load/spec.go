@@ -1,18 +1,18 @@
-// Package load puts a contestant under a load, in this process, and says what
-// came of it. Each measurement has a process of its own, so that none inherits
-// another's heap, connections or bad habits; see the command.
+// Package load puts a contestant under a load, in this process, and measures the results.
+// Each measurement has its own process, so that none inherits the heap or the connections
+// of another; see the command.
 //
 // There are five workloads:
 //
-//   - flat: senders send as fast as they may. What a system without
-//     back-pressure loses is counted; with a window it has one from us: nobody is
-//     more than so many messages ahead of the slowest receiver.
-//   - steady: so many messages a second, on a schedule. Latency counts from the
-//     moment a message was due and not from when it could be sent, so a system
-//     that makes its senders wait does not hide that (no coordinated omission).
-//   - form: from nothing to a network in which everybody can reach everybody.
-//   - idle: what a network costs that says nothing.
-//   - stall: one receiver stops reading; what that does to the others.
+//   - flat: senders send as fast as they can. If a system without backpressure
+//     loses messages, they are counted. With a window it gets backpressure from
+//     the test: senders stay within that many messages of the slowest receiver.
+//   - steady: a fixed rate of messages, on a schedule. Latency counts from the
+//     scheduled time and not from when the message could be sent, so a system
+//     that delays its senders does not hide that (no coordinated omission).
+//   - form: from nothing to a network in which all nodes reach each other.
+//   - idle: the cost of a network without messages.
+//   - stall: one receiver stops reading; the effect on the others.
 package load
 
 import (
@@ -87,8 +87,8 @@ const (
 
 	CalmP99   = "p99BeforeStall"
 	StallP99  = "p99AfterStall"    // of the others, in the ten seconds after it
-	StallRise = "p99AfterByBefore" // how many times as long
-	StallOut  = "secondsUntilOut"  // from the stall until nobody holds the stalled one; absent: never
+	StallRise = "p99AfterByBefore" // ratio
+	StallOut  = "secondsUntilOut"  // from the stall until no node has a link to the stalled one; absent: never
 	StallRSS  = "rssGrowthStalled" // the peak, beyond the peak before the stall
 	StallLost = "lostByOthers"     // deliveries
 )

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// WritePage puts each table into the page, between the marks of its section, and
-// the plots into the directory img beside it. The rest of the page stays as it
-// is. A mark looks like "<!-- bench flat -->", and "<!-- end -->" ends it.
+// WritePage writes each table into the page, between the marks of its section, and the
+// plots into the directory img next to it. The rest of the page is unchanged. A mark looks
+// like "<!-- bench flat -->", and "<!-- end -->" ends it.
 func (r Report) WritePage(path string) error {
 	old, err := os.ReadFile(path)
 	if err != nil {

@@ -43,7 +43,7 @@ func (r Row) Label() string {
 	return r.Contestant
 }
 
-// Bases are the contestants that others are held against.
+// Bases are the contestants with which others are compared.
 var Bases = []string{"tree", "tree-msgpack", "nats"}
 
 // cell is what results of the same row have in common.

@@ -42,7 +42,7 @@ var Queue = contest.Contestant{
 type overlay struct {
 	nodes   []*node
 	packets atomic.Uint64 // bytes
-	left    atomic.Uint64 // members that somebody took for dead
+	left    atomic.Uint64 // members that another one considered dead
 	closing atomic.Bool
 }
 

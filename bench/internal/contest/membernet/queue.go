@@ -39,7 +39,7 @@ func newQueue(n int) *queue {
 	return q
 }
 
-// emit queues a message of one's own, when there is room.
+// emit queues a new message, if there is space.
 func (q *queue) emit(m check.Message) error {
 	q.mu.Lock()
 	for q.NumQueued() >= queueMost && !q.closed {

@@ -10,10 +10,10 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// startServers starts servers that listen on free ports. More than one make a
-// full mesh of routes; each is told those that were started before it, which
-// must be ready for that. (Told the first one only and started all at once, 32
-// of them now and then never find together.)
+// startServers starts servers that listen on free ports. Several servers form a full mesh
+// of routes. Each gets the addresses of those that were started before it, which must be
+// ready. (If each got only the first address and all started at once, 32 servers sometimes
+// never formed a mesh.)
 func (b *broker) startServers(ctx context.Context, count int) error {
 	var routes []*url.URL
 	for i := range count {

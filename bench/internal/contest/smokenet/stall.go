@@ -8,12 +8,12 @@ import (
 	"github.com/smokesignal-go/smokesignal/transport/tcp"
 )
 
-// stallable is TCP whose connections can stop reading: a program that is stuck,
-// while its machine goes on to acknowledge what fits into the buffers.
+// stallable is TCP whose connections can stop reading, like a program that hangs while its
+// machine still acknowledges what fits into the buffers.
 type stallable struct {
 	tcp.Transport
 	mu       sync.Mutex    // guards all below
-	stalled  chan struct{} // closed by release; nil: reading goes on
+	stalled  chan struct{} // closed by release; nil: not stalled
 	released bool
 }
 

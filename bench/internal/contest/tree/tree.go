@@ -1,10 +1,9 @@
-// Package tree is what a broadcast over TCP could cost at best, to hold systems
-// against: no membership, no repair, no order but that of TCP, one spanning tree
-// of a random 4-regular graph that somebody has drawn beforehand. A frame is its
-// length and its bytes. A node reads into a buffer of 64 KiB, passes the whole
-// frames in it on with one write for each of its other links, and gives them to
-// its handler. Writes block, and that is all its back-pressure: ways in a tree
-// have no circles, so nobody waits for himself.
+// Package tree is the ideal broadcast over TCP, as a bound for real systems. It has no
+// membership, no repair and no order beyond TCP's, and one spanning tree of a random
+// 4-regular graph that was drawn beforehand. A frame is its length and its bytes. A node
+// reads into a buffer of 64 KiB, forwards the whole frames in it with one write per other
+// link, and passes them to its handler. Writes block, which is all its backpressure. A tree
+// has no cycles, so no node waits for itself.
 //
 // There are two contestants. In one the handler takes the bytes. In the other it
 // takes a struct: every node decodes every frame with msgpack, and passes the
