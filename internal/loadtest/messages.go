@@ -39,7 +39,7 @@ type Report struct {
 	Corrupt    uint64        // events that arrived after one with a higher number
 	Told       uint64        // events with a wrong checksum, and malformed events
 	Span       time.Duration // events that OnGap reported as lost
-	Unanswered uint64        // echoes that had to go, because others waited
+	Unanswered uint64        // echoes that were dropped because others waited
 }
 
 // fault returns why a report of a run of that many events can't be correct, or "".
