@@ -2,7 +2,7 @@ package room
 
 import (
 	"cmp"
-	"slices"
+	"sort"
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/smoke"
@@ -106,8 +106,8 @@ func (r *roster) all() []Person {
 		listed.Label = r.label(p.ID)
 		list = append(list, listed)
 	}
-	slices.SortFunc(list, func(a, b Person) int {
-		return cmp.Or(cmp.Compare(a.Label, b.Label), a.ID.Compare(b.ID))
+	sort.Slice(list, func(i, j int) bool {
+		return cmp.Or(cmp.Compare(list[i].Label, list[j].Label), list[i].ID.Compare(list[j].ID)) < 0
 	})
 	return list
 }
