@@ -56,6 +56,7 @@ var houseTable = []row{
 	},
 	{pkg: "internal/signed", floor: 1, may: []string{"ident", "internal/frame"}, why: "signatures in the bodies of events; to verify one is a computation"},
 	{pkg: "internal/roster", floor: 0, why: "hooks in their order; who has some, on any floor, keeps them alike"},
+	{pkg: "internal/ranges", floor: 0, why: "numbers that have not arrived, for ledgers"},
 	{pkg: "internal/progress", floor: 3, may: []string{term}, why: "one line of progress for all that take long"},
 	{pkg: "internal/svg", floor: 3, why: "pictures of figures, for the command and for the comparison"},
 	{pkg: "internal/histogram", floor: 0, why: "quantiles of durations, wherever they were measured"},
@@ -117,7 +118,7 @@ var houseTable = []row{
 	{pkg: "internal/callout", floor: 3, may: []string{"internal/callstack", "internal/logging", "transport"}, tests: []string{logrus}, why: "functions of the program that may hang or panic; it knows no node"},
 	{pkg: "internal/untaken", floor: 3, may: []string{"ident", "internal/plumtree"}, why: "which events of a node no neighbour has taken; it knows no link"},
 	{pkg: "internal/args", floor: 3, may: []string{"internal/codec", "internal/wire"}, why: "the arguments of an event as one array of bytes; it knows no event and no node"},
-	{pkg: "internal/emitter", floor: 3, may: []string{"ident", "internal/batch", "internal/wire"}, why: "runs handlers; takes runs of events apart for them"},
+	{pkg: "internal/emitter", floor: 3, may: []string{"internal/callstack", "ident", "internal/batch", "internal/wire"}, why: "runs handlers; takes runs of events apart for them"},
 	{
 		pkg: "internal/handshake", floor: 4, may: []string{"ident", "internal/wire", "transport", "discovery", "trust", rate},
 		why: "whether a link is encrypted, HELLO, REFUSE and admission: a node and the command that greets one must decide alike",
@@ -144,7 +145,7 @@ var houseTable = []row{
 	{pkg: "internal/exposition", floor: 5, may: []string{"smoke"}, why: "the list of metrics, and their text for a command that has no registry"},
 	{pkg: "metrics", floor: 5, may: []string{"smoke", "internal/exposition", prometheus}, why: "a collector for the registry of a program; no other package knows Prometheus"},
 	{pkg: "tracing", floor: 5, may: []string{"smoke", otel}, why: "carries traces in headers, as any program could; nobody else knows OpenTelemetry"},
-	{pkg: "internal/loadtest", floor: 5, may: []string{"smoke", "internal/histogram"}, why: "measures a network as any program on it could"},
+	{pkg: "internal/loadtest", floor: 5, may: []string{"internal/ranges", "smoke", "internal/histogram"}, why: "measures a network as any program on it could"},
 	{
 		pkg: "cmd/smoke", floor: 5,
 		may: []string{

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"runtime"
-	"slices"
+
+	"github.com/smokesignal-go/smokesignal/internal/callstack"
 )
 
 // ErrInside is returned if a handler calls a method that waits for handlers: it would wait
@@ -194,7 +194,8 @@ func (e *Emitter) wake() {
 	}
 }
 
-// These functions are on the stack below every call that an emitter makes. The last one is
+// These functions, or those whose names begin alike and that they call, are on the stack
+// below every call that an emitter makes. The last one is
 // below the first if a handler has its own goroutine.
 var (
 	runFrame    = reflect.TypeFor[Emitter]().PkgPath() + ".(*Emitter).run"
@@ -208,28 +209,9 @@ func Inside() bool { return insideHandler() }
 
 // InsideShared reports whether the caller is a handler or hook that shares its goroutine
 // with others. If it waits, they wait too.
-func InsideShared() bool { return isBelow(runFrame) && !isBelow(branchFrame) }
+func InsideShared() bool { return callstack.Has(runFrame) && !callstack.Has(branchFrame) }
 
 // insideHandler reports whether the calling goroutine is the handler goroutine of any
 // emitter, or runs OnSlow. It reads the stack, which takes microseconds. Only callers that
 // wait pay that; a handler call pays nothing.
-func insideHandler() bool { return isBelow(runFrame, tickFrame) }
-
-// isBelow reports whether one of the functions is on the caller's stack.
-func isBelow(functions ...string) bool {
-	var pcs [64]uintptr
-	for skip := 2; ; skip += len(pcs) {
-		n := runtime.Callers(skip, pcs[:])
-		if n == 0 {
-			return false
-		}
-		frames := runtime.CallersFrames(pcs[:n])
-		for more := true; more; {
-			var frame runtime.Frame
-			frame, more = frames.Next()
-			if slices.Contains(functions, frame.Function) {
-				return true
-			}
-		}
-	}
-}
+func insideHandler() bool { return callstack.Has(runFrame, tickFrame) }

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"sync"
 	"sync/atomic"
+
+	"github.com/smokesignal-go/smokesignal/internal/ranges"
 )
 
 // Ledger knows what was sent and what arrived. All methods may be called from
@@ -35,7 +37,7 @@ type counter struct {
 // holes are the numbers that one receiver misses of one sender.
 type holes struct {
 	mu     sync.Mutex
-	ranges ranges
+	ranges ranges.Ranges
 }
 
 // NewLedger is for n nodes and messages of size bytes, header included; the
@@ -109,12 +111,12 @@ func (l *Ledger) receiveOdd(pair int, seq uint64) (first bool) {
 			break
 		}
 		if l.next[pair].CompareAndSwap(next, seq+1) {
-			h.ranges.add(next, seq)
+			h.ranges.Add(next, seq)
 			l.missing.Add(int64(seq - next))
 			return true
 		}
 	}
-	if !h.ranges.take(seq) {
+	if !h.ranges.Take(seq) {
 		l.doubled.Add(1)
 		return false
 	}
