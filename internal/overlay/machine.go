@@ -83,8 +83,8 @@ type Machine struct {
 	// The call under way: what the parts write to.
 	now     time.Time
 	out     Out
-	strikes map[ident.ID]int // frames with an event that is not to be believed, by who sent them
-	ban     ident.Link       // who has sent too much that is not to be believed; 0: nobody
+	strikes map[ident.ID]int // frames with a false signature, by the node that sent them
+	ban     ident.Link       // the link that brought one frame too many of these; 0: none
 }
 
 // ref finds a conn without a look at each: a look at a few numbers in a row is
@@ -193,7 +193,7 @@ func (m *Machine) meetTwin(now time.Time, c peerlist.Conn, d *Dial) {
 	}
 }
 
-// DialFailed takes the news that a wish to dial came to nothing.
+// DialFailed reports that a dial failed.
 func (m *Machine) DialFailed(now time.Time, d Dial, err error, out Out) {
 	m.begin(now, forMembers|forWatch, out)
 	if d.Probe {

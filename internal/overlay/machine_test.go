@@ -126,8 +126,8 @@ func TestDiallingOneselfIsRemembered(t *testing.T) {
 	}
 }
 
-// Three frames with an event that is not to be believed end a link, and nobody else
-// is to blame: neither the origin that they name, nor who is spoken to next.
+// Three frames with a false signature end their link, and no other: neither that of the
+// origin that they name, nor the next one.
 func TestWhoForgesIsLetGo(t *testing.T) {
 	b := newBench(t, 1, Config{Tree: plumtree.Config{
 		VerifyAll: true, Verify: func(_ ident.Origin, _ uint64, body []byte) bool { return body[1] == 'e' },

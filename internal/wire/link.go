@@ -19,7 +19,7 @@ type Hello struct {
 	Network string   // nodes of different networks do not link
 	ID      ident.ID // never zero
 	Epoch   uint64   // this life of the node
-	Addr    string   // where to dial the sender: "host:port", ":port" where it does not know its host, "" where nobody can
+	Addr    string   // where to dial the sender: "host:port", ":port" where it does not know its host, "" where no node can
 	Seen    string   // the address at which the sender sees the receiver
 	Proof   string   // that the sender knows the network's secret; empty where there is none
 }

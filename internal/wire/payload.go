@@ -34,12 +34,12 @@ func (e *PayloadError) Error() string {
 func (e *PayloadError) Unwrap() error { return e.Err }
 
 // CheckPayload reports, as a *PayloadError, why other nodes would not decode b,
-// for whoever is about to send it: b must be exactly one msgpack value, at most
+// for the sender: b must be exactly one msgpack value, at most
 // MaxDepth deep and with at most MaxElements elements, in which every container,
 // string and binary fits in the bytes that follow it, and no extension type but
 // the timestamp occurs. It takes no memory and its time is linear.
 //
-// Whoever is about to decode b calls [SafePayload].
+// The receiver calls [SafePayload] before it decodes b.
 func CheckPayload(b []byte) error {
 	_, _, err := walk(b, nil)
 	return err

@@ -26,8 +26,8 @@
 // than 16 times the frame's size plus 64 KiB. Numbers are either refused or
 // clamped, as each message's layout says: a duration is at most [MaxAge], a
 // list no longer than its limit, a sequence number at most [MaxSeq]. A range of
-// events stays a range: three bytes may name 2^63 events, and whoever receives
-// a range walks what it holds itself, never the range.
+// events stays a range: three bytes may name 2^63 events, and the receiver must
+// walk what it holds itself, never the range.
 //
 // What a relay passes on, it must be able to encode: therefore every limit of a
 // relayed message is a limit on the message and not on the bytes it happened to
