@@ -9,8 +9,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/sim"
 )
 
-// Each of these stories runs twice: as things are, and with the mechanism off
-// that it is about. It must go wrong then, or nobody knows what it proves.
+// ablate runs a story twice: with all mechanisms, and with one of them off. Without it the
+// story must fail; otherwise it proves nothing about the mechanism.
 func ablate(t *testing.T, cfg overlay.Config, off func(cfg *overlay.Config), story func(w *world) (good bool)) {
 	t.Helper()
 	run := func(cfg overlay.Config) bool { return story(newWorld(t, sim.Config{Seed: 1, Overlay: cfg})) }
@@ -40,7 +40,7 @@ func TestWithoutAnnouncementsALostEventStaysLost(t *testing.T) {
 	})
 }
 
-// What was said during a split is told when the halves meet again.
+// Events emitted during a split are delivered when the halves meet again.
 func TestWithoutSyncASplitLosesEvents(t *testing.T) {
 	ablate(t, overlay.Config{}, func(cfg *overlay.Config) { cfg.Tree.NoSync = true }, func(w *world) bool {
 		w.form(40, 2)
@@ -62,8 +62,8 @@ func TestWithoutSyncASplitLosesEvents(t *testing.T) {
 	})
 }
 
-// Two halves in which everybody is content have no reason to look for the other.
-// (Rotation would bring them together sooner or later, so it is off.)
+// Two halves in which all nodes have enough neighbours do not look for each other without
+// probes. (Rotation would connect them at some time, so it is off.)
 func TestWithoutProbesASplitLasts(t *testing.T) {
 	var cfg overlay.Config
 	cfg.Membership.RotateInterval = -1
@@ -101,9 +101,8 @@ func TestWithoutRotationHalvesStayFarApart(t *testing.T) {
 	})
 }
 
-// A node is cut off until nobody answers any more at any address that it knows,
-// and the seed it joined through is gone for good. (By rotation the others would
-// come upon it some day, so it is off.)
+// A node is cut off until no address that it knows answers any more, and its seed is gone
+// permanently. (By rotation the others would find it at some time, so it is off.)
 func TestWithoutRanksWhoWasCutOffKnowsNobody(t *testing.T) {
 	var cfg overlay.Config
 	cfg.Membership.RotateInterval = -1
@@ -123,7 +122,7 @@ func TestWithoutRanksWhoWasCutOffKnowsNobody(t *testing.T) {
 	})
 }
 
-// Everybody is full, so nobody has a place for the newcomer unless it insists.
+// All nodes are full, so a newcomer gets a place only with a high-priority request.
 func TestWithoutInsistenceANewcomerStaysAlone(t *testing.T) {
 	ablate(t, bounds(4, 4), func(cfg *overlay.Config) { cfg.Membership.NoInsistence = true }, func(w *world) bool {
 		w.min = 3 // where the last two who have room are neighbours already
@@ -140,8 +139,8 @@ func TestWithoutInsistenceANewcomerStaysAlone(t *testing.T) {
 	})
 }
 
-// A link carries nothing any more. Until the repair has caught up with somebody
-// who speaks fast, events come in another order.
+// A link carries nothing any more. Until the repair has caught up with a fast emitter,
+// events arrive in another order.
 func TestWithoutWaitingWhatIsLateIsLost(t *testing.T) {
 	ablate(t, overlay.Config{}, func(cfg *overlay.Config) { cfg.Tree.NoWait = true }, func(w *world) bool {
 		w.form(30, 1)

@@ -10,10 +10,9 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/sim"
 )
 
-// Some nodes pass everything on but one topic: they announce its events, keep their
-// links, and answer nobody who asks. No count of what they carry shows it. But each
-// event has its number, so that whoever is behind them sees what is missing, and asks
-// somebody else.
+// Some nodes relay everything except one topic. They announce its events, keep their links,
+// and answer no request for it. Counts of relayed frames do not show that. But each event
+// has a number, so the nodes behind them detect the gap and request the events from others.
 func TestATopicThatSomeWithhold(t *testing.T) {
 	for seed := range uint64(5) {
 		w := newWorld(t, sim.Config{Seed: seed + 1})

@@ -9,8 +9,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/netsplit"
 )
 
-// However many die at once, and whether or not their peers are told, those who
-// are left find each other from their books and go on.
+// Nodes crash at once, with or without a reset to their peers. The survivors find each
+// other from their address books and keep working.
 func TestSurvivorsOfACrashGoOn(t *testing.T) {
 	for _, story := range []struct {
 		share  float64
@@ -105,8 +105,8 @@ func TestSeedsDieAndComeBack(t *testing.T) {
 		}
 		m = w.mark()
 		w.talk(2*time.Second, 50*time.Millisecond)
-		// The newcomer is older than the seeds that it met: it has to wait to be
-		// sure that nobody has what was said before.
+		// The newcomer is older than the seeds that it met. It waits until it is sure that
+		// no node has the earlier events.
 		w.wantAllSince(m, 10*time.Second)
 	})
 }
@@ -151,8 +151,8 @@ func TestChurn(t *testing.T) {
 	})
 }
 
-// A node that restarts has a new life: nobody takes it for the old one, and it
-// is not told of what was said before it was born.
+// A restarted node has a new life. Others do not mistake it for the old one, and it does
+// not get events from before its start.
 func TestRestart(t *testing.T) {
 	w := newWorld(t, sim.Config{Seed: 3})
 	w.form(20, 1)

@@ -47,7 +47,7 @@ type Emitted struct {
 	Hops uint8         // of the delivery that took most
 }
 
-// heard is what one node received from one source.
+// heard holds the deliveries from one source at one node.
 type heard struct {
 	next   uint32 // the event to be delivered next; 0: none was yet
 	missed uint32 // reported as gaps, of those emitted since the node joined

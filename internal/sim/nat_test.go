@@ -9,7 +9,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// hide adds n nodes that cannot be dialled. Half of them tell an address all the same.
+// hide adds n nodes that can't be dialled. Half of them advertise an address anyway.
 func (w *world) hide(n int, seeds ...string) (hidden []*sim.Node) {
 	for i := range n {
 		node := w.Add(seeds...)
@@ -199,7 +199,7 @@ func TestClaimsToBeShutOutShutNobodyOut(t *testing.T) {
 	}
 }
 
-// Two nodes were told to be neighbours. However both rotate, they stay so.
+// AddPeer made two nodes neighbours. Rotation at either end must not end their link.
 func TestRotationSparesALinkThatWasAskedFor(t *testing.T) {
 	seeds(t, 3, func(t *testing.T, seed uint64) {
 		w := newWorld(t, sim.Config{Seed: seed})

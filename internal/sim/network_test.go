@@ -24,7 +24,7 @@ func pair(w *world) (a, b *sim.Node) {
 	return a, b
 }
 
-// dials lets a node dial an address, and says what it was told, and when.
+// dials makes a node dial an address, and returns the result and the time that it took.
 func dials(w *world, from *sim.Node, addr string) (after time.Duration, err error) {
 	w.t.Helper()
 	start := w.Now()
@@ -68,7 +68,7 @@ func TestOneWayCut(t *testing.T) {
 	if len(w.heard[b]) != 0 || len(w.heard[a]) != 1 {
 		t.Errorf("over a cut from a to b, b heard %d and a heard %d", len(w.heard[b]), len(w.heard[a]))
 	}
-	// A connection needs both directions, whoever begins.
+	// A connection needs both directions, whichever node dials.
 	for _, try := range []struct{ from, to *sim.Node }{{b, c}, {c, b}} {
 		if _, err := dials(w, try.from, try.to.Addr); !errors.Is(err, sim.ErrTimeout) {
 			t.Errorf("node %d dials node %d: %v", try.from.Index, try.to.Index, err)

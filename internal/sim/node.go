@@ -336,7 +336,7 @@ func (node *Node) Counted(token, nodes uint64, _ bool) {
 	node.Counts[token] = nodes
 }
 
-// Told implements overlay.Out: the digests of a survey.
+// Told implements overlay.Out.
 func (node *Node) Told(token uint64, digests []census.Digest) {
 	if node.Digests == nil {
 		node.Digests = make(map[uint64][]census.Digest)

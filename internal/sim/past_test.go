@@ -63,8 +63,8 @@ func TestWhatANewcomerHears(t *testing.T) {
 	}
 }
 
-// A node that starts with a rewind hears all that the others hold, once and in order,
-// and disturbs nobody: not more than a few frames go out that were not to it.
+// A node that starts with a rewind gets all that the others hold, once and in order. It
+// disturbs no other node: only few frames are sent to others.
 func TestARewindDisturbsNobody(t *testing.T) {
 	for seed := range uint64(4) {
 		var pushes [2]uint64
@@ -96,8 +96,8 @@ func TestARewindDisturbsNobody(t *testing.T) {
 	}
 }
 
-// A split that lasts longer than the history: what is lost is reported five seconds after
-// the two halves are one, though the talk goes on.
+// After a split longer than the history, the loss is reported five seconds after the heal,
+// while emitting continues.
 func TestALossIsReportedSoon(t *testing.T) {
 	for seed := range uint64(6) {
 		w := newWorld(t, sim.Config{Seed: seed, Overlay: overlay.Config{Tree: plumtree.Config{HistoryAge: 30 * time.Second}}})
@@ -174,11 +174,11 @@ func TestALoneNodeThatOverflows(t *testing.T) {
 	}
 }
 
-// Histories that are short in bytes, and talk that turns them over several times while
-// the network is in two, and goes on: of each origin several runs of events are lost,
-// some of them while the first one is waited for. Each is waited for from when it was
-// found, and not from when the one before was reported; the talk then goes on as before.
-// Events that histories are too short for do not go around in circles.
+// Histories are short in bytes. During a split, events turn them over several times, and
+// emitting continues after it. So several runs of events of each origin are lost, some
+// while the first one is pending. Each run has its own deadline from its discovery. Later
+// events are then delivered as before, and events too large for the histories do not
+// circulate.
 func TestALossOfMuchIsReportedSoon(t *testing.T) {
 	for seed := range uint64(4) {
 		w := newWorld(t, sim.Config{Seed: seed, Overlay: overlay.Config{Tree: plumtree.Config{HistoryBytes: 128 << 10}}})

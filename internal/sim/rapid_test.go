@@ -74,10 +74,10 @@ func drawTime(t *rapid.T, most time.Duration) time.Duration {
 	return time.Duration(rapid.IntRange(1, int(most/time.Second)).Draw(t, "s")) * time.Second
 }
 
-// Whatever happens to a network, in whatever order: when it is over, the network
-// is one again and everybody hears everybody, and all the while no promise was
-// broken to any program. A schedule that fails is shrunk and printed; save it in
-// testdata/schedules, where TestSchedulesThatOnceFailed finds it.
+// TestAnyScheduleEndsWell applies faults in any order. Afterwards the network must be whole, all
+// nodes must reach each other, and no promise may have been broken. A failing schedule is
+// shrunk and printed; save it in testdata/schedules, where TestSchedulesThatOnceFailed
+// finds it.
 //
 // The flag -rapid.checks=N tries N schedules instead of 200.
 func TestAnyScheduleEndsWell(t *testing.T) {
@@ -167,7 +167,7 @@ func TestSchedulesThatOnceFailed(t *testing.T) {
 	}
 }
 
-// What a schedule prints is what it is.
+// A printed schedule can be read again.
 func TestScheduleReadsWhatItWrites(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := schedules.Draw(t, "schedule")

@@ -24,8 +24,8 @@ import (
 //	join            one more node, which knows the seeds
 //	leave 3         a node ends in good manners
 //	crash 3         its process dies
-//	silence 3       its machine dies: nobody is told
-//	restart 3       a node that ended is back, as somebody else
+//	silence 3       its machine dies: no peer gets a reset
+//	restart 3       a node that ended is back, with a new id
 //	return 3        a node that ended is back under its old id
 //	cut 2           parted: nodes i and j hear each other if i and j modulo 2 agree
 //	oneway 3 4      nothing that 3 sends reaches 4
@@ -279,8 +279,8 @@ func (s schedule) run(tune func(cfg *overlay.Config), trace func(string)) error 
 		return broken(net, fmt.Errorf("not settled: %d components; %s", parts, net.Unsettled(enough)))
 	}
 
-	// First without a word from anybody, then with one: a later event shows what
-	// is missing before it, and must not be needed for that.
+	// First without further events, then with one. A later event reveals the gap before it,
+	// but must not be necessary.
 	net.RunUntil(reachWithin, func() bool { return !ledger.IsShort(birth) })
 	if short := ledger.Shortfall(birth); short.Lacking > 0 {
 		return broken(net, fmt.Errorf("of what was emitted before all was well, %s", short.Example))

@@ -41,8 +41,8 @@ func verifying() (cfg overlay.Config) {
 	return cfg
 }
 
-// say has a node emit a signed event. The number is known before: nobody else emits
-// for it.
+// say makes a node emit a signed event. Its number is known before, because only say emits
+// for the node.
 func (w *world) say(node *sim.Node) {
 	key := keyOf(node.Index)
 	o, seq := w.origin(node), w.emitted[node]+1
@@ -55,7 +55,7 @@ func (w *world) say(node *sim.Node) {
 	w.emitted[node] = seq
 }
 
-// saying is what an event says, so that whoever hears it knows whether it is genuine.
+// saying is the content of an event, which the receiver can check.
 func saying(o ident.Origin, seq uint64) []byte { return fmt.Appendf(nil, "\x04word%x %d", o, seq) }
 
 // listen counts what nodes hear that was never said.
@@ -110,9 +110,9 @@ func shortWay(_ *rand.Rand, from, to int) time.Duration {
 	return 20 * time.Millisecond
 }
 
-// A relay on the shortest way changes one byte of every GOSSIP that it passes on,
-// whichever byte that is. Nobody hears anything that was not said, everybody hears
-// all that was, and of the relay three frames are looked at.
+// A relay on the shortest path changes one byte of every GOSSIP that it relays, for each
+// byte in turn. No node delivers a forged event, all nodes deliver every real event, and
+// only three frames of the relay are examined.
 func TestARelayThatChangesAnyByte(t *testing.T) {
 	spotted, longest := 0, 1
 	for at := 0; at < longest; at++ {
@@ -159,9 +159,9 @@ func TestARelayThatChangesAnyByte(t *testing.T) {
 	}
 }
 
-// Two of thirty nodes are forgers, and go through all bytes one after the other. Each
-// is let go by whoever it is a neighbour of, and what the others say arrives
-// everywhere. Without verifying, nodes hear what nobody said: that is the ablation.
+// Two of thirty nodes are forgers and change each byte in turn. Their neighbours close the
+// links to them, and the events of the others arrive everywhere. Without verification,
+// nodes deliver forged events: that is the ablation.
 func TestForgersInANetwork(t *testing.T) {
 	seeds(t, 3, func(t *testing.T, seed uint64) {
 		story := func(cfg overlay.Config) (altered int, w *world) {
@@ -219,9 +219,9 @@ func TestForgersInANetwork(t *testing.T) {
 	})
 }
 
-// Somebody keeps every event and says them all again: at once, after the origin has
-// begun another life with the same key, and much later. Nobody hears one twice, and
-// who says them is not to blame, since each of them is genuine.
+// A node stores every event and replays all: at once, after the origin has begun another
+// life with the same key, and much later. No node delivers one twice. The replaying node is
+// not banned, because each event is genuine.
 func TestReplayedEventsAreHeardOnce(t *testing.T) {
 	w := newWorld(t, sim.Config{Seed: 3, Wire: true, Overlay: verifying()})
 	w.signing = true
@@ -254,7 +254,7 @@ func TestReplayedEventsAreHeardOnce(t *testing.T) {
 		w.Run(2 * time.Second)
 	}
 	sayAll()
-	replay() // the world sees to it that nobody hears one twice
+	replay() // the world checks that no node delivers one twice
 	w.Run(10 * time.Minute)
 	replay() // when no history holds them any more
 	first := w.origin(author)

@@ -8,8 +8,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/netsplit"
 )
 
-// Whoever was cut off notices, hears when it is over, and misses nothing of
-// what was said meanwhile.
+// Nodes that were cut off detect that, report the heal, and miss no event from that time.
 func TestShortSplitHealsAndLosesNothing(t *testing.T) {
 	seeds(t, 3, func(t *testing.T, seed uint64) {
 		w := newWorld(t, sim.Config{Seed: seed})
@@ -41,9 +40,8 @@ func TestShortSplitHealsAndLosesNothing(t *testing.T) {
 	})
 }
 
-// wantFoundAndHealedOnce checks what programs were told of a netsplit: once each
-// that it was found and that it is over. Where membership happened to bridge it
-// before any probe could prove it, nobody is told.
+// wantFoundAndHealedOnce checks that every program got a netsplit and its heal once each.
+// If membership bridged the split before a probe detected it, no program may get one.
 func (w *world) wantFoundAndHealedOnce() {
 	w.t.Helper()
 	told := notices[netsplit.Found](w.Nodes[0])
@@ -71,7 +69,7 @@ func (w *world) wantSeedsBack(within time.Duration) {
 	}
 }
 
-// A split that outlasts the history loses events; each node is told of each one.
+// A split that outlasts the history loses events. Each node reports each loss.
 func TestLongSplitHealsAndTellsWhatIsLost(t *testing.T) {
 	seeds(t, 1, longSplit)
 }
@@ -98,7 +96,7 @@ func longSplit(t *testing.T, seed uint64) {
 	w.wantEveryLossTold()
 }
 
-// wantEveryLossTold checks that a hole in what a node heard is one it was told of.
+// wantEveryLossTold checks that every gap in the deliveries of a node was reported.
 func (w *world) wantEveryLossTold() {
 	w.t.Helper()
 	for _, node := range w.Living() {
@@ -114,7 +112,7 @@ func (w *world) wantEveryLossTold() {
 	}
 }
 
-// Nobody has room, on either side: then the bridge makes room.
+// All nodes on both sides are full, so the bridge evicts a neighbour.
 func TestSplitOfFullNodesHeals(t *testing.T) {
 	seeds(t, 3, func(t *testing.T, seed uint64) {
 		w := newWorld(t, sim.Config{Seed: seed, Overlay: bounds(4, 4)})

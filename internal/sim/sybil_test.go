@@ -27,7 +27,7 @@ func TestAddressesOfSybilsAreTheirOwn(t *testing.T) {
 	}
 }
 
-// Sybils get links, answer pings, and are nobody's component.
+// Sybils get links and answer pings, but belong to no component.
 func TestSybilsAreNeighboursAndNoNodes(t *testing.T) {
 	for _, relays := range []bool{false, true} {
 		w := newWorld(t, sim.Config{Seed: 1, Wire: true})

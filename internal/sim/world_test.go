@@ -24,11 +24,11 @@ type world struct {
 	min, max int
 	emitted  map[*sim.Node]uint64 // by the life that runs; the last number
 	heard    map[*sim.Node]map[ident.Origin]*tale
-	told     int  // netsplits that everybody was told of
+	told     int  // netsplits that all nodes reported
 	signing  bool // each node has a key, which its ID follows from
 }
 
-// tale is what one node heard of one origin.
+// tale holds the deliveries from one origin at one node.
 type tale struct {
 	first, last uint64
 	holes       uint64 // numbers skipped after the first
@@ -206,8 +206,8 @@ func (w *world) origin(node *sim.Node) ident.Origin {
 	return ident.Origin{ID: node.ID, Epoch: node.Epoch}
 }
 
-// wantAllSince gives the events that were emitted since the mark, by nodes that
-// live, some time to reach everybody that lived at the mark and lives now.
+// wantAllSince waits until the events that living nodes have emitted since the mark have
+// reached all nodes that were alive at the mark and are alive now.
 func (w *world) wantAllSince(m mark, within time.Duration) {
 	w.t.Helper()
 	missing := func() string {
@@ -240,7 +240,7 @@ func (w *world) wantAllSince(m mark, within time.Duration) {
 	}
 }
 
-// gaps is how many events the living were told that they will not get.
+// gaps returns the number of events that living nodes reported as lost.
 func (w *world) gaps() (n uint64) {
 	for _, node := range w.Living() {
 		for _, g := range node.Gaps {
