@@ -1,12 +1,11 @@
-// Package discovery turns seeds into addresses.
+// Package discovery resolves seeds: texts such as "192.168.2.100:8495", "chat:8495",
+// "dns://chat:8495" or "srv://_chat._tcp.example.org" to addresses.
 //
-// A seed is what a program is configured with: "192.168.2.100:8495",
-// "chat:8495" or "dns://chat:8495", "srv://_chat._tcp.example.org". It names a
-// *set* of addresses, which changes while the program runs, so a node looks its
-// seeds up again and again and never keeps a result for good.
+// A seed names a set of addresses, which can change while the program runs. So a node
+// looks its seeds up again and again, and does not rely on an earlier result.
 //
-// [ParseSeed] checks the form of a seed without asking anybody. A [Resolver]
-// does the asking: [Static] here knows addresses only, package dns asks DNS.
+// [ParseSeed] checks the form of a seed without a network. A [Resolver] looks it up:
+// [Static] knows addresses only, package dns asks DNS.
 package discovery
 
 import (
@@ -15,32 +14,34 @@ import (
 	"fmt"
 )
 
-// A Resolver looks seeds up. It may be used by many goroutines.
+// Resolver looks seeds up. Any goroutine may call it.
 type Resolver interface {
-	// Lookup gives the addresses of a seed as "ip:port", sorted, each once.
+	// Lookup returns the addresses of a seed as "ip:port", sorted, each once. It returns
+	// soon after ctx ends.
 	//
-	// No address is always an error. An error may also come beside addresses:
-	// these are good, and the error says what is missing. It is a
-	// [*SyntaxError] where the seed can never work, and a [*LookupError] where
-	// it may work next time. Lookup returns soon after ctx ends.
+	// If there is no address, Lookup returns an error. It can also return addresses
+	// together with an error; the addresses are valid then, and the error describes
+	// what is missing. The error is a [*SyntaxError] if the seed can never work, and a
+	// [*LookupError] if a later look-up can succeed.
 	Lookup(ctx context.Context, seed string) ([]string, error)
 }
 
-// MaxAddrs is how many addresses a node takes of one answer; of more it takes some by
-// chance, and others at the next look-up.
+// MaxAddrs is the number of addresses that a node takes from one look-up. From more
+// addresses it takes a random selection, and others at the next look-up.
 const MaxAddrs = 512
 
-// ErrEmpty means that the name is known and has no address.
+// ErrEmpty means that the name exists and has no address.
 var ErrEmpty = errors.New("the name has no address")
 
-// LookupError says that a seed could not be looked up, or only in part.
+// LookupError reports that a seed could not be looked up, or only in part. A later
+// look-up can succeed.
 type LookupError struct {
 	Seed   string
 	Err    error
-	Advice string // what may be done about it; may be empty
+	Advice string // a remedy; may be empty
 }
 
-// Error names the seed, the cause and the advice.
+// Error implements error. The text has the seed, the cause and the advice.
 func (e *LookupError) Error() string {
 	text := fmt.Sprintf("look up seed %q: %v", e.Seed, e.Err)
 	if e.Advice != "" {
@@ -49,7 +50,7 @@ func (e *LookupError) Error() string {
 	return text
 }
 
-// Unwrap gives the cause: [ErrEmpty], an error of the context, a *net.DNSError.
+// Unwrap returns the cause: [ErrEmpty], an error of the context, or a *net.DNSError.
 func (e *LookupError) Unwrap() error { return e.Err }
 
 // Timeout reports whether no answer came in time.
@@ -64,8 +65,9 @@ func (e *LookupError) Timeout() bool {
 	return ok && late.Timeout()
 }
 
-// Static resolves seeds that are addresses already, and "localhost", which it
-// takes for 127.0.0.1. It asks nobody. It may be used by many goroutines.
+// Static resolves seeds that are addresses, and "localhost", which it resolves to
+// 127.0.0.1. It uses no network. For other names it returns a *[LookupError]. Any
+// goroutine may call it.
 type Static struct{}
 
 var _ Resolver = Static{}

@@ -8,24 +8,24 @@ import (
 	"strings"
 )
 
-// Scheme is the way in which a seed is looked up.
+// Scheme is how a seed is looked up.
 type Scheme string
 
 const (
 	Plain Scheme = ""    // an address, or a name whose addresses are the seeds
-	DNS   Scheme = "dns" // the same, said aloud
-	SRV   Scheme = "srv" // a name whose SRV records name hosts and ports
+	DNS   Scheme = "dns" // the same, explicitly
+	SRV   Scheme = "srv" // a name whose SRV records have hosts and ports
 )
 
-// Seed is a seed taken apart.
+// Seed is a parsed seed. [ParseSeed] returns it.
 type Seed struct {
 	Scheme Scheme
-	Host   string     // a name, without scheme and port; empty when IP is set
-	IP     netip.Addr // set when the seed holds an address
-	Port   uint16     // 1 to 65535; 0 for SRV, whose records bring it
+	Host   string     // a name, without scheme and port; empty if IP is set
+	IP     netip.Addr // set if the seed has an address
+	Port   uint16     // 1 to 65535; 0 for SRV, whose records have it
 }
 
-// String gives the seed in the form in which [ParseSeed] takes it.
+// String returns the seed in a form that [ParseSeed] accepts.
 func (s Seed) String() string {
 	host := s.Host
 	if s.IP.IsValid() {
@@ -41,9 +41,8 @@ func (s Seed) String() string {
 	return string(s.Scheme) + "://" + addr
 }
 
-// Addr gives "ip:port" where nobody needs to be asked: for an IP address, and
-// for "localhost", which is 127.0.0.1. A node that listens on ::1 alone is
-// "[::1]:port".
+// Addr returns "ip:port" if no look-up is needed: for an IP address, and for "localhost",
+// which is 127.0.0.1. For a node that listens on ::1 only, write "[::1]:port".
 func (s Seed) Addr() (addr string, ok bool) {
 	ip := s.IP
 	if s.Scheme != SRV && strings.EqualFold(strings.TrimSuffix(s.Host, "."), "localhost") {
@@ -55,14 +54,14 @@ func (s Seed) Addr() (addr string, ok bool) {
 	return netip.AddrPortFrom(ip, s.Port).String(), true
 }
 
-// SyntaxError says that a text is no seed.
+// SyntaxError reports that a text is not a seed.
 type SyntaxError struct {
 	Seed string
 	Why  string
 	Fix  string // what to write instead
 }
 
-// Error names the text, what is wrong with it, and what to write.
+// Error implements error. The text has the seed, the problem and what to write instead.
 func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("seed %q: %s; %s", e.Seed, e.Why, e.Fix)
 }
@@ -74,7 +73,7 @@ const forms = `write "192.168.2.100:8495", "[fd00::1]:8495", "chat.example.org:8
 // (RFC 1035, section 2.3.4), scheme and port come on top.
 const maxSeed = 300
 
-// ParseSeed takes a seed apart. Its error is a [*SyntaxError].
+// ParseSeed parses a seed. It uses no network. An error is a [*SyntaxError].
 func ParseSeed(text string) (Seed, error) {
 	fail := func(why, fix string) (Seed, error) {
 		if len(text) > maxSeed {

@@ -8,14 +8,13 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
-// Echo lets a handler of a [Broadcast] hear the events that this node emits, beside
-// those of the other nodes. It hears each once, on the goroutine of the handlers, in
-// the order in which the node emitted them, which is the order in which all others
-// hear them. It hears them also while the node has no neighbour. An event for which
-// Emit returned an error is not heard.
+// Echo lets a handler of a Broadcast also receive the events that this node emits. It
+// receives each once, on the goroutine of the handlers, in the order in which the node
+// emitted them, which is the order for all other nodes. It receives them also while the
+// node has no neighbour. It does not receive an event for which Emit returned an error.
 //
-// [Event].Origin and Via are this node's id then. Handlers without Echo do not hear
-// own events. On a *[Peer] the option is a *[HandlerError].
+// For such events Event.Origin and Via are this node's ID. Handlers without Echo do not
+// receive own events. On a *Peer the option is a *[HandlerError].
 func Echo() HandlerOption {
 	return HandlerOption{func(s *settings) { s.Echo = true }}
 }

@@ -7,23 +7,23 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 )
 
-// Rewind lets a handler of a [Broadcast] also hear events that were emitted up to d
-// before the node's Start, or before its own registration if that comes later, as far
-// as histories still hold them. It hears them once, in the order of their origin, and
-// before later events of that origin. Without Rewind a handler hears nothing that was
-// emitted before Start.
+// Rewind lets a handler of a Broadcast also receive events that were emitted up to d
+// before the node's Start, or before its own registration if that is later, if histories
+// still have them. It receives them once, in the order of their origin, and before later
+// events of that origin. More than 24 hours count as 24 hours; zero or less means no
+// rewind.
 //
-// A handler that is registered before Start hears what the histories of the node's
-// neighbours hold: each node keeps the last five minutes, and 16 MiB at most; see
-// [History]. The node asks every neighbour that it gets within the first second, so an
-// origin of which not all is found is heard up to a second later. A handler that is
-// registered on a running node hears at once what this node's own history holds; and
-// of an origin that the node has heard nothing of yet, what neighbours hold.
+// A handler that is registered before Start gets what the histories of the neighbours
+// have: each node keeps five minutes, 16 MiB at most; see [History]. The node asks each
+// neighbour that it gets within the first second. So if a part of an origin's events is
+// not found, its events can arrive up to a second later. A handler that is registered on
+// a running node gets at once what this node's own history has. For an origin that the
+// node has not heard of yet, it gets what neighbours have.
 //
-// What no history holds any more is no [Gap]: it was emitted before. Events that an
-// earlier life of the node has heard do not come again after Stop and Start, nor, with
-// [Options].StateFile, in a new process. More than 24 hours count as 24, and zero or less means
-// no rewind. On a *[Peer], whose events no history keeps, the option does nothing.
+// Events that no history has are not a [Gap], since they were emitted before. Events that
+// an earlier life of the node has received do not come again after Stop and Start, nor,
+// with Options.StateFile, in a new process. On a *Peer the option does nothing, because
+// no history keeps such events.
 func Rewind(d time.Duration) HandlerOption {
 	return HandlerOption{func(s *settings) { s.Rewind = max(d, 0) }}
 }

@@ -23,23 +23,23 @@ import (
 	"github.com/smokesignal-go/smokesignal/discovery"
 )
 
-// Timeout is how long one Lookup may take when the Resolver does not say.
-// A guess: a node has other seeds to go on with, and looks up again soon. The
-// system's resolver would try for 10 s and more.
+// Timeout is the time limit of one Lookup if the Resolver sets none: 3 s, a guess. A node
+// has other seeds, and looks up again soon. The resolver of the system would try for 10 s
+// and more.
 const Timeout = 3 * time.Second
 
 // maxTargets bounds the hosts of SRV records that are looked up. A guess: more than
 // anybody lists as seeds.
 const maxTargets = 64
 
-// Server answers questions about names. *net.Resolver is one.
+// Server answers DNS queries. *[net.Resolver] is one. Any goroutine may call it.
 type Server interface {
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 	LookupSRV(ctx context.Context, service, proto, name string) (string, []*net.SRV, error)
 }
 
-// Resolver asks DNS. The zero value is ready for use; do not change a value that
-// is in use. It may be used by many goroutines.
+// Resolver looks seeds up in DNS. The zero value is ready for use. Its fields must not
+// change while it is in use. Any goroutine may call Lookup.
 type Resolver struct {
 	Server  Server        // nil means net.DefaultResolver
 	Timeout time.Duration // for a whole Lookup; zero or less means [Timeout]
