@@ -199,7 +199,7 @@ type (
 	onlyPtr  *onlyPtr
 	inItself struct{ *inItself }
 	withChan struct{ Inner struct{ Done chan int } }
-	nothing  struct{ done chan int }
+	nothing  struct{ _ chan int }
 )
 
 func TestWhatCannotBeEmittedIsAnError(t *testing.T) {

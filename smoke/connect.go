@@ -143,8 +143,8 @@ func dialError(addr string, err error) error {
 // up gives a link to the machine and reads it to its end.
 func (d *driver) up(l *link, wish *overlay.Dial) {
 	open := false
-	hello, rest := l.hello, l.rest
-	l.hello, l.rest = nil, nil
+	hello, rest := l.hello, l.early
+	l.hello, l.early = nil, nil
 	at := d.ownAddr(hello.Seen)
 	d.step(func(now time.Time) {
 		if wish != nil {

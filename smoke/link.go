@@ -47,7 +47,7 @@ type link struct {
 	peer    *Peer         // while it is a neighbour; guarded by driver.mu
 	addr    string        // how we see the other end
 	hello   *wire.Hello   // of the handshake, as is the next; until the link is up
-	rest    []byte        // what came behind it
+	early   []byte        // what came behind it
 	ended   chan struct{} // closed when the reader has ended, after the writer
 
 	goodbye   bool          // the peer has sent a DISCONNECT; guarded by driver.mu, as is the next

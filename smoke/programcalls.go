@@ -116,7 +116,7 @@ func (d *driver) greet(ctx context.Context, conn net.Conn, dialled string) (*lin
 	switch {
 	case err == nil:
 		l := newLink(d, h.Conn, h.Addr)
-		l.enc, l.dec, l.hello, l.rest, l.ownConn = h.Enc, h.Dec, h.Hello, h.Rest, own
+		l.enc, l.dec, l.hello, l.early, l.ownConn = h.Enc, h.Dec, h.Hello, h.Rest, own
 		return l, nil
 	case errors.As(err, new(*DialError)):
 		return nil, err

@@ -73,7 +73,7 @@ func TestNobodyOnTheWayChangesTheHeadersOfASignedEvent(t *testing.T) {
 	for what, change := range map[string]func(body []byte) []byte{
 		"another value": func(b []byte) []byte { return bytes.Replace(b, []byte("lang\x02de"), []byte("lang\x02en"), 1) },
 		"none": func(b []byte) []byte {
-			at := bytes.Index(b, []byte("\xc1\x08"))
+			at := bytes.Index(b, []byte("\xc1\x08\x04lang\x02de")) // the two bytes alone may stand in a signature
 			return append(b[:at:at], b[at+10:]...)
 		},
 	} {

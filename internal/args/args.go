@@ -51,7 +51,7 @@ func Append(dst []byte, values ...any) ([]byte, error) {
 	return dst, failed
 }
 
-var errNoArray = errors.New("Raw is to hold a msgpack array, one value for each argument")
+var errNoArray = errors.New("a Raw must hold a msgpack array, one value for each argument")
 
 // CheckArray reports why bytes can't be sent as the array of all arguments.
 func CheckArray(b []byte) error {
