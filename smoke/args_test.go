@@ -199,8 +199,10 @@ type (
 	onlyPtr  *onlyPtr
 	inItself struct{ *inItself }
 	withChan struct{ Inner struct{ Done chan int } }
-	nothing  struct{ _ chan int }
+	nothing  struct{ done chan int }
 )
+
+var _ = nothing{}.done // it has a field, which is not exported
 
 func TestWhatCannotBeEmittedIsAnError(t *testing.T) {
 	for name, c := range map[string]struct {
