@@ -46,7 +46,7 @@ func (d *driver) Push(to ident.Link, g *plumtree.Gossip) {
 // Dial implements overlay.Out.
 func (d *driver) Dial(wish overlay.Dial) {
 	if d.stopping {
-		return // nobody waits for the answer any more
+		return // the machine needs no answer any more
 	}
 	d.begin(&d.dialling, wish.Addr)
 	d.spawn(func() { d.dial(wish) })
@@ -133,7 +133,7 @@ func (p *Peer) finish() {
 	}
 }
 
-// forgetIdlePeers lets go of those that are gone and have handled everything.
+// forgetIdlePeers drops the peers that are gone and whose handlers have finished.
 func (d *driver) forgetIdlePeers() {
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -217,7 +217,7 @@ func (d *driver) Notify(notice netsplit.Notice) {
 	d.host.onNetsplit(notice)
 }
 
-// flushBatch keeps hooks and events in the order in which they came about.
+// flushBatch queues the events of this step before a hook, so that both keep their order.
 func (d *driver) flushBatch() {
 	if len(d.batch) > 0 {
 		d.events.PushBatch(d.batch)

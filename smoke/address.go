@@ -41,9 +41,9 @@ func (o Options) Canonical() Options {
 	return o
 }
 
-// advertise is what our HELLO says, and the address that it amounts to. A node
-// that listens on all addresses, and was not told which one others know, says
-// its port only, and peers put the host before it that they see.
+// advertise returns the address field of this node's HELLO, and the full address. A node
+// that listens on all addresses and has no Options.Advertise sends its port only; its peers
+// add the host that they see.
 func advertise(o Options, listening string) (hello, addr string) {
 	listening = ident.TellAddr(ident.CanonicalAddr(listening))
 	h, port, err := net.SplitHostPort(listening)

@@ -18,10 +18,9 @@ import (
 // wait for itself, and what goes to one neighbour is not held up by another; but
 // see brake, which has an end. Nothing is dropped, and nothing grows.
 //
-// Nobody is waited for longer than patience. A link is slow then: it goes on
-// taking its events from the history, for as long as they are there, and holds
-// nobody up until it has caught up; and slow handlers have their queue to
-// themselves.
+// Emitters wait for a link or for handlers no longer than patience. After that a link is
+// slow: it still takes its events from the history as long as these are there, but delays
+// no emitter until it has caught up. Slow handlers use up their own queue.
 
 const (
 	// lagFull is how many bytes of events may wait for a link. Half a second of a
@@ -32,8 +31,8 @@ const (
 	// many round trips of a slow network, and less than makes a peer seem dead.
 	patience = 2 * time.Second
 
-	// persists is how long somebody has to be behind until that is more than a
-	// burst.
+	// persists is how long a link or the handlers must be behind until that counts as
+	// more than a burst. A guess.
 	persists = 50 * time.Millisecond
 
 	// inEarnest is for how long emitters are asked to emit less, before they are
@@ -52,7 +51,7 @@ type pressure struct {
 
 	behind    []*link       // that events wait for
 	congested []*link       // of them those for which many do
-	room      chan struct{} // closed when one of them has caught up; nil while nobody waits
+	room      chan struct{} // closed when one of them has caught up; nil while no emitter waits
 
 	danger     bool      // events will be lost if more come now
 	pressed    time.Time // since when this node is behind; zero: it is not
@@ -101,8 +100,8 @@ func (d *driver) measure(now time.Time) {
 	}
 }
 
-// giveUpOn says, once until the link has caught up, that nobody waits for it any
-// more. The caller holds mu.
+// giveUpOn logs that emitters wait for the link no longer: once until it has caught up.
+// The caller holds mu.
 func (d *driver) giveUpOn(l *link, lag int) {
 	if l.isSlow {
 		return
@@ -127,8 +126,8 @@ func (d *driver) isShort(now time.Time) bool {
 	return now.Sub(d.shortSince) < patience
 }
 
-// areHandlersBusy reports whether the handlers are behind, and not yet for good.
-// The caller holds mu.
+// areHandlersBusy reports whether the handlers are behind, and emitters still wait for
+// them. The caller holds mu.
 func (d *driver) areHandlersBusy(now time.Time) bool {
 	if d.events.Backpressure() == nil {
 		d.busySince = time.Time{}
@@ -146,9 +145,9 @@ func (d *driver) areHandlersBusy(now time.Time) bool {
 	return now.Sub(d.busySince) >= persists
 }
 
-// brake makes a reader wait where it would have events lost otherwise: emitters
-// are told to stop by then, but it takes a moment until nothing comes any more.
-// It is no more than that moment, so nothing can wait for itself for long.
+// brake makes a reader wait if events would be lost otherwise. Emitters have been asked to
+// stop by then, but events that are on their way still arrive. The wait is bounded, so that
+// no node waits for itself for long.
 func (d *driver) brake() {
 	for range brakeSteps {
 		d.mu.Lock()
@@ -225,8 +224,8 @@ func (d *driver) heldUp(now time.Time) (wait time.Duration) {
 	return wait
 }
 
-// awaitRoom waits until no link holds emitters up any more, and if paced is set,
-// until nobody else does. It returns with mu held, if there is no error.
+// awaitRoom waits until no link of this node delays emitters, and if paced is set, also
+// until no other node asks them to wait. If there is no error, it returns with mu held.
 func (d *driver) awaitRoom(ctx context.Context, paced bool) error {
 	d.mu.Lock()
 	for d.machine != nil {

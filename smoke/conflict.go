@@ -108,7 +108,7 @@ func (m *meetings) end() {
 }
 
 // meet notes that a HELLO of this life arrived at an accepted connection. It reports
-// false if this node cannot have sent it, because it greets nobody.
+// false if this node cannot have sent it, because no handshake of its own is under way.
 func (m *meetings) meet() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

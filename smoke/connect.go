@@ -20,8 +20,8 @@ import (
 
 const (
 	lookWithin = 5 * time.Second // one look-up of a seed
-	// quietFor is how long a node may be without neighbours before its log says
-	// that nobody answers: in a network that starts, that passes by itself.
+	// quietFor is how long a node may be without neighbours before it logs that no node
+	// answers. While a network starts, that state ends by itself.
 	quietFor = 3 * time.Second
 )
 
@@ -112,8 +112,8 @@ func (d *driver) dial(wish overlay.Dial) {
 	})
 }
 
-// complain logs what a person should know of a dial that failed: what listens
-// there is no peer for us, or it leaves the node without anybody.
+// complain logs a failed dial at warn if the operator should know: what listens at the
+// address is no node of this network, or this node has no neighbour.
 func (d *driver) complain(wish overlay.Dial, err error) {
 	log := d.log.About(wish.Addr)
 	f := logging.Fields{"addr": wish.Addr, "error": err}

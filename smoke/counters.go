@@ -8,9 +8,9 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/callout"
 )
 
-// counters are what a node counts, since CreateNode, that nobody else keeps. Who adds
-// to them writes to the network, waits, or has met with something rare, so that it
-// costs nothing. They stand apart from the Node, which many read at the same time.
+// counters hold the figures since CreateNode that no other part of the node keeps. They are
+// written next to I/O, waits or rare events, so the atomics cost nothing there. They are
+// allocated apart from the Node, whose fields many goroutines read.
 type counters struct {
 	bytesIn, bytesOut       atomic.Uint64
 	peersAdded, dialsFailed atomic.Uint64
@@ -50,8 +50,8 @@ type CallStats struct {
 	LogsDropped uint64 // log records that Options.Logger was too slow for
 }
 
-// HandlerStats count what has befallen the handlers of a node, those of its peers and
-// the hooks among them.
+// HandlerStats are counters of the handlers of a node, including its hooks and the handlers
+// of its peers, since CreateNode.
 type HandlerStats struct {
 	Panics  uint64 // calls that panicked
 	Errors  uint64 // calls that returned an error, or whose arguments did not fit

@@ -8,18 +8,18 @@ import (
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// doubtAlone is the end of a link that has died. If there is no other neighbour, which
-// would have been told of the events and would pull what it does not have, what the dead
-// one may not have read counts as not taken. The caller holds mu.
+// doubtAlone is called when a link has died. Another neighbour would have got the
+// announcements, and would pull what it misses. If there is none, the events that the dead
+// neighbour may not have read count as not taken. The caller holds mu.
 func (d *driver) doubtAlone(l *link) {
 	if d.neighbours.Len() == 0 {
 		d.own.Lose(&l.doubt)
 	}
 }
 
-// doubtLeft is the goodbye of a neighbour that stops. If it was the only one, and knows
-// other nodes, it may not pass on to them what this node has emitted just before. Where both
-// stop, see doubtLast. The caller holds mu.
+// doubtLeft is called for the goodbye of a neighbour that stops. If it was the only one and
+// knows other nodes, it may not relay to them what this node has emitted just before. If
+// this node has said goodbye too, doubtLast decides. The caller holds mu.
 func (d *driver) doubtLeft(l *link, now time.Time) {
 	if !d.hasLeft && len(l.others) > 0 && d.neighbours.Len() == 0 {
 		d.own.LoseRecent(now)

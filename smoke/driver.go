@@ -58,7 +58,7 @@ type driver struct {
 	mu          sync.Mutex // guards all below; never held across I/O or a handler
 	machine     *overlay.Machine
 	links       map[ident.Link]*link
-	conns       map[*link]struct{}  // links, and those let go whose connections have not ended
+	conns       map[*link]struct{}  // links, and former ones whose connections have not ended
 	formerConns callout.FormerConns // of links that have ended
 	peers       []*Peer             // neighbours, and those gone whose handlers are still busy
 	lastLink    ident.Link
@@ -167,7 +167,7 @@ func (d *driver) tick() {
 // closing of connections end it, stop waits for it.
 func (d *driver) spawn(f func()) { d.running.Go(f) }
 
-// isOpen reports whether the life goes on. The caller holds mu.
+// isOpen reports whether the node runs and is not stopping. The caller holds mu.
 func (d *driver) isOpen() bool { return d.machine != nil && !d.stopping }
 
 // call makes the machine do something that is answered later, and waits for

@@ -37,7 +37,7 @@ type EventSource interface {
 	context(e Event) context.Context
 	// surplus notes that an event had more arguments than a handler takes.
 	surplus(e Event, takes, others int)
-	// noteTags is told the type of each argument that a handler takes.
+	// noteTags gets the type of each argument that a handler takes, to warn of its json tags.
 	noteTags(t reflect.Type)
 }
 

@@ -54,7 +54,7 @@ func withHeaders(ctx context.Context, e Event) context.Context {
 
 // mostSurplusNames bounds the names of which surplus arguments are logged. A program may
 // make up names for as long as it runs.
-const mostSurplusNames = 1024 // a guess: far more than anybody reads
+const mostSurplusNames = 1024 // a guess: more than an operator reads
 
 // noteSurplus counts a call for which there were more arguments than the handler takes.
 // It logs the first one of each name that the program has registered a handler for.

@@ -7,13 +7,12 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
-// Headers are names and values that travel with an event beside its arguments, as
-// those of HTTP travel beside a body: the trace that an event is a part of, the
-// language that somebody wants his answer in. Whoever emits puts them into the
-// context, and handlers ask the event for them. Nodes on the way do not look at them,
-// and an event without headers has no byte for them.
+// Headers are names and values that travel with an event in addition to its arguments, as
+// HTTP headers do with a body: a trace context, a language. The emitter puts them into the
+// context, and handlers read them from the event. Relays do not read them. An event without
+// headers carries no byte for them.
 //
-// They go wherever the event goes, so with a broadcast to every node.
+// Headers reach every node that the event reaches.
 
 // ContextWithHeader returns a context with which [Broadcast.EmitContext] and
 // [Peer.EmitContext] send a header, beside those that ctx has already. A header of the

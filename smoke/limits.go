@@ -21,8 +21,8 @@ const (
 	controlPerSecond = 2000
 	controlAtOnce    = 20_000
 
-	// Frames that answer what we have asked for are many where somebody has made
-	// holes, or holds much, and cost little: a MISS, or some of the digests of a survey.
+	// Answers to requests of this node: MISS frames, or the digests of a survey. There are
+	// many if events are missing or the network is large, and each costs little.
 	answersPerSecond = 20_000
 	answersAtOnce    = 200_000
 )
@@ -71,10 +71,10 @@ var errFlood = &wire.FrameError{Reason: "too many frames that are no events", Er
 // which count from CreateNode, or, of events and Grafts, from the last Start.
 type Stats struct {
 	Peers     int // neighbours
-	Guests    int // neighbours among them beyond Options.MaxPeers that nobody can dial
+	Guests    int // neighbours among them beyond Options.MaxPeers, which no node can dial
 	MinPeers  int // neighbours that the node tries to have: Options.MinPeers
 	Known     int // addresses of nodes in the book
-	SeedsLost int // addresses of Options.Seeds that do not answer, as OnSeedLost was told
+	SeedsLost int // addresses of Options.Seeds that do not answer, as reported by OnSeedLost
 	Lag       int // bytes of events that wait for the neighbour for which most wait
 	Queued    int // events that wait for the handlers
 	History   int // bytes
@@ -91,17 +91,17 @@ type Stats struct {
 	Emitted    uint64 // events of this node
 	Delivered  uint64 // events of others
 	Duplicates uint64 // events that came again
-	Gaps       uint64 // runs of events that were lost, and that OnGap was told of
+	Gaps       uint64 // runs of events that were lost, as reported by OnGap
 	Missed     uint64 // events in these runs
 	Grafts     uint64 // requests for events that others had announced, or for a place in the tree
 
 	BytesIn, BytesOut uint64        // of frames on all links, before encryption
 	PeersAdded        uint64        // neighbours that came, whether they stayed or not
-	DialsFailed       uint64        // connections that this node tried to make, and no link came of it
-	Netsplits         uint64        // that OnNetsplit was told of
-	Heals             uint64        // that OnHeal was told of
-	ShutOut           uint64        // how often this node had no neighbour and was refused everywhere, as OnRefused was told
-	Conflicts         uint64        // that OnConflict was told of
+	DialsFailed       uint64        // dials of this node that ended without a link
+	Netsplits         uint64        // as reported by OnNetsplit
+	Heals             uint64        // as reported by OnHeal
+	ShutOut           uint64        // how often this node had no neighbour and was refused everywhere, as reported by OnRefused
+	Conflicts         uint64        // as reported by OnConflict
 	Waited            time.Duration // by Emit for others to keep up, all its calls together
 	Handlers          HandlerStats
 	Calls             CallStats

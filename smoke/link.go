@@ -59,7 +59,7 @@ type link struct {
 	ready     atomic.Bool   // events wait in the history; written under driver.mu
 	full      bool          // many do; guarded by driver.mu, as is the next
 	fullSince time.Time
-	isSlow    bool // it has been full for too long, and nobody waits for it
+	isSlow    bool // it has been full for longer than patience; emitters do not wait for it
 
 	mu sync.Mutex // guards the outbox; taken inside driver.mu, never the other way round
 	outbox
@@ -198,8 +198,8 @@ func (d *driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 			control += frame.FrameParts
 		case *plumtree.Gossip:
 			if d.machine.WantsVerdict(l.id, m) {
-				// It may take 0.2 s for a run of 4096 events, in which nobody else
-				// has to wait.
+				// For a run of 4096 events it may take 0.2 s. It runs without the lock, so
+				// that no other link waits.
 				d.settle(now)
 				d.unlock((*link).writeNow)
 				m.Verdict = plumtree.Judge(m, l.verify)
@@ -249,12 +249,11 @@ func (d *driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 	return used, d.danger, nil
 }
 
-// isHeard reports whether what comes on the link matters. On one that was let go it
-// does not: the reader goes on to its end, for what is on the way to the peer, and for
-// no longer than lingerAfter. But where another link to the same neighbour has taken
-// its place, what the peer has said before it knew still comes on the old one. And when
-// this node stops, it still takes the last events of those that stop with it. The caller
-// holds driver.mu.
+// isHeard reports whether frames of the link are handled. The reader of a link that this
+// node has ended reads on, for at most lingerAfter, so that data on its way to the peer is
+// not destroyed; its frames are dropped. There are two exceptions. If another link to the
+// same neighbour has replaced this one, frames that the peer sent before still count. If
+// this node stops, it takes the last events of its neighbours. The caller holds driver.mu.
 func (l *link) isHeard() bool {
 	return l.d.links[l.id] == l || l.peer != nil && (l.d.hasLeft || !l.peer.isGone())
 }

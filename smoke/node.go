@@ -155,7 +155,7 @@ func (n *Node) start() (*driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	// What was logged should be read before a program goes on, or gives up.
+	// The log should be written before the program continues or exits.
 	defer n.log.FlushBriefly()
 	d, err := n.newDriver(s)
 	return n.endStart(s, d, err)

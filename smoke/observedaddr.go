@@ -10,11 +10,10 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 )
 
-// A node that listens on all addresses of its machine, and was not told which one
-// others know, learns that from them: each says in its HELLO where it sees the other
-// end. What it says has to be an address of this machine, so that nobody can send the
-// node's neighbours elsewhere; and since a machine may have several, of which one peer
-// reaches another one than most do, the last few peers vote.
+// A node that listens on all addresses of its machine and has no Options.Advertise learns
+// its address from its peers: each HELLO names the address at which the sender sees the
+// receiver. Only addresses of this machine count, so that a lying peer can't direct other
+// nodes elsewhere. A machine may have several addresses, so the last few peers vote.
 
 // lastSightings is how many of them. A guess: about as many as a node has neighbours.
 const lastSightings = 8
@@ -50,7 +49,7 @@ func (d *driver) ownAddr(seen string) netip.Addr {
 	return ip
 }
 
-// isOpenToSightings reports whether we have to be told what address to tell others.
+// isOpenToSightings reports whether this node learns its address from its peers.
 func (d *driver) isOpenToSightings() bool { return d.hello != "" && d.hello[0] == ':' }
 
 // seenAs takes the news at which address a peer sees us. The caller holds mu.
@@ -61,7 +60,7 @@ func (d *driver) seenAs(now time.Time, s sighting) {
 	d.sightings = slices.DeleteFunc(d.sightings, func(old sighting) bool { return old.by == s.by }) // one vote each
 	d.sightings = append(d.sightings, s)
 	d.sightings = d.sightings[max(0, len(d.sightings)-lastSightings):]
-	present, _ := netip.ParseAddrPort(d.advertised) // the zero Addr, which nobody votes for, if it is none
+	present, _ := netip.ParseAddrPort(d.advertised) // if it is none: the zero Addr, which gets no vote
 	addr := net.JoinHostPort(elect(d.sightings, present.Addr().Unmap()).String(), d.hello[1:])
 	if addr == d.advertised {
 		return
@@ -70,8 +69,8 @@ func (d *driver) seenAs(now time.Time, s sighting) {
 	d.machine.SetSelf(now, addr, d)
 }
 
-// elect gives the address that has more votes than any other; the present one, if
-// there is none such.
+// elect returns the address that has more votes than any other, or the present one if no
+// address has.
 func elect(votes []sighting, present netip.Addr) netip.Addr {
 	count := make(map[netip.Addr]int)
 	for _, v := range votes {

@@ -15,12 +15,10 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// A link is written to by one goroutine at a time, its writer. There is none while
-// nothing waits. Whoever has brought something for it becomes the writer, if there
-// is none: a reader that passes events on, or the timer, writes as much as the
-// connection takes without waiting, which spares the switch to another goroutine;
-// what is left then, and what programs emit, is written by a goroutine that may
-// wait.
+// One goroutine at a time writes to a link: its writer. While nothing waits there is none.
+// A reader that relays events, or the timer, becomes the writer if there is none. It writes
+// as much as the connection takes without blocking, which saves a switch of goroutines. The
+// rest, and what programs emit, is written by a goroutine that may block.
 
 const (
 	// An outbox takes so many bytes of events at a time: what one write can carry.
@@ -28,12 +26,11 @@ const (
 	// So much for this peer alone waits in it, and no more. Half a second of a
 	// 10 Mbit/s network.
 	outboxFull = 512 << 10
-	// More than that is held for nobody: control frames for a peer that does not
-	// take them.
+	// The limit for control frames that a peer does not read. Beyond it the link ends.
 	outboxMost = 4 << 20
 
 	slowAfter   = 10 * time.Second // a write that moves nothing for so long ends the link
-	flushWithin = 2 * time.Second  // for all that is left to be written when a link is let go
+	flushWithin = 2 * time.Second  // for all that is left to be written when this node ends a link
 )
 
 // outbox is what waits to be written on a link. Events wait in the history until
@@ -44,11 +41,11 @@ type outbox struct {
 	spare    []byte        // the last buffer that was written, to be filled again
 	inFlight int           // bytes that the writer has taken and not written
 	unsaid                 // what of that is this node's own
-	awaited  bool          // somebody waits for room
+	awaited  bool          // a caller waits for room
 	closing  bool          // write what is there, then end
 	writing  bool          // there is a writer
 	over     bool          // there will be none any more
-	idle     chan struct{} // closed when there is none; nil while nobody waits
+	idle     chan struct{} // closed when there is none; nil while no caller waits
 	ending   *time.Timer   // calls cutOff; nil before finish
 	isCut    bool          // it has
 
@@ -189,7 +186,7 @@ func (l *link) writeOne(mayWait bool) (more bool) {
 	if len(l.rest) == 0 {
 		if l.ready.Load() {
 			if mayWait {
-				runtime.Gosched() // who has something to add may do so first
+				runtime.Gosched() // other goroutines may add something first
 			}
 			l.d.fill(l)
 		}
@@ -224,9 +221,9 @@ func (l *link) takeOutbox() {
 }
 
 // giveBack returns a buffer that was written. If nothing has come meanwhile, the
-// caller is not the writer any more; nor if the writing has failed. last says that
-// nobody will be, and that the caller is to end the link's direction, which may take
-// a moment: who must not wait leaves that to a writer who may.
+// caller is not the writer any more; nor if the writing has failed. last reports that no
+// writer follows, and that the caller must end the link's direction. That may block, so a
+// caller that must not block leaves it to a writer that may.
 func (l *link) giveBack(mayWait bool, failed error) (more, last bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -262,8 +259,8 @@ func (l *link) giveBack(mayWait bool, failed error) (more, last bool) {
 }
 
 // writeRest writes what was taken, or as much as goes without waiting. It gives up
-// when nothing moves for slowAfter, or when the connection is closed: cutOff does that
-// where a link that was let go does not come to its end.
+// when nothing moves for slowAfter, or when the connection is closed. cutOff closes it if a
+// link does not finish in time.
 func (l *link) writeRest(mayWait bool) error {
 	if conn, ok := l.conn.(transport.TryWriter); ok && len(l.rest) > 0 {
 		n, err := conn.TryWrite(l.rest)

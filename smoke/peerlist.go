@@ -17,7 +17,7 @@ type Peerlist struct {
 	list *peerlist.Peerlist[*Peer]
 
 	mu      sync.Mutex    // guards changed; no other lock is taken under it
-	changed chan struct{} // closed when a peer came or the node stopped; nil while nobody waits
+	changed chan struct{} // closed when a peer came or the node stopped; nil while no Wait is under way
 }
 
 // OnAdd registers a hook for every peer that is added from now on. It runs on the

@@ -52,7 +52,7 @@ const shownTried = 3
 // refused.
 func (n *Node) OnRefused(fn func(Refusal)) (off func()) { return n.hooks.refused.on(fn) }
 
-// Refusal returns what OnRefused was told last. ok is false while the node is not
+// Refusal returns the refusal that OnRefused reported last. ok is false while the node is not
 // refused everywhere: it has a neighbour, has not looked for long enough, knows no
 // address to try, or does not run.
 func (n *Node) Refusal() (r Refusal, ok bool) {

@@ -38,7 +38,7 @@ func (n *Node) beginStart() (*startup, error) {
 		return nil, err
 	}
 	if err := errors.Join(n.refused...); err != nil {
-		n.refused = nil // told once: what was refused can't be mended
+		n.refused = nil // reported once: the program cannot repair a refused registration
 		return nil, err
 	}
 	s := &startup{outside: callout.New(n.log, &n.counters.calls), ended: make(chan struct{}), heard: n.heard, anchors: n.anchors}

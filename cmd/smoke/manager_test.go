@@ -87,7 +87,7 @@ func TestNoServiceManager(t *testing.T) {
 	if m != nil || err != nil {
 		t.Fatalf("%v, %v", m, err)
 	}
-	m.say("READY=1") // to nobody
+	m.say("READY=1") // there is no manager
 	<-m.feed(t.Context(), nil)
 	m.close()
 	t.Setenv("NOTIFY_SOCKET", filepath.Join(t.TempDir(), "nowhere"))

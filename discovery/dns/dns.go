@@ -29,7 +29,7 @@ import (
 const Timeout = 3 * time.Second
 
 // maxTargets bounds the hosts of SRV records that are looked up. A guess: more than
-// anybody lists as seeds.
+// a network has seeds.
 const maxTargets = 64
 
 // Server answers DNS queries. *[net.Resolver] is one. Any goroutine may call it.

@@ -21,8 +21,8 @@ type table struct {
 
 	handlers atomic.Int64 // registrations in the table
 	echoes   atomic.Int64 // those of them that receive own events
-	// changes counts the changes of the table from 1. A result of lookup is valid while
-	// changes is what it was before the lookup.
+	// changes counts the changes of the table from 1. A result of lookup is valid until
+	// changes differs from its value before the lookup.
 	changes atomic.Uint64
 }
 

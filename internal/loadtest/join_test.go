@@ -37,8 +37,8 @@ func TestJoin(t *testing.T) {
 	})
 }
 
-// Who finds nobody is told what was tried and what to check, at once where
-// waiting won't help.
+// If no node is found, the error names what was tried and what to check. It comes at once
+// if waiting cannot help.
 func TestNobodyIsFound(t *testing.T) {
 	for _, story := range []struct {
 		name    string

@@ -12,7 +12,7 @@ import (
 
 func quiet(int) smoke.Options { return smoke.Options{Logger: slog.New(slog.DiscardHandler)} }
 
-// Two nodes on real loopback TCP. How fast they are is nobody's business here.
+// Two nodes on real loopback TCP. Their speed is not checked.
 func TestTwoNodesOnLoopback(t *testing.T) {
 	local, err := StartLocal(t.Context(), 2, quiet)
 	if err != nil {

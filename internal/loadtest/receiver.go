@@ -178,14 +178,14 @@ func (r *Receiver) onEvent(e smoke.Event) {
 func (r *Receiver) onGap(g smoke.Gap) {
 	for _, h := range r.runs {
 		if h.emitter == g.Origin || g.Origin.IsZero() {
-			h.Told += told(g)
+			h.Told += lostIn(g)
 		}
 	}
 }
 
-// told returns the number of lost events in a gap. Only a gap with Slow can contain events
+// lostIn returns the number of lost events in a gap. Only a gap with Slow can contain events
 // that arrived.
-func told(g smoke.Gap) uint64 {
+func lostIn(g smoke.Gap) uint64 {
 	if g.Slow {
 		return uint64(g.Events)
 	}

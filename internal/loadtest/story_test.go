@@ -237,7 +237,7 @@ func TestAReceiverSeesWhatIsWrong(t *testing.T) {
 			t.Error(says)
 		}
 		first := <-reports
-		emit(nameEnd, end{Run: run, Events: 6}) // asked again, it says the same again, and calls nobody
+		emit(nameEnd, end{Run: run, Events: 6}) // asked again, it reports the same and calls no hook
 		if again := <-reports; again != first || first != got.Report {
 			t.Errorf("reports %+v, then %+v", first, again)
 		}
@@ -302,8 +302,8 @@ func TestNobodyAnswers(t *testing.T) {
 	})
 }
 
-// Whoever interrupts a run is told what was measured until then; before there
-// is anything, that there is nothing.
+// A run that is interrupted returns what was measured until then, or an error if nothing
+// was.
 func TestInterrupted(t *testing.T) {
 	inHall(t, func(t *testing.T, h *hall) {
 		h.receive(2)
@@ -337,7 +337,7 @@ func TestInterrupted(t *testing.T) {
 	})
 }
 
-// What should have been emitted while Emit waits is late, though nobody tried.
+// Events that were due while Emit waits are late, although no call was made for them.
 func TestEventsThatWaitForEmitAreLate(t *testing.T) {
 	inHall(t, func(t *testing.T, h *hall) {
 		h.watch = NewWatch()

@@ -191,11 +191,11 @@ func (c *Cast) sayNext() {
 	}
 }
 
-// Told counts the actors that have reported a kind since the page began. It also returns
+// Reported counts the actors that have reported a kind since the page began. It also returns
 // the time of the first report.
-func Told(actors []*Actor, kind Kind) (count int, first time.Time) {
+func Reported(actors []*Actor, kind Kind) (count int, first time.Time) {
 	for _, a := range actors {
-		if at, told := a.first[kind]; told {
+		if at, ok := a.first[kind]; ok {
 			count++
 			if first.IsZero() || at.Before(first) {
 				first = at
@@ -205,14 +205,14 @@ func Told(actors []*Actor, kind Kind) (count int, first time.Time) {
 	return count, first
 }
 
-// Everybody returns all actors that ever existed.
-func (c *Cast) Everybody() []*Actor {
+// AllActors returns all actors that ever existed.
+func (c *Cast) AllActors() []*Actor {
 	return append(c.former[:len(c.former):len(c.former)], c.Actors...)
 }
 
 // Endings lists the actors that ended with an error and were not killed by the cast.
 func (c *Cast) Endings() (bad []*Actor) {
-	for _, a := range c.Everybody() {
+	for _, a := range c.AllActors() {
 		if a.Gone && !a.Killed && a.Exit != nil {
 			bad = append(bad, a)
 		}
@@ -236,7 +236,7 @@ func (c *Cast) Kill(victims ...*Actor) error {
 // Close kills the remaining processes and waits until all have gone.
 func (c *Cast) Close() error {
 	err := c.Kill(c.Alive()...)
-	for _, a := range c.Everybody() {
+	for _, a := range c.AllActors() {
 		for !a.Gone {
 			c.take(<-c.arrivals)
 		}

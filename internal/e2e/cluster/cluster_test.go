@@ -220,8 +220,8 @@ func TestTwoActors(t *testing.T) {
 
 	third := enter(t, c, 1, NodeOptions{Address: "127.0.0.1", Seeds: []string{first.Addr}, Key: keys[1]})
 	until(t, c, "its successor has joined", func() bool { return third.Joined && Parts(c.Alive()) == 1 })
-	if third.ID != second.ID || len(c.Everybody()) != 3 {
-		t.Errorf("the successor is %s, of %d", third.ID, len(c.Everybody()))
+	if third.ID != second.ID || len(c.AllActors()) != 3 {
+		t.Errorf("the successor is %s, of %d", third.ID, len(c.AllActors()))
 	}
 	if err := third.Tell(Order{Stop: true}); err != nil {
 		t.Fatal(err)

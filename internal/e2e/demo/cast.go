@@ -58,7 +58,7 @@ func (c *cast) on(name string) []*cluster.Actor {
 // killed, and no message was given up.
 func (c *cast) settle(m *measure) {
 	gaps := 0
-	for _, a := range c.Everybody() {
+	for _, a := range c.AllActors() {
 		gaps += a.Told[cluster.Gap]
 	}
 	for _, a := range c.Endings() {

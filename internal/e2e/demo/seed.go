@@ -24,7 +24,7 @@ func killSeed(ctx context.Context, c *cast, m *measure) error {
 	}
 	// In the middle of the talk: every node has received something.
 	c.Until(ctx, killLimit, func() bool {
-		heard, _ := cluster.Told(others, cluster.Heard)
+		heard, _ := cluster.Reported(others, cluster.Heard)
 		return heard == len(others)
 	})
 	if err := c.Kill(seed); err != nil {

@@ -41,7 +41,7 @@ func cutInTwo(ctx context.Context, c *cast, m *measure) error {
 		setOnce(&first, begin, links < before)
 		setOnce(&last, begin, links == 0)
 		setOnce(&halves, begin, links == 0 && isWhole(lefts) && isWhole(rights) && c.Ledger.IsHeard())
-		lost, _ := cluster.Told(rights, cluster.SeedLost)
+		lost, _ := cluster.Reported(rights, cluster.SeedLost)
 		setOnce(&noticed, begin, halves > 0 && lost > 0)
 		return noticed > 0 && time.Since(begin) > apartFor && (rate == 0 || c.Ledger.IsHeard())
 	})
@@ -113,8 +113,8 @@ func joinAgain(ctx context.Context, c *cast, m *measure) error {
 	_, ok := c.Until(ctx, joinLimit, func() bool {
 		setOnce(&one, begin, cluster.Parts(everybody) == 1)
 		setOnce(&heard, begin, one > 0 && isWhole(everybody) && c.Ledger.IsHeard())
-		split, _ := cluster.Told(everybody, cluster.Netsplit)
-		healed, _ := cluster.Told(everybody, cluster.Healed)
+		split, _ := cluster.Reported(everybody, cluster.Netsplit)
+		healed, _ := cluster.Reported(everybody, cluster.Healed)
 		return heard > 0 && split == len(everybody) && healed == len(everybody)
 	})
 	m.within("one component, all that was said apart heard by all, the split and its end told to all", time.Since(begin), ok)
@@ -137,7 +137,7 @@ func setOnce(took *time.Duration, begin time.Time, holds bool) {
 func (m *measure) noteTold(whom string, actors []*cluster.Actor, begin time.Time, kinds ...cluster.Kind) {
 	var words []string
 	for _, kind := range kinds {
-		count, first := cluster.Told(actors, kind)
+		count, first := cluster.Reported(actors, kind)
 		if count == 0 {
 			words = append(words, fmt.Sprintf("%s on none", kind))
 			continue
