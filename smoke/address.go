@@ -11,10 +11,10 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/handshake"
 )
 
-// Canonical returns the options with each address in the form that a node uses: an
-// IPv6 address without brackets where no port follows, an IPv4-mapped one as IPv4,
-// names in small letters, and no zone in Advertise. An address that can't be read
-// stays as it is; [Options.Validate] reports it.
+// Canonical returns the options with each address in the form that a node uses: an IPv6
+// address has brackets only if a port follows, an IPv4-mapped address is IPv4, names are
+// in small letters, and Advertise has no zone. An address that can't be parsed is
+// unchanged; [Options.Validate] reports it.
 func (o Options) Canonical() Options {
 	if p, why := handshake.ReadPlace(o.Address); o.Address != "" && why == "" {
 		o.Address = p.String()
@@ -24,14 +24,14 @@ func (o Options) Canonical() Options {
 	}
 	if p, why := handshake.ReadPlace(o.Advertise); o.Advertise != "" && o.Advertise != NoAddress && why == "" {
 		if p.IP.IsValid() {
-			p.Host = p.IP.WithZone("").String() // a zone means nothing to others
+			p.Host = p.IP.WithZone("").String() // a zone has no meaning on other machines
 		}
 		o.Advertise = p.String()
 	}
 	o.Seeds = slices.Clone(o.Seeds)
 	for i, text := range o.Seeds {
-		// A name stays as it is: a trailing dot has a meaning, and a Resolver of the
-		// program's own may know this text only.
+		// A name is unchanged: a trailing dot has a meaning, and a Resolver of the
+		// program may know only this spelling.
 		if seed, err := discovery.ParseSeed(text); err == nil {
 			if addr, ok := seed.Addr(); ok {
 				o.Seeds[i] = addr
@@ -41,14 +41,14 @@ func (o Options) Canonical() Options {
 	return o
 }
 
-// advertise returns the address field of this node's HELLO, and the full address. A node
-// that listens on all addresses and has no Options.Advertise sends its port only; its peers
+// advertise returns the address in this node's HELLO, and the full address. A node that
+// listens on all addresses and has no Options.Advertise sends only its port; its peers
 // add the host that they see.
 func advertise(o Options, listening string) (hello, addr string) {
 	listening = ident.TellAddr(ident.CanonicalAddr(listening))
 	h, port, err := net.SplitHostPort(listening)
 	if err != nil {
-		return listening, listening // no IP network
+		return listening, listening // not an IP network
 	}
 	if o.Advertise == NoAddress {
 		return "", ""
@@ -69,8 +69,8 @@ func advertise(o Options, listening string) (hello, addr string) {
 	return listening, listening
 }
 
-// copied returns options that share no slice and no map with o, nor the TLS
-// configuration. What other pointers, functions and interfaces lead to is shared.
+// copied returns options that share no slice, map or TLS configuration with o. What other
+// pointers, functions and interfaces refer to is shared.
 func (o Options) copied() Options {
 	fields := reflect.ValueOf(&o).Elem()
 	for i := range fields.NumField() {

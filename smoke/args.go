@@ -7,13 +7,13 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/args"
 )
 
-// Raw is the arguments of an event, encoded already: one msgpack array. Emitted
-// as the only argument it is sent as it is. [Event.Raw] gives it.
+// Raw is the encoded arguments of an event: one msgpack array. If it is the only argument
+// of an Emit, it is sent unchanged. [Event.Raw] returns it.
 type Raw []byte
 
-// EncodeError says that an argument can't be sent.
+// EncodeError reports an argument that can't be sent.
 type EncodeError struct {
-	Arg  int    // which one, counted from 1; 0: all of them together
+	Arg  int    // number of the argument, from 1; 0 if all of them together are too much
 	Type string // its Go type
 	Err  error  // why
 }
@@ -30,12 +30,12 @@ func (e *EncodeError) Error() string {
 func (e *EncodeError) Unwrap() error { return e.Err }
 
 var (
-	errRawMixed = errors.New("Raw stands for all the arguments: pass it alone, or pass a []byte")
-	errEvent    = errors.New("an event as an argument would travel without its arguments: pass what its method Raw returns, or the fields that are of use")
+	errRawMixed = errors.New("a Raw holds all arguments: pass it alone, or pass a []byte")
+	errEvent    = errors.New("an event as an argument would travel without its arguments: pass the result of its method Raw, or single fields")
 )
 
-// encodeArgs appends the msgpack array of the arguments to dst; see args.Append. Raw is
-// such an array already.
+// encodeArgs appends the arguments to dst as a msgpack array; see args.Append. A Raw is
+// such an array already, and is copied after a check.
 func encodeArgs(dst []byte, values ...any) ([]byte, error) {
 	for i, value := range values {
 		switch value := value.(type) {
@@ -58,19 +58,19 @@ func encodeArgs(dst []byte, values ...any) ([]byte, error) {
 	return out, nil
 }
 
-// ErrArguments is what every *[ArgumentError] is.
+// ErrArguments is matched by every *[ArgumentError], with errors.Is.
 var ErrArguments = errors.New("the arguments do not fit")
 
-// ArgumentError says that the arguments of an event are not what a handler, or
-// a call of Bind, wants. It is the origin's doing, or two versions of a program
-// that do not agree.
+// ArgumentError reports that the arguments of an event do not fit the parameters of a
+// handler, or the pointers in a call of Bind. Often two versions of a program disagree,
+// or the origin has sent invalid bytes.
 type ArgumentError struct {
 	Event  string // the name
 	Origin ID
-	Arg    int    // which argument, counted from 1; 0: all of them
+	Arg    int    // number of the argument, from 1; 0: all of them
 	Want   string // "2 arguments", or a Go type
-	Got    string // "1 argument", or what came instead of that type
-	Err    error  // what the decoder said; nil where Want and Got say it all
+	Got    string // "1 argument", or what arrived instead
+	Err    error  // from the decoder; nil if Want and Got say everything
 }
 
 // Error implements error.
@@ -79,10 +79,10 @@ func (e *ArgumentError) Error() string {
 	return fmt.Sprintf("event %q from %s: %v", e.Event, e.Origin.Short(), &why)
 }
 
-// Is makes every ArgumentError an [ErrArguments].
+// Is reports whether target is [ErrArguments].
 func (e *ArgumentError) Is(target error) bool { return target == ErrArguments }
 
-// Unwrap returns what the decoder said.
+// Unwrap returns Err.
 func (e *ArgumentError) Unwrap() error { return e.Err }
 
 // argumentError adds the event to an error of package args.

@@ -26,10 +26,10 @@ type Broadcast struct {
 // *[EncodeError]. The page docs/events.md lists the types; json tags have no effect.
 //
 // Emit returns when the event is in the history. Backpressure can delay it: it waits for
-// a slow neighbour of this node, for two seconds at most, and for short times while any
-// node of the network asks all emitters to emit less. A node that has emitted little can
-// emit 64 KiB at once and 128 KiB a second. That rate doubles about 20 times a second
-// while no node asks for less.
+// a slow neighbour of this node, for two seconds at most. It also waits, for short times,
+// while any node of the network asks all emitters to emit less. A node that has emitted
+// little can emit 64 KiB at once and 128 KiB a second. That rate doubles about 20 times a
+// second while no node asks for less.
 //
 // Errors: a *[NameError], an *[EncodeError], a [TooLargeError], [ErrNotStarted],
 // [ErrStopped].
@@ -37,9 +37,10 @@ func (b *Broadcast) Emit(name string, args ...any) error {
 	return b.EmitContext(context.Background(), name, args...)
 }
 
-// EmitContext is Emit with a context that limits the waiting, and whose headers the event
-// gets; see [ContextWithHeader]. If ctx ends first, no event is sent, and EmitContext
-// returns the error of ctx. A *[HeaderError] reports headers that can't be sent.
+// EmitContext is Emit with a context. The context limits the waiting, and its headers
+// travel with the event; see [ContextWithHeader]. If ctx ends first, no event is sent,
+// and EmitContext returns the error of ctx. If headers can't be sent, it returns a
+// *[HeaderError].
 func (b *Broadcast) EmitContext(ctx context.Context, name string, args ...any) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -136,7 +137,7 @@ func onAny(l EventSource, fn func(Event), s settings, register func(emitter.Hand
 	}, s.Settings)
 }
 
-// encode makes the body of an event with the headers of ctx, behind what is in dst.
+// encode appends the body of an event, with the headers of ctx, to dst.
 func (n *Node) encode(ctx context.Context, dst []byte, name string, args []any) ([]byte, error) {
 	if err := checkName(name); err != nil {
 		return nil, err

@@ -6,14 +6,14 @@ import (
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// LeaveReason is why a [Peer] is not a neighbour any more. The zero value means that it
-// still is one. Values can be compared with ==.
+// LeaveReason is the reason why a [Peer] is not a neighbour any more. The zero value
+// means that the peer is still a neighbour. Values can be compared with ==.
 //
-// Most reasons are normal operation: nodes replace links now and then so that the
-// network stays mixed, and a full node evicts a neighbour for a node without links.
+// Most reasons are normal operation: nodes replace links now and then so that the network
+// stays mixed, and a full node evicts a neighbour for a node without links.
 type LeaveReason struct {
 	Cause LeaveCause
-	// ByPeer reports whether the peer gave the cause. If false, this node has found or
+	// ByPeer is true if the peer sent the cause, and false if this node detected or
 	// decided it.
 	ByPeer bool
 }
@@ -25,13 +25,13 @@ const (
 	LeaveNone         LeaveCause = iota // still a neighbour
 	LeaveDisconnected                   // the connection ended without a reason
 	LeaveSilent                         // no byte arrived within Options.PingTimeout
-	LeaveStopped                        // the node has stopped in order
+	LeaveStopped                        // the node has stopped with Stop or Shutdown
 	LeaveRemoved                        // the program called Node.RemovePeer or Peer.Close
 	LeaveEvicted                        // a full node made room for a node that needed the place more
 	LeaveReplaced                       // a node replaced the link, so that the network stays mixed
-	LeaveSlow                           // the node took no bytes for too long
+	LeaveSlow                           // the node read no bytes for too long
 	LeaveProtocol                       // the node broke the protocol
-	LeaveSameID                         // another living node has the same ID; see Node.OnConflict
+	LeaveSameID                         // another running node has the same ID; see Node.OnConflict
 	LeaveOther                          // any other cause, such as a second link to the same node
 )
 
@@ -47,7 +47,7 @@ var leaveCauses = map[peerlist.Reason]LeaveCause{
 	peerlist.ReasonTwin:     LeaveSameID,
 }
 
-// newLeaveReason converts the reason of the membership. byPeer reports whether the peer
+// newLeaveReason converts a reason of the membership protocol. byPeer is true if the peer
 // sent it.
 func newLeaveReason(why peerlist.Reason, byPeer bool) LeaveReason {
 	cause, ok := leaveCauses[why]
@@ -71,8 +71,8 @@ func (p *Peer) isGone() bool { return p.gone.Load() != nil }
 // IsZero reports whether the peer is still a neighbour.
 func (r LeaveReason) IsZero() bool { return r == LeaveReason{} }
 
-// leaveTexts has the text of each cause: found or decided by this node, and reported by
-// the peer. "it" is the peer.
+// leaveTexts has two texts for each cause: if this node detected or decided it, and if
+// the peer reported it. "it" is the peer.
 var leaveTexts = [...][2]string{
 	LeaveNone:         {"it is a neighbour", "it is a neighbour"},
 	LeaveDisconnected: {"the connection ended", "it hung up"},

@@ -10,8 +10,8 @@
 //
 // A running node receives each event once, and the events of one origin in the order in
 // which the origin emitted them. It must be connected when the event is emitted, or
-// become connected before the event leaves the histories ([Options.History]). If an event
-// is lost for good, [Node.OnGap] reports it.
+// become connected before the event leaves the histories ([Options.History]). If no
+// node has an event any more, [Node.OnGap] reports it.
 //
 // Only handlers with [Rewind] receive events that were emitted before Start, and only
 // handlers with [Echo] receive events of their own node. Events of different origins have

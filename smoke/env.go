@@ -15,11 +15,12 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// variable is one variable of the environment that a node can be set up by. Its
-// set returns what to write instead of a value that it can't use.
+// variable is one variable of the environment that FromEnv reads.
 type variable struct {
 	name string
-	set  func(o *Options, value string) (fix string)
+	// set sets the option. If the value is invalid, it returns what to write instead,
+	// else "".
+	set func(o *Options, value string) (fix string)
 }
 
 const envPrefix = "SMOKE_"
@@ -45,7 +46,7 @@ var variables = []variable{
 	{"SMOKE_LOG_LEVEL", setLogLevel},
 }
 
-// FromEnv makes Options of the environment, for programs in containers:
+// FromEnv returns Options from environment variables, for programs in containers:
 //
 //	SMOKE_ADDRESS        an address of this machine, or a subnet as for [LocalIP], which
 //	                     finds its address there, such as "192.168.2.0/24"
@@ -53,29 +54,31 @@ var variables = []variable{
 //	SMOKE_SEEDS          separated by commas or spaces
 //	SMOKE_MIN_PEERS      SMOKE_MAX_PEERS  SMOKE_MAX_GUESTS
 //	SMOKE_NETWORK
-//	SMOKE_KEY_FILE       which `smoke key new` has made
-//	SMOKE_STATE_FILE     made if it is not there
+//	SMOKE_KEY_FILE       a file that `smoke key new` has made
+//	SMOKE_STATE_FILE     created if it does not exist
 //	SMOKE_SIGNED         names of events, separated by commas or spaces; "*": all
-//	SMOKE_SECRET         or several, separated by commas or spaces: see [Options.Secrets]
+//	SMOKE_SECRET         one, or several separated by commas or spaces: [Options.Secrets]
 //	SMOKE_SECRET_FILE    a file with the same, in place of SMOKE_SECRET
 //	SMOKE_INSECURE_PLAINTEXT, true or false
 //	SMOKE_PING_INTERVAL  SMOKE_PING_TIMEOUT, such as "2s" or "500ms"
 //	SMOKE_LOG_LEVEL      error, warn, info, debug or trace, to stderr
 //
-// A variable that is not there or empty leaves its option at zero. What can't
-// be used is an error, an *[OptionsError] with all of them; the options hold the rest
-// then. A variable that begins with SMOKE_ and is none of these is no error, since it
-// may be another program's: the node logs it at warn when it starts, and
-// [Options.Warnings] returns it. Whether the options make sense together is left to [Options.Validate], since
-// the program may change them first.
+// A variable that is unset or empty leaves its option at zero. If a value is invalid,
+// FromEnv returns an *[OptionsError] that lists all invalid values, and Options with the
+// valid ones. FromEnv does not check whether the options fit together, because the
+// program may change them first: [Options.Validate] does.
+//
+// An unknown variable that begins with SMOKE_ is not an error, since another program may
+// use it. [Options.Warnings] returns it, and the node logs it at level warn when it
+// starts.
 func FromEnv() (Options, error) { return fromEnviron(os.Environ()) }
 
-// fromEnviron does it for an environment in the form "name=value".
+// fromEnviron is FromEnv for an environment in the form "name=value".
 func fromEnviron(environ []string) (Options, error) {
 	var o Options
 	var p problems
 	var unknown []string
-	environ = slices.Sorted(slices.Values(environ)) // the same problems in the same order
+	environ = slices.Sorted(slices.Values(environ)) // so that problems have a fixed order
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
 		if !strings.HasPrefix(name, envPrefix) {
@@ -98,38 +101,39 @@ func fromEnviron(environ []string) (Options, error) {
 	return o, p.err()
 }
 
-// oddities are what an environment has that is no error. They never change, so that
-// copies of Options share them.
+// oddities are findings in the environment that are not errors. They never change, so
+// copies of Options can share them.
 type oddities struct {
-	unknown []string // variables that begin with SMOKE_
+	unknown []string // unknown variables that begin with SMOKE_
 }
 
-// Warnings returns what [FromEnv] found odd, and a node with these options logs when it
-// starts: variables that begin with SMOKE_ and that smokesignal does not know. Their
-// values are left out, since a misspelt variable may hold a secret.
+// Warnings returns the unknown variables that [FromEnv] found: those that begin with
+// SMOKE_ and that smokesignal does not read. A node with these options logs them when it
+// starts. The values of the variables are left out, since a misspelt variable may hold a
+// secret.
 func (o Options) Warnings() []Problem {
 	if o.odd == nil {
 		return nil
 	}
 	list := make([]Problem, len(o.odd.unknown))
 	for i, name := range o.odd.unknown {
-		list[i] = Problem{name, "set", "smokesignal knows no such variable", "write " + nearest(name) + " if that is meant"}
+		list[i] = Problem{name, "set", "smokesignal does not read this variable", "write " + nearest(name) + " if you mean that one"}
 	}
 	return list
 }
 
-// mostUnknown bounds the variables that are logged one by one. A guess: Kubernetes sets
-// seven for a service called smoke.
+// mostUnknown bounds the variables that are logged one by one. It is a guess: Kubernetes
+// sets seven variables for a service called smoke.
 const mostUnknown = 8
 
-// warnOfEnvironment logs what FromEnv found odd.
+// warnOfEnvironment logs the warnings of the options.
 func (n *Node) warnOfEnvironment() {
 	list := n.opts.Warnings()
 	for _, w := range list[:min(len(list), mostUnknown)] {
-		n.log.About(w.Field).Warn("smokesignal knows no such variable of the environment; it is left alone", logging.Fields{"variable": w.Field, "nearest": nearest(w.Field)})
+		n.log.About(w.Field).Warn("smokesignal does not read this variable of the environment", logging.Fields{"variable": w.Field, "nearest": nearest(w.Field)})
 	}
 	if rest := len(list) - mostUnknown; rest > 0 {
-		n.log.Warn("smokesignal does not know more variables of the environment that begin with SMOKE_", logging.Fields{"variables": rest})
+		n.log.Warn("smokesignal does not read further variables of the environment that begin with SMOKE_", logging.Fields{"variables": rest})
 	}
 }
 
@@ -178,10 +182,12 @@ func setSecrets(o *Options, value string) (fix string) {
 	return ""
 }
 
-// mostSecretFile is far more than the secrets of a node take, in bytes.
+// mostSecretFile is the size limit of a secret file in bytes, far more than a node's
+// secrets need.
 const mostSecretFile = 64 << 10
 
-// setSecretFile never puts what is in the file into fix.
+// setSecretFile sets the secrets from a file. No part of the file goes into fix, because
+// fix is logged.
 func setSecretFile(o *Options, path string) (fix string) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -193,7 +199,7 @@ func setSecretFile(o *Options, path string) (fix string) {
 		return fmt.Sprintf("name a file with a secret, such as `smoke key secret` prints (%v)", err)
 	}
 	if len(text) > mostSecretFile || len(splitList(string(text))) == 0 {
-		return "name a file with a secret, such as `smoke key secret` prints: this one is empty, or far too large"
+		return "name a file with a secret, such as `smoke key secret` prints: this one is empty or far too large"
 	}
 	return setSecrets(o, string(text))
 }
@@ -225,21 +231,23 @@ func setLogLevel(o *Options, value string) (fix string) {
 	return ""
 }
 
-// splitList takes a list apart at commas and white space.
+// splitList splits a list at commas and white space.
 func splitList(value string) []string {
 	return strings.FieldsFunc(value, func(c rune) bool { return c == ',' || c == ' ' || c == '\t' || c == '\n' || c == '\r' })
 }
 
-// nearest gives the known variable that is written most like name.
+// nearest returns the known variable whose spelling is closest to name.
 func nearest(name string) string {
 	best := slices.MinFunc(variables, func(a, b variable) int { return distance(name, a.name) - distance(name, b.name) })
 	return best.name
 }
 
-// distance counts the bytes to insert, leave out or change to make b of a
-// (Levenshtein's distance).
+// distance returns Levenshtein's distance: the number of bytes to insert, delete or
+// replace to turn a into b.
 func distance(a, b string) int {
-	row := make([]int, len(b)+1) // distances from the part of a so far to each start of b
+	// row[j] is the distance between the first bytes of a, up to the loop's position,
+	// and the first j bytes of b.
+	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
 	}

@@ -113,7 +113,7 @@ func TestUnknownVariablesAreWarnings(t *testing.T) {
 		t.Fatalf("%+v, %v", o, err)
 	}
 	text := fmt.Sprint(o.Warnings())
-	for _, want := range []string{"SMOKE_SEED is set: smokesignal knows no such variable; write SMOKE_SEEDS if", "SMOKE_SECRT is set", "SMOKE_TEST is set"} {
+	for _, want := range []string{"SMOKE_SEED is set: smokesignal does not read this variable; write SMOKE_SEEDS if", "SMOKE_SECRT is set", "SMOKE_TEST is set"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%s\nwant %s", text, want)
 		}

@@ -8,19 +8,19 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/handshake"
 )
 
-// Errors of calls. Test them with errors.Is.
+// Errors that methods of a node return. Test them with errors.Is.
 var (
 	ErrNotStarted = errors.New("the node is not started: call Start first")
 	ErrStarted    = errors.New("the node has been started already")
 	ErrStopping   = errors.New("the node is still stopping: wait for Stop or Shutdown to return")
 	ErrStopped    = errors.New("the node is stopped")
 
-	// ErrBusy means that the links of this node stayed full for as long as the call
-	// could wait. The event was not sent. In an *UndeliveredError it means that a
-	// neighbour was too slow for what was left.
+	// ErrBusy means that the links of this node stayed full until the call had to return.
+	// The event was not sent. In an *UndeliveredError it means that a neighbour was too
+	// slow to take the remaining events.
 	ErrBusy = errors.New("the node's links are full")
 
-	// ErrAlone means that there was no neighbour that could take the events.
+	// ErrAlone means that no neighbour was there to take the events.
 	ErrAlone = errors.New("no neighbour was there")
 
 	// ErrIncomplete means that some nodes did not answer in time.
@@ -42,7 +42,7 @@ var (
 	ErrOtherVersion   = handshake.ErrOtherVersion
 	ErrNotSmokesignal = handshake.ErrNotSmokesignal
 	ErrNotAdmitted    = handshake.ErrNotAdmitted
-	ErrNobodyAnswers  = errors.New("nobody answers") // in a [Refusal]
+	ErrNobodyAnswers  = errors.New("nobody answers") // only in a [Refusal]
 	ErrPlaintext      = handshake.ErrPlaintext
 )
 
@@ -59,7 +59,7 @@ func (e TooLargeError) Error() string {
 }
 
 // DialError reports that the node at an address could not be added. Err is one of the
-// errors above, or that of the transport.
+// errors above, or an error of the transport.
 type DialError struct {
 	Addr string
 	Err  error
@@ -72,11 +72,12 @@ func (e *DialError) Error() string { return fmt.Sprintf("add the node at %s: %v"
 func (e *DialError) Unwrap() error { return e.Err }
 
 var (
-	// ErrPanicked: a function of the program, such as Options.Resolver, has panicked.
-	// The log has its stack.
+	// ErrPanicked means that a function of the program, such as Options.Resolver, has
+	// panicked. The log has its stack.
 	ErrPanicked = callout.ErrPanicked
 
-	// ErrHangs: a function of the program, such as Options.Resolver, has not returned.
-	// The node continues without it; while too many calls hang, it makes no further ones.
+	// ErrHangs means that a function of the program, such as Options.Resolver, has not
+	// returned. The node continues without it. While too many calls hang, the node makes
+	// no further ones.
 	ErrHangs = callout.ErrHangs
 )

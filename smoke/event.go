@@ -17,17 +17,20 @@ import (
 // these bytes in memory.
 type Event struct {
 	Name   string
-	Origin ID     // the node that emitted it, however many nodes it came through
-	Epoch  uint64 // which life of the origin: higher in each later one; 0 for an event of [Peer.Emit]
-	Seq    uint64 // counts what the origin emitted in this life of it, from 1
+	Origin ID // the node that emitted it, not a relay
+
+	// Epoch identifies the life (Start to Stop) of the origin. It is higher in each later
+	// life. It is 0 for an event of [Peer.Emit].
+	Epoch  uint64
+	Seq    uint64 // numbers the events of this life of the origin, from 1
 	Signed bool   // Origin has signed it; see [Options.Signed]
 
-	via     *ID // nil where that is not known any more
+	via     *ID // nil if the node does not know it any more
 	born    emitter.Moment
-	payload []byte // headers, if there are any, and a msgpack array of the arguments; unchecked
+	payload []byte // headers, if any, and a msgpack array of the arguments; not checked yet
 }
 
-// newEvent makes what handlers get of what the emitter carries.
+// newEvent converts an event of the emitter to one for handlers.
 func newEvent(e *emitter.Event) Event {
 	return Event{Name: e.Name, Origin: e.Origin, Epoch: e.Epoch, Seq: e.Seq, Signed: e.Signed, via: e.Via, born: e.Born, payload: e.Payload}
 }
@@ -60,20 +63,20 @@ func (e Event) Age() time.Duration { return e.born.Age() }
 // few bytes can make a msgpack decoder allocate all memory.
 func (e Event) Raw() Raw { return argumentsOf(e.payload) }
 
-// argumentsOf returns what is behind the headers. It takes the payload, and not the
-// Event, because to copy one costs more than the rest; and it is not inlined, so that Raw
-// is.
+// argumentsOf returns the bytes behind the headers. It takes the payload instead of the
+// Event, because copying an Event would take most of the time. It is not inlined, so that
+// Raw can be.
 //
 //go:noinline
 func argumentsOf(payload []byte) Raw {
 	_, args, err := wire.SplitHeaders(payload)
 	if err != nil {
-		return payload // which is no arguments at all, as Bind will say
+		return payload // not a list of arguments: Bind returns the error
 	}
 	return args
 }
 
-// Len returns the number of arguments, as the origin claims it. It returns 0 if the bytes
+// Len returns the number of arguments that the origin claims. It returns 0 if the bytes
 // are not a list of arguments.
 func (e Event) Len() int {
 	return args.Count(argumentsOf(e.payload))
@@ -94,7 +97,7 @@ func (e Event) Bind(ptrs ...any) error {
 	return nil
 }
 
-// bind is Bind with the errors of package args.
+// bind is Bind with errors of package args.
 func (e Event) bind(ptrs []any) error {
 	r, err := args.Open(e.payload)
 	if err != nil {

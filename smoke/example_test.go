@@ -94,6 +94,6 @@ func ExampleOptions_Validate() {
 	fmt.Println(err)
 	// Output:
 	// bad options, 2 problems:
-	//	Port is 70000: it is no port; write 1 to 65535, or 0 to take a free one
+	//	Port is 70000: it is not a port number; write 1 to 65535, or 0 for a free one
 	//	MinPeers is 8: it is above MaxPeers, which is 4; write at most MaxPeers, or a negative MaxPeers for no limit
 }

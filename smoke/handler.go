@@ -14,42 +14,39 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
 )
 
-// What a handler may look like, and how one is made of a function.
+// This file defines the shapes of handlers, and turns a function into one.
 //
-// A handler is a function of any number of parameters. The first may be a
-// context.Context, and the first or the one after the context an [Event]; each of the
-// others takes one argument of the event, decoded, and a variadic one takes all the
-// rest. It returns nothing, or an error, which is logged. A handler is not called if
-// there are fewer arguments than it has parameters or if one does not fit: then the node
-// logs an *[ArgumentError]. If there are more, they are left out; see
-// [HandlerStats].Surplus.
+// The parameters of a handler are, in this order: a context.Context, an [Event], and one
+// parameter for each argument of the event. Each of these may be missing. A variadic
+// parameter takes all remaining arguments. A handler returns nothing, or an error, which
+// is logged. If there are fewer arguments than parameters, or if one does not fit, the
+// node does not call the handler and logs an *[ArgumentError]. Surplus arguments are
+// ignored; see [HandlerStats].Surplus.
 
-// EventSource is where handlers can be registered: a [Broadcast] or a *[Peer]. Only this
-// package implements it.
+// EventSource is something whose events can be handled: a [Broadcast] or a *[Peer]. Other
+// packages can't implement it.
 type EventSource interface {
-	// listen registers a handler that has been compiled, with settings that have
-	// no error.
+	// listen registers a compiled handler. The settings must have passed check.
 	listen(name string, h emitter.Handler, s settings) (off func())
-	// refuse reports a registration that failed: in the log now, and as a part
-	// of what Start returns when the node has not been started.
+	// refuse reports a failed registration. It logs the error now. If the node has not
+	// been started, Start returns the error too.
 	refuse(err error)
-	// context returns the context for the call of a handler with an event.
+	// context returns the context for a call of a handler with e.
 	context(e Event) context.Context
-	// surplus notes that an event had more arguments than a handler takes.
+	// surplus notes that e had more arguments than a handler takes.
 	surplus(e Event, takes, others int)
-	// noteTags gets the type of each argument that a handler takes, to warn of its json tags.
+	// noteTags warns if t, the type of a parameter, has json tags that have no effect.
 	noteTags(t reflect.Type)
 }
 
-// On registers fn for the events of one name on a Broadcast or a *Peer, with
-// the type of its argument known at compile time:
+// On registers fn for the events of one name on a Broadcast or a *Peer. The compiler
+// checks the type of the argument:
 //
 //	smoke.On(node.Broadcast(), "chat", func(e smoke.Event, m ChatMsg) { … })
 //
-// The returned function removes the handler. It may be called from any goroutine
-// and more than once. A name, a type or an option that can't be used is reported
-// as with the method On; [TryOn] returns it. The page docs/events.md lists what fits
-// into which type.
+// The returned function removes the handler. It may be called from any goroutine and more
+// than once. An invalid name, type or option is reported as by the method On; [TryOn]
+// returns the error. The page docs/events.md lists which argument fits which type.
 func On[T any](l EventSource, name string, fn func(Event, T), opts ...HandlerOption) (off func()) {
 	return register(l, name, fn, typedHandler(l, fn), newSettings(opts))
 }
@@ -59,9 +56,9 @@ func Once[T any](l EventSource, name string, fn func(Event, T), opts ...HandlerO
 	return register(l, name, fn, typedHandler(l, fn), newSettings(opts).withOnce())
 }
 
-// typedHandler is what On makes of a function, without reflection for each call. It is
-// nil for the types that compileHandler has a shorter way for, and for those that it
-// refuses.
+// typedHandler returns a handler for On that needs no reflection for each call. It
+// returns nil for types that compileHandler handles without reflection, and for those
+// that compileHandler rejects.
 func typedHandler[T any](l EventSource, fn func(Event, T)) emitter.Handler {
 	switch any(fn).(type) {
 	case func(Event, string), func(Event, []byte):
@@ -70,8 +67,8 @@ func typedHandler[T any](l EventSource, fn func(Event, T)) emitter.Handler {
 	if codec.DecodeFault(reflect.TypeFor[T]()) != "" {
 		return nil
 	}
-	// Handlers of one registration run one after another, so one value will do
-	// for all events, if nothing of one is left for the next.
+	// Calls of one handler never overlap, so one value serves all events. It is zeroed
+	// before each event, so that no event shows a part of an earlier one.
 	value, none := new(T), *new(T)
 	target, decode := reflect.ValueOf(value).Elem(), codec.DecodeFunc(reflect.TypeFor[T]())
 	return func(e *emitter.Event) error {
@@ -98,8 +95,7 @@ func typedHandler[T any](l EventSource, fn func(Event, T)) emitter.Handler {
 	}
 }
 
-// register is what the methods On and Once do. It reports an error of tryRegister to
-// the listener.
+// register implements the methods On and Once. It reports an error of tryRegister to l.
 func register(l EventSource, name string, fn any, typed emitter.Handler, s settings) (off func()) {
 	off, err := tryRegister(l, name, fn, typed, s)
 	if err != nil {
@@ -109,8 +105,8 @@ func register(l EventSource, name string, fn any, typed emitter.Handler, s setti
 	return off
 }
 
-// tryRegister compiles fn and registers it with the listener. If typed is not nil, it
-// takes the place of the compiled handler. Errors are *[NameError] and *[HandlerError].
+// tryRegister compiles fn and registers it with l. If typed is not nil, it is registered
+// in place of the compiled handler. Errors are *[NameError] and *[HandlerError].
 func tryRegister(l EventSource, name string, fn any, typed emitter.Handler, s settings) (off func(), err error) {
 	handler, err := compileHandler(l, name, fn)
 	if err != nil {
@@ -125,7 +121,7 @@ func tryRegister(l EventSource, name string, fn any, typed emitter.Handler, s se
 	return l.listen(name, handler, s), nil
 }
 
-// compileHandler makes a handler of a function. Its errors are *[NameError] and
+// compileHandler turns a function into a handler. Errors are *[NameError] and
 // *[HandlerError].
 func compileHandler(l EventSource, name string, fn any) (emitter.Handler, error) {
 	if err := checkName(name); err != nil {
@@ -152,8 +148,8 @@ func compileHandler(l EventSource, name string, fn any) (emitter.Handler, error)
 	return reflected(l, reflect.ValueOf(fn)), nil
 }
 
-// textHandler makes a handler of a function that takes one string or bytes. What it gets
-// is a part of the event.
+// textHandler returns a handler for a function that takes one string or []byte. The bytes
+// that fn gets belong to the event.
 func textHandler(l EventSource, want string, fn func(*emitter.Event, []byte)) emitter.Handler {
 	return func(e *emitter.Event) error {
 		s, others, err := args.OneString(e.Payload, want)
@@ -174,7 +170,8 @@ var (
 	eventType   = reflect.TypeFor[Event]()
 )
 
-// handlerFault says why fn can be no handler and what to write instead.
+// handlerFault returns why fn can't be a handler, and what to write instead. It returns
+// two empty strings if fn can.
 func handlerFault(fn any) (why, fix string) {
 	const write = "write func(e smoke.Event, text string), with the types of the arguments that were emitted"
 	v := reflect.ValueOf(fn)
@@ -182,12 +179,12 @@ func handlerFault(fn any) (why, fix string) {
 	case fn == nil:
 		return "it is nil", write
 	case v.Kind() != reflect.Func:
-		return "it is no function", write
+		return "it is not a function", write
 	case v.IsNil():
 		return "it is a nil function", write
 	}
 	t := v.Type()
-	lead := 0 // parameters that are no arguments
+	lead := 0 // parameters for a context or an Event
 	for n := range t.NumIn() {
 		in := t.In(n)
 		isRest := n == t.NumIn()-1 && t.IsVariadic()
@@ -209,19 +206,20 @@ func handlerFault(fn any) (why, fix string) {
 			continue
 		}
 		if in == reflect.PointerTo(eventType) {
-			return fmt.Sprintf("parameter %d is a *smoke.Event, and an event is a value", n+1), write
+			return fmt.Sprintf("parameter %d is a *smoke.Event instead of a smoke.Event", n+1), write
 		}
 		if why, fix := paramFault(in); why != "" {
 			return fmt.Sprintf("parameter %d %s", n+1, why), fix
 		}
 	}
 	if t.NumOut() > 1 || t.NumOut() == 1 && t.Out(0) != reflect.TypeFor[error]() {
-		return "it returns something else than nothing or an error", "return nothing, or one error, which is logged"
+		return "it returns something other than an error", "return nothing, or one error, which is logged"
 	}
 	return "", ""
 }
 
-// paramFault says why no argument can be decoded into a parameter, and what to do.
+// paramFault returns why arguments can't be decoded into a parameter of type t, and what
+// to write instead. It returns two empty strings if they can.
 func paramFault(t reflect.Type) (why, fix string) {
 	if fault := codec.DecodeFault(t); fault != "" {
 		return "can't be decoded: " + fault, "take a type of plain values, structs, slices and maps; docs/events.md lists them"
@@ -233,12 +231,12 @@ func paramFault(t reflect.Type) (why, fix string) {
 	return "", ""
 }
 
-// shape is what a handler's parameters take.
+// shape describes the parameters of a handler.
 type shape struct {
 	takesContext, takesEvent bool
-	lead                     int     // how many of these two
-	params                   []param // for the arguments, the variadic one apart
-	rest                     *param  // for the elements of the variadic one, or nil
+	lead                     int     // how many of these two it takes
+	params                   []param // for arguments, without the variadic one
+	rest                     *param  // the variadic one, with the type of its elements; or nil
 }
 
 // param is a parameter for an argument.
@@ -269,7 +267,7 @@ func shapeOf(t reflect.Type) shape {
 	return s
 }
 
-// reflected makes a handler of any function that has no fault.
+// reflected turns any function without a fault into a handler.
 func reflected(l EventSource, fn reflect.Value) emitter.Handler {
 	s := shapeOf(fn.Type())
 	return func(e *emitter.Event) error {
@@ -290,8 +288,8 @@ func reflected(l EventSource, fn reflect.Value) emitter.Handler {
 	}
 }
 
-// decode makes the values to call a handler with. It returns how many arguments there
-// are besides. Errors are those of package args.
+// decode returns the values to call a handler with, and the number of surplus arguments.
+// Errors are those of package args.
 func (s *shape) decode(l EventSource, event Event) (in []reflect.Value, others int, err error) {
 	in = make([]reflect.Value, 0, s.lead+len(s.params))
 	if s.takesContext {
@@ -301,7 +299,7 @@ func (s *shape) decode(l EventSource, event Event) (in []reflect.Value, others i
 		in = append(in, reflect.ValueOf(event))
 	}
 	if len(s.params) == 0 && s.rest == nil {
-		return in, 0, nil // it takes no arguments: they are not looked at
+		return in, 0, nil // the handler takes no arguments, so they are not checked
 	}
 	r, err := args.Open(event.payload)
 	if err != nil {
@@ -329,11 +327,11 @@ func (s *shape) decode(l EventSource, event Event) (in []reflect.Value, others i
 	return in, r.Count() - last, nil
 }
 
-// HandlerError says that a function can be no handler. It is a mistake in the
-// program; nothing is registered.
+// HandlerError reports a function that can't be a handler. It is a mistake in the
+// program. The function is not registered.
 type HandlerError struct {
-	Event string // the name that it was to be registered for
-	Func  string // its type
+	Event string // the name that it should be registered for
+	Func  string // the type of the function
 	Why   string
 	Fix   string // what to write instead
 	At    string // file:line of the registration
@@ -344,11 +342,11 @@ func (e *HandlerError) Error() string {
 	return fmt.Sprintf("%s: handler of event %q, a %s: %s; %s", e.At, e.Event, e.Func, e.Why, e.Fix)
 }
 
-// NameError says that an event can't have that name.
+// NameError reports an invalid name of an event.
 type NameError struct {
 	Name string
 	Why  string
-	At   string // file:line of the registration, or of the emitting
+	At   string // file:line of the call of On or Emit
 }
 
 // Error implements error.
@@ -358,20 +356,20 @@ func (e *NameError) Error() string {
 
 // The rules for the names of events.
 const (
-	maxName        = 255      // bytes; one byte on the wire counts them
-	reservedPrefix = "smoke:" // for what nodes may have to tell each other one day
+	maxName        = 255      // bytes; the wire has one byte for the length
+	reservedPrefix = "smoke:" // for later messages between nodes
 )
 
-// checkName reports, as a *[NameError], why an event can't have that name.
+// checkName returns a *[NameError] if the name is invalid.
 func checkName(name string) error {
 	why := ""
 	switch {
 	case name == "":
 		why = "it is empty"
 	case len(name) > maxName:
-		why = fmt.Sprintf("it is %d bytes long, and %d are the most", len(name), maxName)
+		why = fmt.Sprintf("it is %d bytes long, and the limit is %d", len(name), maxName)
 	case !utf8.ValidString(name):
-		why = "it is no valid UTF-8"
+		why = "it is not valid UTF-8"
 	case strings.HasPrefix(name, reservedPrefix):
 		why = `names that begin with "smoke:" are reserved`
 	default:
@@ -380,8 +378,7 @@ func checkName(name string) error {
 	return &NameError{Name: name, Why: why, At: callSite()}
 }
 
-// callSite gives the file and line in the program from which this package was
-// called.
+// callSite returns the file and line of the program that called this package.
 func callSite() string {
 	own := reflect.TypeFor[Event]().PkgPath() + "."
 	var pcs [32]uintptr

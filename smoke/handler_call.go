@@ -10,8 +10,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 )
 
-// What a node does around the calls of handlers: it makes their contexts, and notes what
-// they did not take.
+// This file has what a node does around the call of a handler: it makes the context, and
+// logs arguments that the handler does not take.
 
 func (b *Broadcast) context(e Event) context.Context { return b.node.handlerContext(e) }
 
@@ -25,14 +25,14 @@ func (b *Broadcast) noteTags(t reflect.Type) { b.node.noteTags(t) }
 
 func (p *Peer) noteTags(t reflect.Type) { p.node.noteTags(t) }
 
-// ended is the context of calls after the end of a node.
+// ended is the context of calls while the node is not running.
 var ended = func() context.Context {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(ErrStopped)
 	return ctx
 }()
 
-// handlerContext returns a context that ends with the present life of the node.
+// handlerContext returns a context that ends when the node stops.
 func (n *Node) handlerContext(e Event) context.Context {
 	d, err := n.life()
 	if err != nil {
@@ -41,10 +41,11 @@ func (n *Node) handlerContext(e Event) context.Context {
 	return d.handlerContext(e)
 }
 
-// handlerContext returns a context that ends with this life.
+// handlerContext returns a context that ends when this life of the node ends.
 func (d *driver) handlerContext(e Event) context.Context { return withHeaders(d.ctx, e) }
 
-// withHeaders returns a context with which EmitContext sends the headers of an event.
+// withHeaders returns a context that holds the headers of an event, so that EmitContext
+// sends them.
 func withHeaders(ctx context.Context, e Event) context.Context {
 	if list := e.headers(); len(list) > 0 {
 		return context.WithValue(ctx, headersKey{}, headers{list: list})
@@ -52,30 +53,30 @@ func withHeaders(ctx context.Context, e Event) context.Context {
 	return ctx
 }
 
-// mostSurplusNames bounds the names of which surplus arguments are logged. A program may
-// make up names for as long as it runs.
+// mostSurplusNames bounds the number of event names that noteSurplus logs. A program can
+// make up names without end.
 const mostSurplusNames = 1024 // a guess: more than an operator reads
 
-// noteSurplus counts a call for which there were more arguments than the handler takes.
-// It logs the first one of each name that the program has registered a handler for.
+// noteSurplus counts a call with more arguments than the handler takes. It logs the first
+// such call for each name.
 func (n *Node) noteSurplus(e Event, takes, others int) {
 	if n.counters.surplus.Add(1); n.counters.surplusLogged.Load() >= mostSurplusNames {
 		return
 	}
 	if _, known := n.counters.surplusNames.LoadOrStore(e.Name, struct{}{}); !known {
 		n.counters.surplusLogged.Add(1)
-		n.log.About(e.Name).Warn("an event has more arguments than its handler takes: they are left out; further ones are counted only",
+		n.log.About(e.Name).Warn("an event has more arguments than its handler takes; they are ignored, and further such events are only counted",
 			logging.Fields{"event": e.Name, "origin": e.Origin.Short(), "takes": args.Plural(takes), "left out": others})
 	}
 }
 
-// noteTags logs, once for each type, that its json tags do not name what travels.
+// noteTags logs, once for each type, that its json tags have no effect.
 func (n *Node) noteTags(t reflect.Type) {
 	if _, known := n.counters.tagged.LoadOrStore(t, struct{}{}); known {
 		return
 	}
 	if name := codec.IgnoredTag(t); name != "" {
-		n.log.About(t.String()).Warn("json tags do not name the fields of events: they travel under their Go names, or those of msgpack tags",
+		n.log.About(t.String()).Warn("json tags have no effect on the fields of events: fields have their Go names, or those of msgpack tags",
 			logging.Fields{"type": t.String(), "field": name})
 	}
 }

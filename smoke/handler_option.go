@@ -8,9 +8,9 @@ type HandlerOption struct {
 	apply func(*settings) // nil: the option changes nothing
 }
 
-// settings are what all options of one registration amount to.
+// settings are all options of one registration together.
 type settings struct {
-	emitter.Settings // what the emitter needs to know of them
+	emitter.Settings // the part that the emitter uses
 
 	why, fix string // why the options can't be used, and what to write instead; "" if they can
 }
@@ -32,23 +32,24 @@ func (s settings) withOnce() settings {
 	return s
 }
 
-// fail notes why the options can't be used. The first reason stays.
+// fail notes why the options can't be used. Only the first reason is kept.
 func (s *settings) fail(why, fix string) {
 	if s.why == "" {
 		s.why, s.fix = why, fix
 	}
 }
 
-// check looks for options that mean nothing on that listener.
+// check fails if an option has no meaning for l.
 func (s *settings) check(l EventSource) {
 	if _, ok := l.(*Peer); ok && s.Echo {
-		s.fail("Echo is for broadcasts, and this is a handler of a neighbour", "leave Echo out")
+		s.fail("Echo is for broadcasts, and this handler is for events of a neighbour", "leave Echo out")
 	}
 }
 
-// TryOn registers fn like the method On of l, but returns an error, a *[NameError] or a
-// *[HandlerError], instead of logging it. Then off is nil, no handler is registered, and
-// Start is not affected. fn may have each shape that [Broadcast.On] lists.
+// TryOn registers fn like the method On of l, but returns errors instead of logging them:
+// a *[NameError] or a *[HandlerError]. After an error, off is nil, no handler is
+// registered, and Start is not affected. fn may have each shape that [Broadcast.On]
+// lists.
 func TryOn(l EventSource, name string, fn any, opts ...HandlerOption) (off func(), err error) {
 	return tryRegister(l, name, fn, nil, newSettings(opts))
 }

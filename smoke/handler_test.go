@@ -157,7 +157,7 @@ func TestFunctionsThatAreNoHandlers(t *testing.T) {
 		want string
 	}{
 		{nil, "it is nil"},
-		{"text", "it is no function"},
+		{"text", "it is not a function"},
 		{(func(Event))(nil), "nil function"},
 		{(func(string, int))(nil), "nil function"},
 		{func(string, Event) {}, "smoke.Event can only be the first"},
@@ -182,8 +182,8 @@ func TestFunctionsThatAreNoHandlers(t *testing.T) {
 		{func([]fmt.Stringer) {}, "[]fmt.Stringer[] is an interface with methods"},
 		{func(inItself) {}, "embeds a struct in itself"},
 		{func(onlyPtr) {}, "is a pointer to itself"},
-		{func() int { return 0 }, "returns something else"},
-		{func() (int, error) { return 0, nil }, "returns something else"},
+		{func() int { return 0 }, "returns something other"},
+		{func() (int, error) { return 0, nil }, "returns something other"},
 	} {
 		_, err := compileHandler(new(audience), "chat", c.fn)
 		var handler *HandlerError
@@ -201,7 +201,7 @@ func TestNamesOfEvents(t *testing.T) {
 	for name, want := range map[string]string{
 		"":                       "it is empty",
 		strings.Repeat("n", 256): "it is 256 bytes long",
-		"a\xff":                  "no valid UTF-8",
+		"a\xff":                  "not valid UTF-8",
 		"smoke:ping":             "reserved",
 	} {
 		err := checkName(name)

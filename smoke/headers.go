@@ -8,20 +8,19 @@ import (
 )
 
 // Headers are names and values that travel with an event in addition to its arguments, as
-// HTTP headers do with a body: a trace context, a language. The emitter puts them into the
-// context, and handlers read them from the event. Relays do not read them. An event without
-// headers carries no byte for them.
-//
-// Headers reach every node that the event reaches.
+// HTTP headers do with a body: for example a trace context, or a language. The emitter
+// puts them into the context, and handlers read them from the event. Relays do not read
+// them. An event without headers has no extra bytes. Headers reach every node that the
+// event reaches.
 
 // ContextWithHeader returns a context with which [Broadcast.EmitContext] and
-// [Peer.EmitContext] send a header, beside those that ctx has already. A header of the
-// same name is replaced, and taken away by an empty value.
+// [Peer.EmitContext] send a header, in addition to those that ctx already has. It
+// replaces a header of the same name. An empty value removes the header.
 //
-// Names are 1 to 255 bytes long, and "Lang" is another one than "lang". An event has 16
-// headers at most, and these have 1024 bytes together, including two or three for each.
-// Beyond that, what EmitContext returns is a *[HeaderError]; [ContextHeaders] tells
-// before.
+// Names are case-sensitive and 1 to 255 bytes long. An event can have 16 headers, and
+// 1024 bytes for all of them; each header takes two or three bytes in addition to name
+// and value. Beyond these limits, EmitContext and [ContextHeaders] return a
+// *[HeaderError].
 func ContextWithHeader(ctx context.Context, name, value string) context.Context {
 	given := headersIn(ctx)
 	if given.err != nil {
@@ -34,16 +33,17 @@ func ContextWithHeader(ctx context.Context, name, value string) context.Context 
 	return context.WithValue(ctx, headersKey{}, headers{list, err})
 }
 
-// ContextHeaders gives the headers that EmitContext sends with ctx, nil if there are
-// none, or the error that it returns instead. The map is the caller's.
+// ContextHeaders returns the headers that EmitContext sends with ctx, or nil if there are
+// none. If the headers can't be sent, it returns the error that EmitContext would return.
+// The caller may change the map.
 func ContextHeaders(ctx context.Context) (map[string]string, error) {
 	given := headersIn(ctx)
 	return headerMap(given.list), given.err
 }
 
-// HeaderError says that a header can't be sent.
+// HeaderError reports a header that can't be sent.
 type HeaderError struct {
-	Name string // the header
+	Name string // its name
 	Err  error  // why
 }
 
@@ -53,13 +53,13 @@ func (e *HeaderError) Error() string { return fmt.Sprintf("header %.64q: %v", e.
 // Unwrap returns Err.
 func (e *HeaderError) Unwrap() error { return e.Err }
 
-// headersKey is under what a context holds headers.
+// headersKey is the key of the headers in a context.
 type headersKey struct{}
 
-// headers are what a context holds.
+// headers are the value of headersKey in a context.
 type headers struct {
-	list wire.Headers // as they are sent
-	err  error        // the first header that can't be; a *HeaderError
+	list wire.Headers // encoded
+	err  error        // of the first header that can't be sent; a *HeaderError
 }
 
 func headersIn(ctx context.Context) headers {
@@ -78,18 +78,18 @@ func headerMap(list wire.Headers) map[string]string {
 	return all
 }
 
-// Header gives the value of a header, "" where the event has none of that name. It
-// may be any bytes: who emitted the event is not to be trusted more for its headers
-// than for its arguments.
+// Header returns the value of a header, or "" if the event has no header of that name.
+// The value can be any bytes. Headers are no more trustworthy than arguments: the emitter
+// can write anything.
 func (e Event) Header(name string) string { return string(e.headers().Get(name)) }
 
-// Headers gives all headers of the event, nil where it has none. The map is the
-// caller's.
+// Headers returns all headers of the event, or nil if it has none. The caller may change
+// the map.
 func (e Event) Headers() map[string]string { return headerMap(e.headers()) }
 
-// headers are a part of the payload; nil where there are none, or none that could be
-// read, and then there are no arguments either.
+// headers returns the headers in the payload. It returns nil if there are none or if they
+// are malformed; in the second case the event has no arguments either.
 func (e Event) headers() wire.Headers {
-	list, _, _ := wire.SplitHeaders(e.payload) // Bind and the like report the error
+	list, _, _ := wire.SplitHeaders(e.payload) // Bind and the handlers report the error
 	return list
 }

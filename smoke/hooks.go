@@ -16,19 +16,21 @@ type Netsplit struct {
 
 // Heal reports that the parts of the last [Netsplit] have become one network.
 type Heal struct {
-	After time.Duration // the time since the Netsplit, in which the parts merged; not the length of the partition
+	// After is the time since the Netsplit, in which the parts merged. It does not
+	// include the time of the partition.
+	After time.Duration
 }
 
-// SeedLost reports that a seed does not answer and was not heard for ten seconds, or
-// never in the first ten seconds after Start. The seed is down, or behind a partition:
-// both look the same until the partition heals.
+// SeedLost reports that a seed does not answer, and that the node received nothing from
+// it for ten seconds, or nothing since Start ten seconds ago. The seed is down, or behind
+// a partition: the node can't distinguish these until the partition heals.
 type SeedLost struct {
 	Addr string // "ip:port", or the seed as in Options.Seeds if it resolves to no address
 	Err  error  // of the last dial or look-up
 }
 
-// SeedBack ends a [SeedLost]: the seed answers or is heard again, its name can be
-// resolved again, or the name does not stand for that address any more.
+// SeedBack ends a [SeedLost]: the seed answers or sends again, its name can be resolved
+// again, or its name does not resolve to that address any more.
 type SeedBack struct {
 	Addr string
 }
@@ -42,7 +44,7 @@ type Gap struct {
 	Origin   ID // zero if events of several origins were dropped
 	From, To uint64
 	Slow     bool
-	Events   int // their number; with Slow it can be less than To-From
+	Events   int // number of lost events; with Slow it can be less than To-From
 
 	// Queue is set if the events were dropped from the queue of one handler ([Queue],
 	// [Messages]), while other handlers have received them. It has the name of the first
@@ -50,7 +52,7 @@ type Gap struct {
 	Queue string
 }
 
-// hook is a list of functions for one kind of occasion.
+// hook is the list of functions that are registered for one kind of occasion.
 type hook[T any] struct {
 	mu  sync.Mutex // guards fns; never held while one runs
 	fns roster.Roster[func(T)]

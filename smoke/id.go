@@ -2,8 +2,8 @@ package smoke
 
 import "github.com/smokesignal-go/smokesignal/ident"
 
-// ID names one node: 16 bytes. It is a value, so it can be compared with == and be the key
-// of a map. The zero ID means "not known".
+// ID identifies a node: 16 bytes. It is a value, so it can be compared with == and be the
+// key of a map. The zero ID means "not known".
 //
 // The type is that of package ident, and has these methods:
 //
@@ -17,10 +17,9 @@ import "github.com/smokesignal-go/smokesignal/ident"
 //	func (id ID) MarshalBinary() ([]byte, error)   // the 16 bytes
 //	func (id *ID) UnmarshalBinary(b []byte) error  // reads 16 bytes
 //
-// In JSON and in arguments of events an ID is a text, or 16 bytes where the format has
-// such a type.
+// In JSON an ID is a string of these digits. In the arguments of events it is 16 bytes.
 type ID = ident.ID
 
-// ParseID reads the 32 hexadecimal digits that ID.String returns. Capital letters are
-// accepted.
+// ParseID parses the 32 hexadecimal digits that ID.String returns. It accepts capital
+// letters. If the text is anything else, it returns an error.
 func ParseID(text string) (ID, error) { return ident.Parse(text) }

@@ -9,21 +9,22 @@ import (
 	"strings"
 )
 
-// LocalIP finds the address that this machine has in a subnet, for
-// [Options].Address. The subnet is an address in it and either the length or
-// the mask: "192.168.2.1/24", "192.168.2.1/255.255.255.0", "fd00::/8". Where
-// there are several, the one that was written itself comes first, then the
-// lowest. Interfaces that are down do not count.
+// LocalIP returns the address that this machine has in a subnet, for [Options].Address.
+// The subnet is an address in it with the length or the mask: "192.168.2.1/24",
+// "192.168.2.1/255.255.255.0", "fd00::/8". If the machine has several addresses in the
+// subnet, LocalIP returns the one that the text names, else the lowest. Interfaces that
+// are down are ignored.
 //
 // The error is a *[SubnetError].
 func LocalIP(subnet string) (string, error) { return localIP(subnet, interfaceAddrs) }
 
-// SubnetError says why there is no address for a subnet.
+// SubnetError reports that this machine has no address in a subnet, or that the text is
+// not a subnet.
 type SubnetError struct {
 	Subnet string
 	Why    string
-	Have   []netip.Addr // the addresses that this machine has, as far as known
-	Err    error        // from the system; nil where it was asked and answered
+	Have   []netip.Addr // the addresses of this machine; empty if they are not known
+	Err    error        // from the system, if it could not list the addresses; else nil
 }
 
 // Error implements error.
@@ -42,7 +43,7 @@ func (e *SubnetError) Error() string {
 	return text
 }
 
-// Unwrap gives the error of the system.
+// Unwrap returns Err.
 func (e *SubnetError) Unwrap() error { return e.Err }
 
 func localIP(subnet string, addrs func() ([]netip.Addr, error)) (string, error) {
@@ -52,7 +53,7 @@ func localIP(subnet string, addrs func() ([]netip.Addr, error)) (string, error) 
 	}
 	have, err := addrs()
 	if err != nil {
-		return "", &SubnetError{Subnet: subnet, Why: "the system does not tell its addresses", Err: err}
+		return "", &SubnetError{Subnet: subnet, Why: "the system can't list the addresses", Err: err}
 	}
 	sort.Slice(have, func(i, j int) bool { return have[i].Less(have[j]) })
 	if slices.Contains(have, written) {
@@ -66,7 +67,8 @@ func localIP(subnet string, addrs func() ([]netip.Addr, error)) (string, error) 
 	return "", &SubnetError{Subnet: subnet, Why: "it has none there", Have: have}
 }
 
-// parseSubnet reads an address and the size of its subnet.
+// parseSubnet parses an address and the size of its subnet. If why is not "", it says
+// what is wrong.
 func parseSubnet(subnet string) (written netip.Addr, prefix netip.Prefix, why string) {
 	address, size, found := strings.Cut(subnet, "/")
 	if !found {
@@ -74,7 +76,7 @@ func parseSubnet(subnet string) (written netip.Addr, prefix netip.Prefix, why st
 	}
 	written, err := netip.ParseAddr(address)
 	if err != nil {
-		return written, prefix, fmt.Sprintf("%.100q is no IP address", address)
+		return written, prefix, fmt.Sprintf("%.100q is not an IP address", address)
 	}
 	written = written.Unmap()
 	bits := -1
@@ -89,7 +91,7 @@ func parseSubnet(subnet string) (written netip.Addr, prefix netip.Prefix, why st
 	return written, netip.PrefixFrom(written.WithZone(""), bits).Masked(), ""
 }
 
-// maskBits gives the length of a mask, -1 where the ones are not all in front.
+// maskBits returns the number of ones in a mask, or -1 if they are not all in front.
 func maskBits(mask netip.Addr) int {
 	ones, bits := net.IPMask(mask.AsSlice()).Size()
 	if bits == 0 {
@@ -121,7 +123,7 @@ func interfaceAddrs() ([]netip.Addr, error) {
 			if ip, ok := netip.AddrFromSlice(prefix.IP); ok {
 				ip = ip.Unmap()
 				if ip.IsLinkLocalUnicast() && ip.Is6() {
-					ip = ip.WithZone(i.Name) // means nothing without
+					ip = ip.WithZone(i.Name) // a link-local address needs its zone
 				}
 				have = append(have, ip)
 			}

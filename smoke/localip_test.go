@@ -47,7 +47,7 @@ func TestLocalIPSaysWhatIsWrong(t *testing.T) {
 		"10.0.0.0/8":              "it has none there; it has 127.0.0.1, 192.168.2.17, 192.168.2.200, fd00::5, fe80::1%eth0",
 		"192.168.2.1":             "the size is missing",
 		"":                        "the size is missing",
-		"x/24":                    `"x" is no IP address`,
+		"x/24":                    `"x" is not an IP address`,
 		"192.168.2.1/33":          `"33" is neither`,
 		"192.168.2.1/-1":          `"-1" is neither`,
 		"192.168.2.1/":            `"" is neither`,

@@ -8,7 +8,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
 )
 
-// messagesQueue is how many events wait for a loop over Messages that has no Queue.
+// messagesQueue is the size of the queue, in events, of a loop over Messages without the
+// option Queue.
 const messagesQueue = 1024 // a guess: a second of brisk traffic
 
 // Messages is [On] for a loop: it returns the events of one name, from a Broadcast or a
@@ -16,23 +17,23 @@ const messagesQueue = 1024 // a guess: a second of brisk traffic
 //
 //	for e, m := range smoke.Messages[ChatMsg](ctx, node.Broadcast(), "chat") { … }
 //
-// The call registers, so the loop gets events that arrive between the call and the loop.
-// They wait in a queue of their own, for 1,024 events or as many as the option [Queue]
-// sets. If it is full, the oldest events are dropped, as with [Queue]. A slow loop delays
-// no other handler. Events that do not fit M are skipped, counted and logged like those
-// that do not fit a handler.
+// The events are queued from the call of Messages on, so events that arrive between the
+// call and the loop are not lost. The queue holds 1,024 events, or as many as the option
+// [Queue] sets. If it is full, the oldest events are dropped, as with [Queue]. A slow
+// loop delays no other handler. Events that do not fit M are skipped, counted and logged
+// like those that do not fit a handler.
 //
 // The loop ends when its body breaks, when ctx ends, when the node stops, when a *Peer is
-// gone, and with the method Off for that name. Before a stop or the end of a Peer ends
-// the loop, it gets the events that the node already had. Stop and Shutdown wait for
-// that, and count what is left. So a Stop in the body of the loop waits for its full time
-// if further events are there. If no loop ranges over the result, the end of ctx removes
-// the registration. A second loop over the same result registers anew when it begins.
+// gone, and with the method Off for that name. If the node stops or the Peer is gone, the
+// loop first gets the events that the node already had. Stop and Shutdown wait for that,
+// and count what is left. So a Stop in the body of the loop waits for its full time if
+// further events are queued. If no loop ranges over the result, the end of ctx removes
+// the registration. A second loop over the same result registers again when it begins.
 //
-// A loop inside a handler or hook would block the goroutine that delivers the events: the
-// node logs that, and the loop ends at once. Give the handler a [Queue], or start a
-// goroutine. A name, type or option that can't be used is reported as with On, and the
-// loop ends at once.
+// A loop inside a handler or hook would block the goroutine that delivers the events. In
+// that case the node logs an error, and the loop ends at once. Give the handler a
+// [Queue], or start a goroutine for the loop. An invalid name, type or option is reported
+// as by On, and the loop ends at once.
 func Messages[M any](ctx context.Context, l EventSource, name string, opts ...HandlerOption) iter.Seq2[Event, M] {
 	s := newSettings(opts)
 	s.check(l)
@@ -45,19 +46,19 @@ func Messages[M any](ctx context.Context, l EventSource, name string, opts ...Ha
 		decode, last, _ := newDecoder[M](l, name, s)
 		in.loop(ctx, decode, func() bool {
 			e, m := last.event, last.message
-			*last = decoded[M]{} // the loop alone keeps it
+			*last = decoded[M]{} // only the body of the loop refers to the event now
 			return yield(e, m)
 		})
 	}
 }
 
-// decoded is what a decoder has made of an event.
+// decoded is an event and its argument.
 type decoded[M any] struct {
 	event   Event
 	message M
 }
 
-// newDecoder makes a handler that leaves the event in last.
+// newDecoder returns a handler that stores each event in last.
 func newDecoder[M any](l EventSource, name string, s settings) (decode emitter.Handler, last *decoded[M], err error) {
 	last = new(decoded[M])
 	fn := func(e Event, m M) { *last = decoded[M]{e, m} }
@@ -66,7 +67,7 @@ func newDecoder[M any](l EventSource, name string, s settings) (decode emitter.H
 	return c.handler, last, err
 }
 
-// catcher is an EventSource that keeps the handler that was compiled for another one.
+// catcher is an EventSource that stores a compiled handler instead of registering it.
 type catcher struct {
 	EventSource
 	handler emitter.Handler
@@ -77,12 +78,12 @@ func (c *catcher) listen(_ string, h emitter.Handler, _ settings) (off func()) {
 	return func() {}
 }
 
-// inbox is what the loops over one result of Messages have in common.
+// inbox is the shared state of all loops over one result of Messages.
 type inbox struct {
 	subscribe func() *emitter.Mailbox
 	refuse    func(error)
-	first     atomic.Pointer[emitter.Mailbox] // of the first loop, until it begins
-	abandon   func() bool                     // the end of the context is not to close first any more
+	first     atomic.Pointer[emitter.Mailbox] // the mailbox of the first loop, until that begins
+	abandon   func() bool                     // stops the end of the context from closing first
 	name      string
 }
 
@@ -93,17 +94,17 @@ func newInbox(ctx context.Context, l EventSource, name string, s emitter.Setting
 	in := &inbox{name: name, refuse: l.refuse, subscribe: func() *emitter.Mailbox { return subscribe(l, name, s) }}
 	first := in.subscribe()
 	in.first.Store(first)
-	in.abandon = context.AfterFunc(ctx, first.Close) // for a loop that never begins
+	in.abandon = context.AfterFunc(ctx, first.Close) // if no loop begins, the end of ctx closes first
 	return in
 }
 
-// loop takes events until one of the ends that Messages lists, and calls yield after
-// each that fits.
+// loop takes events and calls yield after each one that fits. It returns at the first of
+// the ends that Messages lists.
 func (in *inbox) loop(ctx context.Context, decode emitter.Handler, yield func() bool) {
 	if emitter.InsideShared() {
 		in.refuse(&HandlerError{
-			Event: in.name, Func: "loop over Messages", Why: "it is inside a handler, which holds up the handlers that bring the messages",
-			Fix: "give that handler a smoke.Queue, or begin a goroutine for the loop", At: callSite(),
+			Event: in.name, Func: "loop over Messages", Why: "it is inside a handler, and blocks the goroutine that delivers the messages",
+			Fix: "give that handler a smoke.Queue, or start a goroutine for the loop", At: callSite(),
 		})
 		return
 	}

@@ -6,11 +6,11 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/census"
 )
 
-// NodeInfo is what a node reports of itself at one moment. [Node.Info] returns that of
-// this node; [Node.Survey] collects that of all nodes. The data of another node is a
-// claim of that node and is not verified.
+// NodeInfo is the state of a node at one moment, as the node reports it. [Node.Info]
+// returns that of this node; [Node.Survey] collects those of all nodes. The data of
+// another node is a claim of that node and is not verified.
 //
-// The JSON form is the same for the page, its JSON and `smoke status --json`. Durations
+// The JSON form is the same for the dashboard and for `smoke status --json`. Durations
 // are numbers of seconds, IDs are texts, and lists are never null.
 type NodeInfo struct {
 	ID        ID      `json:"id"`
@@ -53,7 +53,8 @@ func (s Seconds) Duration() time.Duration { return time.Duration(float64(s) * fl
 
 func seconds(d time.Duration) Seconds { return Seconds(d.Seconds()) }
 
-// newNodeInfo converts a digest. The simulator of cmd/smoke does the same for its nodes.
+// newNodeInfo converts a digest. The simulator of cmd/smoke does the
+// same for its nodes.
 func newNodeInfo(g census.Digest) NodeInfo {
 	n := NodeInfo{
 		ID: g.Node.ID, Addr: g.Addr, Version: g.Version, Uptime: seconds(g.Age), Component: g.Component,

@@ -88,8 +88,8 @@ type Options struct {
 
 	// StateFile is a file for what a later process of this node needs: the addresses of
 	// two neighbours, so that it finds the network without seeds, and the last event
-	// that it heard of each of the last 1,024 origins, so that it hears none twice. The
-	// node writes it once a minute and in Stop; it has at most 64 KiB. Each node needs
+	// that it received from each of the last 1,024 origins, so that it receives none
+	// twice. The node writes it once a minute and in Stop; it has at most 64 KiB. Each node needs
 	// a file of its own. "" means none; Stop and Start of one Node need none.
 	StateFile string
 
@@ -156,12 +156,12 @@ type Options struct {
 	// and forge events.
 	InsecurePlaintext bool
 
-	odd *oddities // what FromEnv has found, if anything; see Warnings
+	odd *oddities // unknown variables that FromEnv has found, or nil; see Warnings
 }
 
 // NoAddress is the value of [Options.Advertise] for a node that advertises no address: other
 // nodes can't dial it and do not remember it.
-const NoAddress = "-" // handshake.NoAddress, as a test holds
+const NoAddress = "-" // a test checks that handshake.NoAddress is the same
 
 // AllEvents is the value in [Options.Signed] that stands for events of all names.
 const AllEvents = "*"
@@ -176,12 +176,12 @@ type History struct {
 // Defaults and limits of [Options].
 const (
 	defaultAddress      = "127.0.0.1"
-	defaultMinPeers     = 3               // design, section 6
-	defaultMaxPeers     = 5               // design, section 6
+	defaultMinPeers     = 3               // as in the original Smokesignal
+	defaultMaxPeers     = 5               // as in the original Smokesignal
 	spareRoom           = 2               // MaxPeers above MinPeers, as in the defaults
 	defaultMaxGuests    = 64              // peerlist.Config.MaxGuests
 	defaultPingInterval = 2 * time.Second // with the timeout, a dead peer shows within 5 s
-	defaultPingTimeout  = 3 * time.Second // design, section 6
+	defaultPingTimeout  = 3 * time.Second // as in the original Smokesignal
 	shortestPing        = time.Millisecond
 	longestPing         = time.Hour // a guess: a link that is quiet for longer is better dialled again
 	mostPeers           = peerlist.Unlimited
@@ -191,9 +191,9 @@ const (
 	maxNetwork          = 64
 )
 
-// withDefaults fills in what the zero values stand for, but for Logger,
-// Transport, Resolver and ID, which need making. The options have passed
-// Validate.
+// withDefaults replaces zero values by the defaults that they stand for. It leaves
+// Logger, Transport, Resolver and ID alone, because CreateNode has to make these. The
+// options must have passed Validate.
 func (o Options) withDefaults() Options {
 	if o.Address == "" {
 		o.Address = defaultAddress

@@ -8,60 +8,61 @@ import (
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// Peerlist is the list of a node's neighbours, in the order in which they came, with
-// hooks for those that come and go. The node alone changes it: see [Node.AddPeer] and
-// [Node.RemovePeer]. All methods may be called from any goroutine, before Start and
-// after Stop too; the list is empty then.
+// Peerlist is the list of a node's neighbours, the oldest first, with hooks for
+// neighbours that are added and removed. Only the node changes it: see [Node.AddPeer] and
+// [Node.RemovePeer]. All methods may be called from any goroutine, also before Start and
+// after Stop, when the list is empty.
 type Peerlist struct {
 	node *Node
 	list *peerlist.Peerlist[*Peer]
 
-	mu      sync.Mutex    // guards changed; no other lock is taken under it
-	changed chan struct{} // closed when a peer came or the node stopped; nil while no Wait is under way
+	mu      sync.Mutex    // guards changed; no lock is taken while it is held
+	changed chan struct{} // closed when a peer is added or the node stops; nil while no Wait runs
 }
 
 // OnAdd registers a hook for every peer that is added from now on. It runs on the
-// goroutine of the node's handlers, in order with the events and other hooks; the list
-// may by then have changed again. The returned function removes the hook.
+// goroutine of the node's handlers, in order with the events and other hooks. The list
+// may have changed again when it runs. The returned function removes the hook.
 func (l *Peerlist) OnAdd(hook func(*Peer)) (off func()) { return l.list.OnAdd(hook) }
 
-// OnRemove registers a hook for every peer that is removed from now on, like OnAdd.
+// OnRemove registers a hook for every peer that is removed from now on. It runs like a
+// hook of OnAdd.
 func (l *Peerlist) OnRemove(hook func(*Peer)) (off func()) { return l.list.OnRemove(hook) }
 
-// Len is the number of peers.
+// Len returns the number of peers.
 func (l *Peerlist) Len() int { return l.list.Len() }
 
-// Has reports whether the node with that ID is a peer.
+// Has reports whether the node with the given ID is a peer.
 func (l *Peerlist) Has(id ID) bool { return l.list.Has(id) }
 
-// Get returns the peer with that ID.
+// Get returns the peer with the given ID. ok is false if there is none.
 func (l *Peerlist) Get(id ID) (p *Peer, ok bool) { return l.list.Get(id) }
 
-// All iterates over the peers as they are when the loop begins, in the order in which
-// they came.
+// All returns an iterator over the peers, the oldest first. The loop sees the list as it
+// is when the loop begins.
 func (l *Peerlist) All() iter.Seq[*Peer] { return l.list.All() }
 
-// Min is the number of peers that the node looks for: [Options.MinPeers].
+// Min returns the number of peers that the node tries to have: [Options.MinPeers].
 func (l *Peerlist) Min() int { return l.list.Min() }
 
-// Max is the number of peers from which on there is no room for another one:
-// [Options.MaxPeers], or, without a limit, a number that no list reaches.
+// Max returns the highest number of peers: [Options.MaxPeers]. Without a limit it returns
+// a number that no list reaches.
 func (l *Peerlist) Max() int { return l.list.Max() }
 
-// IsFilled reports whether there are at least Min peers: the node looks for no more.
+// IsFilled reports whether there are at least Min peers. The node does not look for more.
 func (l *Peerlist) IsFilled() bool { return l.list.IsFilled() }
 
-// IsFull reports whether there are at least Max peers: there is no room for another.
+// IsFull reports whether there are at least Max peers. The node accepts no further one.
 func (l *Peerlist) IsFull() bool { return l.list.IsFull() }
 
-// Wait returns nil as soon as the node has at least n peers; at once if it has them, or
-// if n is 0 or less. It may be called before Start, and waits for that too. If ctx ends
-// first, Wait returns its error; if the node is stopped, [ErrStopped]. For an n above
-// Max nothing but these two ends the wait.
+// Wait waits until the node has at least n peers, and returns nil then. It returns nil at
+// once if n is 0 or less. It may be called before Start. If ctx ends first, Wait returns
+// its error; if the node stops, it returns [ErrStopped]. If n is above Max, only these
+// two end the wait.
 //
-// The network may be larger than what a node sees of it: [Node.Count] counts all nodes.
-// In a handler or hook Wait holds up the other handlers, and the peers come all the
-// same.
+// The network may have more nodes than this node has peers: [Node.Count] counts all
+// nodes. A Wait in a handler or hook blocks the other handlers. It does not keep peers
+// from being added.
 func (l *Peerlist) Wait(ctx context.Context, n int) error {
 	for {
 		changed := l.change()
@@ -82,7 +83,7 @@ func (l *Peerlist) Wait(ctx context.Context, n int) error {
 	}
 }
 
-// change returns a channel that the next tell closes.
+// change returns a channel that the next call of tell closes.
 func (l *Peerlist) change() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -92,7 +93,7 @@ func (l *Peerlist) change() <-chan struct{} {
 	return l.changed
 }
 
-// tell has those in Wait look again.
+// tell makes each Wait check the list again.
 func (l *Peerlist) tell() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -102,7 +103,7 @@ func (l *Peerlist) tell() {
 	}
 }
 
-// isStopped reports whether there was a life, and there is none.
+// isStopped reports whether the node has been started and is stopped now.
 func (n *Node) isStopped() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -23,7 +23,7 @@ func (o Options) handshakeOptions() handshake.Options {
 func (o Options) validateSecurity(p *problems) {
 	o.validateSecrets(p)
 	if o.Key != nil && o.Key.ID().IsZero() {
-		p.add("Key", "empty", "it is no key", "make one with trust.NewKey, trust.LoadKey or `smoke key new`")
+		p.add("Key", "empty", "it is not a key", "make one with trust.NewKey, trust.LoadKey or `smoke key new`")
 	}
 	for n, id := range o.Allow {
 		if id.IsZero() {
@@ -36,19 +36,19 @@ func (o Options) validateSecurity(p *problems) {
 		if _, err := trust.NewGuard(nil, o.TLS, trust.Rules{}); err != nil {
 			p.add("TLS", "set", err.Error(), "set Certificates, RootCAs and ClientCAs")
 		} else if o.TLS.RootCAs == nil || o.TLS.ClientCAs == nil {
-			p.add("TLS", "set", "it does not say whom to trust, which would be every authority of the web", "set RootCAs and ClientCAs to your own")
+			p.add("TLS", "set", "it names no authority, so every authority of the web would be trusted", "set RootCAs and ClientCAs to your own authority")
 		}
 	}
 	if o.InsecurePlaintext && (o.Key != nil || o.TLS != nil || o.handshakeOptions().HasRules()) {
-		p.add("InsecurePlaintext", true, "Key, TLS, Secret, Allow and Admit need links that are encrypted", "leave it out, or all of these")
+		p.add("InsecurePlaintext", true, "Key, TLS, Secret, Allow and Admit need links that are encrypted", "leave it out, or leave all of these out")
 	}
 	o.validateSigned(p)
 	if !o.ID.IsZero() && o.handshakeOptions().IsEncrypted() {
-		p.add("ID", o.ID, "links are encrypted, and then the id follows from the key", "leave it out, and set Key to one that you keep")
+		p.add("ID", o.ID, "links are encrypted, and then the id follows from the key", "leave it out, and set Key to a key that you keep")
 	}
 }
 
-// validateSecrets writes no secret into a problem.
+// validateSecrets checks Secret and Secrets. It puts no secret into a problem.
 func (o Options) validateSecrets(p *problems) {
 	check := func(field, secret string) {
 		if trust.CheckSecret(secret) != nil {
@@ -59,7 +59,7 @@ func (o Options) validateSecrets(p *problems) {
 		check("Secret", o.Secret)
 	}
 	if len(o.Secrets) > trust.MaxSecrets {
-		p.add("Secrets", fmt.Sprintf("%d secrets", len(o.Secrets)), fmt.Sprintf("%d are the most that are valid at once", trust.MaxSecrets), "leave out those that no node proves any more")
+		p.add("Secrets", fmt.Sprintf("%d secrets", len(o.Secrets)), fmt.Sprintf("at most %d can be valid at once", trust.MaxSecrets), "leave out those that no node uses any more")
 		return
 	}
 	for i, secret := range o.Secrets {
@@ -74,7 +74,7 @@ func (o Options) validateSecrets(p *problems) {
 	}
 }
 
-// security is what the log says of the links.
+// security returns how the links are secured, in words for the log.
 func (n *Node) security() string {
 	switch {
 	case n.guard == nil && n.opts.Transport != nil:
@@ -89,8 +89,9 @@ func (n *Node) security() string {
 	return "encrypted"
 }
 
-// protectAdmit makes the program's rule one that is recovered, counted and named. It
-// runs on a goroutine of its own, which package trust gives up with the greeting.
+// protectAdmit wraps the program's rule so that a panic is recovered, a call that hangs
+// is counted, and both are logged under the name Options.Admit. The rule runs on its own
+// goroutine; package trust stops waiting for it when the handshake times out.
 func (n *Node) protectAdmit(rule func(context.Context, trust.Candidate) error) func(context.Context, trust.Candidate) error {
 	if rule == nil {
 		return nil
@@ -98,7 +99,7 @@ func (n *Node) protectAdmit(rule func(context.Context, trust.Candidate) error) f
 	return func(ctx context.Context, c trust.Candidate) error {
 		o := callout.Of(ctx)
 		if o == nil {
-			return errors.New("there is no life of the node")
+			return errors.New("the node is not running")
 		}
 		return o.Do(ctx, &callout.Call{Kind: callout.Admit, What: "Options.Admit(" + c.Remote + ")"}, func() error { return rule(ctx, c) })
 	}

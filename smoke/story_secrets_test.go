@@ -189,7 +189,7 @@ func TestOptionsWithSecrets(t *testing.T) {
 		{smoke.Options{Secrets: []string{one, "password"}}, "Secrets[1]"},
 		{smoke.Options{Secrets: []string{""}}, "Secrets[0]"},
 		{smoke.Options{Secrets: []string{one, two, one}}, "the same as Secrets[0]"},
-		{smoke.Options{Secrets: make([]string, 9)}, "8 are the most"},
+		{smoke.Options{Secrets: make([]string, 9)}, "at most 8"},
 		{smoke.Options{Secrets: []string{one}, InsecurePlaintext: true}, "InsecurePlaintext"},
 	} {
 		err := c.o.Validate()

@@ -12,25 +12,25 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 )
 
-// Problem is one thing that is wrong with [Options] or with the environment.
+// Problem is one mistake in [Options] or in the environment.
 type Problem struct {
-	Field string // of Options, or the name of the variable
-	Value string // what it holds
-	Why   string // what is wrong with that
+	Field string // the field of Options, or the variable
+	Value string // its value; for a secret only the length
+	Why   string // what is wrong with the value
 	Fix   string // what to write instead
 }
 
-// String gives the problem in one line.
+// String returns the problem in one line.
 func (p Problem) String() string {
 	return fmt.Sprintf("%s is %s: %s; %s", p.Field, p.Value, p.Why, p.Fix)
 }
 
-// OptionsError holds all that is wrong with some options.
+// OptionsError lists all problems of some options.
 type OptionsError struct {
 	Problems []Problem // at least one
 }
 
-// Error gives a line for each problem.
+// Error implements error. The text has a line for each problem.
 func (e *OptionsError) Error() string {
 	if len(e.Problems) == 1 {
 		return "bad options: " + e.Problems[0].String()
@@ -43,7 +43,7 @@ func (e *OptionsError) Error() string {
 	return text.String()
 }
 
-// problems gathers what is wrong.
+// problems collects the problems of some options.
 type problems []Problem
 
 func (p *problems) add(field string, value any, why, fix string) {
@@ -61,9 +61,9 @@ func (p problems) err() error {
 	return &OptionsError{Problems: p}
 }
 
-// Validate reports everything that is wrong with the options, at once, as an
-// *[OptionsError]. It asks nobody: that an address is one of this machine and
-// that a seed answers shows later. Start calls it.
+// Validate returns an *[OptionsError] with all problems of the options, or nil. It uses
+// no network: whether an address belongs to this machine, or a seed answers, shows only
+// later. Start calls Validate.
 func (o Options) Validate() error {
 	var p problems
 	o.validateAddresses(&p)
@@ -81,13 +81,13 @@ func (o Options) validateAddresses(p *problems) {
 		case why != "":
 			p.add("Address", o.Address, why, writeHost)
 		case at.Port != 0:
-			p.add("Address", o.Address, "it has a port in it", fmt.Sprintf("write %q there, and %d as the Port", at.Host, at.Port))
+			p.add("Address", o.Address, "it includes a port", fmt.Sprintf("write %q there, and %d as the Port", at.Host, at.Port))
 		case at.IsWildcard():
 			p.add("Address", o.Address, "others can't dial it", "write an address of this machine, and this one as Listen")
 		}
 	}
 	if o.Port < 0 || o.Port > 65535 {
-		p.add("Port", o.Port, "it is no port", "write 1 to 65535, or 0 to take a free one")
+		p.add("Port", o.Port, "it is not a port number", "write 1 to 65535, or 0 for a free one")
 	}
 	if o.Listen != "" {
 		at, why := handshake.ReadPlace(o.Listen)
@@ -116,7 +116,7 @@ func (o Options) validateSeeds(p *problems) {
 	for n, text := range o.Seeds {
 		field := fmt.Sprintf("Seeds[%d]", n)
 		if o.Resolver != nil && hasOtherScheme(text) {
-			continue // that resolver knows
+			continue // only that resolver can check it
 		}
 		seed, err := discovery.ParseSeed(text)
 		if syntax, ok := err.(*discovery.SyntaxError); ok {
@@ -130,7 +130,7 @@ func (o Options) validateSeeds(p *problems) {
 	if remote == "" {
 		return
 	}
-	// What the node would tell others, and by which option.
+	// The address that other nodes would dial, and the option that sets it.
 	field, value := "Address", o.Address
 	if o.Listen != "" {
 		field, value = "Listen", o.Listen
@@ -143,21 +143,20 @@ func (o Options) validateSeeds(p *problems) {
 	}
 	at, _ := handshake.ReadPlace(value)
 	if value == "" || at.IsLoopback() {
-		p.add(field, value, fmt.Sprintf("nobody but this machine can reach the node there, and seed %q is on another one", remote),
+		p.add(field, value, fmt.Sprintf("only this machine can reach the node there, and seed %q is on another one", remote),
 			`set Address to an address of this machine, for example from smoke.LocalIP("192.168.2.0/24")`)
 	}
 }
 
-// hasOtherScheme reports whether a seed is to be looked up in a way that only a
-// resolver of the program's own can know.
+// hasOtherScheme reports whether a seed has a scheme that only a Resolver of the program
+// can look up.
 func hasOtherScheme(seed string) bool {
 	scheme, _, found := strings.Cut(seed, "://")
 	return found && !strings.EqualFold(scheme, string(discovery.DNS)) && !strings.EqualFold(scheme, string(discovery.SRV))
 }
 
-// isRemote reports whether a seed is surely on another machine, or at least not
-// on the loopback. A name may be anything where the program brings its own
-// resolver or transport.
+// isRemote reports whether a seed is certainly not on the loopback. If the program sets a
+// Resolver or Transport, a name can mean anything, and isRemote returns false for it.
 func (o Options) isRemote(seed discovery.Seed) bool {
 	if seed.IP.IsValid() {
 		return !seed.IP.IsLoopback()
@@ -167,10 +166,10 @@ func (o Options) isRemote(seed discovery.Seed) bool {
 
 func (o Options) validatePeers(p *problems) {
 	if o.MinPeers < 0 {
-		p.add("MinPeers", o.MinPeers, "a node can't have less than no links", "write 1 or more, or 0 for the default")
+		p.add("MinPeers", o.MinPeers, "it is negative", "write 1 or more, or 0 for the default")
 	}
 	if o.MinPeers > mostPeers {
-		p.add("MinPeers", o.MinPeers, "no node holds so many links", fmt.Sprintf("write %d at most", mostPeers))
+		p.add("MinPeers", o.MinPeers, "it is too large", fmt.Sprintf("write %d at most", mostPeers))
 	}
 	if o.MaxPeers > 0 && o.MinPeers > o.MaxPeers {
 		p.add("MinPeers", o.MinPeers, fmt.Sprintf("it is above MaxPeers, which is %d", o.MaxPeers),
@@ -194,10 +193,10 @@ func (o Options) validateRest(p *problems) {
 	case len(o.Network) > maxNetwork:
 		p.add("Network", o.Network, fmt.Sprintf("it is %d bytes long", len(o.Network)), fmt.Sprintf("write at most %d bytes", maxNetwork))
 	case !utf8.ValidString(o.Network) || strings.ContainsFunc(o.Network, unicode.IsControl):
-		p.add("Network", o.Network, "it has characters in it that can't be printed", "write letters and digits")
+		p.add("Network", o.Network, "it has characters that can't be printed", "write letters and digits")
 	}
 	if o.MaxPayload < 0 || o.MaxPayload > defaultMaxPayload {
-		p.add("MaxPayload", o.MaxPayload, "nodes carry no such payload", fmt.Sprintf("write 1 to %d, or 0 for the most", defaultMaxPayload))
+		p.add("MaxPayload", o.MaxPayload, "no node sends events of this size", fmt.Sprintf("write 1 to %d, or 0 for the most", defaultMaxPayload))
 	}
 	if why := logging.Fault(o.Logger); why != "" {
 		p.add("Logger", fmt.Sprintf("%T", o.Logger), why, "write a *logrus.Logger, a *slog.Logger, or nil")
