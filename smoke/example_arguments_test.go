@@ -10,8 +10,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// Handlers of several shapes. The first one waits for an event that fits: a number that
-// its type does not hold does not use it up.
+// Handlers can have several shapes. The Once handler takes an int8, so the 300 does not
+// count as its event: it waits for the 7.
 func ExampleBroadcast_On() {
 	ann := smoke.CreateNode(smoke.Options{Network: "example arguments"})
 	if err := ann.Start(); err != nil {

@@ -8,8 +8,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// startAlone starts a node without neighbours, on which handlers with Echo hear its own
-// events.
+// startAlone starts a node without neighbours. Handlers with Echo receive its own events.
 func startAlone(node *smoke.Node) (stop func()) {
 	if err := node.Start(); err != nil {
 		fmt.Println(err)

@@ -9,7 +9,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// A node does not hear what it emits, but for handlers with Echo.
+// Only handlers with Echo receive the events of their own node.
 func ExampleEcho() {
 	node := smoke.CreateNode(smoke.Options{Network: "example handlers"})
 	done := make(chan bool)
@@ -28,13 +28,13 @@ func ExampleEcho() {
 	// 1 hello true
 }
 
-// A handler that is slow gets a queue of its own, and holds up no other.
+// A slow handler with its own queue does not delay other handlers.
 func ExampleQueue() {
 	node := smoke.CreateNode(smoke.Options{Network: "example handlers"})
 	done := make(chan bool)
 	quick := make(chan bool)
 	node.Broadcast().On("picture", func(n int) {
-		<-quick // the other one is there first
+		<-quick // the other handler is called first
 		fmt.Println("stored", n)
 		if n == 2 {
 			close(done)
@@ -60,7 +60,7 @@ func ExampleQueue() {
 	// stored 2
 }
 
-// The events of one name as a loop.
+// Messages returns the events of one name for a loop.
 func ExampleMessages() {
 	type Message struct{ From, Text string }
 	node := smoke.CreateNode(smoke.Options{Network: "example handlers"})
@@ -85,7 +85,7 @@ func ExampleMessages() {
 	// 2 ann bye
 }
 
-// What On only logs, TryOn returns.
+// TryOn returns the error that On only logs.
 func ExampleTryOn() {
 	node := smoke.CreateNode(smoke.Options{Network: "example handlers"})
 	off, err := smoke.TryOn(node.Broadcast(), "chat", func(text string, n int) {})
@@ -99,7 +99,7 @@ func ExampleTryOn() {
 	// true
 }
 
-// A program that has nothing to do alone waits for others.
+// Wait is for a program that needs neighbours before it can work.
 func ExamplePeerlist_Wait() {
 	ann, bob := smoke.CreateNode(smoke.Options{Network: "example handlers"}), smoke.CreateNode(smoke.Options{Network: "example handlers"})
 	for _, node := range []*smoke.Node{ann, bob} {
@@ -118,8 +118,8 @@ func ExamplePeerlist_Wait() {
 	// 1
 }
 
-// A secret is replaced in three steps, each on all nodes before the next: these are
-// the options of the second step.
+// A secret is replaced in three steps. Each step is done on all nodes before the next.
+// These are the options of the second step.
 func ExampleOptions_secrets() {
 	leaked, fresh := trust.NewSecret(), trust.NewSecret()
 	node := smoke.CreateNode(smoke.Options{Network: "example handlers", Secrets: []string{fresh, leaked}})

@@ -185,7 +185,7 @@ func ExampleNode_OnGap() {
 	// Output: own events: true from 1 lost some: true
 }
 
-// Two nodes with one id each learn of the other one.
+// If two nodes have the same id, OnConflict reports it.
 func ExampleNode_OnConflict() {
 	id, err := smoke.ParseID("00112233445566778899aabbccddeeff")
 	if err != nil {
@@ -212,8 +212,9 @@ func ExampleNode_OnConflict() {
 	// true true
 }
 
-// A node reports that it has found another part of the network, and that the parts are one
-// again. On a network in memory a test can cut and heal; see package smoketest.
+// OnNetsplit reports that the node has found another part of the network, and OnHeal that
+// the parts are one network again. On a network in memory a test can cut and heal; see
+// package smoketest.
 func ExampleNode_OnNetsplit() {
 	network := mem.New()
 	node := smoke.CreateNode(smoke.Options{
@@ -223,14 +224,14 @@ func ExampleNode_OnNetsplit() {
 	node.OnHeal(func(h smoke.Heal) { fmt.Println("one network after", h.After) })
 }
 
-// A seed that does not answer is reported, and again when it is back.
+// OnSeedLost reports a seed that does not answer, and OnSeedBack that it answers again.
 func ExampleNode_OnSeedLost() {
 	node := smoke.CreateNode(smoke.Options{Network: "example seeds", Seeds: []string{"dns://chat:8495"}})
 	node.OnSeedLost(func(s smoke.SeedLost) { fmt.Println("lost", s.Addr, s.Err) })
 	node.OnSeedBack(func(s smoke.SeedBack) { fmt.Println("back", s.Addr) })
 }
 
-// Info is what this node reports of itself, Stats has its counters.
+// Info returns the state of this node. Stats returns its counters.
 func ExampleNode_Info() {
 	ann, bob, stop, err := startPair("example info")
 	if err != nil {
@@ -268,7 +269,7 @@ func ExampleNode_Count() {
 	// Output: 2 <nil>
 }
 
-// Survey collects what each node reports of itself.
+// Survey collects the state of each node.
 func ExampleNode_Survey() {
 	_, bob, stop, err := startPair("example survey")
 	if err != nil {
@@ -287,7 +288,7 @@ func ExampleNode_Survey() {
 func ExampleFromEnv() {
 	options, err := smoke.FromEnv()
 	if err != nil {
-		fmt.Println(err) // all variables that can't be used
+		fmt.Println(err) // lists all invalid variables
 		return
 	}
 	options.MinPeers = 4
@@ -306,7 +307,7 @@ func ExampleLocalIP() {
 	// true
 }
 
-// An ID is a value with a text.
+// ParseID reads the text of an ID.
 func ExampleParseID() {
 	id, err := smoke.ParseID("00112233445566778899aabbccddeeff")
 	fmt.Println(id, id.Short(), id.IsZero(), err)

@@ -8,7 +8,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// A node gets in nowhere. Its program hears why.
+// If no node of the network admits this node, OnRefused reports the reason.
 func ExampleNode_OnRefused() {
 	seed := smoke.CreateNode(smoke.Options{Network: "example refused a", Logger: slog.New(slog.DiscardHandler)})
 	if err := seed.Start(); err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// A handler that is registered late hears what the node has heard in the last minute,
-// and then what comes.
+// With Rewind, a handler that is registered late first gets the events that the node
+// received in the last minute, and then new ones.
 func ExampleRewind() {
 	ann, bob := smoke.CreateNode(smoke.Options{Network: "example rewind"}), smoke.CreateNode(smoke.Options{Network: "example rewind"})
 	heard := make(chan bool)

@@ -8,8 +8,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// Two nodes, the first one the seed of the second. Each says hello as soon as
-// it has a neighbour, and hears the other one; nobody hears itself.
+// Two nodes; the first is the seed of the second. Each emits an event when it gets a
+// neighbour, and receives the event of the other node. No node receives its own event.
 func ExampleCreateNode() {
 	heard := make(chan string, 2)
 	start := func(name string, seeds ...string) *smoke.Node {
@@ -33,7 +33,7 @@ func ExampleCreateNode() {
 	// bob heard hello from ann
 }
 
-// A handler for a type of one's own: the argument is decoded into it.
+// On decodes the argument into a type of the program.
 func ExampleOn() {
 	type Message struct{ From, Text string }
 	ann, bob := smoke.CreateNode(smoke.Options{Network: "example"}), smoke.CreateNode(smoke.Options{Network: "example"})
@@ -58,8 +58,8 @@ func ExampleOn() {
 	// chat 1 true ann hi
 }
 
-// A neighbour can be spoken to alone. Its handlers are registered in OnAdd, so
-// that not even its first event is missed.
+// Emit of a Peer sends an event to one neighbour only. Handlers for events of a neighbour
+// are registered in OnAdd, so that they receive its first event.
 func ExamplePeer_Emit() {
 	ann, bob := smoke.CreateNode(smoke.Options{Network: "example"}), smoke.CreateNode(smoke.Options{Network: "example"})
 	done := make(chan bool)
@@ -88,7 +88,7 @@ func ExamplePeer_Emit() {
 	// Output: it has 5 letters
 }
 
-// All that is wrong with the options is said at once.
+// Validate reports all problems of the options at once.
 func ExampleOptions_Validate() {
 	err := smoke.Options{Port: 70000, MinPeers: 8, MaxPeers: 4}.Validate()
 	fmt.Println(err)

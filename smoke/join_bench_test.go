@@ -12,8 +12,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// From AddPeer to being linked, on loopback, with links that are plaintext and with
-// such as are encrypted and need a secret.
+// BenchmarkJoin measures the time from the call of AddPeer until the nodes are linked, on
+// loopback: with plaintext links, and with encrypted links that need a secret.
 func BenchmarkJoin(b *testing.B) {
 	for _, way := range []struct {
 		name   string

@@ -15,10 +15,10 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// A program's own rule is code that nobody can end from outside. These are told in
-// virtual time, where what takes no time takes none.
+// Options.Admit is a function of the program. The node can't end it; it can only stop
+// waiting for it. These tests use virtual time, in which computing takes no time.
 
-// host starts a node with a key on a host of its own, 10.0.0.n.
+// host starts a node with a key on its own host, 10.0.0.n.
 func (s *story) host(network *mem.Network, n int, o smoke.Options) *actor {
 	s.Helper()
 	ip := fmt.Sprintf("10.0.0.%d", n)
@@ -29,15 +29,15 @@ func (s *story) host(network *mem.Network, n int, o smoke.Options) *actor {
 	return s.start(o)
 }
 
-// Admit waits for a directory that is down. It is told after three seconds that nobody
-// waits any more, the candidate is refused, and the log says whose fault it was; the
-// next one gets in.
-func TestARuleHasThreeSeconds(t *testing.T) {
+// Admit waits for a directory that is down. After three seconds its context ends, the
+// candidate is refused, and the log names Admit as the reason. The next candidate is
+// admitted.
+func TestAdmitHasThreeSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tell(t)
 		network := mem.New()
 		took := make(chan time.Duration, 2)
-		down := true // the story changes it when nobody is asked
+		down := true // the test changes it while no call of Admit runs
 		ann := s.host(network, 1, smoke.Options{Admit: func(ctx context.Context, _ trust.Candidate) error {
 			if !down {
 				return nil
@@ -49,7 +49,7 @@ func TestARuleHasThreeSeconds(t *testing.T) {
 		}})
 		bob := s.host(network, 2, smoke.Options{})
 		if err := bob.AddPeer(t.Context(), ann.Addr()); err == nil {
-			t.Error("bob is let in")
+			t.Error("bob is admitted")
 		}
 		if got := <-took; got != 3*time.Second {
 			t.Errorf("the rule had %v", got)
@@ -64,17 +64,18 @@ func TestARuleHasThreeSeconds(t *testing.T) {
 	})
 }
 
-// Admit hangs, for whom the node dialled and for whom it accepted, and does not care
-// for its context. Stop does not wait for it, and says that it still runs.
-func TestARuleThatHangsDoesNotHoldUpStop(t *testing.T) {
+// Admit ignores its context and hangs, once for a connection that the node dialled, and
+// once for one that it accepted. Stop does not wait for it, and its error lists both
+// calls.
+func TestAdmitThatHangsDoesNotDelayStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tell(t)
 		network := mem.New()
-		letGo := make(chan struct{})
+		release := make(chan struct{})
 		asked := make(chan trust.Candidate, 2)
 		hangs := func(_ context.Context, c trust.Candidate) error {
 			asked <- c
-			<-letGo // the two that hang are ended by the story, as nobody else can
+			<-release // only the test can end these calls
 			return nil
 		}
 		ann := s.host(network, 1, smoke.Options{Admit: hangs})
@@ -90,31 +91,31 @@ func TestARuleThatHangsDoesNotHoldUpStop(t *testing.T) {
 		if !ok || !errors.Is(left, smoke.ErrHangs) || len(left.Running) != 2 || !strings.HasPrefix(left.Running[0], "Options.Admit(10.0.0.2:") {
 			t.Errorf("stop: %v", left)
 		}
-		if took := time.Since(start); took > 250*time.Millisecond { // the moment in which it could return
+		if took := time.Since(start); took > 250*time.Millisecond { // the time that Stop leaves for calls that return
 			t.Errorf("stop took %v", took)
 		}
 		if err := <-dialled; !errors.Is(err, smoke.ErrStopped) {
 			t.Errorf("ann dials cem: %v", err)
 		}
 		if bob.Peers().Len()+cem.Peers().Len() > 0 {
-			t.Error("somebody was let in")
+			t.Error("a node was admitted")
 		}
-		close(letGo)
+		close(release)
 	})
 }
 
-// Strangers for whom Admit thinks long take all places of those that are greeted. Who
-// comes next gets in all the same: the oldest ones make room, and Admit is told that
-// nobody waits for them.
-func TestARuleThatThinksLongLetsOthersIn(t *testing.T) {
+// Admit takes long for 70 strangers, so all 64 places for handshakes are taken. The next
+// node is admitted nevertheless: the node ends the oldest handshakes, and their contexts
+// tell Admit so.
+func TestSlowAdmitDoesNotBlockOtherNodes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tell(t)
 		network := mem.New()
-		bobIs := newKey(t)
-		const strangers = 70 // 64 are greeted at once
+		bobKey := newKey(t)
+		const strangers = 70 // 64 handshakes run at once
 		ended := make(chan error, strangers)
 		ann := s.host(network, 1, smoke.Options{Admit: func(ctx context.Context, c trust.Candidate) error {
-			if c.ID == bobIs.ID() {
+			if c.ID == bobKey.ID() {
 				return nil
 			}
 			<-ctx.Done()
@@ -128,7 +129,7 @@ func TestARuleThatThinksLongLetsOthersIn(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			visiting.Go(func() { // some wait until there is a place for them
+			visiting.Go(func() { // some wait for a place
 				conn, err := network.Host(fmt.Sprintf("10.0.1.%d", n+1)).Dial(t.Context(), annAt)
 				if err != nil {
 					t.Error(err)
@@ -149,7 +150,7 @@ func TestARuleThatThinksLongLetsOthersIn(t *testing.T) {
 		}
 		synctest.Wait()
 		start := time.Now()
-		bob := s.host(network, 2, smoke.Options{Key: bobIs})
+		bob := s.host(network, 2, smoke.Options{Key: bobKey})
 		bob.add(ann)
 		if took := time.Since(start); took >= 3*time.Second {
 			t.Errorf("bob waited %v", took)
@@ -162,7 +163,7 @@ func TestARuleThatThinksLongLetsOthersIn(t *testing.T) {
 			}
 		}
 		if crowd := ann.Stats().Refused.Backlog; early == 0 || early != int(crowd) {
-			t.Errorf("Admit was told early of %d strangers, and %d connections made room", early, crowd)
+			t.Errorf("%d calls of Admit ended early, and %d connections were evicted", early, crowd)
 		}
 	})
 }

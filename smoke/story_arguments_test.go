@@ -12,8 +12,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// pair starts two nodes. Bob listens as the function says, ann emits, and a last event
-// shows that all before it have been handled.
+// pair starts two nodes that are neighbours. The function registers the handlers of bob.
+// Ann is to emit.
 func (s *story) pair(listen func(bob *actor)) (ann, bob *actor) {
 	s.Helper()
 	ann = s.start(smoke.Options{})
@@ -26,7 +26,7 @@ func (s *story) pair(listen func(bob *actor)) (ann, bob *actor) {
 	return ann, bob
 }
 
-// emit emits events and waits until bob has handled them.
+// emit emits events and waits until bob has handled them: a last event shows that.
 func (a *actor) emit(bob *actor, events ...[]any) {
 	a.story.Helper()
 	done := make(chan struct{})
@@ -39,8 +39,8 @@ func (a *actor) emit(bob *actor, events ...[]any) {
 	wait(a.story.T, "the last event", done)
 }
 
-// A number that the handler's type does not hold is no event for the handler, wherever
-// the number stands. Version 1.0 cut it: 300 became 44.
+// If a number does not fit the type of the handler's parameter, at any depth, the handler
+// is not called. Version 1.0 truncated it: 300 became 44.
 func TestANumberThatDoesNotFitReachesNoHandler(t *testing.T) {
 	type wide struct{ Seats, Delta int }
 	type narrow struct {
@@ -82,7 +82,7 @@ func TestANumberThatDoesNotFitReachesNoHandler(t *testing.T) {
 	}
 }
 
-// An error arrives as its text, as an error or a string, alone or in other values.
+// An error arrives as its text, as an error or a string, alone or inside other values.
 // Version 1.0 sent an empty map.
 func TestAnErrorArrives(t *testing.T) {
 	s := tell(t)
@@ -105,8 +105,8 @@ func TestAnErrorArrives(t *testing.T) {
 	}
 }
 
-// A handler of one event waits for one that fits it. One that returns an error of its
-// own has had its event.
+// A handler of Once waits for an event that fits. If it returns an error or panics, that
+// was its event.
 func TestOnceWaitsForAnEventThatFits(t *testing.T) {
 	s := tell(t)
 	var got []string
@@ -131,8 +131,8 @@ func TestOnceWaitsForAnEventThatFits(t *testing.T) {
 	}
 }
 
-// More arguments than a handler takes are what a new version of a program sends to an
-// older one. That one goes on, and logs it.
+// If a new version of a program sends more arguments to an older one, the handlers are
+// called without the surplus. It is counted, and logged once for each name.
 func TestSurplusArgumentsAreCountedAndLoggedOnce(t *testing.T) {
 	s := tell(t)
 	calls := 0
@@ -141,7 +141,7 @@ func TestSurplusArgumentsAreCountedAndLoggedOnce(t *testing.T) {
 		b.On("a", func(string) { calls++ })
 		b.On("b", func(smoke.Event, int, string) { calls++ })
 		smoke.On(b, "c", func(smoke.Event, int) { calls++ })
-		for _, name := range []string{"a", "b", "c"} { // these take whatever there is
+		for _, name := range []string{"a", "b", "c"} { // these accept any number of arguments
 			b.On(name, func() { calls++ })
 			b.On(name, func(smoke.Event) { calls++ })
 			b.On(name, func(...any) { calls++ })
@@ -155,7 +155,7 @@ func TestSurplusArgumentsAreCountedAndLoggedOnce(t *testing.T) {
 	if got := bob.Stats().Handlers; calls != 4*len(events) || got.Surplus != 9 || got.Errors != 0 {
 		t.Errorf("%d calls, %+v", calls, got)
 	}
-	if err := bob.Stop(); err != nil { // then all is logged
+	if err := bob.Stop(); err != nil { // flushes the log
 		t.Error(err)
 	}
 	logged := map[string]int{}
@@ -169,7 +169,8 @@ func TestSurplusArgumentsAreCountedAndLoggedOnce(t *testing.T) {
 	}
 }
 
-// The context of a handler ends when the node is stopped, and passes headers on.
+// The context of a handler ends when the node stops. Events that are emitted with it get
+// the headers of the handled event.
 func TestTheContextOfAHandlerEndsWithTheNode(t *testing.T) {
 	s := tell(t)
 	ended := make(chan string, 10)
@@ -222,8 +223,8 @@ func TestTheContextOfAHandlerEndsWithTheNode(t *testing.T) {
 	}
 }
 
-// A struct whose json tags mean nothing is named in the log, once on either side.
-func TestJSONTagsAreNotIgnoredWithoutAWord(t *testing.T) {
+// If the json tags of a struct have no effect, both nodes log that, once for each type.
+func TestIgnoredJSONTagsAreLogged(t *testing.T) {
 	type sent struct {
 		UserID int `json:"user_id"`
 	}
@@ -236,7 +237,7 @@ func TestJSONTagsAreNotIgnoredWithoutAWord(t *testing.T) {
 	})
 	ann.emit(bob, []any{"json", sent{7}}, []any{"json", sent{8}})
 	for a, field := range map[*actor]string{ann: "smoke_test.sent.UserID", bob: "smoke_test.got.User"} {
-		if err := a.Stop(); err != nil { // then all is logged
+		if err := a.Stop(); err != nil { // flushes the log
 			t.Error(err)
 		}
 		times := 0
@@ -252,9 +253,9 @@ func TestJSONTagsAreNotIgnoredWithoutAWord(t *testing.T) {
 	bob.wantLogged("could not take an event", "none of its fields came")
 }
 
-// A type that has pointer receivers works as a value, and a struct that embeds a time
-// keeps its other fields.
-func TestTypesWithEncodingsOfTheirOwnArriveWhole(t *testing.T) {
+// Types that encode themselves arrive whole: by methods on the pointer, also if a value
+// is emitted; and structs that embed a time.Time keep their other fields.
+func TestTypesThatEncodeThemselvesArriveWhole(t *testing.T) {
 	type stamp struct {
 		time.Time
 		Who string

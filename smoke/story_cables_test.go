@@ -11,13 +11,13 @@ import (
 	"github.com/smokesignal-go/smokesignal/transport/tcp"
 )
 
-// cables is loopback TCP that can be pulled out. It may be used by many
-// goroutines.
+// cables is a loopback TCP network on which a test can kill nodes and cut connections.
+// All methods may be called from any goroutine.
 type cables struct {
-	mu    sync.Mutex // guards all below, and the plugs
+	mu    sync.Mutex // guards the fields below, and those of the plugs
 	plugs map[string]*plug
 	ends  map[*end]struct{}
-	apart func(from, to *plug) bool // nil: everybody reaches everybody
+	apart func(from, to *plug) bool // reports whether from can't reach to; nil: each node reaches each
 }
 
 func newCables() *cables {
@@ -36,7 +36,7 @@ type plug struct {
 type end struct {
 	*tcp.Conn
 	owner *plug
-	far   *plug // nil at the end that was dialled
+	far   *plug // the plug of the other end; nil at the end that accepted
 }
 
 func (c *cables) plug() *plug { return &plug{cables: c} }
@@ -71,7 +71,7 @@ func (p *plug) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	return p.connect(conn, far)
 }
 
-// connect counts a connection among those that can be pulled out.
+// connect adds the connection to those that can be cut.
 func (p *plug) connect(conn net.Conn, far *plug) (net.Conn, error) {
 	e := &end{conn.(*tcp.Conn), p, far}
 	p.cables.mu.Lock()
@@ -84,7 +84,7 @@ func (p *plug) connect(conn net.Conn, far *plug) (net.Conn, error) {
 	return e, nil
 }
 
-// Close also takes the end off the list.
+// Close also removes the end from the list.
 func (e *end) Close() error {
 	e.owner.cables.mu.Lock()
 	delete(e.owner.cables.ends, e)
@@ -92,14 +92,14 @@ func (e *end) Close() error {
 	return e.Conn.Close()
 }
 
-// reset ends the connection as the end of its process would: no goodbye, and
-// what was on its way is lost.
+// reset ends the connection like a crash of the process: there is no goodbye, and bytes
+// on the way are lost.
 func (e *end) reset() {
-	e.SetLinger(0) // fails only where the connection has ended already
+	e.SetLinger(0) // fails only if the connection has already ended
 	e.Conn.Close()
 }
 
-// socket is a listener whose connections can be pulled out.
+// socket is a listener whose connections can be cut.
 type socket struct {
 	net.Listener
 	plug *plug
@@ -118,7 +118,7 @@ func (s *socket) Accept() (net.Conn, error) {
 	}
 }
 
-// kill takes nodes off the network as SIGKILL would, all at once.
+// kill removes nodes from the network at once, like SIGKILL.
 func (c *cables) kill(plugs ...*plug) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -135,8 +135,8 @@ func (c *cables) kill(plugs ...*plug) error {
 	return errors.Join(errs...)
 }
 
-// cut parts the nodes: those that are apart can't dial each other any more,
-// and their connections break. mend ends that.
+// cut partitions the nodes: those that are apart can't dial each other, and their
+// connections break. mend ends the partition.
 func (c *cables) cut(apart func(from, to *plug) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -154,8 +154,8 @@ func (c *cables) mend() {
 	c.apart = nil
 }
 
-// open gives both addresses of each connection, as its dialling and as its
-// accepting ends see them.
+// open returns both addresses of each open connection, as seen by its dialling end and by
+// its accepting end.
 func (c *cables) open() (dialled, accepted [][2]string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

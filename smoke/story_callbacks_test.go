@@ -26,25 +26,26 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// A node calls code of the program in many places. Each of them is in the table below,
-// which is that of docs/design.md. In each, the program calls all methods of the node,
-// stops it, hangs, and panics.
+// A node calls functions of the program in many places. The table below has each of them,
+// like the table in docs/design.md. At each place, the program calls all methods of the
+// node, stops it, hangs, and panics.
 
 // callback is a place at which the node calls the program.
 type callback struct {
 	name string // as in docs/design.md
-	// set has act called in that place, for the node with these options.
+	// set makes the node call act at this place. It changes the options of the node, or
+	// adds to later and alive.
 	set func(v *victim, o *smoke.Options, act func())
-	// runs is what Shutdown calls the place if it hangs; "" if Shutdown does not wait
-	// for it, since it runs on a goroutine of the program.
+	// runs is the name of the place in the error of Shutdown if act hangs. "" means that
+	// Shutdown does not wait for act, since it runs on a goroutine of the program.
 	runs string
-	// late: it is reached only when the node, or a link, ends.
+	// late: the place is reached only when the node or a link ends.
 	late bool
-	// silent: a panic is not counted as one, but is the error of the call.
+	// silent: a panic is not counted; the call returns it as an error.
 	silent bool
 }
 
-// victim is a node whose program misbehaves, and another one.
+// victim is a node whose program misbehaves, and another node.
 type victim struct {
 	*story
 	node, other  *actor
@@ -52,9 +53,9 @@ type victim struct {
 	otherTLS     *tls.Config
 	otherOptions smoke.Options
 	place        callback
-	laters       []func()      // done when the node is made
-	alive        func()        // done when it has started
-	hit          chan struct{} // closed when the place was reached
+	laters       []func()      // called when the node has been created
+	alive        func()        // called when the node has started; can be nil
+	hit          chan struct{} // closed when the node reaches the place
 }
 
 func conn(method, runs string) callback {
@@ -114,7 +115,7 @@ var callbacks = []callback{
 	}},
 	{name: "EncodeMsgpack", silent: true, set: func(v *victim, _ *smoke.Options, act func()) {
 		v.alive = func() {
-			go v.node.Broadcast().Emit("odd", oddly{encode: act}) // the program's; it ends with act
+			go v.node.Broadcast().Emit("odd", oddly{encode: act}) // a goroutine of the program; it ends with act
 		}
 	}},
 	{name: "DecodeMsgpack", silent: true, runs: "a handler", set: func(v *victim, _ *smoke.Options, act func()) {
@@ -125,7 +126,7 @@ var callbacks = []callback{
 	}},
 	{name: "function of Survey", set: func(v *victim, _ *smoke.Options, act func()) {
 		v.alive = func() {
-			go v.node.Survey(context.Background(), func(smoke.NodeInfo) { act() }) // the program's; it ends with act
+			go v.node.Survey(context.Background(), func(smoke.NodeInfo) { act() }) // a goroutine of the program; it ends with act
 		}
 	}},
 }
@@ -138,8 +139,8 @@ func (o oddly) EncodeMsgpack(e *msgpack.Encoder) error {
 	return e.EncodeString("odd")
 }
 
-// decodedOddly is a type that decodes itself. It has for what the name of the node stands
-// that decodes it.
+// decodedOddly is a type that decodes itself. The value that arrives is the id of the
+// receiving node, by which DecodeMsgpack finds the function to call.
 type decodedOddly struct{}
 
 var decoding sync.Map // id of a node → func()
@@ -152,7 +153,7 @@ func (*decodedOddly) DecodeMsgpack(d *msgpack.Decoder) error {
 	return err
 }
 
-// loud is a logger that does something for each line.
+// loud returns a logger that calls act for each line.
 func loud(act func()) *logrus.Logger {
 	l := logrus.New()
 	l.SetLevel(logrus.DebugLevel)
@@ -164,12 +165,12 @@ type writer func(b []byte) (int, error)
 
 func (w writer) Write(b []byte) (int, error) { return w(b) }
 
-// lookup is a resolver.
+// lookup is a function as a resolver.
 type lookup func() []string
 
 func (l lookup) Lookup(context.Context, string) ([]string, error) { return l(), nil }
 
-// spy is loopback TCP whose methods do something first.
+// spy is loopback TCP. It calls act at the start of one method.
 type spy struct {
 	tcp.Transport
 	method string
@@ -216,7 +217,7 @@ func (l spyListener) Accept() (net.Conn, error) {
 }
 
 func (l spyListener) Close() error {
-	defer l.Listener.Close() // so that the port is free, whatever the program does
+	defer l.Listener.Close() // frees the port, whatever act does
 	l.spy.enter("CloseListener")
 	return nil
 }
@@ -231,8 +232,8 @@ func (c spyConn) Write(b []byte) (int, error) { c.spy.enter("Write"); return c.C
 func (c spyConn) CloseWrite() error           { c.spy.enter("CloseWrite"); return c.Conn.CloseWrite() }
 func (c spyConn) RemoteAddr() net.Addr        { c.spy.enter("RemoteAddr"); return c.Conn.RemoteAddr() }
 
-// TryWrite is a Write on a system on which a tcp.Conn has no TryWrite: one of a
-// program may block.
+// TryWrite is a Write if the system's tcp.Conn has no TryWrite. A program's TryWrite may
+// block.
 func (c spyConn) TryWrite(b []byte) (int, error) {
 	c.spy.enter("TryWrite")
 	if conn, ok := any(c.Conn).(transport.TryWriter); ok {
@@ -252,12 +253,11 @@ func (c spyConn) Close() error {
 	return nil
 }
 
-// later has something done when the node is made.
+// later registers a function that is called when the node has been created.
 func (v *victim) later(do func()) { v.laters = append(v.laters, do) }
 
-// suffer makes a node whose program does act in one place, and another node, and has them
-// talk and part.
-func suffer(t *testing.T, place callback, act func(v *victim)) *victim {
+// newVictim creates a node whose program calls act at one place, and starts another node.
+func newVictim(t *testing.T, place callback, act func(v *victim)) *victim {
 	v := &victim{story: tell(t), spy: &spy{}, place: place, hit: make(chan struct{})}
 	var first once
 	network := fmt.Sprintf("%.40s %d", place.name, os.Getpid())
@@ -280,7 +280,8 @@ func suffer(t *testing.T, place callback, act func(v *victim)) *victim {
 	return v
 }
 
-// live has the node live as far as it can.
+// live starts the node, links the two, emits events both ways and ends the link, as far
+// as the program lets it.
 func (v *victim) live() {
 	if err := v.node.Start(); err != nil {
 		return
@@ -290,7 +291,7 @@ func (v *victim) live() {
 	}
 	ctx, cancel := context.WithTimeout(v.Context(), 2*time.Second)
 	defer cancel()
-	_ = v.node.AddPeer(ctx, v.other.Addr()) // which may be what the program prevents
+	_ = v.node.AddPeer(ctx, v.other.Addr()) // errors are expected: act may prevent any of this
 	_ = v.other.AddPeer(ctx, v.node.Addr())
 	_ = v.other.Broadcast().EmitContext(ctx, "word", 1)
 	_ = v.other.Broadcast().EmitContext(ctx, "odd", v.node.ID().String())
@@ -304,10 +305,10 @@ func (v *victim) live() {
 		case <-ctx.Done():
 		}
 	}
-	_ = v.node.RemovePeer(v.other.ID()) // its connection is closed
+	_ = v.node.RemovePeer(v.other.ID()) // closes the connection
 }
 
-// once runs something the first time only, also if it causes itself.
+// once runs a function the first time only, even if that function calls do again.
 type once struct{ done atomic.Bool }
 
 func (o *once) do(f func()) {
@@ -316,7 +317,7 @@ func (o *once) do(f func()) {
 	}
 }
 
-// callAll calls each method of the node but those that end it, with arguments that do
+// callAll calls each method of the node except Stop and Shutdown, with arguments that do
 // little.
 func (v *victim) callAll() {
 	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
@@ -358,7 +359,7 @@ func (v *victim) callAll() {
 	}
 }
 
-// authority makes TLS configurations for two nodes on 127.0.0.1.
+// authority returns TLS configurations for two nodes on 127.0.0.1.
 func (v *victim) authority() (list [2]*tls.Config) {
 	v.Helper()
 	ca, err := trust.NewDevAuthority()
@@ -383,11 +384,11 @@ func (v *victim) authority() (list [2]*tls.Config) {
 	return list
 }
 
-// within fails the test if something does not return.
+// within fails the test if do does not return.
 func (v *victim) within(what string, do func()) {
 	v.Helper()
 	returned := make(chan struct{})
-	go func() { // the test's
+	go func() { // the test waits for it below
 		defer close(returned)
 		do()
 	}()
@@ -403,12 +404,12 @@ func eachCallback(t *testing.T, test func(t *testing.T, place callback)) {
 	}
 }
 
-// The program calls all methods of the node.
+// Each function of the program may call all methods of the node.
 func TestACallbackMayCallTheNode(t *testing.T) {
 	eachCallback(t, func(t *testing.T, place callback) {
 		var first once
 		called := make(chan struct{})
-		v := suffer(t, place, func(v *victim) {
+		v := newVictim(t, place, func(v *victim) {
 			first.do(func() {
 				defer close(called)
 				v.callAll()
@@ -422,12 +423,13 @@ func TestACallbackMayCallTheNode(t *testing.T) {
 	})
 }
 
-// The program stops the node. It ends, and can be started again.
+// Each function of the program may stop the node. The node ends, and can be started
+// again.
 func TestACallbackMayStopTheNode(t *testing.T) {
 	eachCallback(t, func(t *testing.T, place callback) {
 		var first once
 		stopped := make(chan error, 1)
-		v := suffer(t, place, func(v *victim) {
+		v := newVictim(t, place, func(v *victim) {
 			first.do(func() { stopped <- v.node.Stop() })
 		})
 		v.within("the life of the node", v.live)
@@ -445,7 +447,7 @@ func TestACallbackMayStopTheNode(t *testing.T) {
 		if err := v.node.Start(); err != nil {
 			t.Fatalf("start again: %v", err)
 		}
-		if place.late { // the node has removed the other one, which keeps the two apart for a minute
+		if place.late { // after RemovePeer the node does not accept the other one for a minute
 			v.other = v.start(v.otherOptions)
 		}
 		var last error
@@ -459,14 +461,14 @@ func TestACallbackMayStopTheNode(t *testing.T) {
 	})
 }
 
-// The program hangs. Shutdown returns with its context, says what hangs, and the node can
-// be started again.
+// Each function of the program may hang. Shutdown returns when its context ends, its
+// error names the function, and the node can be started again.
 func TestACallbackMayHang(t *testing.T) {
 	eachCallback(t, func(t *testing.T, place callback) {
 		leave := make(chan struct{})
 		hung := make(chan struct{})
 		var first, second once
-		v := suffer(t, place, func(*victim) {
+		v := newVictim(t, place, func(*victim) {
 			if second.done.Load() {
 				return
 			}
@@ -474,7 +476,7 @@ func TestACallbackMayHang(t *testing.T) {
 			<-leave
 		})
 		alive := make(chan struct{})
-		go func() { // the test's, which waits for it below
+		go func() { // the test waits for it below
 			defer close(alive)
 			v.live()
 		}()
@@ -504,12 +506,13 @@ func TestACallbackMayHang(t *testing.T) {
 	})
 }
 
-// The program panics. That is counted, logged with its stack, and the node lives on.
+// Each function of the program may panic. The panic is counted and logged with its stack,
+// and the node continues.
 func TestACallbackMayPanic(t *testing.T) {
 	eachCallback(t, func(t *testing.T, place callback) {
 		var first once
 		panicked := make(chan struct{})
-		v := suffer(t, place, func(*victim) {
+		v := newVictim(t, place, func(*victim) {
 			first.do(func() {
 				defer close(panicked)
 				panic("on purpose")
@@ -536,7 +539,7 @@ func TestACallbackMayPanic(t *testing.T) {
 				return false
 			})
 		}
-		if place.name == "Transport.Listen" { // Start has failed
+		if place.name == "Transport.Listen" { // the panic made Start fail
 			if err := v.node.Start(); err != nil {
 				t.Fatal(err)
 			}
@@ -545,7 +548,7 @@ func TestACallbackMayPanic(t *testing.T) {
 	})
 }
 
-// The table of docs/design.md has the callbacks of the table above.
+// The table in docs/design.md lists the same functions as the table above.
 func TestTheDocumentedCallbacksAreTheTestedOnes(t *testing.T) {
 	text, err := os.ReadFile("../docs/design.md")
 	if err != nil {

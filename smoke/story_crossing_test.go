@@ -11,12 +11,13 @@ import (
 	"github.com/smokesignal-go/smokesignal/transport/mem"
 )
 
-// stopTogether stops all, each on a goroutine of its own, and returns what they say.
+// stopTogether stops the nodes, one after another at the given distance, and returns the
+// errors of Stop. With distance 0 all stop at once.
 func stopTogether(cast []*actor, apart time.Duration) []error {
 	errs := make([]error, len(cast))
 	var wg sync.WaitGroup
 	for i, a := range cast {
-		// Owned by this call, which waits for it.
+		// This function waits for the goroutine.
 		wg.Go(func() {
 			time.Sleep(time.Duration(i) * apart)
 			errs[i] = a.Stop()
@@ -26,8 +27,8 @@ func stopTogether(cast []*actor, apart time.Duration) []error {
 	return errs
 }
 
-// Two linked nodes stop in the same moment, or one while the goodbye of the other is on its
-// way. Each hears the last words of the other, to all and to it alone.
+// Two neighbours stop at the same moment, or one stops while the goodbye of the other is
+// on its way. Each still receives the last events of the other, broadcast and direct.
 func TestTwoNodesThatStopTogetherHearEachOther(t *testing.T) {
 	for _, apart := range []time.Duration{0, time.Millisecond, 25 * time.Millisecond, 49 * time.Millisecond, 51 * time.Millisecond} {
 		t.Run(fmt.Sprint(apart), func(t *testing.T) {
@@ -73,8 +74,8 @@ func TestTwoNodesThatStopTogetherHearEachOther(t *testing.T) {
 	}
 }
 
-// All nodes of a network stop in the same moment, and each is a neighbour of each: all hear
-// what was emitted right before, and Stop returns nil.
+// All nodes of a network stop at the same moment, and all are neighbours of each other.
+// All receive the events that were emitted just before, and Stop returns nil.
 func TestNeighboursThatStopTogetherHearEachOther(t *testing.T) {
 	for _, n := range []int{3, 5} {
 		for _, latency := range []time.Duration{time.Millisecond, 5 * time.Millisecond, 50 * time.Millisecond} {
@@ -88,7 +89,7 @@ func TestNeighboursThatStopTogetherHearEachOther(t *testing.T) {
 						cast = append(cast, s.on(network, fmt.Sprint("10.0.0.", i+1), smoke.Options{Seeds: []string{at("10.0.0.1")}, MinPeers: n - 1}))
 					}
 					s.wantOverlay(cast, n-1)
-					each(cast, func(a *actor) { a.speak(5) }) // settles the tree
+					each(cast, func(a *actor) { a.speak(5) }) // forms the tree
 					time.Sleep(20 * time.Second)
 					each(cast, func(a *actor) { a.speak(5) })
 					for i, err := range stopTogether(cast, 0) {
@@ -107,9 +108,9 @@ func TestNeighboursThatStopTogetherHearEachOther(t *testing.T) {
 	}
 }
 
-// All nodes of a network stop in the same moment. What a node emitted right before may have
-// come too late to be passed on: Stop returns nil only if all have it. What was emitted
-// long before is no loss.
+// All nodes of a network stop at the same moment. Events that were emitted just before
+// may arrive too late to be relayed. Stop returns nil only if all nodes have them. Events
+// that were emitted long before are delivered.
 func TestAllNodesStopTogether(t *testing.T) {
 	for _, before := range []time.Duration{0, 10 * time.Millisecond, time.Second} {
 		t.Run(fmt.Sprint(before), func(t *testing.T) {
@@ -120,7 +121,7 @@ func TestAllNodesStopTogether(t *testing.T) {
 				var cast []*actor
 				for i := range 4 {
 					o := smoke.Options{Seeds: []string{at("10.0.0.1")}}
-					if i > 0 { // a row
+					if i > 0 { // the nodes form a line
 						o.Seeds = []string{at(fmt.Sprint("10.0.0.", i))}
 						for far := range i - 1 {
 							network.Cut([]string{fmt.Sprint("10.0.0.", far+1)}, []string{fmt.Sprint("10.0.0.", i+1)})

@@ -9,8 +9,9 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// A process that has run out of descriptors: what is linked stays, and newcomers get
-// in as soon as there are some again. That nobody spins meanwhile, the hours show.
+// The process runs out of file descriptors. Existing links stay, and new nodes are
+// accepted as soon as there are descriptors again. TestANodeCannotAcceptForAnHour checks
+// that the node does not spin meanwhile.
 func TestANodeWithoutDescriptors(t *testing.T) {
 	s := tell(t)
 	ann := s.start(smoke.Options{})
@@ -38,7 +39,7 @@ func TestANodeWithoutDescriptors(t *testing.T) {
 	t.Cleanup(restore)
 
 	var crowd []net.Conn
-	for range 200 { // of which each takes a descriptor at this end, and one at ann's
+	for range 200 { // each takes one descriptor at this end, and one at ann's
 		if conn, err := net.Dial("tcp", ann.Addr()); err == nil {
 			crowd = append(crowd, conn)
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/transport/mem"
 )
 
-// A removed peer has the reason for it: the cause, and the node that gave it.
+// A removed peer has the reason: the cause, and the node that decided or detected it.
 func TestWhyAPeerIsGone(t *testing.T) {
 	says := func(why peerlist.Reason) func(*actor, *stranger) {
 		return func(_ *actor, eve *stranger) { eve.say(&peerlist.Disconnect{Reason: why}) }
@@ -27,7 +27,7 @@ func TestWhyAPeerIsGone(t *testing.T) {
 		{smoke.LeaveRemoved, true, "its program removed this node", says(peerlist.ReasonRemoved)},
 		{smoke.LeaveSlow, true, "it says that this node was too slow", says(peerlist.ReasonSlow)},
 		{smoke.LeaveDisconnected, false, "the connection ended", func(_ *actor, eve *stranger) { eve.conn.Close() }},
-		{smoke.LeaveProtocol, false, "it broke the protocol", func(_ *actor, eve *stranger) { eve.mumble([]byte("\xff\xff\xff\xff what is no frame")) }},
+		{smoke.LeaveProtocol, false, "it broke the protocol", func(_ *actor, eve *stranger) { eve.mumble([]byte("\xff\xff\xff\xff not a frame")) }},
 		{smoke.LeaveSilent, false, "nothing was heard of it for too long", func(*actor, *stranger) { time.Sleep(time.Minute) }},
 		{smoke.LeaveRemoved, false, "this program removed it", func(ann *actor, _ *stranger) { ann.RemovePeer(someID) }},
 		{smoke.LeaveStopped, false, "this node stops", func(ann *actor, _ *stranger) { _ = ann.Stop() }},
@@ -51,12 +51,12 @@ func TestWhyAPeerIsGone(t *testing.T) {
 				eve.befriend()
 				synctest.Wait()
 				if !there.IsZero() {
-					t.Errorf("it is there, and gone: %s", there)
+					t.Errorf("a reason while it is a neighbour: %s", there)
 				}
 				c.end(ann, eve)
 				synctest.Wait()
 				if got := <-why; got != (smoke.LeaveReason{Cause: c.cause, ByPeer: c.byPeer}) || got.String() != c.words {
-					t.Errorf("it is gone: %+v, %s", got, got)
+					t.Errorf("the reason is %+v, %s", got, got)
 				}
 			})
 		})

@@ -9,15 +9,15 @@ import (
 	"github.com/smokesignal-go/smokesignal/transport/mem"
 )
 
-// The only neighbour dies while words are on the way to it, or just before: they are
-// written, and nothing is heard of it after that. Stop does not take them for heard,
-// whether it comes before or after the link is given up. Words that were there for some
-// seconds before are heard.
-func TestStopSaysWhatADeadNeighbourTook(t *testing.T) {
+// The only neighbour dies just before events are sent to it, or while they are on the
+// way. The node writes them, and receives no byte from the neighbour after that. Stop
+// reports them as undelivered, whether it is called before or after the link times out.
+// Events that were sent some seconds earlier count as delivered.
+func TestStopReportsEventsThatADeadNeighbourTook(t *testing.T) {
 	for _, test := range []struct {
 		what string
 		die  func(network *mem.Network)
-		stop time.Duration // after the last words
+		stop time.Duration // after the last events
 	}{
 		{"cut off, and given up", func(n *mem.Network) { n.Cut([]string{"10.0.0.1"}, []string{"10.0.0.2"}) }, time.Minute},
 		{"cut off, not yet known", func(n *mem.Network) { n.Cut([]string{"10.0.0.1"}, []string{"10.0.0.2"}) }, time.Second},
@@ -48,9 +48,9 @@ func TestStopSaysWhatADeadNeighbourTook(t *testing.T) {
 	}
 }
 
-// The neighbour that took the last words dies, and one that has them from it comes, or
-// one that pulls them: they are not lost, and Stop says nothing of them.
-func TestStopBelievesWhoHasTheWords(t *testing.T) {
+// The neighbour that took the last events dies. Another node, which has them from it,
+// becomes a neighbour. The events are not lost, and Stop returns nil.
+func TestStopCountsEventsThatAnotherNodeHasAsDelivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tell(t)
 		network := mem.New()

@@ -16,14 +16,15 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// SM7, its option to hear oneself. All four talk at once. Who has Echo hears its own
-// words, once, numbered as the others hear them, and the words of the others as ever.
+// SM7, with its option to receive own events. All four nodes emit at once. A handler with
+// Echo receives the events of its own node once, with the numbers that other nodes see,
+// and the events of other nodes as usual.
 func TestANodeHearsItselfWithEcho(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tell(t)
 		cast, _ := s.hosts(mem.New(), new(atomic.Int64), 4, "10.0.0.1:8495")
 		ann, bob := cast[0], cast[1]
-		var mu sync.Mutex // guards heard: the nodes have a goroutine each
+		var mu sync.Mutex // guards heard: each node has its own goroutine
 		heard := make(map[smoke.ID][]string)
 		listen := func(a *actor, opts ...smoke.HandlerOption) {
 			smoke.On(a.Broadcast(), "word", func(e smoke.Event, n int) {
@@ -65,7 +66,7 @@ func TestANodeHearsItselfWhileItIsAlone(t *testing.T) {
 		b.Once("a", note("once"), smoke.Echo())
 		smoke.Once(b, "a", note("typed once"), smoke.Echo())
 		b.OnAny(func(e smoke.Event) { heard = append(heard, fmt.Sprint("any ", e.Name, " ", e.Seq)) }, smoke.Echo())
-		off := b.On("a", func() { t.Error("a handler that was taken off heard something") }, smoke.Echo())
+		off := b.On("a", func() { t.Error("a removed handler was called") }, smoke.Echo())
 		off()
 		b.On("a", func(text string) error {
 			if text == "one" {
@@ -93,7 +94,7 @@ func TestANodeHearsItselfWhileItIsAlone(t *testing.T) {
 	})
 }
 
-// A signed event is echoed as what it is.
+// An echoed event has Signed set if its name is in Options.Signed.
 func TestAnEchoIsSigned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tell(t)
@@ -124,7 +125,8 @@ func TestAnEchoIsSigned(t *testing.T) {
 	})
 }
 
-// What follows from an event of somebody else comes after it.
+// A handler emits an event in answer to an event of another node. The echo of the answer
+// comes after the event.
 func TestAnEchoIsInOrderWithTheEventsOfOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tell(t)
@@ -172,8 +174,8 @@ func TestEchoIsNotForPeers(t *testing.T) {
 	})
 }
 
-// How old an event is, and who has brought it.
-func TestAnEventHasItsAgeAndItsBringer(t *testing.T) {
+// An event has its age, and the neighbour that delivered it (Via).
+func TestAnEventHasItsAgeAndVia(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tell(t)
 		network := mem.New()
@@ -184,7 +186,7 @@ func TestAnEventHasItsAgeAndItsBringer(t *testing.T) {
 		var events []smoke.Event
 		var ages []time.Duration
 		var noted []time.Time
-		var mu sync.Mutex // handlers of a peer have a goroutine of their own
+		var mu sync.Mutex // handlers of a peer run on another goroutine
 		note := func(e smoke.Event) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -224,7 +226,7 @@ func TestAnEventHasItsAgeAndItsBringer(t *testing.T) {
 			t.Errorf("the age of what a neighbour sent to this node is %v", ages[1])
 		}
 		if (smoke.Event{}).Age() != 0 {
-			t.Error("an event from nowhere has an age")
+			t.Error("the zero Event has an age")
 		}
 	})
 }

@@ -10,14 +10,14 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// Four nodes, each linked with each other one, all emit as fast as Emit lets them,
-// and their histories hold half of it: in every circle of links everything
-// is full at once. It comes to an end, and everybody has heard everything.
+// Four nodes are all linked with each other. All emit as fast as Emit permits, and their
+// histories hold half of the events, so everything is full in each circle of links. Emit
+// returns each time, and all nodes receive all events.
 //
-// It fails where readers wait: have link.read wait, without patience, until no link
-// of the node is congested, and each node waits for the next one around the circle.
-// And where nobody is asked to slow down: let driver.measure never press, and
-// events are gone from all histories before all have them.
+// The test fails if readers wait: make link.read wait without a bound until no link of
+// the node is congested. Then each node waits for the next one around the circle. It also
+// fails if no node asks emitters to slow down: make driver.measure never send a SLOW.
+// Then events leave all histories before all nodes have them.
 func TestACircleOfFullNodesComesToAnEnd(t *testing.T) {
 	s := tell(t)
 	events := 20_000
@@ -44,10 +44,10 @@ func TestACircleOfFullNodesComesToAnEnd(t *testing.T) {
 	s.wantNever(cast, "gap", "disconnect")
 }
 
-// ballast is what a shouted word carries, in bytes.
+// ballast is the size of the second argument of an event of shout, in bytes.
 const ballast = 512
 
-// shout emits words that are heavy, and gives up with ctx.
+// shout emits large events until ctx ends.
 func (a *actor) shout(ctx context.Context, words int) {
 	a.story.Helper()
 	load := make([]byte, ballast)
@@ -60,15 +60,15 @@ func (a *actor) shout(ctx context.Context, words int) {
 	}
 }
 
-// A neighbour that takes nothing in holds emitters up for a while, and then no
-// more; the log says whose events wait.
-func TestANeighbourThatIsSlowForGoodHoldsNobodyUp(t *testing.T) {
+// A neighbour that reads nothing delays emitters for a while, and then no longer. The log
+// names the neighbour.
+func TestANeighbourThatStaysSlowDoesNotDelayEmitters(t *testing.T) {
 	s := tell(t)
 	ann := s.start(smoke.Options{})
 	ann.burden()
 	ann.wantLogged("a neighbour is slow", "bytes")
 
-	// What it did not take is told at the end, and why.
+	// Stop reports the events that the neighbour did not take, and the reason.
 	err := ann.Stop()
 	left, ok := errors.AsType[*smoke.UndeliveredError](err)
 	if !ok || left.Bytes < 1<<20 || !errors.Is(err, smoke.ErrBusy) && !errors.Is(err, context.DeadlineExceeded) {
@@ -76,8 +76,8 @@ func TestANeighbourThatIsSlowForGoodHoldsNobodyUp(t *testing.T) {
 	}
 }
 
-// burden gives the node a neighbour that takes nothing in, and has it emit more than
-// the sockets of both ends hold.
+// burden links the node with a neighbour that reads nothing, and emits more than the
+// sockets of both ends hold.
 func (a *actor) burden() {
 	a.story.Helper()
 	deaf := visit(a.story, a.Addr())

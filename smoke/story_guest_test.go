@@ -11,19 +11,19 @@ import (
 	"github.com/smokesignal-go/smokesignal/transport/mem"
 )
 
-// hiding are the ways in which a node can be one that no other node can dial.
+// hiding lists the ways in which a node can be unreachable for dials.
 var hiding = []struct {
 	name      string
 	advertise func(ip string) string
 }{
-	{"it tells no address", func(string) string { return smoke.NoAddress }},
+	{"it advertises no address", func(string) string { return smoke.NoAddress }},
 	{"nothing listens at its address", func(ip string) string { return ip + ":1" }},
 	{"its address leads nowhere", func(string) string { return "192.0.2.7:8495" }},
-	{"it tells the address of another node", func(string) string { return "10.0.0.2:8495" }},
-	{"it tells the address of the seed", func(string) string { return "10.0.0.1:8495" }},
+	{"it advertises the address of another node", func(string) string { return "10.0.0.2:8495" }},
+	{"it advertises the address of the seed", func(string) string { return "10.0.0.1:8495" }},
 }
 
-// guests starts n nodes that can't be dialled, each on a host of its own.
+// guests starts n nodes that can't be dialled, each on its own host.
 func (s *story) guests(network *mem.Network, n int, advertise func(ip string) string, o smoke.Options) (cast []*actor) {
 	for i := range n {
 		ip := fmt.Sprintf("10.0.1.%d", i+1)
@@ -33,8 +33,8 @@ func (s *story) guests(network *mem.Network, n int, advertise func(ip string) st
 	return cast
 }
 
-// Eight nodes that nobody can dial know one seed, which has room for five. All of
-// them get a link, keep it, and hear everything.
+// Eight nodes that can't be dialled know one seed, which has room for five neighbours.
+// All of them get a link, keep it, and receive all events.
 func TestNodesThatCannotBeDialledGetIn(t *testing.T) {
 	for _, kind := range hiding {
 		t.Run(kind.name, func(t *testing.T) {
@@ -61,8 +61,8 @@ func TestNodesThatCannotBeDialledGetIn(t *testing.T) {
 	}
 }
 
-// Three nodes can be dialled, and 14 can't: also these have a link each within
-// seconds, and lose it no more.
+// Three nodes can be dialled, and 14 can't. All of these have a link within seconds, and
+// keep it.
 func TestAMajorityThatCannotBeDialledGetsIn(t *testing.T) {
 	for _, kind := range hiding {
 		t.Run(kind.name, func(t *testing.T) {
@@ -82,7 +82,7 @@ func TestAMajorityThatCannotBeDialledGetsIn(t *testing.T) {
 						t.Errorf("%s has no neighbour", g.ID().Short())
 					}
 				}
-				before := make(map[*actor]int) // while the network formed, a link may have been swapped
+				before := make(map[*actor]int) // links may have been replaced while the network formed
 				for _, g := range guests {
 					before[g] = g.times("disconnect")
 				}

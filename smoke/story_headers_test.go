@@ -11,8 +11,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// Headers go wherever the event goes: over a node that asks for none, with a
-// signature and without, to one neighbour and to all.
+// Headers reach each node that the event reaches: over a relay whose handlers do not read
+// them, with and without a signature, in a broadcast and to a single neighbour.
 func TestHeadersArriveWithTheirEvent(t *testing.T) {
 	s := tell(t)
 	list := []string{"vote"}
@@ -57,8 +57,8 @@ func TestHeadersArriveWithTheirEvent(t *testing.T) {
 	s.wantNever([]*actor{ann, bob, cat}, "gap", "remove")
 }
 
-// What is signed, is signed with its headers.
-func TestNobodyOnTheWayChangesTheHeadersOfASignedEvent(t *testing.T) {
+// The signature of an event covers its headers.
+func TestARelayCannotChangeTheHeadersOfASignedEvent(t *testing.T) {
 	s := tell(t)
 	ann, bob := s.start(smoke.Options{Key: newKey(t), Signed: all}), s.start(smoke.Options{Key: newKey(t), Signed: all})
 	headers := make(chan map[string]string, 1)
@@ -73,7 +73,7 @@ func TestNobodyOnTheWayChangesTheHeadersOfASignedEvent(t *testing.T) {
 	for what, change := range map[string]func(body []byte) []byte{
 		"another value": func(b []byte) []byte { return bytes.Replace(b, []byte("lang\x02de"), []byte("lang\x02en"), 1) },
 		"none": func(b []byte) []byte {
-			at := bytes.Index(b, []byte("\xc1\x08\x04lang\x02de")) // the two bytes alone may stand in a signature
+			at := bytes.Index(b, []byte("\xc1\x08\x04lang\x02de")) // the two bytes at the start can also occur in a signature
 			return append(b[:at:at], b[at+10:]...)
 		},
 	} {

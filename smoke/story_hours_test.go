@@ -15,10 +15,10 @@ import (
 	"github.com/smokesignal-go/smokesignal/transport/mem"
 )
 
-// What must not go on for ever is looked at for an hour: in virtual time, on a
+// Activity that must not continue for ever is checked over an hour, in virtual time on a
 // network in memory.
 
-// dialled counts the dials of all nodes.
+// dialled is a transport that counts dials. The nodes of a test share the count.
 type dialled struct {
 	transport.Transport
 	count *atomic.Int64
@@ -30,7 +30,7 @@ func (d dialled) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	return d.Transport.Dial(ctx, addr)
 }
 
-// hosts starts n nodes, each on a host of its own.
+// hosts starts n nodes, each on its own host.
 func (s *story) hosts(network *mem.Network, dials *atomic.Int64, n int, seeds ...string) (cast []*actor, ips []string) {
 	for i := range n {
 		ip := fmt.Sprintf("10.0.0.%d", i+1)
@@ -43,9 +43,9 @@ func (s *story) hosts(network *mem.Network, dials *atomic.Int64, n int, seeds ..
 	return cast, ips
 }
 
-// SM11 again. To the original, each turn of ten seconds is another netsplit, and
-// another flood, while a seed is down. In an hour ours say once that it is lost,
-// and nothing else; somebody looks for it every few seconds, and nobody spins.
+// SM11 again. While a seed is down, the original reports a netsplit every ten seconds,
+// and floods a message. Our nodes report once in the hour that the seed is lost, and
+// nothing else. They dial it every few seconds, and do not spin.
 func TestASeedIsDeadForAnHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tell(t)
@@ -71,7 +71,7 @@ func TestASeedIsDeadForAnHour(t *testing.T) {
 			}
 		}
 		if lost == 0 {
-			t.Error("nobody misses the seed")
+			t.Error("no node reports that the seed is lost")
 		}
 		s.wantNever(living, "netsplit", "heal", "disconnect", "gap")
 		each(living, func(a *actor) { a.speak(5) })
@@ -79,9 +79,9 @@ func TestASeedIsDeadForAnHour(t *testing.T) {
 	})
 }
 
-// SM10 again. Two islands that were one, and were parted for ten minutes, become
-// one within seconds, and then they are quiet for half an hour: no netsplit any
-// more, and no dials but those of the slow rotation.
+// SM10 again. Two parts of a network were partitioned for ten minutes. After the cut ends
+// they become one network within seconds. In the half hour after that there is no
+// netsplit, and there are no dials except those of the slow rotation.
 func TestHealedIslandsAreQuiet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tell(t)
@@ -95,7 +95,7 @@ func TestHealedIslandsAreQuiet(t *testing.T) {
 		each(cast, func(a *actor) { a.speak(5) })
 		s.wantHeard(cast[:6], cast[:6])
 		s.wantHeard(cast[6:], cast[6:])
-		// The cut may have taken all links of somebody; the rest must not.
+		// The cut may have taken all links of some nodes; the merge must not.
 		parted := make(map[*actor]int)
 		for _, a := range cast {
 			parted[a] = a.times("disconnect")
@@ -129,8 +129,8 @@ func TestHealedIslandsAreQuiet(t *testing.T) {
 	})
 }
 
-// Nobody is at the address of the only seed, and then somebody is: a node that
-// was alone for an hour has hardly dialled, and is in within seconds.
+// No node listens at the address of the only seed for an hour. Meanwhile the node that
+// knows it dials rarely. When the seed starts, the node joins within seconds.
 func TestANodeIsAloneForAnHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tell(t)
@@ -140,7 +140,7 @@ func TestANodeIsAloneForAnHour(t *testing.T) {
 			Address: "10.0.0.1", Port: 8495, Seeds: []string{"10.0.0.2:8495"},
 			Transport: dialled{network.Host("10.0.0.1"), &dials},
 		})
-		network.Host("10.0.0.2") // a host that refuses
+		network.Host("10.0.0.2") // a host that refuses connections
 		time.Sleep(time.Hour)
 		t.Logf("%d dials in an hour", dials.Load())
 		if n := dials.Load(); n > 3600 {
@@ -158,8 +158,8 @@ func TestANodeIsAloneForAnHour(t *testing.T) {
 	})
 }
 
-// exhausted is a network whose listeners can't accept for a while, as in a process
-// that has run out of descriptors.
+// exhausted is a transport whose listeners can't accept until a given time, as in a
+// process that has run out of descriptors.
 type exhausted struct {
 	transport.Transport
 	until time.Time
@@ -204,7 +204,7 @@ func TestANodeCannotAcceptForAnHour(t *testing.T) {
 			t.Errorf("%d tries to accept in an hour", n)
 		}
 		ann.wantLogged("can't accept connections for now", "too many open files")
-		time.Sleep(2 * time.Minute) // bob asks every now and then
+		time.Sleep(2 * time.Minute) // bob dials now and then
 		if ann.Peers().Len() != 1 || bob.Peers().Len() != 1 {
 			t.Error("they do not meet when ann can accept again")
 		}

@@ -21,11 +21,11 @@ import (
 	"github.com/smokesignal-go/smokesignal/transport"
 )
 
-// What people, programs and other machines do wrong: each story says what a node
-// answers, and that it goes on.
+// Each of these tests has a mistake of a user, a program or another machine. It checks
+// the error or log of the node, and that the node continues.
 
-// SM1. The original throws at the first option that is missing. Ours need none,
-// and say all that is wrong with those that are there, each by its name.
+// SM1. The original throws at the first missing option. Ours needs no option, and reports
+// all invalid ones at once, each by its name.
 func TestBadOptionsAreAllNamed(t *testing.T) {
 	for _, test := range []struct {
 		options smoke.Options
@@ -39,7 +39,7 @@ func TestBadOptionsAreAllNamed(t *testing.T) {
 		{smoke.Options{Advertise: "0.0.0.0:1"}, []string{"Advertise"}},
 		{smoke.Options{Seeds: []string{"127.0.0.1:1", "nowhere"}}, []string{"Seeds[1]"}},
 		{smoke.Options{Seeds: []string{"", "127.0.0.1:http"}}, []string{"Seeds[0]", "Seeds[1]"}},
-		{smoke.Options{Seeds: []string{"192.0.2.1:8495"}}, []string{"Address"}}, // nobody there could answer
+		{smoke.Options{Seeds: []string{"192.0.2.1:8495"}}, []string{"Address"}}, // a node at that address could not answer
 		{smoke.Options{MinPeers: 6, MaxPeers: 5}, []string{"MinPeers"}},
 		{smoke.Options{MinPeers: -1}, []string{"MinPeers"}},
 		{smoke.Options{PingInterval: -1, PingTimeout: 5}, []string{"PingInterval", "PingTimeout"}},
@@ -90,7 +90,7 @@ func TestAnAddressInUseIsAnError(t *testing.T) {
 
 func TestAnAddressOfAnotherMachineIsAnError(t *testing.T) {
 	s := tell(t)
-	err := s.create(smoke.Options{Address: "192.0.2.1"}).Start() // RFC 5737: nobody's
+	err := s.create(smoke.Options{Address: "192.0.2.1"}).Start() // RFC 5737: an address for documentation
 	if listen, ok := errors.AsType[*transport.Error](err); !ok || listen.Addr != "192.0.2.1:0" {
 		t.Errorf("start: %v", err)
 	}
@@ -108,7 +108,7 @@ func TestStartingTwiceIsAnError(t *testing.T) {
 	}
 }
 
-// Without seeds a node waits to be found, and is.
+// A node without seeds waits until another node dials it.
 func TestANodeWithoutSeedsIsFound(t *testing.T) {
 	s := tell(t)
 	ann := s.start(smoke.Options{Seeds: []string{}})
@@ -118,8 +118,8 @@ func TestANodeWithoutSeedsIsFound(t *testing.T) {
 	s.wantHeard([]*actor{bob}, []*actor{ann})
 }
 
-// A seed whose name is not known (yet), or has no address, is told in the log
-// and asked for again. When it is known the node joins.
+// If the name of a seed can't be resolved yet, or has no address, the node logs that and
+// looks it up again. It joins when the name resolves.
 func TestANameThatDoesNotResolveIsAskedAgain(t *testing.T) {
 	for what, empty := range map[string]bool{"not known": false, "without an address": true} {
 		t.Run(what, func(t *testing.T) {
@@ -138,7 +138,7 @@ func TestANameThatDoesNotResolveIsAskedAgain(t *testing.T) {
 	}
 }
 
-// AddPeer of a name that does not resolve says so, at once.
+// AddPeer of a name that does not resolve returns an error at once.
 func TestAddingANameThatDoesNotResolve(t *testing.T) {
 	s := tell(t)
 	book := &phonebook{}
@@ -155,8 +155,9 @@ func TestAddingANameThatDoesNotResolve(t *testing.T) {
 	}
 }
 
-// What listens at an address need not be a node. AddPeer says what it met.
-func TestAddingWhatIsNoNode(t *testing.T) {
+// The program at an address may not be a node. AddPeer returns an error that says what it
+// is.
+func TestAddingAnAddressWithoutANode(t *testing.T) {
 	web := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(web.Close)
 	for _, test := range []struct {
@@ -164,12 +165,12 @@ func TestAddingWhatIsNoNode(t *testing.T) {
 		addr string
 		want error
 	}{
-		{"nobody", fmt.Sprintf("127.0.0.1:%d", freePort(t)), smoke.ErrRefused},
-		{"a web server", web.Listener.Addr().String(), nil}, // whether it answers depends on our id
-		{"one that says garbage", listen(t, func(c net.Conn) { io.WriteString(c, "* OK IMAP4 ready\r\n") }), smoke.ErrNotSmokesignal},
-		{"one that says nothing", listen(t, func(c net.Conn) { io.Copy(io.Discard, c) }), smoke.ErrTimeout},
-		{"one that hangs up", listen(t, func(c net.Conn) {}), smoke.ErrRefused},
-		{"one that resets", listen(t, func(c net.Conn) { c.(*net.TCPConn).SetLinger(0) }), smoke.ErrRefused},
+		{"a closed port", fmt.Sprintf("127.0.0.1:%d", freePort(t)), smoke.ErrRefused},
+		{"a web server", web.Listener.Addr().String(), nil}, // the error depends on our id, which is random
+		{"a server that sends garbage", listen(t, func(c net.Conn) { io.WriteString(c, "* OK IMAP4 ready\r\n") }), smoke.ErrNotSmokesignal},
+		{"a server that sends nothing", listen(t, func(c net.Conn) { io.Copy(io.Discard, c) }), smoke.ErrTimeout},
+		{"a server that hangs up", listen(t, func(c net.Conn) {}), smoke.ErrRefused},
+		{"a server that resets", listen(t, func(c net.Conn) { c.(*net.TCPConn).SetLinger(0) }), smoke.ErrRefused},
 		{"a newer version", listen(t, greet(t, &wire.Hello{Major: wire.Major + 1, ID: someID})), smoke.ErrOtherVersion},
 		{"another network", listen(t, greet(t, &wire.Hello{Major: wire.Major, ID: someID, Epoch: 1, Network: "other"})), smoke.ErrOtherNetwork},
 	} {
@@ -191,8 +192,9 @@ func TestAddingWhatIsNoNode(t *testing.T) {
 	}
 }
 
-// Not everybody who dials is a node. Each is turned away with a warning.
-func TestBeingDialledByWhatIsNoNode(t *testing.T) {
+// A program that dials the node may not be a node. The node refuses it and logs a
+// warning.
+func TestConnectionsOfOtherProgramsAreRefused(t *testing.T) {
 	for _, test := range []struct {
 		what   string
 		reason string
@@ -204,15 +206,15 @@ func TestBeingDialledByWhatIsNoNode(t *testing.T) {
 				t.Errorf("a node is no web server: %s", r.Status)
 			}
 		}},
-		{"one that says garbage", "no smokesignal node", func(t *testing.T, addr string) {
+		{"a client that sends garbage", "no smokesignal node", func(t *testing.T, addr string) {
 			s := visit(t, addr)
 			s.mumble(bytes.Repeat([]byte{0xff}, 100))
 			s.untilHungUp()
 		}},
-		{"one that says nothing", "no HELLO within", func(t *testing.T, addr string) {
+		{"a client that sends nothing", "no HELLO within", func(t *testing.T, addr string) {
 			visit(t, addr).untilHungUp()
 		}},
-		{"one that trickles", "no HELLO within", func(t *testing.T, addr string) {
+		{"a client that sends only a part of its HELLO", "no HELLO within", func(t *testing.T, addr string) {
 			s := visit(t, addr)
 			frame, err := s.enc.Append(nil, hello())
 			if err != nil {
@@ -244,19 +246,20 @@ func TestBeingDialledByWhatIsNoNode(t *testing.T) {
 	}
 }
 
-// wantRefused says that the node answers with its greeting and a reason.
+// wantRefused checks that the last frame of the node is a REFUSE with the given reason.
 func wantRefused(t *testing.T, s *stranger, why wire.RefuseCode) {
 	t.Helper()
 	heard := s.untilHungUp()
 	if len(heard) == 0 {
-		t.Fatal("the node hung up without a word")
+		t.Fatal("the node hung up and sent nothing")
 	}
 	if refuse, ok := heard[len(heard)-1].(*wire.Refuse); !ok || refuse.Code != why {
 		t.Errorf("heard %+v", heard)
 	}
 }
 
-// wantWell says that a node takes its next neighbour, and is heard.
+// wantWell checks that a node still works: it accepts another neighbour, and that
+// receives its events.
 func wantWell(s *story, a *actor) {
 	s.Helper()
 	friend := s.start(smoke.Options{Seeds: []string{a.Addr()}})
@@ -265,30 +268,30 @@ func wantWell(s *story, a *actor) {
 	s.wantHeard([]*actor{friend}, []*actor{a})
 }
 
-// A neighbour that breaks the protocol loses its link, and the log says why.
-func TestANeighbourThatTurnsBadIsDropped(t *testing.T) {
+// A neighbour that breaks the protocol loses its link, and the log has the reason.
+func TestANeighbourThatBreaksTheProtocolIsDropped(t *testing.T) {
 	s := tell(t)
 	ann := s.start(smoke.Options{})
 	for _, bad := range [][]byte{
-		{0},                            // a frame of no length
-		{0xff, 0xff, 0xff, 0xff, 0xff}, // a length over every limit
+		{0},                            // a frame of length zero
+		{0xff, 0xff, 0xff, 0xff, 0xff}, // a length above all limits
 		{3, byte(plumtree.KindGossip), 0xff, 0xff},
 		{4, byte(wire.KindDirect), 9, 'x', 'y'},
 	} {
-		turncoat := visit(t, ann.Addr())
-		turncoat.befriend()
-		addr := turncoat.conn.LocalAddr().String()
-		turncoat.mumble(bad)
-		turncoat.untilHungUp()
+		eve := visit(t, ann.Addr())
+		eve.befriend()
+		addr := eve.conn.LocalAddr().String()
+		eve.mumble(bad)
+		eve.untilHungUp()
 		ann.wantLogged("broke the protocol", addr)
 		s.eventually("it is no neighbour any more", func() bool { return !ann.Peers().Has(someID) })
 	}
 	wantWell(s, ann)
 }
 
-// Arguments that would kill the decoder of msgpack reach a handler as an error
-// in the log, and only those who listen look at them at all.
-func TestPoisonedArgumentsHarmNobody(t *testing.T) {
+// Arguments that would make the msgpack decoder allocate without bound do not reach a
+// handler; the node logs an error. Nodes without a handler do not decode them at all.
+func TestMaliciousArgumentsDoNoHarm(t *testing.T) {
 	s := tell(t)
 	ann := s.start(smoke.Options{})
 	ann.Peers().OnAdd(func(p *smoke.Peer) {
@@ -300,8 +303,8 @@ func TestPoisonedArgumentsHarmNobody(t *testing.T) {
 	for _, payload := range [][]byte{
 		{0xdd, 0xff, 0xff, 0xff, 0xff},       // an array of four thousand million
 		{0x91, 0xdf, 0x04, 0x00, 0x00, 0x00}, // a map of 64 million
-		{0x91, 0xc6, 0x40, 0x00, 0x00, 0x00}, // bytes, one GiB of them
-		bytes.Repeat([]byte{0x91}, 1<<20-1),  // a million arrays in each other
+		{0x91, 0xc6, 0x40, 0x00, 0x00, 0x00}, // bytes: 1 GiB
+		bytes.Repeat([]byte{0x91}, 1<<20-1),  // a million nested arrays
 		{},
 		{0xc1},
 	} {
@@ -341,8 +344,8 @@ func TestBadEventNamesAreErrors(t *testing.T) {
 	}
 }
 
-// A handler that can be none is told in the log when it is registered, and by
-// Start, all of them together.
+// An invalid handler is logged when it is registered. Start returns all of them in one
+// error.
 func TestBadHandlersAreErrors(t *testing.T) {
 	s := tell(t)
 	ann := s.create(smoke.Options{})
@@ -363,9 +366,9 @@ func TestBadHandlersAreErrors(t *testing.T) {
 	}
 }
 
-// On a node that runs, such a handler is told in the log and not called, and all
-// others are.
-func TestABadHandlerOnALivingNodeIsLogged(t *testing.T) {
+// On a running node, an invalid handler is logged and not called. All other handlers are
+// called.
+func TestABadHandlerOnARunningNodeIsLogged(t *testing.T) {
 	s := tell(t)
 	ann := s.start(smoke.Options{})
 	ann.Broadcast().On("a", func(complex128) {})()
@@ -373,8 +376,8 @@ func TestABadHandlerOnALivingNodeIsLogged(t *testing.T) {
 	wantWell(s, ann)
 }
 
-// Arguments that do not fit a handler are told in the log of whoever hears them,
-// and the handlers that they fit get them.
+// If arguments do not fit a handler, the receiving node logs that. Handlers that they fit
+// are called.
 func TestArgumentsThatDoNotFitAreLogged(t *testing.T) {
 	s := tell(t)
 	ann, bob := s.start(smoke.Options{}), s.start(smoke.Options{})
@@ -394,7 +397,7 @@ func TestArgumentsThatDoNotFitAreLogged(t *testing.T) {
 	wantWell(s, bob)
 }
 
-// What can't be sent is an error of Emit, and nothing of it is sent.
+// If an argument can't be sent, Emit returns an error, and no event is sent.
 func TestWhatCannotBeSentIsAnError(t *testing.T) {
 	s := tell(t)
 	ann, bob := s.start(smoke.Options{MaxPayload: 100}), s.start(smoke.Options{})
@@ -417,12 +420,11 @@ func TestWhatCannotBeSentIsAnError(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	ann.speak(1) // the numbers have no hole
+	ann.speak(1) // the failed events have taken no number
 	s.wantHeard([]*actor{bob}, []*actor{ann})
 }
 
-// A handler that panics is told in the log, with its stack, and the next event
-// finds it again.
+// A panic of a handler is logged with its stack, and the handler gets the next event.
 func TestAHandlerThatPanicsIsLogged(t *testing.T) {
 	s := tell(t)
 	ann, bob := s.start(smoke.Options{}), s.start(smoke.Options{})
@@ -444,7 +446,7 @@ func TestAHandlerThatPanicsIsLogged(t *testing.T) {
 	wantWell(s, bob)
 }
 
-// Two networks that meet by accident stay two.
+// Two networks that get into contact by accident do not merge.
 func TestNetworksStayApart(t *testing.T) {
 	s := tell(t)
 	red := s.start(smoke.Options{Network: "red"})
@@ -459,17 +461,17 @@ func TestNetworksStayApart(t *testing.T) {
 	s.wantNever([]*actor{blue}, "add")
 }
 
-// Full nodes say that they are full.
+// AddPeer reports which of the two nodes is full.
 func TestAddingToAFullNode(t *testing.T) {
 	s := tell(t)
 	o := smoke.Options{MinPeers: 1, MaxPeers: 1}
 	ann, bob, cem := s.start(o), s.start(o), s.start(smoke.Options{})
 	ann.add(bob)
 	if err := ann.AddPeer(t.Context(), cem.Addr()); !errors.Is(err, smoke.ErrFull) {
-		t.Errorf("full oneself: %v", err)
+		t.Errorf("the dialling node is full: %v", err)
 	}
 	if err := cem.AddPeer(t.Context(), bob.Addr()); !errors.Is(err, smoke.ErrPeerFull) {
-		t.Errorf("the other full: %v", err)
+		t.Errorf("the dialled node is full: %v", err)
 	}
 	if err := ann.AddPeer(t.Context(), bob.Addr()); err != nil {
 		t.Errorf("neighbours already: %v", err)
@@ -479,7 +481,7 @@ func TestAddingToAFullNode(t *testing.T) {
 	}
 }
 
-// listen accepts connections, which act ends, until the test is over.
+// listen accepts connections until the test ends. act handles each one and ends it.
 func listen(t *testing.T, act func(net.Conn)) (addr string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -489,7 +491,7 @@ func listen(t *testing.T, act func(net.Conn)) (addr string) {
 	var running sync.WaitGroup
 	t.Cleanup(func() {
 		l.Close()
-		running.Wait() // the nodes have stopped by now, which ends what act reads
+		running.Wait() // the nodes have stopped, so the reads of act return
 	})
 	running.Go(func() {
 		for {
@@ -506,7 +508,8 @@ func listen(t *testing.T, act func(net.Conn)) (addr string) {
 	return l.Addr().String()
 }
 
-// greet answers a connection with a greeting, and waits for its end.
+// greet returns an act for listen that sends a HELLO and waits for the end of the
+// connection.
 func greet(t *testing.T, hello *wire.Hello) func(net.Conn) {
 	return func(c net.Conn) {
 		c.SetDeadline(time.Now().Add(soon))
@@ -520,20 +523,20 @@ func greet(t *testing.T, hello *wire.Hello) func(net.Conn) {
 	}
 }
 
-// Whoever brings a logger of their own gets every word there.
-func TestTheLogGoesWhereItIsSent(t *testing.T) {
+// If the program sets a Logger, the whole log goes there.
+func TestTheLogGoesToTheLoggerOfTheProgram(t *testing.T) {
 	s := tell(t)
 	var out syncBuffer
 	logger := logrus.New()
 	logger.SetOutput(&out)
 	ann := s.start(smoke.Options{Logger: logger.WithField("app", "story")})
-	s.eventually("the start is told", func() bool {
+	s.eventually("the start is logged", func() bool {
 		return strings.Contains(out.String(), "listening") && strings.Contains(out.String(), "app=story") &&
 			strings.Contains(out.String(), ann.ID().Short())
 	})
 }
 
-// syncBuffer is a buffer that one goroutine writes while another reads.
+// syncBuffer is a buffer for one goroutine that writes and one that reads.
 type syncBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

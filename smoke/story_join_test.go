@@ -13,9 +13,9 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// SM2. The original can't take a free port. Ours takes one, says which, and
-// tells it to others.
-func TestAFreePortIsTakenAndTold(t *testing.T) {
+// SM2. The original can't take a free port. Ours takes one, returns it from Addr, and
+// advertises it to other nodes.
+func TestAFreePortIsTakenAndAdvertised(t *testing.T) {
 	s := tell(t)
 	ann := s.start(smoke.Options{})
 	host, port, err := net.SplitHostPort(ann.Addr())
@@ -23,7 +23,7 @@ func TestAFreePortIsTakenAndTold(t *testing.T) {
 		t.Fatalf("listens on %q: %v", ann.Addr(), err)
 	}
 	if ann.Advertised() != ann.Addr() {
-		t.Errorf("listens on %s and tells %s", ann.Addr(), ann.Advertised())
+		t.Errorf("listens on %s and advertises %s", ann.Addr(), ann.Advertised())
 	}
 	bob := s.start(smoke.Options{Seeds: []string{ann.Addr()}})
 	if got := ann.peer(bob).Addr(); got != bob.Addr() {
@@ -34,7 +34,7 @@ func TestAFreePortIsTakenAndTold(t *testing.T) {
 	}
 }
 
-// SM3. A node and its seed meet, and each of them says so once.
+// SM3. A node links up with its seed, and each of them calls OnConnect once.
 func TestANodeMeetsItsSeed(t *testing.T) {
 	s := tell(t)
 	ann := s.start(smoke.Options{})
@@ -57,9 +57,10 @@ func TestANodeMeetsItsSeed(t *testing.T) {
 	}
 }
 
-// SM4. The original looks for others again at its next turn, 10 s later. Ours
-// says once that it is alone, and is back as soon as its seed is.
-func TestANodeThatLostEverybodyComesBack(t *testing.T) {
+// SM4. A node that lost its only neighbour: the original looks for another one at its
+// next turn, 10 s later. Ours calls OnDisconnect once, and links up again as soon as its
+// seed is back.
+func TestANodeThatLostAllNeighboursComesBack(t *testing.T) {
 	s := tellWithCables(t)
 	ann := s.start(smoke.Options{Port: freePort(t)})
 	addr := ann.Addr()
@@ -73,14 +74,14 @@ func TestANodeThatLostEverybodyComesBack(t *testing.T) {
 	ann2 := s.start(smoke.Options{Port: portOf(t, addr)})
 	bob.peer(ann2)
 	t.Logf("back within %v", time.Since(start))
-	s.eventually("bob says so", func() bool { return bob.times("connect") == 2 })
+	s.eventually("bob is connected again", func() bool { return bob.times("connect") == 2 })
 	if n := bob.times("disconnect"); n != 1 {
 		t.Errorf("bob was alone %d times", n)
 	}
 }
 
-// SM5. Of 16 nodes started in one instant, the original connects all, and 15 of
-// them lose a link again on the way. Ours connects them and none loses any.
+// SM5. 16 nodes start at the same moment. The original connects all, but 15 of them lose
+// a link meanwhile. Ours connects all, and no link is lost.
 func TestSixteenNodesStartInOneInstant(t *testing.T) {
 	s := tell(t)
 	port := freePort(t)
@@ -107,8 +108,8 @@ func TestSixteenNodesStartInOneInstant(t *testing.T) {
 	}
 }
 
-// SM6. The original locks a seventh node out of six that are all full, for
-// ever. Ours let it in, and none of them has a link more than it may.
+// SM6. Six nodes are all full. In the original, a seventh never gets a link. Ours admits
+// it, and no node exceeds its limit.
 func TestANewcomerGetsIntoAFullNetwork(t *testing.T) {
 	s := tell(t)
 	first := s.start(smoke.Options{MinPeers: 5, MaxPeers: 5})
@@ -131,9 +132,9 @@ func TestANewcomerGetsIntoAFullNetwork(t *testing.T) {
 	}
 }
 
-// SM12. The original never recognises a seed that was written as a name, and
-// cries netsplit for ever. Ours take a name, the addresses behind it and the
-// node there for the same.
+// SM12. The original does not recognise a seed that is configured as a name, and reports
+// a netsplit again and again. Ours knows that the name, its addresses and the node there
+// are the same.
 func TestASeedMayBeAName(t *testing.T) {
 	s := tell(t)
 	phonebook := &phonebook{}
@@ -149,9 +150,10 @@ func TestASeedMayBeAName(t *testing.T) {
 	s.wantNever(cast, "netsplit", "disconnect", "seed lost")
 }
 
-// SM14, M4 in short. Two originals that dial each other at once destroy both
-// links, 20 times of 20. Ours keep one, the same at both ends, and are never
-// without; both calls of AddPeer succeed. A thousand times.
+// SM14, and M4 in short. If two originals dial each other at once, they destroy both
+// links, in 20 of 20 runs. Ours keeps one link, the same at both ends, without an
+// interruption, and both calls of AddPeer succeed. The test repeats this a thousand
+// times.
 func TestTwoNodesAddEachOtherAtOnce(t *testing.T) {
 	rounds := 1000
 	if testing.Short() || raced {
@@ -184,15 +186,15 @@ func addEachOther(t *testing.T) {
 	done.Wait()
 	for i, a := range both {
 		if !a.Peers().Has(both[1-i].ID()) {
-			// AddPeer has returned at both ends, and with it the link is theirs.
-			t.Errorf("%s has added the other and has it not", a.ID().Short())
+			// AddPeer has returned at both ends, so each must have the link.
+			t.Errorf("%s has added the other node and does not have it as a peer", a.ID().Short())
 		}
 	}
 	s.eventually("one connection is left, and both ends have it", func() bool {
 		dialled, accepted := s.cables.open()
 		return len(dialled) == 1 && len(accepted) == 1 && dialled[0] == accepted[0] && agree(ann, bob, dialled[0])
 	})
-	s.end() // the end of the story lets go of the one link that there was
+	s.end() // closes the only link
 	for _, a := range both {
 		if a.times("add") != 1 || a.times("remove") != 1 || a.times("connect") != 1 || a.times("disconnect") != 1 {
 			t.Errorf("from start to stop %s saw %v", a.ID().Short(), a.saw)
@@ -200,7 +202,7 @@ func addEachOther(t *testing.T) {
 	}
 }
 
-// agree reports whether the neighbours of both are at the ends of one connection.
+// agree reports whether ann and bob use the same connection as their link.
 func agree(ann, bob *actor, conn [2]string) bool {
 	p, atAnn := ann.Peers().Get(bob.ID())
 	q, atBob := bob.Peers().Get(ann.ID())
@@ -211,11 +213,11 @@ func agree(ann, bob *actor, conn [2]string) bool {
 	return far == conn || far == [2]string{conn[1], conn[0]}
 }
 
-// SM16. The original adds itself as a peer, and then removes it. Ours says what
-// it met, at whatever address, and there is no peer and no event.
+// SM16. The original adds itself as a peer, and then removes it. In ours AddPeer returns
+// ErrSelf for each address of the node, and no hook is called.
 func TestANodeDoesNotMeetItself(t *testing.T) {
 	s := tell(t)
-	// It listens on all addresses, and so is met at one that it does not tell.
+	// The node listens on all addresses, so 127.0.0.1 reaches it and is not advertised.
 	ann := s.start(smoke.Options{Listen: "0.0.0.0"})
 	for _, addr := range []string{
 		ann.Advertised(),
@@ -232,7 +234,7 @@ func TestANodeDoesNotMeetItself(t *testing.T) {
 	s.wantNever([]*actor{ann}, "add", "remove", "connect", "disconnect")
 }
 
-// A node that stands in its own list of seeds waits for others, and they come.
+// A node that is its own seed waits until other nodes dial it.
 func TestANodeMayBeItsOwnSeed(t *testing.T) {
 	s := tell(t)
 	port := freePort(t)
@@ -246,8 +248,8 @@ func TestANodeMayBeItsOwnSeed(t *testing.T) {
 	}
 }
 
-// SM17. In the original the address of a peer is always undefined. Ours knows
-// both: where the node can be dialled, and the other end of the link.
+// SM17. In the original the address of a peer is always undefined. Ours has two: the
+// address at which the peer can be dialled, and the remote address of the link.
 func TestAPeerHasAddresses(t *testing.T) {
 	s := tell(t)
 	ann, bob := s.start(smoke.Options{}), s.start(smoke.Options{})
@@ -263,8 +265,8 @@ func TestAPeerHasAddresses(t *testing.T) {
 	}
 }
 
-// SM18. Users of the original asked how many nodes there are. Any node of ours
-// can tell.
+// SM18. Users of the original asked for the number of nodes. In ours each node can count
+// them.
 func TestAnyNodeCountsThemAll(t *testing.T) {
 	s := tell(t)
 	seed := s.start(smoke.Options{})
@@ -273,7 +275,7 @@ func TestAnyNodeCountsThemAll(t *testing.T) {
 	}
 	cast := append(s.startAtOnce(19, smoke.Options{Seeds: []string{seed.Addr()}}), seed)
 	s.wantOverlay(cast, 3)
-	each(cast, func(a *actor) { // at once, too
+	each(cast, func(a *actor) { // also all at once
 		s.eventually("the count is whole", func() bool {
 			n, err := a.Count(t.Context())
 			if err != nil && !errors.Is(err, smoke.ErrIncomplete) {
@@ -284,16 +286,17 @@ func TestAnyNodeCountsThemAll(t *testing.T) {
 	})
 }
 
-// Any node can ask all of them how they are, and hears of each link from both its ends.
-func TestAnyNodeAsksAllHowTheyAre(t *testing.T) {
+// Each node can collect the state of all nodes. Each link is in the state of both its
+// ends.
+func TestAnyNodeSurveysAllNodes(t *testing.T) {
 	s := tell(t)
 	seed := s.start(smoke.Options{})
 	cast := append(s.startAtOnce(19, smoke.Options{Seeds: []string{seed.Addr()}}), seed)
 	s.wantOverlay(cast, 3)
 	cast[0].speak(5)
 	s.wantHeard(cast, cast[:1])
-	each(cast[17:], func(a *actor) { // three: a node passes on some surveys a second, not more
-		s.eventually("all of them tell", func() bool {
+	each(cast[17:], func(a *actor) { // only three: a node relays a limited number of surveys a second
+		s.eventually("all of them answer", func() bool {
 			infos := make(map[smoke.ID]smoke.NodeInfo)
 			twice := false
 			n, err := a.Survey(t.Context(), func(i smoke.NodeInfo) {
@@ -302,7 +305,7 @@ func TestAnyNodeAsksAllHowTheyAre(t *testing.T) {
 				infos[i.ID] = i
 			})
 			if err != nil && !errors.Is(err, smoke.ErrIncomplete) || twice {
-				t.Errorf("survey: %v, somebody told twice: %v", err, twice)
+				t.Errorf("survey: %v, a node answered twice: %v", err, twice)
 			}
 			if n != len(cast) || len(infos) != len(cast) || err != nil {
 				return false
@@ -310,11 +313,11 @@ func TestAnyNodeAsksAllHowTheyAre(t *testing.T) {
 			for _, x := range cast {
 				i := infos[x.ID()]
 				if i.Addr != x.Addr() || i.Degree != len(i.Links) || i.MinPeers != 3 || i.MaxPeers != 5 || i.Delivered+i.Emitted != 5 {
-					t.Errorf("of itself, %v tells %+v", x.ID(), i)
+					t.Errorf("%v reports of itself %+v", x.ID(), i)
 				}
 				for _, l := range i.Links {
 					if !slices.ContainsFunc(infos[l.Peer].Links, func(b smoke.LinkInfo) bool { return b.Peer == i.ID && b.Dialled != l.Dialled }) {
-						return false // it is new, or has just ended
+						return false // the link is new, or has just ended
 					}
 				}
 			}
@@ -334,8 +337,7 @@ func TestAnyNodeAsksAllHowTheyAre(t *testing.T) {
 	}
 }
 
-// A hundred nodes know one seed, and all that each of them says reaches the 99
-// others.
+// A hundred nodes know one seed. The events of each node reach the 99 others.
 func TestAHundredNodesKnowOneSeed(t *testing.T) {
 	s := tell(t)
 	seed := s.start(smoke.Options{})
@@ -353,7 +355,7 @@ func TestAHundredNodesKnowOneSeed(t *testing.T) {
 			t.Errorf("%s had %d neighbours", a.ID().Short(), a.peak())
 		}
 	}
-	s.eventually("they are counted", func() bool { // links that come and go may make it incomplete
+	s.eventually("they are counted", func() bool { // a link that ends meanwhile can make a count incomplete
 		n, err := seed.Count(t.Context())
 		if err != nil && !errors.Is(err, smoke.ErrIncomplete) {
 			t.Fatalf("count: %v", err)
@@ -362,7 +364,7 @@ func TestAHundredNodesKnowOneSeed(t *testing.T) {
 	})
 }
 
-// portOf gives the port of an address.
+// portOf returns the port of an address.
 func portOf(t testing.TB, addr string) int {
 	t.Helper()
 	at, err := net.ResolveTCPAddr("tcp", addr)
@@ -372,13 +374,13 @@ func portOf(t testing.TB, addr string) int {
 	return at.Port
 }
 
-// freePort finds a port that is free now, for a story that must know it before
-// the node is there.
+// freePort returns a port that is free now, for a test that needs the port before the
+// node starts.
 func freePort(t testing.TB) int {
 	t.Helper()
 	for range 100 {
-		// Below the ports that the system hands out by itself, so that it stays
-		// free while nobody listens there.
+		// The system assigns higher ports by itself, so this one stays free until the
+		// test uses it.
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(10000)))
 		if err == nil {
 			defer l.Close()

@@ -18,8 +18,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// SM7. Fifty broadcasts of one node: every other node hears each of them once,
-// in order, and the node itself none.
+// SM7. One node emits fifty broadcasts. Each other node receives each of them once, in
+// order. The node itself receives none.
 func TestFiftyBroadcastsReachAllOthersOnce(t *testing.T) {
 	s := tell(t)
 	ann := s.start(smoke.Options{})
@@ -38,8 +38,8 @@ func TestFiftyBroadcastsReachAllOthersOnce(t *testing.T) {
 	}
 }
 
-// SM8. The original drops an empty message without a word. Ours deliver one
-// without arguments, and arguments that are empty.
+// SM8. The original silently drops an empty message. Ours delivers an event without
+// arguments, and empty arguments.
 func TestEmptyMessagesAreDelivered(t *testing.T) {
 	s := tell(t)
 	ann, bob := s.start(smoke.Options{}), s.start(smoke.Options{})
@@ -65,8 +65,8 @@ func TestEmptyMessagesAreDelivered(t *testing.T) {
 	}
 }
 
-// SM9. In the original no event to a single peer ever arrived. Ours arrive with
-// the arguments as they were given, and nowhere else.
+// SM9. In the original, no event to a single peer ever arrived. Ours arrives with its
+// arguments, and only at that peer.
 func TestADirectEventReachesOnePeer(t *testing.T) {
 	s := tell(t)
 	ann, bob, cem := s.start(smoke.Options{}), s.start(smoke.Options{}), s.start(smoke.Options{})
@@ -95,7 +95,7 @@ func TestADirectEventReachesOnePeer(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	// What cem was sent last has come, so anything before it would have, too.
+	// The last event for cem has arrived, so an earlier one would have arrived, too.
 	heard := []string{wait(t, "an event", got), wait(t, "an event", got), wait(t, "an event", got)}
 	slices.Sort(heard)
 	if want := []string{"false over", "true over", "true psst 7 {3 4}"}; !slices.Equal(heard, want) {
@@ -103,13 +103,13 @@ func TestADirectEventReachesOnePeer(t *testing.T) {
 	}
 }
 
-// SM15. The original notes an event down as seen before it looks at it, so that
-// a broken copy keeps the whole one out. Of ours a broken copy breaks its link,
-// and the whole one is heard.
+// SM15. The original marks an event as seen before it checks it, so a broken copy keeps
+// the intact one out. In ours a broken copy ends its link, and the intact event is
+// delivered.
 func TestABrokenCopyDoesNotKeepTheEventOut(t *testing.T) {
 	s := tell(t)
 	ann, bob := s.start(smoke.Options{}), s.start(smoke.Options{})
-	// Who would pass on an event of ann must know which life of hers it is from.
+	// A relay of an event of ann must know the epoch of ann's life.
 	life := visit(t, ann.Addr()).befriend()
 	origin := ident.Origin{ID: life.ID, Epoch: life.Epoch}
 
@@ -142,7 +142,7 @@ func TestABrokenCopyDoesNotKeepTheEventOut(t *testing.T) {
 	s.wantHeard([]*actor{bob}, []*actor{ann})
 }
 
-// M1. Two nodes talk in both directions, in values of a type of their own.
+// M1. Two nodes send each other values of a type of the program.
 func TestTwoNodesTalkBothWays(t *testing.T) {
 	s := tell(t)
 	type note struct {
@@ -172,12 +172,12 @@ func TestTwoNodesTalkBothWays(t *testing.T) {
 	}
 }
 
-// rally is a ping-pong of direct events: each takes the ball of the other and
-// plays it back with the next number, up to the last one.
+// rally makes two nodes play ping-pong with direct events: each answers a ball with the
+// next number, up to last. at is called for each ball.
 func rally(ann, bob *actor, last int, at func(ball int)) (over chan struct{}) {
 	t := ann.story
 	over = make(chan struct{})
-	var mu sync.Mutex // guards next: the two nodes have a goroutine each
+	var mu sync.Mutex // guards next: each node has its own goroutine
 	next := 1
 	for _, a := range []*actor{ann, bob} {
 		a.Peers().OnAdd(func(p *smoke.Peer) {
@@ -206,9 +206,8 @@ func (a *actor) serve(to *actor) {
 	}
 }
 
-// M3. Whoever is dialled dials back as soon as the link is there, through
-// another door, so that a second connection comes about. A conversation that has
-// begun is not disturbed.
+// M3. A node that is dialled dials back as soon as there is a link, at another address,
+// so that there is a second connection. The events on the first link are not disturbed.
 func TestDialledNodeDialsBack(t *testing.T) {
 	s := tell(t)
 	ann, bob := s.start(smoke.Options{}), s.start(smoke.Options{})
@@ -225,8 +224,8 @@ func TestDialledNodeDialsBack(t *testing.T) {
 	wantOneLink(s, ann, bob, door)
 }
 
-// M4. Each dials the other three times at once. They end with one link, and the
-// ten balls that follow come in order.
+// M4. Each of two nodes dials the other three times at once. One link is left, and ten
+// events on it arrive in order.
 func TestManyDialsMakeOneLink(t *testing.T) {
 	s := tell(t)
 	ann, bob := s.start(smoke.Options{}), s.start(smoke.Options{})
@@ -252,8 +251,8 @@ func TestManyDialsMakeOneLink(t *testing.T) {
 	wantOneLink(s, ann, bob)
 }
 
-// M6. In the middle of a rally of a hundred balls one of the two dials the other
-// again. No ball is lost, doubled or late.
+// M6. In the middle of an exchange of a hundred events, each node dials the other again.
+// No event is lost, doubled or late.
 func TestASecondDialDoesNotDisturb(t *testing.T) {
 	s := tell(t)
 	ann, bob := s.start(smoke.Options{}), s.start(smoke.Options{})
@@ -262,7 +261,7 @@ func TestASecondDialDoesNotDisturb(t *testing.T) {
 	over := rally(ann, bob, 100, func(ball int) {
 		switch ball {
 		case 50:
-			go func() { dialled <- bob.AddPeer(t.Context(), doors[0].addr) }() // dialled waits for it
+			go func() { dialled <- bob.AddPeer(t.Context(), doors[0].addr) }() // the test waits for it at dialled
 		case 51:
 			go func() { dialled <- ann.AddPeer(t.Context(), doors[1].addr) }()
 		}
@@ -278,12 +277,12 @@ func TestASecondDialDoesNotDisturb(t *testing.T) {
 	wantOneLink(s, ann, bob, doors...)
 }
 
-// wantOneLink says that the two have had one link from the beginning, and that
-// no other connection between them is left, though each door was knocked at.
+// wantOneLink checks that the two had one link from the beginning, that each door was
+// used, and that no connection through a door is left.
 func wantOneLink(s *story, ann, bob *actor, doors ...*door) {
 	s.Helper()
 	for _, d := range doors {
-		s.eventually("a connection through the door is given up", func() bool { return d.used() > 0 && d.open() == 0 })
+		s.eventually("the connection through the door is closed", func() bool { return d.used() > 0 && d.open() == 0 })
 	}
 	s.end()
 	for _, a := range []*actor{ann, bob} {
@@ -293,8 +292,7 @@ func wantOneLink(s *story, ann, bob *actor, doors ...*door) {
 	}
 }
 
-// M8. A node that stops is gone from its neighbour's list, which is told who
-// it was.
+// M8. When a node stops, its neighbour removes it and calls OnRemove with its ID.
 func TestTheEndOfANodeIsNoticed(t *testing.T) {
 	s := tell(t)
 	ann, bob := s.start(smoke.Options{}), s.start(smoke.Options{})
@@ -310,14 +308,14 @@ func TestTheEndOfANodeIsNoticed(t *testing.T) {
 		t.Errorf("%s is gone, and not bob", id)
 	}
 	t.Logf("noticed within %v", time.Since(start))
-	s.eventually("ann says that she is alone", func() bool { return ann.times("disconnect") == 1 })
+	s.eventually("ann has no neighbour", func() bool { return ann.times("disconnect") == 1 })
 	if err := p.Emit("late"); !errors.Is(err, smoke.ErrPeerGone) {
 		t.Errorf("emit to a peer that is gone: %v", err)
 	}
 }
 
-// G1. Three in a line: what one end says, the middle and the far end hear once,
-// with its author, and the speaker does not.
+// G1. Three nodes in a line. The event of one end is received once by the middle and by
+// the far end, with its origin. The emitting node does not receive it.
 func TestWordsPassAlongALine(t *testing.T) {
 	s := tell(t)
 	bob := s.start(smoke.Options{})
@@ -334,7 +332,8 @@ func TestWordsPassAlongALine(t *testing.T) {
 	}
 }
 
-// G2. Four in a ring, where each word comes round both ways: heard once.
+// G2. Four nodes in a ring, in which each event arrives from both sides. It is delivered
+// once.
 func TestWordsGoRoundARingOnce(t *testing.T) {
 	s := tell(t)
 	var ring []*actor
@@ -349,9 +348,9 @@ func TestWordsGoRoundARingOnce(t *testing.T) {
 	s.wantHeard(ring, ring)
 }
 
-// G8. A node of the key that started again was mute in secure-gossip: its numbers
-// began at 0 again, and all had heard those. A node of ours that dies and comes
-// back as itself is heard from its first word.
+// G8. In secure-gossip, the events of a node that restarted with its key were dropped:
+// its numbers began at 0 again, and all nodes had seen these. In ours, the first event of
+// a node that crashed and restarted with the same ID is delivered.
 func TestANodeThatComesBackIsHeard(t *testing.T) {
 	s := tellWithCables(t)
 	bob := s.start(smoke.Options{})
@@ -366,13 +365,13 @@ func TestANodeThatComesBackIsHeard(t *testing.T) {
 	o.Port = portOf(t, ann.Addr())
 	again := s.start(o)
 	again.peer(bob)
-	again.spoken = 5 // bob goes on counting where she died
+	again.spoken = 5 // bob continues to count where she died
 	again.speak(5)
 	s.eventually("all ten words are heard", func() bool { return bob.from(ann.ID()).count == 10 })
 }
 
-// G9. What secure-gossip published before there was a peer was lost. Ours is
-// heard by the first one that comes.
+// G9. In secure-gossip, an event that was published before there was a peer was lost. In
+// ours the first peer receives it.
 func TestWordsSpokenAloneReachTheFirstPeer(t *testing.T) {
 	s := tell(t)
 	ann := s.start(smoke.Options{})
@@ -381,8 +380,8 @@ func TestWordsSpokenAloneReachTheFirstPeer(t *testing.T) {
 	s.wantHeard([]*actor{bob}, []*actor{ann})
 }
 
-// G11. An event says who emitted it, and which of its events it is, however
-// many nodes it came through; and a direct one says which peer.
+// G11. An event has the ID of its origin, and its number there, also after relays. A
+// direct event has the ID of the peer.
 func TestAnEventNamesItsAuthor(t *testing.T) {
 	s := tell(t)
 	bob := s.start(smoke.Options{})
@@ -411,8 +410,8 @@ func TestAnEventNamesItsAuthor(t *testing.T) {
 	}
 }
 
-// Five of twenty nodes speak as fast as they can: every other node hears every
-// word once, and those of each speaker in order.
+// Five of twenty nodes emit as fast as they can. Each other node receives each event
+// once, and those of each origin in order.
 func TestFiveSpeakAtOnceToTwenty(t *testing.T) {
 	s := tell(t)
 	seed := s.start(smoke.Options{})
@@ -426,7 +425,7 @@ func TestFiveSpeakAtOnceToTwenty(t *testing.T) {
 	s.wantNever(cast, "gap", "disconnect")
 }
 
-// An event of the largest size arrives whole, over relays too.
+// An event of the largest size arrives intact, also over a relay.
 func TestTheLargestEventArrives(t *testing.T) {
 	s := tell(t)
 	bob := s.start(smoke.Options{})
@@ -435,7 +434,7 @@ func TestTheLargestEventArrives(t *testing.T) {
 	got := make(chan []byte, 1)
 	cem.Broadcast().On("large", func(b []byte) { got <- b })
 	s.wantOverlay([]*actor{ann, bob, cem}, 1)
-	const frame = 1 + 5 // of an array of one, and of bytes of that length
+	const frame = 1 + 5 // header of an array of one element, and header of bytes of that length
 	large := bytes.Repeat([]byte{7}, 1<<20-frame)
 	if err := ann.Broadcast().Emit("large", large); err != nil {
 		t.Fatal(err)
@@ -450,17 +449,18 @@ func TestTheLargestEventArrives(t *testing.T) {
 	}
 }
 
-// door is another address of a node: a dial to it ends at the node, which can't
-// be known before.
+// door is a second address of a node. A node that dials it can't know before which node
+// it will reach.
 type door struct {
 	addr string
 
 	mu     sync.Mutex // guards all below
-	count  int        // connections so far
-	opened int        // of them those that stand
+	count  int        // number of connections so far
+	opened int        // number of them that are open
 }
 
-// newDoor opens a door to the node at addr. The end of the test closes it.
+// newDoor listens and connects each connection to the node at addr. It closes at the end
+// of the test.
 func newDoor(t testing.TB, addr string) *door {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -470,7 +470,7 @@ func newDoor(t testing.TB, addr string) *door {
 	var running sync.WaitGroup
 	t.Cleanup(func() {
 		l.Close()
-		running.Wait() // the nodes have stopped: their connections have ended
+		running.Wait() // the nodes have stopped, so their connections have ended
 	})
 	running.Go(func() {
 		for {
@@ -493,11 +493,11 @@ func newDoor(t testing.TB, addr string) *door {
 	return d
 }
 
-// join carries bytes both ways until both ways have ended.
+// join copies bytes both ways until both ways have ended.
 func join(a, b *net.TCPConn) {
 	var wg sync.WaitGroup
 	carry := func(to, from *net.TCPConn) {
-		io.Copy(to, from) // an error is an end, too
+		io.Copy(to, from) // an error ends this way, too
 		to.CloseWrite()
 	}
 	wg.Go(func() { carry(a, b) })

@@ -16,10 +16,10 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// misfit is what the log of a node says of another one that it can't link up with.
+// misfit is a log line of a node about another node that it can't link up with.
 type misfit struct{ option, ours, theirs, text string }
 
-// wantMisfit waits for the line, at the level at which a node logs by default.
+// wantMisfit waits until the node has logged the line, at least at level warn.
 func (a *actor) wantMisfit(want misfit) {
 	a.story.Helper()
 	a.story.eventually(fmt.Sprintf("it logs %+v", want), func() bool {
@@ -36,8 +36,8 @@ func (a *actor) wantMisfit(want misfit) {
 	})
 }
 
-// Two nodes that do not fit say so at once, at both ends, whoever dials: which option to
-// change, and both values where neither is secret.
+// Two nodes whose options do not fit log that at once, at both ends. The log says which
+// option to change, and both values if neither is secret.
 func TestNodesThatDoNotFitSayWhy(t *testing.T) {
 	secret, another := trust.NewSecret(), trust.NewSecret()
 	key, other := newKey(t), newKey(t)
@@ -45,7 +45,7 @@ func TestNodesThatDoNotFitSayWhy(t *testing.T) {
 	for _, test := range []struct {
 		name         string
 		dials, waits smoke.Options
-		// What each end says.
+		// the log of each end
 		dialler, waiter misfit
 	}{
 		{"another network", smoke.Options{Network: "red"}, smoke.Options{Network: "blue"},
@@ -79,13 +79,13 @@ func TestNodesThatDoNotFitSayWhy(t *testing.T) {
 			dialler.wantMisfit(test.dialler)
 			waiter.wantMisfit(test.waiter)
 			if dialler.Peers().Len() > 0 || waiter.Peers().Len() > 0 {
-				t.Error("they are linked all the same")
+				t.Error("they are linked")
 			}
 		})
 	}
 }
 
-func TestAnotherVersionIsNamedAtBothValues(t *testing.T) {
+func TestAnotherVersionIsLoggedWithBothNumbers(t *testing.T) {
 	s := tell(t)
 	ann := s.start(smoke.Options{})
 	eve := visit(t, ann.Addr())
@@ -95,14 +95,14 @@ func TestAnotherVersionIsNamedAtBothValues(t *testing.T) {
 	ann.wantMisfit(misfit{"version", fmt.Sprint(wire.Major), fmt.Sprint(wire.Major + 1), "update the older one"})
 }
 
-// Whoever can reach the port can come with a wrong network as often as he likes, from as
-// many addresses as he has: the log does not grow with that.
+// A client that can reach the port can dial with wrong networks as often as it likes,
+// from as many addresses as it has. That must not flood the log.
 func TestNodesThatDoNotFitDoNotFloodTheLog(t *testing.T) {
 	s := tell(t)
 	ann := s.start(smoke.Options{Network: "ours"})
 	const visits = 200
 	for i := range visits {
-		dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(i+1))}} // each from an address of its own
+		dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(i+1))}} // each from another address
 		conn, err := dialer.Dial("tcp", ann.Addr())
 		if err != nil {
 			t.Skipf("!! NOT TESTED on this system, only where all of 127.0.0.0/8 is this machine: %v", err)
@@ -120,13 +120,13 @@ func TestNodesThatDoNotFitDoNotFloodTheLog(t *testing.T) {
 			lines++
 		}
 	}
-	if lines == 0 || lines > 30 { // ten at once, and one in five seconds
+	if lines == 0 || lines > 30 { // the limit is ten at once, and one every five seconds
 		t.Errorf("%d lines about %d visits", lines, visits)
 	}
 }
 
-// newCertificate makes an authority, and the TLS configuration of a node that it has
-// certified.
+// newCertificate creates an authority and returns the TLS configuration of a node that it
+// has certified.
 func newCertificate(t *testing.T) *tls.Config {
 	t.Helper()
 	authority, err := trust.NewDevAuthority()

@@ -1,7 +1,10 @@
-// These are the acceptance scenarios of the library, told as stories about real
-// nodes on loopback TCP. A code such as SM6 in a comment names the scenario: SM
-// come from the original Smokesignal, M from masterless, G from secure-gossip.
-// Where one of them is known to have failed its scenario, the comment says how.
+// These tests are the acceptance scenarios of the library, written as stories about real
+// nodes, most of them on loopback TCP. A code in a comment names the scenario: SM comes
+// from the original Smokesignal ("the original"), M from masterless, G from
+// secure-gossip. If one of these is known to fail its scenario, the comment says how.
+//
+// The nodes are the cast of a story. They speak: they emit numbered words, and each node
+// checks the words that it hears.
 package smoke_test
 
 import (
@@ -22,56 +25,57 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// soon is when a story gives up. It decides nothing: what a story waits for
-// comes within milliseconds, or within the seconds that its comment names.
+// soon is the time after which a test fails. No result depends on it: what a test waits
+// for happens within milliseconds, or within the seconds that its comment names.
 const soon = 30 * time.Second
 
-// story is a test with a cast of nodes, which it stops at its end.
+// story is a test with its nodes. It stops them at its end.
 type story struct {
 	*testing.T
-	cables *cables // nil where the nodes bring no faults upon each other
+	cables *cables // nil if the test kills no nodes and cuts no links
 
 	mu   sync.Mutex // guards cast
 	cast []*actor
 }
 
+// tell begins a story.
 func tell(t *testing.T) *story {
 	s := &story{T: t}
 	t.Cleanup(s.end)
 	return s
 }
 
-// tellWithCables tells a story in which nodes are killed, or parted.
+// tellWithCables begins a story that can kill nodes and cut links.
 func tellWithCables(t *testing.T) *story {
 	s := tell(t)
 	s.cables = newCables()
 	return s
 }
 
-// actor is a node that notes down what it hears and sees.
+// actor is a node that records what it receives.
 type actor struct {
 	*smoke.Node
 	story  *story
 	log    *logtest.Hook
-	plug   *plug // where the story has cables
-	spoken int   // words emitted so far; the story's goroutine, or the speaker's
+	plug   *plug // nil if the story has no cables
+	spoken int   // words emitted so far; only the goroutine that calls speak uses it
 
 	mu    sync.Mutex // guards all below
 	heard map[smoke.ID]*speech
-	words int            // heard from all speakers together
-	saw   map[string]int // occasions: "connect", "remove", "gap", …
-	most  int            // neighbours at one time
+	words int            // number of words heard, from all speakers
+	saw   map[string]int // number of calls of each hook: "connect", "remove", "gap", …
+	most  int            // the most neighbours at one time
 }
 
-// speech is what was heard of one speaker, who counts its words from 1.
+// speech has the words heard from one speaker, which counts its words from 1.
 type speech struct{ first, last, count int }
 
-// storyNetwork is that of nodes whose story names none. What runs on this machine beside
-// the test may know the address that a node of a story has just been given; it is of
-// another network then.
+// storyNetwork is the network of nodes without Options.Network. It differs between
+// processes, because a node of another process on this machine may dial an address that
+// now belongs to a node of this test.
 var storyNetwork = fmt.Sprint("a story ", os.Getpid())
 
-// create makes a node that is not started.
+// create creates a node and does not start it.
 func (s *story) create(o smoke.Options) *actor {
 	a := &actor{story: s, heard: make(map[smoke.ID]*speech), saw: make(map[string]int)}
 	if o.Logger == nil {
@@ -83,8 +87,8 @@ func (s *story) create(o smoke.Options) *actor {
 		a.plug = s.cables.plug()
 		o.Transport = a.plug
 		if o.Network == "" {
-			// The address of a node that was killed may soon be that of a node
-			// of another story, or of another process that runs this test.
+			// After a node is killed, its address may belong to a node of another test,
+			// or of another process that runs this test.
 			o.Network = fmt.Sprintf("%.40s %d", s.Name(), os.Getpid())
 		}
 	}
@@ -108,7 +112,7 @@ func (s *story) create(o smoke.Options) *actor {
 	return a
 }
 
-// start makes a node and starts it.
+// start creates a node and starts it.
 func (s *story) start(o smoke.Options) *actor {
 	s.Helper()
 	a := s.create(o)
@@ -118,7 +122,7 @@ func (s *story) start(o smoke.Options) *actor {
 	return a
 }
 
-// startAtOnce makes and starts n nodes that know one seed, in the same instant.
+// startAtOnce creates n nodes and starts them at the same moment.
 func (s *story) startAtOnce(n int, o smoke.Options) []*actor {
 	s.Helper()
 	var cast []*actor
@@ -133,11 +137,11 @@ func (s *story) startAtOnce(n int, o smoke.Options) []*actor {
 	return cast
 }
 
-// end stops the whole cast at once. All that a node still had to hear it has
-// heard then, and what was wrong with it is known.
+// end stops all nodes at once. Afterwards, each node has received all that it will
+// receive.
 func (s *story) end() {
 	each(s.cast, func(a *actor) {
-		// All leave at once, so what one has said last, or alone, has nobody to hear it.
+		// All nodes stop at once, so the last events of a node may find no neighbour.
 		if err := a.Stop(); err != nil && !errors.Is(err, smoke.ErrAlone) {
 			s.Errorf("stop: %v", err)
 		}
@@ -149,7 +153,7 @@ func (s *story) end() {
 	}
 }
 
-// tellLog shows what a node had to say, in a story that went wrong.
+// tellLog prints the log of a node, if the test has failed.
 func (s *story) tellLog(number int, a *actor) {
 	if a.log == nil {
 		return
@@ -165,7 +169,7 @@ func (s *story) tellLog(number int, a *actor) {
 	}
 }
 
-// each does something for all actors at the same time, and waits.
+// each calls do for all nodes at the same time, and waits.
 func each(cast []*actor, do func(*actor)) {
 	var wg sync.WaitGroup
 	for _, a := range cast {
@@ -195,7 +199,7 @@ func eventually(t testing.TB, within time.Duration, what string, holds func() bo
 	}
 }
 
-// wait waits for one thing to come out of a channel.
+// wait returns the next value of a channel.
 func wait[T any](t testing.TB, what string, from <-chan T) (v T) {
 	t.Helper()
 	limit := time.NewTimer(soon)
@@ -215,22 +219,22 @@ func (a *actor) note(occasion string) {
 	a.most = max(a.most, a.Peers().Len())
 }
 
-// peak is how many neighbours it had at one time.
+// peak returns the highest number of neighbours that the node had at one time.
 func (a *actor) peak() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.most
 }
 
-// times is how often the node has seen an occasion.
+// times returns how often a hook was called.
 func (a *actor) times(occasion string) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.saw[occasion]
 }
 
-// hear notes a word down. It must be the next one of its speaker, for whoever
-// listens to that speaker for the first time any.
+// hear records a word. It must be the next word of its speaker. The first word that the
+// node hears from a speaker can be any.
 func (a *actor) hear(from smoke.ID, n int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -250,6 +254,7 @@ func (a *actor) hear(from smoke.ID, n int) {
 	a.words++
 }
 
+// from returns what the node has heard from a speaker.
 func (a *actor) from(speaker smoke.ID) speech {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -259,7 +264,7 @@ func (a *actor) from(speaker smoke.ID) speech {
 	return speech{}
 }
 
-// speak emits words. A node has one speaker at a time.
+// speak emits words. Only one goroutine at a time may call it.
 func (a *actor) speak(words int) {
 	a.story.Helper()
 	for range words {
@@ -271,9 +276,8 @@ func (a *actor) speak(words int) {
 	}
 }
 
-// wantHeard waits until each listener has heard every word that each speaker
-// has spoken, from the first. That there is none twice and none out of order
-// hear has seen to, and goes on to until the story ends.
+// wantHeard waits until each listener has heard all words of each speaker, from the
+// first. hear checks that no word comes twice or out of order, also later in the test.
 func (s *story) wantHeard(listeners, speakers []*actor) {
 	s.Helper()
 	s.eventuallyAll(listeners, func(l *actor) error {
@@ -293,7 +297,8 @@ func (s *story) wantHeard(listeners, speakers []*actor) {
 	}
 }
 
-// eventuallyAll waits until all actors are content, and tells of one that is not.
+// eventuallyAll waits until content returns nil for all nodes. If that takes too long,
+// the test fails with the error of one node.
 func (s *story) eventuallyAll(cast []*actor, content func(*actor) error) {
 	s.Helper()
 	left := slices.Clone(cast)
@@ -314,7 +319,7 @@ func (s *story) eventuallyAll(cast []*actor, content func(*actor) error) {
 	}
 }
 
-// wantNever says that no actor has seen an occasion so far.
+// wantNever checks that no hook of these kinds has been called so far.
 func (s *story) wantNever(cast []*actor, occasions ...string) {
 	s.Helper()
 	for _, occasion := range occasions {
@@ -326,8 +331,8 @@ func (s *story) wantNever(cast []*actor, occasions ...string) {
 	}
 }
 
-// wantOverlay waits until every node has at least atLeast neighbours, both ends
-// of each link know it, and from any node one comes to all others.
+// wantOverlay waits until each node has at least atLeast neighbours, each link is known
+// at both ends, and the nodes form one connected graph.
 func (s *story) wantOverlay(cast []*actor, atLeast int) {
 	s.Helper()
 	s.eventuallyAll(cast, func(a *actor) error {
@@ -337,13 +342,13 @@ func (s *story) wantOverlay(cast []*actor, atLeast int) {
 		return nil
 	})
 	var why string
-	s.eventually("both ends of each link know it, and the overlay is one", func() bool {
+	s.eventually("each link is known at both ends, and the overlay is connected", func() bool {
 		why = overlayFault(cast, atLeast)
 		return why == ""
 	})
 }
 
-// overlayFault says what is wrong with the links among the actors.
+// overlayFault returns what wantOverlay is waiting for, or "".
 func overlayFault(cast []*actor, atLeast int) string {
 	neighbors := make(map[smoke.ID][]smoke.ID)
 	for _, a := range cast {
@@ -367,12 +372,12 @@ func overlayFault(cast []*actor, atLeast int) string {
 		}
 	}
 	if len(seen) < len(cast) {
-		return fmt.Sprintf("from %s one comes to %d of %d", cast[0].ID().Short(), len(seen), len(cast))
+		return fmt.Sprintf("only %[2]d of %[3]d nodes can be reached from %[1]s", cast[0].ID().Short(), len(seen), len(cast))
 	}
 	return ""
 }
 
-// peer waits until the two are neighbours, and gives what stands for other.
+// peer waits until the two are neighbours, and returns the Peer for other.
 func (a *actor) peer(other *actor) *smoke.Peer {
 	a.story.Helper()
 	var p *smoke.Peer
@@ -383,7 +388,7 @@ func (a *actor) peer(other *actor) *smoke.Peer {
 	return p
 }
 
-// add makes the two neighbours.
+// add makes the two nodes neighbours.
 func (a *actor) add(other *actor) {
 	a.story.Helper()
 	if err := a.AddPeer(a.story.Context(), other.Addr()); err != nil {
@@ -392,8 +397,8 @@ func (a *actor) add(other *actor) {
 	other.peer(a)
 }
 
-// wantLogged waits until the node has written a warning or an error, with a
-// field that holds the text; "" for any.
+// wantLogged waits until the node has logged a warning or an error with this message. The
+// line must contain the text.
 func (a *actor) wantLogged(message, text string) {
 	a.story.Helper()
 	a.story.eventually(fmt.Sprintf("the log says %q, %q", message, text), func() bool { return a.logged(message, text) })
@@ -407,7 +412,8 @@ func (a *actor) logged(message, text string) bool {
 	})
 }
 
-// phonebook is a resolver that a story writes. It may be used by many goroutines.
+// phonebook is a resolver whose entries a test writes. All methods may be called from any
+// goroutine.
 type phonebook struct {
 	mu    sync.Mutex // guards all below
 	addrs map[string][]string
@@ -437,4 +443,4 @@ func (b *phonebook) Lookup(ctx context.Context, seed string) ([]string, error) {
 	return nil, &discovery.LookupError{Seed: seed, Err: errNotListed}
 }
 
-var errNotListed = errors.New("it does not stand in the phonebook")
+var errNotListed = errors.New("it is not in the phonebook")

@@ -19,13 +19,13 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// How a neighbour goes that does not want to. The nodes are on a network in memory, in
-// virtual time.
+// These tests end the link to a neighbour that does not want it. The nodes are on a
+// network in memory, in virtual time.
 
 const annAt = "10.0.0.1:8495"
 
-// visitFrom dials a node on a network in memory; with a guard the connection is
-// secured. raw is what is below that.
+// visitFrom dials a node on a network in memory. With a guard, the connection is secured.
+// raw is the connection below TLS.
 func visitFrom(t testing.TB, host transport.Transport, addr string, guard *trust.Guard) (eve *stranger, raw net.Conn) {
 	t.Helper()
 	raw, err := host.Dial(t.Context(), addr)
@@ -41,7 +41,7 @@ func visitFrom(t testing.TB, host transport.Transport, addr string, guard *trust
 	return receive(t, conn), raw
 }
 
-// direct is an event for one node only, with a number.
+// direct returns an event for one node only, whose argument is a number.
 func direct(t testing.TB, name string, n byte) *wire.Direct {
 	t.Helper()
 	body, err := wire.AppendBody(nil, name, []byte{0x91, n}) // msgpack: an array of one small integer
@@ -51,8 +51,8 @@ func direct(t testing.TB, name string, n byte) *wire.Direct {
 	return &wire.Direct{Body: body}
 }
 
-// gossip is a node whose peers whisper numbers to it. The handler takes the first one,
-// and waits.
+// gossip is a node to which peers send numbers. Its handler blocks in the call with the
+// first number, until leave is closed.
 type gossip struct {
 	*actor
 	inside, leave chan struct{}
@@ -82,8 +82,8 @@ func (s *story) gossip(network *mem.Network) *gossip {
 	return g
 }
 
-// wantWhispers lets the handler go on, and looks at what it heard when nothing moves
-// any more.
+// wantWhispers unblocks the handler, waits until all goroutines block, and checks the
+// numbers that it got.
 func (g *gossip) wantWhispers(want ...int) {
 	g.story.Helper()
 	close(g.leave)
@@ -95,8 +95,8 @@ func (g *gossip) wantWhispers(want ...int) {
 	}
 }
 
-// Who was let go is not heard any more, although its bytes are still read.
-func TestWhoWasLetGoIsNotHeardAnyMore(t *testing.T) {
+// A node reads on for a second after it removed a peer, and ignores what it reads.
+func TestARemovedPeerIsNotHeardAnyMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tell(t)
 		network := mem.New()
@@ -115,15 +115,15 @@ func TestWhoWasLetGoIsNotHeardAnyMore(t *testing.T) {
 			t.Errorf("ann says goodbye with %+v", goodbye[len(goodbye)-1])
 		}
 		eve.say(direct(t, "whisper", 3))
-		eve.mumble([]byte("and what is no frame at all"))
+		eve.mumble([]byte("and this is not a frame"))
 		synctest.Wait()
 		ann.wantWhispers(1, 2)
-		// Ann reads on for a second, and not for as long as eve talks.
+		// Ann reads for a second, however long eve sends.
 		time.Sleep(990 * time.Millisecond)
 		eve.mumble([]byte("more"))
 		time.Sleep(20 * time.Millisecond)
 		if _, err := eve.conn.Write([]byte("more")); err == nil {
-			t.Error("ann still reads what eve says")
+			t.Error("ann still reads")
 		}
 		if len(ann.log.AllEntries()) > 1 {
 			t.Errorf("ann complains: %v", ann.log.LastEntry().Message)
@@ -131,8 +131,9 @@ func TestWhoWasLetGoIsNotHeardAnyMore(t *testing.T) {
 	})
 }
 
-// What a neighbour said before its own goodbye is heard, however late.
-func TestWhatWasSaidBeforeTheGoodbyeIsHeard(t *testing.T) {
+// Events that arrived before the neighbour's goodbye are delivered, however late. Events
+// after the goodbye are not.
+func TestEventsBeforeAGoodbyeAreDelivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tell(t)
 		network := mem.New()
@@ -157,9 +158,9 @@ func TestWhatWasSaidBeforeTheGoodbyeIsHeard(t *testing.T) {
 	})
 }
 
-// A neighbour has a second link, which takes the place of the first. The neighbour
-// stays, and what it has said on the first one before it knew is heard.
-func TestWhatComesOnALinkThatWasReplacedIsHeard(t *testing.T) {
+// A second link replaces the first link to the same neighbour. The neighbour stays in the
+// list. Events that it sends on the first link, before it learns of that, are delivered.
+func TestEventsOnAReplacedLinkAreDelivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tell(t)
 		network := mem.New()
@@ -180,9 +181,9 @@ func TestWhatComesOnALinkThatWasReplacedIsHeard(t *testing.T) {
 	})
 }
 
-// A neighbour takes nothing, or a byte now and then, and a write to it waits already
-// when it is let go, or when the node stops. From then on it has two seconds.
-func TestALinkThatIsLetGoEndsSoon(t *testing.T) {
+// A neighbour reads nothing, or one byte now and then, so a write to it blocks. Then the
+// node removes it, or stops. From then on the link ends within two seconds.
+func TestALinkToASlowNeighbourEndsWithinTwoSeconds(t *testing.T) {
 	const flushWithin = 2 * time.Second
 	for _, encrypted := range []bool{false, true} {
 		for _, drips := range []bool{false, true} {
@@ -206,15 +207,16 @@ func TestALinkThatIsLetGoEndsSoon(t *testing.T) {
 						ann := s.start(o)
 						eve, raw := visitFrom(t, network.Host("10.0.0.2"), annAt, guard)
 						eve.befriendAs(id)
-						// More than the connection holds, and less than what holds Emit up.
+						// More than the connection buffers, and less than what makes Emit
+						// wait.
 						for range 7 {
 							if err := ann.Broadcast().Emit("ballast", make([]byte, 64<<10)); err != nil {
 								t.Fatal(err)
 							}
 						}
-						time.Sleep(time.Second) // now the writer waits
+						time.Sleep(time.Second) // now the writer blocks
 						over := make(chan struct{})
-						go func() { // the test's; ends with the connection
+						go func() { // the test waits for it; it ends with the connection
 							defer close(over)
 							for one := make([]byte, 1); drips; time.Sleep(100 * time.Millisecond) {
 								if _, err := raw.Read(one); err != nil {
