@@ -9,18 +9,17 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// SM10. After its first netsplit the original enters the network again and
-// again, and never says that it is over. Two islands of ours, which share the
-// name of their seeds and have never seen each other, become one as soon as a
-// cable is laid, whether their nodes still look for neighbours or are all full.
-// Every node says once that they met and once that they are one, and all hear
-// what was said on the other island meanwhile.
+// SM10. After its first netsplit, the original joins the network again and again, and never
+// reports that the netsplit is over. In ours, two parts of a network that never had a link, and that
+// know the same seed by name, merge as soon as they can reach each other. That holds for
+// nodes that look for neighbours, and for full ones. Each node calls OnNetsplit once and
+// OnHeal once, and receives the events that the other part emitted before.
 func TestTwoIslandsBecomeOne(t *testing.T) {
-	t.Parallel() // most of it is waiting
+	t.Parallel() // the test mostly waits
 	looking := settle(tellWithCables(t), smoke.Options{MinPeers: 4})
 	full := settle(tellWithCables(t), smoke.Options{MinPeers: 3, MaxPeers: 3})
-	// A network younger than ten seconds is taken to be still forming, so let
-	// that time pass, and some more for the first beacon.
+	// A part that is younger than ten seconds counts as still forming. Wait for that, and
+	// for the first beacon.
 	apart := time.NewTimer(12 * time.Second)
 	looking.talk()
 	full.talk()
@@ -29,12 +28,13 @@ func TestTwoIslandsBecomeOne(t *testing.T) {
 	full.meet("full nodes")
 }
 
-// islands are two networks of four nodes, between which there is no cable.
+// islands are two networks of four nodes each that can't reach each other.
 type islands struct {
 	*story
 	all, west, east []*actor
 }
 
+// settle starts two islands and waits until each is one network.
 func settle(s *story, o smoke.Options) *islands {
 	s.Helper()
 	book := &phonebook{}
@@ -60,7 +60,7 @@ func settle(s *story, o smoke.Options) *islands {
 	return i
 }
 
-// talk has everybody speak, and be heard on their own island.
+// talk makes each node emit events, which its own island receives.
 func (i *islands) talk() {
 	i.Helper()
 	each(i.all, func(a *actor) { a.speak(20) })
@@ -68,7 +68,7 @@ func (i *islands) talk() {
 	i.wantHeard(i.east, i.east)
 }
 
-// meet lays the cable.
+// meet connects the islands and checks that they merge.
 func (i *islands) meet(whose string) {
 	i.Helper()
 	i.wantNever(i.all, "netsplit", "disconnect")
@@ -83,7 +83,7 @@ func (i *islands) meet(whose string) {
 	i.Logf("one network of %s within %v", whose, time.Since(start))
 	i.eventuallyAll(i.all, func(a *actor) error {
 		if a.Stats().Split {
-			return errors.New("its figures say that it is split")
+			return errors.New("its Stats say that it is split")
 		}
 		return nil
 	})
@@ -103,11 +103,10 @@ func (i *islands) meet(whose string) {
 	}
 }
 
-// SM11. To the original a seed that is down is a netsplit, at every turn anew.
-// Ours say once that the seed is lost, and once that it is back; nothing is cut,
-// nobody is heard less.
+// SM11. The original reports a netsplit at each turn while a seed is down. Ours calls
+// OnSeedLost once and OnSeedBack once. No link ends, and all events are delivered.
 func TestADeadSeedIsNoNetsplit(t *testing.T) {
-	t.Parallel() // most of it is waiting
+	t.Parallel() // the test mostly waits
 	s := tellWithCables(t)
 	seed := s.start(smoke.Options{Port: freePort(t)})
 	cast := s.startAtOnce(5, smoke.Options{Seeds: []string{seed.Addr()}})
@@ -127,14 +126,14 @@ func TestADeadSeedIsNoNetsplit(t *testing.T) {
 		}
 		return n
 	}
-	s.eventually("somebody misses the seed", func() bool { return lost() > 0 })
+	s.eventually("a node reports that the seed is lost", func() bool { return lost() > 0 })
 	if missing() == 0 {
-		t.Error("nobody's figures show that the seed is lost")
+		t.Error("no node's Stats show that the seed is lost")
 	}
 	each(cast, func(a *actor) { a.speak(10) })
 	s.wantHeard(cast, cast)
-	s.start(smoke.Options{Port: portOf(t, seed.Addr())}) // a new node, which knows nobody
-	s.eventually("whoever missed the seed has it back", func() bool {
+	s.start(smoke.Options{Port: portOf(t, seed.Addr())}) // a new node, which knows no other node
+	s.eventually("each node that lost the seed has it back", func() bool {
 		back := 0
 		for _, a := range cast {
 			back += a.times("seed back")
@@ -142,7 +141,7 @@ func TestADeadSeedIsNoNetsplit(t *testing.T) {
 		return back == lost()
 	})
 	s.wantNever(cast, "netsplit", "disconnect", "gap")
-	s.eventually("the figures show that the seed is back", func() bool { return missing() == 0 })
+	s.eventually("the Stats show that the seed is back", func() bool { return missing() == 0 })
 	for _, a := range cast {
 		if n := a.times("seed lost"); n > 1 {
 			t.Errorf("%s lost the seed %d times", a.ID().Short(), n)
@@ -150,8 +149,8 @@ func TestADeadSeedIsNoNetsplit(t *testing.T) {
 	}
 }
 
-// A third, and a half, of a hundred nodes die in one instant. The others go on
-// speaking; every word of theirs reaches every survivor once and in order.
+// 30 or 50 of a hundred nodes crash at the same moment. The others continue to emit. Each
+// survivor receives each event of the other survivors once, in order.
 func TestAThirdDiesAtOnce(t *testing.T) { dieAtOnce(t, 30) }
 func TestAHalfDiesAtOnce(t *testing.T)  { dieAtOnce(t, 50) }
 
@@ -160,7 +159,7 @@ func dieAtOnce(t *testing.T, percent int) {
 	seed := s.start(smoke.Options{})
 	cast := append([]*actor{seed}, s.startAtOnce(99, smoke.Options{Seeds: []string{seed.Addr()}})...)
 	s.wantOverlay(cast, 3)
-	dying, living := cast[:percent], cast[percent:] // the seed among the first
+	dying, living := cast[:percent], cast[percent:] // the seed is among the dying ones
 
 	var doomed []*plug
 	for _, a := range dying {

@@ -15,7 +15,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/transport/mem"
 )
 
-// Programs can look at the list of neighbours, and not change it.
+// Programs can read the list of neighbours and not change it.
 func TestTheListOfPeersHasNoMutators(t *testing.T) {
 	var names []string
 	for method := range reflect.TypeFor[*smoke.Peerlist]().Methods() {
@@ -56,14 +56,14 @@ func TestWaitForPeers(t *testing.T) {
 		var came atomic.Int32
 		begin := func(n int) <-chan error {
 			done := make(chan error, 1)
-			go func() { // ends when ann has n peers, or is stopped
+			go func() { // the test waits for it: it ends when ann has n peers, or stops
 				err := ann.Peers().Wait(t.Context(), n)
 				came.Store(int32(ann.Peers().Len()))
 				done <- err
 			}()
 			return done
 		}
-		one, two, nine := begin(1), begin(2), begin(9) // all before Start
+		one, two, nine := begin(1), begin(2), begin(9) // all begin before Start
 		for i, a := range []*actor{ann, create(2), create(3)} {
 			if err := a.Start(); err != nil {
 				t.Fatal(err)
@@ -92,7 +92,7 @@ func TestWaitForPeers(t *testing.T) {
 			t.Error(err)
 		}
 		if err := <-nine; !errors.Is(err, smoke.ErrStopped) {
-			t.Errorf("of a stopped node: %v", err)
+			t.Errorf("while the node stops: %v", err)
 		}
 		if err := ann.Peers().Wait(t.Context(), 1); !errors.Is(err, smoke.ErrStopped) {
 			t.Errorf("after Stop: %v", err)
@@ -101,12 +101,13 @@ func TestWaitForPeers(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := ann.Peers().Wait(t.Context(), 2); err != nil {
-			t.Errorf("in the second life: %v", err)
+			t.Errorf("after the second Start: %v", err)
 		}
 	})
 }
 
-// A registration that was refused is what Start says, once.
+// If registrations failed, the next Start returns their errors. The one after it does
+// not.
 func TestARefusedRegistrationFailsOneStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		node := smoke.CreateNode(smoke.Options{Address: "10.0.0.1", Port: 8495, Transport: mem.New().Host("10.0.0.1")})
@@ -143,7 +144,7 @@ func TestARefusedRegistrationFailsOneStart(t *testing.T) {
 	})
 }
 
-// Hooks of all kinds are registered and taken off by the thousand.
+// BenchmarkHooks registers 32,000 hooks and removes them.
 func BenchmarkHooks(b *testing.B) {
 	node := smoke.CreateNode(smoke.Options{Network: storyNetwork})
 	for b.Loop() {

@@ -14,7 +14,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/transport/mem"
 )
 
-// Two nodes: ann talks, and bob is slow.
+// annAndBob runs a test with two neighbours: ann emits, and bob has slow handlers.
 func annAndBob(t *testing.T, test func(t *testing.T, s *story, ann, bob *actor)) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tell(t)
@@ -24,7 +24,7 @@ func annAndBob(t *testing.T, test func(t *testing.T, s *story, ann, bob *actor))
 	})
 }
 
-func TestASlowHandlerWithAQueueHoldsUpNoOther(t *testing.T) {
+func TestASlowHandlerWithAQueueDelaysNoOther(t *testing.T) {
 	annAndBob(t, func(t *testing.T, s *story, ann, bob *actor) {
 		var slow []int
 		bob.Broadcast().On("word", func(n int) {
@@ -40,7 +40,7 @@ func TestASlowHandlerWithAQueueHoldsUpNoOther(t *testing.T) {
 		time.Sleep(30 * time.Second)
 		synctest.Wait()
 		if len(slow) != 20 || !slices.IsSorted(slow) || bob.Stats().Handlers.Dropped != 0 {
-			t.Errorf("the slow one heard %v", slow)
+			t.Errorf("the slow handler got %v", slow)
 		}
 		if waited := ann.Stats().Waited; waited > 0 {
 			t.Errorf("ann waited for %v", waited)
@@ -48,14 +48,15 @@ func TestASlowHandlerWithAQueueHoldsUpNoOther(t *testing.T) {
 	})
 }
 
-// What a queue had no room for is counted, and OnGap is told; others have heard it.
-func TestAFullQueueIsToldAsAGap(t *testing.T) {
+// Events that a full queue drops are counted and reported by OnGap. Other handlers get
+// them.
+func TestAFullQueueIsReportedAsAGap(t *testing.T) {
 	annAndBob(t, func(t *testing.T, s *story, ann, bob *actor) {
 		var slow []uint64
 		lost := make(map[uint64]bool)
 		bob.OnGap(func(g smoke.Gap) {
 			if g.Origin != ann.ID() || !g.Slow || g.Queue != "word" {
-				t.Errorf("told of %+v", g)
+				t.Errorf("OnGap reports %+v", g)
 			}
 			for n := g.From; n < g.To; n++ {
 				lost[n] = true
@@ -76,7 +77,7 @@ func TestAFullQueueIsToldAsAGap(t *testing.T) {
 		}
 		for _, n := range slow {
 			if lost[n] {
-				t.Errorf("%d was heard and told as lost", n)
+				t.Errorf("%d was delivered and reported as lost", n)
 			}
 		}
 	})
@@ -107,11 +108,11 @@ func TestStopWaitsForTheQueues(t *testing.T) {
 		if err := bob.Shutdown(ctx); !errors.As(err, &left) || left.Events != 3 {
 			t.Errorf("after two seconds: %v", err)
 		}
-		time.Sleep(time.Second) // the handler that ran is the last one
+		time.Sleep(time.Second) // the running handler ends, and gets no further event
 	})
 }
 
-func TestQueuesThatAreNone(t *testing.T) {
+func TestInvalidQueuesAreErrors(t *testing.T) {
 	node := smoke.CreateNode(smoke.Options{Network: storyNetwork})
 	for _, n := range []int{0, -1, 1<<24 + 1} {
 		var handlerErr *smoke.HandlerError
@@ -121,7 +122,7 @@ func TestQueuesThatAreNone(t *testing.T) {
 	}
 	node.Broadcast().OnAny(func(smoke.Event) {}, smoke.Queue(0))
 	if err := node.Start(); err == nil {
-		t.Error("Start does not tell of the bad Queue")
+		t.Error("Start does not return the error of the bad Queue")
 		node.Stop()
 	}
 }
@@ -137,10 +138,10 @@ func TestALoopOverMessages(t *testing.T) {
 		}
 		messages := smoke.Messages[msg](t.Context(), bob.Broadcast(), "chat")
 		emit(msg{"before the loop"})
-		emit(5) // fits no msg
+		emit(5) // does not fit msg
 		var heard []string
 		done := make(chan struct{})
-		go func() { // ends with the node; waited for at done
+		go func() { // ends with the node; the test waits at done
 			defer close(done)
 			for e, m := range messages {
 				if e.Origin != ann.ID() || e.Name != "chat" || e.Via() != ann.ID() {
@@ -177,10 +178,10 @@ func TestALoopOverMessagesEnds(t *testing.T) {
 				break
 			}
 		}
-		ann.speak(1) // 4: between the loops
+		ann.speak(1) // word 4, between the loops
 		time.Sleep(time.Second)
 		done := make(chan int)
-		go func() { // ends with ctx; waited for at done
+		go func() { // ends with ctx; the test waits at done
 			n := 0
 			for _, n = range messages {
 			}
@@ -198,7 +199,7 @@ func TestALoopOverMessagesEnds(t *testing.T) {
 			t.Error("a loop with an ended context heard something")
 		}
 		for p := range bob.Peers().All() {
-			go func() { // ends with the link; waited for at done
+			go func() { // ends with the link; the test waits at done
 				n := 0
 				for _, n = range smoke.Messages[int](t.Context(), p, "direct") {
 				}
@@ -221,8 +222,8 @@ func TestALoopOverMessagesEnds(t *testing.T) {
 	})
 }
 
-// A loop that nobody begins costs nothing after its context has ended, and does not
-// hold up Stop for longer than that may take.
+// If no loop ranges over the messages, the end of the context removes them from the
+// queue. Without that, Stop counts them as undelivered.
 func TestMessagesWithoutALoop(t *testing.T) {
 	annAndBob(t, func(t *testing.T, s *story, ann, bob *actor) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -233,10 +234,10 @@ func TestMessagesWithoutALoop(t *testing.T) {
 		cancel()
 		synctest.Wait()
 		if n := bob.Stats().Queued; n != 0 {
-			t.Errorf("%d events wait for nobody", n)
+			t.Errorf("%d events are still queued", n)
 		}
 		for range messages {
-			t.Error("something came after the end of the context")
+			t.Error("a message arrived after the end of the context")
 		}
 		_ = smoke.Messages[int](t.Context(), bob.Broadcast(), "word")
 		ann.speak(2)
@@ -277,7 +278,7 @@ func TestALoopOverMessagesInsideAHandler(t *testing.T) {
 	})
 }
 
-func TestMessagesThatCanNotBe(t *testing.T) {
+func TestInvalidMessagesAreErrors(t *testing.T) {
 	node := smoke.CreateNode(smoke.Options{Network: storyNetwork})
 	for range smoke.Messages[chan int](t.Context(), node.Broadcast(), "a") {
 	}
@@ -288,7 +289,7 @@ func TestMessagesThatCanNotBe(t *testing.T) {
 	}
 }
 
-// Once waits for an event that fits, with a queue as without.
+// Once with a queue also waits for an event that fits.
 func TestOnceWithAQueueWaitsForAnEventThatFits(t *testing.T) {
 	annAndBob(t, func(t *testing.T, s *story, ann, bob *actor) {
 		var heard []string
@@ -306,7 +307,7 @@ func TestOnceWithAQueueWaitsForAnEventThatFits(t *testing.T) {
 	})
 }
 
-// A context of a handler with a queue ends with the node too.
+// The context of a handler with a queue also ends when the node stops.
 func TestAHandlerWithAQueueTakesAContext(t *testing.T) {
 	annAndBob(t, func(t *testing.T, s *story, ann, bob *actor) {
 		ended := false
@@ -318,15 +319,15 @@ func TestAHandlerWithAQueueTakesAContext(t *testing.T) {
 			t.Error(err)
 		}
 		time.Sleep(time.Second)
-		_ = bob.Stop() // the handler may be among what it counts
+		_ = bob.Stop() // the error may list this handler
 		synctest.Wait()
 		if !ended {
-			t.Error("the context goes on")
+			t.Error("the context has not ended")
 		}
 	})
 }
 
-// A loop may begin with what the histories hold, on a running node too.
+// With Rewind, a loop begins with events of the history, also on a running node.
 func TestALoopOverThePast(t *testing.T) {
 	annAndBob(t, func(t *testing.T, s *story, ann, bob *actor) {
 		ann.speak(3)

@@ -2,5 +2,5 @@
 
 package smoke_test
 
-// raced is true under the race detector, where stories tell fewer rounds.
+// raced is true under the race detector. Some tests then do fewer rounds.
 const raced = true

@@ -13,7 +13,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/transport/mem"
 )
 
-// refused keeps what a node was told by OnRefused.
+// refused records the calls of OnRefused.
 type refused struct {
 	mu   sync.Mutex // guards list
 	list []smoke.Refusal
@@ -40,9 +40,9 @@ const (
 	otherSecret = "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA="
 )
 
-// A node that gets in nowhere says so, with the reason, in each of its forms; and no
-// more once it has a link.
-func TestANodeThatIsRefusedEverywhereSaysSo(t *testing.T) {
+// If no node admits this node, OnRefused and Refusal report the reason, for each kind of
+// reason. After the node has a link, they report nothing.
+func TestANodeThatIsRefusedEverywhereReportsIt(t *testing.T) {
 	for _, c := range []struct {
 		name        string
 		seed, guest smoke.Options
@@ -67,7 +67,7 @@ func TestANodeThatIsRefusedEverywhereSaysSo(t *testing.T) {
 					return o
 				}
 				s.start(at(1, c.seed))
-				if c.want == smoke.ErrPeerFull { // its one place
+				if c.want == smoke.ErrPeerFull { // this node takes the only place
 					first := c.guest
 					first.Seeds = []string{"10.0.0.1:8495"}
 					s.start(at(2, first))
@@ -75,16 +75,16 @@ func TestANodeThatIsRefusedEverywhereSaysSo(t *testing.T) {
 				}
 				c.guest.Seeds = []string{"10.0.0.1:8495"}
 				guest := s.create(at(3, c.guest))
-				told := guest.hearsRefusals()
+				refusals := guest.hearsRefusals()
 				if err := guest.Start(); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(4 * time.Second)
-				if _, ok := guest.Refusal(); ok || len(told.all()) > 0 {
-					t.Error("it says so before it has tried for long")
+				if _, ok := guest.Refusal(); ok || len(refusals.all()) > 0 {
+					t.Error("it reports a refusal within the first seconds")
 				}
 				time.Sleep(time.Minute)
-				all := told.all()
+				all := refusals.all()
 				if len(all) != 1 {
 					t.Fatalf("OnRefused ran %d times: %v", len(all), all)
 				}
@@ -105,10 +105,10 @@ func TestANodeThatIsRefusedEverywhereSaysSo(t *testing.T) {
 				friend := s.start(at(4, smoke.Options{Seeds: []string{"10.0.0.3:8495"}, Secret: c.guest.Secret, Network: c.guest.Network}))
 				time.Sleep(10 * time.Second)
 				if _, ok := guest.Refusal(); ok || guest.Peers().Len() == 0 {
-					t.Errorf("it says so although it has %d neighbours, %d of %s", guest.Peers().Len(), friend.Peers().Len(), friend.ID().Short())
+					t.Errorf("it reports a refusal although it has %d neighbours, %d of %s", guest.Peers().Len(), friend.Peers().Len(), friend.ID().Short())
 				}
 				time.Sleep(time.Minute)
-				if n := len(told.all()); n != 1 {
+				if n := len(refusals.all()); n != 1 {
 					t.Errorf("OnRefused ran %d times", n)
 				}
 			})
@@ -116,7 +116,7 @@ func TestANodeThatIsRefusedEverywhereSaysSo(t *testing.T) {
 	}
 }
 
-// The seed of a network is alone, and was refused by no node.
+// A seed without neighbours has not been refused by a node.
 func TestASeedThatWaitsIsNotRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tell(t)
@@ -129,8 +129,8 @@ func TestASeedThatWaitsIsNotRefused(t *testing.T) {
 	})
 }
 
-// The link of AddPeer survives ten minutes in which both ends rotate theirs.
-func TestALinkThatTheProgramAskedForIsKept(t *testing.T) {
+// A link of AddPeer stays for ten minutes, while both ends replace other links.
+func TestALinkOfAddPeerIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tell(t)
 		network := mem.New()
@@ -170,7 +170,7 @@ func TestALinkThatTheProgramAskedForIsKept(t *testing.T) {
 			after += a.times("remove")
 		}
 		if after == before {
-			t.Error("nothing was rotated; what does this test prove?")
+			t.Error("no link was replaced, so this test proves nothing")
 		}
 		if err := cast[2].RemovePeer(cast[8].ID()); err != nil || cast[2].Peers().Has(cast[8].ID()) {
 			t.Errorf("the program cannot end it: %v", err)
@@ -178,8 +178,8 @@ func TestALinkThatTheProgramAskedForIsKept(t *testing.T) {
 	})
 }
 
-// A program that has removed a neighbour may add it again at once. The removed one is not
-// accepted for a minute if it asks, also if it starts again.
+// A program can add a neighbour again right after it removed it. For a minute, the node
+// does not accept the removed one if that dials, even if it restarts.
 func TestARemovedPeerMayBeAddedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tell(t)
@@ -220,8 +220,8 @@ func TestARemovedPeerMayBeAddedAgain(t *testing.T) {
 	})
 }
 
-// A node that dialled no other stops, and starts again at another port. It finds back
-// to those that had dialled it; so does its successor with the same StateFile.
+// A node that never dialled stops, and starts again at another port. It finds the nodes
+// that had dialled it. So does a new process with the same StateFile.
 func TestANodeThatNeverDialledComesBack(t *testing.T) {
 	for _, withFile := range []bool{false, true} {
 		t.Run(fmt.Sprintf("with a file: %v", withFile), func(t *testing.T) {
@@ -238,7 +238,7 @@ func TestANodeThatNeverDialledComesBack(t *testing.T) {
 			if err := ann.Stop(); err != nil {
 				t.Fatal(err)
 			}
-			taken := s.start(smoke.Options{Network: "another", Port: portOf(t, old)}) // it can't have the same one
+			taken := s.start(smoke.Options{Network: "another", Port: portOf(t, old)}) // ann can't listen there again
 			_ = taken
 			if withFile {
 				ann = s.start(o)

@@ -15,35 +15,35 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// rollout is a network of nodes that are restarted one by one, each time with other
-// secrets, while all of them talk.
+// rollout is a network whose nodes are restarted one by one, each time with other
+// secrets, while all nodes emit events.
 type rollout struct {
 	t       *testing.T
 	network *mem.Network
 	keys    []*trust.Key
 	nodes   []*smoke.Node
-	lives   []*life // of all nodes, those that are over too
-	now     []*life // of each node
+	lives   []*life // all lives of all nodes, also those that are over
+	now     []*life // the current life of each node
 	words   map[int]word
 }
 
-// word is when something was said, and in which life. What a life says in its last
-// second is not counted: that it arrives is the matter of other stories.
+// word has the time of an event, and the life that emitted it. Events of the last second
+// of a life are not counted; other tests check that they arrive.
 type word struct {
 	said time.Time
 	by   *life
 }
 
-// life is what one life of a node has heard.
+// life has what one life of a node received.
 type life struct {
 	node      int
 	connected time.Time
-	ended     time.Time // zero: it went on to the end
+	ended     time.Time // zero: it ran to the end of the test
 	heard     map[int]int
 	gaps      int
 }
 
-// isLate reports whether something was in the last second of a life.
+// isLate reports whether a time was in the last second of the life.
 func (l *life) isLate(at time.Time) bool {
 	return !l.ended.IsZero() && at.After(l.ended.Add(-time.Second))
 }
@@ -70,7 +70,7 @@ func (r *rollout) meet(i int) {
 	r.now[i].connected = time.Now()
 }
 
-// talk has every node emit ten times a second.
+// talk makes each node emit ten events a second.
 func (r *rollout) talk(seconds int) {
 	for range 10 * seconds {
 		time.Sleep(100 * time.Millisecond)
@@ -84,6 +84,7 @@ func (r *rollout) talk(seconds int) {
 	}
 }
 
+// step restarts the nodes one by one with new secrets.
 func (r *rollout) step(secrets ...string) {
 	for i := range r.nodes {
 		if err := r.nodes[i].Stop(); err != nil {
@@ -96,9 +97,9 @@ func (r *rollout) step(secrets ...string) {
 	}
 }
 
-// A secret is replaced in three steps, as docs/security.md says, in a network of five
-// that talks all the time. Every word comes once to each node that was in the network
-// when it was said, and went on to be for a second.
+// A secret is replaced in three steps, as docs/security.md describes, in a network of
+// five nodes that emit all the time. Each event arrives once at each node that was
+// connected when the event was emitted, and that ran for another second.
 func TestASecretIsReplacedWhileTheNetworkRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const nodes = 5
@@ -157,9 +158,9 @@ func TestASecretIsReplacedWhileTheNetworkRuns(t *testing.T) {
 	})
 }
 
-// A node with nothing but the new secret, where the others have the old one, is shut
-// out: that is what the steps are for.
-func TestASecretThatIsReplacedAtOnceShutsOut(t *testing.T) {
+// Two nodes that share no secret do not link up. So a secret can't be replaced in one
+// step.
+func TestNodesWithDifferentSecretsDoNotLinkUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, network := tell(t), mem.New()
 		for i := range 2 {
@@ -171,7 +172,7 @@ func TestASecretThatIsReplacedAtOnceShutsOut(t *testing.T) {
 		time.Sleep(time.Minute)
 		for _, a := range s.cast {
 			if a.Peers().Len() > 0 {
-				t.Error("two secrets, one network")
+				t.Error("two nodes without a common secret are linked")
 			}
 		}
 	})
@@ -198,7 +199,7 @@ func TestOptionsWithSecrets(t *testing.T) {
 			t.Errorf("%v, want %q", err, c.want)
 		}
 		if err != nil && (strings.Contains(err.Error(), one) || strings.Contains(err.Error(), "password")) {
-			t.Errorf("the error has a secret in it: %v", err)
+			t.Errorf("the error contains a secret: %v", err)
 		}
 	}
 	node := smoke.CreateNode(smoke.Options{Network: storyNetwork, Secrets: []string{one, two}})
@@ -229,9 +230,9 @@ func TestSecretsFromTheEnvironment(t *testing.T) {
 	if o, err := smoke.FromEnv(); err != nil || o.Secret != one || len(o.Secrets) != 2 || o.Secrets[1] != two || o.Validate() != nil {
 		t.Errorf("two in the file: %v", err)
 	}
-	t.Setenv("SMOKE_SECRET_FILE", path+" that is not there")
+	t.Setenv("SMOKE_SECRET_FILE", path+" that does not exist")
 	if _, err := smoke.FromEnv(); err == nil {
-		t.Error("a file that is not there is no error")
+		t.Error("a file that does not exist is not an error")
 	}
 	if err := os.WriteFile(path, []byte("\n"), 0o600); err != nil {
 		t.Fatal(err)

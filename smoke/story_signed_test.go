@@ -19,18 +19,19 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// Who said it: events with a signature, and neighbours that lie.
+// These tests are about signed events, and about neighbours that forge events.
 
 var all = []string{smoke.AllEvents}
 
-// insider is a stranger with a key, who is let in.
+// insider is a stranger with a key that the node admits.
 type insider struct {
 	*stranger
 	key *trust.Key
 }
 
-// enter makes an insider a neighbour of a node, and says whether it was let in.
-func enter(t testing.TB, addr string, key *trust.Key) (who *insider, accepted bool) {
+// enter makes an insider a neighbour of a node. accepted reports whether the node
+// accepted it.
+func enter(t testing.TB, addr string, key *trust.Key) (eve *insider, accepted bool) {
 	t.Helper()
 	raw, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -44,23 +45,23 @@ func enter(t testing.TB, addr string, key *trust.Key) (who *insider, accepted bo
 	if err != nil {
 		t.Fatal(err)
 	}
-	who = &insider{receive(t, conn), key}
+	eve = &insider{receive(t, conn), key}
 	greeting := hello()
 	greeting.ID, greeting.Epoch = key.ID(), uint64(time.Now().UnixNano())
-	who.say(greeting)
-	who.next()
-	who.say(&peerlist.Neighbor{})
+	eve.say(greeting)
+	eve.next()
+	eve.say(&peerlist.Neighbor{})
 	for {
-		switch m := who.next().(type) {
+		switch m := eve.next().(type) {
 		case *peerlist.NeighborReply:
-			return who, m.Accepted
+			return eve, m.Accepted
 		case nil:
 			t.Fatal("the node hung up")
 		}
 	}
 }
 
-// overhear waits for events, and keeps them.
+// overhear waits for the next events and returns a copy.
 func (i *insider) overhear() *plumtree.Gossip {
 	i.t.Helper()
 	for {
@@ -75,7 +76,7 @@ func (i *insider) overhear() *plumtree.Gossip {
 	}
 }
 
-// untilRead waits until the node has taken in all that was said so far.
+// untilRead waits until the node has read all messages sent so far.
 func (i *insider) untilRead() {
 	i.t.Helper()
 	i.say(&peerlist.Ping{Sent: 1})
@@ -130,10 +131,10 @@ func TestEventsThatAreSigned(t *testing.T) {
 	s.wantNever([]*actor{ann, bob, cat}, "gap", "remove")
 }
 
-// An insider changes what it passes on, gives it another number, or another origin.
-// Three times the node looks at that; then the insider is out, and stays out. Nobody
-// has heard anything, and the origin is heard as before.
-func TestANeighbourThatForgesIsShutOut(t *testing.T) {
+// An insider forges what it relays: the body, the number, or the origin. The node drops
+// three such events. Then it ends the link and does not accept the insider again. No
+// forged event is delivered, and events of the origin still are.
+func TestANeighbourThatForgesIsNotAcceptedAgain(t *testing.T) {
 	for name, forge := range map[string]func(g *plumtree.Gossip, eve *insider){
 		"the payload":   func(g *plumtree.Gossip, _ *insider) { g.Body[len(g.Body)-1]++ },
 		"the name":      func(g *plumtree.Gossip, _ *insider) { g.Body[signed.Size+3] = 'W' },
@@ -169,14 +170,14 @@ func TestANeighbourThatForgesIsShutOut(t *testing.T) {
 				d, ok := m.(*peerlist.Disconnect)
 				return ok && d.Reason == peerlist.ReasonProtocol
 			}) {
-				t.Errorf("eve is not told why: %v", heard)
+				t.Errorf("eve gets no reason: %v", heard)
 			}
 			bob.wantLogged("not signed by its origin", "origin")
 			if got := bob.Stats().Refused; got != (smoke.Refused{Forgeries: 3}) {
 				t.Errorf("bob counts %+v", got)
 			}
 			if _, accepted := enter(t, bob.Addr(), key); accepted {
-				t.Error("eve is in again")
+				t.Error("eve is accepted again")
 			}
 
 			honest, _ := enter(t, bob.Addr(), newKey(t))
@@ -190,8 +191,9 @@ func TestANeighbourThatForgesIsShutOut(t *testing.T) {
 	}
 }
 
-// Who has no list believes what is not signed, and still nothing that claims to be.
-func TestASignatureIsVerifiedWhateverTheList(t *testing.T) {
+// A node without Options.Signed accepts unsigned events. It still verifies each
+// signature.
+func TestASignatureIsVerifiedEvenWithoutAList(t *testing.T) {
 	s := tell(t)
 	ann, bob := s.start(smoke.Options{Key: newKey(t), Signed: all}), s.start(smoke.Options{Key: newKey(t)})
 	ear, _ := enter(t, ann.Addr(), newKey(t))
@@ -209,14 +211,14 @@ func TestASignatureIsVerifiedWhateverTheList(t *testing.T) {
 	s.wantHeard([]*actor{bob}, []*actor{ann})
 }
 
-// A node that was set up without the list of the others finds out why nobody wants
-// it: its own log says what to look at.
-func TestANodeWithAnotherListIsToldSo(t *testing.T) {
+// A node has another Options.Signed than its peers, and these end the link. The logs of
+// both name the option.
+func TestADifferentListIsLoggedAtBothEnds(t *testing.T) {
 	s := tell(t)
 	ann, odd := s.start(smoke.Options{Key: newKey(t), Signed: all}), s.start(smoke.Options{Key: newKey(t)})
 	ann.add(odd)
 	s.eventually("the link is gone", func() bool {
-		odd.speak(1) // one word or several make a frame
+		odd.speak(1) // a frame can have one word or several
 		return ann.Peers().Len() == 0 && odd.Peers().Len() == 0
 	})
 	ann.wantLogged("Options.Signed", odd.ID().Short())
@@ -226,13 +228,13 @@ func TestANodeWithAnotherListIsToldSo(t *testing.T) {
 	}
 }
 
-// Somebody keeps all events and says them again, as if they were young: at once, when
-// the receiver has begun another life, and when the origin has, with the same key.
-// Nobody hears one twice, and what is new is heard.
-func TestWhatIsSaidAgainIsHeardOnce(t *testing.T) {
+// An attacker records all events and sends them again with age 0: at once, after the
+// receiver has restarted, and after the origin has restarted with its key. No event is
+// delivered twice, and new events are delivered.
+func TestReplayedEventsAreDeliveredOnce(t *testing.T) {
 	s := tell(t)
-	annIs := smoke.Options{Key: newKey(t), Signed: all}
-	ann, bob := s.start(annIs), s.start(smoke.Options{Key: newKey(t), Signed: all})
+	annOptions := smoke.Options{Key: newKey(t), Signed: all}
+	ann, bob := s.start(annOptions), s.start(smoke.Options{Key: newKey(t), Signed: all})
 	ann.add(bob)
 	key := newKey(t)
 	var kept []*plumtree.Gossip
@@ -254,7 +256,7 @@ func TestWhatIsSaidAgainIsHeardOnce(t *testing.T) {
 		for range 2 {
 			mouth, accepted := enter(t, bob.Addr(), key)
 			if !accepted {
-				t.Fatal("who says what is genuine is not to blame")
+				t.Fatal("a peer that sends genuine events is not accepted")
 			}
 			for _, g := range kept {
 				g.Age = 0
@@ -273,7 +275,7 @@ func TestWhatIsSaidAgainIsHeardOnce(t *testing.T) {
 		}
 	}
 	listen(3)
-	replay() // hear would tell of a word that comes twice
+	replay() // hear fails the test if a word comes twice
 	again(bob)
 	replay()
 	ann.add(bob)
@@ -289,7 +291,7 @@ func TestWhatIsSaidAgainIsHeardOnce(t *testing.T) {
 	s.wantNever([]*actor{ann, bob}, "gap")
 }
 
-// All events of a network are signed, and some of its nodes are stopped and come back.
+// All events of a network are signed.
 func TestANetworkWhereAllIsSigned(t *testing.T) {
 	s := tell(t)
 	first := s.start(smoke.Options{Key: newKey(t), Signed: all})
@@ -304,12 +306,12 @@ func TestANetworkWhereAllIsSigned(t *testing.T) {
 	})
 	s.wantOverlay(cast, 3)
 	each(cast, func(a *actor) { a.speak(20) })
-	first.speak(500) // faster than anybody verifies
+	first.speak(500) // faster than a node verifies
 	s.wantHeard(cast, cast)
 	s.wantNever(cast, "gap", "netsplit")
 }
 
-// BenchmarkEmit is what a node needs to emit an event, with nobody there to hear it.
+// BenchmarkEmit measures the emission of an event by a node without neighbours.
 func BenchmarkEmit(b *testing.B) {
 	for _, list := range [][]string{nil, all} {
 		b.Run(fmt.Sprintf("signed=%v", list != nil), func(b *testing.B) {

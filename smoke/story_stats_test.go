@@ -8,13 +8,13 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// What ann has sent is what bob has received, on a link that is encrypted and on one
-// that is not, and each counts what it did.
-func TestTheFiguresOfTwoNodesFit(t *testing.T) {
+// The Stats of two neighbours agree: the bytes that one has sent are those that the other
+// has received. That holds for plaintext and for encrypted links.
+func TestTheStatsOfTwoNodesAgree(t *testing.T) {
 	for name, o := range map[string]smoke.Options{"plaintext": {}, "encrypted": {Key: newKey(t)}} {
 		t.Run(name, func(t *testing.T) {
 			s := tell(t)
-			o.PingInterval = 50 * time.Millisecond // so that the round trip is soon measured
+			o.PingInterval = 50 * time.Millisecond // so that the round trip is measured soon
 			ann := s.start(o)
 			o.Seeds = []string{ann.Addr()}
 			if o.Key != nil {
@@ -26,11 +26,11 @@ func TestTheFiguresOfTwoNodesFit(t *testing.T) {
 			ann.speak(20)
 			bob.speak(3)
 			s.wantHeard([]*actor{ann, bob}, []*actor{ann, bob})
-			s.eventually("what one has sent the other has received", func() bool {
+			s.eventually("the bytes sent are the bytes received", func() bool {
 				a, b := ann.Stats(), bob.Stats()
 				return a.BytesOut == b.BytesIn && b.BytesOut == a.BytesIn && a.BytesIn > 0 && b.BytesIn > 0
 			})
-			s.eventually("the one that dialled knows the round trip", func() bool { return bob.Stats().RTT > 0 })
+			s.eventually("the node that dialled has measured the round trip", func() bool { return bob.Stats().RTT > 0 })
 			a, b := ann.Stats(), bob.Stats()
 			if a.Emitted != 20 || a.Delivered != 3 || b.Emitted != 3 || b.Delivered != 20 || a.Missed+b.Missed != 0 {
 				t.Errorf("ann %+v\nbob %+v", a, b)
@@ -42,7 +42,7 @@ func TestTheFiguresOfTwoNodesFit(t *testing.T) {
 	}
 }
 
-func TestDialsInVainAreCounted(t *testing.T) {
+func TestFailedDialsAreCounted(t *testing.T) {
 	s := tell(t)
 	ann := s.start(smoke.Options{})
 	gone := s.start(smoke.Options{})
@@ -58,8 +58,9 @@ func TestDialsInVainAreCounted(t *testing.T) {
 	}
 }
 
-// Who emits more than 64 KiB at once waits, and the figures say for how long.
-func TestForHowLongEmitWaitsIsCounted(t *testing.T) {
+// A node that emits more than 64 KiB at once has to wait. Stats has the time that it
+// waited.
+func TestTheWaitingTimeOfEmitIsCounted(t *testing.T) {
 	ann := tell(t).start(smoke.Options{})
 	load := make([]byte, 256<<10)
 	for range 2 {

@@ -12,9 +12,9 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// SM13. The original's stop throws as soon as there is a peer. Ours returns, the
-// port is free, no goroutine is left (TestMain looks), and the same node can
-// start again: it hears, and is heard.
+// SM13. In the original, stop throws if there is a peer. In ours Stop returns, the port
+// is free, and no goroutine is left (TestMain checks that). The same node can start
+// again, and then sends and receives events.
 func TestANodeStopsAndStartsAgain(t *testing.T) {
 	s := tell(t)
 	bob := s.start(smoke.Options{})
@@ -45,7 +45,7 @@ func TestANodeStopsAndStartsAgain(t *testing.T) {
 			ann.RemovePeer(bob.ID()),
 		} {
 			if !errors.Is(err, smoke.ErrStopped) {
-				t.Errorf("a stopped node says %v", err)
+				t.Errorf("a stopped node returns %v", err)
 			}
 		}
 		if err := ann.Stop(); err != nil {
@@ -60,8 +60,8 @@ func TestANodeStopsAndStartsAgain(t *testing.T) {
 	}
 }
 
-// A node that has never started can be stopped, and started after that.
-func TestStoppingWhatHasNotStarted(t *testing.T) {
+// A node that was never started can be stopped, and started afterwards.
+func TestStopBeforeStart(t *testing.T) {
 	s := tell(t)
 	ann := s.create(smoke.Options{})
 	if err := ann.Stop(); err != nil {
@@ -75,8 +75,8 @@ func TestStoppingWhatHasNotStarted(t *testing.T) {
 	}
 }
 
-// Stop may be called from a handler and from a hook. It returns, and no handler
-// runs after the one that called it.
+// Stop may be called from a handler and from a hook. It returns, and no handler runs
+// after the caller of Stop.
 func TestStopInsideAHandler(t *testing.T) {
 	for _, test := range []struct {
 		where string
@@ -126,13 +126,13 @@ func TestStopInsideAHandler(t *testing.T) {
 	}
 }
 
-// A node is stopped while four goroutines emit. Each of them is told by
-// ErrStopped, and all that was emitted before arrives, as Stop says it did.
+// A node stops while four goroutines emit. Emit returns ErrStopped to each of them. All
+// events that were emitted before are delivered, since Stop returns nil.
 func TestStopUnderLoad(t *testing.T) {
 	s := tell(t)
 	ann := s.start(smoke.Options{})
 	bob := s.create(smoke.Options{Seeds: []string{ann.Addr()}})
-	next := make([]int, 4) // of each emitter; bob's handlers
+	next := make([]int, 4) // the next number of each emitter; only bob's handlers use it
 	bob.Broadcast().On("load", func(emitter, n int, _ string) {
 		if n != next[emitter] {
 			t.Errorf("emitter %d: event %d comes when it is the turn of %d", emitter, n, next[emitter])
@@ -171,7 +171,7 @@ func TestStopUnderLoad(t *testing.T) {
 	}
 	t.Logf("stopped within %v", time.Since(start))
 	wg.Wait()
-	s.end() // bob hears what has come
+	s.end() // bob handles what has arrived
 	for emitter, n := range emitted {
 		if next[emitter] != n {
 			t.Errorf("emitter %d emitted %d events, and bob heard %d", emitter, n, next[emitter])
@@ -180,9 +180,9 @@ func TestStopUnderLoad(t *testing.T) {
 	s.wantNever([]*actor{bob}, "gap")
 }
 
-// Who does not wait is told what was left in the outboxes: here that of a peer
-// which takes nothing in.
-func TestShutdownTellsWhatWasNotSent(t *testing.T) {
+// If the context of Shutdown has ended, its error has the bytes left in the outboxes:
+// here those for a peer that reads nothing.
+func TestShutdownReportsWhatWasNotSent(t *testing.T) {
 	s := tell(t)
 	ann := s.start(smoke.Options{})
 	ann.burden()
@@ -195,8 +195,9 @@ func TestShutdownTellsWhatWasNotSent(t *testing.T) {
 	}
 }
 
-// Who does not wait is told how many events the handlers have not had.
-func TestShutdownTellsWhatWasNotHandled(t *testing.T) {
+// If the context of Shutdown has ended, its error has the number of events that the
+// handlers did not get.
+func TestShutdownReportsWhatWasNotHandled(t *testing.T) {
 	s := tell(t)
 	ann, bob := s.start(smoke.Options{}), s.start(smoke.Options{})
 	inside, leave := make(chan struct{}), make(chan struct{})
@@ -211,7 +212,7 @@ func TestShutdownTellsWhatWasNotHandled(t *testing.T) {
 	expired, cancel := context.WithCancel(t.Context())
 	cancel()
 	done := make(chan error)
-	go func() { done <- bob.Shutdown(expired) }() // done waits for it
+	go func() { done <- bob.Shutdown(expired) }() // the test waits at done
 	err := wait(t, "the end of Shutdown, whatever the handler does", done)
 	close(leave)
 	left, ok := errors.AsType[*smoke.UndeliveredError](err)
@@ -220,13 +221,13 @@ func TestShutdownTellsWhatWasNotHandled(t *testing.T) {
 	}
 }
 
-// Run is a whole life: it ends with its context.
+// Run starts the node, and stops it when its context ends.
 func TestRunEndsWithItsContext(t *testing.T) {
 	s := tell(t)
 	ann, bob := s.create(smoke.Options{}), s.start(smoke.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
-	go func() { done <- ann.Run(ctx) }() // done waits for it
+	go func() { done <- ann.Run(ctx) }() // the test waits at done
 	s.eventually("ann listens", func() bool { return ann.Addr() != "" })
 	bob.add(ann)
 	cancel()
@@ -240,9 +241,9 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// Two goroutines stop a node, and a third starts it again. Whoever has stopped
-// it returns when it is stopped, and the new life is whole.
-func TestStopIsStopped(t *testing.T) {
+// Two goroutines stop a node, and a third starts it again. Both Stops return only after
+// the node has stopped, and the new life works.
+func TestStopReturnsWhenTheNodeHasStopped(t *testing.T) {
 	s := tell(t)
 	bob := s.start(smoke.Options{})
 	ann := s.start(smoke.Options{Port: freePort(t), Seeds: []string{bob.Addr()}})
@@ -270,8 +271,8 @@ func TestStopIsStopped(t *testing.T) {
 	s.eventually("ann hears", func() bool { return ann.from(bob.ID()).last == bob.spoken })
 }
 
-// A start before the stop is over is refused, and the first one after it begins
-// a life from which the old one takes nothing.
+// Start fails while the node is stopping. The first Start after that begins a life that
+// is independent of the old one.
 func TestStartDuringStop(t *testing.T) {
 	s := tell(t)
 	bob := s.start(smoke.Options{})
@@ -300,9 +301,9 @@ func TestStartDuringStop(t *testing.T) {
 	}
 }
 
-// What a node says just before it leaves arrives in one piece with its goodbye.
-// It is heard first, and then the hooks tell that the node is gone.
-func TestLastWordsAreHeardBeforeTheGoodbye(t *testing.T) {
+// The last events of a node arrive together with its goodbye. The handlers get the events
+// first, and then the hooks report that the node is gone.
+func TestTheLastEventsAreDeliveredBeforeOnRemove(t *testing.T) {
 	s := tell(t)
 	ann := s.create(smoke.Options{})
 	order := make(chan string, 4)

@@ -12,7 +12,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// stranger speaks the protocol by hand, so that it can break it.
+// stranger is a peer that sends frames by hand, so that it can break the protocol.
 type stranger struct {
 	t    testing.TB
 	conn net.Conn
@@ -21,10 +21,10 @@ type stranger struct {
 	buf  []byte
 }
 
-// someID is a node id that no node of a story has.
+// someID is an id that no node of a test has.
 var someID = ident.ID{0xee, 1}
 
-// visit dials a node.
+// visit dials a node and returns a stranger at this end of the connection.
 func visit(t testing.TB, addr string) *stranger {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
@@ -34,7 +34,7 @@ func visit(t testing.TB, addr string) *stranger {
 	return receive(t, conn)
 }
 
-// receive is the stranger at this end of a connection.
+// receive returns a stranger at this end of a connection.
 func receive(t testing.TB, conn net.Conn) *stranger {
 	t.Cleanup(func() { conn.Close() })
 	if err := conn.SetDeadline(time.Now().Add(soon)); err != nil {
@@ -61,13 +61,13 @@ func (s *stranger) mumble(b []byte) {
 	}
 }
 
-// next gives the next message, nil when the node has hung up.
+// next returns the next message, or nil after the node has closed the connection.
 func (s *stranger) next() any {
 	s.t.Helper()
 	for {
 		m, n, err := s.dec.Next(s.buf)
 		if err != nil {
-			s.t.Fatalf("the node sent what is no frame: %v", err)
+			s.t.Fatalf("the node sent bytes that are not a frame: %v", err)
 		}
 		if n > 0 {
 			s.buf = s.buf[n:]
@@ -88,8 +88,7 @@ func (s *stranger) next() any {
 	}
 }
 
-// untilHungUp reads until the node has closed the connection, and gives what
-// came before.
+// untilHungUp returns all messages until the node closes the connection.
 func (s *stranger) untilHungUp() (heard []any) {
 	s.t.Helper()
 	for m := s.next(); m != nil; m = s.next() {
@@ -98,13 +97,12 @@ func (s *stranger) untilHungUp() (heard []any) {
 	return heard
 }
 
-// hello is a greeting as a node of the stories' network gives it.
+// hello returns the HELLO of a node of storyNetwork.
 func hello() *wire.Hello {
 	return &wire.Hello{Major: wire.Major, Minor: wire.Minor, Network: storyNetwork, ID: someID, Epoch: 1}
 }
 
-// befriend greets a node and becomes its neighbour. It gives the greeting of
-// the node.
+// befriend sends a HELLO, becomes a neighbour of the node, and returns the node's HELLO.
 func (s *stranger) befriend() *wire.Hello {
 	s.t.Helper()
 	return s.befriendAs(someID)
@@ -118,7 +116,7 @@ func (s *stranger) befriendAs(id ident.ID) *wire.Hello {
 	s.say(greeting)
 	theirs, ok := s.next().(*wire.Hello)
 	if !ok {
-		s.t.Fatal("the node does not greet")
+		s.t.Fatal("the node sends no HELLO")
 	}
 	s.say(&peerlist.Neighbor{})
 	for {

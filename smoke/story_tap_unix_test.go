@@ -2,7 +2,7 @@
 
 package smoke_test
 
-// TryWrite is there where that of a *tcp.Conn is.
+// TryWrite exists on the systems on which *tcp.Conn has it.
 func (c *tappedConn) TryWrite(b []byte) (int, error) {
 	c.tap.note(b)
 	return c.Conn.TryWrite(b)

@@ -24,7 +24,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// Who may be in a network, and what others hear of it.
+// These tests are about the nodes that a network admits, and about what other machines
+// can learn.
 
 func newKey(t testing.TB) *trust.Key {
 	t.Helper()
@@ -35,7 +36,7 @@ func newKey(t testing.TB) *trust.Key {
 	return key
 }
 
-// tap is a transport that notes down all that its node sends and receives.
+// tap is a transport that records all bytes that its node sends and receives.
 type tap struct {
 	tcp.Transport
 	mu   sync.Mutex // guards seen
@@ -78,19 +79,19 @@ func (c *tappedConn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-func TestWhoListensInHearsNothing(t *testing.T) {
+func TestEavesdroppersLearnNothing(t *testing.T) {
 	const word = "the crown jewels are in the cellar"
-	for _, safe := range []bool{false, true} { // without encryption the tap hears, or it is none
+	for _, safe := range []bool{false, true} { // without encryption the tap must see the word, else the test proves nothing
 		t.Run(fmt.Sprint("encrypted ", safe), func(t *testing.T) {
 			s := tell(t)
 			line := new(tap)
-			var annIs, bobIs smoke.Options
+			var annOptions, bobOptions smoke.Options
 			if safe {
-				annIs.Key, bobIs.Key = newKey(t), newKey(t)
+				annOptions.Key, bobOptions.Key = newKey(t), newKey(t)
 			}
-			ann := s.start(annIs)
-			bobIs.Seeds, bobIs.Transport = []string{ann.Addr()}, line
-			bob := s.create(bobIs)
+			ann := s.start(annOptions)
+			bobOptions.Seeds, bobOptions.Transport = []string{ann.Addr()}, line
+			bob := s.create(bobOptions)
 			got := make(chan string, 1)
 			bob.Broadcast().On("secret", func(text string) { got <- text })
 			if err := bob.Start(); err != nil {
@@ -104,10 +105,10 @@ func TestWhoListensInHearsNothing(t *testing.T) {
 				t.Errorf("bob heard %q", text)
 			}
 			if line.heard(word) == safe || line.heard("secret") == safe {
-				t.Errorf("the tap heard it: %v", !safe)
+				t.Errorf("the tap saw it: %v", !safe)
 			}
-			if safe && (ann.ID() != annIs.Key.ID() || bob.ID() != bobIs.Key.ID() || bob.peer(ann).ID() != ann.ID()) {
-				t.Errorf("ann is %s, bob %s: their keys say otherwise", ann.ID(), bob.ID())
+			if safe && (ann.ID() != annOptions.Key.ID() || bob.ID() != bobOptions.Key.ID() || bob.peer(ann).ID() != ann.ID()) {
+				t.Errorf("ann is %s, bob %s: these are not the ids of their keys", ann.ID(), bob.ID())
 			}
 		})
 	}
@@ -124,7 +125,7 @@ func TestAnEncryptedNetwork(t *testing.T) {
 	s.wantNever(cast, "netsplit", "gap")
 }
 
-func TestWhoDoesNotKnowTheSecretStaysOut(t *testing.T) {
+func TestANodeWithoutTheSecretIsNotAdmitted(t *testing.T) {
 	s := tell(t)
 	secret := trust.NewSecret()
 	ann := s.start(smoke.Options{Secret: secret, Network: "ours"})
@@ -147,7 +148,7 @@ func TestWhoDoesNotKnowTheSecretStaysOut(t *testing.T) {
 		}
 	}
 	ann.wantLogged("a connection was refused", trust.ErrWrongSecret.Error())
-	// A node is as careful about whom it dials.
+	// A node checks the nodes that it dials, too.
 	eve := s.start(smoke.Options{Key: newKey(t), Network: "ours"})
 	if err := ann.AddPeer(t.Context(), eve.Addr()); !errors.Is(err, smoke.ErrNotAdmitted) || !errors.Is(err, trust.ErrWrongSecret) {
 		t.Errorf("ann dials eve: %v", err)
@@ -157,20 +158,20 @@ func TestWhoDoesNotKnowTheSecretStaysOut(t *testing.T) {
 	s.wantHeard([]*actor{bob}, []*actor{ann})
 }
 
-func TestOnlyThoseOnTheListAreLetIn(t *testing.T) {
+func TestOnlyNodesOnTheListAreAdmitted(t *testing.T) {
 	s := tell(t)
-	annIs, bobIs, eveIs := newKey(t), newKey(t), newKey(t)
-	ann := s.start(smoke.Options{Key: annIs, Allow: []smoke.ID{bobIs.ID()}})
-	bob := s.start(smoke.Options{Key: bobIs})
-	eve := s.start(smoke.Options{Key: eveIs})
+	annKey, bobKey, eveKey := newKey(t), newKey(t), newKey(t)
+	ann := s.start(smoke.Options{Key: annKey, Allow: []smoke.ID{bobKey.ID()}})
+	bob := s.start(smoke.Options{Key: bobKey})
+	eve := s.start(smoke.Options{Key: eveKey})
 	if err := eve.AddPeer(t.Context(), ann.Addr()); !errors.Is(err, smoke.ErrNotAdmitted) {
 		t.Errorf("eve: %v", err)
 	}
-	ann.wantLogged("a connection was refused", eveIs.ID().String())
+	ann.wantLogged("a connection was refused", eveKey.ID().String())
 	bob.add(ann)
 }
 
-func TestARuleOfOnesOwnIsAsked(t *testing.T) {
+func TestAdmitDecides(t *testing.T) {
 	s := tell(t)
 	asked := make(chan trust.Candidate, 2)
 	ann := s.start(smoke.Options{Admit: func(_ context.Context, c trust.Candidate) error {
@@ -183,7 +184,7 @@ func TestARuleOfOnesOwnIsAsked(t *testing.T) {
 	bob := s.start(smoke.Options{Key: newKey(t), Network: "ours"})
 	bob.add(ann)
 	if c := <-asked; c.ID != bob.ID() || c.Dialled || c.Addr != bob.Addr() || c.Network != "ours" {
-		t.Errorf("the rule is asked about %+v", c)
+		t.Errorf("Admit is called with %+v", c)
 	}
 	eve := s.start(smoke.Options{Key: newKey(t), Network: "theirs"})
 	if err := eve.AddPeer(t.Context(), ann.Addr()); !errors.Is(err, smoke.ErrNotAdmitted) || strings.Contains(err.Error(), "Sunday") {
@@ -192,7 +193,7 @@ func TestARuleOfOnesOwnIsAsked(t *testing.T) {
 	ann.wantLogged("a connection was refused", "not on a Sunday")
 }
 
-// Encryption is never left out because the other end does not have it.
+// A node never falls back to plaintext if the other end has no encryption.
 func TestPlaintextAndEncryptionDoNotMix(t *testing.T) {
 	s := tell(t)
 	plain := s.start(smoke.Options{})
@@ -207,9 +208,9 @@ func TestPlaintextAndEncryptionDoNotMix(t *testing.T) {
 	safe.wantLogged("a connection was refused", smoke.ErrPlaintext.Error())
 }
 
-// What secures the links is in the log, and strangers are never far from a node
-// that other machines can reach.
-func TestANodeThatOthersCanReachIsEncrypted(t *testing.T) {
+// The log says how the links are secured. A node that other machines can reach has
+// encrypted links unless InsecurePlaintext is set.
+func TestAReachableNodeIsEncrypted(t *testing.T) {
 	for _, test := range []struct {
 		options smoke.Options
 		links   string
@@ -236,7 +237,7 @@ func TestANodeThatOthersCanReachIsEncrypted(t *testing.T) {
 	}
 }
 
-func TestSecurityOptionsThatMakeNoSense(t *testing.T) {
+func TestInvalidSecurityOptions(t *testing.T) {
 	key := newKey(t)
 	for _, test := range []struct {
 		options smoke.Options
@@ -273,7 +274,7 @@ func TestTheSameKeyIsTheSameNode(t *testing.T) {
 		}
 		id = bob.ID()
 		s.eventually("they are linked", func() bool { return ann.Peers().Len() == 1 && bob.Peers().Len() == 1 })
-		bob.spoken = 3 * (life - 1) // the words go on: ann notes down what comes twice, or out of order
+		bob.spoken = 3 * (life - 1) // bob continues to count; hear fails the test if a word comes twice or out of order
 		bob.speak(3)
 		s.eventually("ann hears bob", func() bool { return ann.from(id).last == bob.spoken })
 		if err := bob.Stop(); err != nil {
@@ -282,8 +283,8 @@ func TestTheSameKeyIsTheSameNode(t *testing.T) {
 	}
 }
 
-// secureVisit dials a node with a key of the stranger's own, and gives the guard of
-// that key beside.
+// secureVisit dials a node with a new key. It returns a stranger, and the guard of that
+// key.
 func secureVisit(t testing.TB, addr string) (*stranger, *trust.Guard) {
 	t.Helper()
 	raw, err := net.Dial("tcp", addr)
@@ -302,8 +303,8 @@ func secureVisit(t testing.TB, addr string) (*stranger, *trust.Guard) {
 	return receive(t, conn), guard
 }
 
-// An id that is not that of the key is refused without a HELLO of our own: the
-// stranger learns that, and nothing else.
+// If the id in a HELLO is not that of the key, the node sends a REFUSE and no HELLO. So
+// the stranger learns nothing else.
 func TestAStolenIDIsRefused(t *testing.T) {
 	s := tell(t)
 	ann := s.start(smoke.Options{Key: newKey(t)})
@@ -322,12 +323,13 @@ func TestAStolenIDIsRefused(t *testing.T) {
 	}
 	ann.wantLogged("a connection was refused", trust.ErrNotItsID.Error())
 	if bob.peer(ann) == nil {
-		t.Error("bob has lost his place to eve")
+		t.Error("bob has lost his link to eve")
 	}
 }
 
-// A stranger that says to be the node itself is no twin: it has another key.
-func TestAForgedTwinIsRefused(t *testing.T) {
+// A stranger that claims the id of the node itself has another key, so it does not count
+// as a conflict.
+func TestAStrangerWithTheIDOfTheNodeIsRefused(t *testing.T) {
 	s := tell(t)
 	ann := s.start(smoke.Options{Key: newKey(t)})
 	eve, guard := secureVisit(t, ann.Addr())
@@ -336,7 +338,7 @@ func TestAForgedTwinIsRefused(t *testing.T) {
 	eve.say(greeting)
 	heard, ok := eve.next().(*wire.Hello)
 	if !ok {
-		t.Fatal("eve is not greeted")
+		t.Fatal("eve gets no HELLO")
 	}
 	forger, _ := secureVisit(t, ann.Addr())
 	greeting.ID, greeting.Epoch, greeting.Addr = heard.ID, heard.Epoch, "192.0.2.1:80"
@@ -348,7 +350,7 @@ func TestAForgedTwinIsRefused(t *testing.T) {
 	}
 }
 
-// Slowloris: connections that begin a handshake and never end it.
+// Slowloris: connections that begin a handshake and never complete it.
 func TestHandshakesThatNeverEnd(t *testing.T) {
 	s := tell(t)
 	ann := s.start(smoke.Options{Key: newKey(t)})
@@ -358,17 +360,17 @@ func TestHandshakesThatNeverEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { conn.Close() })
-		if i%2 == 0 { // the head of a TLS record of 512 bytes, which never come
+		if i%2 == 0 { // the header of a TLS record of 512 bytes, which never follow
 			if _, err := io.WriteString(conn, "\x16\x03\x01\x02\x00\x01"); err != nil && i < 64 {
 				t.Fatal(err)
 			}
 		}
 	}
 	bob := s.start(smoke.Options{Key: newKey(t), Seeds: []string{ann.Addr()}})
-	s.eventually("an honest node gets in all the same", func() bool { return ann.Peers().Len() == 1 && bob.Peers().Len() == 1 })
+	s.eventually("an honest node is admitted", func() bool { return ann.Peers().Len() == 1 && bob.Peers().Len() == 1 })
 }
 
-// A neighbour may not keep a node busy with frames that are no events.
+// A neighbour that sends too many frames other than events loses its link.
 func TestANeighbourThatFloodsIsDropped(t *testing.T) {
 	s := tell(t)
 	ann := s.start(smoke.Options{})
@@ -384,7 +386,7 @@ func TestANeighbourThatFloodsIsDropped(t *testing.T) {
 	flood := bytes.Repeat(ping, 1000)
 	for range 100 {
 		if _, err := eve.conn.Write(flood); err != nil {
-			break // ann has hung up
+			break // ann has closed the connection
 		}
 	}
 	s.eventually("eve is dropped", func() bool { return ann.Stats().Peers == 1 })
@@ -395,13 +397,12 @@ func TestANeighbourThatFloodsIsDropped(t *testing.T) {
 	ann.speak(3)
 	s.wantHeard([]*actor{bob}, []*actor{ann})
 	if got := bob.Stats(); got.Delivered != 3 || got.Known == 0 || got.History == 0 || got.Lag != 0 || got.Gaps != 0 {
-		t.Errorf("bob's figures: %+v", got)
+		t.Errorf("bob's Stats: %+v", got)
 	}
 }
 
-// Somebody copied a key: two living nodes have one id. The later one takes the place
-// of the other with the neighbours that they share, once, and the log of the other
-// says what is wrong.
+// A copied key: two running nodes have one id. The later one takes the place of the
+// earlier one at the neighbour that both have, once. Both log what is wrong.
 func TestTwoNodesWithOneKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tell(t)
@@ -433,9 +434,8 @@ func TestTwoNodesWithOneKey(t *testing.T) {
 	})
 }
 
-// All seeds are gone, and the list of them was lost too: a node with a state file
-// finds its old neighbours all the same.
-func TestANodeFindsBackByItsAnchors(t *testing.T) {
+// A node with a state file finds its old neighbours, even if it is started without seeds.
+func TestANodeFindsItsNeighboursByTheStateFile(t *testing.T) {
 	s := tell(t)
 	path := filepath.Join(t.TempDir(), "state")
 	ann := s.start(smoke.Options{})

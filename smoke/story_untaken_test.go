@@ -11,10 +11,10 @@ import (
 	"github.com/smokesignal-go/smokesignal/transport/mem"
 )
 
-// What a node has emitted and no neighbour has taken is lost when it stops. These are
-// told in virtual time.
+// Events that no neighbour has taken are lost when the node stops. These tests run in
+// virtual time.
 
-// at is the address of a host of a network in memory.
+// at returns the address of a node on a host of a network in memory.
 func at(ip string) string { return ip + ":8495" }
 
 // on starts a node on a host of a network in memory.
@@ -24,7 +24,8 @@ func (s *story) on(network *mem.Network, ip string, o smoke.Options) *actor {
 	return s.start(o)
 }
 
-// unsent is the number of events that an error says reached no neighbour.
+// unsent returns the number of events that no neighbour has taken, according to an error
+// of Stop.
 func unsent(err error) int {
 	if left, ok := errors.AsType[*smoke.UndeliveredError](err); ok {
 		return left.Unsent
@@ -32,8 +33,8 @@ func unsent(err error) int {
 	return 0
 }
 
-// A short program starts, emits and stops. Its seed lives, and hears what it says.
-func TestAShortProgramIsHeard(t *testing.T) {
+// A program starts, emits and stops at once. Its seed receives the events.
+func TestEventsOfAShortProgramAreDelivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tell(t)
 		network := mem.New()
@@ -57,8 +58,8 @@ func TestAShortProgramIsHeard(t *testing.T) {
 	})
 }
 
-// The seed of a short program is a name.
-func TestAShortProgramIsHeardBySeedsThatHaveAName(t *testing.T) {
+// The same, if the seed is a name.
+func TestEventsOfAShortProgramAreDeliveredToANamedSeed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tell(t)
 		network := mem.New()
@@ -77,9 +78,9 @@ func TestAShortProgramIsHeardBySeedsThatHaveAName(t *testing.T) {
 	})
 }
 
-// No node is there that could take what is said. Stop says so: at once without seeds or
-// with those that refuse, and after two seconds where nothing answers.
-func TestStopSaysWhatNobodyTook(t *testing.T) {
+// There is no node that could take the events. Stop reports them: at once if there are no
+// seeds or if these refuse, and after two seconds if they do not answer.
+func TestStopReportsEventsThatNoNodeTook(t *testing.T) {
 	for _, test := range []struct {
 		what  string
 		seeds []string
@@ -110,8 +111,8 @@ func TestStopSaysWhatNobodyTook(t *testing.T) {
 	}
 }
 
-// A seed takes connections and says nothing. Stop waits for it, for two seconds at most,
-// and Shutdown no longer than its context.
+// A seed accepts connections and sends nothing. Stop waits for it, for two seconds at
+// most. Shutdown waits until its context ends.
 func TestStopDoesNotWaitLongForASilentSeed(t *testing.T) {
 	for _, within := range []time.Duration{0, 500 * time.Millisecond} {
 		synctest.Test(t, func(t *testing.T) {
@@ -143,10 +144,10 @@ func TestStopDoesNotWaitLongForASilentSeed(t *testing.T) {
 	}
 }
 
-// A node that is alone says more than its history holds, and has neighbours later. What
-// none of them could take is known at the end. What one of them has taken is not lost,
-// even if that one is dead by then.
-func TestStopSaysWhatTheHistoryHasForgotten(t *testing.T) {
+// A node without neighbours emits more than its history holds, and gets a neighbour
+// later. Stop reports the events that no neighbour could take. Events that a neighbour
+// has taken are not lost, even if that neighbour is gone.
+func TestStopReportsEventsThatLeftTheHistory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tell(t)
 		network := mem.New()
@@ -165,13 +166,13 @@ func TestStopSaysWhatTheHistoryHasForgotten(t *testing.T) {
 			t.Errorf("stop: %v", err)
 		}
 		if took := time.Since(began); took > 0 {
-			t.Errorf("stop took %v for what can't be taken any more", took)
+			t.Errorf("stop took %v, although no node can take the events any more", took)
 		}
 	})
 }
 
-// A neighbour has taken everything: Stop waits for nothing, and there is no error.
-func TestStopIsQuickWhereNothingWaits(t *testing.T) {
+// If a neighbour has taken all events, Stop returns nil at once.
+func TestStopIsQuickIfAllEventsWereTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tell(t)
 		network := mem.New()
@@ -190,7 +191,7 @@ func TestStopIsQuickWhereNothingWaits(t *testing.T) {
 	})
 }
 
-// A context that has ended sends nothing, and its error is that of the call.
+// If the context has ended, each call sends nothing and returns the error of the context.
 func TestAnEndedContextSendsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tell(t)
@@ -225,7 +226,7 @@ func TestAnEndedContextSendsNothing(t *testing.T) {
 			t.Errorf("shutdown: %v", err)
 		}
 		if err := ann.Broadcast().Emit("x"); !errors.Is(err, smoke.ErrStopped) {
-			t.Errorf("the node goes on: %v", err)
+			t.Errorf("the node still runs: %v", err)
 		}
 	})
 }
@@ -236,7 +237,7 @@ func TestRunEndsWithTheNode(t *testing.T) {
 		s := tell(t)
 		ann := s.create(smoke.Options{Address: "10.0.0.1", Port: 8495, Transport: mem.New().Host("10.0.0.1")})
 		ran := make(chan error)
-		go func() { ran <- ann.Run(t.Context()) }() // the test's, which waits for it below
+		go func() { ran <- ann.Run(t.Context()) }() // the test waits for it below
 		synctest.Wait()
 		if err := ann.Stop(); err != nil {
 			t.Error(err)

@@ -158,7 +158,7 @@ func TestARuleOfOnesOwn(t *testing.T) {
 }
 
 // Proofs of the secret. Eve does not know it, and sees everything that is sent to her.
-func TestWhoDoesNotKnowTheSecretStaysOut(t *testing.T) {
+func TestANodeWithoutTheSecretIsNotAdmitted(t *testing.T) {
 	secret := NewSecret()
 	ann, bob, eve := newTestKey(t), newTestKey(t), newTestKey(t)
 	guardA, guardB := newTestGuard(t, ann, Rules{Secret: secret}), newTestGuard(t, bob, Rules{Secret: secret})

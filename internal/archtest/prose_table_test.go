@@ -36,7 +36,7 @@ var proseRatchet = map[string]int{
 	"internal/wire":                    23,
 	"internal/wire tests":              11,
 	"smoke":                            13,
-	"smoke tests":                      42,
+	"smoke tests":                      14,
 	"transport":                        9,
 	"transport/mem":                    9,
 	"transport/mem tests":              1,
