@@ -8,6 +8,7 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/discovery"
 	"github.com/smokesignal-go/smokesignal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/engine"
 	"github.com/smokesignal-go/smokesignal/internal/handshake"
 )
 
@@ -41,6 +42,13 @@ func (o Options) Canonical() Options {
 	return o
 }
 
+// advertised returns what a node that listens on an address tells other nodes. With
+// Advertise, what answers there may be another node.
+func (o Options) advertised(listening string) engine.Advertised {
+	hello, addr := advertise(o, listening)
+	return engine.Advertised{Hello: hello, Addr: addr, Elsewhere: o.Advertise != "" && addr != listening}
+}
+
 // advertise returns the address in this node's HELLO, and the full address. A node that
 // listens on all addresses and has no Options.Advertise sends only its port; its peers
 // add the host that they see.
@@ -67,6 +75,24 @@ func advertise(o Options, listening string) (hello, addr string) {
 		return ":" + port, net.JoinHostPort(bestInterface(), port)
 	}
 	return listening, listening
+}
+
+// bestInterface is the first address of this machine that other machines can
+// use, or loopback.
+func bestInterface() string {
+	addrs, _ := net.InterfaceAddrs() // without any, loopback is right
+	best := "127.0.0.1"
+	for _, a := range addrs {
+		if ip, ok := a.(*net.IPNet); ok && ip.IP.IsGlobalUnicast() {
+			if ip.IP.To4() != nil {
+				return ip.IP.String()
+			}
+			if best == "127.0.0.1" {
+				best = ip.IP.String()
+			}
+		}
+	}
+	return best
 }
 
 // copied returns options that share no slice, map or TLS configuration with o. What other

@@ -45,15 +45,15 @@ func (b *Broadcast) EmitContext(ctx context.Context, name string, args ...any) e
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	body, err := b.node.encode(ctx, b.node.signature(name), name, args)
+	body, err := b.node.encode(ctx, b.node.signing.Blank(name), name, args)
 	if err != nil {
 		return err
 	}
-	d, err := b.node.life()
+	l, err := b.node.life()
 	if err != nil {
 		return err
 	}
-	return d.emit(ctx, body)
+	return l.driver.Emit(ctx, body)
 }
 
 // On registers a handler for the events of one name that other nodes emit after this

@@ -5,39 +5,33 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/smokesignal-go/smokesignal/internal/callout"
+	"github.com/smokesignal-go/smokesignal/internal/engine"
 )
 
 // counters hold the figures since CreateNode that no other part of the node keeps. They are
-// written next to I/O, waits or rare events, so the atomics cost nothing there. They are
 // allocated apart from the Node, whose fields many goroutines read.
 type counters struct {
-	bytesIn, bytesOut       atomic.Uint64
-	peersAdded, dialsFailed atomic.Uint64
-	netsplits, heals        atomic.Uint64
-	shutOut                 atomic.Uint64
-	conflicts               atomic.Uint64
-	waited                  atomic.Int64   // nanoseconds
-	panics, errors, slow    atomic.Uint64  // of handlers
-	surplusNames            sync.Map       // names of events of which surplus arguments were logged
-	surplusLogged           atomic.Int64   // how many these are; see mostSurplusNames
-	tagged                  sync.Map       // reflect.Type: looked at for tags that mean nothing; as many as the program has
-	surplus                 atomic.Uint64  // events with arguments that a handler did not take
-	dropped                 atomic.Uint64  // by the emitters of peers; that of the node has its own
-	calls                   callout.Counts // of the program's functions that are no handlers
+	engine.Counters
+	shutOut              atomic.Uint64
+	panics, errors, slow atomic.Uint64 // of handlers
+	surplusNames         sync.Map      // names of events of which surplus arguments were logged
+	surplusLogged        atomic.Int64  // how many these are; see mostSurplusNames
+	tagged               sync.Map      // reflect.Type: looked at for tags that mean nothing; as many as the program has
+	surplus              atomic.Uint64 // events with arguments that a handler did not take
+	dropped              atomic.Uint64 // by the emitters of peers; that of the node has its own
 }
 
 // into fills in what they say.
 func (c *counters) into(s *Stats) {
-	s.BytesIn, s.BytesOut = c.bytesIn.Load(), c.bytesOut.Load()
-	s.PeersAdded, s.DialsFailed = c.peersAdded.Load(), c.dialsFailed.Load()
-	s.Netsplits, s.Heals, s.ShutOut = c.netsplits.Load(), c.heals.Load(), c.shutOut.Load()
-	s.Conflicts = c.conflicts.Load()
-	s.Waited = time.Duration(c.waited.Load())
+	s.BytesIn, s.BytesOut = c.BytesIn.Load(), c.BytesOut.Load()
+	s.PeersAdded, s.DialsFailed = c.PeersAdded.Load(), c.DialsFailed.Load()
+	s.Netsplits, s.Heals, s.ShutOut = c.Netsplits.Load(), c.Heals.Load(), c.shutOut.Load()
+	s.Conflicts = c.Conflicts.Load()
+	s.Waited = time.Duration(c.Waited.Load())
 	s.Handlers.Panics, s.Handlers.Errors, s.Handlers.Slow = c.panics.Load(), c.errors.Load(), c.slow.Load()
 	s.Handlers.Surplus = c.surplus.Load()
 	s.Handlers.Dropped += c.dropped.Load()
-	s.Calls.Panics, s.Calls.GivenUp, s.Calls.Hanging = c.calls.Panics.Load(), c.calls.GivenUp.Load(), c.calls.Hanging()
+	s.Calls.Panics, s.Calls.GivenUp, s.Calls.Hanging = c.Calls.Panics.Load(), c.Calls.GivenUp.Load(), c.Calls.Hanging()
 }
 
 // CallStats count the calls that a node makes of the program's functions that are no

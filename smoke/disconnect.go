@@ -60,13 +60,12 @@ func newLeaveReason(why peerlist.Reason, byPeer bool) LeaveReason {
 // Gone returns why the peer is not a neighbour any more. It returns the zero LeaveReason
 // while the peer is a neighbour. In a hook of [Peerlist.OnRemove] it is never zero.
 func (p *Peer) Gone() LeaveReason {
-	if r := p.gone.Load(); r != nil {
-		return *r
+	d, ok := p.neighbour.Departure()
+	if !ok {
+		return LeaveReason{}
 	}
-	return LeaveReason{}
+	return newLeaveReason(d.Why, d.ByPeer)
 }
-
-func (p *Peer) isGone() bool { return p.gone.Load() != nil }
 
 // IsZero reports whether the peer is still a neighbour.
 func (r LeaveReason) IsZero() bool { return r == LeaveReason{} }

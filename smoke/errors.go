@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/smokesignal-go/smokesignal/internal/callout"
+	"github.com/smokesignal-go/smokesignal/internal/engine"
 	"github.com/smokesignal-go/smokesignal/internal/handshake"
 )
 
@@ -13,7 +14,7 @@ var (
 	ErrNotStarted = errors.New("the node is not started: call Start first")
 	ErrStarted    = errors.New("the node has been started already")
 	ErrStopping   = errors.New("the node is still stopping: wait for Stop or Shutdown to return")
-	ErrStopped    = errors.New("the node is stopped")
+	ErrStopped    = engine.ErrStopped
 
 	// ErrBusy means that the links of this node stayed full until the call had to return.
 	// The event was not sent. In an *UndeliveredError it means that a neighbour was too
@@ -24,18 +25,18 @@ var (
 	ErrAlone = errors.New("no neighbour was there")
 
 	// ErrIncomplete means that some nodes did not answer in time.
-	ErrIncomplete = errors.New("not all nodes answered in time")
+	ErrIncomplete = engine.ErrIncomplete
 
 	// ErrPeerGone means that the peer is not a neighbour any more.
-	ErrPeerGone = errors.New("the peer is gone")
+	ErrPeerGone = engine.ErrPeerGone
 )
 
 // Reasons why a node could not be added, in a *[DialError].
 var (
-	ErrFull           = errors.New("this node has as many peers as Options.MaxPeers allows")
-	ErrPeerFull       = errors.New("that node has as many peers as it allows")
-	ErrSelf           = errors.New("this is the node itself")
-	ErrSameID         = errors.New("another node has this node's id: see OnConflict")
+	ErrFull           = engine.ErrFull
+	ErrPeerFull       = engine.ErrPeerFull
+	ErrSelf           = engine.ErrSelf
+	ErrSameID         = engine.ErrSameID
 	ErrRefused        = handshake.ErrRefused
 	ErrTimeout        = handshake.ErrTimeout
 	ErrOtherNetwork   = handshake.ErrOtherNetwork

@@ -15,7 +15,7 @@ import (
 
 func (b *Broadcast) context(e Event) context.Context { return b.node.handlerContext(e) }
 
-func (p *Peer) context(e Event) context.Context { return p.driver.handlerContext(e) }
+func (p *Peer) context(e Event) context.Context { return withHeaders(p.neighbour.Context(), e) }
 
 func (b *Broadcast) surplus(e Event, takes, others int) { b.node.noteSurplus(e, takes, others) }
 
@@ -34,15 +34,12 @@ var ended = func() context.Context {
 
 // handlerContext returns a context that ends when the node stops.
 func (n *Node) handlerContext(e Event) context.Context {
-	d, err := n.life()
+	l, err := n.life()
 	if err != nil {
 		return withHeaders(ended, e)
 	}
-	return d.handlerContext(e)
+	return withHeaders(l.driver.Context(), e)
 }
-
-// handlerContext returns a context that ends when this life of the node ends.
-func (d *driver) handlerContext(e Event) context.Context { return withHeaders(d.ctx, e) }
 
 // withHeaders returns a context that holds the headers of an event, so that EmitContext
 // sends them.

@@ -143,8 +143,9 @@ func subscribe(l EventSource, name string, s emitter.Settings) *emitter.Mailbox 
 		}
 		return l.node.events.Subscribe(name, s)
 	case *Peer:
-		box := l.events.Subscribe(name, s)
-		if l.isGone() && !l.events.Do(l.events.Finish) {
+		events := l.neighbour.Events()
+		box := events.Subscribe(name, s)
+		if !l.Gone().IsZero() && !events.Do(events.Finish) {
 			box.Close()
 		}
 		return box

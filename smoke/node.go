@@ -3,23 +3,17 @@ package smoke
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
-	randv2 "math/rand/v2"
-	"net"
 	"runtime/debug"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"github.com/smokesignal-go/smokesignal/discovery/dns"
 	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
-	"github.com/smokesignal-go/smokesignal/internal/handshake"
+	"github.com/smokesignal-go/smokesignal/internal/engine"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
-	"github.com/smokesignal-go/smokesignal/internal/overlay"
-	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/peerlist"
-	"github.com/smokesignal-go/smokesignal/transport/tcp"
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
@@ -31,25 +25,24 @@ type Node struct {
 	id        ID
 	guard     *trust.Guard // of the links; nil where they are plaintext
 	key       *trust.Key   // who the node is; nil where it has none
-	signs     nameSet      // events that must be signed
+	signing   *engine.Signing
 	log       *logging.Logger
 	events    *emitter.Emitter // handlers of the broadcast, and hooks
 	broadcast *Broadcast
 	peers     *peerlist.Peerlist[*Peer]
 	peerlist  *Peerlist // the same, for the program
 	hooks     hooks
-	refusals  refusals
+	refusals  engine.Refusals
 	counters  *counters
 
-	mu       sync.Mutex       // guards all below; never held while code of the program runs or a link is waited for
-	refused  []error          // registrations that failed before Start
-	starting *startup         // the Start that is under way; nil if none is
-	driver   *driver          // the present life; nil before Start and after Stop
-	ending   chan struct{}    // closed when the last life has ended; nil before the first Stop
-	stopped  bool             // there was a life, and there is none
-	lastAddr string           // of the last listener
-	heard    []plumtree.Range // in the last life
-	anchors  []string         // likewise; nil before the first Stop
+	mu       sync.Mutex    // guards all below; never held while code of the program runs or a link is waited for
+	refused  []error       // registrations that failed before Start
+	starting *startup      // the Start that is under way; nil if none is
+	present  *life         // nil before Start and after Stop
+	ending   chan struct{} // closed when the last life has ended; nil before the first Stop
+	stopped  bool          // there was a life, and there is none
+	lastAddr string        // of the last listener
+	memory   engine.Memory // of the last life; zero before the first Stop
 }
 
 // CreateNode makes a node. The node does nothing before [Node.Start]. Handlers and hooks
@@ -57,7 +50,7 @@ type Node struct {
 // wrong.
 func CreateNode(opts Options) *Node {
 	opts = opts.copied()
-	n := &Node{given: opts, opts: opts.Canonical().withDefaults(), id: opts.ID, signs: newNameSet(opts.Signed), counters: new(counters)}
+	n := &Node{given: opts, opts: opts.Canonical().withDefaults(), id: opts.ID, counters: new(counters)}
 	log, err := logging.New(opts.Logger)
 	if err != nil {
 		log, _ = logging.New(nil) // Start says what is wrong with the other one
@@ -73,6 +66,7 @@ func CreateNode(opts Options) *Node {
 		// crypto/rand's Reader never fails: it ends the program instead.
 		n.id, _ = ident.New(rand.Reader)
 	}
+	n.signing = engine.NewSigning(n.opts.Network, n.key, opts.Signed)
 	n.log = log.With(logging.Fields{"node": n.id.Short()})
 	n.events = emitter.New(n.reports("node", n.onLost))
 	n.broadcast = &Broadcast{n}
@@ -113,26 +107,11 @@ func (n *Node) Addr() string {
 // Advertised returns the address that the node tells other nodes. It is empty before
 // Start, and if no other node could dial this one.
 func (n *Node) Advertised() string {
-	d, err := n.life()
+	l, err := n.life()
 	if err != nil {
 		return ""
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.advertised
-}
-
-// lives makes epochs rise strictly, even if the clock does not.
-var lives atomic.Uint64
-
-func newEpoch() uint64 {
-	for {
-		last := lives.Load()
-		epoch := max(uint64(time.Now().UnixNano()), last+1)
-		if lives.CompareAndSwap(last, epoch) {
-			return epoch
-		}
-	}
+	return l.driver.Advertised()
 }
 
 // Start listens, begins to look for the network, and returns without waiting for
@@ -150,98 +129,16 @@ func (n *Node) Start() error {
 }
 
 // start is Start. It returns the life that it has begun.
-func (n *Node) start() (*driver, error) {
+func (n *Node) start() (*life, error) {
 	s, err := n.beginStart()
 	if err != nil {
 		return nil, err
 	}
 	// The log should be written before the program continues or exits.
 	defer n.log.FlushBriefly()
-	d, err := n.newDriver(s)
-	return n.endStart(s, d, err)
-}
-
-// newDriver binds the address and makes a life that has not begun. It runs code of
-// the program, and so is called without a lock.
-func (n *Node) newDriver(s *startup) (*driver, error) {
-	o := n.opts
-	d := &driver{
-		shared:    n.shared(),
-		opts:      o,
-		transport: o.Transport,
-		resolver:  o.Resolver,
-		outside:   s.outside,
-		ctx:       s.ctx,
-		cancel:    s.cancel,
-		ended:     make(chan struct{}),
-		guard:     n.guard,
-		log:       n.log,
-		self:      ident.Origin{ID: n.id, Epoch: newEpoch()},
-		born:      time.Now(),
-		misfits:   newMismatches(),
-		addresses: net.InterfaceAddrs,
-		links:     make(map[ident.Link]*link),
-		conns:     make(map[*link]struct{}),
-		calls:     make(map[uint64]chan<- result),
-		surveys:   make(map[uint64]*survey),
-		attempts:  newAttempts(),
-	}
-	history := max(o.History.Bytes, 1<<20) // without one, some events are kept
-	d.verifies = !n.signs.isEmpty()
-	d.lagFull, d.lagMost = min(lagFull, history/8), history/8*3
-	bind := handshake.BindAddr(o.Address, o.Listen, o.Port)
-	if d.transport == nil {
-		d.transport = tcp.Transport{LocalIP: handshake.DialFrom(bind)}
-	}
-	if d.resolver == nil {
-		d.resolver = dns.Resolver{}
-	}
-	d.saved = n.loadState(s)
-	var err error
-	if d.listener, d.listening, err = d.listen(bind); err != nil {
-		return nil, err
-	}
-	d.hello, d.advertised = advertise(o, d.listening)
-	d.timer = time.AfterFunc(time.Hour, d.tick)
-	d.timer.Stop()
-	seed := [2]uint64{randv2.Uint64(), randv2.Uint64()}
-	now := time.Now()
-	d.epoch = emitter.MomentOf(now)
-	d.machine = overlay.New(now, overlay.Config{
-		Self: d.self,
-		Addr: d.advertised,
-		// With Advertise, what answers there may be another node. A node that meets
-		// itself there learns that.
-		Elsewhere: o.Advertise != "" && d.advertised != d.listening,
-		Seeds:     o.Seeds,
-		Describe:  d.describe,
-		Rand:      randv2.New(randv2.NewPCG(seed[0], seed[1])),
-		Membership: peerlist.Config{
-			MinPeers: o.MinPeers, MaxPeers: maxPeers(o), MaxGuests: o.MaxGuests,
-			PingInterval: o.PingInterval, PingTimeout: o.PingTimeout,
-			Anchors: d.saved.Anchors,
-		},
-		Tree: n.signatures(d.self, plumtree.Config{HistoryBytes: o.History.Bytes, HistoryAge: o.History.Age, Heard: d.saved.Heard, Rewind: n.events.Rewind()}),
-	})
-	return d, nil
-}
-
-// bestInterface is the first address of this machine that other machines can
-// use, or loopback.
-func bestInterface() string {
-	addrs, _ := net.InterfaceAddrs() // without any, loopback is right
-	best := "127.0.0.1"
-	for _, a := range addrs {
-		if ip, ok := a.(*net.IPNet); ok && ip.IP.IsGlobalUnicast() {
-			if ip.IP.To4() != nil {
-				return ip.IP.String()
-			}
-			if best == "127.0.0.1" {
-				best = ip.IP.String()
-			}
-		}
-	}
-	return best
+	l := &life{node: n, ended: make(chan struct{})}
+	l.driver, err = engine.New(s.ctx, n.engineConfig(s, l))
+	return l, n.endStart(s, l, err)
 }
 
 // isEnding reports whether a Shutdown is under way. The caller holds mu.
@@ -255,19 +152,6 @@ func (n *Node) isEnding() bool {
 	default:
 		return true
 	}
-}
-
-// life is the present driver.
-func (n *Node) life() (*driver, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	switch {
-	case n.driver != nil:
-		return n.driver, nil
-	case n.stopped:
-		return nil, ErrStopped
-	}
-	return nil, ErrNotStarted
 }
 
 // AddPeer makes the node at addr ("host:port") a neighbour, in addition to those that the
@@ -294,35 +178,29 @@ func (n *Node) AddPeer(ctx context.Context, addr string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	d, err := n.life()
+	l, err := n.life()
 	if err != nil {
 		return err
 	}
-	addrs, err := d.resolve(ctx, addr)
-	if cause := ctx.Err(); cause != nil {
-		return cause
+	errs := l.driver.Add(ctx, addr)
+	for i := range errs {
+		errs[i] = publicError(errs[i])
 	}
-	if len(addrs) == 0 {
-		return &DialError{Addr: addr, Err: err}
+	if len(errs) == 1 {
+		return errs[0]
 	}
-	return d.addOne(ctx, addrs)
+	return errors.Join(errs...)
 }
 
 // RemovePeer ends the link to a neighbour and notifies it. For a minute this node neither
 // dials nor accepts it, unless the program calls AddPeer for it. RemovePeer returns
 // [ErrPeerGone] if there is no such neighbour.
 func (n *Node) RemovePeer(id ID) error {
-	d, err := n.life()
+	l, err := n.life()
 	if err != nil {
 		return err
 	}
-	err = ErrStopped
-	d.step(func(now time.Time) {
-		if err = nil; !d.machine.Remove(now, id, d) {
-			err = ErrPeerGone
-		}
-	})
-	return err
+	return l.driver.Remove(id)
 }
 
 // Count counts the nodes of the whole network, this one included, by asking
@@ -333,18 +211,11 @@ func (n *Node) Count(ctx context.Context) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	d, err := n.life()
+	l, err := n.life()
 	if err != nil {
 		return 0, err
 	}
-	r, err := d.call(ctx, func(now time.Time, token uint64) { d.machine.Count(now, token, d) })
-	if err != nil {
-		return 0, err
-	}
-	if !r.complete {
-		err = ErrIncomplete
-	}
-	return int(r.nodes), err
+	return l.driver.Count(ctx)
 }
 
 // refuse keeps a registration that failed, for the log and for Start.
@@ -353,7 +224,7 @@ func (n *Node) refuse(err error) {
 	n.log.FlushBriefly()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.driver == nil {
+	if n.present == nil {
 		n.refused = append(n.refused, err)
 	}
 }

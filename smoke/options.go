@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/discovery"
+	"github.com/smokesignal-go/smokesignal/internal/engine"
 	"github.com/smokesignal-go/smokesignal/peerlist"
 	"github.com/smokesignal-go/smokesignal/transport"
 	"github.com/smokesignal-go/smokesignal/trust"
@@ -164,7 +165,7 @@ type Options struct {
 const NoAddress = "-" // a test checks that handshake.NoAddress is the same
 
 // AllEvents is the value in [Options.Signed] that stands for events of all names.
-const AllEvents = "*"
+const AllEvents = engine.AllEvents
 
 // History bounds the events that a node keeps for other nodes. If a bound is exceeded, the
 // oldest events are dropped; events that arrived in one frame are dropped together.

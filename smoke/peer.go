@@ -5,10 +5,10 @@ import (
 	"errors"
 	"net"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
+	"github.com/smokesignal-go/smokesignal/internal/engine"
 	"github.com/smokesignal-go/smokesignal/internal/handshake"
 )
 
@@ -19,27 +19,20 @@ import (
 // [Peerlist.OnAdd] that registered them. If a better link to the same node replaces the
 // link, the Peer stays.
 type Peer struct {
-	node   *Node
-	driver *driver
-	id     ID
-	addr   string
-	link   atomic.Pointer[link]
-	gone   atomic.Pointer[LeaveReason] // nil while it is a neighbour
-	events *emitter.Emitter
-
-	received uint64 // direct events; guarded by driver.mu
+	node      *Node
+	neighbour *engine.Neighbour
 }
 
 // ID returns the ID of the node.
-func (p *Peer) ID() ID { return p.id }
+func (p *Peer) ID() ID { return p.neighbour.ID() }
 
 // Addr returns the address that the node advertises, "host:port"; empty if it can't be
 // dialled.
-func (p *Peer) Addr() string { return p.addr }
+func (p *Peer) Addr() string { return p.neighbour.Addr() }
 
 // RemoteAddr returns the address at the other end of the link. If the peer dialled, its
 // port has no meaning.
-func (p *Peer) RemoteAddr() string { return p.link.Load().addr }
+func (p *Peer) RemoteAddr() string { return p.neighbour.RemoteAddr() }
 
 // RemoteHost is the host of [Peer.RemoteAddr].
 func (p *Peer) RemoteHost() string { return handshake.HostOf(p.RemoteAddr()) }
@@ -79,50 +72,7 @@ func (p *Peer) EmitContext(ctx context.Context, name string, args ...any) error 
 	if err != nil {
 		return err
 	}
-	return p.driver.emitDirect(ctx, p, body)
-}
-
-func (d *driver) emitDirect(ctx context.Context, p *Peer, body []byte) error {
-	for {
-		d.mu.Lock()
-		l := p.link.Load()
-		if !d.isOpen() || p.isGone() {
-			stopped := !d.isOpen()
-			d.mu.Unlock()
-			if stopped {
-				return ErrStopped
-			}
-			return ErrPeerGone
-		}
-		if !l.isFull() {
-			l.putDirect(body)
-			d.settle(time.Now())
-			d.unlock((*link).writeSoon)
-			return nil
-		}
-		if d.room == nil {
-			d.room = make(chan struct{})
-		}
-		room := d.room
-		d.mu.Unlock()
-		select {
-		case <-room:
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-d.ctx.Done():
-			return ErrStopped
-		}
-	}
-}
-
-// isFull reports whether the outbox has no room for an event that is for this peer
-// only. If so, driver.room is closed when it has. The caller holds driver.mu.
-func (l *link) isFull() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	full := len(l.out) >= outboxFull
-	l.awaited = l.awaited || full
-	return full
+	return p.neighbour.Emit(ctx, body)
 }
 
 // On registers a handler for the events that this peer emits to this node; see
@@ -138,17 +88,17 @@ func (p *Peer) Once(name string, fn any, opts ...HandlerOption) (off func()) {
 
 // OnAny registers a handler for the events of all names.
 func (p *Peer) OnAny(fn func(Event), opts ...HandlerOption) (off func()) {
-	return onAny(p, fn, newSettings(opts), p.events.RegisterAny)
+	return onAny(p, fn, newSettings(opts), p.neighbour.Events().RegisterAny)
 }
 
 // Off removes all handlers of a name.
-func (p *Peer) Off(name string) { p.events.Off(name) }
+func (p *Peer) Off(name string) { p.neighbour.Events().Off(name) }
 
 // Close ends the link to the peer, like [Node.RemovePeer].
-func (p *Peer) Close() error { return p.node.RemovePeer(p.id) }
+func (p *Peer) Close() error { return p.node.RemovePeer(p.ID()) }
 
 func (p *Peer) refuse(err error) { p.node.refuse(err) }
 
 func (p *Peer) listen(name string, h emitter.Handler, s settings) (off func()) {
-	return p.events.Register(name, h, s.Settings)
+	return p.neighbour.Events().Register(name, h, s.Settings)
 }

@@ -107,5 +107,5 @@ func (l *Peerlist) tell() {
 func (n *Node) isStopped() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.driver == nil && n.stopped
+	return n.present == nil && n.stopped
 }

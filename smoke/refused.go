@@ -6,9 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/smokesignal-go/smokesignal/internal/engine"
 	"github.com/smokesignal-go/smokesignal/internal/handshake"
-	"github.com/smokesignal-go/smokesignal/internal/logging"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
 // Refusal says that a node has no neighbour although it looks for some: for at least
@@ -56,39 +55,18 @@ func (n *Node) OnRefused(fn func(Refusal)) (off func()) { return n.hooks.refused
 // refused everywhere: it has a neighbour, has not looked for long enough, knows no
 // address to try, or does not run.
 func (n *Node) Refusal() (r Refusal, ok bool) {
-	d, err := n.life()
+	l, err := n.life()
 	if err != nil {
 		return Refusal{}, false
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.shutOut == nil || d.machine == nil {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.refusal == nil {
 		return Refusal{}, false
 	}
-	r = *d.shutOut
+	r = *l.refusal
 	r.Tried = slices.Clone(r.Tried)
 	return r, true
-}
-
-// ShutOut implements overlay.Out.
-func (d *driver) ShutOut(tried []peerlist.Attempt) {
-	r, reason := newRefusal(tried)
-	last := d.shutOut
-	d.shutOut = &r
-	switch {
-	case last == nil:
-		d.counters.shutOut.Add(1)
-	case d.refusedFor == reason:
-		return
-	}
-	d.refusedFor = reason
-	d.afterwards(func() {
-		d.log.About("refused everywhere").Warn("this node has no neighbour and is refused everywhere; still looking",
-			logging.Fields{"error": r.Err, "tried": r.String()})
-	})
-	d.flushBatch()
-	r.Tried = slices.Clone(r.Tried) // hooks may keep it
-	d.host.onShutOut(r)
 }
 
 // refusalReasons are those of a Refusal, the nearest to a link first. After them come
@@ -99,24 +77,19 @@ var refusalReasons = []error{
 
 // newRefusal returns the refusal, and its reason as a place in refusalReasons or
 // behind them.
-func newRefusal(tried []peerlist.Attempt) (r Refusal, reason int) {
+func newRefusal(tried []*engine.DialError) (r Refusal, reason int) {
 	r.Err, reason = ErrNobodyAnswers, len(refusalReasons)+1
 	for _, t := range tried {
-		err := addError(t.Addr, t.Err)
-		var dial *DialError
-		if !errors.As(err, &dial) {
+		r.Tried = append(r.Tried, (*DialError)(t))
+		if isSilence(t.Err) {
 			continue
 		}
-		r.Tried = append(r.Tried, &DialError{Addr: t.Addr, Err: dial.Err})
-		if isSilence(err) {
-			continue
-		}
-		at := slices.IndexFunc(refusalReasons, func(known error) bool { return errors.Is(err, known) })
+		at := slices.IndexFunc(refusalReasons, func(known error) bool { return errors.Is(t.Err, known) })
 		switch {
 		case at >= 0 && at < reason:
 			reason, r.Err = at, refusalReasons[at]
 		case at < 0 && reason > len(refusalReasons):
-			reason, r.Err = len(refusalReasons), dial.Err
+			reason, r.Err = len(refusalReasons), t.Err
 		}
 	}
 	return r, reason

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
-	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 )
 
 // Rewind lets a handler of a Broadcast also receive events that were emitted up to d
@@ -34,38 +33,9 @@ func (n *Node) listenToPast(s emitter.Settings, replay func(emitter.Settings, []
 	if s.Rewind == 0 {
 		return nil, false
 	}
-	d, err := n.life()
+	l, err := n.life()
 	if err != nil {
 		return nil, false
 	}
-	return d.replay(s, replay)
-}
-
-// replay registers a handler, which hears what the history holds, and whatever comes
-// from now on. It reports false if the life is over.
-func (d *driver) replay(s emitter.Settings, register func(emitter.Settings, []emitter.Run) (off func())) (off func(), ok bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.machine == nil {
-		return nil, false
-	}
-	now := time.Now()
-	var past []emitter.Run
-	for _, e := range d.machine.Since(now, s.Rewind) {
-		if e.Origin.ID != d.self.ID {
-			past = append(past, d.runOf(e))
-		}
-	}
-	// What comes of origins that are new to this node counts from its start.
-	s.Rewind = max(s.Rewind-now.Sub(d.born), 0)
-	d.machine.Rewind(s.Rewind)
-	return register(s, past), true
-}
-
-// runOf is what the handlers get of events. The caller holds mu.
-func (d *driver) runOf(e *plumtree.Event) emitter.Run {
-	return emitter.Run{
-		Origin: e.Origin.ID, Epoch: e.Origin.Epoch, Seq: e.Seq, Count: int(e.Count), Packed: e.Body,
-		Born: d.epoch.Add(e.Born()), Via: d.bringer(e.Via()), Before: e.Before(),
-	}
+	return l.driver.Replay(s, replay)
 }

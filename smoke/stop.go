@@ -2,14 +2,12 @@ package smoke
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/smokesignal-go/smokesignal/internal/emitter"
-	"github.com/smokesignal-go/smokesignal/internal/overlay"
+	"github.com/smokesignal-go/smokesignal/internal/engine"
 )
 
 // stopWithin is how long Stop waits for outboxes, handlers and other functions of the
@@ -39,13 +37,13 @@ func (n *Node) Run(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	d, err := n.start()
+	l, err := n.start()
 	if err != nil {
 		return err
 	}
 	select {
 	case <-ctx.Done():
-	case <-d.ended:
+	case <-l.ended:
 		return nil
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
@@ -86,11 +84,6 @@ func (e *UndeliveredError) Error() string {
 // Unwrap returns Err.
 func (e *UndeliveredError) Unwrap() error { return e.Err }
 
-// isEmpty reports whether nothing was left.
-func (e *UndeliveredError) isEmpty() bool {
-	return e.Unsent == 0 && e.Bytes == 0 && e.Events == 0 && len(e.Running) == 0
-}
-
 // Shutdown is Stop with a time limit that the caller chooses: it returns when ctx ends,
 // at the latest. If ctx has ended already, Shutdown still stops the node, and returns an
 // error that wraps that of ctx.
@@ -108,41 +101,43 @@ func (n *Node) shutdown(ctx context.Context, within time.Duration) error {
 		defer cancel()
 		return s.stop(ctx)
 	}
-	d := n.driver
-	if d == nil {
+	l := n.present
+	if l == nil {
 		ending := n.ending
 		n.mu.Unlock()
 		ctx, cancel := withTimeout(ctx, within)
 		defer cancel()
 		return n.awaitEnd(ctx, ending)
 	}
-	defer close(d.ended)
-	n.driver, n.ending, n.stopped = nil, d.ended, true
+	defer close(l.ended)
+	n.present, n.ending, n.stopped = nil, l.ended, true
 	n.mu.Unlock()
 	n.peerlist.tell()
 	tooLate := ctx.Err()
 	isInside := isCallback()
-	d.awaitTaken(ctx)
+	l.driver.AwaitTaken(ctx)
 	ctx, cancel := withTimeout(ctx, within)
 	defer cancel()
-	left := d.stop(ctx, isInside)
-	left.await(ctx, n.events)
+	left, memory := l.driver.Stop(ctx, isInside)
+	n.remember(memory)
+	left.AwaitHandlers(ctx, n.events)
 	n.log.Info("stopped", nil)
-	left.awaitProgram(ctx, d, isInside)
-	switch {
-	case ctx.Err() != nil:
-		left.Err = ctx.Err()
-	case left.Bytes > 0, left.Events > 0:
-		left.Err = ErrBusy // a slow neighbour takes no more than LastWords of what waits
-	case left.Unsent > 0:
-		left.Err = ErrAlone
-	default:
-		left.Err = ErrHangs
-	}
-	if left.isEmpty() && tooLate == nil {
+	n.awaitProgram(ctx, l, left, isInside)
+	if tooLate == nil && left.Unsent == 0 && left.Bytes == 0 && left.Events == 0 && len(left.Running) == 0 {
 		return nil
 	}
-	return left
+	e := &UndeliveredError{Unsent: left.Unsent, Bytes: left.Bytes, Events: left.Events, Running: left.Running}
+	switch {
+	case ctx.Err() != nil:
+		e.Err = ctx.Err()
+	case e.Bytes > 0, e.Events > 0:
+		e.Err = ErrBusy // a slow neighbour takes no more than LastWords of what waits
+	case e.Unsent > 0:
+		e.Err = ErrAlone
+	default:
+		e.Err = ErrHangs
+	}
+	return e
 }
 
 // withTimeout is context.WithTimeout; 0 means none.
@@ -153,37 +148,24 @@ func withTimeout(ctx context.Context, within time.Duration) (context.Context, co
 	return context.WithTimeout(ctx, within)
 }
 
-// await lets the handlers of an emitter finish, and closes it.
-func (e *UndeliveredError) await(ctx context.Context, events *emitter.Emitter) {
-	var drain *emitter.DrainError
-	if err := events.Drain(ctx); errors.As(err, &drain) && !errors.Is(err, emitter.ErrInside) {
-		e.Events += drain.Left
-	}
-	// Now there is nothing to wait for, or the waiting has failed already.
-	if err := events.CloseContext(ctx); err != nil && !errors.Is(err, emitter.ErrInside) {
-		e.Running = append(e.Running, "a handler")
-	}
-}
-
 // awaitProgram waits for the program's functions that are no handlers. Called from one of
 // them, it does not wait: it would wait for itself.
-func (e *UndeliveredError) awaitProgram(ctx context.Context, d *driver, isInside bool) {
+func (n *Node) awaitProgram(ctx context.Context, l *life, left *engine.Left, isInside bool) {
 	if isInside {
 		return
 	}
-	d.outside.Await(ctx)
-	e.Running = append(e.Running, d.outside.Names()...)
+	left.Running = append(left.Running, l.driver.AwaitCalls(ctx)...)
 	isWritten := false
 	if ctx.Err() != nil {
-		isWritten = d.log.FlushBriefly()
+		isWritten = n.log.FlushBriefly()
 	} else {
-		isWritten = d.log.Flush(ctx)
+		isWritten = n.log.Flush(ctx)
 	}
 	if !isWritten {
-		e.Running = append(e.Running, "Options.Logger")
+		left.Running = append(left.Running, "Options.Logger")
 	}
-	slices.Sort(e.Running)
-	e.Running = slices.Compact(e.Running)
+	slices.Sort(left.Running)
+	left.Running = slices.Compact(left.Running)
 }
 
 // awaitEnd waits for a Shutdown that another goroutine has called.
@@ -204,106 +186,12 @@ func (n *Node) awaitEnd(ctx context.Context, ending <-chan struct{}) error {
 	}
 }
 
-// stop ends a life, and returns what was left of it, the node's own handlers
-// aside. Called from the program's code (isInside), it does not wait for the goroutines of
-// the life, one of which may be the caller's.
-func (d *driver) stop(ctx context.Context, isInside bool) *UndeliveredError {
-	left := &UndeliveredError{}
-	d.mu.Lock()
-	d.stopping = true // no more emits and links
-	d.mu.Unlock()
-	d.closeListener()
-	if d.awaitRoom(ctx, false) == nil {
-		d.mu.Unlock()
-	}
-
-	var open []*link
-	var anchors []string
-	leftAt := time.Now()
-	d.step(func(now time.Time) {
-		for l := range d.conns { // order does not matter: all are waited for
-			open = append(open, l)
-			left.Bytes += max(d.machine.Lag(l.id)-overlay.LastWords, 0)
-		}
-		anchors = d.machine.Anchors()
-		d.hasLeft = true
-		d.machine.Leave(now, d)
-	})
-	flushed := make(chan struct{})
-	// Owned by stop; ends when the links have, which closing ensures below, unless a
-	// connection of the program hangs. Here a link ends when the peer has hung up: it has
-	// taken all in then. To close before that could destroy what is on its way.
-	go func() {
-		for _, l := range open {
-			<-l.ended
-		}
-		close(flushed)
-	}()
-	late := false
-	select {
-	case <-flushed:
-	case <-ctx.Done():
-		late = true
-	}
-	for _, l := range open {
-		bytes, direct, wasCut := l.unsent()
-		if late || wasCut {
-			left.Bytes += bytes
-		}
-		left.Unsent += direct
-	}
-	d.doubtLast(open, leftAt)
-	own, _ := d.own.Count(0)
-	left.Unsent += own
-	d.cancel() // ends dials, look-ups and greetings
-	for _, l := range open {
-		l.closeSoon()
-	}
-	d.awaitGoroutines(ctx, isInside)
-	d.mu.Lock()
-	heard := d.machine.Heard()
-	d.machine = nil
-	d.timer.Stop()
-	for token := range d.calls { // order does not matter: each call waits for its own
-		d.answer(token, result{err: ErrStopped})
-	}
-	peers := d.peers
-	d.peers = nil
-	former := d.formerConns
-	d.mu.Unlock()
-	d.saveState(ctx, state{anchors, heard})
-	d.host.keep(heard, anchors)
-	for _, p := range peers {
-		p.finish()
-		left.await(ctx, p.events)
-	}
-	for _, l := range open {
-		if l.ownConn != nil && !slices.Contains(former, l.ownConn) {
-			former = append(former, l.ownConn)
-		}
-	}
-	for _, c := range former {
-		if what := c.Running(); what != "" && !isInside {
-			left.Running = append(left.Running, what)
-		}
-	}
-	return left
-}
-
-// awaitGoroutines waits for the goroutines of this life to the end of ctx. Some of them
-// may wait for the program: what these do after that finds no machine.
-func (d *driver) awaitGoroutines(ctx context.Context, isInside bool) {
-	if isInside {
-		return
-	}
-	ended := make(chan struct{})
-	// Owned by this life; it ends with the last goroutine of it.
-	go func() {
-		d.running.Wait()
-		close(ended)
-	}()
-	select {
-	case <-ended:
-	case <-ctx.Done():
+// remember keeps what the next life begins with.
+func (n *Node) remember(m engine.Memory) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.memory.Heard = m.Heard
+	if len(m.Anchors) > 0 {
+		n.memory.Anchors = m.Anchors
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"runtime/debug"
 	"sync"
-	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/census"
 )
@@ -12,12 +11,9 @@ import (
 // Info returns what this node reports of itself. Before Start and after Stop it has only
 // the ID and the version.
 func (n *Node) Info() NodeInfo {
-	d, err := n.life()
-	if err == nil {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		if d.machine != nil {
-			return newNodeInfo(d.machine.Describe(time.Now()))
+	if l, err := n.life(); err == nil {
+		if digest, ok := l.driver.Describe(); ok {
+			return newNodeInfo(digest)
 		}
 	}
 	return NodeInfo{ID: n.id, Version: version(), Links: []LinkInfo{}, Left: []ID{}}
@@ -38,79 +34,11 @@ func (n *Node) Survey(ctx context.Context, report func(NodeInfo)) (nodes int, er
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	d, err := n.life()
+	l, err := n.life()
 	if err != nil {
 		return 0, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	s := &survey{more: make(chan struct{}, 1)}
-	ended := make(chan struct{})
-	var r result
-	go func() { // ends with call, which ends with ctx, with the answer, or with the life of the node; this function waits for it
-		defer close(ended)
-		r, err = d.call(ctx, func(now time.Time, token uint64) {
-			d.surveys[token] = s
-			d.machine.Survey(now, token, d)
-		})
-	}()
-	for open := true; open; {
-		select {
-		case <-s.more:
-		case <-ended:
-			open = false
-		}
-		for _, digest := range s.take() {
-			if err := d.outside.Protect("the function of Survey", func() { report(newNodeInfo(digest)) }); err != nil {
-				cancel()
-				<-ended
-				return 0, err
-			}
-		}
-	}
-	if err == nil && !r.complete {
-		err = ErrIncomplete
-	}
-	return int(r.nodes), err
-}
-
-// survey is the answers that have come and were not taken.
-type survey struct {
-	more chan struct{} // there are some
-
-	mu      sync.Mutex // guards waiting
-	waiting []census.Digest
-}
-
-func (s *survey) take() []census.Digest {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	list := s.waiting
-	s.waiting = nil
-	return list
-}
-
-// Told implements overlay.Out.
-func (d *driver) Told(token uint64, digests []census.Digest) {
-	s := d.surveys[token]
-	if s == nil {
-		return // the caller has gone
-	}
-	s.mu.Lock()
-	s.waiting = append(s.waiting, digests...)
-	s.mu.Unlock()
-	select {
-	case s.more <- struct{}{}:
-	default:
-	}
-}
-
-// describe adds to what the machine tells of this node. It is called inside a step.
-func (d *driver) describe(g *census.Digest) {
-	g.Version = version()
-	g.Queued = uint64(d.events.Stats().Queued)
-	r := d.refusals.counts()
-	g.Refused += r.Handshakes + r.NotAdmitted + r.Incompatible + r.Backlog + r.RateLimited + r.Frames + r.Floods
+	return l.driver.Survey(ctx, func(digest census.Digest) { report(newNodeInfo(digest)) })
 }
 
 // stamp is the version of a build that the program can't know it of, such as that of an

@@ -27,21 +27,21 @@ var (
 
 // onlyText lists tests that read and compare such addresses, and open none of them.
 var onlyText = map[string]string{
-	"internal/archtest/ports_test.go": "these patterns",
-	"discovery/seed_test.go":          "reads addresses",
-	"discovery/example_test.go":       "resolves without a network",
-	"discovery/dns/dns_test.go":       "a resolver in memory",
-	"smoke/options_test.go":           "Validate only",
-	"smoke/env_test.go":               "reads variables; the node that it starts has port 0",
-	"smoke/observedaddr_test.go":      "a node that is not started",
-	"smoke/address_test.go":           "Validate, and nodes on a network in memory",
-	"smoke/story_input_test.go":       "options that Start refuses",
-	"cmd/smoke/command_test.go":       "reads flags and variables",
-	"cmd/smoke/bench_test.go":         "reads flags and variables; its calls are refused",
-	"internal/meshview/hosts_test.go": "the Host of a request, and not where it goes",
-	"example_chat/screen_test.go":     "prints a line",
-	"examples/lan/lan_test.go":        "makes options of words",
-	"deploy/deploy_test.go":           "reads files, and starts nodes at port 0",
+	"internal/archtest/ports_test.go":   "these patterns",
+	"discovery/seed_test.go":            "reads addresses",
+	"discovery/example_test.go":         "resolves without a network",
+	"discovery/dns/dns_test.go":         "a resolver in memory",
+	"smoke/options_test.go":             "Validate only",
+	"smoke/env_test.go":                 "reads variables; the node that it starts has port 0",
+	"internal/engine/sightings_test.go": "nodes on a network in memory",
+	"smoke/address_test.go":             "Validate, and nodes on a network in memory",
+	"smoke/story_input_test.go":         "options that Start refuses",
+	"cmd/smoke/command_test.go":         "reads flags and variables",
+	"cmd/smoke/bench_test.go":           "reads flags and variables; its calls are refused",
+	"internal/meshview/hosts_test.go":   "the Host of a request, and not where it goes",
+	"example_chat/screen_test.go":       "prints a line",
+	"examples/lan/lan_test.go":          "makes options of words",
+	"deploy/deploy_test.go":             "reads files, and starts nodes at port 0",
 }
 
 // nameless lists tests whose nodes must be in the network without a name.

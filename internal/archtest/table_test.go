@@ -127,16 +127,28 @@ var houseTable = []row{
 	{pkg: "internal/e2e/cutproxy", floor: 3, why: "a test rig of sockets, which knows nothing of nodes"},
 
 	{
-		pkg: "smoke", floor: 4,
+		pkg: "internal/engine", floor: 4,
 		may: []string{
 			"ident", "internal/frame", "internal/batch", "internal/signed", "peerlist", "netsplit", "internal/plumtree",
-			"internal/overlay", "internal/wire", "internal/emitter", "internal/codec", "internal/flowcontrol", "internal/census", "internal/roster",
-			"internal/args", "internal/callout", "internal/handshake", "internal/logging", "internal/untaken",
+			"internal/overlay", "internal/wire", "internal/emitter", "internal/flowcontrol", "internal/census",
+			"internal/callout", "internal/handshake", "internal/logging", "internal/untaken",
 			"transport", "transport/tcp", "discovery", "discovery/dns", "trust",
-			logrus, backoff, rate,
+			backoff, rate,
 		},
-		tests: []string{"internal/e2e/netlab", "internal/e2e/cutproxy", msgpack},
-		why:   "the face and the driver put the floors together; not the simulator, which is no part of a program",
+		tests: []string{"transport/mem", logrus},
+		why:   "one life of a node: the machine with a network and a clock; not the simulator, which is no part of a program, and not the face",
+	},
+	{
+		pkg: "smoke", floor: 4,
+		may: []string{
+			"ident", "internal/engine", "peerlist", "netsplit", "internal/plumtree", "internal/overlay", "internal/census",
+			"internal/wire", "internal/emitter", "internal/codec", "internal/roster",
+			"internal/args", "internal/callout", "internal/handshake", "internal/logging",
+			"transport", "discovery", "trust",
+			logrus,
+		},
+		tests: []string{"internal/batch", "internal/signed", "internal/e2e/netlab", "internal/e2e/cutproxy", "transport/tcp", msgpack},
+		why:   "the public face: options, events, handlers, hooks, figures; what runs is the engine",
 	},
 
 	{pkg: "smoketest", floor: 5, may: []string{"smoke", "transport/mem", logrus}, tests: []string{"trust"}, why: "a user's tests run real nodes on a network in memory"},

@@ -115,7 +115,7 @@ func (b *bench) Conflict(c Conflict)                         { b.conflicts = app
 func (b *bench) Notify(n netsplit.Notice)                    { b.told = append(b.told, n) }
 func (b *bench) Added(uint64, error)                         { b.added++ }
 func (b *bench) ShutOut([]peerlist.Attempt)                  { b.shutOut++ }
-func (b *bench) Told(uint64, []census.Digest)                { b.tells++ }
+func (b *bench) Digests(uint64, []census.Digest)             { b.tells++ }
 func (b *bench) Counted(uint64, uint64, bool)                { b.counts++ }
 
 func (b *bench) get(l ident.Link, m frame.Message) { b.Handle(b.now, l, m, b) }

@@ -69,8 +69,8 @@ type EventOut interface {
 // CensusOut is what the census wants.
 type CensusOut interface {
 	Counted(token, nodes uint64, complete bool)
-	// Told brings some of the answers to a Survey, before it is Counted.
-	Told(token uint64, digests []census.Digest)
+	// Digests brings some of the answers to a Survey. Counted follows the last of them.
+	Digests(token uint64, digests []census.Digest)
 }
 
 // Conflict says that another life of this node's ID is alive: two nodes have one ID.

@@ -40,7 +40,7 @@ func (p *censusPart) Counted(token, nodes uint64, complete bool) {
 }
 
 // Digests implements census.Out.
-func (p *censusPart) Digests(token uint64, digests []census.Digest) { p.out.Told(token, digests) }
+func (p *censusPart) Digests(token uint64, digests []census.Digest) { p.out.Digests(token, digests) }
 
 // Count counts the nodes of the overlay; the answer is Out.Counted.
 func (m *Machine) Count(now time.Time, token uint64, out Out) {
@@ -49,7 +49,7 @@ func (m *Machine) Count(now time.Time, token uint64, out Out) {
 }
 
 // Survey counts the nodes of the overlay and asks each for its digest; the answers are
-// Out.Told, and then Out.Counted.
+// Out.Digests, and then Out.Counted.
 func (m *Machine) Survey(now time.Time, token uint64, out Out) {
 	m.begin(now, forCensus, out)
 	m.census.Survey(now, token, (*censusPart)(m))

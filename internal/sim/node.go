@@ -48,7 +48,7 @@ type Node struct {
 	Answers   map[uint64]error     // of Add, by token
 	Conflicts []overlay.Conflict
 	Counts    map[uint64]uint64          // of Count, by token
-	Digests   map[uint64][]census.Digest // of Survey, by token
+	Surveyed  map[uint64][]census.Digest // of Survey, by token
 
 	// Withholds makes the node one that does not pass on, nor serve, the events for
 	// which it says so, and does all else as the others. May be nil.
@@ -336,12 +336,12 @@ func (node *Node) Counted(token, nodes uint64, _ bool) {
 	node.Counts[token] = nodes
 }
 
-// Told implements overlay.Out.
-func (node *Node) Told(token uint64, digests []census.Digest) {
-	if node.Digests == nil {
-		node.Digests = make(map[uint64][]census.Digest)
+// Digests implements overlay.Out.
+func (node *Node) Digests(token uint64, digests []census.Digest) {
+	if node.Surveyed == nil {
+		node.Surveyed = make(map[uint64][]census.Digest)
 	}
-	node.Digests[token] = append(node.Digests[token], digests...)
+	node.Surveyed[token] = append(node.Surveyed[token], digests...)
 }
 
 func (node *Node) String() string { return fmt.Sprintf("n%d", node.Index) }

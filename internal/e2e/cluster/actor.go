@@ -56,6 +56,9 @@ func (e End) IsAccident() bool {
 	return false
 }
 
+// IsRotation reports whether one of the two replaced the link to keep the network mixed.
+func (e End) IsRotation() bool { return e.Why == peerlist.ReasonRotate.String() }
+
 // news is a report of an actor, or its end.
 type news struct {
 	actor  *Actor

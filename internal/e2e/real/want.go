@@ -157,17 +157,25 @@ func (r *run) kept(hit []*cluster.Actor) {
 	r.atMost("links lost between healthy nodes", float64(lost), 0, example)
 }
 
-// ends adds the number of links that ended, per node.
+// ends adds the number of links that ended, per node. Rotations are counted apart: a node
+// rotates its links by a schedule that depends on its age, and fastest while it is young,
+// so a cut of seconds in a network of seconds can't be judged with them.
 func (r *run) ends(mark float64) {
-	ends, why := 0, make(map[string]int)
+	ends, rotated, why := 0, 0, make(map[string]int)
 	alive := r.cast.Alive()
 	for _, a := range alive {
 		for _, end := range a.Ends[r.before[a].ends:] {
+			if end.IsRotation() {
+				rotated++
+				continue
+			}
 			ends++
 			why[end.Why]++
 		}
 	}
-	r.atMost("links ended, a node", float64(ends)/float64(max(1, len(alive))), mark, fmt.Sprint(why))
+	nodes := float64(max(1, len(alive)))
+	r.tell("links rotated, a node", scenario.Number(float64(rotated)/nodes), "")
+	r.atMost("links ended, a node", float64(ends)/nodes, mark, fmt.Sprint(why))
 }
 
 // swallowed adds the number of packets that the cuts dropped, which proves that there was a

@@ -1,4 +1,4 @@
-package smoke
+package engine
 
 import (
 	"slices"
@@ -11,8 +11,8 @@ import (
 // doubtAlone is called when a link has died. Another neighbour would have got the
 // announcements, and would pull what it misses. If there is none, the events that the dead
 // neighbour may not have read count as not taken. The caller holds mu.
-func (d *driver) doubtAlone(l *link) {
-	if d.neighbours.Len() == 0 {
+func (d *Driver) doubtAlone(l *link) {
+	if len(d.neighbours) == 0 {
 		d.own.Lose(&l.doubt)
 	}
 }
@@ -20,8 +20,8 @@ func (d *driver) doubtAlone(l *link) {
 // doubtLeft is called for the goodbye of a neighbour that stops. If it was the only one and
 // knows other nodes, it may not relay to them what this node has emitted just before. If
 // this node has said goodbye too, doubtLast decides. The caller holds mu.
-func (d *driver) doubtLeft(l *link, now time.Time) {
-	if !d.hasLeft && len(l.others) > 0 && d.neighbours.Len() == 0 {
+func (d *Driver) doubtLeft(l *link, now time.Time) {
+	if !d.hasLeft && len(l.others) > 0 && len(d.neighbours) == 0 {
 		d.own.LoseRecent(now)
 	}
 }
@@ -30,7 +30,7 @@ func (d *driver) doubtLeft(l *link, now time.Time) {
 // read everything, none may have read the last events. If all those that have leave too,
 // and know nodes that are no neighbours of this one, they may not have passed them on. The
 // links are those that were open when the stop began, at left.
-func (d *driver) doubtLast(open []*link, left time.Time) {
+func (d *Driver) doubtLast(open []*link, left time.Time) {
 	var neighbours []ident.ID // that have read everything
 	var others []ident.ID     // that these know
 	for _, l := range open {

@@ -1,12 +1,14 @@
-package smoke
+package engine
 
 import (
+	"context"
 	"errors"
 	"net"
 	"time"
 
 	"golang.org/x/time/rate"
 
+	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/handshake"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
@@ -34,9 +36,24 @@ const (
 	sayTLS       = "the certificates of the two do not fit; set Options.TLS of both to certificates of one authority, for the addresses at which they are dialled"
 )
 
+// complaints log why nodes that were met do not link up with this one. They may be used
+// by many goroutines.
+type complaints struct {
+	of          context.Context // the life; nothing is logged after its end
+	log         *logging.Logger
+	id          ident.ID
+	isEncrypted bool
+	encryptedBy string // see Config.EncryptedBy
+	mismatches
+}
+
+func newComplaints(ctx context.Context, cfg *Config) complaints {
+	return complaints{ctx, cfg.Log, cfg.ID, cfg.Guard != nil, cfg.EncryptedBy, newMismatches()}
+}
+
 // mismatchOf finds out whether a greeting failed because of how the two nodes are set
 // up.
-func (d *driver) mismatchOf(err error) (m mismatch, ok bool) {
+func (c *complaints) mismatchOf(err error) (m mismatch, ok bool) {
 	set := func(text, option string, more logging.Fields) {
 		m, ok = mismatch{text, logging.Fields{"option": option}}, true
 		for name, value := range more {
@@ -51,28 +68,24 @@ func (d *driver) mismatchOf(err error) (m mismatch, ok bool) {
 	}
 	var value *handshake.MisfitError
 	switch {
-	case errors.As(err, &value) && value.Is == ErrOtherVersion:
+	case errors.As(err, &value) && value.Is == handshake.ErrOtherVersion:
 		set(sayVersion, "version", logging.Fields{"ours": value.Ours, "theirs": value.Theirs})
 	case errors.As(err, &value):
 		set(sayNetwork, "Network", logging.Fields{"ours": value.Ours, "theirs": value.Theirs})
 	case errors.Is(err, trust.ErrWrongSecret):
 		set(saySecret, "Secret", nil)
 	case errors.Is(err, handshake.ErrTurnedAway):
-		set(sayTurned, "Secret", logging.Fields{"id": d.self.ID.String()})
+		set(sayTurned, "Secret", logging.Fields{"id": c.id.String()})
 	case errors.Is(err, trust.ErrNotListed):
 		set(sayListed, "Allow", nil)
 	case errors.Is(err, trust.ErrNotItsID):
 		set(sayID, "Key", nil)
 	case handshake.IsCertificateFault(err):
 		set(sayTLS, "TLS", nil)
-	case errors.Is(err, ErrNotAdmitted):
+	case errors.Is(err, handshake.ErrNotAdmitted):
 		set(sayAdmit, "Admit", nil)
-	case errors.Is(err, ErrPlaintext):
-		option := "Secret"
-		if d.opts.Secret == "" && d.opts.Key != nil {
-			option = "Key"
-		}
-		set(sayPlaintext, option, logging.Fields{"ours": links(d.guard != nil), "theirs": links(d.guard == nil)})
+	case errors.Is(err, handshake.ErrPlaintext):
+		set(sayPlaintext, c.encryptedBy, logging.Fields{"ours": links(c.isEncrypted), "theirs": links(!c.isEncrypted)})
 	}
 	return m, ok
 }
@@ -87,7 +100,7 @@ const (
 	mismatchAtOnce = 10              // a guess: the nodes of a small network that starts wrongly set up
 )
 
-// mismatches limits them. A driver has one; many goroutines may use it.
+// mismatches limits them. Many goroutines may use it.
 type mismatches struct{ dialled, came, noNode, noGreeting *rate.Limiter }
 
 func newMismatches() mismatches {
@@ -96,16 +109,16 @@ func newMismatches() mismatches {
 }
 
 // tellMismatch logs a mismatch, if limit lets it; else only at debug.
-func (d *driver) tellMismatch(limit *rate.Limiter, about, prefix string, m mismatch, f logging.Fields) {
+func (c *complaints) tellMismatch(limit *rate.Limiter, about, prefix string, m mismatch, f logging.Fields) {
 	for name, value := range m.fields {
 		f[name] = value
 	}
-	d.warnWithin(limit, about, prefix+m.text, f)
+	c.warnWithin(limit, about, prefix+m.text, f)
 }
 
 // warnWithin logs a warning, if limit lets it; else only at debug.
-func (d *driver) warnWithin(limit *rate.Limiter, about, text string, f logging.Fields) {
-	log := d.log.About(about)
+func (c *complaints) warnWithin(limit *rate.Limiter, about, text string, f logging.Fields) {
+	log := c.log.About(about)
 	if !limit.Allow() {
 		log.Debug(text, f)
 		return
@@ -113,41 +126,57 @@ func (d *driver) warnWithin(limit *rate.Limiter, about, text string, f logging.F
 	log.Warn(text, f)
 }
 
-// complainOfMismatch logs why the node at an address and this one can't link up. It
+// ofMismatch logs why the node at an address and this one can't link up. It
 // returns false if that is not because of how they are set up.
-func (d *driver) complainOfMismatch(addr string, err error) bool {
-	m, ok := d.mismatchOf(err)
+func (c *complaints) ofMismatch(addr string, err error) bool {
+	m, ok := c.mismatchOf(err)
 	if !ok {
 		return false
 	}
 	prefix := "the node at this address and this one do not let each other in: "
-	if errors.Is(err, ErrOtherNetwork) || errors.Is(err, ErrOtherVersion) {
+	if errors.Is(err, handshake.ErrOtherNetwork) || errors.Is(err, handshake.ErrOtherVersion) {
 		prefix = "what listens at this address is no node of this network: "
 	}
-	d.tellMismatch(d.misfits.dialled, addr, prefix, m, logging.Fields{"addr": addr, "error": err})
+	c.tellMismatch(c.dialled, addr, prefix, m, logging.Fields{"addr": addr, "error": err})
 	return true
 }
 
-// refuseConn logs why a connection that came in was refused.
-func (d *driver) refuseConn(conn net.Conn, err error) {
+// ofConn logs why a connection that came in was refused.
+func (c *complaints) ofConn(conn net.Conn, err error) {
 	from := conn.RemoteAddr().String()
 	f := logging.Fields{"from": from, "error": err}
-	if m, ok := d.mismatchOf(err); ok {
-		d.tellMismatch(d.misfits.came, handshake.HostOf(from), "a connection was refused: ", m, f)
+	if m, ok := c.mismatchOf(err); ok {
+		c.tellMismatch(c.came, handshake.HostOf(from), "a connection was refused: ", m, f)
 		return
 	}
-	d.warnWithin(d.misfits.noGreeting, handshake.HostOf(from), "a connection was refused", f)
+	c.warnWithin(c.noGreeting, handshake.HostOf(from), "a connection was refused", f)
 }
 
-// refusedLate logs that a node which had dialled refused this one after both HELLOs. The
-// caller holds driver.mu.
-func (d *driver) refusedLate(l *link, m *wire.Refuse) {
+// ofDial logs a failed dial at warn if the operator should know: what listens at the
+// address is no node of this network, or this node has had no neighbour for quietFor.
+func (c *complaints) ofDial(addr string, err error, isAlone bool) {
+	f := logging.Fields{"addr": addr, "error": err}
+	switch {
+	case c.of.Err() != nil:
+	case c.ofMismatch(addr, err):
+	case errors.Is(err, handshake.ErrNotSmokesignal):
+		c.warnWithin(c.noNode, addr, "what listens at this address is no node of this network", f)
+	case isAlone:
+		c.log.About("nobody answers").Warn("nobody answers at this address, and there are no neighbours; still looking", f)
+	default:
+		c.log.About(addr).Debug("dial failed", f)
+	}
+}
+
+// refusedLate notes that a node which had dialled refused this one after both HELLOs. The
+// caller holds Driver.mu.
+func (d *Driver) refusedLate(l *link, m *wire.Refuse) {
 	if m.Code != wire.RefuseStranger {
 		return // the network and the version were compared at this end too
 	}
-	d.refusals.notAdmitted.Add(1)
+	d.refusals.NotAdmitted.Add(1)
 	why, _ := d.mismatchOf(handshake.ErrTurnedAway)
 	d.afterwards(func() {
-		d.tellMismatch(d.misfits.came, handshake.HostOf(l.addr), "a node that dialled this one has closed the link: ", why, logging.Fields{"from": l.addr})
+		d.tellMismatch(d.came, handshake.HostOf(l.addr), "a node that dialled this one has closed the link: ", why, logging.Fields{"from": l.addr})
 	})
 }

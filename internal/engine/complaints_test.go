@@ -1,4 +1,4 @@
-package smoke
+package engine
 
 import (
 	"fmt"
@@ -13,7 +13,6 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/internal/handshake"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
-	"github.com/smokesignal-go/smokesignal/internal/overlay"
 )
 
 // Strangers from very many addresses, and false addresses of members, do not fill the log.
@@ -33,12 +32,12 @@ func TestLinesAboutStrangersAreLimited(t *testing.T) {
 			hook.Reset()
 			return lines
 		}
-		d := &driver{shared: CreateNode(Options{Network: "lines about strangers"}).shared(), log: l, ctx: t.Context(), misfits: newMismatches()}
+		c := newComplaints(t.Context(), &Config{Log: l})
 		for n := range 60 { // a second each
 			for m := range 100 {
 				host := fmt.Sprintf("2001:db8:%x::%x", n, m)
-				d.refuseConn(comesFrom{addr: host}, ErrNotSmokesignal)
-				d.complain(overlay.Dial{Addr: "[" + host + "]:1"}, &DialError{Err: ErrNotSmokesignal})
+				c.ofConn(comesFrom{addr: host}, handshake.ErrNotSmokesignal)
+				c.ofDial("["+host+"]:1", &DialError{Err: handshake.ErrNotSmokesignal}, false)
 			}
 			time.Sleep(time.Second)
 		}
@@ -46,7 +45,7 @@ func TestLinesAboutStrangersAreLimited(t *testing.T) {
 		if most := 2 * (mismatchAtOnce + int(time.Minute/mismatchEvery)); len(lines) < 2*mismatchAtOnce || len(lines) > most {
 			t.Errorf("%d lines in a minute, at most %d", len(lines), most)
 		}
-		d.refuseConn(comesFrom{addr: "10.0.0.1"}, &handshake.MisfitError{Is: ErrOtherNetwork, Ours: "a", Theirs: "b"})
+		c.ofConn(comesFrom{addr: "10.0.0.1"}, &handshake.MisfitError{Is: handshake.ErrOtherNetwork, Ours: "a", Theirs: "b"})
 		if got := written(); len(got) != 1 || !strings.Contains(got[0], sayNetwork) {
 			t.Errorf("a node of another network is not logged: %q", got)
 		}

@@ -1,11 +1,11 @@
-package smoke
+package engine
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/smokesignal-go/smokesignal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/census"
 	"github.com/smokesignal-go/smokesignal/internal/frame"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
@@ -14,13 +14,17 @@ import (
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// The driver is the machine's overlay.Out. All of these run inside a step, so
-// mu is held, and nothing may wait or call the machine.
+// actions are what the machine wants of its Driver. All of these run inside a step, so mu
+// is held, and nothing may wait or call the machine.
+type actions struct{ *Driver }
 
-var _ overlay.Out = (*driver)(nil)
+var _ overlay.Out = actions{}
+
+// out returns what the calls of the machine get.
+func (d *Driver) out() overlay.Out { return actions{d} }
 
 // Send implements overlay.Out.
-func (d *driver) Send(to ident.Link, message frame.Message) {
+func (d actions) Send(to ident.Link, message frame.Message) {
 	if l := d.links[to]; l != nil {
 		l.put(func(buf []byte) ([]byte, error) { return l.enc.Append(buf, message) })
 	}
@@ -28,7 +32,7 @@ func (d *driver) Send(to ident.Link, message frame.Message) {
 
 // Ready implements overlay.Out: the link's writer fills its outbox when it has
 // written what is in it.
-func (d *driver) Ready(to ident.Link) {
+func (d actions) Ready(to ident.Link) {
 	if l := d.links[to]; l != nil {
 		l.ready.Store(true)
 		d.behind = append(d.behind, l)
@@ -37,14 +41,14 @@ func (d *driver) Ready(to ident.Link) {
 }
 
 // Push implements overlay.Out.
-func (d *driver) Push(to ident.Link, g *plumtree.Gossip) {
+func (d actions) Push(to ident.Link, g *plumtree.Gossip) {
 	if l := d.links[to]; l != nil {
 		l.push(g, g.Origin == d.self)
 	}
 }
 
 // Dial implements overlay.Out.
-func (d *driver) Dial(wish overlay.Dial) {
+func (d actions) Dial(wish overlay.Dial) {
 	if d.stopping {
 		return // the machine needs no answer any more
 	}
@@ -53,7 +57,7 @@ func (d *driver) Dial(wish overlay.Dial) {
 }
 
 // Close implements overlay.Out.
-func (d *driver) Close(id ident.Link, why peerlist.Reason) {
+func (d actions) Close(id ident.Link, why peerlist.Reason) {
 	if l := d.links[id]; l != nil {
 		d.forget(l)
 		l.finish(why)
@@ -61,7 +65,7 @@ func (d *driver) Close(id ident.Link, why peerlist.Reason) {
 }
 
 // Resolve implements overlay.Out.
-func (d *driver) Resolve(seed string) {
+func (d actions) Resolve(seed string) {
 	if d.stopping {
 		return
 	}
@@ -70,38 +74,38 @@ func (d *driver) Resolve(seed string) {
 }
 
 // PeerUp implements overlay.Out.
-func (d *driver) PeerUp(c peerlist.Conn) {
+func (d actions) PeerUp(c peerlist.Conn) {
 	l := d.links[c.Link]
 	if l == nil {
 		return
 	}
 	d.flushBatch()
-	if p, ok := d.neighbours.Get(c.Peer.ID); ok {
-		p.link.Store(l) // a better link to the same peer
-		l.peer = p
+	if n := d.neighbours[c.Peer.ID]; n != nil {
+		n.link.Store(l) // a better link to the same peer
+		l.peer = n
 		return
 	}
-	d.counters.peersAdded.Add(1)
-	d.shutOut = nil
-	p := d.host.newPeer(d, c.Peer.ID, c.Addr, l)
-	l.peer = p
-	d.peers = append(d.peers, p)
+	d.counters.PeersAdded.Add(1)
+	n := &Neighbour{driver: d.Driver, id: c.Peer.ID, addr: c.Addr, events: d.host.PeerEvents(c.Peer.ID)}
+	n.events.Hold() // until the hooks have registered handlers
+	n.link.Store(l)
+	l.peer = n
+	d.neighbours[n.id] = n
+	d.met = append(d.met, n)
 	d.afterwards(func() {
 		d.log.Debug("neighbour up", logging.Fields{"peer": c.Peer.ID.Short(), "addr": c.Addr})
 	})
-	d.neighbours.Add(p)
-	d.host.onPeerAdded()
-	// What the peer sends waits until the hooks have registered handlers.
-	d.events.Do(p.events.Release)
+	d.host.PeerUp(n)
+	d.events.Do(n.events.Release)
 }
 
 // PeerDown implements overlay.Out.
-func (d *driver) PeerDown(c peerlist.Conn, why peerlist.Reason) {
-	p, ok := d.neighbours.Get(c.Peer.ID)
-	if !ok {
+func (d actions) PeerDown(c peerlist.Conn, why peerlist.Reason) {
+	n := d.neighbours[c.Peer.ID]
+	if n == nil {
 		return
 	}
-	l := p.link.Load()
+	l := n.link.Load()
 	if l.id != c.Link {
 		return // another link has taken its place
 	}
@@ -114,34 +118,24 @@ func (d *driver) PeerDown(c peerlist.Conn, why peerlist.Reason) {
 		}
 		d.log.Debug("neighbour down", f)
 	})
-	reason := newLeaveReason(why, l.goodbye)
-	p.gone.Store(&reason)
+	n.gone.Store(&Departure{why, l.goodbye})
 	if !d.hasLeft { // else it may have sent something before it knew
-		p.finish()
-		d.forgetIdlePeers()
+		n.finish()
+		d.forgetIdle()
 	}
-	d.neighbours.Remove(p.id)
-	if d.neighbours.Len() == 0 {
-		d.host.onLastPeerRemoved()
-	}
+	delete(d.neighbours, n.id)
+	d.host.PeerDown(n)
 }
 
-// finish says that no event of the peer will come any more.
-func (p *Peer) finish() {
-	if p.events.HasQueues() {
-		p.events.Do(p.events.Finish)
-	}
-}
-
-// forgetIdlePeers drops the peers that are gone and whose handlers have finished.
-func (d *driver) forgetIdlePeers() {
+// forgetIdle drops the neighbours that are gone and whose handlers have finished.
+func (d *Driver) forgetIdle() {
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
-	d.peers = slices.DeleteFunc(d.peers, func(p *Peer) bool {
-		if !p.isGone() || p.events.Drain(now) != nil {
+	d.met = slices.DeleteFunc(d.met, func(n *Neighbour) bool {
+		if !n.isGone() || n.events.Drain(now) != nil {
 			return false
 		}
-		p.events.Close() // with nothing to wait for
+		n.events.Close() // with nothing to wait for
 		return true
 	})
 }
@@ -149,16 +143,16 @@ func (d *driver) forgetIdlePeers() {
 // Deliver implements overlay.Out. What an earlier life of this node emitted
 // comes back from others, who pass it on to those that missed it; the node does
 // not hear it.
-func (d *driver) Deliver(e *plumtree.Event) {
+func (d actions) Deliver(e *plumtree.Event) {
 	if e.Origin.ID == d.self.ID {
-		d.conflicts.hear(d, e)
+		d.conflicts.hear(d.Driver, e)
 		return
 	}
 	d.deliver(e)
 }
 
 // Gap implements overlay.Out.
-func (d *driver) Gap(missing plumtree.Range) {
+func (d actions) Gap(missing plumtree.Range) {
 	if missing.Origin.ID == d.self.ID && missing.Origin != d.self {
 		return // of an earlier life: it would not have been heard either
 	}
@@ -175,12 +169,12 @@ func (d *driver) Gap(missing plumtree.Range) {
 		d.log.Warn("events are missing and can't be had any more", logging.Fields{
 			"origin": missing.Origin.ID.Short(), "from": missing.From, "to": missing.To})
 	})
-	d.host.onGap(missing)
+	d.host.Gap(missing)
 }
 
 // Refused implements overlay.Out.
-func (d *driver) Refused(from peerlist.Conn, events plumtree.Range, banned bool) {
-	d.refusals.forgeries.Add(1)
+func (d actions) Refused(from peerlist.Conn, events plumtree.Range, banned bool) {
+	d.refusals.Forgeries.Add(1)
 	d.afterwards(func() {
 		f := logging.Fields{"peer": from.Peer.ID.Short(), "addr": from.Addr, "origin": events.Origin.ID.Short(), "seq": events.From}
 		log := d.log.About(from.Peer.ID.Short())
@@ -192,18 +186,18 @@ func (d *driver) Refused(from peerlist.Conn, events plumtree.Range, banned bool)
 }
 
 // Notify implements overlay.Out.
-func (d *driver) Notify(notice netsplit.Notice) {
+func (d actions) Notify(notice netsplit.Notice) {
 	d.flushBatch()
 	switch n := notice.(type) {
 	case netsplit.Found:
-		d.counters.netsplits.Add(1)
+		d.counters.Netsplits.Add(1)
 		d.isSplit = true
 		d.afterwards(func() {
 			d.log.Warn("another part of the network was found: merging", logging.Fields{
 				"ours": n.Ours.Short(), "other": n.Other.Short()})
 		})
 	case netsplit.Healed:
-		d.counters.heals.Add(1)
+		d.counters.Heals.Add(1)
 		d.isSplit = false
 		d.afterwards(func() {
 			d.log.Info("the network is one again", logging.Fields{"merging took": n.For})
@@ -214,52 +208,35 @@ func (d *driver) Notify(notice netsplit.Notice) {
 				"seed": n.Addr, "error": n.Err})
 		})
 	}
-	d.host.onNetsplit(notice)
-}
-
-// flushBatch queues the events of this step before a hook, so that both keep their order.
-func (d *driver) flushBatch() {
-	if len(d.batch) > 0 {
-		d.events.PushBatch(d.batch)
-		clear(d.batch)
-		d.batch = d.batch[:0]
-	}
+	d.host.Netsplit(notice)
 }
 
 // Conflict implements overlay.Out.
-func (d *driver) Conflict(c overlay.Conflict) {
-	d.conflicts.note(d, c)
+func (d actions) Conflict(c overlay.Conflict) {
+	d.conflicts.note(d.Driver, c)
 }
 
 // Added implements overlay.Out.
-func (d *driver) Added(token uint64, err error) { d.answer(token, result{err: err}) }
+func (d actions) Added(token uint64, err error) { d.answer(token, result{err: err}) }
 
 // Counted implements overlay.Out.
-func (d *driver) Counted(token, nodes uint64, complete bool) {
+func (d actions) Counted(token, nodes uint64, complete bool) {
 	d.answer(token, result{nodes: nodes, complete: complete})
 }
 
-// addError puts the outcome of an Add into the words of this package.
-func addError(addr string, err error) error {
-	if err == nil {
-		return nil
+// Digests implements overlay.Out.
+func (d actions) Digests(token uint64, digests []census.Digest) {
+	if s := d.surveys[token]; s != nil { // else the caller has gone
+		s.add(digests)
 	}
-	for _, known := range []struct{ from, to error }{
-		{peerlist.ErrFull, ErrFull},
-		{peerlist.ErrPeer, ErrPeerFull},
-		{peerlist.ErrSelf, ErrSelf},
-		{peerlist.ErrTwin, ErrSameID},
-		{peerlist.ErrRefused, ErrRefused},
-		{peerlist.ErrTimeout, ErrTimeout},
-		{peerlist.ErrLeaving, ErrStopped},
-	} {
-		if errors.Is(err, known.from) {
-			return &DialError{Addr: addr, Err: known.to}
-		}
+}
+
+// ShutOut implements overlay.Out.
+func (d actions) ShutOut(tried []peerlist.Attempt) {
+	errs := make([]*DialError, len(tried))
+	for i, t := range tried {
+		errs[i] = &DialError{Addr: t.Addr, Err: addError(t.Addr, t.Err).Err}
 	}
-	var dial *DialError
-	if errors.As(err, &dial) {
-		return err
-	}
-	return &DialError{Addr: addr, Err: err}
+	d.flushBatch()
+	d.host.ShutOut(errs)
 }

@@ -1,4 +1,4 @@
-package smoke
+package engine
 
 import (
 	"os"
@@ -41,7 +41,7 @@ func TestTheStateKeepsWhatWasHeard(t *testing.T) {
 	}
 	var heard heardState
 	for n := range uint64(mostHeard) {
-		id := ID{1, byte(n >> 8), byte(n)}
+		id := ident.ID{1, byte(n >> 8), byte(n)}
 		heard = append(heard, plumtree.Range{Origin: ident.Origin{ID: id, Epoch: 1<<63 + n}, From: 1, To: 1<<63 - n})
 	}
 	if err := (state{Heard: heard}).write(path); err != nil {
@@ -62,20 +62,20 @@ func TestTheStateKeepsWhatWasHeard(t *testing.T) {
 // node without neighbours keeps the anchors that it had.
 func TestTheStateIsBounded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
-	d := &driver{opts: Options{StateFile: path}, outside: callout.New(nil, new(callout.Counts)), saved: state{Anchors: []string{"10.0.0.1:1"}}}
+	f := &stateFile{path: path, calls: callout.New(nil, new(callout.Counts)), saved: state{Anchors: []string{"10.0.0.1:1"}}}
 	var heard heardState
 	for n := range uint64(3 * mostHeard) {
-		heard = append(heard, plumtree.Range{Origin: ident.Origin{ID: ID{1}, Epoch: n}, From: 1, To: 2})
+		heard = append(heard, plumtree.Range{Origin: ident.Origin{ID: ident.ID{1}, Epoch: n}, From: 1, To: 2})
 	}
-	d.saveState(t.Context(), state{Heard: heard})
+	f.save(t.Context(), state{Heard: heard})
 	s, err := readState(path)
-	if err != nil || !slices.Equal(s.Heard, heard[2*mostHeard:]) || !slices.Equal(s.Anchors, d.saved.Anchors) {
+	if err != nil || !slices.Equal(s.Heard, heard[2*mostHeard:]) || !slices.Equal(s.Anchors, f.saved.Anchors) {
 		t.Errorf("%d origins, anchors %v, %v", len(s.Heard), s.Anchors, err)
 	}
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	d.saveState(t.Context(), state{Heard: heard})
+	f.save(t.Context(), state{Heard: heard})
 	if _, err := os.Stat(path); err == nil {
 		t.Error("written though nothing has changed")
 	}
@@ -85,15 +85,15 @@ func TestTheStateIsBounded(t *testing.T) {
 // refused at the next start, and with it what was heard.
 func TestAPeerDoesNotSpoilTheState(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
-	d := &driver{opts: Options{StateFile: path}, outside: callout.New(nil, new(callout.Counts))}
-	heard := heardState{{Origin: ident.Origin{ID: ID{1}, Epoch: 1}, From: 1, To: 2}}
+	f := &stateFile{path: path, calls: callout.New(nil, new(callout.Counts))}
+	heard := heardState{{Origin: ident.Origin{ID: ident.ID{1}, Epoch: 1}, From: 1, To: 2}}
 	said := []string{"evil.example:1", "10.0.0.1:1"}
-	d.saveState(t.Context(), state{Anchors: said, Heard: heard})
+	f.save(t.Context(), state{Anchors: said, Heard: heard})
 	s, err := readState(path)
 	if err != nil || !slices.Equal(s.Anchors, []string{"10.0.0.1:1"}) || !slices.Equal(s.Heard, heard) {
 		t.Errorf("anchors %v, heard %v, %v", s.Anchors, s.Heard, err)
 	}
-	d.saveState(t.Context(), state{Anchors: []string{"evil.example:1"}, Heard: heard})
+	f.save(t.Context(), state{Anchors: []string{"evil.example:1"}, Heard: heard})
 	if s, err := readState(path); err != nil || !slices.Equal(s.Anchors, []string{"10.0.0.1:1"}) {
 		t.Errorf("anchors %v, %v", s.Anchors, err)
 	}

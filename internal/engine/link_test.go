@@ -1,4 +1,4 @@
-package smoke
+package engine
 
 import (
 	"net"
@@ -8,8 +8,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/transport"
 )
 
-// Of a link that carries nothing from the peer any more, the peer learns by a
-// reset: an orderly end would wait for what TCP repeats in vain.
+// If nothing comes from the peer any more, the link ends with a reset. An orderly end
+// would wait behind the bytes that TCP repeats.
 func TestASilentLinkEndsWithAReset(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -26,7 +26,7 @@ func TestASilentLinkEndsWithAReset(t *testing.T) {
 	}
 	defer peer.Close()
 
-	newLink(&driver{}, conn, "").finish(peerlist.ReasonSilent)
+	newLink(&Driver{}, conn, "").finish(peerlist.ReasonSilent)
 	if _, err := peer.Read(make([]byte, 1)); !transport.IsReset(err) {
 		t.Errorf("the peer read: %v", err)
 	}

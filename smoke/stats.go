@@ -1,30 +1,9 @@
 package smoke
 
 import (
-	"errors"
-	"sync/atomic"
 	"time"
 
-	"github.com/smokesignal-go/smokesignal/internal/wire"
-)
-
-// What others may ask of a node. Beyond that they are refused, and counted.
-//
-// The limits of single frames stand in package wire (their lengths, the lists in
-// them, the structure of arguments), those of what is kept in the machines' packages
-// (the history, the address book, what a peer may pull), those of what waits in
-// backpressure.go and outbox.go, and those of connections that come in in package
-// handshake.
-const (
-	// Frames of a neighbour that are no events. In 10 000 nodes that start at once
-	// with one seed, its neighbours get some thousands in a second.
-	controlPerSecond = 2000
-	controlAtOnce    = 20_000
-
-	// Answers to requests of this node: MISS frames, or the digests of a survey. There are
-	// many if events are missing or the network is large, and each costs little.
-	answersPerSecond = 20_000
-	answersAtOnce    = 200_000
+	"github.com/smokesignal-go/smokesignal/internal/engine"
 )
 
 // Refused counts what a node has refused, since CreateNode unless a field says otherwise.
@@ -40,32 +19,12 @@ type Refused struct {
 	Forgeries    uint64 // frames with an event that its origin has not signed; see Options.Signed
 }
 
-// refusals has the counters of [Refused].
-type refusals struct {
-	handshakes, notAdmitted, incompatible, backlog, rateLimited, frames, floods, forgeries atomic.Uint64
-}
-
-func (r *refusals) counts() Refused {
+func newRefused(r *engine.Refusals) Refused {
 	return Refused{
-		Handshakes: r.handshakes.Load(), NotAdmitted: r.notAdmitted.Load(), Incompatible: r.incompatible.Load(), Backlog: r.backlog.Load(),
-		RateLimited: r.rateLimited.Load(), Frames: r.frames.Load(), Floods: r.floods.Load(), Forgeries: r.forgeries.Load(),
+		Handshakes: r.Handshakes.Load(), NotAdmitted: r.NotAdmitted.Load(), Incompatible: r.Incompatible.Load(), Backlog: r.Backlog.Load(),
+		RateLimited: r.RateLimited.Load(), Frames: r.Frames.Load(), Floods: r.Floods.Load(), Forgeries: r.Forgeries.Load(),
 	}
 }
-
-// count sorts a greeting that failed.
-func (r *refusals) count(err error) {
-	switch {
-	case errors.Is(err, ErrNotAdmitted):
-		r.notAdmitted.Add(1)
-	case errors.Is(err, ErrOtherNetwork), errors.Is(err, ErrOtherVersion):
-		r.incompatible.Add(1)
-	default:
-		r.handshakes.Add(1)
-	}
-}
-
-// errFlood ends a link.
-var errFlood = &wire.FrameError{Reason: "too many frames that are no events", Err: wire.ErrTooLarge}
 
 // Stats are figures of a node. They are those of one moment, but for the counters,
 // which count from CreateNode, or, of events and Grafts, from the last Start.
@@ -111,29 +70,22 @@ type Stats struct {
 // Stats gives the node's figures. It may be called from any goroutine.
 func (n *Node) Stats() Stats {
 	events := n.events.Stats()
-	s := Stats{Refused: n.refusals.counts(), Queued: events.Queued + events.Aside, MinPeers: n.opts.MinPeers}
+	s := Stats{Refused: newRefused(&n.refusals), Queued: events.Queued + events.Aside, MinPeers: n.opts.MinPeers}
 	s.Handlers.Dropped = events.Dropped
 	n.counters.into(&s)
 	lost, panics := n.log.Counts()
 	s.Calls.LogsDropped, s.Calls.Panics = lost, s.Calls.Panics+panics
-	d, err := n.life()
+	l, err := n.life()
 	if err != nil {
 		return s
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.machine == nil {
+	f, ok := l.driver.Figures()
+	if !ok {
 		return s
 	}
-	s.Refused.Contacts = d.machine.RefusedContacts()
-	s.Guests = d.machine.Guests()
-	s.Peers, s.Known, s.History = d.machine.Degree(), d.machine.BookLen(), d.machine.HistoryBytes()
-	for id := range d.links {
-		s.Lag = max(s.Lag, d.machine.Lag(id))
-		s.RTT = max(s.RTT, d.machine.RTT(id))
-	}
-	tree := d.machine.Stats()
-	s.Delivered, s.Duplicates, s.Gaps, s.Grafts = tree.Delivered, tree.Duplicates, tree.Gaps, tree.Grafts
-	s.SeedsLost, s.Emitted, s.Missed, s.Split = d.machine.SeedsLost(), d.machine.Emitted(), d.missed, d.isSplit
+	s.Peers, s.Guests, s.Known, s.Refused.Contacts = f.Peers, f.Guests, f.Known, f.RefusedContacts
+	s.History, s.Lag, s.RTT, s.SeedsLost, s.Split = f.History, f.Lag, f.RTT, f.SeedsLost, f.IsSplit
+	s.Emitted, s.Missed = f.Emitted, f.Missed
+	s.Delivered, s.Duplicates, s.Gaps, s.Grafts = f.Tree.Delivered, f.Tree.Duplicates, f.Tree.Gaps, f.Tree.Grafts
 	return s
 }

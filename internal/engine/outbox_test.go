@@ -1,4 +1,4 @@
-package smoke
+package engine
 
 import (
 	"slices"

@@ -1,4 +1,4 @@
-package smoke
+package engine
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/ident"
@@ -21,12 +22,13 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
-// state is what a node keeps in a file between its lives.
+// state is what a node keeps in a file between its lives: its [Memory].
 type state struct {
-	// Anchors are where to begin: neighbours that were dialled. Who fills the books
-	// of a network while a node is away can't take these from it.
+	// Anchors are the addresses that the next life dials first: neighbours that this
+	// node had dialled. An attacker that fills the address books of a network while a
+	// node is away can't remove them.
 	Anchors []string `json:"anchors"`
-	// Heard is what the node has heard, so that it does not hear it again.
+	// Heard are the events that the node has heard, so that it does not hear them again.
 	Heard heardState `json:"heard,omitempty"`
 }
 
@@ -134,73 +136,66 @@ func (s state) write(path string) error {
 	return nil
 }
 
-// loadState returns the state of the last life: what this Node remembers, and else the
-// file. What is wrong with the file is no reason not to start.
-func (n *Node) loadState(s *startup) state {
-	path := n.opts.StateFile
-	known := state{s.anchors, s.heard}
-	if path == "" || s.heard != nil {
-		return known
+// stateFile is the StateFile of a node.
+type stateFile struct {
+	path  string // empty: there is none
+	calls *callout.Calls
+	log   *logging.Logger
+
+	mu    sync.Mutex // guards saved
+	saved state      // what is in the file, or will be
+}
+
+func newStateFile(cfg *Config) *stateFile {
+	return &stateFile{path: cfg.StateFile, calls: cfg.Calls, log: cfg.Log}
+}
+
+// load returns the state of the last life: what the Node remembers, and else the file.
+// What is wrong with the file is no reason not to start.
+func (f *stateFile) load(ctx context.Context, known Memory) state {
+	f.saved = state{known.Anchors, known.Heard}
+	if f.path == "" || known.Heard != nil {
+		return f.saved
 	}
-	ctx, cancel := context.WithTimeout(s.ctx, stateWithin)
+	ctx, cancel := context.WithTimeout(ctx, stateWithin)
 	defer cancel()
-	last, err := callout.Ask(ctx, s.outside, &callout.Call{Kind: callout.State, What: "read of StateFile " + path}, func(context.Context) (state, error) {
-		return readState(path)
+	last, err := callout.Ask(ctx, f.calls, &callout.Call{Kind: callout.State, What: "read of StateFile " + f.path}, func(context.Context) (state, error) {
+		return readState(f.path)
 	}, nil)
 	if err != nil {
-		n.log.Warn("the state of the last life can't be read; starting without", logging.Fields{"file": path, "error": err})
+		f.log.Warn("the state of the last life can't be read; starting without", logging.Fields{"file": f.path, "error": err})
 	}
 	if known.Anchors != nil {
 		last.Anchors = known.Anchors
 	}
-	if known.Heard != nil {
-		last.Heard = known.Heard
-	}
+	f.saved = last
 	return last
 }
 
-// keepState writes the file now and then, so that a node that is killed has one. The
-// end of the life ends it.
-func (d *driver) keepState() {
-	every := time.NewTicker(stateEvery)
-	defer every.Stop()
-	for {
-		select {
-		case <-every.C:
-		case <-d.ctx.Done():
-			return
-		}
-		var s state
-		d.step(func(time.Time) { s = state{d.machine.Anchors(), d.machine.Heard()} })
-		d.saveState(d.ctx, s)
-	}
-}
-
-// saveState writes the file, if it would be another one. A node that has no anchors now
-// keeps those of before. What it has heard is written without the origins that were
-// silent longest, if there are too many. It waits for that to stateWithin or the end of
+// save writes the file, if it would be another one. A node that has no anchors now keeps
+// those of before. What it has heard is written without the origins that were silent
+// longest, if there are too many. save waits for that until stateWithin or the end of
 // ctx, and does nothing while an earlier call hangs.
-func (d *driver) saveState(ctx context.Context, s state) {
-	path := d.opts.StateFile
-	d.mu.Lock()
+func (f *stateFile) save(ctx context.Context, s state) {
+	f.mu.Lock()
 	// Where a peer can be dialled, the peer may have said itself: only what readState
 	// takes is written, so that no peer spoils the file.
 	s.Anchors = slices.DeleteFunc(slices.Clone(s.Anchors), func(addr string) bool { return !isAnchor(addr) })
 	if len(s.Anchors) == 0 {
-		s.Anchors = d.saved.Anchors
+		s.Anchors = f.saved.Anchors
 	}
 	s.Heard = s.Heard[max(0, len(s.Heard)-mostHeard):]
-	if path == "" || d.outside.Has(callout.State) || slices.Equal(s.Anchors, d.saved.Anchors) && slices.Equal(s.Heard, d.saved.Heard) {
-		d.mu.Unlock()
+	if f.path == "" || f.calls.Has(callout.State) || slices.Equal(s.Anchors, f.saved.Anchors) && slices.Equal(s.Heard, f.saved.Heard) {
+		f.mu.Unlock()
 		return
 	}
-	d.saved = s
-	d.mu.Unlock()
-	c := &callout.Call{Kind: callout.State, What: "write of StateFile " + path}
-	d.outside.Start(c, func() error {
-		err := s.write(path)
+	f.saved = s
+	f.mu.Unlock()
+	c := &callout.Call{Kind: callout.State, What: "write of StateFile " + f.path}
+	f.calls.Start(c, func() error {
+		err := s.write(f.path)
 		if err != nil {
-			d.log.Warn("the state for the next life can't be written", logging.Fields{"file": path, "error": err})
+			f.log.Warn("the state for the next life can't be written", logging.Fields{"file": f.path, "error": err})
 		}
 		return err
 	})
@@ -215,5 +210,26 @@ func (d *driver) saveState(ctx context.Context, s state) {
 	select {
 	case <-c.Finished():
 	case <-time.After(callout.LateAfter):
+	}
+}
+
+// keepState writes the file now and then, so that a node that is killed has one. The
+// end of the life ends it.
+func (d *Driver) keepState() {
+	every := time.NewTicker(stateEvery)
+	defer every.Stop()
+	for {
+		select {
+		case <-every.C:
+		case <-d.ctx.Done():
+			return
+		}
+		var s state
+		isOver := true
+		d.step(func(time.Time) { isOver, s = false, state{d.machine.Anchors(), d.machine.Heard()} })
+		if isOver {
+			return
+		}
+		d.file.save(d.ctx, s)
 	}
 }

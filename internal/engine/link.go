@@ -1,4 +1,4 @@
-package smoke
+package engine
 
 import (
 	"errors"
@@ -36,7 +36,7 @@ const (
 // link is one connection after its greeting. It has a reader, which is the
 // goroutine that made the connection, and what waits to be written.
 type link struct {
-	d       *driver
+	d       *Driver
 	id      ident.Link
 	conn    net.Conn
 	ownConn *callout.Conn // what is below conn, if it is of a transport of the program
@@ -44,7 +44,7 @@ type link struct {
 	rate    *rate.Limiter // of frames that are no events; see frame.Cost
 	answers *rate.Limiter // of frames that answer ours
 	verify  verifier
-	peer    *Peer         // while it is a neighbour; guarded by driver.mu
+	peer    *Neighbour    // while it is a neighbour; guarded by driver.mu
 	addr    string        // how we see the other end
 	hello   *wire.Hello   // of the handshake, as is the next; until the link is up
 	early   []byte        // what came behind it
@@ -65,7 +65,7 @@ type link struct {
 	outbox
 }
 
-func newLink(d *driver, conn net.Conn, addr string) *link {
+func newLink(d *Driver, conn net.Conn, addr string) *link {
 	return &link{
 		d: d, conn: conn, addr: addr, ended: make(chan struct{}),
 		rate:    rate.NewLimiter(controlPerSecond*frame.FrameParts, controlAtOnce*frame.FrameParts),
@@ -138,7 +138,7 @@ func (l *link) hangUp() {
 func (l *link) read(rest []byte) error {
 	buf := make([]byte, max(readSmall, len(rest)))
 	filled := copy(buf, rest)
-	l.d.counters.bytesIn.Add(uint64(filled))
+	l.d.counters.BytesIn.Add(uint64(filled))
 	rested := time.Now() // since then something was there whenever it came back
 	for {
 		used, danger, err := l.d.take(l, buf[:filled], rested)
@@ -167,14 +167,14 @@ func (l *link) read(rest []byte) error {
 			rested = now
 		}
 		filled += n
-		l.d.counters.bytesIn.Add(uint64(n))
+		l.d.counters.BytesIn.Add(uint64(n))
 	}
 }
 
 // take hands the whole frames in buf to the machine and says how much that was,
 // and whether the next ones had better wait. rested is when the link's reader last
 // had to wait for something to come.
-func (d *driver) take(l *link, buf []byte, rested time.Time) (used int, danger bool, err error) {
+func (d *Driver) take(l *link, buf []byte, rested time.Time) (used int, danger bool, err error) {
 	d.mu.Lock()
 	defer d.unlock((*link).writeNow)
 	if !l.isHeard() && d.machine != nil {
@@ -208,7 +208,7 @@ func (d *driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 					continue
 				}
 			}
-			d.machine.Handle(now, l.id, m, d)
+			d.machine.Handle(now, l.id, m, d.out())
 		case *wire.Direct:
 			d.takeDirect(l, m)
 		case *wire.Refuse:
@@ -228,7 +228,7 @@ func (d *driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 			case *plumtree.IHave:
 				d.own.Announced(d.self, m)
 			}
-			d.machine.Handle(now, l.id, m, d)
+			d.machine.Handle(now, l.id, m, d.out())
 			if l.goodbye {
 				d.doubtLeft(l, now)
 			}
@@ -240,7 +240,7 @@ func (d *driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 	if d.verifies && now.Sub(rested) >= persists {
 		// To verify an event takes longer than to bring it: what waits does so in
 		// front of the readers, where no neighbour sees it as its lag.
-		d.machine.Press(now, 0, d)
+		d.machine.Press(now, 0, d.out())
 	}
 	d.settle(now)
 	if control > 0 && !l.rate.AllowN(now, control) || answers > 0 && !l.answers.AllowN(now, answers) {
@@ -259,7 +259,7 @@ func (l *link) isHeard() bool {
 }
 
 // takeDirect queues an event that is for this node only.
-func (d *driver) takeDirect(l *link, m *wire.Direct) {
+func (d *Driver) takeDirect(l *link, m *wire.Direct) {
 	if l.peer == nil || l.peer.isGone() && !d.hasLeft { // in this very step, perhaps
 		return
 	}
@@ -300,15 +300,15 @@ func (l *link) end(err error) {
 		if errors.As(err, &fault) {
 			why = peerlist.ReasonProtocol
 			if fault == errFlood {
-				l.d.refusals.floods.Add(1)
+				l.d.refusals.Floods.Add(1)
 			} else {
-				l.d.refusals.frames.Add(1)
+				l.d.refusals.Frames.Add(1)
 			}
 			l.d.afterwards(func() {
 				l.d.log.About(l.addr).Warn("a peer broke the protocol; its link was closed", logging.Fields{"peer": l.addr, "error": err})
 			})
 		}
-		l.d.machine.LinkDown(now, l.id, why, err, l.d)
+		l.d.machine.LinkDown(now, l.id, why, err, l.d.out())
 		if !l.goodbye {
 			l.d.doubtAlone(l)
 		}

@@ -1,4 +1,4 @@
-package smoke
+package engine
 
 import (
 	"context"
@@ -29,7 +29,7 @@ type attempts struct {
 	looking  map[string]attempt     // look-ups under way, by seed
 	tried    map[string]time.Time   // when the last dial of an address began that has ended
 	found    map[string]foundByName // the last look-up of a seed that is a name
-	stirs    chan struct{}          // has one in it after a change, for awaitTaken; nil in tests
+	stirs    chan struct{}          // has one in it after a change, for AwaitTaken; nil in tests
 }
 
 // attempt is those under way of one kind at one address.
@@ -46,7 +46,7 @@ type foundByName struct {
 
 func newAttempts() attempts { return attempts{stirs: make(chan struct{}, 1)} }
 
-// stir wakes awaitTaken. It may be called with any lock held.
+// stir wakes AwaitTaken. It may be called with any lock held.
 func (a *attempts) stir() {
 	select {
 	case a.stirs <- struct{}{}:
@@ -90,10 +90,10 @@ func (a *attempts) lookedUp(seed string, addrs []string) {
 	a.found[seed] = foundByName{a.end(a.looking, seed), addrs}
 }
 
-// awaitTaken waits until a neighbour has taken what this node has emitted, or until each
-// seed was tried once and nothing came of it: takeWithin at most, and not beyond the end
-// of ctx. If nothing waits, or no seed can be tried, it returns at once.
-func (d *driver) awaitTaken(ctx context.Context) {
+// AwaitTaken waits until a neighbour has taken the events that this node has emitted, or
+// until each seed was tried once without success: for takeWithin at most, and not beyond
+// the end of ctx. If no event waits, or no seed can be tried, it returns at once.
+func (d *Driver) AwaitTaken(ctx context.Context) {
 	if !d.own.OnTaken(d.stir) {
 		return
 	}
@@ -117,7 +117,7 @@ func (d *driver) awaitTaken(ctx context.Context) {
 
 // mayBeTaken reports whether events wait for a neighbour that may yet take them, and
 // tries seeds that were not tried since the last of them. The caller holds mu, in a step.
-func (d *driver) mayBeTaken(now time.Time, tries map[string]bool) bool {
+func (d *Driver) mayBeTaken(now time.Time, tries map[string]bool) bool {
 	n, latest := d.own.Count(d.machine.FirstHeld())
 	switch {
 	case n == 0:
@@ -128,16 +128,16 @@ func (d *driver) mayBeTaken(now time.Time, tries map[string]bool) bool {
 	if fresh := now.Add(-freshTry); latest.Before(fresh) {
 		latest = fresh
 	}
-	for _, seed := range d.opts.Seeds {
+	for _, seed := range d.cfg.Seeds {
 		d.trySeed(now, seed, latest, tries)
 	}
 	return len(d.dialling)+len(d.looking) > 0
 }
 
-// mayPull reports whether there is a link for which nothing waits: its end is told what
-// there is, and pulls it. What waits for a link goes out before the goodbye. The caller
-// holds mu.
-func (d *driver) mayPull() bool {
+// mayPull reports whether there is a link for which nothing waits. The peer of such a link
+// gets announcements, and may pull the events. Events that wait for a link are sent before
+// the goodbye, so they need no time. The caller holds mu.
+func (d *Driver) mayPull() bool {
 	for _, l := range d.links {
 		if d.machine.Lag(l.id) == 0 && !l.hasOwn() {
 			return true
@@ -154,25 +154,25 @@ func (l *link) hasOwn() bool {
 }
 
 // trySeed dials a seed that was not dialled since a time, once. The caller holds mu.
-func (d *driver) trySeed(now time.Time, seed string, since time.Time, tries map[string]bool) {
+func (d *Driver) trySeed(now time.Time, seed string, since time.Time, tries map[string]bool) {
 	addrs := []string{seed}
 	if parsed, err := discovery.ParseSeed(seed); err == nil {
 		if _, ok := parsed.Addr(); !ok {
 			found, known := d.found[seed]
 			if (!known || len(found.addrs) == 0 && found.began.Before(since)) && !tries[seed] && d.looking[seed].count == 0 {
 				tries[seed] = true
-				d.Resolve(seed)
+				d.out().Resolve(seed)
 			}
 			addrs = found.addrs
 		}
 	}
 	for _, addr := range addrs {
 		if tries[addr] || d.dialling[addr].count > 0 || len(d.dialling) >= mostTries || !d.tried[addr].Before(since) ||
-			addr == d.advertised || addr == d.listening {
+			addr == d.advertised || addr == d.program.listening {
 			continue
 		}
 		tries[addr] = true
-		d.lastCall++ // nothing waits for the answer
-		d.machine.Add(now, addr, d.lastCall, d)
+		d.lastToken++ // nothing waits for the answer
+		d.machine.Add(now, addr, d.lastToken, d.out())
 	}
 }

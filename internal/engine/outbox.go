@@ -1,4 +1,4 @@
-package smoke
+package engine
 
 import (
 	"errors"
@@ -21,10 +21,10 @@ import (
 // rest, and what programs emit, is written by a goroutine that may block.
 
 const (
-	// An outbox takes so many bytes of events at a time: what one write can carry.
+	// The bytes of events that an outbox takes at a time: as many as one write can carry.
 	fillBytes = 64 << 10
-	// So much for this peer alone waits in it, and no more. Half a second of a
-	// 10 Mbit/s network.
+	// The bytes that may wait in it when an event for this peer alone is added. Half a
+	// second of a 10 Mbit/s network.
 	outboxFull = 512 << 10
 	// The limit for control frames that a peer does not read. Beyond it the link ends.
 	outboxMost = 4 << 20
@@ -258,7 +258,7 @@ func (l *link) giveBack(mayWait bool, failed error) (more, last bool) {
 	return false, l.over
 }
 
-// writeRest writes what was taken, or as much as goes without waiting. It gives up
+// writeRest writes what was taken, or as much as goes without waiting. It fails
 // when nothing moves for slowAfter, or when the connection is closed. cutOff closes it if a
 // link does not finish in time.
 func (l *link) writeRest(mayWait bool) error {
@@ -272,7 +272,7 @@ func (l *link) writeRest(mayWait bool) error {
 	if len(l.rest) == 0 {
 		return nil
 	}
-	if _, ok := l.conn.(*trust.Conn); ok { // it gives up as well, and TLS can't go on after a deadline
+	if _, ok := l.conn.(*trust.Conn); ok { // it has a limit of its own, and TLS can't go on after a deadline
 		n, err := l.conn.Write(l.rest)
 		l.wrote(n)
 		return err
@@ -294,7 +294,7 @@ func (l *link) writeRest(mayWait bool) error {
 // wrote takes what has left off the rest.
 func (l *link) wrote(n int) {
 	l.rest = l.rest[n:]
-	l.d.counters.bytesOut.Add(uint64(n))
+	l.d.counters.BytesOut.Add(uint64(n))
 }
 
 // awaitWriter ends the writing: it waits for the writer, and there will be no

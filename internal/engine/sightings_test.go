@@ -1,4 +1,4 @@
-package smoke
+package engine
 
 import (
 	"errors"
@@ -42,7 +42,7 @@ func TestTheAddressThatMostSayIsElected(t *testing.T) {
 // the number of peers that it has met.
 type seen struct {
 	*testing.T
-	node *Node
+	node *witness
 	met  int
 }
 
@@ -52,7 +52,7 @@ func (s *seen) by(id byte, at string) {
 	s.met++
 	ours, theirs := net.Pipe()
 	over := make(chan struct{})
-	d := s.node.driver
+	d := s.node.Driver
 	go func() { // the test's; ends with the pipe
 		defer close(over)
 		l := newLink(d, ours, fmt.Sprintf("10.0.1.%d:1", id))
@@ -71,16 +71,15 @@ func (s *seen) want(addr string) {
 	}
 }
 
-// A node that listens on all addresses changes its mind about which of them to tell
-// others when its last peers do; not for one of them, and for none of somebody else.
+// A node that listens on all addresses changes which of them it advertises if most of its
+// last peers see it at another one. One peer is not enough, and addresses of other
+// machines do not count.
 func TestANodeBelievesItsLastPeers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &seen{T: t, node: CreateNode(Options{Listen: "0.0.0.0", Port: 8495, Transport: mem.New().Host("10.0.0.1")})}
-		if err := s.node.Start(); err != nil {
-			t.Fatal(err)
-		}
-		defer s.node.Stop()
-		d := s.node.driver
+		s := &seen{T: t, node: start(t, mem.New().Host("10.0.0.1"), "0.0.0.0:8495", func(c *Config) {
+			c.Advertise = func(string) Advertised { return Advertised{Hello: ":8495", Addr: "192.0.2.9:8495"} }
+		})}
+		d := s.node.Driver
 		asked, fails := 0, false
 		d.addresses = func() (list []net.Addr, err error) {
 			asked++
@@ -98,12 +97,12 @@ func TestANodeBelievesItsLastPeers(t *testing.T) {
 			return list, nil
 		}
 		before := s.node.Advertised()
-		s.by(1, "192.0.2.1:8495") // somebody else's
+		s.by(1, "192.0.2.1:8495") // of another machine
 		s.by(1, "127.0.0.1:8495")
 		s.by(1, "nonsense")
 		s.by(1, "")
 		s.want(before)
-		s.by(1, "10.0.0.2:50000") // the first one who knows
+		s.by(1, "10.0.0.2:50000") // the first address of this machine
 		s.want("10.0.0.2:8495")
 		s.by(2, "10.0.0.3:50000") // a tie
 		s.want("10.0.0.2:8495")
@@ -126,11 +125,11 @@ func TestANodeBelievesItsLastPeers(t *testing.T) {
 		}
 		s.want("10.0.0.1:8495")
 
-		// Who was told what to say does not ask.
+		// A node with a fixed address does not ask the system.
 		d.hello, asked = "10.0.0.1:8495", 0
 		s.by(30, "10.0.0.2:50000")
 		if asked > 0 {
-			t.Error("the system is asked in vain")
+			t.Error("the system is asked for addresses that are not needed")
 		}
 	})
 }

@@ -1,4 +1,4 @@
-package smoke
+package engine
 
 import "github.com/smokesignal-go/smokesignal/ident"
 
@@ -6,17 +6,17 @@ import "github.com/smokesignal-go/smokesignal/ident"
 // events. driver.mu guards it.
 type bringers struct {
 	link   ident.Link // the last one that was asked for, which most often is the next one too
-	id     *ID
+	id     *ident.ID
 	former [64]struct { // links that are gone: an event may wait for those before it
 		link ident.Link
-		id   *ID
+		id   *ident.ID
 	}
 	next int // of former, to be overwritten
 }
 
 // bringer returns the id of the neighbour that a link leads to, nil where that is not
 // known any more. The caller holds mu.
-func (d *driver) bringer(link ident.Link) *ID {
+func (d *Driver) bringer(link ident.Link) *ident.ID {
 	b := &d.bringers
 	if link != b.link {
 		b.link, b.id = link, b.find(link, d.links)
@@ -24,7 +24,7 @@ func (d *driver) bringer(link ident.Link) *ID {
 	return b.id
 }
 
-func (b *bringers) find(link ident.Link, links map[ident.Link]*link) *ID {
+func (b *bringers) find(link ident.Link, links map[ident.Link]*link) *ident.ID {
 	if l := links[link]; l != nil && l.peer != nil {
 		return &l.peer.id
 	}

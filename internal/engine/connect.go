@@ -1,4 +1,4 @@
-package smoke
+package engine
 
 import (
 	"cmp"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/discovery"
 	"github.com/smokesignal-go/smokesignal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/callout"
 	"github.com/smokesignal-go/smokesignal/internal/handshake"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
@@ -26,18 +27,18 @@ const (
 )
 
 // accept takes connections until the listener is closed.
-func (d *driver) accept() {
+func (d *Driver) accept() {
 	pause := backoff.Backoff{Min: 5 * time.Millisecond, Max: time.Second}
 	var door handshake.Doorman
 	for {
-		conn, err := d.acceptOne()
+		conn, err := d.program.accept(d.ctx)
 		switch {
 		case err == nil:
 			pause.Reset()
 		case errors.Is(err, net.ErrClosed):
 			return
 		default: // out of descriptors, as a rule
-			d.log.Error("can't accept connections for now", logging.Fields{"addr": d.listening, "error": err})
+			d.log.Error("can't accept connections for now", logging.Fields{"addr": d.program.listening, "error": err})
 			select {
 			case <-time.After(pause.Duration()):
 			case <-d.ctx.Done():
@@ -46,7 +47,7 @@ func (d *driver) accept() {
 			continue
 		}
 		if from := conn.RemoteAddr().String(); !door.Admits(time.Now(), from) {
-			d.refusals.rateLimited.Add(1)
+			d.refusals.RateLimited.Add(1)
 			d.log.Warn("an address opens too many connections; this one was closed", logging.Fields{"from": from})
 			conn.Close()
 			continue
@@ -64,8 +65,8 @@ func (d *driver) accept() {
 			if err != nil {
 				conn.Close()
 				if d.ctx.Err() == nil {
-					d.refusals.count(err)
-					d.refuseConn(conn, err)
+					d.refusals.countHandshake(err)
+					d.ofConn(conn, err)
 				}
 				return
 			}
@@ -75,20 +76,20 @@ func (d *driver) accept() {
 }
 
 // isOpenNow is isOpen for callers that do not hold mu.
-func (d *driver) isOpenNow() bool {
+func (d *Driver) isOpenNow() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.isOpen()
 }
 
 // noteEvicted counts and logs a connection that made room in the backlog.
-func (d *driver) noteEvicted(conn net.Conn) {
-	d.refusals.backlog.Add(1)
+func (d *Driver) noteEvicted(conn net.Conn) {
+	d.refusals.Backlog.Add(1)
 	d.log.Warn("too many connections that say nothing; the oldest was closed", logging.Fields{"from": conn.RemoteAddr().String()})
 }
 
 // dial carries a wish out. Every wish is answered once.
-func (d *driver) dial(wish overlay.Dial) {
+func (d *Driver) dial(wish overlay.Dial) {
 	conn, err := d.dialOne(wish.Addr)
 	if err == nil {
 		var l *link
@@ -104,44 +105,60 @@ func (d *driver) dial(wish overlay.Dial) {
 		}
 		conn.Close()
 	}
-	d.counters.dialsFailed.Add(1)
-	d.complain(wish, err)
+	d.counters.DialsFailed.Add(1)
+	d.ofDial(wish.Addr, err, time.Since(d.born) > quietFor && d.isAlone())
 	d.step(func(now time.Time) {
-		d.machine.DialFailed(now, wish, err, d)
+		d.machine.DialFailed(now, wish, err, d.out())
 		d.dialled(wish.Addr)
 	})
 }
 
-// complain logs a failed dial at warn if the operator should know: what listens at the
-// address is no node of this network, or this node has no neighbour.
-func (d *driver) complain(wish overlay.Dial, err error) {
-	log := d.log.About(wish.Addr)
-	f := logging.Fields{"addr": wish.Addr, "error": err}
-	switch {
-	case d.ctx.Err() != nil:
-	case d.complainOfMismatch(wish.Addr, err):
-	case errors.Is(err, ErrNotSmokesignal):
-		d.warnWithin(d.misfits.noNode, wish.Addr, "what listens at this address is no node of this network", f)
-	case d.neighbours.Len() == 0 && time.Since(d.born) > quietFor:
-		d.log.About("nobody answers").Warn("nobody answers at this address, and there are no neighbours; still looking", f)
-	default:
-		log.Debug("dial failed", f)
-	}
+// isAlone reports whether there is no neighbour. The caller does not hold mu.
+func (d *Driver) isAlone() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.neighbours) == 0
 }
 
 // dialTimeout bounds one dial. Its upper bound is a guess: a dial that is lost holds a
 // place among those under way.
-func (d *driver) dialTimeout() time.Duration {
-	return min(max(d.opts.PingTimeout/2, 100*time.Millisecond), 10*time.Second)
+func (d *Driver) dialTimeout() time.Duration {
+	return min(max(d.cfg.Membership.PingTimeout/2, 100*time.Millisecond), 10*time.Second)
 }
 
-// dialError adds the address to a dial that failed, and sorts out why.
-func dialError(addr string, err error) error {
-	return &DialError{Addr: addr, Err: handshake.DialFault(err)}
+// dialOne dials an address. Errors are *[DialError].
+func (d *Driver) dialOne(addr string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(d.ctx, d.dialTimeout())
+	defer cancel()
+	return d.program.dial(ctx, addr)
 }
 
-// up gives a link to the machine and reads it to its end.
-func (d *driver) up(l *link, wish *overlay.Dial) {
+// greet makes a link of a connection whose other end has said a HELLO that fits. Errors
+// are *[DialError].
+func (d *Driver) greet(ctx context.Context, conn net.Conn, dialled string) (*link, error) {
+	h, err := d.program.greet(ctx, d.handshakes(), conn, dialled)
+	if err != nil {
+		return nil, err
+	}
+	l := newLink(d, h.Conn, h.Addr)
+	l.enc, l.dec, l.hello, l.early, l.ownConn = h.Enc, h.Dec, h.Hello, h.Rest, callout.ConnOf(conn)
+	return l, nil
+}
+
+// isHanging reports whether a new link is one too many, because connections of the
+// transport do not end. The caller holds mu.
+func (d *Driver) isHanging(l *link) bool {
+	if l.ownConn == nil || len(d.conns)-len(d.links) < callout.MostHanging {
+		return false
+	}
+	d.afterwards(func() {
+		d.log.Error("connections of the Transport do not end when they are closed; the node takes no further ones", logging.Fields{"connections": callout.MostHanging})
+	})
+	return true
+}
+
+// up adds a link to the machine, and reads from it until it ends.
+func (d *Driver) up(l *link, wish *overlay.Dial) {
 	open := false
 	hello, rest := l.hello, l.early
 	l.hello, l.early = nil, nil
@@ -155,7 +172,7 @@ func (d *driver) up(l *link, wish *overlay.Dial) {
 		}
 		if d.isHanging(l) {
 			if open = false; wish != nil {
-				d.machine.DialFailed(now, *wish, &DialError{Addr: wish.Addr, Err: ErrHangs}, d)
+				d.machine.DialFailed(now, *wish, &DialError{Addr: wish.Addr, Err: callout.ErrHangs}, d.out())
 			}
 			return
 		}
@@ -163,7 +180,7 @@ func (d *driver) up(l *link, wish *overlay.Dial) {
 		l.id = d.lastLink
 		d.links[l.id] = l
 		d.conns[l] = struct{}{}
-		l.verify = d.host.newVerifier()
+		l.verify = d.cfg.Signing.newVerifier()
 		c := peerlist.Conn{
 			Link:  l.id,
 			Peer:  ident.Origin{ID: hello.ID, Epoch: hello.Epoch},
@@ -180,7 +197,7 @@ func (d *driver) up(l *link, wish *overlay.Dial) {
 			c.From = l.addr
 		}
 		d.seenAs(now, sighting{hello.ID, at})
-		d.machine.LinkUp(now, c, wish, d)
+		d.machine.LinkUp(now, c, wish, d.out())
 	})
 	if !open {
 		l.conn.Close()
@@ -190,13 +207,13 @@ func (d *driver) up(l *link, wish *overlay.Dial) {
 }
 
 // handshakes returns what this life says in handshakes, and asks for.
-func (d *driver) handshakes() *handshake.Config {
-	return &handshake.Config{Network: d.opts.Network, Self: d.self, Addr: d.hello, Guard: d.guard, OnSelf: d.onSelf}
+func (d *Driver) handshakes() *handshake.Config {
+	return &handshake.Config{Network: d.cfg.Network, Self: d.self, Addr: d.hello, Guard: d.cfg.Guard, OnSelf: d.onSelf}
 }
 
 // onSelf gets a connection on which this life says HELLO: a dial of its own, or of a copy
 // of this node, which is an error.
-func (d *driver) onSelf(hello *wire.Hello, from string) error {
+func (d *Driver) onSelf(hello *wire.Hello, from string) error {
 	if d.meetings.meet() {
 		return nil
 	}
@@ -205,7 +222,7 @@ func (d *driver) onSelf(hello *wire.Hello, from string) error {
 }
 
 // lookUp resolves a seed's name for the machine.
-func (d *driver) lookUp(seed string) {
+func (d *Driver) lookUp(seed string) {
 	ctx, cancel := context.WithTimeout(d.ctx, lookWithin)
 	defer cancel()
 	addrs, err := d.resolve(ctx, seed)
@@ -219,18 +236,18 @@ func (d *driver) lookUp(seed string) {
 		err = nil // some of them are good
 	}
 	d.step(func(now time.Time) {
-		d.machine.Resolved(now, seed, addrs, err, d)
+		d.machine.Resolved(now, seed, addrs, err, d.out())
 		d.lookedUp(seed, addrs)
 	})
 }
 
 // resolve asks the resolver, which may be the program's own: one that finds
 // nothing and says nothing must not pass for success.
-func (d *driver) resolve(ctx context.Context, seed string) ([]string, error) {
+func (d *Driver) resolve(ctx context.Context, seed string) ([]string, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(d.ctx, cancel)()
-	addrs, err := d.resolveOne(ctx, seed)
+	addrs, err := d.program.lookUp(ctx, seed)
 	if d.ctx.Err() != nil {
 		return nil, ErrStopped
 	}

@@ -1,4 +1,4 @@
-package smoke
+package engine
 
 import (
 	"net"
@@ -26,7 +26,7 @@ type sighting struct {
 
 // ownAddr is the address that a peer says it sees us at, if that is one of this machine
 // and it matters. It asks the system, so the caller does not hold mu.
-func (d *driver) ownAddr(seen string) netip.Addr {
+func (d *Driver) ownAddr(seen string) netip.Addr {
 	if !d.isOpenToSightings() {
 		return netip.Addr{}
 	}
@@ -50,10 +50,10 @@ func (d *driver) ownAddr(seen string) netip.Addr {
 }
 
 // isOpenToSightings reports whether this node learns its address from its peers.
-func (d *driver) isOpenToSightings() bool { return d.hello != "" && d.hello[0] == ':' }
+func (d *Driver) isOpenToSightings() bool { return d.hello != "" && d.hello[0] == ':' }
 
 // seenAs takes the news at which address a peer sees us. The caller holds mu.
-func (d *driver) seenAs(now time.Time, s sighting) {
+func (d *Driver) seenAs(now time.Time, s sighting) {
 	if !s.at.IsValid() {
 		return
 	}
@@ -66,7 +66,7 @@ func (d *driver) seenAs(now time.Time, s sighting) {
 		return
 	}
 	d.advertised = addr
-	d.machine.SetSelf(now, addr, d)
+	d.machine.SetSelf(now, addr, d.out())
 }
 
 // elect returns the address that has more votes than any other, or the present one if no

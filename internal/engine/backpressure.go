@@ -1,4 +1,4 @@
-package smoke
+package engine
 
 import (
 	"context"
@@ -39,7 +39,7 @@ const (
 	// asked to stop for a moment.
 	inEarnest = 250 * time.Millisecond
 
-	// A reader that is braked looks so many times, and so often.
+	// How long and how many times a reader waits in brake.
 	brakeStep  = 5 * time.Millisecond
 	brakeSteps = 50
 )
@@ -63,7 +63,7 @@ type pressure struct {
 // measure finds out for what too much waits now, and for what no longer: links
 // are relieved not only by being filled, also by turning lazy. The caller holds
 // mu.
-func (d *driver) measure(now time.Time) {
+func (d *Driver) measure(now time.Time) {
 	for i := len(d.congested) - 1; i >= 0; i-- {
 		if l := d.congested[i]; d.machine.Lag(l.id) < d.lagFull/2 {
 			d.relieve(l)
@@ -94,7 +94,7 @@ func (d *driver) measure(now time.Time) {
 		if now.Sub(d.pressed) > inEarnest || d.danger || short {
 			stop = flowcontrol.MostStop
 		}
-		d.machine.Press(now, stop, d)
+		d.machine.Press(now, stop, d.out())
 	} else {
 		d.pressed = time.Time{}
 	}
@@ -102,7 +102,7 @@ func (d *driver) measure(now time.Time) {
 
 // giveUpOn logs that emitters wait for the link no longer: once until it has caught up.
 // The caller holds mu.
-func (d *driver) giveUpOn(l *link, lag int) {
+func (d *Driver) giveUpOn(l *link, lag int) {
 	if l.isSlow {
 		return
 	}
@@ -115,7 +115,7 @@ func (d *driver) giveUpOn(l *link, lag int) {
 
 // isShort reports whether this node misses events that others will not have for
 // long, and has not missed them for too long. The caller holds mu.
-func (d *driver) isShort(now time.Time) bool {
+func (d *Driver) isShort(now time.Time) bool {
 	if !d.machine.IsShort(now) {
 		d.shortSince = time.Time{}
 		return false
@@ -128,7 +128,7 @@ func (d *driver) isShort(now time.Time) bool {
 
 // areHandlersBusy reports whether the handlers are behind, and emitters still wait for
 // them. The caller holds mu.
-func (d *driver) areHandlersBusy(now time.Time) bool {
+func (d *Driver) areHandlersBusy(now time.Time) bool {
 	if d.events.Backpressure() == nil {
 		d.busySince = time.Time{}
 		return false
@@ -148,7 +148,7 @@ func (d *driver) areHandlersBusy(now time.Time) bool {
 // brake makes a reader wait if events would be lost otherwise. Emitters have been asked to
 // stop by then, but events that are on their way still arrive. The wait is bounded, so that
 // no node waits for itself for long.
-func (d *driver) brake() {
+func (d *Driver) brake() {
 	for range brakeSteps {
 		d.mu.Lock()
 		if d.machine != nil {
@@ -165,7 +165,7 @@ func (d *driver) brake() {
 
 // fill has the machine fill the outbox of a link, and reports whether there is
 // more. The link's writer calls it.
-func (d *driver) fill(l *link) (more bool) {
+func (d *Driver) fill(l *link) (more bool) {
 	d.mu.Lock()
 	defer d.unlock((*link).writeSoon)
 	if d.machine == nil || d.links[l.id] != l {
@@ -173,7 +173,7 @@ func (d *driver) fill(l *link) (more bool) {
 		return false
 	}
 	now := time.Now()
-	more = d.machine.Fill(now, l.id, l.makeRoom(), d)
+	more = d.machine.Fill(now, l.id, l.makeRoom(), d.out())
 	if !more {
 		l.ready.Store(false)
 		d.behind = slices.DeleteFunc(d.behind, func(x *link) bool { return x == l })
@@ -183,13 +183,13 @@ func (d *driver) fill(l *link) (more bool) {
 }
 
 // makesRoom lets those go on who wait for room in the outbox of a link.
-func (d *driver) makesRoom() {
+func (d *Driver) makesRoom() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.openRoom()
 }
 
-func (d *driver) openRoom() {
+func (d *Driver) openRoom() {
 	if d.room != nil {
 		close(d.room)
 		d.room = nil
@@ -198,7 +198,7 @@ func (d *driver) openRoom() {
 
 // relieve takes a link off the list of those that hold others up. The caller
 // holds mu.
-func (d *driver) relieve(l *link) {
+func (d *Driver) relieve(l *link) {
 	if l.full {
 		l.full, l.isSlow = false, false
 		d.congested = slices.DeleteFunc(d.congested, func(x *link) bool { return x == l })
@@ -207,7 +207,7 @@ func (d *driver) relieve(l *link) {
 }
 
 // forget takes a link off all lists. The caller holds mu.
-func (d *driver) forget(l *link) {
+func (d *Driver) forget(l *link) {
 	delete(d.links, l.id)
 	d.bringers.left(l)
 	d.stir()
@@ -215,9 +215,19 @@ func (d *driver) forget(l *link) {
 	d.relieve(l)
 }
 
+// isFull reports whether the outbox has no room for an event that is for this peer
+// only. If so, Driver.room is closed when it has. The caller holds Driver.mu.
+func (l *link) isFull() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	full := len(l.out) >= outboxFull
+	l.awaited = l.awaited || full
+	return full
+}
+
 // heldUp is for how long the links of this node still hold its emitters up, at
 // most. The caller holds mu.
-func (d *driver) heldUp(now time.Time) (wait time.Duration) {
+func (d *Driver) heldUp(now time.Time) (wait time.Duration) {
 	for _, l := range d.congested {
 		wait = max(wait, patience-now.Sub(l.fullSince))
 	}
@@ -226,7 +236,7 @@ func (d *driver) heldUp(now time.Time) (wait time.Duration) {
 
 // awaitRoom waits until no link of this node delays emitters, and if paced is set, also
 // until no other node asks them to wait. If there is no error, it returns with mu held.
-func (d *driver) awaitRoom(ctx context.Context, paced bool) error {
+func (d *Driver) awaitRoom(ctx context.Context, paced bool) error {
 	d.mu.Lock()
 	for d.machine != nil {
 		var room chan struct{}
@@ -252,7 +262,7 @@ func (d *driver) awaitRoom(ctx context.Context, paced bool) error {
 		case <-d.ctx.Done():
 		}
 		timer.Stop()
-		d.counters.waited.Add(int64(time.Since(now)))
+		d.counters.Waited.Add(int64(time.Since(now)))
 		if err := ctx.Err(); err != nil {
 			return err
 		}

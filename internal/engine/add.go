@@ -1,4 +1,4 @@
-package smoke
+package engine
 
 import (
 	"context"
@@ -37,19 +37,45 @@ func cleanAddrs(found []string) []string {
 	return addrs
 }
 
+// Add makes the node at an address ("host:port") a neighbour. It returns no error if the
+// two are linked, and else the reasons: each a *[DialError], [ErrStopped], that of ctx, or
+// the number of further ones.
+func (d *Driver) Add(ctx context.Context, addr string) []error {
+	addrs, err := d.resolve(ctx, addr)
+	if cause := ctx.Err(); cause != nil {
+		return []error{cause}
+	}
+	if len(addrs) == 0 {
+		return []error{&DialError{Addr: addr, Err: err}}
+	}
+	return d.addOne(ctx, addrs)
+}
+
+// Remove ends the link to a neighbour. It returns [ErrPeerGone] if there is no such
+// neighbour, or [ErrStopped].
+func (d *Driver) Remove(id ident.ID) error {
+	err := ErrStopped
+	d.step(func(now time.Time) {
+		if err = nil; !d.machine.Remove(now, id, d.out()) {
+			err = ErrPeerGone
+		}
+	})
+	return err
+}
+
 // addOne makes a neighbour of the node at one of these addresses. It tries them in
 // waves, each twice as large as the last one, because most of many may be silent.
-func (d *driver) addOne(ctx context.Context, addrs []string) error {
+func (d *Driver) addOne(ctx context.Context, addrs []string) []error {
 	trying, cancel := context.WithCancel(ctx)
 	defer cancel()
 	results := make(chan error, len(addrs))
 	try := func(addr string) {
 		var mine uint64
-		r, err := d.call(trying, func(now time.Time, token uint64) {
+		r, err := d.ask(trying, func(now time.Time, token uint64) {
 			mine = token
-			d.machine.Add(now, addr, token, d)
+			d.machine.Add(now, addr, token, d.out())
 		})
-		if err == nil {
+		if err == nil && r.err != nil {
 			err = addError(addr, r.err)
 		}
 		if trying.Err() != nil && ctx.Err() == nil {
@@ -73,9 +99,13 @@ func (d *driver) addOne(ctx context.Context, addrs []string) error {
 			}
 			select {
 			case err := <-results:
-				if err == nil || ctx.Err() != nil || errors.Is(err, ErrStopped) {
+				if err == nil {
 					next.Stop()
-					return err
+					return nil
+				}
+				if ctx.Err() != nil || errors.Is(err, ErrStopped) {
+					next.Stop()
+					return []error{err}
 				}
 				if failed++; len(errs) < mostJoined {
 					errs = append(errs, err)
@@ -86,7 +116,7 @@ func (d *driver) addOne(ctx context.Context, addrs []string) error {
 					if failed > mostJoined {
 						errs = append(errs, fmt.Errorf("and %d more addresses", failed-mostJoined))
 					}
-					return errors.Join(errs...)
+					return errs
 				}
 			case <-late:
 				waits = false

@@ -1,0 +1,66 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/batch"
+	"github.com/smokesignal-go/smokesignal/internal/emitter"
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+	"github.com/smokesignal-go/smokesignal/internal/wire"
+)
+
+// runOf converts events for the handlers. The caller holds mu.
+func (d *Driver) runOf(e *plumtree.Event) emitter.Run {
+	return emitter.Run{
+		Origin: e.Origin.ID, Epoch: e.Origin.Epoch, Seq: e.Seq, Count: int(e.Count), Packed: e.Body,
+		Born: d.epoch.Add(e.Born()), Via: d.bringer(e.Via()), Before: e.Before(),
+	}
+}
+
+// flushBatch queues the events of this step before a hook, so that both keep their order.
+func (d *Driver) flushBatch() {
+	if len(d.batch) > 0 {
+		d.events.PushBatch(d.batch)
+		clear(d.batch)
+		d.batch = d.batch[:0]
+	}
+}
+
+// echo queues an event that this node has just emitted for the handlers with
+// emitter.Settings.Echo. body has its signature, if it carries one. The caller holds mu.
+func (d *Driver) echo(now time.Time, seq uint64, body []byte) {
+	if !d.events.HasEchoes() {
+		return
+	}
+	name, _, err := wire.SplitBody(body)
+	if err != nil || !d.events.HasEcho(name) {
+		return
+	}
+	d.batch = append(d.batch, emitter.Run{
+		Origin: d.self.ID, Epoch: d.self.Epoch, Seq: seq, Count: 1,
+		Packed: batch.Append(make([]byte, 0, batch.Size(len(body))), body),
+		Born:   emitter.MomentOf(now), Via: &d.self.ID, Own: true,
+	})
+}
+
+// Replay registers a handler by calling register with the events of the history that the
+// handler gets first. No event arrives in between. Replay reports false if the life is
+// over.
+func (d *Driver) Replay(s emitter.Settings, register func(emitter.Settings, []emitter.Run) (off func())) (off func(), ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.machine == nil {
+		return nil, false
+	}
+	now := time.Now()
+	var past []emitter.Run
+	for _, e := range d.machine.Since(now, s.Rewind) {
+		if e.Origin.ID != d.self.ID {
+			past = append(past, d.runOf(e))
+		}
+	}
+	// For origins that are new to this node, the time counts from its start.
+	s.Rewind = max(s.Rewind-now.Sub(d.born), 0)
+	d.machine.Rewind(s.Rewind)
+	return register(s, past), true
+}

@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/smokesignal-go/smokesignal/internal/handshake"
+	"github.com/smokesignal-go/smokesignal/peerlist"
+)
+
+// Errors of calls.
+var (
+	ErrStopped    = errors.New("the node is stopped")
+	ErrIncomplete = errors.New("not all nodes answered in time")
+	ErrPeerGone   = errors.New("the peer is gone")
+)
+
+// Reasons why a node could not be added, in a *[DialError], besides those of package
+// handshake and callout.ErrHangs.
+var (
+	ErrFull     = errors.New("this node has as many peers as Options.MaxPeers allows")
+	ErrPeerFull = errors.New("that node has as many peers as it allows")
+	ErrSelf     = errors.New("this is the node itself")
+	ErrSameID   = errors.New("another node has this node's id: see OnConflict")
+)
+
+// DialError reports that the node at an address could not be added.
+type DialError struct {
+	Addr string
+	Err  error
+}
+
+// Error implements error.
+func (e *DialError) Error() string { return fmt.Sprintf("add the node at %s: %v", e.Addr, e.Err) }
+
+// Unwrap returns Err.
+func (e *DialError) Unwrap() error { return e.Err }
+
+// dialError adds the address to a dial that failed, and sorts out why.
+func dialError(addr string, err error) *DialError {
+	return &DialError{Addr: addr, Err: handshake.DialFault(err)}
+}
+
+// addError is the reason why the machine could not add the node at an address, in the
+// words of this package.
+func addError(addr string, err error) *DialError {
+	for _, known := range []struct{ from, to error }{
+		{peerlist.ErrFull, ErrFull},
+		{peerlist.ErrPeer, ErrPeerFull},
+		{peerlist.ErrSelf, ErrSelf},
+		{peerlist.ErrTwin, ErrSameID},
+		{peerlist.ErrRefused, handshake.ErrRefused},
+		{peerlist.ErrTimeout, handshake.ErrTimeout},
+		{peerlist.ErrLeaving, ErrStopped},
+	} {
+		if errors.Is(err, known.from) {
+			return &DialError{Addr: addr, Err: known.to}
+		}
+	}
+	if dial, ok := errors.AsType[*DialError](err); ok {
+		return dial
+	}
+	return &DialError{Addr: addr, Err: err}
+}
+
+// plainError calls the methods of an error of the program that this package calls
+// later, where a panic in one of them is that of the call which returned the error.
+func plainError(err error) error {
+	_ = err.Error()
+	_ = dialError("", err)
+	_ = errors.Is(err, handshake.ErrRefused)
+	return err
+}

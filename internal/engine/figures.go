@@ -1,0 +1,42 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+)
+
+// Figures are those of one life, at one moment.
+type Figures struct {
+	Peers, Guests   int           // neighbours; those beyond MaxPeers among them
+	Known           int           // addresses in the book
+	RefusedContacts uint64        // addresses from neighbours that sent too many
+	History         int           // bytes
+	Lag             int           // bytes that wait for the link for which most wait
+	RTT             time.Duration // of the farthest neighbour; 0: never measured
+	SeedsLost       int
+	IsSplit         bool   // a netsplit was found and is not over
+	Emitted         uint64 // events of this node
+	Missed          uint64 // events of others that will not come
+	Tree            plumtree.Stats
+}
+
+// Figures returns the figures of this life; false when it is over.
+func (d *Driver) Figures() (f Figures, ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.machine == nil {
+		return Figures{}, false
+	}
+	m := d.machine
+	f = Figures{
+		Peers: m.Degree(), Guests: m.Guests(), Known: m.BookLen(), RefusedContacts: m.RefusedContacts(),
+		History: m.HistoryBytes(), SeedsLost: m.SeedsLost(), IsSplit: d.isSplit,
+		Emitted: m.Emitted(), Missed: d.missed, Tree: m.Stats(),
+	}
+	for id := range d.links {
+		f.Lag = max(f.Lag, m.Lag(id))
+		f.RTT = max(f.RTT, m.RTT(id))
+	}
+	return f, true
+}

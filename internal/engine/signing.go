@@ -1,0 +1,81 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/smokesignal-go/smokesignal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+	"github.com/smokesignal-go/smokesignal/internal/signed"
+	"github.com/smokesignal-go/smokesignal/internal/wire"
+	"github.com/smokesignal-go/smokesignal/trust"
+)
+
+// AllEvents stands for the names of all events in the list of a [Signing].
+const AllEvents = "*"
+
+// Signing knows which events must be signed. It signs those of this node and verifies
+// those of others. It does not change, and may be used by many goroutines.
+type Signing struct {
+	network string
+	key     *trust.Key // nil: the node can't sign
+	all     bool
+	names   map[string]struct{}
+}
+
+// NewSigning returns a Signing for the events of a network that are in the list, which
+// may have [AllEvents].
+func NewSigning(network string, key *trust.Key, list []string) *Signing {
+	s := &Signing{network: network, key: key, all: slices.Contains(list, AllEvents), names: make(map[string]struct{}, len(list))}
+	for _, name := range list {
+		s.names[name] = struct{}{}
+	}
+	return s
+}
+
+func (s *Signing) isEmpty() bool { return len(s.names) == 0 }
+
+// has reports whether events of that name must be signed.
+func (s *Signing) has(name []byte) bool {
+	_, ok := s.names[string(name)]
+	return s.all || ok
+}
+
+// Blank returns what the body of an event of this node begins with: the room for its
+// signature, or nothing.
+func (s *Signing) Blank(name string) []byte {
+	if s.key == nil || s.isEmpty() || !s.has([]byte(name)) {
+		return nil
+	}
+	return signed.AppendBlank(nil, s.key.Public())
+}
+
+// configure has the tree of one life sign and verify.
+func (s *Signing) configure(tree *plumtree.Config, self ident.Origin) {
+	if s.key != nil && !s.isEmpty() {
+		network := signed.New(s.network) // used under Driver.mu
+		tree.Sign = func(seq uint64, body []byte) bool {
+			if !signed.Is(body) {
+				return false
+			}
+			network.Sign(s.key.Sign, self, seq, body)
+			return true
+		}
+	}
+	tree.VerifyAll = !s.isEmpty()
+	tree.Verify = s.newVerifier()
+}
+
+// verifier reports whether an event is to be believed: see [plumtree.Config.Verify].
+// One goroutine at a time may call it.
+type verifier func(o ident.Origin, seq uint64, body []byte) bool
+
+func (s *Signing) newVerifier() verifier {
+	network := signed.New(s.network)
+	return func(o ident.Origin, seq uint64, body []byte) bool {
+		if signed.Is(body) {
+			return network.Verify(o, seq, body)
+		}
+		name, _, err := wire.SplitBody(body)
+		return err == nil && !s.has(name)
+	}
+}

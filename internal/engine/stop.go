@@ -1,0 +1,142 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/emitter"
+	"github.com/smokesignal-go/smokesignal/internal/overlay"
+)
+
+// Left is what a life did not finish.
+type Left struct {
+	Unsent  int      // events of this node that may have reached no neighbour
+	Bytes   int      // that were still to be sent
+	Events  int      // left for handlers
+	Running []string // functions of the program that have not returned
+}
+
+// AwaitHandlers lets the handlers of an emitter finish, and closes it.
+func (l *Left) AwaitHandlers(ctx context.Context, events *emitter.Emitter) {
+	var drain *emitter.DrainError
+	if err := events.Drain(ctx); errors.As(err, &drain) && !errors.Is(err, emitter.ErrInside) {
+		l.Events += drain.Left
+	}
+	// Now there is nothing to wait for, or the waiting has failed already.
+	if err := events.CloseContext(ctx); err != nil && !errors.Is(err, emitter.ErrInside) {
+		l.Running = append(l.Running, "a handler")
+	}
+}
+
+// Stop ends the life, and waits until ctx ends for what it leaves. isInside reports
+// whether the program's code that a node has called calls it: then Stop does not wait for
+// the goroutines of the life, one of which may be the caller's. The handlers of the
+// broadcast are the caller's to wait for.
+func (d *Driver) Stop(ctx context.Context, isInside bool) (*Left, Memory) {
+	left := &Left{}
+	d.mu.Lock()
+	d.stopping = true // no more emits and links
+	d.mu.Unlock()
+	d.program.closeListener()
+	if d.awaitRoom(ctx, false) == nil {
+		d.mu.Unlock()
+	}
+
+	var open []*link
+	var memory Memory
+	leftAt := time.Now()
+	d.step(func(now time.Time) {
+		for l := range d.conns { // order does not matter: all are waited for
+			open = append(open, l)
+			left.Bytes += max(d.machine.Lag(l.id)-overlay.LastWords, 0)
+		}
+		memory.Anchors = d.machine.Anchors()
+		d.hasLeft = true
+		d.machine.Leave(now, d.out())
+	})
+	flushed := make(chan struct{})
+	// Owned by Stop; ends when the links have, which closing ensures below, unless a
+	// connection of the program hangs. Here a link ends when the peer has hung up: it has
+	// taken all in then. To close before that could destroy what is on its way.
+	go func() {
+		for _, l := range open {
+			<-l.ended
+		}
+		close(flushed)
+	}()
+	late := false
+	select {
+	case <-flushed:
+	case <-ctx.Done():
+		late = true
+	}
+	for _, l := range open {
+		bytes, direct, wasCut := l.unsent()
+		if late || wasCut {
+			left.Bytes += bytes
+		}
+		left.Unsent += direct
+	}
+	d.doubtLast(open, leftAt)
+	own, _ := d.own.Count(0)
+	left.Unsent += own
+	d.cancel() // ends dials, look-ups and greetings
+	for _, l := range open {
+		l.closeSoon()
+	}
+	d.awaitGoroutines(ctx, isInside)
+	d.mu.Lock()
+	memory.Heard = d.machine.Heard()
+	d.machine = nil
+	d.timer.Stop()
+	for token := range d.questions { // order does not matter: each waits for its own answer
+		d.answer(token, result{err: ErrStopped})
+	}
+	met := d.met
+	d.met = nil
+	former := d.formerConns
+	d.mu.Unlock()
+	d.file.save(ctx, state{memory.Anchors, memory.Heard})
+	for _, n := range met {
+		n.finish()
+		left.AwaitHandlers(ctx, n.events)
+	}
+	for _, l := range open {
+		if l.ownConn != nil && !slices.Contains(former, l.ownConn) {
+			former = append(former, l.ownConn)
+		}
+	}
+	for _, c := range former {
+		if what := c.Running(); what != "" && !isInside {
+			left.Running = append(left.Running, what)
+		}
+	}
+	return left, memory
+}
+
+// awaitGoroutines waits for the goroutines of this life to the end of ctx. Some of them
+// may wait for the program: what these do after that finds no machine.
+func (d *Driver) awaitGoroutines(ctx context.Context, isInside bool) {
+	if isInside {
+		return
+	}
+	ended := make(chan struct{})
+	// Owned by this life; it ends with the last goroutine of it.
+	go func() {
+		d.running.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+	}
+}
+
+// AwaitCalls waits for the functions of the program that the life has called, to the end
+// of ctx, and returns the names of those that have not returned.
+func (d *Driver) AwaitCalls(ctx context.Context) []string {
+	d.program.Await(ctx)
+	return d.program.Names()
+}
