@@ -36,7 +36,7 @@ func picture(t *testing.T, h http.Handler) (p meshview.Picture) {
 }
 
 // Any node shows what all nodes report.
-func TestTheMeshIsWhatTheNodesSay(t *testing.T) {
+func TestTheMeshIsWhatTheNodesReport(t *testing.T) {
 	smoketest.Run(t, 12, func(t *testing.T, net *smoketest.Network) {
 		defer time.Sleep(time.Minute) // until the surveys have ended
 		page := dashboard.New(net.Node(7))

@@ -137,7 +137,7 @@ func TestComingAgainIsNotAnnouncedTwice(t *testing.T) {
 	c.people.Close()
 }
 
-func TestWhatOthersSendIsMadeHarmless(t *testing.T) {
+func TestReceivedTextsAreMadeHarmless(t *testing.T) {
 	c, b := newTestChat(t)
 	c.onSay(from(0x2222_0000), room.Utterance{Name: "\x1b[31mann", Text: "\x1b]0;owned\x07\r\nsay\tme\tx"})
 	for _, text := range b.shown() {
@@ -176,7 +176,7 @@ func TestOverlongTextIsNotSent(t *testing.T) {
 	}
 }
 
-func TestCommandsThatAreNone(t *testing.T) {
+func TestUnknownCommands(t *testing.T) {
 	c, b := newTestChat(t)
 	c.take(t.Context(), "/dance")
 	c.take(t.Context(), "/name #1")
@@ -253,7 +253,7 @@ func TestTwoPeopleTalk(t *testing.T) {
 	}
 }
 
-func TestAScriptSaysItsPieceAndGoes(t *testing.T) {
+func TestAScriptSendsItsLinesAndLeaves(t *testing.T) {
 	ann, annSees := join(t, "ann")
 	ci, _ := join(t, "ci", ann.node.Addr())
 	if err := ci.runScript(t.Context(), lines("one\n", "two\n"), time.Minute, false); err != nil {
@@ -267,7 +267,7 @@ func TestAScriptSaysItsPieceAndGoes(t *testing.T) {
 	}
 }
 
-func TestAScriptThatNobodyHearsFails(t *testing.T) {
+func TestAScriptWithoutNeighboursFails(t *testing.T) {
 	ci, _ := join(t, "ci")
 	if err := ci.runScript(t.Context(), lines("one\n"), time.Millisecond, false); !errors.Is(err, errNobody) {
 		t.Errorf("the script ended with %v", err)

@@ -85,7 +85,7 @@ func TestTheDeadAreNoticedByAll(t *testing.T) {
 }
 
 // /nodes lists only people whose nodes answer.
-func TestNodesListsNobodyDead(t *testing.T) {
+func TestNodesListsNoDeadPeople(t *testing.T) {
 	inRoom(t, 4, func(t *testing.T, r *party, net *smoketest.Network) {
 		net.Isolate(3)
 		time.Sleep(20 * time.Second)

@@ -103,7 +103,7 @@ func TestTheFirstTakesTheKnownPortAndTheNextOnesJoinIt(t *testing.T) {
 	}
 }
 
-func TestEnterSaysWhyItCanNot(t *testing.T) {
+func TestEnterReturnsTheReason(t *testing.T) {
 	_, err := enter(settings{name: "ann", home: room.Port, node: smoke.Options{Address: "192.0.2.1"}}, newBook(t))
 	if err == nil || !strings.Contains(err.Error(), "192.0.2.1") {
 		t.Errorf("listening on somebody else's address: %v", err)

@@ -17,7 +17,7 @@ import (
 
 func wantPage(t *testing.T, url, text string) {
 	t.Helper()
-	answer, err := http.Get(url + "api/options") // which asks no other node
+	answer, err := http.Get(url + "api/options") // this asks no other node
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -123,7 +123,7 @@ func TestWithThreeLowerBeaconsASeedKeepsQuiet(t *testing.T) {
 }
 
 // If no node beacons, the one with the shortest wait starts.
-func TestVolunteerBeginsWhereNobodyBeacons(t *testing.T) {
+func TestANodeBeaconsIfNoOtherDoes(t *testing.T) {
 	b := newBench(t)
 	b.neighbors(1)
 	b.pass(9 * time.Second)
@@ -152,7 +152,7 @@ func TestVolunteerBeginsWhereNobodyBeacons(t *testing.T) {
 	}
 }
 
-func TestNewNeighborIsToldWhatIsHeard(t *testing.T) {
+func TestANewNeighborGetsTheFreshBeacons(t *testing.T) {
 	b := newBench(t, addr(self))
 	b.neighbors(1)
 	b.beacon(1, 9)

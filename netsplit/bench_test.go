@@ -67,7 +67,7 @@ func (b *bench) pass(d time.Duration) {
 	b.each(d, func() {})
 }
 
-// each advances the clock and calls do after each Advance.
+// each advances the clock and calls do after each call of Advance.
 func (b *bench) each(d time.Duration, do func()) {
 	b.t.Helper()
 	end := b.now.Add(d)

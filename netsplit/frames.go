@@ -7,7 +7,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/frame"
 )
 
-// The kinds of netsplit. A sighting is id 16, age ms.
+// The frame kinds of netsplit. A sighting has the fields id 16 and age ms.
 const (
 	KindBeacon     frame.Kind = 0x20 // origin id 16, origin epoch 8, count uvarint, addr text
 	KindProbe      frame.Kind = 0x21 // flags (1: isolated), settled ms, known list of sightings

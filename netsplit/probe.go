@@ -55,7 +55,7 @@ type seedName struct {
 var (
 	// The few beaconing nodes probe often: what they find heals the split for all.
 	atBeacons = retry.Policy{Min: time.Second, Max: 5 * time.Second}
-	// All other nodes are many, and probe rarely in case no beaconing node does.
+	// The other nodes are many. They probe rarely, in case no beaconing node does.
 	atOthers = retry.Policy{Min: 10 * time.Second, Max: 10 * time.Minute}
 	// A name that does not resolve is retried soon.
 	lookUps = retry.Policy{Min: time.Second, Max: reresolve}

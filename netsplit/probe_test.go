@@ -9,7 +9,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-func TestSilenceIsProbedAndToldOnce(t *testing.T) {
+func TestSilenceIsProbedAndReportedOnce(t *testing.T) {
 	b := newBench(t, addr(1), addr(2))
 	b.neighbors(1, 2)
 	b.hear(20*time.Second, 1, 1, 2)
@@ -113,7 +113,7 @@ func TestAnotherComponentIsASplit(t *testing.T) {
 	}
 }
 
-func TestOneWhoIsAskedConcludesTheSame(t *testing.T) {
+func TestTheProbedNodeConcludesTheSame(t *testing.T) {
 	b, _ := split(t)
 	b.get(777, &Probe{Known: hears(1, 5), Settled: long})
 	if r := sentTo[*ProbeReply](b, 777); len(r) != 1 || len(r[0].Known) == 0 {
@@ -127,7 +127,7 @@ func TestOneWhoIsAskedConcludesTheSame(t *testing.T) {
 	}
 }
 
-func TestWhoIsToldOfASplitTellsOn(t *testing.T) {
+func TestASplitIsForwarded(t *testing.T) {
 	b := newBench(t)
 	b.neighbors(2, 3, 4)
 	b.hear(6*time.Second, 2, 7)
@@ -205,7 +205,7 @@ func TestPartsThatMergeOneAfterAnotherAreOneNetsplit(t *testing.T) {
 
 // A node without neighbours hears no component, not even its own. It reports no end of
 // the split before it has had neighbours for a while.
-func TestNothingHealsForOneWhoIsAlone(t *testing.T) {
+func TestNoHealWhileTheNodeIsAlone(t *testing.T) {
 	for name, hearsIt := range map[string]bool{"before the other part is heard": false, "after": true} {
 		b, probe := split(t)
 		b.get(int(probe), &ProbeReply{Known: hears(1), Settled: long})
@@ -249,7 +249,7 @@ func TestSurvivorsThatMeetAreYoung(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoSplit(t *testing.T) {
+func TestRepliesThatShowNoSplit(t *testing.T) {
 	for name, step := range map[string]struct {
 		reply  ProbeReply
 		bridge bool
@@ -275,7 +275,7 @@ func TestWhatIsNoSplit(t *testing.T) {
 }
 
 // If both ends hear no beacon, neither can decide.
-func TestTwoThatHearNobodyTryAgainSoon(t *testing.T) {
+func TestNodesThatHearNoBeaconProbeAgainSoon(t *testing.T) {
 	b := newBench(t, addr(1))
 	b.neighbors(2)
 	b.volunteer = b.now.Add(time.Hour) // otherwise it would hear itself
@@ -472,7 +472,7 @@ func TestTurnedOffItOnlyAnswers(t *testing.T) {
 
 // A node without neighbours leaves the dialling to its membership, and learns from it
 // that a seed is dead.
-func TestDeadSeedsAreToldWhenAlone(t *testing.T) {
+func TestDeadSeedsAreReportedWhileAlone(t *testing.T) {
 	b := newBench(t, addr(1), addr(2), "dns://chat", "dns://none")
 	b.Resolved(b.now, "dns://chat", []string{addr(3)}, nil, b)
 	for range 200 { // the membership and the resolver retry
@@ -549,7 +549,7 @@ func TestOnlySeedsAreLost(t *testing.T) {
 }
 
 // A seed that this node has never dialled is probed once, although other nodes probe.
-func TestEachSeedIsAskedOnce(t *testing.T) {
+func TestEachSeedIsDialledOnce(t *testing.T) {
 	b := newBench(t, addr(1), addr(2), addr(3))
 	b.Reached(b.now, addr(1), b)
 	b.Unanswered(b.now, addr(2), errNobody, b)

@@ -130,7 +130,7 @@ func TestFailedAddressRestsLongerAndLonger(t *testing.T) {
 	}
 }
 
-func TestBookNeverErasesWhatWorkedForFailing(t *testing.T) {
+func TestAFailureErasesNoAddressThatWorked(t *testing.T) {
 	b, rng := newBook(10, 1), newRand(1)
 	b.markWorking(contact(1), 0, rng)
 	b.learn(contact(2), 0, rng)

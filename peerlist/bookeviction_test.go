@@ -89,7 +89,7 @@ func TestALANLosesNothing(t *testing.T) {
 	}
 }
 
-func TestTriedIsNotDisplacedByWhatWasTold(t *testing.T) {
+func TestReportedContactsDisplaceNoTriedEntry(t *testing.T) {
 	b, rng := newBook(64, 1), newRand(1)
 	for n := range 32 {
 		b.markWorking(contact(n), 0, rng)

@@ -85,7 +85,7 @@ func TestAFloodTurnsNoBookOver(t *testing.T) {
 
 // Many peers send high-priority requests. The neighbours that the node chose stay, and
 // so do all but one of the older ones.
-func TestWhoInsistsDisplacesWhoInsisted(t *testing.T) {
+func TestHighPriorityRequestsEvictEachOther(t *testing.T) {
 	for _, off := range []bool{false, true} {
 		b := newBench(t, Config{NoLimits: off})
 		own := []ident.Link{b.finds(1), b.finds(2)}
@@ -186,7 +186,7 @@ func TestFeelers(t *testing.T) {
 // A source reports dead addresses, so that other nodes dial them. A node with enough
 // neighbours dials at most two of them per minute, and none at the moment it receives
 // them.
-func TestDialsInVainCountAgainstWhoAdvertised(t *testing.T) {
+func TestFailedDialsCountAgainstTheirSource(t *testing.T) {
 	b := newBench(t, Config{ShuffleInterval: -1, RotateInterval: -1, FeelerInterval: -1})
 	links := b.neighbors(1, 2, 3)
 	dials, n := 0, 0

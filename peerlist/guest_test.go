@@ -334,7 +334,7 @@ func TestAFullNodeFindsItsGuests(t *testing.T) {
 	}
 }
 
-func TestARefusedNodeSaysSo(t *testing.T) {
+func TestARefusedNodeReportsIt(t *testing.T) {
 	b := newBench(t, Config{})
 	b.SetSeeds(b.now, []string{addr(1), addr(2)}, b)
 	errNobody := errors.New("nobody is there")

@@ -9,7 +9,7 @@ import (
 // An attacker sends requests from one host, advertises ports of it that never answer,
 // and hangs up. The dials that still run count as the attacker's, so a newcomer from
 // another network is dialled and gets its place.
-func TestChecksOfAPeerThatHangsUpKeepNobodyOut(t *testing.T) {
+func TestChecksOfAPeerThatHangsUpKeepNoNewcomerOut(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		after time.Duration // age of the first requests at that time

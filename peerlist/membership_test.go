@@ -85,7 +85,7 @@ func TestFullNodeRefusesAndTellsOfOthers(t *testing.T) {
 	}
 }
 
-func TestNobodyIsRefusedTwiceInARow(t *testing.T) {
+func TestNoNodeIsRefusedTwiceInARow(t *testing.T) {
 	for _, addrless := range []bool{false, true} {
 		b := newBench(t, Config{})
 		b.SetSeeds(b.now, []string{addr(1)}, b)
@@ -152,7 +152,7 @@ func TestInsistenceMakesRoomAndSplicesIn(t *testing.T) {
 	}
 }
 
-func TestWhoIsLetGoDialsTheNewcomer(t *testing.T) {
+func TestAnEvictedNeighbourDialsTheNewcomer(t *testing.T) {
 	b := newBench(t, Config{MinPeers: 2})
 	links := b.neighbors(1, 2)
 	b.get(links[0], &Disconnect{Reason: ReasonMakeRoom, Try: []Contact{contact(6), contact(7)}})
@@ -203,7 +203,7 @@ func TestAllProtectedMeansFull(t *testing.T) {
 	}
 }
 
-func TestDiallingOneself(t *testing.T) {
+func TestANodeDialsItself(t *testing.T) {
 	b := newBench(t, Config{})
 	b.SetSeeds(b.now, []string{addr(1)}, b)
 	b.Add(b.now, addr(1), 7, b)
@@ -313,7 +313,7 @@ func TestProgramMayTakeBackARemoval(t *testing.T) {
 	}
 }
 
-func TestLeavingOffersTheNeighboursToOneAnother(t *testing.T) {
+func TestLeaveOffersTheNeighboursToEachOther(t *testing.T) {
 	b := newBench(t, Config{})
 	links := b.neighbors(1, 2, 3)
 	waiting := b.accepts(7)
@@ -347,7 +347,7 @@ func TestLeavingOffersTheNeighboursToOneAnother(t *testing.T) {
 	}
 }
 
-func TestWhatAddAnswers(t *testing.T) {
+func TestResultsOfAdd(t *testing.T) {
 	b := newBench(t, Config{MaxPeers: 3, MinPeers: 1})
 	b.neighbors(1)
 	for _, step := range []struct {

@@ -100,7 +100,7 @@ func TestListAnswers(t *testing.T) {
 }
 
 // A loop visits the peers as they were when it began.
-func TestLoopSeesWhatWasThereWhenItBegan(t *testing.T) {
+func TestALoopSeesThePeersOfItsBeginning(t *testing.T) {
 	l := New[member](1, 9, nil)
 	for n := range 4 {
 		l.Add(member(n))

@@ -11,7 +11,7 @@ import (
 
 // A program asks for a link. The peer learns that from the request, or from a NEIGHBOR
 // if the link exists already. No other node can evict it.
-func TestALinkThatWasAskedForStays(t *testing.T) {
+func TestALinkOfAddPeerIsNotEvicted(t *testing.T) {
 	b := newBench(t, Config{MinPeers: 2, MaxPeers: 3})
 	own := b.finds(1)
 	here := b.neighbors(2)[0]
@@ -55,7 +55,7 @@ func TestTheRequestSaysThatTheProgramWantsTheLink(t *testing.T) {
 
 // Both nodes dial at once, and the link of the other end remains. The program's wish
 // still holds for it, and the peer learns of it.
-func TestALinkThatTheOtherEndDialledIsKeptToo(t *testing.T) {
+func TestALinkOfAddPeerThatTheOtherEndDialledIsKept(t *testing.T) {
 	b := newBench(t, Config{})
 	b.Add(b.now, addr(1), 7, b)
 	b.reaches(1)
@@ -93,7 +93,7 @@ func TestClaimsToBeKeptAreBounded(t *testing.T) {
 }
 
 // A bridge over a netsplit gets a place even if the program asked for all links.
-func TestABridgeTakesALinkThatWasAskedFor(t *testing.T) {
+func TestABridgeEvictsALinkOfAddPeer(t *testing.T) {
 	b := newBench(t, Config{MinPeers: 1, MaxPeers: 2})
 	b.finds(1)
 	b.finds(2)

@@ -215,7 +215,7 @@ func TestRotationSparesLinksInUse(t *testing.T) {
 }
 
 // Addresses that are valid on one machine only stay there.
-func TestLoopbackIsNeverToldToAnotherMachine(t *testing.T) {
+func TestLoopbackIsNeverSentToAnotherMachine(t *testing.T) {
 	const here = "127.0.0.1:700"
 	b := newBench(t, Config{MaxPeers: 4})
 	b.SetSelf("127.0.0.1:999")
@@ -334,7 +334,7 @@ func TestTheEndThatDialledPings(t *testing.T) {
 }
 
 // A node that was stalled itself does not treat its neighbours as silent.
-func TestLateWakeUpBlamesNobody(t *testing.T) {
+func TestALateWakeUpBlamesNoNeighbour(t *testing.T) {
 	b := newBench(t, Config{})
 	links := b.neighbors(1, 2, 3)
 	b.pass(time.Second)

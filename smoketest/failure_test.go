@@ -85,7 +85,7 @@ func (w *witness) wantText(t *testing.T, parts ...string) {
 	}
 }
 
-func TestSettleShowsWhoSeesWhom(t *testing.T) {
+func TestSettlePrintsTheLinks(t *testing.T) {
 	o := Options{Configure: func(t *testing.T, i int, o *smoke.Options) {
 		if i == 3 {
 			o.Network = "another"

@@ -88,7 +88,7 @@ func TestANewcomerHearsNothingOfThePast(t *testing.T) {
 
 // If a node emits without a neighbour, the events count as emitted when the first neighbour
 // takes them. All nodes that run by then receive them, and none that starts later.
-func TestWhatALoneNodeEmitsGoesToAllWhoRunWhenItIsTaken(t *testing.T) {
+func TestEventsOfALoneNodeReachAllNodesThatRunWhenTheyAreTaken(t *testing.T) {
 	var heard [5]notes
 	o := Options{Setup: func(t *testing.T, i int, node *smoke.Node) { listen(node, &heard[i]) }}
 	RunWith(t, 1, o, func(t *testing.T, net *Network) {
@@ -108,7 +108,7 @@ func TestWhatALoneNodeEmitsGoesToAllWhoRunWhenItIsTaken(t *testing.T) {
 }
 
 // Two nodes start at the same moment, and one of them emits at once.
-func TestWhatIsEmittedBeforeTheFirstLinkIsNotLost(t *testing.T) {
+func TestEventsBeforeTheFirstLinkAreNotLost(t *testing.T) {
 	var heard notes
 	o := Options{Setup: func(t *testing.T, i int, node *smoke.Node) {
 		if i == 1 {
@@ -126,7 +126,7 @@ func TestWhatIsEmittedBeforeTheFirstLinkIsNotLost(t *testing.T) {
 
 // After a partition heals, a node that started in one half receives the other half's events
 // from after its start, and none from before. It still relays the older ones.
-func TestANodeOfOneHalfHearsNothingOlderOfTheOther(t *testing.T) {
+func TestANodeOfOneHalfGetsNoOlderEventsOfTheOther(t *testing.T) {
 	var heard, young notes
 	o := Options{Setup: func(t *testing.T, i int, node *smoke.Node) {
 		switch i {

@@ -158,7 +158,7 @@ func TestIsolation(t *testing.T) {
 }
 
 // A crash is silent: the others notice after some seconds. A node that stops says goodbye.
-func TestACrashSaysNothingAndAStopDoes(t *testing.T) {
+func TestACrashIsSilentAndAStopIsNot(t *testing.T) {
 	Run(t, 5, func(t *testing.T, net *Network) {
 		crashes, stops := net.Node(1), net.Node(2)
 		start := time.Now()

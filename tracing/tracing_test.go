@@ -98,7 +98,7 @@ func (n *network) send(ctx context.Context) smoke.Event {
 	}
 }
 
-func TestASpanIsLinkedToTheOneInWhichTheEventWasEmitted(t *testing.T) {
+func TestASpanIsLinkedToTheSpanOfTheEmitter(t *testing.T) {
 	n := start(t)
 	member, err := baggage.NewMember("tenant", "blue")
 	if err != nil {
@@ -149,7 +149,7 @@ func TestASpanIsLinkedToTheOneInWhichTheEventWasEmitted(t *testing.T) {
 	}
 }
 
-func TestASpanOfOnesOwnMayBeAPartOfTheTrace(t *testing.T) {
+func TestAnOwnSpanCanBePartOfTheTrace(t *testing.T) {
 	n := start(t)
 	ctx, emitting := n.tracer.Start(t.Context(), "publish order")
 	e := n.send(tracing.Inject(ctx))
@@ -174,7 +174,7 @@ func TestAnEventWithoutATrace(t *testing.T) {
 }
 
 // Any node can write headers, so a malformed trace must not become a link.
-func TestATraceThatIsNoneIsNoLink(t *testing.T) {
+func TestAMalformedTraceIsNoLink(t *testing.T) {
 	n := start(t)
 	for _, bad := range []string{"x", "00-00000000000000000000000000000000-0000000000000000-01", strings.Repeat("0", 900)} {
 		e := n.send(smoke.ContextWithHeader(smoke.ContextWithHeader(t.Context(), "traceparent", bad), "baggage", "=;=,;"))
@@ -259,7 +259,7 @@ func (caps) Extract(ctx context.Context, c propagation.TextMapCarrier) context.C
 }
 func (caps) Fields() []string { return []string{"X-Trace"} }
 
-func TestAFormatOfOnesOwn(t *testing.T) {
+func TestAnotherFormat(t *testing.T) {
 	n := start(t)
 	p := tracing.Propagator{Format: caps{}}
 	e := n.send(p.Inject(t.Context()))

@@ -14,7 +14,7 @@ func newTestRule(t *testing.T, admit func(context.Context, Candidate) error) *Gu
 	return newTestGuard(t, newTestKey(t), Rules{Admit: admit})
 }
 
-func TestARuleIsAskedForAsLongAsSomebodyWaits(t *testing.T) {
+func TestAdmitIsAwaitedUntilItsContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		guard := newTestRule(t, func(ctx context.Context, _ Candidate) error {
 			<-ctx.Done()
@@ -36,7 +36,7 @@ func TestARuleIsAskedForAsLongAsSomebodyWaits(t *testing.T) {
 // If an Admit that ignores its context hangs in too many calls, it is not called any
 // more, until calls return. The node cannot end hanging calls: the test releases them
 // at its end, as a program would have to.
-func TestARuleThatHangsIsNotAskedWithoutEnd(t *testing.T) {
+func TestAdmitThatHangsIsNotCalledWithoutEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		letGo := make(chan struct{})
 		asked := 0 // calls begin one after another here
@@ -71,7 +71,7 @@ func TestARuleThatHangsIsNotAskedWithoutEnd(t *testing.T) {
 }
 
 // A candidate that sends nothing is not admitted, and its call is not counted forever.
-func TestARuleThatDoesNotAnswerLetsNobodyIn(t *testing.T) {
+func TestAdmitThatDoesNotReturnAdmitsNoNode(t *testing.T) {
 	for want, rule := range map[string]func(){
 		"panicked: oh":            func() { panic("oh") },
 		"has ended its goroutine": runtime.Goexit,

@@ -98,8 +98,8 @@ func (c *Conn) SetDeadline(t time.Time) error {
 // The zero time means no deadline.
 func (c *Conn) SetWriteDeadline(t time.Time) error { return c.wire.setLimit(t) }
 
-// SetLinger implements [transport.Lingerer] by the connection below TLS. It does nothing if
-// that connection is none.
+// SetLinger implements [transport.Lingerer] by the connection below TLS. It does
+// nothing if that connection has no SetLinger.
 func (c *Conn) SetLinger(seconds int) error {
 	if below, ok := c.wire.Conn.(transport.Lingerer); ok {
 		return below.SetLinger(seconds)

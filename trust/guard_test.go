@@ -139,7 +139,7 @@ func TestAnIDThatIsNotListedStaysOut(t *testing.T) {
 	}
 }
 
-func TestARuleOfOnesOwn(t *testing.T) {
+func TestAdmitDecides(t *testing.T) {
 	ann, bob := newTestKey(t), newTestKey(t)
 	never := errors.New("never on a Saturday")
 	var seen Candidate
@@ -296,8 +296,9 @@ func TestHandshakesThatAreRefused(t *testing.T) {
 	}
 }
 
-// hugeRSA is a certificate of a key that is expensive to verify with. An attacker does
-// not need its private half: the certificate is refused before.
+// hugeRSA returns a certificate with an RSA key whose signatures are expensive to verify.
+// An attacker does not need its private half: the certificate is refused before it is
+// used.
 func hugeRSA(t *testing.T, signer *rsa.PrivateKey) tls.Certificate {
 	n := new(big.Int).Lsh(big.NewInt(1), 16383)
 	public := &rsa.PublicKey{N: n.Add(n, big.NewInt(12345)), E: 65537}
@@ -376,7 +377,7 @@ func authority(t *testing.T) (issue func(key any, public any) *tls.Config) {
 	}
 }
 
-func TestAnAuthorityOfOnesOwn(t *testing.T) {
+func TestCertificatesOfAnAuthority(t *testing.T) {
 	ours, theirs := authority(t), authority(t)
 	guardOf := func(issue func(any, any) *tls.Config) *Guard {
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -426,8 +427,9 @@ func (c *trying) TryWrite(b []byte) (int, error) {
 	return c.Conn.Write(b[:n])
 }
 
-// If the connection takes only a part, the rest is written in the background: TLS
-// cannot split what it has encrypted. Until then, no more bytes are taken.
+// If the connection takes only a part of the bytes, the rest is written in the
+// background, because TLS cannot split an encrypted record. Until then, TryWrite takes no
+// more bytes.
 func TestTryWriteDoesNotWait(t *testing.T) {
 	for _, room := range []int{0, 1, 100, 20_000, 1 << 20} {
 		rawA, rawB := pipe(t)
@@ -470,7 +472,7 @@ func TestTryWriteDoesNotWait(t *testing.T) {
 
 // A peer that reads nothing does not block callers that must not wait. The end of the
 // connection ends the remaining work.
-func TestTryWriteToWhoTakesNothing(t *testing.T) {
+func TestTryWriteToAPeerThatReadsNothing(t *testing.T) {
 	rawA, rawB := net.Pipe() // it buffers nothing: a write waits for a read
 	ann, bob := newTestGuard(t, newTestKey(t), Rules{}), newTestGuard(t, newTestKey(t), Rules{})
 	done := make(chan *Conn, 1)
@@ -544,7 +546,7 @@ func (c *slow) SetWriteDeadline(time.Time) error { return nil }
 
 // A slow write continues as long as bytes move: TLS cannot continue after a write that
 // ended half-way.
-func TestASlowWriteGoesOn(t *testing.T) {
+func TestASlowWriteContinues(t *testing.T) {
 	write := func(c *slow) (int, error) {
 		w := newWire(c)
 		w.greeted()

@@ -32,7 +32,7 @@ func TestAKeyIsTheSameAfterARestart(t *testing.T) {
 }
 
 // Two processes that start at the same time with one file must get the same key.
-func TestManyWhoMakeAKeyAtOnceGetOne(t *testing.T) {
+func TestProcessesThatCreateAKeyAtOnceGetTheSame(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "node.key")
 	var all sync.WaitGroup
@@ -78,7 +78,7 @@ func TestAKeyFileThatOthersCanReadIsRefused(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoKey(t *testing.T) {
+func TestInvalidKeys(t *testing.T) {
 	key, err := NewKey()
 	if err != nil {
 		t.Fatal(err)
@@ -131,7 +131,7 @@ func TestSecretsThatCouldBeGuessed(t *testing.T) {
 	}
 }
 
-// of no node
+// a key of another type than ed25519, so no node has it
 const ellipticKey = `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgShwS9SYHI6s0D1Al
 6JWatS+XmP/r+fcKtYGv411kfUChRANCAASo2qPGbLsL7FF5/FGHwL4hBuNFrpGI

@@ -104,7 +104,7 @@ func (r *rekeyer) expand(secret []byte, label string, length int) []byte {
 	return out
 }
 
-// use continues with the keys of a secret.
+// use switches to the keys that follow from a secret.
 func (r *rekeyer) use(secret []byte) {
 	r.t.Helper()
 	block, err := aes.NewCipher(r.expand(secret, "key", r.size))
@@ -148,7 +148,7 @@ func (r *rekeyer) say(text string) error {
 
 // crypto/tls accepts 16 key updates in a row, and any number of them with data in
 // between. Package trust must bound the answers; see wire.
-func TestHowManyNewKeysTLSLetsAPeerAskFor(t *testing.T) {
+func TestHowManyKeyUpdatesTLSAccepts(t *testing.T) {
 	const inARow = 16
 	ours, theirs := pipe(t)
 	r, c := rekey(t, ours, theirs)
@@ -171,7 +171,7 @@ func TestHowManyNewKeysTLSLetsAPeerAskFor(t *testing.T) {
 
 // A peer asks for key updates again and again, and reads neither the answers nor
 // anything else. Its frames are still read, and no caller waits for it for long.
-func TestAPeerThatAsksForNewKeysAndTakesNothing(t *testing.T) {
+func TestAPeerThatAsksForKeyUpdatesAndReadsNothing(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		do   func(*Conn) error
@@ -242,7 +242,7 @@ func isLike(err, want error) bool {
 
 // While one goroutine writes to a peer that reads nothing, another reads the peer's
 // frames, key updates among them, and a third may close the connection.
-func TestReadingGoesOnBesideAWriteThatWaits(t *testing.T) {
+func TestReadingContinuesWhileAWriteBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
 		r, c := rekey(t, ours, theirs)
@@ -278,7 +278,7 @@ func TestReadingGoesOnBesideAWriteThatWaits(t *testing.T) {
 
 // A peer that reads a byte from time to time may do so while it is written to, but not
 // forever after the close notice.
-func TestAGoodbyeToWhoTakesAByteNowAndThen(t *testing.T) {
+func TestCloseWriteToAPeerThatReadsSlowly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
 		_, c := rekey(t, ours, theirs)

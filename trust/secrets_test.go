@@ -49,7 +49,7 @@ func TestAnyOfTheSecretsLetsIn(t *testing.T) {
 	}
 }
 
-func TestListsOfSecretsThatAreNone(t *testing.T) {
+func TestInvalidListsOfSecrets(t *testing.T) {
 	secret := NewSecret()
 	raw, err := base64.RawURLEncoding.DecodeString(secret)
 	if err != nil {

@@ -9,11 +9,11 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// A chat that crashes says no goodbye. Its neighbours notice that a link has ended: a
-// moment after kill -9, or within five seconds if the node is silent. They survey all nodes
-// of the network (smoke.Node.Survey). A person whose node is missing from two answers in a
-// row is gone. A chat that finds one asks the others to survey, because not all of them
-// were neighbours of the dead one.
+// A chat that crashes says no goodbye. Its neighbours notice the end of the link: a
+// moment after kill -9, or within five seconds if the node is silent. They then survey
+// all nodes of the network (smoke.Node.Survey). A person whose node is missing from two
+// complete answers in a row is gone. A chat that finds such a person asks the other chats
+// to survey too, because not all of them were neighbours of the dead node.
 const (
 	// askPause precedes each survey, or up to twice as long. By then replaced links are up
 	// again, and the chats do not all ask in the same second. A node relays eight surveys a
@@ -26,8 +26,8 @@ const (
 	answersWithin = 5 * time.Second
 )
 
-// suspect starts a search soon. In a large room the searches of all chats would cost too
-// much; there only Count asks.
+// suspect starts a search soon. In a large room it does nothing, because the searches of
+// all chats would cost too much; there only Count finds dead people.
 func (p *People) suspect() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -37,12 +37,12 @@ func (p *People) suspect() {
 		p.askAgain = true
 	default:
 		p.isAsking = true
-		// Close ends it by p.ctx, and waits.
+		// Close ends the goroutine by p.ctx, and waits for it.
 		p.asking.Go(p.askAround)
 	}
 }
 
-// askAround searches, and once more if a link ended meanwhile.
+// askAround searches once, and once more if a link ended meanwhile.
 func (p *People) askAround() {
 	for again := true; again; {
 		p.search()
@@ -53,10 +53,10 @@ func (p *People) askAround() {
 	}
 }
 
-// search asks all nodes up to mostAsks times. People that were missing from two complete
-// answers in a row, or from each answer, are gone.
+// search surveys all nodes, up to mostAsks times. People who were missing from two
+// complete answers in a row, or from all answers, are gone.
 func (p *People) search() {
-	absent := 0 // answers in a row, whole ones, in which the same people were missing
+	absent := 0 // complete answers in a row in which the same people were missing
 	var missing map[smoke.ID]bool
 	for range mostAsks {
 		select {
@@ -81,11 +81,11 @@ func (p *People) search() {
 		}
 	}
 	if p.bury(missing) > 0 {
-		p.node.Broadcast().Emit("gone", Presence{Name: p.Self()}) // so that others ask too; fails only if the node stops
+		p.node.Broadcast().Emit("gone", Presence{Name: p.Self()}) // so that the others survey too; this fails only if the node stops
 	}
 }
 
-// ask asks all nodes. whole is false if some did not answer.
+// ask surveys all nodes. whole is false if some did not answer.
 func (p *People) ask(ctx context.Context) (heard map[smoke.ID]bool, nodes int, whole bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answersWithin)
 	defer cancel()
@@ -97,8 +97,8 @@ func (p *People) ask(ctx context.Context) (heard map[smoke.ID]bool, nodes int, w
 	return heard, nodes, nodes == len(heard), err
 }
 
-// missingFrom returns the people who were known when a question began, are not among
-// those that answered, and were missing before too, if that was asked.
+// missingFrom returns the people who were known when the survey began and who did not
+// answer. If before is not nil, it returns only those who are in before, too.
 func (p *People) missingFrom(heard map[smoke.ID]bool, began time.Time, before map[smoke.ID]bool) map[smoke.ID]bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -130,9 +130,9 @@ func (p *People) bury(dead map[smoke.ID]bool) (buried int) {
 	return len(gone)
 }
 
-// Count asks all nodes. It returns how many there are, and how many people did not
-// answer although some nodes may not have been reached. People that are missing in a
-// whole answer are gone.
+// Count surveys all nodes. It returns the number of nodes, and the number of people who
+// did not answer, if some nodes may not have been reached. People who are missing from a
+// complete answer are removed.
 func (p *People) Count(ctx context.Context) (nodes, silent int, err error) {
 	began := time.Now()
 	heard, nodes, whole, err := p.ask(ctx)

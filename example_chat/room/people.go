@@ -1,5 +1,5 @@
-// Package room has what the programs of the chat share: its events, who is in it, and
-// which of them have died. example_chat and `smoke chat` are two faces of it.
+// Package room has the code that example_chat and `smoke chat` share: the events of the
+// chat, the list of the people in it, and the search for people whose nodes have crashed.
 package room
 
 import (
@@ -13,9 +13,9 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// The events of the chat. "say" carries what was said. The others carry the name of a
-// person: "join" of one that comes in, "here" in answer to it, "name" of one that has
-// changed it, "leave" of one that goes, and "gone" of one that has found another one
+// The events of the chat. "say" carries a line of text. The others carry the name of a
+// person: "join" is emitted by a newcomer, "here" in answer to it, "name" after a change
+// of name, "leave" by a person who leaves, and "gone" by a chat that has found a person
 // dead.
 type (
 	Utterance struct{ Name, Text string }
@@ -25,8 +25,8 @@ type (
 const (
 	// Network is the name of the network of chats.
 	Network = "chat"
-	// Port is where the chats of one machine meet if neither a port nor a seed is given.
-	// It is the chats' own: other programs of these pages use other ports.
+	// Port is the port at which the chats of one machine meet if neither a port nor a
+	// seed is given. Other programs of this repository use other ports.
 	Port = 8494
 	// MaxName is the number of runes that a name may have.
 	MaxName = 32
@@ -34,30 +34,30 @@ const (
 
 const (
 	// size is the number of people up to which a newcomer is answered with "here". In a
-	// larger room the answers would outnumber what is said, and a newcomer learns a name
+	// larger room there would be more answers than lines, and a newcomer learns a name
 	// when it is used.
 	size = 50
-	// answerWithin spreads the answers to a newcomer. One answer does for all that come
-	// in meanwhile.
+	// answerWithin spreads the answers to a newcomer. One answer serves all who join
+	// meanwhile.
 	answerWithin = time.Second
 )
 
-// Home returns the options of the first chat on a machine, which listens on port, and
-// those of the others, which join it there. All of them have that address as their seed,
-// the first one too: so it knows that it is a seed, and if it dies, the next chat that
-// comes takes the port, and those that are left find it.
+// Home returns the options of the first chat on a machine, which listens on port, and of
+// the others, which join it there. All of them have that address as their seed, also the
+// first one, so that it knows that it is a seed. If it dies, the next chat that starts
+// takes the port, and the remaining chats find it there.
 func Home(o smoke.Options, port int) (first, other smoke.Options) {
 	if o.Address == "" {
 		o.Address = "127.0.0.1"
 	}
-	o = o.Canonical() // no brackets around the address
+	o = o.Canonical() // removes brackets around the address
 	o.Seeds = []string{net.JoinHostPort(o.Address, strconv.Itoa(port))}
 	first = o
 	first.Port = port
 	return first, o
 }
 
-// People are the people in the chat. Many goroutines may use them.
+// People are the people in the chat. All methods may be called from any goroutine.
 type People struct {
 	node   *smoke.Node
 	onGone func(Person)
@@ -68,14 +68,14 @@ type People struct {
 
 	mu       sync.Mutex // guards all below; not held while onGone runs or an event is emitted
 	roster   *roster
-	answer   *time.Timer // set while an answer to newcomers is under way
+	answer   *time.Timer // not nil while an answer to newcomers is scheduled
 	isClosed bool
-	isAsking bool // a goroutine asks all nodes
-	askAgain bool // it must do so once more
+	isAsking bool // a goroutine is asking all nodes
+	askAgain bool // it must ask once more
 }
 
-// Watch follows the people of a node that is not started yet. name is that of the node's
-// own person. onGone runs if a person's node was found dead.
+// Watch creates the People of a node that is not started yet. name is the name of the
+// node's own person. onGone is called for each person whose node was found dead.
 func Watch(node *smoke.Node, name string, onGone func(Person)) *People {
 	p := &People{node: node, onGone: onGone, roster: newRoster(node.ID(), name)}
 	p.ctx, p.end = context.WithCancel(context.Background())
@@ -84,7 +84,8 @@ func Watch(node *smoke.Node, name string, onGone func(Person)) *People {
 	return p
 }
 
-// Close ends the search for the dead and the answers, and waits for what is under way.
+// Close ends the search for dead nodes and the scheduled answers, and waits for their
+// goroutines.
 func (p *People) Close() {
 	p.mu.Lock()
 	p.isClosed = true
@@ -117,8 +118,8 @@ func (p *People) Rename(name string) {
 	p.roster.self = name
 }
 
-// Heard notes that a person was heard under a name. It returns the labels before and
-// after that, and what is new.
+// Heard records that a person was heard under a name. It returns the labels before and
+// after that, and what has changed.
 func (p *People) Heard(id smoke.ID, name string) (before, label string, change Change) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -127,7 +128,8 @@ func (p *People) Heard(id smoke.ID, name string) (before, label string, change C
 	return before, p.roster.label(id), change
 }
 
-// Left removes a person that said goodbye. It returns its label, and whether it was known.
+// Left removes a person who said goodbye. It returns the label, and whether the person
+// was known.
 func (p *People) Left(id smoke.ID) (label string, known bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -135,8 +137,9 @@ func (p *People) Left(id smoke.ID) (label string, known bool) {
 	return label, p.roster.remove(id)
 }
 
-// Label returns the name that is shown for a person: its name, with the start of its id
-// if another person has that name, or only that if it was never heard.
+// Label returns the name that is shown for a person. If another person has the same name,
+// the start of the id is added. A person who was never heard has only the start of the
+// id.
 func (p *People) Label(id smoke.ID) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -157,8 +160,8 @@ func (p *People) All() []Person {
 	return p.roster.all()
 }
 
-// AnswerSoon calls say within a second, once for all newcomers until then, unless the
-// room is too large for answers.
+// AnswerSoon calls say within a second, unless the room is too large for answers. Calls
+// in the meantime have no further effect.
 func (p *People) AnswerSoon(say func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

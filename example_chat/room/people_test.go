@@ -19,7 +19,7 @@ func watched(t *testing.T) *People {
 	return p
 }
 
-func TestOneAnswerDoesForAllNewcomers(t *testing.T) {
+func TestOneAnswerServesAllNewcomers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := watched(t)
 		said := 0

@@ -8,8 +8,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// maxPeople bounds the roster. A node that floods the chat with names takes no more than
-// this many places, and the people that were not heard for longest are removed first.
+// maxPeople bounds the roster. If a node floods the chat with names, the people who were
+// not heard for longest are removed first.
 const maxPeople = 10_000
 
 // Person is a node that was heard in the chat.
@@ -17,14 +17,13 @@ type Person struct {
 	ID    smoke.ID
 	Name  string
 	Label string    // the name that is shown; set by All and in OnGone
-	Heard time.Time // last
+	Heard time.Time // the last time
 }
 
-// roster knows who was heard. It is not for concurrent use: the lock of
-// People guards it.
+// roster has the people who were heard. It is guarded by the lock of People.
 type roster struct {
 	selfID smoke.ID
-	self   string // the own name
+	self   string // name of this node's person
 	people map[smoke.ID]*Person
 }
 
@@ -32,7 +31,7 @@ func newRoster(id smoke.ID, name string) *roster {
 	return &roster{selfID: id, self: name, people: make(map[smoke.ID]*Person)}
 }
 
-// Change is what is new about a node that was heard.
+// Change says what has changed about a person who was heard.
 type Change int
 
 // The changes that Heard returns.
@@ -42,7 +41,7 @@ const (
 	Renamed
 )
 
-// heard notes that a person was heard under a name.
+// heard records that a person was heard under a name.
 func (r *roster) heard(id smoke.ID, name string, now time.Time) Change {
 	p := r.people[id]
 	if p == nil {
@@ -70,7 +69,7 @@ func (r *roster) forgetOne() {
 	delete(r.people, oldest.ID)
 }
 
-// remove forgets a person, and reports whether it was known.
+// remove removes a person, and reports whether the person was known.
 func (r *roster) remove(id smoke.ID) bool {
 	_, known := r.people[id]
 	delete(r.people, id)
@@ -79,8 +78,7 @@ func (r *roster) remove(id smoke.ID) bool {
 
 func (r *roster) len() int { return len(r.people) }
 
-// label returns the name that is shown for a person: its name, with the start of its id
-// if another person has the same name, or only that if it was never heard.
+// label implements People.Label.
 func (r *roster) label(id smoke.ID) string {
 	tag := "#" + id.Short()[:4]
 	p := r.people[id]

@@ -65,7 +65,7 @@ func (w *town) sees(i int, people string) time.Duration {
 	return time.Since(begin)
 }
 
-func TestANewcomerSeesWhoIsThere(t *testing.T) {
+func TestANewcomerSeesThePeopleOnline(t *testing.T) {
 	withPeople(t, 3, func(t *testing.T, w *town) {
 		w.sees(0, "ann bob cem")
 		dee := w.Add()
@@ -76,7 +76,7 @@ func TestANewcomerSeesWhoIsThere(t *testing.T) {
 	})
 }
 
-func TestWhoLeavesSaysSo(t *testing.T) {
+func TestAPersonWhoLeavesSaysGoodbye(t *testing.T) {
 	withPeople(t, 3, func(t *testing.T, w *town) {
 		w.sees(0, "ann bob cem")
 		w.leave[2]()
@@ -86,7 +86,7 @@ func TestWhoLeavesSaysSo(t *testing.T) {
 	})
 }
 
-func TestWhoCrashesIsSilent(t *testing.T) {
+func TestAPersonWhoCrashesIsSilent(t *testing.T) {
 	withPeople(t, 3, func(t *testing.T, w *town) {
 		w.sees(0, "ann bob cem")
 		w.Crash(2)
