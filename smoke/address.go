@@ -42,8 +42,8 @@ func (o Options) Canonical() Options {
 	return o
 }
 
-// advertised returns what a node that listens on an address tells other nodes. With
-// Advertise, what answers there may be another node.
+// advertised returns the addresses that a node advertises if it listens on the given
+// address. If Advertise is set to another address, another node may answer there.
 func (o Options) advertised(listening string) engine.Advertised {
 	hello, addr := advertise(o, listening)
 	return engine.Advertised{Hello: hello, Addr: addr, Elsewhere: o.Advertise != "" && addr != listening}
@@ -77,10 +77,10 @@ func advertise(o Options, listening string) (hello, addr string) {
 	return listening, listening
 }
 
-// bestInterface is the first address of this machine that other machines can
-// use, or loopback.
+// bestInterface returns an address of this machine that other machines can use, IPv4 if
+// there is one. Without any, it returns the loopback address.
 func bestInterface() string {
-	addrs, _ := net.InterfaceAddrs() // without any, loopback is right
+	addrs, _ := net.InterfaceAddrs() // an error leaves the list empty
 	best := "127.0.0.1"
 	for _, a := range addrs {
 		if ip, ok := a.(*net.IPNet); ok && ip.IP.IsGlobalUnicast() {

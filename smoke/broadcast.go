@@ -88,8 +88,8 @@ func (b *Broadcast) On(name string, fn any, opts ...HandlerOption) (off func()) 
 	return register(b, name, fn, nil, newSettings(opts))
 }
 
-// Once is On for one event: the next one that fits. A call that returns an error or
-// panics counts.
+// Once is On for one event only: the next one that fits, even if the handler then returns
+// an error or panics.
 func (b *Broadcast) Once(name string, fn any, opts ...HandlerOption) (off func()) {
 	return register(b, name, fn, nil, newSettings(opts).withOnce())
 }

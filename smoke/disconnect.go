@@ -24,7 +24,7 @@ type LeaveCause uint8
 const (
 	LeaveNone         LeaveCause = iota // still a neighbour
 	LeaveDisconnected                   // the connection ended without a reason
-	LeaveSilent                         // no byte arrived within Options.PingTimeout
+	LeaveSilent                         // no byte arrived for Options.PingInterval + Options.PingTimeout
 	LeaveStopped                        // the node has stopped with Stop or Shutdown
 	LeaveRemoved                        // the program called Node.RemovePeer or Peer.Close
 	LeaveEvicted                        // a full node made room for a node that needed the place more

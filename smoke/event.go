@@ -48,9 +48,9 @@ func (e Event) Via() ID {
 // Age returns the time since the event was emitted, including the time that it waited for
 // this handler. Each node on the way adds the time that it held the event, so no clocks
 // are compared. The travel time between nodes is not included. Age can be 5 ms too high,
-// because events that are emitted together share one age. If the origin had no neighbour,
-// its time starts with the first one. For an event of [Peer.Emit], it starts with the
-// arrival. A node on the way can forge the age, even of a signed event.
+// because events that are emitted together share one age. If the origin had no neighbour
+// when it emitted, the age counts from its first neighbour. For an event of [Peer.Emit],
+// it counts from the arrival. A node on the way can forge the age, even of a signed event.
 func (e Event) Age() time.Duration { return e.born.Age() }
 
 // Raw returns the arguments as they arrived, a msgpack array, without a check or a copy.
@@ -85,7 +85,7 @@ func (e Event) Len() int {
 // Bind decodes the first arguments into the values that ptrs point to, in order, and
 // ignores further arguments. Decoded values share no memory with the event. If there are
 // fewer arguments than pointers, or one does not fit, Bind returns an *[ArgumentError],
-// which is an [ErrArguments]. The values before that argument are set then.
+// which matches [ErrArguments]. The values before that argument are set then.
 //
 // The rules are those for a parameter of a handler; see [Broadcast.On]. Struct fields and
 // map entries without a counterpart in the argument keep their value. If an any holds a

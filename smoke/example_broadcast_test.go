@@ -16,7 +16,7 @@ func startAlone(node *smoke.Node) (stop func()) {
 	return func() { node.Stop() }
 }
 
-// Emit encodes the arguments at once and returns errors that branch by type.
+// Emit encodes the arguments at once. Programs can distinguish its errors by their types.
 func ExampleBroadcast_Emit() {
 	node := smoke.CreateNode(smoke.Options{Network: "example emit", MaxPayload: 1000})
 	fmt.Println(errors.Is(node.Broadcast().Emit("chat", "too early"), smoke.ErrNotStarted))
@@ -70,7 +70,7 @@ func ExampleBroadcast_Once() {
 	// Output: once 1
 }
 
-// Once with a type that is checked when the program is compiled.
+// The compiler checks the type of the argument of Once.
 func ExampleOnce() {
 	type Ready struct{ Shard int }
 	node := smoke.CreateNode(smoke.Options{Network: "example once"})
@@ -122,7 +122,7 @@ func ExampleBroadcast_Off() {
 	// Output: end
 }
 
-// Bind decodes the arguments that a handler wants, when it wants them.
+// Bind decodes arguments inside a handler.
 func ExampleEvent_Bind() {
 	node := smoke.CreateNode(smoke.Options{Network: "example bind"})
 	done := make(chan bool)
@@ -142,7 +142,8 @@ func ExampleEvent_Bind() {
 	// true
 }
 
-// A header that is too long is an error before an event is sent.
+// ContextHeaders returns the error for a header that is too long, before an event is
+// sent.
 func ExampleContextWithHeader() {
 	ctx := smoke.ContextWithHeader(context.Background(), "lang", "en")
 	fmt.Println(smoke.ContextHeaders(ctx))

@@ -70,7 +70,7 @@ func ExampleNode_Shutdown() {
 	// Output: <nil>
 }
 
-// Run is Start and Shutdown around the life of a context, for example that of
+// Run starts the node, and stops it when its context ends, for example that of
 // signal.NotifyContext.
 func ExampleNode_Run() {
 	node := smoke.CreateNode(smoke.Options{Network: "example node"})

@@ -26,7 +26,7 @@ type Heal struct {
 // a partition: the node can't distinguish these until the partition heals.
 type SeedLost struct {
 	Addr string // "ip:port", or the seed as in Options.Seeds if it resolves to no address
-	Err  error  // of the last dial or look-up
+	Err  error  // the error of the last dial or look-up
 }
 
 // SeedBack ends a [SeedLost]: the seed answers or sends again, its name can be resolved
@@ -72,7 +72,7 @@ func (h *hook[T]) on(fn func(T)) (off func()) {
 	}
 }
 
-// all returns the functions, in the order in which they were registered.
+// all returns the functions in the order of their registration.
 func (h *hook[T]) all() []func(T) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -117,17 +117,17 @@ func (n *Node) OnNetsplit(fn func(Netsplit)) (off func()) { return n.hooks.netsp
 func (n *Node) OnHeal(fn func(Heal)) (off func()) { return n.hooks.heal.on(fn) }
 
 // OnGap registers a hook for lost events. It runs in place of these events, before later
-// ones of the same origin. If the last events of an origin were given up because a
-// neighbour said that they are gone, and another node has them after all, they can still
-// arrive later.
+// ones of the same origin. In one case the events can still arrive later: a neighbour
+// said that the last events of an origin are gone, and another node has them
+// nevertheless.
 //
 // Events that were emitted before this node's Start are never a gap, even with [Rewind].
 // Gaps of own events are reported together, within a second.
 func (n *Node) OnGap(fn func(Gap)) (off func()) { return n.hooks.gap.on(fn) }
 
-// OnSeedLost registers a hook for seeds that do not answer: addresses in Options.Seeds,
-// and addresses to which a name there resolves now. It runs once for each until
-// OnSeedBack, also while the node has neighbours.
+// OnSeedLost registers a hook for seeds that do not answer. Seeds are the addresses in
+// Options.Seeds, and the addresses to which names there resolve now. The hook runs once
+// for each seed until OnSeedBack, also while the node has neighbours.
 func (n *Node) OnSeedLost(fn func(SeedLost)) (off func()) { return n.hooks.seedLost.on(fn) }
 
 // OnSeedBack registers a hook for the end of a [SeedLost].

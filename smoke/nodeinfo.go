@@ -33,10 +33,10 @@ type NodeInfo struct {
 
 	Degree int        `json:"degree"` // number of neighbours
 	Links  []LinkInfo `json:"links"`  // links to neighbours; 24 at most
-	Left   []ID       `json:"left"`   // neighbours that have stopped in order in the last minute; 8 at most
+	Left   []ID       `json:"left"`   // neighbours that have called Stop or Shutdown in the last minute; 8 at most
 }
 
-// LinkInfo is a link as the node at one of its ends reports it.
+// LinkInfo describes a link, as the node at one of its ends reports it.
 type LinkInfo struct {
 	Peer    ID      `json:"peer"`    // the node at the other end
 	RTT     Seconds `json:"rtt"`     // the last measured round trip; 0 if not measured at this end

@@ -17,8 +17,8 @@ import (
 // slices, maps and TLS configuration, so later changes have no effect. It does not copy
 // what other pointers, functions and interfaces refer to.
 //
-// Address, Listen, Advertise and Seeds accept an IPv6 address with or without brackets;
-// with a port it needs them. An IPv4-mapped IPv6 address means the IPv4 address. A zone
+// Address, Listen, Advertise and Seeds accept an IPv6 address with or without brackets. If
+// a port follows, the brackets are needed. An IPv4-mapped IPv6 address means the IPv4 address. A zone
 // ("fe80::1%eth0") is used on this machine only and never sent to other nodes.
 type Options struct {
 	// Address is the IP address or host name of this machine. The node listens on it
@@ -29,14 +29,14 @@ type Options struct {
 	// Port is the TCP port to listen on, 1 to 65535. 0 means a free one.
 	Port int
 
-	// Listen is the host, or host:port, to listen on if that is not Address: for
+	// Listen is the host, or host:port, to listen on if it differs from Address: for
 	// example "0.0.0.0" for all interfaces of the machine. "" means Address.
 	Listen string
 
 	// Advertise is the host, or host:port, that other nodes dial, if the node is not
-	// reachable where it listens: behind a proxy or a mapped port. "" means the
-	// address on which the node listens; so does a missing port. With [NoAddress]
-	// other nodes get no address: use it for a node that runs only briefly.
+	// reachable where it listens: behind a proxy or a mapped port. "" means the address
+	// on which the node listens. A missing port means the port on which it listens. With
+	// [NoAddress] other nodes get no address: use it for a node that runs only briefly.
 	Advertise string
 
 	// Seeds are the addresses through which the node joins the network: "host:port",
@@ -59,24 +59,24 @@ type Options struct {
 	// negative: none.
 	MaxGuests int
 
-	// PingInterval is the time between pings on a quiet link. 0 means 2 s; the shortest
-	// is 1 ms, the longest 1 h.
+	// PingInterval is the time after which the node sends a ping on a quiet link. 0 means
+	// 2 s; the shortest is 1 ms, the longest 1 h.
 	PingInterval time.Duration
 
-	// PingTimeout is the time without any byte from a peer after which its link ends.
-	// 0 means 3 s; the shortest is 1 ms, the longest 1 h. Half of it, but 10 s at most,
-	// is the time limit of a dial.
+	// PingTimeout is the time that a peer has to answer a ping. If no byte arrives from a
+	// peer for PingInterval + PingTimeout, its link ends. 0 means 3 s; the shortest is
+	// 1 ms, the longest 1 h. A dial may take half of PingTimeout, but at most 10 s.
 	PingTimeout time.Duration
 
-	// Network is the name of the network. Nodes with different names do not link up. It
-	// is not a secret. At most 64 bytes.
+	// Network is the name of the network, at most 64 bytes. Nodes with different names do
+	// not link up. The name is not a secret.
 	Network string
 
 	// History bounds the recent events that the node keeps for nodes that missed them.
 	History History
 
-	// MaxPayload is the largest event that this node emits, in bytes: the encoded
-	// arguments and the headers. 0 means 1 MiB, which is also the most.
+	// MaxPayload is the size limit of the events that this node emits, in bytes: the
+	// encoded arguments and the headers. 0 means 1 MiB, which is also the highest value.
 	MaxPayload int
 
 	// SlowHandler is the running time after which the node logs a warning about a
@@ -91,7 +91,8 @@ type Options struct {
 	// two neighbours, so that it finds the network without seeds, and the last event
 	// that it received from each of the last 1,024 origins, so that it receives none
 	// twice. The node writes it once a minute and in Stop; it has at most 64 KiB. Each node needs
-	// a file of its own. "" means none; Stop and Start of one Node need none.
+	// a file of its own. "" means none. A Node that stops and starts again in one
+	// process needs none.
 	StateFile string
 
 	// Transport carries the links. nil means TCP.
@@ -100,20 +101,20 @@ type Options struct {
 	// Resolver turns seeds into addresses. nil means DNS.
 	Resolver discovery.Resolver
 
-	// ID is the id of the node. The zero ID means that of Key on encrypted links, else a
-	// random one. Two running nodes must not have the same.
+	// ID is the id of the node. The zero ID means the id of Key if links are encrypted,
+	// else a random id. Two running nodes must not have the same id.
 	ID ID
 
-	// How links are secured, and which nodes are admitted. Links are encrypted (TLS 1.3,
-	// with a certificate at both ends) if one of Key, TLS, Secret, Secrets, Allow and
-	// Admit is set, or if other machines can reach the node. They are plaintext if the
-	// node listens on the loopback address only, has a Transport of its own, or has
-	// InsecurePlaintext set. All nodes of a network must agree, since a node never falls
-	// back from one to the other. Start logs which of them applies.
+	// The following options decide how links are secured, and which nodes are admitted.
+	// If one of Key, TLS, Secret, Secrets, Allow and Admit is set, links are encrypted:
+	// TLS 1.3, with a certificate at both ends. If none is set, they are encrypted if
+	// other machines can reach the node, unless Transport or InsecurePlaintext is set.
+	// All nodes of a network must agree, since a node never falls back from encryption to
+	// plaintext or the reverse. Start logs which of the two applies.
 	//
-	// Encryption alone keeps out eavesdroppers and changes on the way, and admits every
-	// node. Secret, Allow, Admit and the authority of TLS restrict that; a node needs to
-	// pass all that are set. A node that is refused does not learn the reason.
+	// Encryption alone protects against eavesdroppers and against changes on the way, and
+	// admits every node. Secret, Allow, Admit and the authority of TLS restrict that: a
+	// node must pass all that are set. A node that is refused does not learn the reason.
 
 	// Key is the key from which the node's id follows: see [trust.LoadOrCreateKey]. nil
 	// means a new one for each Node, if links are encrypted.
@@ -131,18 +132,19 @@ type Options struct {
 	Secret string
 
 	// Secrets are 1 to 8 secrets that are valid at once, so that a secret can be replaced
-	// while the network runs. Each of them admits. The node proves the first one to
-	// nodes that it dials, and the secret of the dialling node to nodes that dial it. To
-	// replace "old" by "new", set {old, new} on all nodes, then {new, old} on all nodes,
-	// then {new}. nil means Secret alone. If both are set, Secret must be the first.
+	// while the network runs. A node that proves any of them is admitted. This node
+	// proves the first one to nodes that it dials. To a node that dials it, it proves the
+	// secret that the other node has proven. To replace "old" by "new", set {old, new} on
+	// all nodes, then {new, old} on all nodes, then {new}. nil means Secret alone. If
+	// both are set, Secret must be the first of Secrets.
 	Secrets []string
 
 	// Allow admits only nodes with these ids. Empty admits all.
 	Allow []ID
 
 	// Admit is a rule of the program: it returns nil to admit a node, or the reason to
-	// refuse it. nil admits all. Several goroutines call it at once. It should return
-	// when its context ends, after 3 s at most; see [trust.Rules].
+	// refuse it. nil admits all. Several goroutines may call it at once. It should return
+	// when its context ends, which is at most 3 s after the call; see [trust.Rules].
 	Admit func(context.Context, trust.Candidate) error
 
 	// Signed are the names of events that this node signs, and accepts from other nodes
@@ -152,19 +154,18 @@ type Options struct {
 	// https://github.com/smokesignal-go/smokesignal/blob/main/docs/security.md#signed-events
 	Signed []string
 
-	// InsecurePlaintext leaves links unencrypted that would be encrypted. Every machine
-	// that reaches the port can then join, and every machine on the way can read, change
-	// and forge events.
+	// InsecurePlaintext disables encryption. Every machine that reaches the port can then
+	// join, and every machine on the way can read, change and forge events.
 	InsecurePlaintext bool
 
 	odd *oddities // unknown variables that FromEnv has found, or nil; see Warnings
 }
 
-// NoAddress is the value of [Options.Advertise] for a node that advertises no address: other
-// nodes can't dial it and do not remember it.
+// NoAddress as [Options.Advertise] is for a node that advertises no address: other nodes
+// can't dial it and do not remember it.
 const NoAddress = "-" // a test checks that handshake.NoAddress is the same
 
-// AllEvents is the value in [Options.Signed] that stands for events of all names.
+// AllEvents in [Options.Signed] stands for events of all names.
 const AllEvents = engine.AllEvents
 
 // History bounds the events that a node keeps for other nodes. If a bound is exceeded, the

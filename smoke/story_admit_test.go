@@ -82,7 +82,7 @@ func TestAdmitThatHangsDoesNotDelayStop(t *testing.T) {
 		bob := s.host(network, 2, smoke.Options{Seeds: []string{ann.Addr()}})
 		cem := s.host(network, 3, smoke.Options{})
 		dialled := make(chan error)
-		go func() { dialled <- ann.AddPeer(t.Context(), cem.Addr()) }() // ends with ann; waited for below
+		go func() { dialled <- ann.AddPeer(t.Context(), cem.Addr()) }() // ends with ann; the test waits for it below
 		for range 2 {
 			<-asked
 		}

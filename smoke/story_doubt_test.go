@@ -17,7 +17,7 @@ func TestStopReportsEventsThatADeadNeighbourTook(t *testing.T) {
 	for _, test := range []struct {
 		what string
 		die  func(network *mem.Network)
-		stop time.Duration // after the last events
+		stop time.Duration // time from the last events to Stop
 	}{
 		{"cut off, and given up", func(n *mem.Network) { n.Cut([]string{"10.0.0.1"}, []string{"10.0.0.2"}) }, time.Minute},
 		{"cut off, not yet known", func(n *mem.Network) { n.Cut([]string{"10.0.0.1"}, []string{"10.0.0.2"}) }, time.Second},

@@ -301,8 +301,8 @@ func TestMaliciousArgumentsDoNoHarm(t *testing.T) {
 	poisoner := visit(t, ann.Addr())
 	poisoner.befriend()
 	for _, payload := range [][]byte{
-		{0xdd, 0xff, 0xff, 0xff, 0xff},       // an array of four thousand million
-		{0x91, 0xdf, 0x04, 0x00, 0x00, 0x00}, // a map of 64 million
+		{0xdd, 0xff, 0xff, 0xff, 0xff},       // an array of 4,294,967,295 elements
+		{0x91, 0xdf, 0x04, 0x00, 0x00, 0x00}, // a map of 67,108,864 entries
 		{0x91, 0xc6, 0x40, 0x00, 0x00, 0x00}, // bytes: 1 GiB
 		bytes.Repeat([]byte{0x91}, 1<<20-1),  // a million nested arrays
 		{},

@@ -222,7 +222,7 @@ func TestANodeDoesNotMeetItself(t *testing.T) {
 	for _, addr := range []string{
 		ann.Advertised(),
 		fmt.Sprintf("127.0.0.1:%d", portOf(t, ann.Addr())),
-		fmt.Sprintf("localhost:%d", portOf(t, ann.Addr())), // known by now
+		fmt.Sprintf("localhost:%d", portOf(t, ann.Addr())), // the node knows this address as its own by now
 	} {
 		err := ann.AddPeer(t.Context(), addr)
 		var dial *smoke.DialError

@@ -9,11 +9,12 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// SM10. After its first netsplit, the original joins the network again and again, and never
-// reports that the netsplit is over. In ours, two parts of a network that never had a link, and that
-// know the same seed by name, merge as soon as they can reach each other. That holds for
-// nodes that look for neighbours, and for full ones. Each node calls OnNetsplit once and
-// OnHeal once, and receives the events that the other part emitted before.
+// SM10. After its first netsplit, the original joins the network again and again, and
+// never reports that the netsplit is over. In ours, two parts of a network that never had
+// a link, and that know the same seed by name, merge as soon as they can reach each
+// other. That holds for nodes that look for neighbours, and for full ones. Each node
+// calls OnNetsplit once and OnHeal once, and receives the events that the other part
+// emitted before.
 func TestTwoIslandsBecomeOne(t *testing.T) {
 	t.Parallel() // the test mostly waits
 	looking := settle(tellWithCables(t), smoke.Options{MinPeers: 4})

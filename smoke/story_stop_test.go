@@ -180,8 +180,8 @@ func TestStopUnderLoad(t *testing.T) {
 	s.wantNever([]*actor{bob}, "gap")
 }
 
-// If the context of Shutdown has ended, its error has the bytes left in the outboxes:
-// here those for a peer that reads nothing.
+// If the context of Shutdown has ended, its error has the number of bytes left in
+// the outboxes: here those for a peer that reads nothing.
 func TestShutdownReportsWhatWasNotSent(t *testing.T) {
 	s := tell(t)
 	ann := s.start(smoke.Options{})

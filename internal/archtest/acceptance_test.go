@@ -18,9 +18,9 @@ import (
 // mayStillSkip holds tests that documents name although they can skip on Linux, each with
 // the reason. The reason is the hardware, and never a program that is not installed.
 var mayStillSkip = map[string]string{
-	"trust: TestHowManyKeyUpdatesTLSAccepts":       noAES,
+	"trust: TestHowManyKeyUpdatesTLSAccepts":               noAES,
 	"trust: TestAPeerThatAsksForKeyUpdatesAndReadsNothing": noAES,
-	"trust: TestCloseWriteToAPeerThatReadsSlowly":      noAES,
+	"trust: TestCloseWriteToAPeerThatReadsSlowly":          noAES,
 }
 
 const noAES = "TLS uses another cipher on a processor without AES instructions"
