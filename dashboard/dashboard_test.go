@@ -225,12 +225,12 @@ func TestWhatWatchingCosts(t *testing.T) {
 		})
 		time.Sleep(10 * time.Second)
 		after := perSecond(func() { time.Sleep(lasts) })
-		t.Logf("100 nodes send %.1f kB/s together while nobody watches, %.1f kB/s while somebody does, and %.1f kB/s after that", before/1e3, during/1e3, after/1e3)
+		t.Logf("100 nodes send %.1f kB/s together while no page is open, %.1f kB/s while one is, and %.1f kB/s after that", before/1e3, during/1e3, after/1e3)
 		if during > 100*4000 {
 			t.Errorf("watching costs %.0f bytes a node and second", during/100)
 		}
 		if after > 1.3*before {
-			t.Errorf("somebody goes on asking: %.0f B/s before, %.0f after", before, after)
+			t.Errorf("the surveys continue: %.0f B/s before, %.0f after", before, after)
 		}
 	})
 }

@@ -175,7 +175,7 @@ func (c *chat) onGap(gap smoke.Gap) {
 	if !gap.Origin.IsZero() {
 		who = c.people.Label(gap.Origin)
 	}
-	why := "they can't be had any more"
+	why := "no node has them any more"
 	if gap.Slow {
 		why = "this program was too slow for them"
 	}

@@ -164,7 +164,7 @@ func TestNotes(t *testing.T) {
 		"note\tseed-back\tseed 10.0.0.1:1 answers again",
 		"note\tsplit\tthe network was split: another part of it was found, joining it",
 		"note\thealed\tthe split is healed: everybody hears everybody again",
-		"note\tgap\tmessages of ann missed: 2; they can't be had any more",
+		"note\tgap\tmessages of ann missed: 2; no node has them any more",
 		"note\tgap\tmessages of others missed: 9; this program was too slow for them")
 }
 

@@ -60,12 +60,12 @@ func parse(args []string, complaints io.Writer) (settings, error) {
 	flags.StringVar(&s.name, "name", defaultName(), "what the others call you")
 	flags.StringVar(&s.node.Address, "address", options.Address, "the address of this machine (default 127.0.0.1)")
 	flags.IntVar(&s.node.Port, "port", options.Port, "the port to listen on (default: 8494, or a free one when that is taken or there is a -seed)")
-	flags.StringVar(&s.node.Network, "network", options.Network, "the chat to join; chats of different names do not meet (default chat)")
+	flags.StringVar(&s.node.Network, "network", options.Network, "the chat to join; chats with different names do not connect (default chat)")
 	flags.StringVar(&s.http, "http", "127.0.0.1:0", "host:port of the page that shows the network; port 0: a free one; empty: no page")
-	flags.BoolVar(&s.stay, "stay", false, "when input is not a terminal: go on listening after its end")
+	flags.BoolVar(&s.stay, "stay", false, "when input is not a terminal: keep listening after its end")
 	flags.DurationVar(&s.wait, "wait", 10*time.Second, "when input is not a terminal: how long to look for others before giving up")
 	fromFlags := false
-	flags.Func("seed", "host:port of somebody who is in the chat; may be repeated", func(seed string) error {
+	flags.Func("seed", "host:port of a running chat; may be repeated", func(seed string) error {
 		if !fromFlags {
 			s.node.Seeds, fromFlags = nil, true
 		}

@@ -30,7 +30,7 @@ type screen struct {
 	out io.Writer
 }
 
-var errScreen = errors.New("the output takes nothing any more")
+var errScreen = errors.New("the output can't be written")
 
 // openScreen uses a terminal if input and output are one, and plain lines otherwise. If the
 // output fails, it calls fail.

@@ -34,7 +34,7 @@ func TestAddressesHaveOneForm(t *testing.T) {
 // A zone names an interface of this machine, so it is never sent to a peer, and a zone
 // from a peer is ignored.
 func TestZonesStayOnTheirMachine(t *testing.T) {
-	for _, c := range []struct{ addr, told, heardOnEth1, heardOnNone string }{
+	for _, c := range []struct{ addr, sent, heardOnEth1, heardOnNone string }{
 		{"[fe80::1%eth0]:80", "[fe80::1]:80", "[fe80::1%eth1]:80", ""},
 		{"[fe80::1]:80", "[fe80::1]:80", "[fe80::1%eth1]:80", ""},
 		{"[fd00::1%eth0]:80", "[fd00::1]:80", "[fd00::1]:80", "[fd00::1]:80"},
@@ -45,8 +45,8 @@ func TestZonesStayOnTheirMachine(t *testing.T) {
 		{"chat:80", "chat:80", "chat:80", "chat:80"},
 		{"", "", "", ""},
 	} {
-		if told, one, none := TellAddr(c.addr), HeardAddr(c.addr, "eth1"), HeardAddr(c.addr, ""); told != c.told || one != c.heardOnEth1 || none != c.heardOnNone {
-			t.Errorf("%q: told as %q, heard as %q and %q; want %+v", c.addr, told, one, none, c)
+		if sent, one, none := TellAddr(c.addr), HeardAddr(c.addr, "eth1"), HeardAddr(c.addr, ""); sent != c.sent || one != c.heardOnEth1 || none != c.heardOnNone {
+			t.Errorf("%q: sent as %q, heard as %q and %q; want %+v", c.addr, sent, one, none, c)
 		}
 	}
 	if z := ZoneOf("[fe80::1%eth0]:80"); z != "eth0" {
@@ -72,8 +72,8 @@ func FuzzAddr(f *testing.F) {
 		if c := CanonicalAddr(text); CanonicalAddr(c) != c {
 			t.Errorf("%q: %q is not stable", text, c)
 		}
-		if told := TellAddr(text); ZoneOf(told) != "" {
-			t.Errorf("%q: told as %q", text, told)
+		if sent := TellAddr(text); ZoneOf(sent) != "" {
+			t.Errorf("%q: sent as %q", text, sent)
 		}
 		heard := HeardAddr(text, "eth0")
 		if z := ZoneOf(heard); z != "" && z != "eth0" {

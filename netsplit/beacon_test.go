@@ -58,10 +58,10 @@ func TestLoopbackAddressStaysOnItsMachine(t *testing.T) {
 	b.get(1, &Beacon{Origin: ident.Origin{ID: nodeID(9)}, Count: 1, Addr: "127.0.0.1:9"})
 	b.get(3, &Beacon{Origin: ident.Origin{ID: nodeID(8)}, Count: 1, Addr: "127.0.0.1:8"})
 	want := map[ident.Link]map[int]string{2: {9: "127.0.0.1:9", 8: ""}, 3: {9: ""}, 1: {8: ""}}
-	for l, told := range want {
+	for l, addrs := range want {
 		for _, m := range sentTo[*Beacon](b, l) {
-			if a, ok := told[int(m.Origin.ID[0])]; !ok || a != m.Addr {
-				t.Errorf("link %d was told of %q", l, m.Addr)
+			if a, ok := addrs[int(m.Origin.ID[0])]; !ok || a != m.Addr {
+				t.Errorf("link %d got the address %q", l, m.Addr)
 			}
 		}
 	}
@@ -69,7 +69,7 @@ func TestLoopbackAddressStaysOnItsMachine(t *testing.T) {
 	b.NeighborUp(b.now, 4, nodeID(4), addr(4), "", false, b)
 	for _, m := range sentTo[*Beacon](b, 4) {
 		if m.Addr != "" {
-			t.Errorf("a new neighbour was told of %q", m.Addr)
+			t.Errorf("a new neighbour got the address %q", m.Addr)
 		}
 	}
 	b.pass(time.Minute)
@@ -82,7 +82,7 @@ func TestSeedsBeaconAndOthersListen(t *testing.T) {
 	seed, other := newBench(t, addr(self), addr(1)), newBench(t, addr(1))
 	for _, b := range []*bench{seed, other} {
 		if b.IsBeaconing() {
-			t.Fatal("it beacons, and there is nobody to hear it")
+			t.Fatal("it beacons, and has no neighbour")
 		}
 		b.neighbors(1)
 		b.hear(30*time.Second, 1, 1)
@@ -96,7 +96,7 @@ func TestSeedsBeaconAndOthersListen(t *testing.T) {
 	other.CalledSeed() // a node joined through it
 	other.hear(3*time.Second, 1, 1)
 	if !other.IsBeaconing() {
-		t.Error("somebody's seed does not beacon")
+		t.Error("a seed of another node does not beacon")
 	}
 }
 
@@ -128,7 +128,7 @@ func TestANodeBeaconsIfNoOtherDoes(t *testing.T) {
 	b.neighbors(1)
 	b.pass(9 * time.Second)
 	if !b.IsBeaconing() || b.Component() != nodeID(self) {
-		t.Fatal("after three intervals nobody beacons")
+		t.Fatal("after three intervals no node beacons")
 	}
 	b.hear(3*time.Second, 1, 200)
 	if !b.IsBeaconing() {
@@ -144,11 +144,11 @@ func TestANodeBeaconsIfNoOtherDoes(t *testing.T) {
 	}
 	b.pass(10 * time.Second)
 	if !b.IsBeaconing() {
-		t.Error("after the silence nobody beacons")
+		t.Error("after the silence no node beacons")
 	}
 	b.NeighborDown(b.now, 1)
 	if b.IsBeaconing() {
-		t.Error("it beacons, and there is nobody to hear it")
+		t.Error("it beacons, and has no neighbour")
 	}
 }
 
@@ -160,12 +160,12 @@ func TestANewNeighborGetsTheFreshBeacons(t *testing.T) {
 	b.beacon(1, 200)
 	b.sent = nil
 	b.NeighborUp(b.now, 2, nodeID(2), addr(2), "", false, b)
-	var told []byte
+	var beacons []byte
 	for _, m := range sentTo[*Beacon](b, 2) {
-		told = append(told, m.Origin.ID[0])
+		beacons = append(beacons, m.Origin.ID[0])
 	}
-	if !slices.Equal(told, []byte{200, self}) {
-		t.Errorf("it is told of %v", told)
+	if !slices.Equal(beacons, []byte{200, self}) {
+		t.Errorf("it gets the beacons of %v", beacons)
 	}
 }
 
@@ -183,7 +183,7 @@ func TestFloodOfBeaconsIsBounded(t *testing.T) {
 			b.pass(time.Second)
 			b.beacon(1, 1)
 			b.fails()
-			b.sent, b.told = b.sent[:0], b.told[:0]
+			b.sent, b.noticed = b.sent[:0], b.noticed[:0]
 		}
 		if len(b.known) > maxKnown || len(b.targets) > 2+2*maxLost || !slices.IsSortedFunc(b.known, func(x, y *beacon) int {
 			return x.Origin.ID.Compare(y.Origin.ID)

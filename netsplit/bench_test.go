@@ -13,7 +13,7 @@ import (
 
 var (
 	birth     = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	errNobody = errors.New("nobody is there")
+	errNoNode = errors.New("no node is there")
 )
 
 // bench is one Watch and a record of its actions. The test plays all other nodes.
@@ -28,7 +28,7 @@ type bench struct {
 	bridges []ident.Link
 	lookups []string
 	seeds   []string
-	told    []Notice
+	noticed []Notice
 	counts  map[ident.ID]uint64
 }
 
@@ -59,7 +59,7 @@ func (b *bench) Close(l ident.Link)            { b.closed = append(b.closed, l) 
 func (b *bench) Bridge(l ident.Link)           { b.bridges = append(b.bridges, l) }
 func (b *bench) Resolve(name string)           { b.lookups = append(b.lookups, name) }
 func (b *bench) SetSeeds(addrs []string)       { b.seeds = addrs }
-func (b *bench) Notify(n Notice)               { b.told = append(b.told, n) }
+func (b *bench) Notify(n Notice)               { b.noticed = append(b.noticed, n) }
 
 // pass advances the clock and calls Advance at each deadline.
 func (b *bench) pass(d time.Duration) {
@@ -132,7 +132,7 @@ func (b *bench) fails() int {
 	dials := b.dials
 	b.dials = nil
 	for _, a := range dials {
-		b.DialFailed(b.now, a, errNobody, b)
+		b.DialFailed(b.now, a, errNoNode, b)
 	}
 	return len(dials)
 }
@@ -160,7 +160,7 @@ func sentTo[M Message](b *bench, l ident.Link) (list []M) {
 
 // notices returns the notices of one kind.
 func notices[N Notice](b *bench) (list []N) {
-	for _, x := range b.told {
+	for _, x := range b.noticed {
 		if n, ok := x.(N); ok {
 			list = append(list, n)
 		}

@@ -52,7 +52,7 @@ func FuzzWatch(f *testing.F) {
 			case 7:
 				b.get(int(b.last), &ProbeReply{known(), settledFor(), rng.IntN(9) == 0})
 			case 8:
-				b.LinkDown(b.now, b.last, errNobody, b)
+				b.LinkDown(b.now, b.last, errNoNode, b)
 			case 9:
 				b.get(int(link()), &Probe{known(), settledFor(), rng.IntN(9) == 0})
 			case 10:

@@ -23,17 +23,17 @@ func TestSilenceIsProbedAndReportedOnce(t *testing.T) {
 		b.fails()
 		b.hear(30*time.Second, 2, 2)
 	}
-	if lost := notices[SeedLost](b); len(lost) != 1 || lost[0].Addr != addr(1) || !errors.Is(lost[0].Err, errNobody) {
-		t.Fatalf("told %v", b.told)
+	if lost := notices[SeedLost](b); len(lost) != 1 || lost[0].Addr != addr(1) || !errors.Is(lost[0].Err, errNoNode) {
+		t.Fatalf("notices %v", b.noticed)
 	}
 	b.beacon(2, 1) // by another path
 	if back := notices[SeedBack](b); len(back) != 1 || back[0].Addr != addr(1) {
-		t.Errorf("told %v", b.told)
+		t.Errorf("notices %v", b.noticed)
 	}
 	b.fails()
 	b.hear(5*time.Minute, 2, 1, 2)
-	if len(b.dials) > 0 || len(b.told) != 2 {
-		t.Errorf("with nothing wrong any more it dials %v, told %v", b.dials, b.told)
+	if len(b.dials) > 0 || len(b.noticed) != 2 {
+		t.Errorf("with nothing wrong any more it dials %v, notices %v", b.dials, b.noticed)
 	}
 }
 
@@ -48,7 +48,7 @@ func TestSeedThatAnswersAgainIsBack(t *testing.T) {
 	l := b.reaches(1)
 	b.get(int(l), &ProbeReply{Known: b.question(b.now).Known, Settled: long})
 	if len(notices[SeedLost](b)) != 1 || len(notices[SeedBack](b)) != 1 || len(notices[Found](b)) != 0 {
-		t.Errorf("told %v", b.told)
+		t.Errorf("notices %v", b.noticed)
 	}
 	if !slices.Equal(b.closed, []ident.Link{l}) {
 		t.Errorf("closed %v", b.closed)
@@ -61,7 +61,7 @@ func split(t *testing.T) (b *bench, probe ident.Link) {
 	b.neighbors(2, 3)
 	b.hear(20*time.Second, 2, 200)
 	b.fails()
-	b.told, b.sent = nil, nil
+	b.noticed, b.sent = nil, nil
 	for range 40 {
 		b.hear(3*time.Second, 2, 200)
 		if len(b.dials) > 0 {
@@ -83,11 +83,11 @@ func TestAnotherComponentIsASplit(t *testing.T) {
 		t.Errorf("bridges %v, closed %v", b.bridges, b.closed)
 	}
 	if found := notices[Found](b); len(found) != 1 || found[0] != (Found{nodeID(self), nodeID(1)}) {
-		t.Fatalf("told %v", b.told)
+		t.Fatalf("notices %v", b.noticed)
 	}
 	for _, l := range []ident.Link{2, 3} {
 		if s := sentTo[*Split](b, l); len(s) != 1 || *s[0] != (Split{nodeID(self), nodeID(1)}) {
-			t.Errorf("neighbour %d was told %v", l, s)
+			t.Errorf("neighbour %d got %v", l, s)
 		}
 	}
 	b.get(2, &Split{nodeID(self), nodeID(1)}) // a copy that came back
@@ -104,12 +104,12 @@ func TestAnotherComponentIsASplit(t *testing.T) {
 	}
 	b.pass(time.Millisecond)
 	if healed := notices[Healed](b); len(healed) != 1 || healed[0].For != 2*time.Second {
-		t.Fatalf("told %v", b.told)
+		t.Fatalf("notices %v", b.noticed)
 	}
 	b.get(2, &Split{nodeID(self), nodeID(1)}) // a late copy
 	b.hear(5*time.Minute, 2, 1, 5, 200)
 	if len(notices[Found](b)) != 1 || len(notices[Healed](b)) != 1 {
-		t.Errorf("told %v", b.told)
+		t.Errorf("notices %v", b.noticed)
 	}
 }
 
@@ -120,7 +120,7 @@ func TestTheProbedNodeConcludesTheSame(t *testing.T) {
 		t.Errorf("answers %+v", r)
 	}
 	if found := notices[Found](b); len(found) != 1 || found[0] != (Found{nodeID(self), nodeID(1)}) {
-		t.Errorf("told %v", b.told)
+		t.Errorf("notices %v", b.noticed)
 	}
 	if len(b.bridges) > 0 {
 		t.Error("who was asked builds the bridge")
@@ -137,16 +137,16 @@ func TestASplitIsForwarded(t *testing.T) {
 	b.get(4, &Split{nodeID(7), nodeID(1)})
 	for l, want := range map[ident.Link]int{2: 1, 3: 0, 4: 1} {
 		if s := sentTo[*Split](b, l); len(s) != want {
-			t.Errorf("link %d was told %v", l, s)
+			t.Errorf("link %d got %v", l, s)
 		}
 	}
 	if len(notices[Found](b)) != 1 {
-		t.Errorf("told %v", b.told)
+		t.Errorf("notices %v", b.noticed)
 	}
 	// Its beacon is never heard, so the split times out.
 	b.hear(2*time.Minute, 2, 7)
 	if len(notices[Healed](b)) != 1 {
-		t.Errorf("told %v", b.told)
+		t.Errorf("notices %v", b.noticed)
 	}
 }
 
@@ -155,20 +155,20 @@ func TestNewNeighborOfAnotherComponentIsASplit(t *testing.T) {
 	b, _ := split(t)
 	b.NeighborUp(b.now, 5, nodeID(5), addr(5), "", false, b)
 	if r := sentTo[*ProbeReply](b, 5); len(r) != 1 || r[0].Isolated || len(r[0].Known) == 0 {
-		t.Fatalf("it is told %+v", r)
+		t.Fatalf("the reply is %+v", r)
 	}
 	b.get(66, &ProbeReply{Known: hears(1), Settled: long}) // from an unknown link, unasked
-	if len(b.told) > 0 {
-		t.Errorf("told %v", b.told)
+	if len(b.noticed) > 0 {
+		t.Errorf("notices %v", b.noticed)
 	}
 	b.get(5, &ProbeReply{Known: hears(1), Settled: long})
 	if len(notices[Found](b)) != 1 || len(b.bridges)+len(b.closed) > 0 {
-		t.Errorf("told %v, bridges %v, closed %v", b.told, b.bridges, b.closed)
+		t.Errorf("notices %v, bridges %v, closed %v", b.noticed, b.bridges, b.closed)
 	}
 	b.beacon(5, 1)
 	b.pass(healedFor)
 	if len(notices[Healed](b)) != 1 {
-		t.Errorf("told %v", b.told)
+		t.Errorf("notices %v", b.noticed)
 	}
 }
 
@@ -184,7 +184,7 @@ func TestSplitInThree(t *testing.T) {
 	b.beacon(2, 1)
 	b.pass(healedFor)
 	if len(notices[Found](b)) != 1 || len(notices[Healed](b)) != 1 {
-		t.Errorf("told %v", b.told)
+		t.Errorf("notices %v", b.noticed)
 	}
 }
 
@@ -199,7 +199,7 @@ func TestPartsThatMergeOneAfterAnotherAreOneNetsplit(t *testing.T) {
 	b.beacon(2, 9)
 	b.pass(healedFor)
 	if found, healed := notices[Found](b), notices[Healed](b); len(found) != 1 || len(healed) != 1 || healed[0].For != 2*time.Second {
-		t.Errorf("told %v", b.told)
+		t.Errorf("notices %v", b.noticed)
 	}
 }
 
@@ -217,16 +217,16 @@ func TestNoHealWhileTheNodeIsAlone(t *testing.T) {
 		b.NeighborDown(b.now, 3)
 		b.pass(time.Minute)
 		if len(notices[Healed](b)) > 0 {
-			t.Errorf("alone, %s: told %v", name, b.told)
+			t.Errorf("alone, %s: notices %v", name, b.noticed)
 		}
 		b.neighbors(2)
 		b.pass(healedFor - time.Second)
 		if len(notices[Healed](b)) > 0 {
-			t.Errorf("just back, %s: told %v", name, b.told)
+			t.Errorf("just back, %s: notices %v", name, b.noticed)
 		}
 		b.pass(2 * time.Second)
 		if len(notices[Found](b)) != 1 || len(notices[Healed](b)) != 1 {
-			t.Errorf("back, %s: told %v", name, b.told)
+			t.Errorf("back, %s: notices %v", name, b.noticed)
 		}
 	}
 }
@@ -244,7 +244,7 @@ func TestSurvivorsThatMeetAreYoung(t *testing.T) {
 		b.NeighborUp(b.now, 5, nodeID(5), addr(5), "", false, b)
 		b.get(5, &ProbeReply{Known: hears(1), Settled: long})
 		if got := len(notices[Found](b)); got != want {
-			t.Errorf("alone for %v: told %v", alone, b.told)
+			t.Errorf("alone for %v: notices %v", alone, b.noticed)
 		}
 	}
 }
@@ -254,12 +254,12 @@ func TestRepliesThatShowNoSplit(t *testing.T) {
 		reply  ProbeReply
 		bridge bool
 	}{
-		"hears the same":              {ProbeReply{Known: hears(3, self), Settled: long}, false},
-		"is young":                    {ProbeReply{Known: hears(1), Settled: time.Second}, true},
-		"has nobody":                  {ProbeReply{Isolated: true}, true},
-		"has nobody and says more":    {ProbeReply{Isolated: true, Known: hears(1), Settled: long}, true},
-		"broke off a moment ago":      {ProbeReply{Known: []Sighting{{nodeID(5), 0}, {nodeID(200), 8 * time.Second}}, Settled: long}, true},
-		"remembers us and hears none": {ProbeReply{Known: []Sighting{{nodeID(self), 8 * time.Second}}, Settled: long}, true},
+		"hears the same":                     {ProbeReply{Known: hears(3, self), Settled: long}, false},
+		"is young":                           {ProbeReply{Known: hears(1), Settled: time.Second}, true},
+		"has no neighbour":                   {ProbeReply{Isolated: true}, true},
+		"has no neighbour and knows beacons": {ProbeReply{Isolated: true, Known: hears(1), Settled: long}, true},
+		"broke off a moment ago":             {ProbeReply{Known: []Sighting{{nodeID(5), 0}, {nodeID(200), 8 * time.Second}}, Settled: long}, true},
+		"remembers us and hears none":        {ProbeReply{Known: []Sighting{{nodeID(self), 8 * time.Second}}, Settled: long}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b, probe := split(t)
@@ -268,7 +268,7 @@ func TestRepliesThatShowNoSplit(t *testing.T) {
 				t.Errorf("bridges %v, closed %v", b.bridges, b.closed)
 			}
 			if len(notices[Found](b)) > 0 {
-				t.Errorf("told %v", b.told)
+				t.Errorf("notices %v", b.noticed)
 			}
 		})
 	}
@@ -296,26 +296,26 @@ func TestASeedThatIsDownIsNoSplit(t *testing.T) {
 		b.fails()
 	}
 	if len(notices[Found](b)) > 0 || len(notices[SeedLost](b)) != 1 {
-		t.Errorf("told %v", b.told)
+		t.Errorf("notices %v", b.noticed)
 	}
 }
 
 func TestProbeThatGetsNoAnswer(t *testing.T) {
 	b, probe := split(t)
 	b.pass(answerIn)
-	if !slices.Equal(b.closed, []ident.Link{probe}) || len(b.told) > 0 { // its loss was reported before
-		t.Errorf("closed %v, told %v", b.closed, b.told)
+	if !slices.Equal(b.closed, []ident.Link{probe}) || len(b.noticed) > 0 { // its loss was reported before
+		t.Errorf("closed %v, notices %v", b.closed, b.noticed)
 	}
 	b.get(int(probe), &ProbeReply{Known: hears(1), Settled: long}) // too late
 	if len(b.bridges) > 0 || len(notices[Found](b)) > 0 {
-		t.Errorf("bridges %v, told %v", b.bridges, b.told)
+		t.Errorf("bridges %v, notices %v", b.bridges, b.noticed)
 	}
 	b.awaitDial(1, 10*time.Second)
 	probe = b.reaches(1)
-	b.LinkDown(b.now, probe, errNobody, b)
+	b.LinkDown(b.now, probe, errNoNode, b)
 	b.awaitDial(1, 10*time.Second)
-	if len(b.probes) > 0 || len(b.told) > 0 {
-		t.Errorf("probes %v, told %v", b.probes, b.told)
+	if len(b.probes) > 0 || len(b.noticed) > 0 {
+		t.Errorf("probes %v, notices %v", b.probes, b.noticed)
 	}
 }
 
@@ -379,8 +379,8 @@ func TestManyAddressesAreNotProbedAllAtOnce(t *testing.T) {
 func TestIsolatedNodeDoesNotProbe(t *testing.T) {
 	b := newBench(t, addr(1))
 	b.pass(time.Hour)
-	if len(b.dials) > 0 || len(b.told) > 0 {
-		t.Errorf("dials %v, told %v", b.dials, b.told)
+	if len(b.dials) > 0 || len(b.noticed) > 0 {
+		t.Errorf("dials %v, notices %v", b.dials, b.noticed)
 	}
 	if !slices.Equal(b.seeds, []string{addr(1)}) {
 		t.Errorf("membership was given %v", b.seeds)
@@ -413,8 +413,8 @@ func TestProbeThatFindsANeighborOrItself(t *testing.T) {
 		t.Errorf("it dials %v", b.dials)
 	}
 	b.pass(time.Minute) // another node may have the address by then
-	if !slices.Equal(b.dials, []string{addr(1)}) || len(b.told) > 0 {
-		t.Errorf("it dials %v, told %v", b.dials, b.told)
+	if !slices.Equal(b.dials, []string{addr(1)}) || len(b.noticed) > 0 {
+		t.Errorf("it dials %v, notices %v", b.dials, b.noticed)
 	}
 }
 
@@ -424,7 +424,7 @@ func TestNamesThatFailToResolveKeepTheirAddresses(t *testing.T) {
 		t.Fatalf("looks up %v, seeds %v", b.lookups, b.seeds)
 	}
 	b.lookups = nil
-	b.Resolved(b.now, "dns://chat", nil, errNobody, b)
+	b.Resolved(b.now, "dns://chat", nil, errNoNode, b)
 	b.pass(1500 * time.Millisecond)
 	if len(b.lookups) != 1 {
 		t.Fatal("it does not try again soon")
@@ -436,7 +436,7 @@ func TestNamesThatFailToResolveKeepTheirAddresses(t *testing.T) {
 	if !b.isSeed {
 		t.Error("it is in its own list of seeds and does not know it")
 	}
-	for _, failure := range []error{errNobody, nil} { // an empty result is a failure too
+	for _, failure := range []error{errNoNode, nil} { // an empty result is a failure too
 		b.lookups = nil
 		b.pass(time.Minute)
 		if len(b.lookups) != 1 {
@@ -477,18 +477,18 @@ func TestDeadSeedsAreReportedWhileAlone(t *testing.T) {
 	b.Resolved(b.now, "dns://chat", []string{addr(3)}, nil, b)
 	for range 200 { // the membership and the resolver retry
 		for _, n := range []int{1, 3, 9} {
-			b.Unanswered(b.now, addr(n), errNobody, b)
+			b.Unanswered(b.now, addr(n), errNoNode, b)
 		}
-		if b.now.Sub(birth) < lostAfter && len(b.told) > 0 {
-			t.Fatalf("after %v it is told %v", b.now.Sub(birth), b.told)
+		if b.now.Sub(birth) < lostAfter && len(b.noticed) > 0 {
+			t.Fatalf("after %v notices %v", b.now.Sub(birth), b.noticed)
 		}
-		if b.now.Sub(birth) > lostAfter+time.Second && len(b.told) < 3 {
-			t.Fatalf("after %v it is told %v", b.now.Sub(birth), b.told)
+		if b.now.Sub(birth) > lostAfter+time.Second && len(b.noticed) < 3 {
+			t.Fatalf("after %v notices %v", b.now.Sub(birth), b.noticed)
 		}
 		b.Reached(b.now, addr(2), b)
 		for _, name := range b.lookups {
 			if name == "dns://none" {
-				b.Resolved(b.now, name, nil, errNobody, b)
+				b.Resolved(b.now, name, nil, errNoNode, b)
 			}
 		}
 		b.lookups = nil
@@ -496,12 +496,12 @@ func TestDeadSeedsAreReportedWhileAlone(t *testing.T) {
 	}
 	lost := notices[SeedLost](b)
 	for _, want := range []string{addr(1), addr(3), "dns://none"} {
-		if n := len(slices.DeleteFunc(slices.Clone(lost), func(l SeedLost) bool { return l.Addr != want || !errors.Is(l.Err, errNobody) })); n != 1 {
-			t.Errorf("%s is told %d times: %v", want, n, lost)
+		if n := len(slices.DeleteFunc(slices.Clone(lost), func(l SeedLost) bool { return l.Addr != want || !errors.Is(l.Err, errNoNode) })); n != 1 {
+			t.Errorf("%s is reported %d times: %v", want, n, lost)
 		}
 	}
 	if len(lost) != 3 || b.SeedsLost() != 3 {
-		t.Errorf("told %v, lost %d", lost, b.SeedsLost())
+		t.Errorf("notices %v, lost %d", lost, b.SeedsLost())
 	}
 	b.Reached(b.now, addr(1), b)
 	b.neighbors(3)
@@ -519,12 +519,12 @@ func TestASeedThatWasANeighborIsLostLater(t *testing.T) {
 	b.hear(time.Minute, 1, 1)
 	b.NeighborDown(b.now, 1)
 	gone := b.now
-	for b.now.Sub(gone) < 20*time.Second && len(b.told) == 0 {
-		b.Unanswered(b.now, addr(1), errNobody, b)
+	for b.now.Sub(gone) < 20*time.Second && len(b.noticed) == 0 {
+		b.Unanswered(b.now, addr(1), errNoNode, b)
 		b.pass(500 * time.Millisecond)
 	}
 	if d := b.now.Sub(gone); len(notices[SeedLost](b)) != 1 || d < lostAfter || d > 15*time.Second {
-		t.Errorf("after %v it is told %v", d, b.told)
+		t.Errorf("after %v notices %v", d, b.noticed)
 	}
 }
 
@@ -540,11 +540,11 @@ func TestOnlySeedsAreLost(t *testing.T) {
 	}
 	lost := notices[SeedLost](b)
 	if len(lost) != 2 || lost[0].Addr == addr(3) || lost[1].Addr == addr(3) {
-		t.Errorf("told %v", b.told)
+		t.Errorf("notices %v", b.noticed)
 	}
 	b.Resolved(b.now, "dns://chat", []string{addr(6)}, nil, b) // the name resolves to this address now
 	if back := notices[SeedBack](b); len(back) != 1 || back[0].Addr != addr(5) {
-		t.Errorf("told %v", b.told)
+		t.Errorf("notices %v", b.noticed)
 	}
 }
 
@@ -552,7 +552,7 @@ func TestOnlySeedsAreLost(t *testing.T) {
 func TestEachSeedIsDialledOnce(t *testing.T) {
 	b := newBench(t, addr(1), addr(2), addr(3))
 	b.Reached(b.now, addr(1), b)
-	b.Unanswered(b.now, addr(2), errNobody, b)
+	b.Unanswered(b.now, addr(2), errNoNode, b)
 	b.neighbors(9)
 	b.hear(12*time.Second, 9, 9)
 	if !slices.Equal(b.dials, []string{addr(3)}) {
@@ -561,7 +561,7 @@ func TestEachSeedIsDialledOnce(t *testing.T) {
 	b.fails()
 	b.hear(3*time.Second, 9, 9)
 	if lost := notices[SeedLost](b); len(lost) != 2 {
-		t.Errorf("told %v", b.told)
+		t.Errorf("notices %v", b.noticed)
 	}
 	b.hear(time.Minute, 9, 9)
 	if n := b.fails(); n > 0 {
@@ -605,16 +605,16 @@ func TestBeaconsOfATwin(t *testing.T) {
 	beacon(77, 101)
 	beacon(77, 101) // a copy that came back
 	if twins := notices[Twin](b); len(twins) > 0 {
-		t.Fatalf("told %v", b.told)
+		t.Fatalf("notices %v", b.noticed)
 	}
 	b.pass(3 * time.Second)
 	beacon(77, 102)
 	if twins := notices[Twin](b); len(twins) != 1 || twins[0].Addr != addr(7) || !twins[0].Later {
-		t.Errorf("told %v", b.told)
+		t.Errorf("notices %v", b.noticed)
 	}
 	b.pass(3 * time.Second)
 	beacon(b.cfg.Self.Epoch, 1000) // its own
 	if twins := notices[Twin](b); len(twins) != 1 {
-		t.Errorf("told %v", b.told)
+		t.Errorf("notices %v", b.noticed)
 	}
 }

@@ -196,7 +196,7 @@ func (o Options) validateRest(p *problems) {
 		p.add("Network", o.Network, "it has characters that can't be printed", "write letters and digits")
 	}
 	if o.MaxPayload < 0 || o.MaxPayload > defaultMaxPayload {
-		p.add("MaxPayload", o.MaxPayload, "no node sends events of this size", fmt.Sprintf("write 1 to %d, or 0 for the most", defaultMaxPayload))
+		p.add("MaxPayload", o.MaxPayload, "no node sends events of this size", fmt.Sprintf("write 1 to %d, or 0 for the highest value", defaultMaxPayload))
 	}
 	if why := logging.Fault(o.Logger); why != "" {
 		p.add("Logger", fmt.Sprintf("%T", o.Logger), why, "write a *logrus.Logger, a *slog.Logger, or nil")

@@ -97,7 +97,7 @@ func TestSettlePrintsTheLinks(t *testing.T) {
 		net.Settle()
 	})
 	w.wantText(t, "not settled after 15m0s: node 3 has no neighbours\n",
-		"\tnode 0 sees 1\n\tnode 1 sees 0\n\tnode 2 crashed\n\tnode 3 sees nobody")
+		"\tnode 0 sees 1\n\tnode 1 sees 0\n\tnode 2 crashed\n\tnode 3 sees no node")
 }
 
 func TestSettleNamesTheParts(t *testing.T) {
@@ -108,7 +108,7 @@ func TestSettleNamesTheParts(t *testing.T) {
 			t.Errorf("%s\n%s", v.fault, v.picture)
 		}
 		net.Settle()
-		if v := net.look(); v.fault != "" || !strings.HasPrefix(v.picture, "\tnode 0 sees 3\n\tnode 1 sees 4\n\tnode 2 sees nobody\n") {
+		if v := net.look(); v.fault != "" || !strings.HasPrefix(v.picture, "\tnode 0 sees 3\n\tnode 1 sees 4\n\tnode 2 sees no node\n") {
 			t.Errorf("%s\n%s", v.fault, v.picture)
 		}
 		net.Crash(3)
@@ -174,8 +174,8 @@ func TestMistakesOfATest(t *testing.T) {
 		"node 1 is in two parts of the partition [[0 1] [1 2]]":    func(net *Network) { net.Partition([]int{0, 1}, []int{1, 2}) },
 		"node 2 does not run: it crashed":                          func(net *Network) { net.Crash(2); net.Stop(2) },
 		"node 2 does not run: it was stopped":                      func(net *Network) { net.Stop(2); net.Crash(2) },
-		"record what node 1 hears: ":                               func(net *Network) { recordTheWrongType(net) },
-		"start node 3: bad options: MaxPayload is -1: nodes carry": func(net *Network) { net.Add() },
+		"record the events of node 1: ":                               func(net *Network) { recordTheWrongType(net) },
+		"start node 3: bad options: MaxPayload is -1: no node sends": func(net *Network) { net.Add() },
 	} {
 		o := Options{Configure: func(t *testing.T, i int, o *smoke.Options) {
 			if i == 3 {
@@ -184,7 +184,7 @@ func TestMistakesOfATest(t *testing.T) {
 		}}
 		fails(t, 3, o, mistake).wantText(t, want)
 	}
-	fails(t, 0, Options{}, func(*Network) {}).wantText(t, "a network of 0 nodes: it needs one at least")
+	fails(t, 0, Options{}, func(*Network) {}).wantText(t, "a network of 0 nodes: it needs at least one")
 }
 
 func recordTheWrongType(net *Network) {
@@ -227,11 +227,11 @@ func TestLogsAreShownOnFailure(t *testing.T) {
 	}
 	logged = story(t, false, true, true)
 	if len(logged) != 2 || strings.Contains(logged[0], "level=info") || !strings.Contains(logged[1], "`go test -v` shows all") ||
-		!regexp.MustCompile(`^what node 1 logged:\n\t\d+\.?\d*s level=error msg="[^"]*panicked`).MatchString(logged[0]) {
+		!regexp.MustCompile(`^log of node 1:\n\t\d+\.?\d*s level=error msg="[^"]*panicked`).MatchString(logged[0]) {
 		t.Errorf("with a warning: %q", logged)
 	}
 	logged = story(t, true, true, false)
-	if len(logged) != 2 || !strings.HasPrefix(logged[1], "what node 1 logged:\n\t0s level=info msg=listening ") ||
+	if len(logged) != 2 || !strings.HasPrefix(logged[1], "log of node 1:\n\t0s level=info msg=listening ") ||
 		strings.Count(logged[1], "msg=listening") != 2 || !strings.Contains(logged[1], "level=debug") {
 		t.Errorf("all of it: %q", logged)
 	}

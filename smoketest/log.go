@@ -72,13 +72,13 @@ func (n *Network) showLogs() {
 	for _, m := range n.members {
 		if text := m.log.String(); text != "" {
 			some = true
-			n.t.Logf("what node %d logged%s", m.number, text)
+			n.t.Logf("log of node %d%s", m.number, text)
 		}
 	}
 	switch {
 	case n.whole:
 	case some:
-		n.t.Logf("these are warnings and errors; `go test -v` shows all that was logged")
+		n.t.Logf("these are only warnings and errors; `go test -v` shows all that was logged")
 	default:
 		n.t.Logf("no node logged a warning or an error; `go test -v` shows all that was logged")
 	}

@@ -348,10 +348,10 @@ func TestMoreThanTheHistoryIsEmittedAlone(t *testing.T) {
 			}
 			net.Settle()
 			if lost.Load() != gaps.Load() || got.Load()+gaps.Load() != n {
-				t.Errorf("ran before: %v: %d lost at the origin, %d told as gaps, %d heard of %d", ranBefore, lost.Load(), gaps.Load(), got.Load(), n)
+				t.Errorf("ran before: %v: %d lost at the origin, %d reported as gaps, %d received of %d", ranBefore, lost.Load(), gaps.Load(), got.Load(), n)
 			}
 			if after := time.Duration(toldAt.Load() - start.UnixNano()); after > 5*time.Second {
-				t.Errorf("ran before: %v: told after %v", ranBefore, after)
+				t.Errorf("ran before: %v: reported after %v", ranBefore, after)
 			}
 		})
 	}

@@ -32,7 +32,7 @@ func Record[T any](net *Network, name string) *Recorder[T] {
 		node.Broadcast().On(name, func(e smoke.Event) {
 			h := heard[T]{origin: e.Origin}
 			if err := e.Bind(&h.value); err != nil {
-				net.t.Errorf("record what node %d hears: %v", i, err)
+				net.t.Errorf("record the events of node %d: %v", i, err)
 				return
 			}
 			r.mu.Lock()

@@ -74,7 +74,7 @@ func newNetwork(t testing.TB, n int) *Network {
 func (n *Network) begin(nodes int, busy bool) {
 	n.t.Helper()
 	if nodes < 1 {
-		n.t.Fatalf("a network of %d nodes: it needs one at least", nodes)
+		n.t.Fatalf("a network of %d nodes: it needs at least one", nodes)
 	}
 	for range nodes {
 		n.Add()

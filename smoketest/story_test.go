@@ -173,7 +173,7 @@ func TestACrashIsSilentAndAStopIsNot(t *testing.T) {
 		net.Stop(2)
 		time.Sleep(100 * time.Millisecond)
 		if sees(net, stops.ID()) {
-			t.Error("somebody does not know of a goodbye")
+			t.Error("a node does not know of a goodbye")
 		}
 		net.Heal() // no effect; the crashed node stays down
 		time.Sleep(time.Second)
@@ -182,7 +182,7 @@ func TestACrashIsSilentAndAStopIsNot(t *testing.T) {
 		}
 		net.Settle()
 		if sees(net, crashes.ID()) {
-			t.Error("somebody does not know of the crash")
+			t.Error("a node does not know of the crash")
 		}
 		for _, node := range []*smoke.Node{crashes, stops} {
 			if err := node.Broadcast().Emit("chat", "boo"); !errors.Is(err, smoke.ErrStopped) {

@@ -48,7 +48,7 @@ func (n *Network) look() view {
 			v.waits = fmt.Sprintf("%d events wait for the handlers of node %d", s.Queued, i)
 		}
 		if s.Lag > 0 {
-			note("%d bytes wait for a neighbour of it", s.Lag)
+			note("%d bytes wait for one of its neighbours", s.Lag)
 			v.waits = fmt.Sprintf("%d bytes of events wait for a neighbour of node %d", s.Lag, i)
 		}
 		fmt.Fprintf(&picture, "\tnode %d sees %s\n", i, strings.Join(append([]string{numbers(sees[i])}, notes...), "; "))
@@ -141,7 +141,7 @@ func reach(from int, step func(i, j int) bool, all []int) []int {
 
 func numbers(list []int) string {
 	if len(list) == 0 {
-		return "nobody"
+		return "no node"
 	}
 	return strings.Trim(fmt.Sprint(list), "[]")
 }

@@ -47,9 +47,9 @@ func (o *oddities) Handle(err error) {
 func (o *oddities) take() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	told := strings.Join(o.all, "\n")
+	reported := strings.Join(o.all, "\n")
 	o.all = nil
-	return told
+	return reported
 }
 
 // network is two nodes and a recorder of their spans.
@@ -221,8 +221,8 @@ func TestWhatDoesNotFitIsLeftOut(t *testing.T) {
 			t.Errorf("with room for %d bytes: %s; want %s", room, got, want)
 		}
 		left := 3 - len(strings.Fields(want))
-		if told := errors.take(); strings.Count(told, "leave out") != left {
-			t.Errorf("with room for %d bytes, told: %q", room, told)
+		if reported := errors.take(); strings.Count(reported, "leave out") != left {
+			t.Errorf("with room for %d bytes, reported: %q", room, reported)
 		}
 	}
 	bad := smoke.ContextWithHeader(full, "", "x")

@@ -150,7 +150,7 @@ const (
 	goodbyeWithin = 5 * time.Second
 )
 
-var errCrowded = errors.New("the other end takes nothing, and asks for more")
+var errCrowded = errors.New("the other end reads nothing, and asks for further key updates")
 
 func newWire(raw net.Conn) *wire {
 	w := &wire{Conn: raw, greeting: true}

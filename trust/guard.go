@@ -67,8 +67,8 @@ var (
 // Reasons for which a candidate is refused, in addition to errors of Rules.Admit.
 var (
 	ErrWrongSecret = errors.New("it does not know the secret")
-	ErrNotListed   = errors.New("its id is not on the list of those let in")
-	ErrNotItsID    = errors.New("the id that it says is not that of its key")
+	ErrNotListed   = errors.New("its id is not on the list of admitted nodes")
+	ErrNotItsID    = errors.New("the id that it claims is not that of its key")
 	// ErrAdmitLate: Admit did not return before the context of the call ended.
 	ErrAdmitLate = errors.New("the rule Admit has not answered in time")
 	// ErrAdmitBusy: Admit was not called, because too many calls of it are running.
@@ -175,15 +175,15 @@ func harden(c *tls.Config) {
 
 func (g *Guard) useOwn(own *tls.Config) error {
 	if len(own.Certificates) == 0 {
-		return errors.New("the TLS configuration has no certificate: both ends of a link show one")
+		return errors.New("the TLS configuration has no certificate: both ends of a link need one")
 	}
 	switch {
 	case len(own.Certificates[0].Certificate) == 0:
 		return errors.New("the certificate of the TLS configuration is empty")
 	case own.GetConfigForClient != nil:
-		return errors.New("GetConfigForClient would take the place of all that makes links safe: use GetCertificate and GetClientCertificate")
+		return errors.New("GetConfigForClient would replace all settings that make links secure: use GetCertificate and GetClientCertificate")
 	case own.InsecureSkipVerify:
-		return errors.New("with InsecureSkipVerify anybody could pose as the node that is dialled")
+		return errors.New("with InsecureSkipVerify any machine could impersonate the dialled node")
 	}
 	leaf, err := x509.ParseCertificate(own.Certificates[0].Certificate[0])
 	if err != nil {
@@ -231,7 +231,7 @@ func verifyOwn(state tls.ConnectionState) error {
 		return errOtherProtocol(state)
 	}
 	if n := len(state.PeerCertificates); n != 1 {
-		return fmt.Errorf("%w: it shows %d of them", ErrCertificate, n)
+		return fmt.Errorf("%w: it sends %d of them", ErrCertificate, n)
 	}
 	c := state.PeerCertificates[0]
 	if n := len(c.Raw); n > longestCertificate {
@@ -350,7 +350,7 @@ func (g *Guard) knows(c *Conn, proof []byte) bool {
 // returned.
 func (g *Guard) Admit(ctx context.Context, c *Conn, claim ident.ID, proof []byte, network, addr string) error {
 	if claim != c.peer {
-		return fmt.Errorf("%w: it says %s, and its key makes it %s", ErrNotItsID, claim.Short(), c.peer.Short())
+		return fmt.Errorf("%w: it claims %s, and its key has %s", ErrNotItsID, claim.Short(), c.peer.Short())
 	}
 	if len(g.secrets) > 0 && !g.knows(c, proof) {
 		return ErrWrongSecret

@@ -44,7 +44,7 @@ const blockType = "PRIVATE KEY"
 func ParseKey(text []byte) (*Key, error) {
 	block, _ := pem.Decode(text)
 	if block == nil || block.Type != blockType {
-		return nil, errors.New(`read a key: this is no PEM file with a "PRIVATE KEY" in it`)
+		return nil, errors.New(`read a key: this is not a PEM file with a "PRIVATE KEY" block`)
 	}
 	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
@@ -66,7 +66,7 @@ func LoadKey(path string) (*Key, error) {
 			return nil, fmt.Errorf("load a key: %w", err)
 		}
 		if mode := info.Mode().Perm(); mode&0o077 != 0 {
-			return nil, fmt.Errorf("load a key: %s can be read by others (mode %#o): make a new one, or chmod 600 if nobody has", path, mode)
+			return nil, fmt.Errorf("load a key: %s can be read by other users (mode %#o): make a new key, or chmod 600 the file if no other user has read it", path, mode)
 		}
 	}
 	text, err := os.ReadFile(path)

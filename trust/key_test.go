@@ -72,7 +72,7 @@ func TestAKeyFileThatOthersCanReadIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, read := range []func(string) (*Key, error){LoadKey, LoadOrCreateKey} {
-		if key, err := read(path); key != nil || err == nil || !strings.Contains(err.Error(), "can be read by others") {
+		if key, err := read(path); key != nil || err == nil || !strings.Contains(err.Error(), "can be read by other users") {
 			t.Errorf("%v, %v", key, err)
 		}
 	}

@@ -40,7 +40,7 @@ const MaxSecrets = 8
 
 // Errors of a list of secrets, in addition to [ErrWeakSecret].
 var (
-	ErrManySecrets = fmt.Errorf("%d secrets are the most that are valid at once", MaxSecrets)
+	ErrManySecrets = fmt.Errorf("at most %d secrets can be valid at once", MaxSecrets)
 	ErrSameSecret  = errors.New("a secret is in the list twice")
 )
 

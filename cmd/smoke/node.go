@@ -164,7 +164,7 @@ func watch(node *smoke.Node, tell func(what, words string, f facts), manager *ma
 
 // gapWords says which events are lost and why.
 func gapWords(g smoke.Gap) string {
-	why := "they can't be had any more"
+	why := "no node has them any more"
 	if g.Slow {
 		why = "this program is too slow for them"
 	}

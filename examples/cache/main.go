@@ -82,7 +82,7 @@ func (c *cache) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			err = c.Set(key, string(body))
 		}
 	default:
-		http.Error(w, "GET and PUT are what there is", http.StatusMethodNotAllowed)
+		http.Error(w, "only GET and PUT are supported", http.StatusMethodNotAllowed)
 		return
 	}
 	switch {
