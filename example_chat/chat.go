@@ -122,7 +122,8 @@ func (c *chat) onJoin(e smoke.Event, p room.Presence) {
 	c.answerSoon()
 }
 
-// answerSoon has this chat say that it is here, unless the room is too large for that.
+// answerSoon makes this chat emit "here" within a second, unless the room is too large
+// for answers.
 func (c *chat) answerSoon() { c.people.AnswerSoon(func() { c.emitPresence("here") }) }
 
 func (c *chat) onLeave(e smoke.Event, p room.Presence) {

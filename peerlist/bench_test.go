@@ -151,7 +151,7 @@ func (b *bench) refuses() {
 	}
 }
 
-// neighbors adds neighbours that asked for a link themselves.
+// neighbors adds neighbours that dialled this node.
 func (b *bench) neighbors(list ...int) (links []ident.Link) {
 	b.t.Helper()
 	for _, n := range list {

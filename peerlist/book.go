@@ -22,7 +22,7 @@ type book struct {
 	noRanks  bool    // erase an address when one dial fails; for measurements
 	noLimits bool    // no defence against flooding; for measurements
 	salt     salt    // of groups and sources
-	entries  []entry // the order has no meaning, but a seed repeats it
+	entries  []entry // the order has no meaning; it is the same for the same random seed
 	byAddr   index
 	began    time.Time // entry.next counts from here
 }

@@ -53,8 +53,8 @@ func TestFewGroupsGetLittleOfTheBook(t *testing.T) {
 	}
 }
 
-// A source that makes up each address in a new group is not crowded by group. It gets
-// at most an eighth of a full book, and less if many sources report.
+// A source reports each address in a new group, so that no group is crowded. In a full
+// book it gets at most one entry in sourceShare.
 func TestOneSourceGetsASixtyFourth(t *testing.T) {
 	b, rng := newBook(512, 1), newRand(1)
 	for i := range 5000 { // a book filled by many sources

@@ -52,7 +52,7 @@ func TestInboundLinksNeverMakeAnAddressTried(t *testing.T) {
 
 // A neighbour floods. While there is room, all its addresses are stored. After that,
 // they may displace 64 others, and one more every ten seconds.
-func TestAFloodTurnsNoBookOver(t *testing.T) {
+func TestAFloodDisplacesFewEntries(t *testing.T) {
 	b := newBench(t, Config{BookSize: 200, ShuffleInterval: -1, FeelerInterval: -1, RotateInterval: -1})
 	links := b.neighbors(1, 2, 3)
 	next := 1000
@@ -111,7 +111,7 @@ func TestHighPriorityRequestsEvictEachOther(t *testing.T) {
 
 // A group that sends high-priority requests all the time may not evict neighbours of
 // other groups. Its own links are evicted by any other request, even of low priority.
-func TestAFloodOfRequestsGivesWay(t *testing.T) {
+func TestLinksOfAFloodOfRequestsAreEvictedFirst(t *testing.T) {
 	b := newBench(t, Config{})
 	b.neighbors(1, 2, 3, 4)
 	var flood []ident.Link

@@ -183,7 +183,7 @@ func TestChecksAreBounded(t *testing.T) {
 
 // If all places are taken, the only link of a guest evicts one link of the guest with
 // most.
-func TestARedundantLinkGivesWayToAnOnlyOne(t *testing.T) {
+func TestARedundantLinkIsEvictedForAnOnlyOne(t *testing.T) {
 	b := newBench(t, Config{MaxGuests: 4, ShuffleInterval: -1, RotateInterval: -1})
 	own := b.finds(1)
 	b.neighbors(2, 3, 4, 5)
@@ -215,7 +215,7 @@ func TestARedundantLinkGivesWayToAnOnlyOne(t *testing.T) {
 
 // JOINs of nodes without a link evict at most two links per minute and network, and 16
 // in all.
-func TestClaimsToHaveNoLinkEndFewLinks(t *testing.T) {
+func TestClaimsToHaveNoLinkEvictFewLinks(t *testing.T) {
 	b := newBench(t, Config{MaxPeers: 40, MaxGuests: 4, ShuffleInterval: -1, RotateInterval: -1, FeelerInterval: -1})
 	var list []int
 	for n := range 40 {
@@ -257,7 +257,7 @@ func TestClaimsToHaveNoLinkEndFewLinks(t *testing.T) {
 
 // One network holds all guest places and claims that its nodes have no other link.
 // Guests from other networks still get in.
-func TestAPrefixThatHasMostGuestPlacesGivesWay(t *testing.T) {
+func TestAPrefixWithMostGuestsLosesOne(t *testing.T) {
 	b := newBench(t, Config{MaxGuests: 8, ShuffleInterval: -1, RotateInterval: -1})
 	b.neighbors(1, 2, 3, 4, 5)
 	for n := range 8 {

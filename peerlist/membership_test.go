@@ -110,7 +110,7 @@ func TestNoNodeIsRefusedTwiceInARow(t *testing.T) {
 }
 
 // Requests begin with low priority. High priority follows, but only if it can help.
-func TestInsistsOnlyAfterPatience(t *testing.T) {
+func TestHighPriorityFollowsLowPriority(t *testing.T) {
 	b := newBench(t, Config{})
 	b.SetSeeds(b.now, []string{addr(1)}, b)
 	var asked []Priority

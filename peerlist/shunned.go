@@ -12,12 +12,13 @@ type shunned struct {
 	mayAsk bool      // its requests are accepted: its program ended the link, and may restore it
 }
 
-// shun neither dials nor accepts a peer before until.
+// shun makes this node neither dial nor accept a peer before the given time.
 func (m *Membership) shun(peer ident.ID, until time.Time) {
 	m.remember(peer, shunned{until: until})
 }
 
-// avoid does not dial a peer before until. A peer that is shunned stays shunned.
+// avoid makes this node not dial a peer before the given time. If the peer is shunned, it
+// stays shunned.
 func (m *Membership) avoid(peer ident.ID, until time.Time) {
 	m.remember(peer, shunned{until: until, mayAsk: true})
 }

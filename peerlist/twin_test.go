@@ -99,7 +99,7 @@ func TestATwinIsReported(t *testing.T) {
 
 // The clock of a new life may be behind. It gets the place as soon as the link of the
 // former life has ended, for whatever reason, and does not stay away for long.
-func TestAGoneLifeBarsNoOther(t *testing.T) {
+func TestTheEndOfALifeMakesRoomForAnother(t *testing.T) {
 	for what, end := range map[string]func(b *bench, l ident.Link){
 		"it says goodbye": func(b *bench, l ident.Link) { b.get(l, &Disconnect{Reason: ReasonLeave}) },
 		"its link ends":   func(b *bench, l ident.Link) { b.LinkDown(b.now, l, ReasonNone, b) },
@@ -188,7 +188,7 @@ func TestOneSeedOfManyIsFound(t *testing.T) {
 }
 
 // Many dead seeds cost a bounded number of dials, however long they are dead.
-func TestManyDeadSeedsAreDialledAtLeisure(t *testing.T) {
+func TestManyDeadSeedsAreDialledRarely(t *testing.T) {
 	b := newBench(t, Config{})
 	var all []string
 	for n := range 400 {

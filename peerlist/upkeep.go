@@ -182,8 +182,8 @@ func (m *Membership) onForwardJoin(now time.Time, from *link, f *ForwardJoin, ou
 	out.Send(next.Link, &ForwardJoin{Newcomer: c, TTL: min(f.TTL, activeWalk) - 1})
 }
 
-// walkTarget draws the neighbour that a walk continues to: not the sender, and not the
-// node in the message.
+// walkTarget draws the neighbour that a walk continues to: neither the sender nor the
+// node that the message is about.
 func (m *Membership) walkTarget(from *link, about Contact) *link {
 	if len(m.active) == 0 {
 		return nil

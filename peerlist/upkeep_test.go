@@ -122,7 +122,7 @@ func TestShuffleWalk(t *testing.T) {
 }
 
 // A node that knows no address, not even its own, has nothing to shuffle.
-func TestNothingToTellIsNotSent(t *testing.T) {
+func TestAnEmptyShuffleIsNotSent(t *testing.T) {
 	b := newBench(t, Config{})
 	b.cfg.Self.Addr = ""
 	b.LinkUp(b.now, Conn{Link: 1, Peer: ident.Origin{ID: nodeID(1)}}, b)

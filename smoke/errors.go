@@ -31,7 +31,7 @@ var (
 	ErrPeerGone = engine.ErrPeerGone
 )
 
-// Reasons why a node could not be added, in a *[DialError].
+// Errors of a *[DialError]: the reasons why a node could not be added.
 var (
 	ErrFull           = engine.ErrFull
 	ErrPeerFull       = engine.ErrPeerFull

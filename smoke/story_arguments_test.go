@@ -105,8 +105,8 @@ func TestAnErrorArrives(t *testing.T) {
 	}
 }
 
-// A handler of Once waits for an event that fits. If it returns an error or panics, that
-// was its event.
+// A handler of Once waits for an event that fits. If it then returns an error or panics,
+// it does not wait for another event.
 func TestOnceWaitsForAnEventThatFits(t *testing.T) {
 	s := tell(t)
 	var got []string

@@ -95,7 +95,8 @@ func TestHealedIslandsAreQuiet(t *testing.T) {
 		each(cast, func(a *actor) { a.speak(5) })
 		s.wantHeard(cast[:6], cast[:6])
 		s.wantHeard(cast[6:], cast[6:])
-		// The cut may have taken all links of some nodes; the merge must not.
+		// During the cut some nodes may have lost all links. During the merge no node
+		// may.
 		parted := make(map[*actor]int)
 		for _, a := range cast {
 			parted[a] = a.times("disconnect")

@@ -106,7 +106,7 @@ func TestWaitForPeers(t *testing.T) {
 	})
 }
 
-// If registrations failed, the next Start returns their errors. The one after it does
+// If registrations failed, the next Start returns their errors. The Start after that does
 // not.
 func TestARefusedRegistrationFailsOneStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -167,14 +167,14 @@ func TestWaitSaysWhatItWaitedFor(t *testing.T) {
 
 func TestMistakesOfATest(t *testing.T) {
 	for want, mistake := range map[string]func(net *Network){
-		"there is no node 7: there are 3, numbered from 0":         func(net *Network) { net.Crash(7) },
-		"there is no node -1":                                      func(net *Network) { net.Node(-1) },
-		"there is no node 3":                                       func(net *Network) { net.Partition([]int{0}, []int{3}) },
-		"there is no node 4":                                       func(net *Network) { net.Cut(0, 4) },
-		"node 1 is in two parts of the partition [[0 1] [1 2]]":    func(net *Network) { net.Partition([]int{0, 1}, []int{1, 2}) },
-		"node 2 does not run: it crashed":                          func(net *Network) { net.Crash(2); net.Stop(2) },
-		"node 2 does not run: it was stopped":                      func(net *Network) { net.Stop(2); net.Crash(2) },
-		"record the events of node 1: ":                               func(net *Network) { recordTheWrongType(net) },
+		"there is no node 7: there are 3, numbered from 0":           func(net *Network) { net.Crash(7) },
+		"there is no node -1":                                        func(net *Network) { net.Node(-1) },
+		"there is no node 3":                                         func(net *Network) { net.Partition([]int{0}, []int{3}) },
+		"there is no node 4":                                         func(net *Network) { net.Cut(0, 4) },
+		"node 1 is in two parts of the partition [[0 1] [1 2]]":      func(net *Network) { net.Partition([]int{0, 1}, []int{1, 2}) },
+		"node 2 does not run: it crashed":                            func(net *Network) { net.Crash(2); net.Stop(2) },
+		"node 2 does not run: it was stopped":                        func(net *Network) { net.Stop(2); net.Crash(2) },
+		"record the events of node 1: ":                              func(net *Network) { recordTheWrongType(net) },
 		"start node 3: bad options: MaxPayload is -1: no node sends": func(net *Network) { net.Add() },
 	} {
 		o := Options{Configure: func(t *testing.T, i int, o *smoke.Options) {

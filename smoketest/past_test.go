@@ -239,7 +239,8 @@ func TestRewindOnARunningNode(t *testing.T) {
 	})
 }
 
-// A handler that is registered just after Start receives the same.
+// A handler with Rewind that is registered just after Start receives the same events as
+// one that is registered before Start.
 func TestRewindJustAfterStart(t *testing.T) {
 	RunWith(t, 3, Options{}, func(t *testing.T, net *Network) {
 		var heard notes

@@ -339,7 +339,7 @@ func TestAHandshakeEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// authority issues certificates, as a network's own authority would.
+// authority returns a function that issues certificates, like a network's own authority.
 func authority(t *testing.T) (issue func(key any, public any) *tls.Config) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -61,7 +61,8 @@ func (r *roster) run(ctx context.Context) {
 		case <-tick.C:
 			r.dropSilent()
 		case <-r.asked:
-			// Not all nodes at once. One answer serves all requests in the meantime.
+			// The random wait keeps nodes from answering all at once. One answer serves
+			// all requests in the meantime.
 			select {
 			case <-time.After(rand.N(answer)):
 			case <-ctx.Done():
