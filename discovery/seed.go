@@ -22,7 +22,7 @@ type Seed struct {
 	Scheme Scheme
 	Host   string     // a name, without scheme and port; empty if IP is set
 	IP     netip.Addr // set if the seed has an address
-	Port   uint16     // 1 to 65535; 0 for SRV, whose records have it
+	Port   uint16     // 1 to 65535; 0 for SRV, where each record has the port
 }
 
 // String returns the seed in a form that [ParseSeed] accepts.
@@ -66,11 +66,11 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("seed %q: %s; %s", e.Seed, e.Why, e.Fix)
 }
 
-// The forms a seed has, for error texts.
+// forms lists the forms of a seed, for error texts.
 const forms = `write "192.168.2.100:8495", "[fd00::1]:8495", "chat.example.org:8495", "dns://chat:8495" or "srv://_chat._tcp.example.org"`
 
-// maxSeed bounds what is looked at: a name has at most 253 characters
-// (RFC 1035, section 2.3.4), scheme and port come on top.
+// maxSeed limits the length of a text that is parsed. A name has at most 253 characters
+// (RFC 1035, section 2.3.4), and scheme and port are added to it.
 const maxSeed = 300
 
 // ParseSeed parses a seed. It uses no network. An error is a [*SyntaxError].
@@ -95,12 +95,12 @@ func ParseSeed(text string) (Seed, error) {
 	if scheme, after, found := strings.Cut(text, "://"); found {
 		s.Scheme, rest = Scheme(strings.ToLower(scheme)), after
 		if s.Scheme != DNS && s.Scheme != SRV {
-			return fail(fmt.Sprintf("%q is no way to look a seed up", scheme+"://"), forms)
+			return fail(fmt.Sprintf("%q is not a known scheme", scheme+"://"), forms)
 		}
 	}
 	if s.Scheme == SRV {
 		if strings.ContainsAny(rest, ":/") {
-			return fail("the SRV records bring hosts and ports", `write "srv://_service._proto.name" and nothing more`)
+			return fail("SRV records have the hosts and ports", `write "srv://_service._proto.name" and nothing more`)
 		}
 		if why := badName(rest); why != "" {
 			return fail(why, `write "srv://_service._proto.name"`)
@@ -115,13 +115,13 @@ func ParseSeed(text string) (Seed, error) {
 	}
 	number, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || number == 0 || port[0] == '+' {
-		return fail(fmt.Sprintf("%q is no port", port), "write a number from 1 to 65535, the one that the seed listens on")
+		return fail(fmt.Sprintf("%q is not a port", port), "write a number from 1 to 65535, the one that the seed listens on")
 	}
 	s.Port = uint16(number)
 	if ip, err := netip.ParseAddr(host); err == nil {
 		ip = ip.Unmap()
 		if ip.IsUnspecified() || ip.IsMulticast() {
-			return fail(fmt.Sprintf("%s is the address of no machine", ip), "write the address at which the others reach the seed")
+			return fail(fmt.Sprintf("%s is not the address of a machine", ip), "write the address at which other nodes reach the seed")
 		}
 		if strings.HasPrefix(rest, "[") && !strings.Contains(host, ":") {
 			return fail("brackets are for IPv6 addresses", forms)
@@ -130,7 +130,7 @@ func ParseSeed(text string) (Seed, error) {
 			return fail(why, "write the name of an interface of this machine after the %")
 		}
 		if !ip.IsLinkLocalUnicast() {
-			ip = ip.WithZone("") // which would say nothing more
+			ip = ip.WithZone("") // only a link-local address needs a zone
 		}
 		s.IP = ip
 		return s, nil
@@ -145,20 +145,21 @@ func ParseSeed(text string) (Seed, error) {
 	return s, nil
 }
 
-// badZone says why a text is no zone of an IPv6 address, "" when it is one or empty.
+// badZone returns why a text is not a zone of an IPv6 address, or "" if it is one or is
+// empty.
 func badZone(zone string) string {
 	for _, c := range []byte(zone) {
 		if !isNameByte(c) && c != '.' {
-			return fmt.Sprintf("an interface has no %q in its name", c)
+			return fmt.Sprintf("the name of an interface can't have %q in it", c)
 		}
 	}
 	return ""
 }
 
-// splitProblem says why there are no host and port in text.
+// splitProblem returns why text can't be split into host and port.
 func splitProblem(text string, err error) string {
 	if ip, parseErr := netip.ParseAddr(strings.Trim(text, "[]")); parseErr == nil && ip.Is6() && !strings.HasPrefix(text, "[") {
-		return "an IPv6 address needs brackets, and the port is missing or cannot be told from it"
+		return "an IPv6 address must be in brackets, and a port must follow"
 	}
 	if problem, ok := err.(*net.AddrError); ok {
 		if strings.HasPrefix(problem.Err, "missing port") {
@@ -169,9 +170,9 @@ func splitProblem(text string, err error) string {
 	return err.Error()
 }
 
-// badName says why a text is no host name, "" when it is one. The rules are
-// those of RFC 1123, section 2.1, and underscores, which names of services and
-// of containers have.
+// badName returns why a text is not a host name, or "" if it is one. The rules are those
+// of RFC 1123, section 2.1. Underscores are allowed too, because names of services and of
+// containers have them.
 func badName(name string) string {
 	name = strings.TrimSuffix(name, ".")
 	if name == "" {
@@ -190,15 +191,15 @@ func badName(name string) string {
 		}
 		for _, c := range label {
 			if c > 127 {
-				return fmt.Sprintf("a name has no %q in DNS (write its xn-- form)", c)
+				return fmt.Sprintf("a name in DNS can't have %q in it (write its xn-- form)", c)
 			}
 			if !isNameByte(byte(c)) {
-				return fmt.Sprintf("a name has no %q in it", c)
+				return fmt.Sprintf("a name can't have %q in it", c)
 			}
 		}
 	}
 	if last := labels[len(labels)-1]; strings.Trim(last, "0123456789") == "" {
-		return "it looks like an IP address and is none"
+		return "it looks like an IP address and is not one"
 	}
 	return ""
 }

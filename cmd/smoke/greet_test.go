@@ -47,7 +47,7 @@ func TestStrangersAreGreeted(t *testing.T) {
 		{"of another version", hello(wire.Hello{Major: wire.Major + 1}), "another version of the protocol", "same version", false},
 		{"says nothing", func(c net.Conn) { io.Copy(io.Discard, c) }, "said no HELLO within 3s", "check the port", false},
 		{"hangs up", func(net.Conn) {}, "hung up", "check the port", false},
-		{"speaks HTTP", says("HTTP/1.1 400 Bad Request\r\n"), `"HTTP/1.1" is no HELLO`, "check the port", false},
+		{"speaks HTTP", says("HTTP/1.1 400 Bad Request\r\n"), `"HTTP/1.1" is not a HELLO`, "check the port", false},
 		{"speaks TLS", says("\x15\x03\x03\x00\x02\x02\x46"), "its links are encrypted", "--secret-file", false},
 		{"never ends", func(c net.Conn) {
 			for {

@@ -3,10 +3,10 @@
 //	chat.example.org:8495           all addresses of the name, each with the port
 //	dns://chat:8495                 the same; in Kubernetes, a headless service
 //	srv://_chat._tcp.example.org    all addresses of all hosts that the SRV records name
-//	192.168.2.100:8495              itself, and DNS is not asked
+//	192.168.2.100:8495              this address, without a query
 //
-// It asks the system's resolver, with its search list, each time anew: it caches
-// nothing, since the point of a second look is what has changed.
+// It asks the system's resolver, which uses its search list. It caches nothing: each
+// look-up must show what has changed since the last one.
 package dns
 
 import (
@@ -28,8 +28,8 @@ import (
 // and more.
 const Timeout = 3 * time.Second
 
-// maxTargets bounds the hosts of SRV records that are looked up. A guess: more than
-// a network has seeds.
+// maxTargets limits how many hosts of SRV records are looked up. A guess: more than a
+// network has seeds.
 const maxTargets = 64
 
 // Server answers DNS queries. *[net.Resolver] is one. Any goroutine may call it.
@@ -83,12 +83,12 @@ func (r Resolver) Lookup(ctx context.Context, seed string) ([]string, error) {
 	return texts, err
 }
 
-// addresses gives the A and AAAA records of a name.
+// addresses returns the A and AAAA records of a name.
 func (r Resolver) addresses(ctx context.Context, host string, port uint16) ([]netip.AddrPort, error) {
 	ips, err := r.server().LookupNetIP(ctx, "ip", host)
 	var found []netip.AddrPort
 	for _, ip := range ips {
-		// A filtering DNS server says 0.0.0.0 where it means "no".
+		// A DNS server that filters names answers 0.0.0.0 for a blocked one.
 		if ip = ip.Unmap(); ip.IsValid() && !ip.IsUnspecified() && !ip.IsMulticast() {
 			found = append(found, netip.AddrPortFrom(ip, port))
 		}
@@ -96,19 +96,19 @@ func (r Resolver) addresses(ctx context.Context, host string, port uint16) ([]ne
 	return found, err
 }
 
-// targets gives the addresses of the hosts that SRV records name. Priorities and
-// weights do not matter: all of them are seeds. A host that cannot be resolved
-// does not hide the others.
+// targets returns the addresses of all hosts that SRV records name. It ignores priorities
+// and weights, because every host is a seed. If one host can't be resolved, the others
+// are still returned.
 func (r Resolver) targets(ctx context.Context, name string) ([]netip.AddrPort, error) {
 	_, records, err := r.server().LookupSRV(ctx, "", "", name)
 	var found []netip.AddrPort
-	problems := []error{err} // beside an error, the records that came are good
+	problems := []error{err} // LookupSRV may return valid records together with an error
 	records = slices.DeleteFunc(records, func(r *net.SRV) bool {
 		return r.Target == "." || r.Port == 0 // "the service is decidedly not available", RFC 2782
 	})
 	records = records[:min(len(records), maxTargets)]
-	// A host for which no server answers takes all the time there is, so each has a
-	// goroutine. Lookup waits for all of them; they end with ctx.
+	// If no server answers for a host, its look-up takes all the time that is left. So
+	// each host has a goroutine. Lookup waits for all of them; they end with ctx.
 	answers := make([][]netip.AddrPort, len(records))
 	errs := make([]error, len(records))
 	var asking sync.WaitGroup
@@ -132,7 +132,7 @@ func (r Resolver) server() Server {
 	return r.Server
 }
 
-// advice says what may help.
+// advice returns what may help against err, or "".
 func advice(err error) string {
 	problem, isDNS := errors.AsType[*net.DNSError](err)
 	switch {

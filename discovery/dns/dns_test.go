@@ -15,8 +15,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/discovery/dns"
 )
 
-// zone is a DNS server that knows what stands in it. A name with no entry is
-// not known; a name with the address of silence is never answered.
+// zone is a DNS server that answers from this table. A name without an entry does not
+// exist. A name with the address of silence is never answered.
 type zone struct {
 	hosts map[string][]string
 	srv   map[string][]*net.SRV
@@ -120,7 +120,7 @@ func TestALookupEndsInTime(t *testing.T) {
 		for _, test := range []struct {
 			seed  string
 			r     dns.Resolver
-			limit time.Duration // of the caller
+			limit time.Duration // the caller's
 			took  time.Duration
 		}{
 			{"slow:1", dns.Resolver{Server: z}, time.Hour, dns.Timeout},
@@ -156,7 +156,7 @@ func TestBadSeedsAreNotAskedFor(t *testing.T) {
 	}
 }
 
-// The zero value asks the system's resolver, which here has no way out.
+// The zero value asks the system's resolver, which can't reach a server in this test.
 func TestTheSystemIsAskedByDefault(t *testing.T) {
 	errCut := errors.New("no network in this test")
 	before := net.DefaultResolver

@@ -1,5 +1,5 @@
-// Package logging brings the log of a node to the logger of the program: a logrus or a
-// slog one. It limits messages that repeat themselves, and calls the program's logger on a
+// Package logging passes the log of a node on to the program's logger, which is a logrus
+// or a slog logger. It limits repeated messages. It calls the program's logger on a
 // goroutine of its own, so that logging never waits.
 package logging
 
@@ -16,24 +16,24 @@ import (
 	slogbridge "github.com/sirupsen/logrus/hooks/slog"
 )
 
-// Fields say what a message is about.
+// Fields are the variable parts of a message.
 type Fields = logrus.Fields
 
-// Logger is what a node logs through. A message is a fixed
-// text; what varies is in its fields. One that repeats itself is written at most
-// once in repeatAfter, and then with the number of those left out as the field
-// "repeated". Debug and trace messages are all written.
+// Logger is the log of a node. The text of a message is fixed, and what varies is in its
+// fields. A repeated message is written at most once in repeatAfter. Its field "repeated"
+// then has the number of messages that were left out. Debug and trace messages are all
+// written.
 //
-// A Logger may be used by many goroutines, with any lock held: to log is to queue a
-// record, and the program's code is called by the sink. It never ends the process.
+// Any goroutine may use a Logger, even while it holds a lock: a log call only queues a
+// record, and the sink calls the program's code. A Logger never ends the process.
 type Logger struct {
 	sink    *sink
-	base    Fields // of all its messages
-	key     string // sets apart what would else be a repetition
+	base    Fields // added to each message
+	key     string // messages of different keys are not repetitions of each other
 	repeats *repeats
 }
 
-// New makes a Logger of Options.Logger.
+// New returns a Logger that writes to out, the value of Options.Logger.
 func New(out any) (*Logger, error) {
 	if why := Fault(out); why != "" {
 		return nil, fmt.Errorf("use a %T as the logger: %s", out, why)
@@ -50,7 +50,7 @@ func New(out any) (*Logger, error) {
 	return &Logger{sink: s, repeats: &repeats{now: time.Now}}, nil
 }
 
-// Fault says why out can't be Options.Logger.
+// Fault returns why out can't be Options.Logger, or "" if it can.
 func Fault(out any) string {
 	switch out := out.(type) {
 	case nil:
@@ -70,12 +70,12 @@ func Fault(out any) string {
 	case logrus.FieldLogger:
 		return ""
 	default:
-		return "nothing is known to log through it"
+		return "it is not a kind of logger that is supported"
 	}
 	return "it is a nil pointer"
 }
 
-// Stderr makes a logger that writes to stderr from a level upwards.
+// Stderr returns a logger that writes messages of the given level and above to stderr.
 func Stderr(level logrus.Level) *logrus.Logger {
 	l := logrus.New()
 	l.SetOutput(os.Stderr)
@@ -83,8 +83,8 @@ func Stderr(level logrus.Level) *logrus.Logger {
 	return l
 }
 
-// slogLogger makes a logrus logger whose messages all go to a slog logger,
-// which decides about levels.
+// slogLogger returns a logrus logger that passes every message on to a slog logger, which
+// decides about levels.
 func slogLogger(to *slog.Logger) *logrus.Logger {
 	l := logrus.New()
 	l.SetOutput(io.Discard)
@@ -94,24 +94,24 @@ func slogLogger(to *slog.Logger) *logrus.Logger {
 	return l
 }
 
-// noFormat saves the formatting of what is written nowhere.
+// noFormat skips the formatting of messages whose text is not used.
 type noFormat struct{}
 
 // Format implements logrus.Formatter.
 func (noFormat) Format(*logrus.Entry) ([]byte, error) { return nil, nil }
 
-// With returns a logger whose messages all have these fields.
+// With returns a logger that adds these fields to each message.
 func (l *Logger) With(f Fields) *Logger {
 	return &Logger{sink: l.sink, base: join(l.base, f), key: l.key, repeats: l.repeats}
 }
 
-// About returns a logger whose messages are repetitions only of those about the
-// same key, for example a peer.
+// About returns a logger for messages about key, for example a peer. Its messages are
+// repetitions only of messages about the same key.
 func (l *Logger) About(key string) *Logger {
 	return &Logger{sink: l.sink, base: l.base, key: key, repeats: l.repeats}
 }
 
-// join returns a new map with the fields of both; those of the second win.
+// join returns a new map with the fields of both. If both have a field, b's value is used.
 func join(a, b Fields) Fields {
 	both := make(Fields, len(a)+len(b)+1)
 	maps.Copy(both, a)
@@ -131,7 +131,7 @@ func (l *Logger) Info(message string, f Fields) { l.log(logrus.InfoLevel, messag
 // Debug logs a message at level debug.
 func (l *Logger) Debug(message string, f Fields) { l.log(logrus.DebugLevel, message, f) }
 
-// log queues a message, unless it is below the level or repeats itself.
+// log queues a message, unless its level is disabled or it is a repetition.
 func (l *Logger) log(level logrus.Level, message string, f Fields) {
 	if !l.enabled(level) {
 		return
@@ -161,8 +161,8 @@ func (l *Logger) FlushBriefly() bool { return l.sink.flushBriefly() }
 // panicked.
 func (l *Logger) Counts() (lost, panics uint64) { return l.sink.counts() }
 
-// enabled reports whether a message of that level is written anywhere. It calls
-// no code of the program.
+// enabled reports whether messages of a level are written. It calls no code of the
+// program.
 func (l *Logger) enabled(level logrus.Level) bool {
 	switch out := l.sink.out.(type) {
 	case *logrus.Logger:

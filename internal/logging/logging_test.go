@@ -16,7 +16,7 @@ import (
 	logtest "github.com/sirupsen/logrus/hooks/test"
 )
 
-// listening makes a logger and what it has written, one line each.
+// listening returns a logger, and a function that returns the lines that it has written.
 func listening(t *testing.T, level logrus.Level) (*Logger, func() string) {
 	t.Helper()
 	out, hook := logtest.NewNullLogger()
@@ -39,7 +39,7 @@ func listening(t *testing.T, level logrus.Level) (*Logger, func() string) {
 func TestALogMessageIsRepeatedEveryTenSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, written := listening(t, logrus.DebugLevel)
-		for range 100 { // a minute and a half, once a second
+		for range 100 { // more than a minute and a half, with a message each second
 			l.Warn("link lost", nil)
 			time.Sleep(time.Second)
 		}
@@ -101,7 +101,7 @@ func TestManyMessagesTakeBoundedMemory(t *testing.T) {
 	})
 }
 
-// A peer that causes one message about very many addresses hides no other message.
+// Messages about very many addresses, caused by one peer, hide no other message.
 func TestManyMessagesHideNoOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, written := listening(t, logrus.WarnLevel)
@@ -147,7 +147,7 @@ func TestASlogLoggerGetsTheMessages(t *testing.T) {
 	}
 }
 
-// ownLogger is a logrus.FieldLogger that is none of logrus's types.
+// ownLogger is a logrus.FieldLogger of a type that is not in logrus.
 type ownLogger struct{ logrus.FieldLogger }
 
 func TestTheOtherLoggers(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	repeatAfter = 10 * time.Second // a guess: readable, and an operator still sees that it goes on
+	repeatAfter = 10 * time.Second // a guess: the log stays readable, and shows that the problem lasts
 	manyKeys    = 1024             // a guess: about 100 kB; further keys of a message count as one
 )
 
@@ -17,7 +17,7 @@ type repeatKey struct {
 	message, key string
 }
 
-// repeats knows which messages were written lately.
+// repeats records which messages were written in the last repeatAfter.
 type repeats struct {
 	now func() time.Time
 
@@ -25,14 +25,14 @@ type repeats struct {
 	seen map[repeatKey]*repetition
 }
 
-// repetition is one message that was written.
+// repetition is the record of one message.
 type repetition struct {
 	written time.Time
-	left    int // out since then
+	left    int // how many repetitions were left out since then
 }
 
-// allow reports whether a message may be written now, and how many like it have
-// been left out since the last one.
+// allow reports whether a message may be written now. If so, left is the number of its
+// repetitions that were left out since the last one was written.
 func (r *repeats) allow(key repeatKey) (left int, ok bool) {
 	now := r.now()
 	r.mu.Lock()
@@ -40,7 +40,7 @@ func (r *repeats) allow(key repeatKey) (left int, ok bool) {
 	if _, known := r.seen[key]; !known {
 		r.forget(now)
 		if len(r.seen) >= manyKeys {
-			key.key = "" // there are as many as messages, which are fixed texts
+			key.key = "" // all new keys of this message share one entry
 		}
 	}
 	if r.seen == nil {
@@ -60,8 +60,8 @@ func (r *repeats) allow(key repeatKey) (left int, ok bool) {
 	return left, true
 }
 
-// forget makes room when there are many messages: those go that may be written
-// again anyway.
+// forget makes room if there are many entries. It removes those whose message may be
+// written again anyway.
 func (r *repeats) forget(now time.Time) {
 	if len(r.seen) < manyKeys {
 		return

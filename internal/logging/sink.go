@@ -12,12 +12,12 @@ import (
 )
 
 const (
-	// mostRecords is how many log records wait for the program's logger. A guess:
-	// a second of a node at level debug, and some 300 kB.
+	// mostRecords is how many log records may wait for the program's logger. A guess:
+	// what a node logs in a second at level debug, some 300 kB.
 	mostRecords = 1024
 
-	// mostNested is how many records deep the program's logger may cause records
-	// while it writes one. A guess: one or two are useful, more are a loop.
+	// mostNested limits a chain of records in which the program's logger causes each
+	// while it writes the one before. A guess: one or two are useful, more are a loop.
 	mostNested = 4
 
 	// flushSoon is how long Start, and a Shutdown whose context has ended, wait for
@@ -31,30 +31,30 @@ type record struct {
 	level   logrus.Level
 	message string
 	fields  Fields
-	nested  int // how many records deep the logger was when it caused this one
+	nested  int // its place in such a chain: 0 if the program's logger did not cause it
 }
 
-// sink passes records on to the program's logger, in order, on a goroutine that is
-// there only while records wait. Nothing of the node waits for it but flush. If the
-// logger does not keep up, new records are dropped, counted, and reported by a
-// record of their own.
+// sink passes records on to the program's logger, in order. It does so on a goroutine that
+// exists only while records wait. Only flush waits for the logger. If the logger does not
+// keep up, the sink drops new records, counts them, and reports their number by a record
+// of its own.
 //
-// A sink may be used by many goroutines, with any lock held.
+// Any goroutine may use a sink, with any lock held.
 type sink struct {
 	out logrus.FieldLogger
 
 	mu      sync.Mutex // guards all below; never held while the logger runs
 	waiting []record
-	dropped int           // since the last report of that
-	isFull  bool          // some of them for want of room, so the report waits for no further record
-	writing bool          // the goroutine is there
-	nested  int           // of the record that is being written
+	dropped int           // records dropped since the last report
+	isFull  bool          // records were dropped because too many waited; the next report is written even if no record follows
+	writing bool          // the goroutine exists
+	nested  int           // record.nested of the record that is being written
 	idle    chan struct{} // closed when the goroutine ends; nil while no flush waits
 
 	lost, panics uint64 // records dropped; calls of the logger that panicked
 }
 
-// put queues a record. It never waits.
+// put queues a record, or drops it. It never waits.
 func (s *sink) put(r record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,7 +75,7 @@ func (s *sink) put(r record) {
 	s.start()
 }
 
-// report makes a record of those that were dropped. The caller holds mu.
+// report returns a record about the dropped ones. The caller holds mu.
 func (s *sink) report(now time.Time) record {
 	n := s.dropped
 	s.dropped, s.isFull = 0, false
@@ -85,7 +85,7 @@ func (s *sink) report(now time.Time) record {
 	}
 }
 
-// start makes sure that what waits is written. The caller holds mu.
+// start starts the goroutine if records wait and it does not run. The caller holds mu.
 func (s *sink) start() {
 	if s.writing || len(s.waiting) == 0 {
 		return
@@ -96,7 +96,7 @@ func (s *sink) start() {
 	go s.write()
 }
 
-// write is the logging goroutine.
+// write passes records on until none waits. It is the logging goroutine.
 func (s *sink) write() {
 	finished := false
 	defer func() {
@@ -119,7 +119,7 @@ func (s *sink) write() {
 	finished = true
 }
 
-// take returns the next record, or ends the writing.
+// take returns the next record. If there is none, it marks the goroutine as ended.
 func (s *sink) take() (r record, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -147,8 +147,8 @@ func (s *sink) rest() {
 	}
 }
 
-// writeOne calls the program's logger. There is nobody to log a panic of the logger
-// to, so it is counted only.
+// writeOne calls the program's logger. A panic of the logger is only counted, because there
+// is no other logger to report it.
 func (s *sink) writeOne(r record) {
 	defer func() {
 		if recover() != nil {
@@ -185,7 +185,7 @@ func (s *sink) flush(ctx context.Context) bool {
 	}
 }
 
-// flushBriefly is flush for callers that have no context, or none that is left.
+// flushBriefly is flush for callers without a context, or with one that has ended.
 func (s *sink) flushBriefly() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), flushSoon)
 	defer cancel()
@@ -200,7 +200,7 @@ func (s *sink) counts() (lost, panics uint64) {
 	return s.lost, s.panics
 }
 
-// frame is below every call of the program's logger.
+// frame is the function that is on the stack in every call of the program's logger.
 var frame = reflect.TypeFor[sink]().PkgPath() + ".(*sink).writeOne"
 
 // Inside reports whether the caller runs on the logging goroutine of some Logger, and

@@ -11,7 +11,7 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// diary is a program's logger that does something for each line.
+// diary is a program's logger that calls a function for each line.
 type diary struct {
 	lines []string
 	write func(line string)
@@ -108,13 +108,13 @@ func TestALoggerThatPanicsIsCounted(t *testing.T) {
 	}
 }
 
-// The logger logs by the node's own logger while it writes. That comes to an end.
+// The program's logger logs to the node's own logger while it writes. That chain ends.
 func TestALoggerThatLogsInALoopComesToAnEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l atomic.Pointer[Logger]
 		d := &diary{write: func(string) {
 			l.Load().Debug("again", nil)
-			l.Load().sink.flush(t.Context()) // which would wait for itself
+			l.Load().sink.flush(t.Context()) // must not wait, since it would wait for itself
 		}}
 		l.Store(d.logger(t))
 		l.Load().Debug("once", nil)

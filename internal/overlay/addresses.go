@@ -9,13 +9,13 @@ import (
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// Addresses pass here on their way between a peer and the machines, so that the
-// machines hold one form of each, and no zone of this machine is sent. See package
-// ident.
+// The machine rewrites the addresses in membership and netsplit messages at its edge:
+// each received address gets its canonical form, and no address is sent with a zone of
+// this machine. Package ident explains both.
 
-// hear brings the addresses in a message from a peer into their canonical form. zone
-// is that of the link.
-func hear(msg frame.Message, zone string) {
+// canonicalize brings the addresses of a received message into their canonical form.
+// zone is the zone of the link.
+func canonicalize(msg frame.Message, zone string) {
 	switch msg := msg.(type) {
 	case *peerlist.ForwardJoin:
 		msg.Newcomer.Addr = ident.HeardAddr(msg.Newcomer.Addr, zone)
@@ -36,8 +36,9 @@ func hearAll(contacts []peerlist.Contact, zone string) {
 	}
 }
 
-// tell returns a message as it may be sent: without zones. It copies what it changes.
-func tell(msg frame.Message) frame.Message {
+// withoutZones returns a message as it may be sent: without zones. It copies what it
+// changes.
+func withoutZones(msg frame.Message) frame.Message {
 	switch msg := msg.(type) {
 	case *peerlist.ForwardJoin:
 		if hasZone(msg.Newcomer.Addr) {

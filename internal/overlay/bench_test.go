@@ -27,8 +27,8 @@ func nodeID(n int) ident.ID { return ident.ID{byte(n), 0xee} }
 
 func addr(n int) string { return fmt.Sprintf("10.0.0.%d:1", n) }
 
-// bench is one machine and the record of what it wanted. The test is its world.
-// It checks that the actions make sense.
+// bench drives one machine in place of a network. It records the actions of the machine
+// and checks that they make sense.
 type bench struct {
 	t *testing.T
 	*Machine
@@ -120,7 +120,7 @@ func (b *bench) Counted(uint64, uint64, bool)                { b.counts++ }
 
 func (b *bench) get(l ident.Link, m frame.Message) { b.Handle(b.now, l, m, b) }
 
-// linkUp brings a link up: accepted, or the answer to a dial.
+// linkUp reports a link to the machine: an accepted one, or the answer to dial d.
 func (b *bench) linkUp(c peerlist.Conn, d *Dial) ident.Link {
 	b.last++
 	c.Link = b.last
@@ -132,7 +132,7 @@ func (b *bench) linkUp(c peerlist.Conn, d *Dial) ident.Link {
 	return c.Link
 }
 
-// joins makes a neighbour of a node that calls.
+// joins has a node dial the machine and become its neighbour.
 func (b *bench) joins(n int) ident.Link {
 	b.t.Helper()
 	l := b.linkUp(peerlist.Conn{Peer: ident.Origin{ID: nodeID(n), Epoch: 1}, Addr: addr(n)}, nil)
@@ -143,7 +143,7 @@ func (b *bench) joins(n int) ident.Link {
 	return l
 }
 
-// ends takes a link away.
+// ends ends a link.
 func (b *bench) ends(l ident.Link) {
 	if b.open[l] {
 		delete(b.open, l)
@@ -168,7 +168,7 @@ func (b *bench) pass(d time.Duration) {
 	b.t.Fatal(errAgain)
 }
 
-// dialled takes the dial of a node's address off the record.
+// dialled removes the recorded dial of a node's address and returns it, or nil.
 func (b *bench) dialled(n int, probe bool) *Dial {
 	for i, d := range b.dials {
 		if d.Addr == addr(n) && d.Probe == probe {
@@ -179,8 +179,8 @@ func (b *bench) dialled(n int, probe bool) *Dial {
 	return nil
 }
 
-// awaitDial lets time pass, with all neighbours alive, until an address is
-// dialled; other dials fail.
+// awaitDial advances the time until the machine dials a node's address. Meanwhile all
+// neighbours answer, and dials of other addresses fail.
 func (b *bench) awaitDial(n int, probe bool, within time.Duration) *Dial {
 	b.t.Helper()
 	for end := b.now.Add(within); b.now.Before(end); b.pass(100 * time.Millisecond) {

@@ -8,7 +8,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// Describe gives what the node tells of itself to who surveys the overlay.
+// Describe returns what the node reports of itself in a survey.
 func (m *Machine) Describe(now time.Time) census.Digest {
 	s := &m.tree.Stats
 	d := census.Digest{
@@ -40,16 +40,18 @@ func (m *Machine) Describe(now time.Time) census.Digest {
 	return d
 }
 
-// goodbye is when a neighbour said that it stops.
+// goodbye records when a neighbour said that it stops.
 type goodbye struct {
 	id ident.ID
 	at time.Time
 }
 
-// leftFor is how long that is told to who asks: a survey or two come in it.
+// leftFor is how long a survey lists a neighbour that has stopped. One or two surveys
+// fall into that time.
 const leftFor = time.Minute
 
-// noteLeft remembers it.
+// noteLeft records that a neighbour has said goodbye, and drops the oldest such record
+// if there are more than census.MaxLeft.
 func (m *Machine) noteLeft(id ident.ID) {
 	m.left = append(m.left, goodbye{id, m.now})
 	m.left = m.left[max(0, len(m.left)-census.MaxLeft):]

@@ -14,8 +14,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// Whatever comes, the machine does not panic, does nothing that makes no sense
-// (bench checks that), and keeps its bounds.
+// The machine gets random calls and messages. It must not panic, must stay within its
+// bounds, and must take no action that makes no sense (bench checks that).
 func FuzzMachine(f *testing.F) {
 	for seed := range uint64(8) {
 		f.Add(seed, uint16(600))
@@ -94,7 +94,7 @@ func FuzzMachine(f *testing.F) {
 	})
 }
 
-// message makes up a frame.
+// message returns a random message.
 func message(rng *rand.Rand) frame.Message {
 	id := func() ident.ID { return nodeID(rng.IntN(20)) }
 	origin := func() ident.Origin { return ident.Origin{ID: id(), Epoch: rng.Uint64N(2)} }

@@ -1,16 +1,16 @@
 // Package overlay composes membership, netsplit healing and broadcast into the
 // one machine of a node.
 //
-// [Machine] does no I/O, owns no goroutine and reads no clock: its owner (the
-// driver of package smoke, or the simulator) tells it what happened and when,
-// and performs what it asks for through [Out]. The owner's duties:
+// [Machine] does no I/O, owns no goroutine and reads no clock. Its owner (the driver of
+// package smoke, or the simulator) reports to it what happened and when, and performs
+// the actions that it asks for through [Out]. The owner's duties:
 //
 //   - Call the methods from one goroutine at a time, with times that never go
 //     back.
 //   - Perform the actions of Out in order. They may be performed after the call
-//     has returned; none of them may call the machine.
-//   - Answer each Dial by exactly one LinkUp or DialFailed, each Resolve by one
-//     Resolved; report the end of every link by LinkDown, except of those that
+//     has returned. None of them may call the machine.
+//   - Answer each Dial by exactly one LinkUp or DialFailed, and each Resolve by one
+//     Resolved. Report the end of every link by LinkDown, except of those that
 //     the machine closed.
 //   - Call Advance at Deadline, which may change with every call.
 //   - Call Fill for a link that is Ready when there is room for it, and again for
@@ -30,13 +30,13 @@ import (
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// Config sets a [Machine] up. The parts' own fields for Self and Rand are
-// filled in from here.
+// Config configures a [Machine]. New fills in the fields Self and Rand of each part from
+// the fields here.
 type Config struct {
 	Self ident.Origin
-	Addr string // what this node tells others; may be empty
-	// Elsewhere says that the owner does not listen at Addr: another node may answer
-	// there, such as the one seed whose address all nodes advertise.
+	Addr string // the address that this node sends to others; may be empty
+	// Elsewhere says that the owner does not listen at Addr. Another node may answer
+	// there, for example the one seed whose address all nodes advertise.
 	Elsewhere bool
 	Seeds     []string
 	Rand      *rand.Rand
@@ -45,8 +45,8 @@ type Config struct {
 	Watch      netsplit.Config
 	Tree       plumtree.Config
 
-	// Describe adds what the owner knows to what this node tells of itself, when it is
-	// asked. May be nil.
+	// Describe adds the owner's figures to the digest that the node sends when it is
+	// surveyed. It may be nil.
 	Describe func(*census.Digest)
 }
 
@@ -61,34 +61,34 @@ type Machine struct {
 	pacer   *flowcontrol.Pacer
 	conns   []ref // all links, oldest first
 
-	left               []goodbye // the latest, at most census.MaxLeft
+	left               []goodbye // the latest goodbyes, at most census.MaxLeft
 	born               time.Time
 	minPeers, maxPeers int
 	complete           func(*census.Digest) // Config.Describe
 
-	verifyCost int // of an event, as so many bytes
+	verifyCost int // what flow control adds for an event that is verified, in bytes
 
-	// hasLeft: this node has said goodbye. It is in no overlay any more, and only takes the
-	// events that were on their way to it.
+	// hasLeft: this node has said goodbye. It is in no overlay any more, and only takes
+	// the events that were on their way to it.
 	hasLeft bool
 
-	// When each part is due, as it last said. The machine asks a part again only after
-	// something has happened to it, which touch notes in stale.
+	// When each part is due, as it last reported. The machine asks a part again only
+	// after something has happened to it, which touch notes in stale.
 	parts []Part // in the order of the table of protocols
 	due   [maxParts]deadline
 	stale partSet
 	asked partSet  // the parts that were asked last
 	rest  deadline // the earliest of all others
 
-	// The call under way: what the parts write to.
+	// The current call, which the parts use while it runs.
 	now     time.Time
 	out     Out
 	strikes map[ident.ID]int // frames with a false signature, by the node that sent them
-	ban     ident.Link       // the link that brought one frame too many of these; 0: none
+	ban     ident.Link       // the link on which one of these too many arrived; 0: none
 }
 
-// ref finds a conn without a look at each: a look at a few numbers in a row is
-// quicker than a map.
+// ref is an entry of Machine.conns. The id stands next to the pointer, because a scan of
+// a few numbers in a row is faster than a map or a look into each conn.
 type ref struct {
 	id   ident.Link
 	conn *conn
@@ -98,8 +98,8 @@ type conn struct {
 	peerlist.Conn
 	probe    bool // belongs to netsplit
 	neighbor bool
-	heard    time.Time // a frame that was not for members, which learns of it when it is due
-	said     time.Time // an event was pushed; likewise
+	heard    time.Time // when a frame for another part arrived; membership learns of it when it is due
+	said     time.Time // when an event was last pushed; likewise
 }
 
 // New makes the machine of one node, born at now. It does nothing before Start.
@@ -146,7 +146,7 @@ func (m *Machine) Start(now time.Time, out Out) {
 	m.watch.Start(now, (*watchPart)(m))
 }
 
-// LinkUp takes a link on which greetings were exchanged. d is the wish that it
+// LinkUp reports a link on which both ends have sent their HELLO. d is the Dial that it
 // answers; nil for a link that was accepted.
 func (m *Machine) LinkUp(now time.Time, c peerlist.Conn, d *Dial, out Out) {
 	m.begin(now, forMembers|forWatch, out)
@@ -161,7 +161,7 @@ func (m *Machine) LinkUp(now time.Time, c peerlist.Conn, d *Dial, out Out) {
 		}
 	}
 	if m.conn(c.Link) == nil {
-		return // a probe that has met a twin
+		return // the link was a probe of a twin, and meetTwin has closed it
 	}
 	if probe {
 		m.watch.LinkUp(now, c.Link, c.Peer.ID, d.Addr, (*watchPart)(m))
@@ -173,7 +173,7 @@ func (m *Machine) LinkUp(now time.Time, c peerlist.Conn, d *Dial, out Out) {
 	m.members.LinkUp(now, c, (*membersPart)(m))
 }
 
-// meetTwin takes a link to another life of this node's ID.
+// meetTwin handles a link to another life of this node's ID.
 func (m *Machine) meetTwin(now time.Time, c peerlist.Conn, d *Dial) {
 	at := c.Addr
 	if d != nil {
@@ -204,7 +204,7 @@ func (m *Machine) DialFailed(now time.Time, d Dial, err error, out Out) {
 	m.members.DialFailed(now, d.Addr, err, (*membersPart)(m))
 }
 
-// LinkDown takes the end of a link that the machine did not close.
+// LinkDown reports the end of a link that the machine did not close.
 func (m *Machine) LinkDown(now time.Time, id ident.Link, why peerlist.Reason, err error, out Out) {
 	c := m.conn(id)
 	if c == nil {
@@ -219,7 +219,7 @@ func (m *Machine) LinkDown(now time.Time, id ident.Link, why peerlist.Reason, er
 	m.forget(id)
 }
 
-// Resolved takes the outcome of a look-up.
+// Resolved reports the outcome of a Resolve.
 func (m *Machine) Resolved(now time.Time, seed string, addrs []string, err error, out Out) {
 	m.begin(now, forWatch, out)
 	if len(addrs) == 0 && err != nil {
@@ -229,15 +229,16 @@ func (m *Machine) Resolved(now time.Time, seed string, addrs []string, err error
 	m.watch.Resolved(now, seed, addrs, err, (*watchPart)(m))
 }
 
-// SetSelf changes the address that this node tells others.
+// SetSelf changes the address that this node sends to others.
 func (m *Machine) SetSelf(now time.Time, addr string, out Out) {
 	m.begin(now, forMembers|forWatch, out)
 	m.members.SetSelf(addr)
 	m.watch.SetSelf(now, addr, (*watchPart)(m))
 }
 
-// Leave says goodbye to the neighbours and closes all links. What a neighbour has sent
-// before it knew may still be handed to Handle: its events are delivered.
+// Leave says goodbye to the neighbours and closes all links. Frames that a neighbour sent
+// before it learnt of the goodbye may still be passed to Handle: their events are
+// delivered.
 func (m *Machine) Leave(now time.Time, out Out) {
 	m.begin(now, forAll, out)
 	m.hasLeft = true

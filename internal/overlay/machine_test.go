@@ -109,7 +109,7 @@ func TestDiallingOneselfIsRemembered(t *testing.T) {
 		if b.open[out] || b.open[in] {
 			t.Error("a link to ourselves stays")
 		}
-		// Another node may have the address later, so it is tried again, at leisure.
+		// Another node may get the address later, so it is tried again, but rarely.
 		again := 0
 		for range 600 {
 			b.pass(time.Second)
@@ -126,9 +126,9 @@ func TestDiallingOneselfIsRemembered(t *testing.T) {
 	}
 }
 
-// Three frames with a false signature end their link, and no other: neither that of the
-// origin that they name, nor the next one.
-func TestWhoForgesIsLetGo(t *testing.T) {
+// Three frames with a false signature end the link of the node that sent them. The
+// origin that they name keeps its link, and so does the next neighbour.
+func TestForgerIsDisconnected(t *testing.T) {
 	b := newBench(t, 1, Config{Tree: plumtree.Config{
 		VerifyAll: true, Verify: func(_ ident.Origin, _ uint64, body []byte) bool { return body[1] == 'e' },
 	}})
@@ -138,7 +138,7 @@ func TestWhoForgesIsLetGo(t *testing.T) {
 	}
 	for seq := range uint64(maxRefused) {
 		if !b.up[liar] {
-			t.Fatalf("it was let go after %d", seq)
+			t.Fatalf("the forger was disconnected after %d frames", seq)
 		}
 		b.get(liar, event(7+seq, 'x'))
 	}
@@ -148,7 +148,7 @@ func TestWhoForgesIsLetGo(t *testing.T) {
 	if m, ok := wasSent[*peerlist.Disconnect](b, liar); !ok || m.Reason != peerlist.ReasonProtocol {
 		t.Errorf("it was sent %+v", b.sent)
 	}
-	b.get(liar, event(1, 'e')) // on its way
+	b.get(liar, event(1, 'e')) // was on its way when the link ended
 	b.get(honest, event(1, 'e'))
 	b.get(honest, event(2, 'e'))
 	if b.heard[ident.Origin{ID: nodeID(2), Epoch: 1}] != 2 {

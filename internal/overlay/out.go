@@ -11,7 +11,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// Out takes what a [Machine] wants done. Its methods only note it down. It is the
+// Out takes the actions of a [Machine]. Its methods only note them down. It is the
 // sum of one small interface for each part; a new part adds its own.
 type Out interface {
 	LinkOut
@@ -21,16 +21,16 @@ type Out interface {
 	CensusOut
 }
 
-// LinkOut is what every part may want: frames on links.
+// LinkOut sends frames on links, for every part.
 type LinkOut interface {
 	// Send puts a frame on a link, except GOSSIP: see EventOut.
 	Send(to ident.Link, message frame.Message)
 }
 
-// MembersOut is what membership wants: links, and news for the program.
+// MembersOut takes the actions of membership: links, and news for the program.
 type MembersOut interface {
 	Dial(d Dial)
-	// Close ends a link after what was sent on it.
+	// Close ends a link after everything that was sent on it has gone out.
 	Close(id ident.Link, why peerlist.Reason)
 
 	// PeerUp and PeerDown report neighbours. When a link takes the place of
@@ -40,36 +40,36 @@ type MembersOut interface {
 	PeerDown(c peerlist.Conn, why peerlist.Reason)
 	Added(token uint64, err error)
 	// ShutOut reports that this node has no neighbour, and the results of its dials.
-	// It is repeated every ten seconds until there is a neighbour.
+	// It is called every ten seconds until there is a neighbour.
 	ShutOut(tried []peerlist.Attempt)
 	// Conflict reports that another node has this node's ID. It may come often.
 	Conflict(c Conflict)
 }
 
-// WatchOut is what netsplit wants, beyond links.
+// WatchOut takes the actions of netsplit, except frames on links.
 type WatchOut interface {
 	Resolve(seed string)
 	Notify(n netsplit.Notice)
 }
 
-// EventOut is what the broadcast wants.
+// EventOut takes the actions of the broadcast.
 type EventOut interface {
-	// Ready reports, once, that events wait for a link: see Machine.Fill.
+	// Ready reports that events wait for a link, once until Fill takes them all.
 	Ready(to ident.Link)
-	// Push puts events on a link. Only Fill does, and Close with what waited. The
-	// frame is valid during the call; its Body may be kept.
+	// Push puts events on a link. Only Fill calls it, and Close for the events that
+	// waited. The frame is valid during the call; its Body may be kept.
 	Push(to ident.Link, g *plumtree.Gossip)
 	Deliver(e *plumtree.Event)
 	Gap(missing plumtree.Range)
 	// Refused reports events from a neighbour whose signature is missing or false. If
-	// banned is set, they were one time too many, and the link ends.
+	// banned is set, the neighbour has sent too many of them, and its link ends.
 	Refused(from peerlist.Conn, events plumtree.Range, banned bool)
 }
 
-// CensusOut is what the census wants.
+// CensusOut takes the results of the census.
 type CensusOut interface {
 	Counted(token, nodes uint64, complete bool)
-	// Digests brings some of the answers to a Survey. Counted follows the last of them.
+	// Digests reports some of the answers to a Survey. Counted follows the last of them.
 	Digests(token uint64, digests []census.Digest)
 }
 
@@ -80,16 +80,16 @@ type Conflict struct {
 	// Yields says that the other life takes the places of this one: it is the later
 	// one, or By keeps it as its neighbour.
 	Yields bool
-	Met    bool // the other life is at the end of By; else By only says so
+	Met    bool // By is a link to the other life itself; if false, By only reported it
 }
 
-// Dial is a wish to reach an address. It is handed back with the answer.
+// Dial is a request to dial an address. The owner returns it with the answer.
 type Dial struct {
 	Addr  string
-	Probe bool // netsplit wants to look, membership does not want a neighbour
+	Probe bool // a probe of netsplit; if false, membership wants a neighbour
 }
 
-// deadline is when a part wants its Advance, as it last said.
+// deadline is when a part wants its Advance, as it last reported.
 type deadline struct {
 	at time.Time
 	ok bool

@@ -9,7 +9,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// censusPart is the machine as the census sees it: the part, and its Out.
+// censusPart is the machine, with the methods of the census's Part and Out.
 type censusPart Machine
 
 // LinkUp implements Part.

@@ -8,29 +8,29 @@ import (
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// membersPart is the machine as membership sees it: the part, and its Out. What
-// concerns several parts meets here and in watchPart: a neighbour that comes or goes,
-// a probe that becomes a bridge, seeds that were looked up.
+// membersPart is the machine, with the methods of membership's Part and Out. Here and in
+// watchPart stands what concerns several parts: a neighbour that comes or goes, a probe
+// that becomes a bridge, and looked-up seeds.
 type membersPart Machine
 
-// LastWords is how many bytes of events still go out on a link before the
-// goodbye. What is more the neighbour pulls from others, if these have it.
+// LastWords is how many bytes of waiting events are sent on a link before this node's
+// goodbye. The neighbour pulls the rest from other nodes, if these have it.
 const LastWords = 1 << 20
 
-// lastAnswer is how many bytes of events go out on a link after the goodbye of a neighbour
-// that stops: it takes in what was emitted before it stopped. A guess.
+// lastAnswer is how many bytes of waiting events are sent to a neighbour that has said
+// goodbye: it still takes the events that were emitted before it stopped. A guess.
 const lastAnswer = 64 << 10
 
-// LinkUp implements Part. Membership has decided it.
+// LinkUp implements Part. It does nothing, because membership itself made the neighbour.
 func (p *membersPart) LinkUp(time.Time, peerlist.Conn, Out) {}
 
-// LinkDown implements Part. Membership has decided it.
+// LinkDown implements Part. It does nothing, because membership itself ended the link.
 func (p *membersPart) LinkDown(time.Time, ident.Link, Out) {}
 
 // Handle implements Part.
 func (p *membersPart) Handle(now time.Time, id ident.Link, msg frame.Message, _ Out) {
 	m := (*Machine)(p)
-	hear(msg, m.conn(id).Zone)
+	canonicalize(msg, m.conn(id).Zone)
 	if join, ok := msg.(*peerlist.Join); ok && join.AsSeed {
 		m.touch(forWatch)
 		m.watch.CalledSeed()
@@ -64,7 +64,7 @@ func (p *membersPart) Send(to ident.Link, msg peerlist.Message) {
 		}
 		p.tree.Fill(p.now, to, LastWords, (*treePart)(p))
 	}
-	p.out.Send(to, tell(msg))
+	p.out.Send(to, withoutZones(msg))
 }
 
 // Dial implements peerlist.Out.
@@ -84,7 +84,7 @@ func (p *membersPart) Twin(by peerlist.Conn, addr string, yields bool) {
 // Close implements peerlist.Out.
 func (p *membersPart) Close(id ident.Link, why peerlist.Reason) {
 	p.out.Close(id, why)
-	if c := (*Machine)(p).conn(id); c != nil && !c.neighbor { // else Down follows, which needs it
+	if c := (*Machine)(p).conn(id); c != nil && !c.neighbor { // of a neighbour, Down needs the conn
 		(*Machine)(p).forget(id)
 	}
 }
@@ -112,14 +112,14 @@ func (p *membersPart) Down(id ident.Link, why peerlist.Reason) {
 	m.out.PeerDown(c.Conn, why)
 }
 
-// Add makes a neighbour of the node at addr; the answer is Out.Added.
+// Add makes the node at addr a neighbour. The answer is Out.Added.
 func (m *Machine) Add(now time.Time, addr string, token uint64, out Out) {
 	m.begin(now, forMembers, out)
 	m.members.Add(now, addr, token, (*membersPart)(m))
 }
 
-// Withdraw reports that the answer to an Add is not wanted any more. The node becomes
-// no neighbour for it alone, if that has not happened yet.
+// Withdraw reports that the caller of Add no longer waits for the answer. If the node is
+// not a neighbour yet, this Add alone does not make it one.
 func (m *Machine) Withdraw(token uint64) { m.members.Withdraw(token) }
 
 // Remove closes the link to a neighbour, and reports whether there was one.
@@ -145,7 +145,7 @@ func (m *Machine) Anchors() []string { return m.members.Anchors() }
 // [peerlist.Membership.RTT].
 func (m *Machine) RTT(id ident.Link) time.Duration { return m.members.RTT(id) }
 
-// RefusedContacts counts contacts that were not taken in.
+// RefusedContacts counts the contacts that the address book did not accept.
 func (m *Machine) RefusedContacts() uint64 { return m.members.RefusedContacts() }
 
 // Book iterates over the addresses of the passive view.

@@ -9,7 +9,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// pacerPart is the machine as flow control sees it: the part, and its Out. It is never
+// pacerPart is the machine, with the methods of flow control's Part and Out. It is never
 // due.
 type pacerPart Machine
 
@@ -35,13 +35,13 @@ func (p *pacerPart) Deadline() (at time.Time, ok bool) { return time.Time{}, fal
 // Send implements flowcontrol.Out.
 func (p *pacerPart) Send(to ident.Link, msg flowcontrol.Message) { p.out.Send(to, msg) }
 
-// Pace is how long this node has to wait before it emits again, so that others
-// keep up. That is a request: Emit accepts every event.
+// Pace returns how long this node should wait before it emits again, so that other nodes
+// keep up. Emit does not enforce it: it accepts every event.
 func (m *Machine) Pace(now time.Time) time.Duration { return m.pacer.Wait(now) }
 
-// Press reports that this node is behind: with the events that wait for its links, or
-// with its handlers. It may be called at any rate. All nodes that emit then emit less;
-// with stop, nothing for so long.
+// Press reports that this node is behind, because too many events wait for its links or
+// for its handlers. It may be called at any rate. All emitters then lower their rate. If
+// stop is positive, they emit nothing for that time.
 func (m *Machine) Press(now time.Time, stop time.Duration, out Out) {
 	m.begin(now, 0, out)
 	m.pacer.Throttle(now, stop, (*pacerPart)(m))

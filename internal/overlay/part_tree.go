@@ -9,19 +9,20 @@ import (
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// treePart is the machine as the broadcast sees it: the part, and its Out.
+// treePart is the machine, with the methods of the broadcast's Part and Out.
 type treePart Machine
 
-// maxRefused is how many frames with a false signature a neighbour may send. One would
-// do, if all nodes of a network were set up alike; a few leave something to read in the
-// log of a node that was not.
+// maxRefused is how many frames with a false signature a neighbour may send before its
+// link ends. In a network whose nodes all have the same options, the first one proves an
+// attack. A few more leave lines in the log of a node that has other options.
 const maxRefused = 3
 
-// maxStrikes bounds the ids for which that is counted.
+// maxStrikes limits the number of ids for which such frames are counted.
 const maxStrikes = 1024
 
-// verifyCost is what flow control counts for an event that is verified, in addition to
-// its bytes: to verify one takes every node longer than to pass on so many. A guess.
+// verifyCost is what flow control counts for an event that is verified, in bytes, in
+// addition to its length: a node could forward that many bytes in the time that it takes
+// to verify one event. A guess.
 const verifyCost = 2 << 10
 
 // LinkUp implements Part.
@@ -37,7 +38,7 @@ func (p *treePart) LinkDown(now time.Time, id ident.Link, _ Out) {
 
 // Handle implements Part.
 func (p *treePart) Handle(now time.Time, id ident.Link, msg frame.Message, _ Out) {
-	if g, ok := msg.(*plumtree.Gossip); ok { // nearly always; so the next line costs it nothing
+	if g, ok := msg.(*plumtree.Gossip); ok { // most frames are; the test saves them the call below
 		p.tree.Handle(now, id, g, p)
 	} else if msg, ok := msg.(plumtree.Message); ok {
 		p.tree.Handle(now, id, msg, p)
@@ -89,7 +90,8 @@ func (p *treePart) Refused(from ident.Link, events plumtree.Range) {
 	p.out.Refused(c.Conn, events, banned)
 }
 
-// WantsVerdict is that of the tree: see [plumtree.Tree.WantsVerdict].
+// WantsVerdict reports whether the tree wants a verdict on the events of g: see
+// [plumtree.Tree.WantsVerdict].
 func (m *Machine) WantsVerdict(id ident.Link, g *plumtree.Gossip) bool {
 	return m.tree.WantsVerdict(id, g)
 }
@@ -101,24 +103,24 @@ func (m *Machine) Emit(now time.Time, body []byte, out Out) uint64 {
 	return m.tree.Emit(now, body, (*treePart)(m))
 }
 
-// Fill pushes the events that wait for a link, about room bytes of them, and
-// reports whether there are more.
+// Fill pushes about room bytes of the events that wait for a link, and reports whether
+// more are waiting.
 func (m *Machine) Fill(now time.Time, id ident.Link, room int, out Out) (more bool) {
 	m.begin(now, 0, out)
 	return m.tree.Fill(now, id, room, (*treePart)(m))
 }
 
-// IsShort reports whether this node misses events that no node will have soon.
+// IsShort reports whether this node misses events that it can't expect to get soon.
 func (m *Machine) IsShort(now time.Time) bool { return m.tree.IsShort(now) }
 
-// Lag is how many bytes of events wait to be pushed on a link.
+// Lag returns how many bytes of events wait to be pushed on a link.
 func (m *Machine) Lag(id ident.Link) int { return m.tree.Lag(id) }
 
 // Emitted counts the events of this node.
 func (m *Machine) Emitted() uint64 { return m.tree.Emitted() }
 
-// FirstHeld is the number of the first event of this node that the history still has,
-// or else of the next one.
+// FirstHeld returns the number of this node's oldest event that is still in the history.
+// If there is none, it returns the number of the next event.
 func (m *Machine) FirstHeld() uint64 { return m.tree.FirstHeld() }
 
 // Eager iterates over the links on which events are pushed.
@@ -128,7 +130,7 @@ func (m *Machine) Eager(yield func(ident.Link) bool) { m.tree.Eager(yield) }
 // life of this node in the same process.
 func (m *Machine) Heard() []plumtree.Range { return m.tree.Heard() }
 
-// Rewind has events delivered that were emitted before this node's start; see
+// Rewind makes the tree deliver events that were emitted before this node's start; see
 // [plumtree.Tree.Rewind].
 func (m *Machine) Rewind(d time.Duration) { m.tree.Rewind(d) }
 
@@ -137,7 +139,7 @@ func (m *Machine) Since(now time.Time, d time.Duration) []*plumtree.Event {
 	return m.tree.Since(now, d)
 }
 
-// HistoryBytes is what the history holds, as its bound counts it.
+// HistoryBytes returns the size of the history, as its bound counts it.
 func (m *Machine) HistoryBytes() int { return m.tree.HistoryBytes() }
 
 // Stats counts what the broadcast did.

@@ -9,8 +9,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// watchPart is the machine as netsplit sees it: the part, and its Out. Probes are links
-// of netsplit alone; see Machine.LinkUp.
+// watchPart is the machine, with the methods of netsplit's Part and Out. A probe is a
+// link that only netsplit uses; see Machine.LinkUp.
 type watchPart Machine
 
 // LinkUp implements Part.
@@ -23,7 +23,7 @@ func (p *watchPart) LinkDown(now time.Time, id ident.Link, _ Out) { p.watch.Neig
 
 // Handle implements Part.
 func (p *watchPart) Handle(now time.Time, id ident.Link, msg frame.Message, _ Out) {
-	hear(msg, (*Machine)(p).conn(id).Zone)
+	canonicalize(msg, (*Machine)(p).conn(id).Zone)
 	if msg, ok := msg.(netsplit.Message); ok {
 		p.watch.Handle(now, id, msg, p)
 	}
@@ -36,7 +36,7 @@ func (p *watchPart) Advance(now time.Time, _ Out) { p.watch.Advance(now, p) }
 func (p *watchPart) Deadline() (time.Time, bool) { return p.watch.Deadline() }
 
 // Send implements netsplit.Out.
-func (p *watchPart) Send(to ident.Link, msg netsplit.Message) { p.out.Send(to, tell(msg)) }
+func (p *watchPart) Send(to ident.Link, msg netsplit.Message) { p.out.Send(to, withoutZones(msg)) }
 
 // Dial implements netsplit.Out.
 func (p *watchPart) Dial(addr string) { p.out.Dial(Dial{Addr: addr, Probe: true}) }
@@ -73,7 +73,7 @@ func (p *watchPart) SetSeeds(addrs []string) {
 	p.members.SetSeeds(p.now, addrs, (*membersPart)(p))
 }
 
-// SeedsLost is how many addresses of seeds do not answer.
+// SeedsLost returns how many addresses of seeds do not answer.
 func (m *Machine) SeedsLost() int { return m.watch.SeedsLost() }
 
 // Component names the component that this node is in; zero if it hears no beacon.

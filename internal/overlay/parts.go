@@ -16,20 +16,20 @@ import (
 )
 
 // Part is a protocol over the links to neighbours, inside a [Machine]. The machine
-// calls it from one goroutine at a time, and never while another of its calls is under
-// way. What it wants goes to out, which is valid during the call.
+// calls it from one goroutine at a time, and never during another call of it. A part
+// sends its actions to out, which is valid during the call.
 type Part interface {
-	// LinkUp reports a new neighbour, after membership has decided. A link that is a
-	// probe of netsplit, or that membership has not accepted yet, is no neighbour.
+	// LinkUp reports a new neighbour, after membership has accepted it. A probe of
+	// netsplit is not a neighbour.
 	LinkUp(now time.Time, c peerlist.Conn, out Out)
 	// LinkDown reports that the neighbour on a link is gone.
 	LinkDown(now time.Time, id ident.Link, out Out)
-	// Handle takes a message of this part's kinds. It may come on a link that is no
-	// neighbour.
+	// Handle takes a message of this part's kinds. It may come on a link that is not
+	// a neighbour's.
 	Handle(now time.Time, id ident.Link, m frame.Message, out Out)
-	// Advance does what is due.
+	// Advance does everything that is due at now.
 	Advance(now time.Time, out Out)
-	// Deadline is when Advance is wanted next; not ok while nothing is due ever. The
+	// Deadline returns when Advance is wanted next, and false if nothing is due. The
 	// machine asks for it only after a call of the other methods, or after touch.
 	Deadline() (at time.Time, ok bool)
 }
@@ -40,8 +40,8 @@ type protocol struct {
 	part   func(m *Machine) Part
 }
 
-// protocols is the table. A new protocol is one more row. The order is that of
-// Advance where several parts are due at one moment.
+// protocols is the table. A new protocol is one more row. If several parts are due at one
+// moment, they advance in the order of the table.
 var protocols = []protocol{
 	placeMembers: {peerlist.Frames, func(m *Machine) Part { return (*membersPart)(m) }},
 	placeWatch:   {netsplit.Frames, func(m *Machine) Part { return (*watchPart)(m) }},
@@ -50,7 +50,7 @@ var protocols = []protocol{
 	placePacer:   {flowcontrol.Frames, func(m *Machine) Part { return (*pacerPart)(m) }},
 }
 
-// The parts that the machine calls by name, by their place in the table.
+// The places in the table of the parts that the machine calls by name.
 const (
 	placeMembers = iota
 	placeWatch
@@ -62,8 +62,8 @@ const (
 // maxParts bounds the table.
 const maxParts = 12
 
-// partOf is the place in the table, plus one, of the part that handles a kind. 0: none
-// does.
+// partOf maps a kind of frame to the part that handles it, as its place in the table plus
+// one. 0 means that no part handles it.
 var partOf [256]uint8
 
 func init() {
@@ -81,11 +81,11 @@ func route(frames *frame.Protocol, place int) {
 // Env is what a registered part gets from its machine.
 type Env struct {
 	Self ident.Origin
-	Rand *rand.Rand // shared by all parts of the machine
+	Rand *rand.Rand // all parts of the machine use this one
 }
 
-// Register adds a protocol from outside of this package to every machine that is made
-// from then on. Only package initialization may call it.
+// Register adds a protocol of another package. Every machine that is made later has its
+// part. Only package initialization may call Register.
 func Register(frames *frame.Protocol, part func(Env) Part) {
 	if len(protocols) == maxParts {
 		panic(fmt.Sprintf("overlay: protocol %s is one more than the %d that a machine holds", frames.Name, maxParts))
@@ -105,17 +105,17 @@ const (
 	forAll     partSet = 1<<maxParts - 1
 )
 
-// touch has the machine ask parts for their deadlines again. Whatever happens to a
-// part must touch it.
+// touch makes the machine ask the parts in p for their deadlines again. It must be called
+// for each part to which something happens.
 func (m *Machine) touch(p partSet) { m.stale |= p }
 
-// Handle takes a frame that came on a link. It keeps nothing of the memory of a
-// message of a kind with frame.Spec.Reuse; every other message is the machine's from
-// here on.
+// Handle takes a frame that arrived on a link. If the kind has frame.Spec.Reuse, the
+// machine keeps no reference to the message after the call. Every other message belongs
+// to the machine from then on.
 func (m *Machine) Handle(now time.Time, id ident.Link, msg frame.Message, out Out) {
 	c := m.conn(id)
 	if c == nil {
-		return // closed by us meanwhile
+		return // the machine closed the link before this frame was handled
 	}
 	c.heard = now
 	kind := msg.Kind()
@@ -127,8 +127,8 @@ func (m *Machine) Handle(now time.Time, id ident.Link, msg frame.Message, out Ou
 	m.parts[place-1].Handle(now, id, msg, out)
 }
 
-// linkUp reports a neighbour to all parts. The tree is the first: what it sends opens
-// the link. For members it is nothing new.
+// linkUp reports a neighbour to all parts, the tree first: its first frame opens the
+// link. Membership ignores the report, because it comes from there.
 func (m *Machine) linkUp(c peerlist.Conn) {
 	m.touch(forAll)
 	m.parts[placeTree].LinkUp(m.now, c, m.out)
@@ -139,7 +139,7 @@ func (m *Machine) linkUp(c peerlist.Conn) {
 	}
 }
 
-// linkDown reports that a neighbour is gone, in the same order.
+// linkDown reports to all parts, in the order of linkUp, that a neighbour is gone.
 func (m *Machine) linkDown(id ident.Link) {
 	m.touch(forAll)
 	m.parts[placeTree].LinkDown(m.now, id, m.out)
@@ -150,7 +150,7 @@ func (m *Machine) linkDown(id ident.Link) {
 	}
 }
 
-// Advance does what is due.
+// Advance does everything that is due at now.
 func (m *Machine) Advance(now time.Time, out Out) {
 	m.begin(now, 0, out)
 	for i, p := range m.parts {
@@ -161,16 +161,16 @@ func (m *Machine) Advance(now time.Time, out Out) {
 	}
 }
 
-// Deadline is when Advance is wanted next; not ok while nothing is due ever. It
-// may be earlier than what there is to do, and is never later.
+// Deadline returns when Advance is wanted next, and false if nothing is due. It may be
+// earlier than the first thing to do, and is never later.
 func (m *Machine) Deadline() (at time.Time, ok bool) {
 	m.ask()
 	d := m.earliest(m.asked, &m.rest)
 	return d.at, d.ok
 }
 
-// ask brings the deadlines of the touched parts up to date. Most frames touch one part,
-// and the same as the frame before: then the earliest of the others is known.
+// ask updates the deadlines of the touched parts. Most frames touch one part, and the
+// same part as the frame before. Then the earliest deadline of the other parts is known.
 func (m *Machine) ask() {
 	all := partSet(1)<<len(m.parts) - 1
 	stale := m.stale & all
@@ -188,7 +188,7 @@ func (m *Machine) ask() {
 	}
 }
 
-// earliest returns the earliest deadline of a set of parts and first.
+// earliest returns the earliest deadline among the parts in set and first.
 func (m *Machine) earliest(set partSet, first *deadline) *deadline {
 	for ; set != 0; set &= set - 1 {
 		if d := &m.due[bits.TrailingZeros16(uint16(set))]; d.ok && (!first.ok || d.at.Before(first.at)) {

@@ -7,11 +7,10 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/signed"
 )
 
-// AppendBody appends the body of an event: a byte that gives the length of the
-// name, the name, and the payload, which is msgpack, with [Headers] before it if
-// there are any. A name of no bytes or of more than MaxName, or a payload of more
-// than MaxPayload, is an error that wraps ErrMalformed or ErrTooLarge, and dst comes
-// back as it was.
+// AppendBody appends the body of an event: the length of the name in one byte, the name,
+// and the payload. The payload is msgpack, after [Headers] if there are any. An empty
+// name, a name longer than MaxName, or a payload longer than MaxPayload is an error that
+// wraps ErrMalformed or ErrTooLarge. AppendBody then returns dst unchanged.
 func AppendBody(dst []byte, name string, payload []byte) ([]byte, error) {
 	switch {
 	case len(name) == 0:
@@ -26,10 +25,9 @@ func AppendBody(dst []byte, name string, payload []byte) ([]byte, error) {
 	return append(dst, payload...), nil
 }
 
-// SplitBody takes apart what [AppendBody] made: both parts belong to body. A
-// signature before them is passed over, and not verified. It never fails on the body
-// of a message that a Decoder returned. The payload has not been looked at; see
-// [SafePayload].
+// SplitBody splits a body that [AppendBody] made. Both results are parts of body. A
+// signature before them is skipped and not verified. SplitBody never fails on the body
+// of a message that a Decoder returned. The payload is not checked; see [SafePayload].
 func SplitBody(body []byte) (name, payload []byte, err error) {
 	if f := frame.BodyFault(body); f.Err != nil {
 		return nil, nil, fmt.Errorf("split event of %d bytes: %v: %w", len(body), f, f.Err)
@@ -39,12 +37,12 @@ func SplitBody(body []byte) (name, payload []byte, err error) {
 	return body[1:end:end], body[end:], nil
 }
 
-// IsSigned reports whether there is a signature in a body. Nodes verify it before
-// they pass the event on, or hand it to the program.
+// IsSigned reports whether a body has a signature. Nodes verify it before they forward
+// the event or deliver it to the program.
 func IsSigned(body []byte) bool { return signed.Is(body) }
 
-// directFault is frame.BodyFault for an event that goes over one link only: its origin
-// is at the other end, so it has no signature.
+// directFault is frame.BodyFault for an event that crosses one link only. Such an event
+// has no signature, because its origin is the other end of the link.
 func directFault(body []byte) frame.Fault {
 	if signed.Is(body) {
 		return frame.Fault{Field: "event name", Reason: "is empty", Err: ErrMalformed}

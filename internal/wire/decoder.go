@@ -9,12 +9,12 @@ import (
 
 // Decoder is the receiving half of one link. Its zero value is ready.
 type Decoder struct {
-	// Unknown counts the frames that were skipped because this version does
-	// not know their kind.
+	// Unknown counts the frames of unknown kinds, which a newer version may send.
+	// The Decoder skips them.
 	Unknown uint64
 
 	state   state
-	err     error // what Next returned, once state is dead
+	err     error // the error of Next, once state is dead
 	origins frame.SeenOrigins
 	gossip  plumtree.Gossip
 	reader  frame.Reader
@@ -25,31 +25,31 @@ type Decoder struct {
 type state uint8
 
 const (
-	opening state = iota // no HELLO yet
+	opening state = iota // no HELLO has come yet
 	open                 // both ends speak the same major version
-	foreign              // the HELLO was of another: only REFUSE may follow
+	foreign              // the HELLO had another major version: only REFUSE may follow
 	dead                 // a frame was in error
 )
 
-// Next takes the frame at the start of buf. There are four outcomes:
+// Next decodes the frame at the start of buf. There are four outcomes:
 //
-//   - m is a message, n the length of its frame.
-//   - m is nil and n is not 0: a frame of a kind that is not known was skipped.
+//   - m is a message, and n is the length of its frame.
+//   - m is nil and n is not 0: the frame is of an unknown kind, and was skipped.
 //   - m is nil, n is 0 and err is nil: buf does not hold the whole frame yet.
-//   - err is a *FrameError: the link is dead, and every further call says so.
+//   - err is a *FrameError: the link is dead, and every further call returns err again.
 //
-// A message of a kind with frame.Spec.Reuse, such as *plumtree.Gossip and *Direct, is
-// the Decoder's own: it is valid until the next call, and its Body is a part of buf.
-// Everything else is the caller's and shares nothing with buf.
+// If the kind has frame.Spec.Reuse, as *plumtree.Gossip and *Direct have, the message
+// belongs to the Decoder: it is valid until the next call, and its Body is a part of
+// buf. Every other message belongs to the caller and shares nothing with buf.
 //
-// Bytes that follow the known fields of a control frame are ignored: a newer
-// minor version has put them there.
+// If bytes follow the known fields of a control frame, a newer minor version has added
+// them. Next ignores them.
 func (d *Decoder) Next(buf []byte) (m frame.Message, n int, err error) {
 	if d.state == dead {
 		return nil, 0, d.err
 	}
 	if d.state == opening && !mayOpen(buf) {
-		return nil, 0, d.die(&FrameError{Reason: fmt.Sprintf("%q is no HELLO", buf[:min(len(buf), 8)]), Err: ErrNotSmokesignal})
+		return nil, 0, d.die(&FrameError{Reason: fmt.Sprintf("%q is not a HELLO", buf[:min(len(buf), 8)]), Err: ErrNotSmokesignal})
 	}
 	kind, start, end, f := frameBounds(buf)
 	if f != nil {
@@ -64,7 +64,7 @@ func (d *Decoder) Next(buf []byte) (m frame.Message, n int, err error) {
 	if kind != plumtree.KindGossip {
 		return d.byTable(kind, buf[start:end:end], end)
 	}
-	// As by the table, without its calls through pointers.
+	// The same as byTable does, without calls through the table.
 	var r frame.Reader
 	r.Reset(buf[start:end:end], &d.origins)
 	plumtree.ParseGossip(&r, &d.gossip)
@@ -74,8 +74,8 @@ func (d *Decoder) Next(buf []byte) (m frame.Message, n int, err error) {
 	return &d.gossip, end, nil
 }
 
-// byTable decodes a frame as the table of kinds says. size is its length, prefix
-// included.
+// byTable decodes a frame by the table of kinds. size is the length of the frame with its
+// length prefix.
 func (d *Decoder) byTable(kind Kind, body []byte, size int) (m frame.Message, n int, err error) {
 	if kind == KindHello && d.state != opening {
 		return nil, 0, d.die(&FrameError{kind, "HELLO comes twice", ErrMalformed})
@@ -98,14 +98,14 @@ func (d *Decoder) byTable(kind Kind, body []byte, size int) (m frame.Message, n 
 	return m, size, nil
 }
 
-// MayOpen reports whether a connection on which these bytes came first may be one of
-// a node: they are the start of a HELLO, or of a REFUSE in its place.
+// MayOpen reports whether first, the first bytes of a connection, can be from a node: they
+// are the start of a HELLO, or of a REFUSE in its place.
 func MayOpen(first []byte) bool { return mayOpen(first) }
 
-// Want gives the length of the frame at the start of buf, length prefix
-// included, so that its owner can make room for it: at most [MaxEvent] and the
-// three bytes of the prefix. It is 0 as long as that can't be told, and when
-// Next would refuse the frame.
+// Want returns the length of the frame at the start of buf, including the length prefix,
+// so that the owner can make room for it. It is at most [MaxEvent] and the three bytes of
+// the prefix. Want returns 0 if buf is too short to know the length, or if Next would
+// refuse the frame.
 func (d *Decoder) Want(buf []byte) int {
 	if d.state == dead || d.state == opening && !mayOpen(buf) {
 		return 0
@@ -126,10 +126,10 @@ func (d *Decoder) die(err *FrameError) error {
 	return err
 }
 
-// frameBounds finds the body of the frame at the start of buf: buf[start:end],
-// of which the end may not have arrived yet. An end of 0 says that the bytes so
-// far do not tell. The length is refused as soon as it can be known to be over
-// the limit of its kind, or of every kind.
+// frameBounds finds the body of the frame at the start of buf: buf[start:end]. end may
+// lie beyond the bytes that have arrived. If end is 0, buf is too short to know the
+// length. A length over the limit of its kind, or of every kind, is refused as soon as
+// the bytes show it.
 func frameBounds(buf []byte) (kind Kind, start, end int, f *frame.Fault) {
 	const prefix = 3 // bytes that MaxEvent takes as a uvarint
 	size, n := 0, 0
@@ -165,10 +165,9 @@ func frameBounds(buf []byte) (kind Kind, start, end int, f *frame.Fault) {
 	return kind, n + 1, n + size, nil
 }
 
-// mayOpen reports whether buf can be the start of a HELLO, or of the REFUSE that
-// takes its place. No other protocol gets past the seventh byte of a HELLO, and
-// most fail at the second: that one is the kind here, and a letter or a version
-// there.
+// mayOpen reports whether buf can be the start of a HELLO, or of the REFUSE in its place.
+// No other protocol matches the first seven bytes of a HELLO. Most differ at the second:
+// here it is the kind, and in other protocols a letter or a version.
 func mayOpen(buf []byte) bool {
 	if len(buf) == 0 {
 		return true

@@ -17,16 +17,16 @@ import (
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// opened gives a Decoder that has read a HELLO.
+// opened returns a Decoder that has read a HELLO.
 func opened(t testing.TB) *Decoder { return decoderBefore(t, encodeVectors(t), 1) }
 
-// frameOf gives a frame around a body.
+// frameOf returns a frame with the given body.
 func frameOf(kind Kind, body ...byte) []byte {
 	b := binary.AppendUvarint(nil, uint64(1+len(body)))
 	return append(append(b, byte(kind)), body...)
 }
 
-// wantError checks that Next says the link is dead, and says so again.
+// wantError checks that Next fails with want, and that a second call fails in the same way.
 func wantError(t *testing.T, d *Decoder, buf []byte, want error) {
 	t.Helper()
 	m, n, err := d.Next(buf)
@@ -42,7 +42,7 @@ func wantError(t *testing.T, d *Decoder, buf []byte, want error) {
 	}
 }
 
-// wantMessage checks that one frame gives one message.
+// wantMessage checks that a frame decodes to one message.
 func wantMessage(t *testing.T, d *Decoder, buf []byte, want any) {
 	t.Helper()
 	m, n, err := d.Next(buf)
@@ -51,7 +51,7 @@ func wantMessage(t *testing.T, d *Decoder, buf []byte, want any) {
 	}
 }
 
-// A stranger is to learn nothing but that it is refused.
+// A REFUSE in place of a HELLO shows a stranger nothing but the refusal.
 func TestRefuseMayTakeThePlaceOfHello(t *testing.T) {
 	d := new(Decoder)
 	whole := frameOf(KindRefuse, byte(RefuseStranger), 0)
@@ -85,7 +85,7 @@ func TestOtherProtocolsAreToldByTheirFirstBytes(t *testing.T) {
 		"long hello":   "\x81\x08\x01SMOK",
 	} {
 		t.Run(name, func(t *testing.T) {
-			// They come byte by byte, and after the eighth the answer is known.
+			// The bytes come one by one. After the eighth the answer is known.
 			d := new(Decoder)
 			for n := range min(len(first), 8) {
 				if !mayOpen([]byte(first[:n+1])) {
@@ -110,7 +110,7 @@ func TestHelloComesByteByByte(t *testing.T) {
 		}
 	}
 	wantMessage(t, d, frames[0], vectors[0].message)
-	wantError(t, d, frames[0], ErrMalformed) // and it never comes twice
+	wantError(t, d, frames[0], ErrMalformed) // a second HELLO is an error
 }
 
 func TestOtherMajorVersionCanOnlyRefuse(t *testing.T) {
@@ -149,7 +149,7 @@ func TestTruncatedBodyIsMalformed(t *testing.T) {
 			d := decoderBefore(t, frames, i)
 			m, _, err := d.Next(frameOf(kind, f[start:cut]...))
 			if m != nil && (kind == plumtree.KindGossip || kind == KindDirect) {
-				continue // a shorter event is an event
+				continue // their bodies have no fixed length, so a shorter one is valid
 			}
 			if err == nil {
 				t.Fatalf("%s with %d bytes of its body is taken for %+v", vectors[i].name, cut-start, m)
@@ -228,7 +228,7 @@ func TestAppendedFieldsAreIgnored(t *testing.T) {
 	for i, f := range frames {
 		kind, start, _, _ := frameBounds(f)
 		if kind == plumtree.KindGossip || kind == KindDirect {
-			continue // these run to their end
+			continue // their bodies fill the frame, so no field can follow
 		}
 		longer := frameOf(kind, append(bytes.Clone(f[start:]), 0xde, 0xad)...)
 		wantMessage(t, decoderBefore(t, frames, i), longer, vectors[i].message)
@@ -240,7 +240,7 @@ func TestMessagesOutliveTheBuffer(t *testing.T) {
 	for i, f := range frames {
 		kind, _, _, _ := frameBounds(f)
 		if kind == plumtree.KindGossip || kind == KindDirect {
-			continue // these say that they do not
+			continue // these are documented as parts of the buffer
 		}
 		buf := bytes.Clone(f)
 		m, _, err := decoderBefore(t, frames, i).Next(buf)
@@ -373,7 +373,8 @@ func longestTell() *census.Tell {
 	return m
 }
 
-// What a later version appends to a digest is ignored, and what stands behind it is not.
+// A later version may append fields to a digest. They are ignored, and the fields of the
+// frame behind the digest are still read.
 func TestDigestsMayGrow(t *testing.T) {
 	d := longDigest(1)
 	other := node(2)

@@ -5,16 +5,16 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 )
 
-// Encoder is the sending half of one link. Its zero value is ready. All that it
-// appended must go out on the link, in that order.
+// Encoder is the sending half of one link. Its zero value is ready. All frames that it
+// appended must be sent on the link, in the same order.
 type Encoder struct {
 	origins frame.SentOrigins
 	writer  frame.Writer
 }
 
-// Append appends the frame of m, which is a message of a registered kind. A message
-// that the other end would refuse is a *MessageError: dst comes back as it was and
-// the link's state is untouched. Durations, ttls and rounds are clamped.
+// Append appends the frame of m, which is a message of a registered kind. If the other
+// end would refuse m, Append returns a *MessageError and dst unchanged, and the state of
+// the link stays as it was. Durations, ttls and rounds are clamped.
 func (e *Encoder) Append(dst []byte, m any) ([]byte, error) {
 	msg, ok := m.(frame.Message)
 	if !ok || msg.Kind().Spec() == nil {
@@ -28,9 +28,9 @@ func (e *Encoder) Append(dst []byte, m any) ([]byte, error) {
 }
 
 // AppendGossip appends the frame of g without the checks of [Encoder.Append]; see
-// [plumtree.AppendGossip]. GOSSIP is the one kind that has a short way around the
-// table of kinds, here and in [Decoder.Next]: a relay decodes each event once, and
-// appends it once for each link.
+// [plumtree.AppendGossip]. A relay decodes each event once and appends it once for each
+// link. Therefore GOSSIP alone is encoded and decoded without the table of kinds, here
+// and in [Decoder.Next].
 func (e *Encoder) AppendGossip(dst []byte, g *plumtree.Gossip) []byte {
 	return plumtree.AppendGossip(dst, &e.origins, g)
 }

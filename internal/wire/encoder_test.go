@@ -94,7 +94,7 @@ func TestFramesAreAppended(t *testing.T) {
 		t.Errorf("got % x, want % x", stream, want)
 	}
 
-	// And a reader that holds them all takes them one by one.
+	// A reader with the whole stream decodes one message after the other.
 	var d Decoder
 	rest := stream[len("before"):]
 	for _, v := range vectors {
@@ -118,7 +118,7 @@ func TestGossipCostsNoMemory(t *testing.T) {
 	var e Encoder
 	d := opened(t)
 	buf := make([]byte, 0, 4096)
-	for _, g := range gossip { // the origins are new once
+	for _, g := range gossip { // the first frame of each origin carries its name
 		buf = e.AppendGossip(buf, g)
 	}
 	for len(buf) > 0 {
@@ -161,9 +161,9 @@ func TestGossipCostsNoMemory(t *testing.T) {
 }
 
 func TestBothEndsHoldTheSameOriginTable(t *testing.T) {
-	// More origins than the table has slots, met in a pattern that brings back
-	// some that are still there and some that were forgotten, by every kind of
-	// frame that names origins.
+	// There are more origins than the table has slots. They repeat in a pattern that
+	// meets both slots still in use and slots overwritten, with every kind of frame that
+	// names origins.
 	const origins = 3*TableSize + 100
 	var e Encoder
 	d := opened(t)
@@ -199,7 +199,7 @@ func TestBothEndsHoldTheSameOriginTable(t *testing.T) {
 	}
 }
 
-// tableOf looks at a field of an origin table, which package frame hides.
+// tableOf returns a field of an origin table, which package frame does not export.
 func tableOf(table any, field string) reflect.Value {
 	return reflect.ValueOf(table).Elem().FieldByName(field)
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// allocated gives how many bytes f took from the heap, as far as that can be
-// told: whatever else runs at the time counts too.
+// allocated returns how many bytes the heap grew while f ran. Other goroutines that ran
+// at the same time are counted too.
 func allocated(f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -24,8 +24,9 @@ func allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// FuzzDecode reads any bytes as a link. It never panics, takes no more memory
-// than promised, and what it understood, the next node understands the same.
+// FuzzDecode reads random bytes as a link. The Decoder must not panic and must keep its
+// bound on memory. A relay must be able to encode each message that it decoded, and the
+// next node must decode the same message.
 func FuzzDecode(f *testing.F) {
 	frames := encodeVectors(f)
 	f.Add(bytes.Join(frames, nil))
@@ -35,16 +36,16 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte("GET / HTTP/1.1\r\n\r\n"))
 	f.Add(frameOf(KindHello, append([]byte(magic), 2, 0)...))
 	f.Fuzz(func(t *testing.T, stream []byte) {
-		// First alone, for what it takes.
+		// First the stream alone, to measure the memory.
 		if took, limit := allocated(func() { readAll(t, stream, nil) }), 16*uint64(len(stream))+64<<10; took > limit {
 			t.Fatalf("%d bytes took %d bytes of memory, more than %d", len(stream), took, limit)
 		}
-		// Then as a relay that passes everything on.
+		// Then a relay that forwards every message.
 		var out Encoder
 		var next Decoder
 		readAll(t, stream, func(m any) {
 			if hello, ok := m.(*Hello); ok && hello.Major != Major {
-				return // of which there is nothing to pass on
+				return // a relay has nothing to forward
 			}
 			buf, err := out.Append(nil, m)
 			if err != nil {
@@ -63,7 +64,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// readAll reads a link to its end or its first error.
+// readAll decodes a stream to its end or its first error.
 func readAll(t *testing.T, stream []byte, each func(m any)) {
 	var d Decoder
 	for len(stream) > 0 {
@@ -98,9 +99,8 @@ func readAll(t *testing.T, stream []byte, each func(m any)) {
 	}
 }
 
-// FuzzCheckPayload holds what the check accepts against the decoder: nothing of
-// it kills the process or takes much more memory than was sent, whatever type
-// the program wants it to be.
+// FuzzCheckPayload decodes each payload that the check accepts, into several types. None
+// may kill the process or take much more memory than the payload has bytes.
 func FuzzCheckPayload(f *testing.F) {
 	f.Add(chatEvent(f))
 	for _, seed := range []string{
@@ -137,8 +137,8 @@ func FuzzCheckPayload(f *testing.F) {
 			new([]any), new([]string), new([]byte), new(string), new(time.Time), new(note), new([]note), new(map[any]any),
 		} {
 			took := allocated(func() {
-				// It may well be of another type, and msgpack panics on a few
-				// mismatches; SafePayload names them. What recover can't stop
+				// The payload may be of another type, and msgpack panics on a few such
+				// mismatches, which SafePayload names. A failure that recover can't catch
 				// ends this test.
 				defer func() { _ = recover() }()
 				_ = msgpack.Unmarshal(safe, target)
@@ -147,7 +147,7 @@ func FuzzCheckPayload(f *testing.F) {
 				t.Fatalf("% x into %T took %d bytes of memory", safe, target, took)
 			}
 		}
-		// What was decoded and encoded again is a payload as well.
+		// A value that was decoded and encoded again must be a valid payload too.
 		var v any
 		if msgpack.Unmarshal(safe, &v) == nil {
 			again, err := msgpack.Marshal(v)
@@ -161,8 +161,8 @@ func FuzzCheckPayload(f *testing.F) {
 	})
 }
 
-// FuzzMarshalIsAccepted makes Go values from the fuzzer's bytes: what msgpack
-// makes of them, the check accepts, and it comes out as it went in.
+// FuzzMarshalIsAccepted makes Go values from the fuzzer's bytes. The check must accept
+// what msgpack encodes, and decoding must return the same values.
 func FuzzMarshalIsAccepted(f *testing.F) {
 	f.Add([]byte("a few bytes to begin with"))
 	f.Add([]byte{10, 3, 9, 9, 8, 2, 1, 7, 7, 11, 4, 200, 5, 6, 0})
@@ -189,7 +189,7 @@ func FuzzMarshalIsAccepted(f *testing.F) {
 	})
 }
 
-// cook takes a value off a recipe.
+// cook makes a value from the next bytes of the recipe.
 func cook(recipe *[]byte, depth int) any {
 	next := func() byte {
 		if len(*recipe) == 0 {

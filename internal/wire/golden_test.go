@@ -28,14 +28,13 @@ const (
 	protocolPage = "../../docs/protocol.md"
 )
 
-// node gives an ID that is easy to find in a dump: 16 times b.
+// node returns an ID that is easy to find in a dump: 16 times b.
 func node(b byte) ident.ID { return ident.ID(bytes.Repeat([]byte{b}, ident.Size)) }
 
-// life gives an origin.
+// life returns an origin.
 func life(b byte, epoch uint64) ident.Origin { return ident.Origin{ID: node(b), Epoch: epoch} }
 
-// body gives the body of an event, of which the test knows that it is valid.
-// pack lays bodies one behind another.
+// pack joins bodies, each behind its length.
 func pack(bodies ...[]byte) (b []byte) {
 	for _, body := range bodies {
 		b = batch.Append(b, body)
@@ -58,7 +57,7 @@ func bodyWith(h Headers, name, payload string) []byte {
 	return body(name, string(AppendHeaders(nil, h))+payload)
 }
 
-// signedBody is body with a signature, which is not good.
+// signedBody is body with a signature that is not valid.
 func signedBody(name, payload string) []byte {
 	b := append([]byte{0}, bytes.Repeat([]byte{0xaa}, 32)...)
 	return append(append(b, bytes.Repeat([]byte{0xbb}, 64)...), body(name, payload)...)
@@ -70,8 +69,8 @@ type vector struct {
 	message       any
 }
 
-// vectors are the frames that one end of a link sends, in this order. Together
-// they hold every kind, and the origin table goes through new, known and again.
+// vectors are the frames that one end of a link sends, in this order. They hold every
+// kind, and origins that are new, already in the table, and new again.
 var vectors = []vector{
 	{"hello", `version 1.0, no capabilities, network "chat", id 11…, epoch 7, dialled at 192.168.2.17:8495, sees 192.168.2.5:40112, proof of 8 bytes`,
 		&Hello{Major: 1, Minor: 0, Network: "chat", ID: node(0x11), Epoch: 7, Addr: "192.168.2.17:8495", Seen: "192.168.2.5:40112", Proof: "\xf0\xf1\xf2\xf3\xf4\xf5\xf6\xf7"}},
@@ -143,7 +142,7 @@ var vectors = []vector{
 		&Refuse{Code: RefuseLeaving, Text: "stopping"}},
 }
 
-// longDigest is one with something in every field.
+// longDigest returns a digest with a value in every field.
 func longDigest(n byte) census.Digest {
 	return census.Digest{
 		Node: life(n, 7), Addr: "n22:8495", Version: "v1.2.3", Age: 90 * time.Second, Component: node(0x11),
@@ -157,7 +156,7 @@ func longDigest(n byte) census.Digest {
 	}
 }
 
-// encodeVectors gives the frames of the vectors as one Encoder makes them.
+// encodeVectors returns the frames of the vectors, encoded by one Encoder.
 func encodeVectors(t testing.TB) [][]byte {
 	t.Helper()
 	var e Encoder
@@ -174,7 +173,7 @@ func encodeVectors(t testing.TB) [][]byte {
 
 // formatVectors writes frames in the format of the golden file.
 func formatVectors(frames [][]byte) string {
-	const row = 24 // bytes of body a line
+	const row = 24 // bytes of a body on each line
 	var s strings.Builder
 	for i, frame := range frames {
 		_, start, _, _ := frameBounds(frame)
@@ -190,7 +189,7 @@ func formatVectors(frames [][]byte) string {
 	return s.String()
 }
 
-// readVectors gives the frames in the golden file by their names.
+// readVectors returns the frames in the golden file by their names.
 func readVectors(t testing.TB) map[string][]byte {
 	t.Helper()
 	text, err := os.ReadFile(goldenFile)
@@ -290,7 +289,7 @@ func TestProtocolPageShowsTheGoldenVectors(t *testing.T) {
 	}
 }
 
-// decoderBefore gives a Decoder that has read the vectors before the i-th.
+// decoderBefore returns a Decoder that has read the vectors before the i-th.
 func decoderBefore(t testing.TB, frames [][]byte, i int) *Decoder {
 	t.Helper()
 	d := new(Decoder)

@@ -9,32 +9,32 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/frame"
 )
 
-// The limits of the headers of an event. They are carried by every node for the
-// sake of a few that read them, so they are small.
+// The limits of the headers of an event. They are small, because every node carries the
+// headers and only a few read them.
 const (
 	// MaxHeaders is how many headers an event may have.
 	MaxHeaders = 16
 
-	// MaxHeaderBytes is the longest that they are together, with the lengths before
-	// names and values. A W3C trace context with the longest tracestate takes 600.
+	// MaxHeaderBytes is the most that all headers of an event take together, with the
+	// lengths before names and values. A W3C trace context with the longest tracestate
+	// takes 600.
 	MaxHeaderBytes = 1 << 10
 )
 
-// headersMark begins the payload of an event that has headers. It is the one byte
-// that begins no msgpack value.
+// headersMark begins the payload of an event that has headers. It is the one byte with
+// which no msgpack value begins.
 const headersMark = 0xc1
 
 // Headers are names and values that travel with an event, before its arguments:
 //
 //	name length byte | name | value length uvarint | value | …
 //
-// in the order of their names, no name twice, so that the same headers are always
-// the same bytes. nil is none. Headers do not change; they may be used by many
-// goroutines. Names are 1 to 255 bytes, and compared byte by byte.
+// They are sorted by name, and no name occurs twice, so the same headers are always the
+// same bytes. nil means no headers. Headers are immutable, so any number of goroutines
+// may use them. Names have 1 to 255 bytes and are compared byte by byte.
 type Headers []byte
 
-// All iterates over names and values, which are parts of h, in the order of the
-// names.
+// All iterates over the names and values in the order of the names. Both are parts of h.
 func (h Headers) All() iter.Seq2[[]byte, []byte] {
 	return func(yield func(name, value []byte) bool) {
 		for r := frame.ReaderOf(h); r.Len() > 0; {
@@ -46,7 +46,7 @@ func (h Headers) All() iter.Seq2[[]byte, []byte] {
 	}
 }
 
-// Get gives the value of a header, a part of h; nil where there is none.
+// Get returns the value of a header, which is a part of h, or nil if there is none.
 func (h Headers) Get(name string) []byte {
 	for n, value := range h.All() {
 		if string(n) == name {
@@ -56,17 +56,17 @@ func (h Headers) Get(name string) []byte {
 	return nil
 }
 
-// Set returns headers with this one among them, in place of one of the same name;
-// an empty value takes it away. h stays as it is, also in what is returned with an
-// error, which wraps ErrMalformed or ErrTooLarge.
+// Set returns a copy of h in which the header has this value. An empty value removes the
+// header. h itself does not change. With an error, which wraps ErrMalformed or
+// ErrTooLarge, Set returns h.
 func (h Headers) Set(name, value string) (Headers, error) {
 	switch {
 	case name == "":
 		return h, fmt.Errorf("the name is empty: %w", ErrMalformed)
 	case len(name) > MaxName:
-		return h, fmt.Errorf("the name is %d bytes long, and %d are the most: %w", len(name), MaxName, ErrTooLarge)
+		return h, fmt.Errorf("the name is %d bytes long, and at most %d are allowed: %w", len(name), MaxName, ErrTooLarge)
 	case len(value) > MaxHeaderBytes:
-		return h, fmt.Errorf("the value is %d bytes long, and all headers together have %d: %w", len(value), MaxHeaderBytes, ErrTooLarge)
+		return h, fmt.Errorf("the value is %d bytes long, and all headers together may take %d: %w", len(value), MaxHeaderBytes, ErrTooLarge)
 	}
 	out, count := make(Headers, 0, len(h)+3+len(name)+len(value)), 0
 	put := func(name, value []byte) {
@@ -92,17 +92,17 @@ func (h Headers) Set(name, value string) (Headers, error) {
 	}
 	switch {
 	case count > MaxHeaders:
-		return h, fmt.Errorf("it is one more than the %d that an event may have: %w", MaxHeaders, ErrTooLarge)
+		return h, fmt.Errorf("an event may have at most %d headers: %w", MaxHeaders, ErrTooLarge)
 	case len(out) > MaxHeaderBytes:
-		return h, fmt.Errorf("with it the headers take %d bytes, and %d are the most: %w", len(out), MaxHeaderBytes, ErrTooLarge)
+		return h, fmt.Errorf("all headers would take %d bytes, and at most %d are allowed: %w", len(out), MaxHeaderBytes, ErrTooLarge)
 	case count == 0:
 		return nil, nil
 	}
 	return out, nil
 }
 
-// AppendHeaders appends what the payload of an event begins with that has these
-// headers; the arguments follow. Without headers that is nothing.
+// AppendHeaders appends the first part of a payload, which holds the headers; the
+// arguments follow. It appends nothing if there are no headers.
 func AppendHeaders(dst []byte, h Headers) []byte {
 	if len(h) == 0 {
 		return dst
@@ -112,13 +112,12 @@ func AppendHeaders(dst []byte, h Headers) []byte {
 	return append(dst, h...)
 }
 
-// SplitHeaders takes apart the payload of an event that came from anywhere: both
-// parts belong to it. Headers that are not well formed are a *[PayloadError], and
-// there are no arguments then. The arguments have not been looked at; see
-// [SafePayload]. It takes no memory.
+// SplitHeaders splits a payload, which may be from any peer. Both results are parts of it.
+// If the headers are not well formed, it returns a *[PayloadError] and no arguments. The
+// arguments are not checked; see [SafePayload]. SplitHeaders allocates nothing.
 func SplitHeaders(payload []byte) (h Headers, args []byte, err error) {
 	if len(payload) == 0 || payload[0] != headersMark {
-		return nil, payload, nil // nearly always
+		return nil, payload, nil // most payloads have no headers
 	}
 	return splitHeaders(payload)
 }
@@ -145,7 +144,7 @@ func splitHeaders(payload []byte) (h Headers, args []byte, err error) {
 	return h, args, nil
 }
 
-// headersFault finds what is wrong with headers whose length is right.
+// headersFault finds an error in headers whose total length has been checked.
 func headersFault(h []byte) frame.Fault {
 	var last []byte
 	count := 0
@@ -156,7 +155,7 @@ func headersFault(h []byte) frame.Fault {
 			return r.Fault()
 		case count > MaxHeaders:
 			return frame.Fault{Field: "headers", Reason: "are too many", Err: ErrTooLarge}
-		case bytes.Compare(name, last) <= 0: // the shortest name is longer than nothing
+		case bytes.Compare(name, last) <= 0: // last is empty before the first name
 			return frame.Fault{Field: "header name", Reason: "is empty or out of order", Err: ErrMalformed}
 		}
 		last = name
@@ -164,7 +163,7 @@ func headersFault(h []byte) frame.Fault {
 	return frame.Fault{}
 }
 
-// readHeader takes the next header. Its parts belong to what is read.
+// readHeader reads the next header. The results are parts of the input.
 func readHeader(r *frame.Reader) (name, value []byte) {
 	name = r.Take("header name", int(r.Byte("header name")))
 	size := r.Uvarint("header value")

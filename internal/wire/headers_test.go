@@ -102,7 +102,7 @@ func TestHeadersAreRefusedAtTheirLimits(t *testing.T) {
 	}
 }
 
-// pairs is the opposite of headers.
+// pairs is the inverse of headers.
 func pairs(h Headers) (list []string) {
 	for name, value := range h.All() {
 		list = append(list, string(name), string(value))
@@ -143,8 +143,8 @@ func TestHeadersThatAreNotWellFormed(t *testing.T) {
 	}
 }
 
-// A node that knows nothing of headers carries them: to it they are the beginning of
-// a payload, at which it does not look. Nor does one that knows them.
+// A relay carries headers without reading them, whether it knows headers or not: to it
+// they are the first bytes of a payload.
 func TestRelaysDoNotLookAtHeaders(t *testing.T) {
 	for name, payload := range map[string]string{
 		"headers":      string(AppendHeaders(nil, headers(t, "k", "v"))) + "\x90",
@@ -164,7 +164,7 @@ func TestRelaysDoNotLookAtHeaders(t *testing.T) {
 				t.Errorf("%s, in %T: %v", name, m, err)
 			}
 		}
-		// Whoever decodes arguments and knows no headers finds none, and nothing worse.
+		// A decoder that does not know headers gets an error and nothing worse.
 		if err := CheckPayload([]byte(payload)); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%s, as a payload: %v", name, err)
 		}
@@ -185,8 +185,8 @@ func TestHeadersTakeNoMemory(t *testing.T) {
 	}
 }
 
-// FuzzHeaders takes apart what a peer could send. What is taken is within the
-// limits, and comes out as the same bytes when it is set anew.
+// FuzzHeaders splits random payloads. Accepted headers must be within the limits, and
+// Set must make the same bytes from their names and values.
 func FuzzHeaders(f *testing.F) {
 	f.Add(append(AppendHeaders(nil, headers(f, "traceparent", "00-1", "a", strings.Repeat("v", 200))), 0x90))
 	for _, seed := range []string{"\x90", "\xc1", "\xc1\x03\x01a\x00\x90", "\xc1\x06\x01b\x00\x01a\x00", "\xc1\xff\xff\xff\xff\xff\xff\xff\xff\x7f"} {
@@ -210,7 +210,7 @@ func FuzzHeaders(f *testing.F) {
 				t.Fatalf("%q is %q and %q", name, value, got)
 			}
 			if len(value) == 0 {
-				continue // may come, and is never sent
+				continue // accepted from a peer, but Set never makes it
 			}
 			if anew, err = anew.Set(string(name), string(value)); err != nil {
 				t.Fatal(err)

@@ -7,7 +7,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// NEIGHBOR has flags only where one is set: 1.0 writes none, and ignores them.
+// NEIGHBOR has flags only if one is set. Version 1.0 writes none and ignores them.
 func TestFlagsOfNeighborMayBeAbsent(t *testing.T) {
 	for _, c := range []struct {
 		message *peerlist.Neighbor
@@ -31,7 +31,7 @@ func TestFlagsOfNeighborMayBeAbsent(t *testing.T) {
 	}
 }
 
-// afterHello decodes a frame that comes behind the greeting.
+// afterHello decodes a frame that follows a HELLO.
 func afterHello(t *testing.T, frame []byte) (any, error) {
 	t.Helper()
 	var dec Decoder

@@ -6,7 +6,7 @@ import "github.com/smokesignal-go/smokesignal/internal/frame"
 // table of all kinds.
 type Kind = frame.Kind
 
-// The kinds of the link itself. Each other protocol has its own in a file frames.go.
+// The kinds of the link itself. Each other protocol has its kinds in its frames.go.
 const (
 	KindHello  Kind = 0x01 // magic 4, major, minor, capabilities uvarint, network text, id 16, epoch uvarint, addr text, seen text, proof text
 	KindRefuse Kind = 0x02 // code, text

@@ -5,35 +5,35 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/frame"
 )
 
-// Hello is the first frame of each direction of a link. The end that dialled
-// sends its own at once, the other when it has read that one.
+// Hello is the first frame of each direction of a link. The end that dialled sends its
+// HELLO at once. The other end sends its own after it has read that one.
 type Hello struct {
-	// Major and Minor are [Major] and [Minor]. Of a peer of another major
-	// version nothing else is read: the other fields are zero.
+	// Major and Minor are [Major] and [Minor]. If the peer has another major version,
+	// the Decoder reads no other field and leaves them zero.
 	Major, Minor uint8
 
-	// Capabilities has a bit for each thing that a node may do or leave.
-	// None is defined yet; unknown ones are ignored.
+	// Capabilities has a bit for each optional feature. None is defined yet, and
+	// unknown bits are ignored.
 	Capabilities uint64
 
 	Network string   // nodes of different networks do not link
 	ID      ident.ID // never zero
 	Epoch   uint64   // this life of the node
-	Addr    string   // where to dial the sender: "host:port", ":port" where it does not know its host, "" where no node can
+	Addr    string   // where to dial the sender: "host:port"; ":port" if it does not know its host; "" if it can't be dialled
 	Seen    string   // the address at which the sender sees the receiver
-	Proof   string   // that the sender knows the network's secret; empty where there is none
+	Proof   string   // proves that the sender knows the network's secret; empty if there is none
 }
 
-// Refuse says why a link ends before it began. It follows a HELLO, or takes its
-// place where the other end is to learn nothing else, and the connection is closed
-// after it. Its layout is the same in all major versions.
+// Refuse says why an end closes a link without using it. It follows a HELLO, or is sent
+// in its place if the other end must learn nothing else. The sender then closes the
+// connection. The layout is the same in all major versions.
 type Refuse struct {
 	Code RefuseCode
-	Text string // for a log; any bytes, so quote it
+	Text string // for a log; it may hold any bytes, so quote it
 }
 
-// RefuseCode says why. Codes are only ever appended; an unknown one is to be
-// read as RefuseBusy.
+// RefuseCode is the reason of a Refuse. Codes are only appended. A receiver treats an
+// unknown code as RefuseBusy.
 type RefuseCode uint8
 
 const (
@@ -46,7 +46,7 @@ const (
 	refuseCodes
 )
 
-// String gives the code in words.
+// String returns the code in words.
 func (c RefuseCode) String() string {
 	words := [refuseCodes]string{"busy", "other version", "other network", "dialled itself", "leaving", "not let in"}
 	if c < refuseCodes {
@@ -55,13 +55,13 @@ func (c RefuseCode) String() string {
 	return "unknown code"
 }
 
-// Direct carries an event for the other end of the link only.
+// Direct carries an event to the other end of the link only.
 type Direct struct {
 	Body []byte // see [AppendBody]
 }
 
-// minHello is the length of a HELLO of another major version that carries
-// nothing but its version: no HELLO is shorter.
+// minHello is the length of a HELLO that carries its version and no other field, as one of
+// another major version may. No HELLO is shorter.
 const minHello = 1 + len(magic) + 2
 
 // The lengths of a REFUSE: kind, code, and a text of up to MaxText.

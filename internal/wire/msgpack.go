@@ -2,22 +2,22 @@ package wire
 
 import "encoding/binary"
 
-// What the format of msgpack says about a value by its first byte.
+// What the first byte of a msgpack value says about the value.
 
-// sort is what has to be done about a value.
+// sort is how walk treats a value.
 type sort uint8
 
 const (
-	sortPlain     sort = iota // a value of one size
+	sortPlain     sort = iota // a value of a fixed size
 	sortBytes                 // a string or binary
-	sortArray                 // a count of values
-	sortMap                   // a count of pairs of values
-	sortTimestamp             // an extension type that must be the timestamp
-	sortExtension             // an extension type that can't be
-	sortReserved              // no value at all
+	sortArray                 // an array: a count of values follows
+	sortMap                   // a map: a count of pairs of values follows
+	sortTimestamp             // an extension header that is valid only for a timestamp
+	sortExtension             // an extension header that can't be a timestamp's
+	sortReserved              // 0xc1, which begins no value
 )
 
-// shape is what a first byte tells.
+// shape describes the values with a given first byte.
 type shape struct {
 	sort        sort
 	head        uint8 // bytes before what is counted, or of the whole value
@@ -64,8 +64,8 @@ func makeShapes() (t [256]shape) {
 		t[0xdc+i] = shape{sort: sortArray, head: 1 + n, lengthBytes: n}
 		t[0xde+i] = shape{sort: sortMap, head: 1 + n, lengthBytes: n}
 	}
-	// Of the eight extension headers, three can be a timestamp's; see
-	// timestampFault. The others need no head: they are refused as they are.
+	// Three of the eight extension headers can be a timestamp's; see timestampFault.
+	// The others are refused, so their entries have no head.
 	t[0xd6] = shape{sort: sortTimestamp, head: shortTimestamp} // fixext 4
 	t[0xd7] = shape{sort: sortTimestamp, head: 10}             // fixext 8
 	t[0xc7] = shape{sort: sortTimestamp, head: longTimestamp}  // ext 8
@@ -75,8 +75,8 @@ func makeShapes() (t [256]shape) {
 	return t
 }
 
-// timestampFault says what is wrong with a timestamp, the extension type -1, if
-// anything is. It has three formats:
+// timestampFault returns what is wrong with a timestamp, which is the extension type -1,
+// or "" if it is valid. There are three formats:
 //
 //	d6 ff    | seconds uint32
 //	d7 ff    | nanoseconds 30 bits, seconds 34 bits
@@ -100,8 +100,8 @@ func timestampFault(b []byte) string {
 	return ""
 }
 
-// appendLongTimestamp appends a timestamp of the two short formats in the long
-// one.
+// appendLongTimestamp appends the timestamp b, which is in one of the two short formats,
+// in the long format.
 func appendLongTimestamp(dst, b []byte) []byte {
 	var nanoseconds, seconds uint64
 	if len(b) == shortTimestamp {

@@ -5,39 +5,38 @@ import (
 	"fmt"
 )
 
-// The limits of a payload beside MaxPayload.
+// The limits of a payload in addition to MaxPayload.
 const (
-	// MaxDepth is how deep arrays and maps may be nested. The decoder of
-	// msgpack calls itself for each level, and a stack that overflows can't be
-	// recovered.
+	// MaxDepth is how deep arrays and maps may be nested. The decoder of msgpack
+	// recurses for each level, and a program can't recover from a stack overflow.
 	MaxDepth = 32
 
-	// MaxElements is how many values the arrays and maps of a payload may hold
-	// together; a map entry is two. Decoded into any, an element of one byte
-	// can take a hundred bytes of memory.
+	// MaxElements is how many values all arrays and maps of a payload may hold
+	// together. A map entry counts as two. An element of one byte can take a hundred
+	// bytes of memory if it is decoded into any.
 	MaxElements = 1 << 16
 )
 
-// PayloadError says what is wrong with a payload.
+// PayloadError reports a payload that can't be accepted.
 type PayloadError struct {
 	Offset int    // in bytes from the start of the payload
 	Reason string // what is wrong there, for a log
 	Err    error  // ErrMalformed or ErrTooLarge
 }
 
-// Error gives the offset, the reason and the sort of error.
+// Error implements error.
 func (e *PayloadError) Error() string {
 	return fmt.Sprintf("payload at byte %d: %s: %v", e.Offset, e.Reason, e.Err)
 }
 
-// Unwrap gives the sentinel.
+// Unwrap returns Err.
 func (e *PayloadError) Unwrap() error { return e.Err }
 
-// CheckPayload reports, as a *PayloadError, why other nodes would not decode b,
-// for the sender: b must be exactly one msgpack value, at most
-// MaxDepth deep and with at most MaxElements elements, in which every container,
-// string and binary fits in the bytes that follow it, and no extension type but
-// the timestamp occurs. It takes no memory and its time is linear.
+// CheckPayload reports, as a *PayloadError, why other nodes would refuse to decode b. The
+// sender calls it. b must be exactly one msgpack value, nested at most MaxDepth deep, with
+// at most MaxElements elements. Every container, string and binary must fit in the bytes
+// that follow it, and the timestamp is the only extension type. CheckPayload allocates
+// nothing and takes linear time.
 //
 // The receiver calls [SafePayload] before it decodes b.
 func CheckPayload(b []byte) error {
@@ -45,22 +44,21 @@ func CheckPayload(b []byte) error {
 	return err
 }
 
-// SafePayload gives what may be handed to msgpack in place of b, which came
-// from a peer, or the error of [CheckPayload]. That is b itself unless b holds
-// timestamps of the 32 or 64 bit format. These come out in the 96 bit format,
-// in a copy, at most 2.5 times as long.
+// SafePayload returns a payload with the values of b, which came from a peer, that is
+// safe to decode with msgpack. It fails with the error of [CheckPayload]. The result is b
+// itself, unless b has timestamps in the 32 or 64 bit format. Then it is a copy with
+// these in the 96 bit format, at most 2.5 times as long as b.
 //
-// The reason is in msgpack v5.4.1. Where it expects a map and meets an extension
-// it skips the extension's header and takes the data for the map: the eight
-// bytes of a valid timestamp can claim four thousand million entries, for which
-// it asks at once, and can shift everything that was checked behind them. In
-// the 96 bit format the first byte of the data is below 0x3c, no map can begin
-// with that, and the decoder returns an error.
+// The reason is an error in msgpack v5.4.1. If the decoder expects a map and finds an
+// extension, it skips the extension's header and decodes the data as a map. The eight
+// bytes of a valid timestamp can claim a map of four thousand million entries, for which
+// the decoder allocates memory at once. They can also shift the decoder's position, so
+// that the checks of everything behind them are void. In the 96 bit format the first byte
+// of the data is below 0x3c, which begins no map, and the decoder returns an error.
 //
-// Where a safe payload is not of the type that the program wants, msgpack may
-// still panic, in ways that recover handles: on an array as the key of a
-// map[any]any, or on nil as a value of a map[string]time.Time. So decode under a
-// recover.
+// If a safe payload is not of the type that the program wants, msgpack may still panic:
+// on an array as the key of a map[any]any, or on nil as a value of a
+// map[string]time.Time. The caller must therefore recover from panics of the decoder.
 func SafePayload(b []byte) ([]byte, error) {
 	_, short, err := walk(b, nil)
 	if err != nil || short == 0 {
@@ -70,9 +68,8 @@ func SafePayload(b []byte) ([]byte, error) {
 	return out, err
 }
 
-// walk goes over one msgpack value and all that it holds, and counts the
-// timestamps in a format that has to be rewritten. Where out is not nil it
-// rewrites: out grows to the whole document.
+// walk checks one msgpack value with everything in it, and counts the timestamps in a
+// short format. If out is not nil, walk appends to it a copy of b with these rewritten.
 func walk(b, out []byte) (rewritten []byte, short int, err error) {
 	var (
 		open     [MaxDepth]uint32 // values still to come in each open container
@@ -145,7 +142,7 @@ func walk(b, out []byte) (rewritten []byte, short int, err error) {
 			return nil, 0, &PayloadError{i, "byte 0xc1 is not a value", ErrMalformed}
 		}
 
-		// A value is complete, and with it each container of which it is the last.
+		// The value is complete. So is each container that ends with it.
 		for depth > 0 {
 			open[depth-1]--
 			if open[depth-1] > 0 {

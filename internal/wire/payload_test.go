@@ -173,8 +173,8 @@ func TestTimesSurviveSafePayload(t *testing.T) {
 	}
 }
 
-// A timestamp whose data reads as a map of 16 million entries: in msgpack
-// v5.4.1, this is what a map[string]any makes of it.
+// The data of these timestamps reads as a map of millions of entries. msgpack v5.4.1 takes
+// it for one if the target is a map[string]any.
 func TestTimestampNeverPassesForAMap(t *testing.T) {
 	for _, payload := range [][]byte{
 		unhex("d6 ff df00ffff"),

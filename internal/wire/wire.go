@@ -10,28 +10,28 @@
 //
 // # The owner's duties
 //
-// A link has one [Encoder] for what it sends and one [Decoder] for what it
-// receives; neither is ever shared, copied or used for a second link. Both hold
-// half of an origin table that the two ends keep equal by nothing but the order
-// of the frames. So whatever an Encoder appended must be written to its link,
-// all of it and in that order: a frame that may still be dropped or overtaken
-// is to be dropped or reordered before it is encoded.
+// A link has one [Encoder] for the frames it sends and one [Decoder] for the frames it
+// receives. Neither may be shared, copied or used for a second link. Each direction has
+// an origin table, with one copy in the Encoder and one in the peer's Decoder. Only the
+// order of the frames keeps the two copies equal. Therefore the owner must write
+// everything that an Encoder appended to the link, in that order. If the owner may still
+// drop or reorder a message, it must do so before it encodes the message.
 //
-// The first frame of either direction is a [Hello]. A Decoder accepts nothing
-// else before it, and no second one after it.
+// The first frame of each direction is a [Hello]. A Decoder accepts no other frame before
+// it, and no second Hello after it.
 //
 // # What a peer can do
 //
-// Nothing that arrives makes the package panic, and no frame makes it take more
-// than 16 times the frame's size plus 64 KiB. Numbers are either refused or
-// clamped, as each message's layout says: a duration is at most [MaxAge], a
-// list no longer than its limit, a sequence number at most [MaxSeq]. A range of
-// events stays a range: three bytes may name 2^63 events, and the receiver must
-// walk what it holds itself, never the range.
+// No received bytes make the package panic. Decoding a frame takes at most 16 times the
+// frame's size plus 64 KiB of memory. Numbers that are out of bounds are refused or
+// clamped, as each message's layout says: a duration is at most [MaxAge], a list has a
+// limit of its own, and a sequence number is at most [MaxSeq]. A range of events stays a
+// range. Three bytes may name 2^63 events, so the receiver must iterate over the events
+// that it holds, never over the range.
 //
-// What a relay passes on, it must be able to encode: therefore every limit of a
-// relayed message is a limit on the message and not on the bytes it happened to
-// arrive in, and a node never passes on what the next one would refuse.
+// A relay must be able to encode every message that it forwards, and the next node must
+// accept it. Therefore the limits of a relayed message apply to the message, not to the
+// bytes in which it arrived.
 //
 // The package does no I/O, has no goroutines and reads no clock. Its types are
 // not safe for concurrent use; its functions are.
@@ -39,10 +39,9 @@ package wire
 
 import "github.com/smokesignal-go/smokesignal/internal/frame"
 
-// The version of the protocol. Nodes of different major versions do not talk.
-// A newer minor version may send kinds that an older one does not know, which
-// skips and counts them, and may append fields to the body of a control frame,
-// which an older one ignores.
+// The version of the protocol. Nodes of different major versions do not link. A newer
+// minor version may send new kinds, which an older version skips and counts. It may also
+// append fields to the body of a control frame, which an older version ignores.
 const (
 	Major = 1
 	Minor = 0
@@ -60,7 +59,7 @@ const (
 	TableSize  = frame.TableSize
 )
 
-// The limits of HELLO. As the others, they are part of the protocol and no options.
+// The limits of HELLO. Like all limits, they are a part of the protocol, not options.
 const (
 	// MaxHello is the longest Hello, kind included.
 	MaxHello = 1 << 10

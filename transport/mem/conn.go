@@ -39,27 +39,27 @@ type conn struct {
 	local, remote netip.AddrPort
 
 	// Guarded by link.mu.
-	changed    sync.Cond // somebody who waits at this end should look again
+	changed    sync.Cond // wakes the calls that wait at this end
 	buf        []byte    // buf[off:] was sent to this end and not read here
 	off        int
 	ready      int       // how many bytes of buf[off:] have arrived
-	flight     []arrival // what is on the way here, oldest first
+	flight     []arrival // what travels to this end, oldest first
 	eof        bool      // the peer sends nothing more
-	peerGone   bool      // the peer reads nothing more either
+	peerGone   bool      // the peer has closed, so it does not read either
 	resetOnWay bool      // a reset waits for the cut to heal
 	err        error     // why the connection failed, if it has
-	closed     bool      // Close was called here
-	doneSend   bool      // Close or CloseWrite was called here
+	closed     bool      // Close was called at this end
+	doneSend   bool      // Close or CloseWrite was called at this end
 	sending    bool      // a Write is under way
 	readLimit  deadline
 	writeLimit deadline
 }
 
-// arrival is something that reaches an end at a time.
+// arrival is what reaches an end at one time.
 type arrival struct {
 	at        time.Time
-	n         int  // this many bytes
-	eof, gone bool // the end of the stream; the peer has closed altogether
+	n         int  // a number of bytes
+	eof, gone bool // the end of the stream; the peer's Close
 }
 
 func newLink(n *Network, name pair) *link {
@@ -98,7 +98,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	}
 }
 
-// take copies out what has arrived. The caller holds link.mu.
+// take copies bytes that have arrived to p. The caller holds link.mu.
 func (c *conn) take(p []byte) int {
 	n := copy(p, c.buf[c.off:c.off+c.ready])
 	c.off += n
@@ -144,7 +144,7 @@ func (c *conn) Write(p []byte) (int, error) {
 	}
 }
 
-// TryWrite implements transport.TryWriter: it writes what there is room for.
+// TryWrite implements transport.TryWriter.
 func (c *conn) TryWrite(p []byte) (int, error) {
 	c.link.mu.Lock()
 	defer c.link.mu.Unlock()
@@ -157,7 +157,7 @@ func (c *conn) TryWrite(p []byte) (int, error) {
 	return c.put(p), nil
 }
 
-// cannotWrite says why not. The caller holds link.mu.
+// cannotWrite returns why a write fails now, or nil. The caller holds link.mu.
 func (c *conn) cannotWrite() error {
 	switch {
 	case c.closed:
@@ -172,7 +172,7 @@ func (c *conn) cannotWrite() error {
 	return nil
 }
 
-// put sends as much of p as the window takes. The caller holds link.mu.
+// put sends as much of p as fits in the window. The caller holds link.mu.
 func (c *conn) put(p []byte) int {
 	to := c.peer
 	if room := Window - (len(to.buf) - to.off); len(p) > room {
@@ -182,8 +182,8 @@ func (c *conn) put(p []byte) int {
 		return 0
 	}
 	if to.closed {
-		// Nobody will read it, and this end cannot know yet: it flies, and is
-		// gone. Not storing it is all that differs.
+		// The peer has closed, and the notice of that has not arrived at this end yet.
+		// The bytes count as sent, and are not stored, because they can't be read.
 		return len(p)
 	}
 	if to.off > 0 && len(to.buf)+len(p) > cap(to.buf) {
@@ -195,7 +195,7 @@ func (c *conn) put(p []byte) int {
 	return len(p)
 }
 
-// fly sends something on its way to this end. The caller holds link.mu.
+// fly starts the travel of a to this end. The caller holds link.mu.
 func (c *conn) fly(a arrival) {
 	delay := c.link.network.delay()
 	a.at = time.Now().Add(delay)
@@ -204,9 +204,9 @@ func (c *conn) fly(a arrival) {
 		c.land()
 		return
 	}
-	// The timer outlives a closed connection by at most the delay, and finds
-	// nothing to do then. What came earlier than something before it lands
-	// together with that.
+	// After a Close, the timer lives on for at most the delay, and then does
+	// nothing. If the delay has become shorter, a is due before an earlier
+	// arrival, and lands together with that one.
 	time.AfterFunc(delay, func() {
 		c.link.mu.Lock()
 		defer c.link.mu.Unlock()
@@ -214,7 +214,7 @@ func (c *conn) fly(a arrival) {
 	})
 }
 
-// land takes in whatever has arrived by now. The caller holds link.mu.
+// land takes everything that has arrived by now. The caller holds link.mu.
 func (c *conn) land() {
 	if c.link.cut {
 		return
@@ -238,7 +238,7 @@ func (c *conn) land() {
 	}
 }
 
-// Close implements net.Conn. What was written is still delivered.
+// Close implements net.Conn. Bytes that were written before still arrive.
 func (c *conn) Close() error {
 	l := c.link
 	l.mu.Lock()
@@ -252,7 +252,7 @@ func (c *conn) Close() error {
 	c.writeLimit.clear()
 	c.changed.Broadcast()
 	c.peer.fly(arrival{eof: true, gone: true})
-	c.peer.changed.Broadcast() // its window has opened
+	c.peer.changed.Broadcast() // a Write of the peer no longer waits for the window
 	both := c.peer.closed
 	l.mu.Unlock()
 	if both {
@@ -276,7 +276,7 @@ func (c *conn) CloseWrite() error {
 	return nil
 }
 
-// drop frees what came to this end. The caller holds link.mu.
+// drop frees the bytes that came to this end. The caller holds link.mu.
 func (c *conn) drop() {
 	c.buf, c.off, c.ready = nil, 0, 0
 	for i := range c.flight {
@@ -295,15 +295,15 @@ func (c *conn) reset() {
 	c.changed.Broadcast()
 }
 
-// abandon marks an end that nobody will ever close. The caller does not hold
-// link.mu.
+// abandon marks an end that the program will never get, and so never close. The caller
+// does not hold link.mu.
 func (c *conn) abandon() {
 	c.link.mu.Lock()
 	defer c.link.mu.Unlock()
 	c.closed, c.doneSend = true, true
 }
 
-// kill fails the link because the process at ip has died. The caller holds
+// kill makes the link fail, because the process at ip has died. The caller holds
 // network.mu.
 func (l *link) kill(ip netip.Addr) {
 	l.mu.Lock()
@@ -318,7 +318,7 @@ func (l *link) kill(ip netip.Addr) {
 	}
 }
 
-// setCut stops or lets pass. The caller holds network.mu.
+// setCut stops the bytes on a link, or lets them pass. The caller holds network.mu.
 func (l *link) setCut(cut bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -11,7 +11,7 @@ type deadline struct {
 	timer  *time.Timer
 }
 
-// set moves the deadline to t and has changed broadcast when it comes.
+// set moves the deadline to t. At that time it broadcasts on changed.
 func (d *deadline) set(t time.Time, changed *sync.Cond) {
 	d.clear()
 	if t.IsZero() {
@@ -23,8 +23,9 @@ func (d *deadline) set(t time.Time, changed *sync.Cond) {
 		return
 	}
 	var timer *time.Timer
-	// The callback takes the lock that set's caller holds, so it runs after
-	// timer is assigned; when it comes too late, another timer stands in d.
+	// The callback takes the lock that set's caller holds, so it runs after timer is
+	// assigned. If the deadline was moved meanwhile, d holds another timer, and the
+	// callback does nothing.
 	timer = time.AfterFunc(wait, func() {
 		changed.L.Lock()
 		defer changed.L.Unlock()
@@ -36,7 +37,7 @@ func (d *deadline) set(t time.Time, changed *sync.Cond) {
 	d.timer = timer
 }
 
-// clear takes the deadline away.
+// clear removes the deadline.
 func (d *deadline) clear() {
 	if d.timer != nil {
 		d.timer.Stop()

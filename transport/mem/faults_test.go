@@ -74,7 +74,7 @@ func (s *story) wantRead(c net.Conn, text string) {
 	}
 }
 
-// wantSilence fails if anything, an error included, comes within an hour.
+// wantSilence fails if data or an error arrives within an hour.
 func (s *story) wantSilence(c net.Conn) {
 	s.Helper()
 	_ = c.SetReadDeadline(time.Now().Add(time.Hour))
@@ -89,7 +89,7 @@ func TestACutIsSilentAndLosesNothing(t *testing.T) {
 		s.send(s.toAnn, "before ")
 		s.cut()
 		s.send(s.toAnn, "during ")
-		s.wantRead(s.toBob, "before ") // it had arrived
+		s.wantRead(s.toBob, "before ") // it arrived before the cut
 		s.wantSilence(s.toBob)
 		s.net.Heal()
 		s.send(s.toAnn, "after")
@@ -103,7 +103,7 @@ func TestTheEndOfAStreamDoesNotCrossACut(t *testing.T) {
 		s.send(s.toAnn, "goodbye")
 		_ = s.toAnn.Close()
 		s.wantSilence(s.toBob)
-		s.send(s.toBob, "are you there?") // ann cannot know yet
+		s.send(s.toBob, "are you there?") // ann does not know yet that bob is dead
 		s.net.Heal()
 		s.wantRead(s.toBob, "goodbye")
 		if _, err := s.toBob.Read(make([]byte, 1)); err != io.EOF {
@@ -163,7 +163,7 @@ func TestCutsAddUpAndHaveSides(t *testing.T) {
 		if _, err := carl.Dial(ctx, s.listener.Addr().String()); !transport.IsTimeout(err) {
 			t.Errorf("carl reaches ann: %v", err)
 		}
-		// A host always reaches itself.
+		// A host can always reach itself.
 		l, err := carl.Listen(s.Context(), carlIP+":9")
 		if err != nil {
 			t.Fatal(err)
@@ -213,7 +213,7 @@ func TestKillResetsAndRefuses(t *testing.T) {
 	tell(t, func(s *story) {
 		addr := s.listener.Addr().String()
 		s.send(s.toAnn, "never read")
-		var ends [3]error // who waits when the process dies
+		var ends [3]error // of the calls that wait when the process dies
 		var waits [3]chan struct{}
 		for i, wait := range []func() error{
 			func() error { _, err := s.toAnn.Read(make([]byte, 1)); return err },
@@ -229,7 +229,7 @@ func TestKillResetsAndRefuses(t *testing.T) {
 		for _, w := range waits {
 			<-w
 		}
-		// Bob may find some of what ann had written before the end.
+		// Bob may read some of the bytes that ann wrote before the end.
 		if _, err := io.Copy(io.Discard, s.toAnn); !transport.IsReset(err) {
 			t.Errorf("bob reads: %v", err)
 		}
@@ -294,7 +294,7 @@ func TestBytesTakeTheirTime(t *testing.T) {
 		if took := time.Since(start); took != 100*time.Millisecond {
 			t.Errorf("a dial took %v, want two ways", took)
 		}
-		// What travels does not overtake, also when the way gets shorter.
+		// Bytes do not overtake earlier bytes, even if the latency has become shorter.
 		s.send(a, "slow ")
 		s.net.Latency(0)
 		s.send(a, "fast")
@@ -303,7 +303,7 @@ func TestBytesTakeTheirTime(t *testing.T) {
 	})
 }
 
-// Each write takes a time of its own, and none overtakes another.
+// Each write has a random delay, and none overtakes an earlier one.
 func TestJitterKeepsTheOrder(t *testing.T) {
 	tell(t, func(s *story) {
 		s.net.Latency(50 * time.Millisecond)
@@ -355,7 +355,7 @@ func TestAFullBacklogMakesDialsWait(t *testing.T) {
 		if err != nil {
 			t.Fatalf("dial after one was accepted: %v", err)
 		}
-		// Those whom nobody accepted are reset.
+		// Connections that were not accepted are reset.
 		_ = s.listener.Close()
 		if _, err := c.Read(make([]byte, 1)); !transport.IsReset(err) {
 			t.Errorf("got %v", err)
@@ -366,7 +366,7 @@ func TestAFullBacklogMakesDialsWait(t *testing.T) {
 	})
 }
 
-// Each dial gets a port that none of its living connections to there has.
+// A dial never gets a local port that another open connection to the same address has.
 func TestLocalPortsAreNotUsedTwice(t *testing.T) {
 	tell(t, func(s *story) {
 		ports := []string{s.toAnn.LocalAddr().String()}

@@ -30,8 +30,8 @@ type host struct {
 	nextPort  uint16
 }
 
-// Listen implements [transport.Transport]. The host of addr is the host's own
-// address, or a wildcard.
+// Listen implements [transport.Transport]. The IP address in addr is the host's, or a
+// wildcard.
 func (h *host) Listen(ctx context.Context, addr string) (net.Listener, error) {
 	l, err := h.listen(ctx, addr)
 	if err != nil {
@@ -111,8 +111,8 @@ func (h *host) dial(ctx context.Context, addr string) (*conn, error) {
 	}
 }
 
-// tryDial connects, or fails, or has no answer yet: then it gives the channel
-// that closes when it may be different.
+// tryDial connects or fails. If there is no answer yet, it returns a channel that closes
+// when the caller should try again.
 func (h *host) tryDial(to netip.AddrPort) (*conn, <-chan struct{}, error) {
 	n := h.network
 	n.mu.Lock()
@@ -144,8 +144,8 @@ func (h *host) tryDial(to netip.AddrPort) (*conn, <-chan struct{}, error) {
 	return &link.ends[0], nil, nil
 }
 
-// freePort gives the next port that isFree, 0 when there is none. The caller
-// holds network.mu.
+// freePort returns the next port for which isFree returns true, or 0 if there is none. The
+// caller holds network.mu.
 func (h *host) freePort(isFree func(uint16) bool) uint16 {
 	for range lastFreePort - firstFreePort + 1 {
 		port := h.nextPort
@@ -174,16 +174,16 @@ func parse(addr string) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port()), nil
 }
 
-// backlog is how many connections wait for Accept before further dials hang.
+// backlog is how many connections may wait for Accept. Further dials wait.
 const backlog = 128 // Linux's SOMAXCONN before 5.4
 
-// listener takes the connections to one port of a host.
+// listener accepts the connections to one port of a host.
 type listener struct {
 	host *host
 	addr netip.AddrPort
 
 	// Guarded by host.network.mu.
-	arrived sync.Cond // a connection waits, or the listener closed
+	arrived sync.Cond // signals that a connection waits or that the listener closed
 	waiting []*conn
 	closed  bool
 }
@@ -206,7 +206,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	return c, nil
 }
 
-// Close implements net.Listener. Connections that nobody accepted are reset.
+// Close implements net.Listener. Connections that were not accepted are reset.
 func (l *listener) Close() error {
 	n := l.host.network
 	n.mu.Lock()
@@ -233,5 +233,5 @@ func (l *listener) shut() {
 
 func (l *listener) Addr() net.Addr { return net.TCPAddrFromAddrPort(l.addr) }
 
-// netName is what errors of connections call the network.
+// netName is the name of the network in errors of connections.
 const netName = "mem"

@@ -36,18 +36,18 @@ import (
 // for cuts between them. Any goroutine may call its methods. Make one with [New].
 type Network struct {
 	latency atomic.Int64 // time.Duration, one way
-	jitter  atomic.Int64 // time.Duration, at most so much more
+	jitter  atomic.Int64 // time.Duration, the most that is added to latency
 
 	// mu guards everything below, and everything in the hosts and listeners.
 	// It is taken before the lock of a link, never after it.
 	mu      sync.Mutex
 	hosts   map[netip.Addr]*host
 	links   map[pair]*link
-	cuts    map[[2]netip.Addr]struct{} // both orders are in
-	changed chan struct{}              // closed and replaced when a dial that hangs should look again
+	cuts    map[[2]netip.Addr]struct{} // each cut has an entry for both directions
+	changed chan struct{}              // closed and replaced when waiting dials should try again
 }
 
-// pair names a connection: who dialled from where, and to where.
+// pair identifies a connection by the addresses of the dialling and the accepting end.
 type pair struct{ from, to netip.AddrPort }
 
 // New returns a network without hosts, latency, jitter or cuts.
@@ -86,7 +86,7 @@ func (n *Network) Latency(d time.Duration) { n.latency.Store(int64(max(d, 0))) }
 // writes behind it. Zero, the default, means none; negative means zero.
 func (n *Network) Jitter(d time.Duration) { n.jitter.Store(int64(max(d, 0))) }
 
-// delay draws how long something travels, one way.
+// delay returns how long the next bytes travel in one direction: latency and random jitter.
 func (n *Network) delay() time.Duration {
 	return time.Duration(n.latency.Load() + rand.Int64N(n.jitter.Load()+1))
 }
@@ -161,26 +161,26 @@ func (n *Network) Kill(ip string) {
 	n.wake()
 }
 
-// setCuts tells each link whether bytes pass. The caller holds n.mu.
+// setCuts updates each link after a change of the cuts. The caller holds n.mu.
 func (n *Network) setCuts() {
 	for name, l := range n.links {
 		l.setCut(n.isCut(name.from.Addr(), name.to.Addr()))
 	}
 }
 
-// isCut reports whether nothing passes between the two. The caller holds n.mu.
+// isCut reports whether a cut separates a and b. The caller holds n.mu.
 func (n *Network) isCut(a, b netip.Addr) bool {
 	_, cut := n.cuts[[2]netip.Addr{a, b}]
 	return cut
 }
 
-// wake lets dials that hang look again. The caller holds n.mu.
+// wake makes waiting dials try again. The caller holds n.mu.
 func (n *Network) wake() {
 	close(n.changed)
 	n.changed = make(chan struct{})
 }
 
-// forget drops a link of which both ends are done.
+// forget removes a link whose two ends are closed.
 func (n *Network) forget(l *link) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -192,7 +192,7 @@ func (n *Network) forget(l *link) {
 func mustParse(ip string) netip.Addr {
 	addr, err := netip.ParseAddr(ip)
 	if err != nil {
-		panic(fmt.Sprintf("mem: %q is no IP address", ip))
+		panic(fmt.Sprintf("mem: %q is not an IP address", ip))
 	}
 	return addr.Unmap()
 }

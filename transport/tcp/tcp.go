@@ -29,8 +29,8 @@ type Transport struct {
 
 var _ transport.Transport = Transport{}
 
-// keepAlive finds a dead host within about a minute. The first probe goes out
-// after 30 s of silence, which a link that pings never has.
+// keepAlive finds a dead host within about a minute. The first probe goes out after 30 s
+// of silence. A link of a node is never silent for so long, because it pings.
 // A guess; net's own default is 15 s + 9 × 15 s.
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}
 
@@ -39,8 +39,8 @@ var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interv
 // [*transport.Error]. Accept returns connections of type *[Conn].
 func (t Transport) Listen(ctx context.Context, addr string) (net.Listener, error) {
 	config := net.ListenConfig{KeepAliveConfig: keepAlive}
-	// Multipath TCP, which Go would ask for here, gains a link nothing and
-	// makes both of its ends slower sockets where the peer speaks it.
+	// Go would ask for Multipath TCP here. It does not help a link, and makes the
+	// sockets of both ends slower if the peer speaks it.
 	config.SetMultipathTCP(false)
 	l, err := config.Listen(ctx, "tcp", addr)
 	if err != nil {
@@ -99,7 +99,7 @@ func (t Transport) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	return newConn(c.(*net.TCPConn)), nil
 }
 
-// local returns the address to dial from, nil for the system's choice.
+// local returns the address to dial from. nil leaves the choice to the system.
 func (t Transport) local() (*net.TCPAddr, error) {
 	if t.LocalIP == "" {
 		return nil, nil

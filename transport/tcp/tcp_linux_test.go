@@ -13,8 +13,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/transport/tcp"
 )
 
-// Linux lets the whole 127.0.0.0/8 be used, so that several machines can be
-// played on one.
+// On Linux a process may use any address of 127.0.0.0/8, so one machine can simulate
+// several.
 func TestDialComesFromAnotherLoopbackAddress(t *testing.T) {
 	l, err := tcp.Transport{}.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
@@ -71,7 +71,7 @@ func TestSmallFramesLeaveAtOnceAndKeepAliveIsOn(t *testing.T) {
 	}
 }
 
-// A host that takes no more connections answers nothing, as one that is down.
+// A host whose queue of connections is full does not answer, like a host that is down.
 func TestDialGivesUpWhenNobodyAnswers(t *testing.T) {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -90,8 +90,8 @@ func TestDialGivesUpWhenNobodyAnswers(t *testing.T) {
 	}
 	addr := fmt.Sprintf("127.0.0.1:%d", name.(*syscall.SockaddrInet4).Port)
 
-	// Nobody accepts, so after a few connections the queue is full for good and
-	// a dial hangs. How long the context lasts decides nothing else.
+	// No connection is accepted, so after a few the queue stays full and a dial waits.
+	// The test passes with any time limit in the context.
 	for range 100 {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		c, err := tcp.Transport{}.Dial(ctx, addr)
@@ -148,7 +148,7 @@ func TestAcceptOutOfDescriptorsIsTemporary(t *testing.T) {
 		t.Errorf("dial without descriptors: %v", dialErr)
 	}
 
-	// The listener still listens.
+	// The listener still accepts.
 	accepted, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)

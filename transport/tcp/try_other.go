@@ -4,7 +4,7 @@ package tcp
 
 import "net"
 
-// trying is empty where connections can't be written to without waiting.
+// trying is empty on systems without TryWrite.
 type trying struct{}
 
 func (*trying) init(*net.TCPConn) {}

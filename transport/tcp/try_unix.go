@@ -13,7 +13,7 @@ import (
 
 var _ transport.TryWriter = (*Conn)(nil)
 
-// trying is what TryWrite needs.
+// trying is the state of TryWrite.
 type trying struct {
 	raw syscall.RawConn
 
@@ -21,11 +21,11 @@ type trying struct {
 	buf  []byte
 	n    int
 	err  error
-	call func(fd uintptr) (done bool) // made once, so that TryWrite makes no garbage
+	call func(fd uintptr) (done bool) // t.write, made once, so that TryWrite allocates nothing
 }
 
 func (t *trying) init(c *net.TCPConn) {
-	t.raw, _ = c.SyscallConn() // which fails only without a connection
+	t.raw, _ = c.SyscallConn() // fails only without a connection
 	t.call = t.write
 }
 
@@ -44,13 +44,13 @@ func (c *Conn) TryWrite(b []byte) (int, error) {
 	return t.n, err
 }
 
-// write is done whatever comes of it: with false, net would wait and call again.
+// write writes once and always returns true: after false, net would wait and call again.
 func (t *trying) write(fd uintptr) (done bool) {
 	for {
 		n, err := syscall.Write(int(fd), t.buf)
 		switch err {
 		case nil:
-			t.n = n // if that is not all, there is no room for more
+			t.n = n // if this is less than was asked, the kernel has no room for more
 		case syscall.EINTR:
 			continue
 		case syscall.EAGAIN:

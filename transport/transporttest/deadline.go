@@ -20,9 +20,9 @@ func readDeadline(t *testing.T, r *rig) {
 	if !transport.IsTimeout(err) {
 		t.Errorf("IsTimeout does not know %v", err)
 	}
-	// Writing has a deadline of its own, and reading can be made to work again.
+	// The deadline for reads does not affect writes, and reads work again after it is removed.
 	if _, err := a.Write([]byte("a")); err != nil {
-		t.Fatalf("write beside the read deadline: %v", err)
+		t.Fatalf("write after the read deadline has passed: %v", err)
 	}
 	if _, err := b.Write([]byte("b")); err != nil {
 		t.Fatal(err)
@@ -48,7 +48,7 @@ func writeDeadline(t *testing.T, r *rig) {
 		sent += n
 	}
 	wantIs(t, "a write to a peer that reads nothing", err, os.ErrDeadlineExceeded)
-	// Exactly what the writes said was sent arrives, and then what follows.
+	// The peer gets exactly the bytes that the writes counted, and then what follows.
 	if err := a.SetWriteDeadline(time.Time{}); err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ func dialIsRefused(t *testing.T, r *rig) {
 	c, err := r.dialSide.Dial(r.ctx, addr)
 	if err == nil {
 		_ = c.Close()
-		t.Fatalf("dialled %s, where nobody listens", addr)
+		t.Fatalf("dialled %s, where no program listens", addr)
 	}
 	if !transport.IsRefused(err) || transport.IsTimeout(err) {
 		t.Errorf("refused %v, timeout %v: %v", transport.IsRefused(err), transport.IsTimeout(err), err)
@@ -37,7 +37,7 @@ func dialHonoursContext(t *testing.T, r *rig) {
 	_, err := r.dialSide.Dial(canceled, addr)
 	wantIs(t, "dial with a context that was canceled", err, context.Canceled)
 	if transport.IsTimeout(err) {
-		t.Errorf("what was canceled is no timeout: %v", err)
+		t.Errorf("a canceled dial counts as a timeout: %v", err)
 	}
 	late, cancel := context.WithDeadline(r.ctx, time.Unix(1, 0))
 	defer cancel()
@@ -72,7 +72,7 @@ func listenHonoursContext(t *testing.T, r *rig) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() })
-	r.dial(l.Addr().String()) // the listener has outlived the context
+	r.dial(l.Addr().String()) // the listener still accepts after the context has ended
 	r.accept(l)
 }
 
@@ -88,7 +88,7 @@ func closeUnblocksAccept(t *testing.T, r *rig) {
 	err := <-accept
 	wantIs(t, "accept on a listener that is closed", err, net.ErrClosed)
 	if transport.IsTemporary(err) {
-		t.Errorf("a closed listener stays closed: %v", err)
+		t.Errorf("a closed listener returns a temporary error: %v", err)
 	}
 }
 
@@ -117,13 +117,13 @@ func addressInUse(t *testing.T, r *rig) {
 	if !transport.IsAddrInUse(err) {
 		t.Errorf("got %v, want that the address is in use", err)
 	}
-	// Free again once the first is closed.
+	// The address is free again after the first listener is closed.
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
 	again, err = r.listenSide.Listen(r.ctx, l.Addr().String())
 	if err != nil {
-		t.Fatalf("listen where somebody did before: %v", err)
+		t.Fatalf("listen again at the address of a closed listener: %v", err)
 	}
 	_ = again.Close()
 }
@@ -132,13 +132,13 @@ func badAddress(t *testing.T, r *rig) {
 	const addr = "no address at all"
 	if l, err := r.listenSide.Listen(r.ctx, addr); err == nil {
 		_ = l.Close()
-		t.Error("listens at no address")
+		t.Error("Listen accepted a text that is not an address")
 	} else if e, ok := errors.AsType[*transport.Error](err); !ok || e.Op != "listen" || e.Addr != addr {
 		t.Errorf("listen: got %#v", err)
 	}
 	if c, err := r.dialSide.Dial(r.ctx, addr); err == nil {
 		_ = c.Close()
-		t.Error("dialled no address")
+		t.Error("Dial accepted a text that is not an address")
 	} else if e, ok := errors.AsType[*transport.Error](err); !ok || e.Op != "dial" || e.Addr != addr {
 		t.Errorf("dial: got %#v", err)
 	}

@@ -43,7 +43,7 @@ func addressesMatch(t *testing.T, r *rig) {
 	}
 }
 
-// pattern gives n bytes that are different at each place within a window.
+// pattern returns n bytes. A byte that is lost, doubled or moved breaks the pattern.
 func pattern(n int, seed byte) []byte {
 	p := make([]byte, n)
 	for i := range p {
@@ -53,7 +53,7 @@ func pattern(n int, seed byte) []byte {
 }
 
 func bigTransfer(t *testing.T, r *rig) {
-	const size = 4 << 20 // many times what a connection holds on the way
+	const size = 4 << 20 // many times what a connection buffers
 	a, b := r.pair()
 	var jobs []<-chan error
 	for i, end := range []net.Conn{a, b} {
@@ -67,7 +67,7 @@ func bigTransfer(t *testing.T, r *rig) {
 				return err
 			}
 			if !bytes.Equal(got, want) {
-				return errors.New("other bytes than were sent")
+				return errors.New("the bytes are not those that were sent")
 			}
 			return nil
 		}))
@@ -97,7 +97,7 @@ func halfClose(t *testing.T, r *rig) {
 	a, b := r.pair()
 	half, ok := a.(transport.HalfCloser)
 	if !ok {
-		t.Log("connections of this transport are no transport.HalfCloser, which is optional")
+		t.Log("connections of this transport do not implement transport.HalfCloser, which is optional")
 		return
 	}
 	if _, err := a.Write([]byte("question")); err != nil {
@@ -129,8 +129,8 @@ func writeFails(t *testing.T, r *rig) {
 	if _, err := io.ReadAll(a); err != nil {
 		t.Fatalf("read to the end: %v", err)
 	}
-	// The first bytes may still go out: they are what tells this end. The
-	// deadline of the pair ends a transport that never learns it.
+	// The first writes may succeed, because this end learns of the close only from the
+	// answer to them. If it never learns, the deadline of the pair ends the test.
 	for {
 		if _, err := a.Write(make([]byte, 1024)); err != nil {
 			if transport.IsTimeout(err) {
@@ -180,15 +180,14 @@ func closeTwice(t *testing.T, r *rig) {
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_ = a.Close() // what it says is its own business; that it does no harm is not
+	_ = a.Close() // a second Close may return an error, but it must do no harm
 	_, err := a.Read(make([]byte, 1))
 	wantIs(t, "read after Close", err, net.ErrClosed)
 	_, err = a.Write([]byte("x"))
 	wantIs(t, "write after Close", err, net.ErrClosed)
 }
 
-// soon is a deadline that passes while a call waits. How long that takes
-// decides nothing.
+// soon is a time limit that passes while a call waits. The tests pass with any value.
 const soon = 20 * time.Millisecond
 
 func writesAreWhole(t *testing.T, r *rig) {
@@ -225,8 +224,8 @@ func writesAreWhole(t *testing.T, r *rig) {
 func hundredConns(t *testing.T, r *rig) {
 	const conns = 100
 	l := r.listen()
-	// The server: one goroutine that accepts and one for each connection, all
-	// of which end with the connections; the test waits for them.
+	// The server has one goroutine that accepts and one for each connection. All of
+	// them end with the connections, and the test waits for them.
 	var server sync.WaitGroup
 	server.Go(func() {
 		for range conns {
@@ -261,7 +260,7 @@ func hundredConns(t *testing.T, r *rig) {
 				return err
 			}
 			if !bytes.Equal(got, want) {
-				return errors.New("bytes of somebody else")
+				return errors.New("bytes of another connection")
 			}
 			return <-wrote
 		}))
@@ -269,19 +268,19 @@ func hundredConns(t *testing.T, r *rig) {
 	for i, client := range clients {
 		if err := <-client; err != nil {
 			t.Errorf("client %d: %v", i, err)
-			_ = l.Close() // or the server waits for it in vain
+			_ = l.Close() // the server waits for this client, which does not come any more
 		}
 	}
 	server.Wait()
 }
 
-// tryWriteDoesNotWait fills a connection whose peer reads nothing, empties it, and
-// finds all that was taken.
+// tryWriteDoesNotWait fills a connection whose peer reads nothing. Then the peer reads
+// everything, and must find all bytes that TryWrite counted.
 func tryWriteDoesNotWait(t *testing.T, r *rig) {
 	a, b := r.pair()
 	try, ok := a.(transport.TryWriter)
 	if !ok {
-		t.Log("connections of this transport are no transport.TryWriter, which is optional")
+		t.Log("connections of this transport do not implement transport.TryWriter, which is optional")
 		return
 	}
 	piece := pattern(64<<10, 1)
@@ -298,7 +297,7 @@ func tryWriteDoesNotWait(t *testing.T, r *rig) {
 	if _, err := io.ReadFull(b, got); err != nil || !bytes.Equal(got, sent) {
 		t.Fatalf("the peer got other bytes than the %d that were taken, or %v", len(sent), err)
 	}
-	if _, err := a.Write(piece); err != nil { // the two ways keep their order
+	if _, err := a.Write(piece); err != nil { // Write and TryWrite keep their order
 		t.Fatal(err)
 	}
 	got = got[:len(piece)]

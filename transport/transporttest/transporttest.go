@@ -1,5 +1,5 @@
-// Package transporttest is the suite that every transport passes. It checks
-// what the comment of package transport promises.
+// Package transporttest is the test suite that every transport must pass. It checks the
+// contract in the comment of package transport.
 package transporttest
 
 import (
@@ -12,14 +12,14 @@ import (
 	"github.com/smokesignal-go/smokesignal/transport"
 )
 
-// Sides gives what one test of the suite runs on: the transport that listens,
-// the one that dials (they may be the same), and an address to listen at. The
-// suite listens at addr several times, so it should take a free port.
+// Sides returns the transports of one test: one that listens, one that dials (they may be
+// the same), and an address to listen at. The suite listens at addr several times, so addr
+// should have port 0.
 type Sides func(t *testing.T) (listen, dial transport.Transport, addr string)
 
-// Test runs the suite. Each test of it asks for sides of its own. It waits for
-// events, not for times: a deadline in it is in the past, or a moment ahead
-// with nothing to beat it.
+// Test runs the suite. Each test calls sides for transports of its own. No test depends on
+// how long anything takes. Its deadlines have passed already, or pass while a call waits
+// that can only end that way.
 func Test(t *testing.T, sides Sides) {
 	for _, test := range []struct {
 		name string
@@ -60,10 +60,10 @@ func Test(t *testing.T, sides Sides) {
 	}
 }
 
-// patience ends a test that hangs. No passing run comes near it.
+// patience is the time limit of a test that hangs. A test that passes takes far less.
 const patience = 60 * time.Second
 
-// rig is what one test works with.
+// rig has the transports of one test and helpers to listen and dial with them.
 type rig struct {
 	t                    *testing.T
 	ctx                  context.Context
@@ -101,8 +101,7 @@ func (r *rig) accept(l net.Listener) net.Conn {
 	return c
 }
 
-// pair gives the two ends of a connection, each with a limit to how long it
-// can hang the test.
+// pair returns the two ends of a new connection. Their deadline ends a test that hangs.
 func (r *rig) pair() (dialled, accepted net.Conn) {
 	r.t.Helper()
 	l := r.listen()
@@ -125,10 +124,10 @@ func wantIs(t *testing.T, what string, err, target error) {
 	}
 }
 
-// inBackground runs f and gives where its error will be.
+// inBackground runs f in a goroutine and returns a channel with its result.
 //
-// The goroutine belongs to the test that calls; f ends when what it waits for
-// comes or the connection's deadline passes; the test receives its error.
+// The goroutine belongs to the calling test, which receives the error. f ends when its
+// event comes or the deadline of the connection passes.
 func inBackground(f func() error) <-chan error {
 	done := make(chan error, 1)
 	go func() { done <- f() }()
