@@ -48,7 +48,7 @@ func ReadPlace(text string) (p Place, why string) {
 	if h, portText, err := net.SplitHostPort(text); err == nil {
 		number, err := strconv.ParseUint(portText, 10, 16)
 		if err != nil || number == 0 {
-			return Place{}, fmt.Sprintf("%q is no port", portText)
+			return Place{}, fmt.Sprintf("%q is not a port", portText)
 		}
 		host, p.Port = h, int(number)
 		if strings.HasPrefix(text, "[") && !strings.Contains(h, ":") {

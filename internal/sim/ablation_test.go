@@ -23,8 +23,8 @@ func ablate(t *testing.T, cfg overlay.Config, off func(cfg *overlay.Config), sto
 	}
 }
 
-// The last event before a silence is lost on the tree: only an announcement can
-// tell.
+// The last event before a silence is lost on the tree. Only an announcement reveals that it
+// is missing.
 func TestWithoutAnnouncementsALostEventStaysLost(t *testing.T) {
 	ablate(t, overlay.Config{}, func(cfg *overlay.Config) { cfg.Tree.LazyDelay = -1 }, func(w *world) bool {
 		for range 3 {
@@ -46,7 +46,7 @@ func TestWithoutSyncASplitLosesEvents(t *testing.T) {
 		w.form(40, 2)
 		w.Run(15 * time.Second)
 		w.halves()
-		w.Run(10 * time.Second) // until every link across is gone
+		w.Run(10 * time.Second) // until every link between the halves is gone
 		speaker := w.Nodes[4]
 		w.emit(speaker)
 		w.Run(5 * time.Second)
@@ -101,9 +101,9 @@ func TestWithoutRotationHalvesStayFarApart(t *testing.T) {
 	})
 }
 
-// A node is cut off until no address that it knows answers any more, and its seed is gone
-// permanently. (By rotation the others would find it at some time, so it is off.)
-func TestWithoutRanksWhoWasCutOffKnowsNobody(t *testing.T) {
+// A node is cut off until none of the addresses that it knows answers any more. Its seed
+// is gone permanently. (Rotation is off, because the others would find it that way.)
+func TestWithoutRanksANodeThatWasCutOffKnowsNoAddress(t *testing.T) {
 	var cfg overlay.Config
 	cfg.Membership.RotateInterval = -1
 	ablate(t, cfg, func(cfg *overlay.Config) { cfg.Membership.NoRanks = true }, func(w *world) bool {
@@ -125,7 +125,7 @@ func TestWithoutRanksWhoWasCutOffKnowsNobody(t *testing.T) {
 // All nodes are full, so a newcomer gets a place only with a high-priority request.
 func TestWithoutInsistenceANewcomerStaysAlone(t *testing.T) {
 	ablate(t, bounds(4, 4), func(cfg *overlay.Config) { cfg.Membership.NoInsistence = true }, func(w *world) bool {
-		w.min = 3 // where the last two who have room are neighbours already
+		w.min = 3 // with 4, the last two nodes with a free place may already be neighbours
 		w.form(22, 1)
 		w.Run(time.Minute)
 		for _, node := range w.Living() {
@@ -139,8 +139,8 @@ func TestWithoutInsistenceANewcomerStaysAlone(t *testing.T) {
 	})
 }
 
-// A link carries nothing any more. Until the repair has caught up with a fast emitter,
-// events arrive in another order.
+// A link stops carrying data. Until the repair has caught up with a fast emitter, events
+// arrive out of order.
 func TestWithoutWaitingWhatIsLateIsLost(t *testing.T) {
 	ablate(t, overlay.Config{}, func(cfg *overlay.Config) { cfg.Tree.NoWait = true }, func(w *world) bool {
 		w.form(30, 1)
@@ -158,8 +158,8 @@ func TestWithoutWaitingWhatIsLateIsLost(t *testing.T) {
 	})
 }
 
-// Many nodes emit in turn. Where only duplicates shape the tree, each cuts it
-// where it happens to be, and its ways grow long.
+// Many nodes emit in turn. If only duplicates shape the tree, each one removes whatever
+// link it arrives on, and the paths grow long.
 func TestWithoutPulsesTheWaysAreLong(t *testing.T) {
 	ablate(t, overlay.Config{}, func(cfg *overlay.Config) { cfg.Tree.NoPulses = true }, func(w *world) bool {
 		w.form(300, 3)
@@ -170,7 +170,7 @@ func TestWithoutPulsesTheWaysAreLong(t *testing.T) {
 				w.Run(100 * time.Millisecond)
 			}
 		}
-		emit(300) // the tree is made
+		emit(300) // these form the tree
 		most, events := uint8(0), 100
 		before := w.Sent.Pushes
 		for _, node := range w.Nodes {

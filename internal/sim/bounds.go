@@ -2,9 +2,9 @@ package sim
 
 import "fmt"
 
-// CheckBounds fails the network if a node holds more than it may: neighbours,
-// addresses in its book, or history. These hold at any time.
-// Guests are nodes that cannot be dialled, beyond maxPeers.
+// CheckBounds fails the network if a node holds more neighbours, guests, addresses in its
+// book or bytes of history than it may. The bounds hold at any time. Guests are neighbours
+// beyond maxPeers that can't be dialled.
 func (n *Net) CheckBounds(maxPeers, maxGuests, maxBook, maxHistory int) {
 	for _, node := range n.Nodes {
 		if !node.Alive {
@@ -23,10 +23,9 @@ func (n *Net) CheckBounds(maxPeers, maxGuests, maxBook, maxHistory int) {
 	}
 }
 
-// Unsettled says what keeps the network from being settled, or "": each living
-// node has at least that many neighbours (or all others), both ends of every
-// link count it, and no two nodes count two links to each other. It does not
-// look at components.
+// Unsettled returns why the network is not settled, or "". It is settled if each living
+// node has at least minPeers neighbours (or all others), both ends of every link count
+// it, and no two nodes count two links to each other. Components are not considered.
 func (n *Net) Unsettled(minPeers int) string {
 	living := 0
 	for _, node := range n.Nodes {

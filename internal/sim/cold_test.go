@@ -8,9 +8,9 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/sim"
 )
 
-// cold forms 25 nodes on links of 100 ms, lets them emit 50 events a second as soon
-// as each has enough neighbours, and returns how long the slowest event took to the
-// last node.
+// cold forms 25 nodes on links of 100 ms. As soon as each has enough neighbours, they emit
+// 50 events a second. It returns the longest time that an event took to reach the last
+// node.
 func cold(t *testing.T, seed uint64, seeds int, cfg overlay.Config) (longest time.Duration) {
 	t.Helper()
 	net := sim.New(sim.Config{Seed: seed, Latency: sim.Constant(100 * time.Millisecond), Overlay: cfg})
@@ -45,8 +45,9 @@ func cold(t *testing.T, seed uint64, seeds int, cfg overlay.Config) (longest tim
 	return longest
 }
 
-// The marks are those of Gossip Glomers 3d, with room for all, and 3e, with the
-// default bounds; for each mechanism there are seeds that miss them without it.
+// The limits are those of Gossip Glomers 3d, for nodes without a bound on neighbours, and
+// 3e, for the default bounds. For each mechanism there are seeds that miss the limits
+// without it.
 func TestColdNetworkIsQuick(t *testing.T) {
 	roomy := func(cfg *overlay.Config) { cfg.Membership.MinPeers, cfg.Membership.MaxPeers = 3, 24 }
 	for _, run := range []struct {

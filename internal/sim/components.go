@@ -2,10 +2,11 @@ package sim
 
 import "slices"
 
-// finder groups nodes. It searches again only when a link has changed.
+// finder groups the nodes into components. It groups them anew only after a link has
+// changed.
 type finder struct {
 	changed bool
-	sides   bool // how the cuts were when it last looked
+	sides   bool // Net.parted when it last grouped them
 	parent  []int32
 	parts   int
 	largest int
@@ -67,8 +68,8 @@ func (n *Net) look() {
 	}
 }
 
-// Components groups the living nodes as Parts does. The largest group comes
-// first.
+// Components returns the living nodes by component, as Parts defines it. The largest
+// component comes first.
 func (n *Net) Components() [][]*Node {
 	n.look()
 	at := make(map[int32]int)
@@ -88,7 +89,7 @@ func (n *Net) Components() [][]*Node {
 	return groups
 }
 
-// Living are the nodes that run.
+// Living returns the nodes that run.
 func (n *Net) Living() (list []*Node) {
 	for _, node := range n.Nodes {
 		if node.Alive {

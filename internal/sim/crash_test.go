@@ -30,7 +30,7 @@ func TestSurvivorsOfACrashGoOn(t *testing.T) {
 				w.Run(30 * time.Second)
 				w.crash(story.share, story.reset)
 				if !story.reset {
-					w.Run(5 * time.Second) // silence shows after 5 s
+					w.Run(5 * time.Second) // after 5 s a silent link counts as dead
 				}
 				w.wantWhole(story.within)
 				m := w.mark()
@@ -47,7 +47,7 @@ func TestSurvivorsOfACrashGoOn(t *testing.T) {
 	}
 }
 
-// What is on its way when half of the nodes die reaches the other half.
+// An event that is on its way when half of the nodes die reaches the other half.
 func TestEventsInFlightSurviveACrash(t *testing.T) {
 	seeds(t, 2, func(t *testing.T, seed uint64) {
 		w := newWorld(t, sim.Config{Seed: seed})
@@ -60,7 +60,7 @@ func TestEventsInFlightSurviveACrash(t *testing.T) {
 			w.Run(10 * time.Millisecond)
 			if i == 50 {
 				w.emit(speaker)
-				w.Run(time.Millisecond) // it has made one hop
+				w.Run(time.Millisecond) // the event has made one hop
 				w.crash(0.5, true, speaker)
 			}
 		}
@@ -71,8 +71,8 @@ func TestEventsInFlightSurviveACrash(t *testing.T) {
 	})
 }
 
-// All seeds die. Members do not care; newcomers wait, and come in as soon as
-// seeds are back at the old addresses.
+// All seeds die. Members are not affected. A newcomer waits, and joins as soon as seeds run
+// at the old addresses again.
 func TestSeedsDieAndComeBack(t *testing.T) {
 	seeds(t, 2, func(t *testing.T, seed uint64) {
 		w := newWorld(t, sim.Config{Seed: seed})
@@ -87,7 +87,7 @@ func TestSeedsDieAndComeBack(t *testing.T) {
 		w.talk(20*time.Second, 100*time.Millisecond)
 		w.wantAllSince(m, 5*time.Second)
 
-		w.Run(time.Second) // the newcomer is plainly younger than what was said
+		w.Run(time.Second) // so the newcomer is younger than the events by more than any tolerance
 		newcomer := w.join(sim.Addr(0), sim.Addr(1), sim.Addr(2))
 		w.Run(5 * time.Minute)
 		if newcomer.Machine.Degree() != 0 {
@@ -111,8 +111,8 @@ func TestSeedsDieAndComeBack(t *testing.T) {
 	})
 }
 
-// One node comes and one goes every second, half of them without a word. Those
-// who stay hear everything from each other.
+// Every second one node joins and one ends, half of them without a goodbye. The nodes that
+// stay receive all events of each other.
 func TestChurn(t *testing.T) {
 	seeds(t, 1, func(t *testing.T, seed uint64) {
 		w := newWorld(t, sim.Config{Seed: seed})

@@ -9,9 +9,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// Two nodes dial each other within a few milliseconds. One link is left, the
-// same on both ends, no neighbour is ever lost on the way, and both programs
-// hear that it worked.
+// Two nodes dial each other within a few milliseconds. One link is left, the same on both
+// ends. No end reports a lost neighbour on the way, and both dials succeed.
 func TestSimultaneousDials(t *testing.T) {
 	for seed := range max(500, *moreSeeds) {
 		w := newWorld(t, sim.Config{Seed: seed})
@@ -46,8 +45,8 @@ func dialler(node *sim.Node) (dialled bool) {
 	return dialled
 }
 
-// Whatever lists of seeds say, a node does not become its own neighbour; and it
-// does not try for ever.
+// If the list of seeds has the node's own address, the node does not become its own
+// neighbour, and it stops dialling itself.
 func TestANodeThatIsItsOwnSeed(t *testing.T) {
 	w := newWorld(t, sim.Config{Seed: 1})
 	node := w.join(sim.Addr(0))
@@ -63,7 +62,7 @@ func TestANodeThatIsItsOwnSeed(t *testing.T) {
 	}
 }
 
-// A node that leaves says so, and its neighbours close ranks.
+// A node that leaves says goodbye, and its neighbours connect to each other.
 func TestLeaving(t *testing.T) {
 	w := newWorld(t, sim.Config{Seed: 4})
 	w.form(20, 2)

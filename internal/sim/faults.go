@@ -46,14 +46,13 @@ func (n *Net) Heal() {
 	}
 }
 
-// isCut reports whether the second node gets nothing from the first. Sybils are on all
-// sides.
+// isCut reports whether a cut blocks what from sends to to. Cuts do not affect Sybils.
 func (n *Net) isCut(from, to *Node) bool {
 	return n.parted && !from.IsSybil() && !to.IsSybil() && (n.sides[from.Index] != n.sides[to.Index] ||
 		len(n.pairs) > 0 && n.pairs[[2]int{from.Index, to.Index}])
 }
 
-// Leave ends a node in order.
+// Leave stops a node with goodbyes to its neighbours.
 func (n *Net) Leave(node *Node) {
 	node.Machine.Leave(n.now, node)
 	n.Crash(node, true)

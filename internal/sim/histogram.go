@@ -2,5 +2,5 @@ package sim
 
 import "github.com/smokesignal-go/smokesignal/internal/histogram"
 
-// Histogram counts durations. Its zero value is empty and ready.
+// Histogram counts durations. The zero value is empty and ready for use.
 type Histogram = histogram.Histogram

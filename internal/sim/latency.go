@@ -5,24 +5,24 @@ import (
 	"time"
 )
 
-// Latency draws the one-way delay of a new link between two nodes, by their
-// numbers.
+// Latency returns the random one-way delay of a new link between two nodes, which are
+// given by their numbers.
 type Latency func(rng *rand.Rand, from, to int) time.Duration
 
-// Constant is the same delay for every link.
+// Constant returns a Latency with the same delay for every link.
 func Constant(d time.Duration) Latency {
 	return func(*rand.Rand, int, int) time.Duration { return d }
 }
 
-// Uniform draws a delay between two bounds, both included.
+// Uniform returns a Latency that draws from low to high, both included.
 func Uniform(low, high time.Duration) Latency {
 	return func(rng *rand.Rand, _, _ int) time.Duration {
 		return low + time.Duration(rng.Int64N(int64(high-low)+1))
 	}
 }
 
-// Regions is a WAN: node i is in region i modulo their number, and a link takes
-// the delay of its two regions and up to a tenth more.
+// Regions simulates a WAN: node i is in region i modulo their number. A link has the delay
+// between its two regions, plus up to a tenth of it.
 func Regions(delays [][]time.Duration) Latency {
 	k := len(delays)
 	return func(rng *rand.Rand, from, to int) time.Duration {
@@ -31,10 +31,9 @@ func Regions(delays [][]time.Duration) Latency {
 	}
 }
 
-// World is a matrix for [Regions]: one-way delays between North America's east
-// and west, Europe, East Asia and South America, and within each. They are what
-// light in fibre needs for the way, and a half more for detours: an estimate,
-// not a measurement.
+// World returns a matrix for [Regions]: one-way delays between and within North America's
+// east and west, Europe, East Asia and South America. Each is the time of light in fibre
+// for the distance, and half as much again for detours: an estimate, not a measurement.
 func World() [][]time.Duration {
 	ms := [5][5]time.Duration{
 		{1, 32, 42, 85, 58},
@@ -54,9 +53,9 @@ func World() [][]time.Duration {
 	return delays
 }
 
-// lost is how much later than others a frame arrives that is lost on the way: by
-// a retransmission after 200 ms and a round trip, and if that is lost too, by
-// twice as much, and so on. What follows on the link arrives after it.
+// lost returns how much later a frame arrives if it is lost on the way. It is retransmitted
+// after 200 ms and a round trip. If the retransmission is lost too, the next one follows
+// after twice that time, and so on. Later frames of the link arrive after it.
 func (n *Net) lost(lag int64) (late int64) {
 	timeout := int64(200*time.Millisecond) + 2*lag
 	for n.cfg.Loss > 0 && n.Rand.Float64() < n.cfg.Loss && late < int64(time.Minute) {

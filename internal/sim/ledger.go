@@ -42,25 +42,25 @@ type Source struct {
 type Emitted struct {
 	At   time.Duration // virtual time of Emit
 	Solo bool          // the node had no neighbour: it counts as emitted when the next one comes
-	Last time.Duration // of the last delivery so far
+	Last time.Duration // when it was last delivered
 	Got  int           // deliveries
-	Hops uint8         // of the delivery that took most
+	Hops uint8         // the most hops of a delivery
 }
 
 // heard holds the deliveries from one source at one node.
 type heard struct {
-	next   uint32 // the event to be delivered next; 0: none was yet
-	missed uint32 // reported as gaps, of those emitted since the node joined
-	gap    uint32 // from here on reported as gaps since the last delivery; 0: none
+	next   uint32 // the number of the next event to deliver; 0: none was delivered yet
+	missed uint32 // how many events were reported as gaps, of those emitted since the node joined
+	gap    uint32 // where the gap begins that was reported after the last delivery; 0: none
 }
 
-// NewLedger makes the ledger of a network. Nodes are to be started by [Ledger.Begin].
+// NewLedger returns the ledger of a network. Its nodes must be started by [Ledger.Begin].
 func NewLedger(n *Net) *Ledger {
 	return &Ledger{net: n, byID: make(map[ident.Origin]int32)}
 }
 
-// Begin starts a node that has no life at the moment; as the one that it was, if
-// same says so.
+// Begin starts a node that is not running. With same, the node keeps its ID, as in
+// [Net.Restart].
 func (l *Ledger) Begin(node *Node, same bool) {
 	for len(l.heard) <= node.Index {
 		l.heard = append(l.heard, nil)
@@ -77,7 +77,7 @@ func (l *Ledger) Begin(node *Node, same bool) {
 	}
 }
 
-// SourceOf is the source that the node's life is.
+// SourceOf returns the source for the current life of a node.
 func (l *Ledger) SourceOf(node *Node) *Source {
 	at := l.current[node.Index]
 	if at < 0 {
@@ -89,13 +89,13 @@ func (l *Ledger) SourceOf(node *Node) *Source {
 	return l.Sources[at]
 }
 
-// Source is the source of an event that the ledger emitted.
+// Source returns the source of an event that was emitted by the ledger.
 func (l *Ledger) Source(e *plumtree.Event) *Source {
 	return l.Sources[binary.LittleEndian.Uint32(Body(e)[2:])]
 }
 
-// Emit broadcasts an event of about that many bytes. It returns its source and
-// number.
+// Emit broadcasts an event of about size bytes from node. It returns the event's source
+// and number.
 func (l *Ledger) Emit(node *Node, size int) (src *Source, seq uint64) {
 	src = l.SourceOf(node)
 	at := l.current[node.Index]
@@ -104,7 +104,7 @@ func (l *Ledger) Emit(node *Node, size int) (src *Source, seq uint64) {
 	binary.LittleEndian.PutUint32(body[2:], uint32(at))
 	src.Events = append(src.Events, Emitted{At: l.net.Now(), Last: l.net.Now(), Solo: node.Machine.Degree() == 0})
 	if seq = node.Emit(body); seq != uint64(len(src.Events)) {
-		l.net.Fail(fmt.Errorf("node %d gives the number %d to its event %d", node.Index, seq, len(src.Events)))
+		l.net.Fail(fmt.Errorf("node %d numbers its event %d as %d", node.Index, len(src.Events), seq))
 	}
 	return src, seq
 }
@@ -132,9 +132,9 @@ func (l *Ledger) deliver(node *Node, e *plumtree.Event) {
 	case h.next != 0 && e.Seq < uint64(h.next):
 		l.net.Fail(fmt.Errorf("node %d delivers event %d of n%d after event %d", node.Index, e.Seq, src.Node.Index, h.next-1))
 	case h.next != 0 && e.Seq > uint64(h.next):
-		l.net.Fail(fmt.Errorf("node %d delivers event %d of n%d after event %d, and nobody told of the gap", node.Index, e.Seq, src.Node.Index, h.next-1))
+		l.net.Fail(fmt.Errorf("node %d delivers event %d of n%d after event %d, and reported no gap", node.Index, e.Seq, src.Node.Index, h.next-1))
 	case h.next == 0 && e.Seq > 1 && src.Events[e.Seq-2].At > node.Born+slackOfBirth:
-		l.net.Fail(fmt.Errorf("node %d begins with event %d of n%d, though it lived when the one before was emitted, and nobody told of the gap", node.Index, e.Seq, src.Node.Index))
+		l.net.Fail(fmt.Errorf("node %d begins with event %d of n%d and reported no gap, though it was running when the event before was emitted", node.Index, e.Seq, src.Node.Index))
 	case l.isTooOld(node, &src.Events[e.Seq-1]):
 		l.net.Fail(fmt.Errorf("node %d, born at %v, delivers event %d of n%d, which was emitted at %v", node.Index, node.Born, e.Seq, src.Node.Index, src.Events[e.Seq-1].At))
 	}
@@ -148,16 +148,19 @@ func (l *Ledger) deliver(node *Node, e *plumtree.Event) {
 	l.Hops[e.Round]++
 }
 
-// slackOfBirth: the age of an event does not include its time on links, so what was on
-// its way when a node was born may count as emitted later (slackOfWay; a guess: as long as
-// a few hops may take here, retransmissions included, and more where a stall or a cut
-// has held bytes up). It never counts as emitted before (slackOfBirth).
+// slackOfWay and slackOfBirth are the tolerances of the rule that a node gets no events
+// from before its start. The age of an event does not include its time on links. So an
+// event that was on its way when a node started may count as emitted up to slackOfWay
+// later than it was. A guess: as long as a few hops take here, with retransmissions. The
+// time for which a stall or a cut held bytes up is added to it. An event never counts as
+// emitted earlier than it was, so slackOfBirth is zero.
 const (
 	slackOfBirth = 0
 	slackOfWay   = 2 * time.Second
 )
 
-// isTooOld reports whether a node hears what was emitted before its start.
+// isTooOld reports whether an event was emitted so long before the node's start that the
+// node must not deliver it.
 func (l *Ledger) isTooOld(node *Node, e *Emitted) bool {
 	return !e.Solo && e.At < node.Born-slackOfWay-l.net.held-l.net.cfg.Overlay.Tree.Rewind
 }
@@ -165,7 +168,7 @@ func (l *Ledger) isTooOld(node *Node, e *Emitted) bool {
 func (l *Ledger) gap(node *Node, r plumtree.Range) {
 	at, ok := l.byID[r.Origin]
 	if !ok || r.To > uint64(len(l.Sources[at].Events))+1 {
-		l.net.Fail(fmt.Errorf("node %d is told of a gap [%d,%d) of %s, which emitted no such events", node.Index, r.From, r.To, r.Origin))
+		l.net.Fail(fmt.Errorf("node %d reports a gap [%d,%d) of %s, which emitted no such events", node.Index, r.From, r.To, r.Origin))
 		return
 	}
 	if r.Origin == node.Origin() {
@@ -174,7 +177,7 @@ func (l *Ledger) gap(node *Node, r plumtree.Range) {
 	}
 	h := l.of(node, at)
 	if h.next != 0 && uint64(h.next) != r.From {
-		l.net.Fail(fmt.Errorf("node %d is told of a gap [%d,%d) of n%d after event %d", node.Index, r.From, r.To, l.Sources[at].Node.Index, h.next-1))
+		l.net.Fail(fmt.Errorf("node %d reports a gap [%d,%d) of n%d after event %d", node.Index, r.From, r.To, l.Sources[at].Node.Index, h.next-1))
 	}
 	h.next = uint32(r.To)
 	if h.gap == 0 {
@@ -187,14 +190,14 @@ func (l *Ledger) gap(node *Node, r plumtree.Range) {
 func (l *Ledger) lose(node *Node, src *Source, r plumtree.Range) {
 	for seq := r.From; seq < r.To; seq++ {
 		if src.Events[seq-1].Got > 0 {
-			l.net.Fail(fmt.Errorf("node %d reports its event %d as lost, which %d nodes heard", node.Index, seq, src.Events[seq-1].Got))
+			l.net.Fail(fmt.Errorf("node %d reports its event %d as lost, and %d nodes delivered it", node.Index, seq, src.Events[seq-1].Got))
 			return
 		}
 	}
 	l.Unheard += r.To - r.From
 }
 
-// count takes events among those that a node missed, or out of them.
+// count adds events to the missed events of a node, or takes them off, if missed is false.
 func (l *Ledger) count(node *Node, h *heard, src *Source, from, to uint64, missed bool) {
 	by, all := uint32(1), to-from
 	if !missed {
@@ -208,14 +211,15 @@ func (l *Ledger) count(node *Node, h *heard, src *Source, from, to uint64, misse
 	l.Missed += all
 }
 
-// Mark is a moment from which on deliveries are looked at.
+// Mark is a moment in a run. Methods that take a Mark consider only the events that were
+// emitted after it.
 type Mark struct {
 	at     time.Duration
-	events []int // of each source
+	events []int // how many each source had emitted
 	missed map[[2]int32]uint32
 }
 
-// Mark remembers this moment.
+// Mark returns a Mark of this moment.
 func (l *Ledger) Mark() *Mark {
 	m := &Mark{at: l.net.Now(), missed: make(map[[2]int32]uint32)}
 	for _, src := range l.Sources {
@@ -231,7 +235,7 @@ func (l *Ledger) Mark() *Mark {
 	return m
 }
 
-// since is the number of the first event of a source after the mark.
+// since returns the number of the first event of a source after the mark.
 func (m *Mark) since(source int) uint64 {
 	if source < len(m.events) {
 		return uint64(m.events[source]) + 1
@@ -248,16 +252,16 @@ func (l *Ledger) Events(m *Mark, f func(src *Source, seq uint64, e *Emitted)) {
 	}
 }
 
-// Shortfall is what the living nodes lack of the events that living nodes
-// emitted since a mark, where the node in question had joined when they were.
+// Shortfall counts the events that nodes lack. It considers the events that living nodes
+// emitted since a mark, at each living node that had joined by then.
 type Shortfall struct {
 	Lacking  int    // pairs of a node and an event that is neither delivered nor reported as lost
 	Told     int    // pairs of a node and an event that was reported as lost
 	Expected int    // all pairs
-	Example  string // one of those that lack
+	Example  string // one of the lacking pairs, in words
 }
 
-// Shortfall compares what was emitted with what was heard.
+// Shortfall compares the emitted events with the deliveries.
 func (l *Ledger) Shortfall(m *Mark) (s Shortfall) {
 	for at, src := range l.Sources {
 		from, to := m.since(at), uint64(len(src.Events))
@@ -270,7 +274,7 @@ func (l *Ledger) Shortfall(m *Mark) (s Shortfall) {
 			}
 			first := from
 			for first <= to && src.Events[first-1].At < node.Joined {
-				first++ // it was not there
+				first++ // the node had not joined yet
 			}
 			if first > to {
 				continue
@@ -294,8 +298,7 @@ func (l *Ledger) Shortfall(m *Mark) (s Shortfall) {
 	return s
 }
 
-// IsShort reports whether any node lacks an event, which is quicker to find out
-// than how many do.
+// IsShort reports whether any node lacks an event. It is faster than Shortfall.
 func (l *Ledger) IsShort(m *Mark) bool {
 	for at, src := range l.Sources {
 		from, to := m.since(at), uint64(len(src.Events))

@@ -10,8 +10,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 )
 
-// books is a ledger over two nodes that never meet: the test tells it what they
-// were given.
+// books returns a ledger over two nodes that are not connected. The test itself reports
+// emitted and delivered events to it.
 func books(t *testing.T) (l *Ledger, from, to *Node) {
 	n := New(Config{Seed: 1})
 	l = NewLedger(n)
@@ -75,11 +75,11 @@ func TestLedgerSeesBrokenPromises(t *testing.T) {
 			to.OnDeliver(emitted(l, from, 2))
 			to.OnDeliver(emitted(l, from, 1))
 		}},
-		{"hole", "nobody told", func(l *Ledger, from, to *Node) {
+		{"hole", "reported no gap", func(l *Ledger, from, to *Node) {
 			to.OnDeliver(emitted(l, from, 1))
 			to.OnDeliver(emitted(l, from, 3))
 		}},
-		{"late beginning", "though it lived", func(l *Ledger, from, to *Node) {
+		{"late beginning", "though it was running", func(l *Ledger, from, to *Node) {
 			to.OnDeliver(emitted(l, from, 3))
 		}},
 		{"own event", "its own", func(l *Ledger, from, to *Node) {

@@ -12,47 +12,47 @@ import (
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// half is one end of a connection. It becomes a link of the node's machine when
-// the other end's greeting has come.
+// half is one end of a connection. It becomes a link of the node's machine when the HELLO
+// of the other end arrives.
 //
-// What every frame needs comes first, in one line of the cache.
+// The fields that every frame needs come first, in one cache line.
 type half struct {
 	node    *Node
 	peer    *half
 	id      ident.Link
-	lag     int64 // one way
-	last    int64 // when the last thing under way to here arrives: order is kept
+	lag     int64 // the delay in one direction
+	last    int64 // when the last frame on its way to this end arrives; later ones arrive after it
 	codec   *codec
-	held    *held // what waits behind a cut; nil as a rule
-	open    bool  // neither did this end close it, nor did it hear of the end
-	greeted bool  // the machine has it
+	held    *held // frames that wait behind a cut; nil if there are none
+	open    bool  // this end has not closed, and has not learnt that the other one has
+	greeted bool  // the machine knows the link
 	counted bool  // the machine counts it as a neighbour
 	ended   bool  // the other end has been notified
-	wish    *wish // what made this end dial; nil at the end that was dialled
+	wish    *wish // the dial that made this end; nil at the end that was dialled
 }
 
-// held is what a cut holds up, and what comes behind it.
+// held holds the frames that a cut blocks and the frames behind them.
 type held struct {
 	events []event
-	since  int64 // when the first of them came
-	resume int64 // when they come again
+	since  int64 // when the first frame arrived
+	resume int64 // when they are delivered
 }
 
-// codec turns frames into bytes and back, where that is wanted.
+// codec encodes and decodes the frames of one end, with Config.Wire.
 type codec struct {
 	wire.Encoder
 	wire.Decoder
 }
 
-// wish is a dial under way. It is answered once.
+// wish is a dial that has not been answered yet. It is answered once.
 type wish struct {
 	overlay.Dial
 	life     int
 	answered bool
 }
 
-// Dial implements overlay.Out: a TCP handshake, then the greetings, of which the
-// dialler's is the first.
+// Dial implements overlay.Out. It simulates a TCP handshake and then the HELLOs, of which
+// the dialling end sends the first.
 func (node *Node) Dial(d overlay.Dial) {
 	n := node.net
 	n.mark(node, verbDial, 0)
@@ -83,8 +83,8 @@ func (node *Node) Dial(d overlay.Dial) {
 	}})
 }
 
-// answer reports to the machine, after a while, that a dial failed, unless the dial has
-// been answered by then.
+// answer reports to the machine that a dial failed, after the given time, unless the dial
+// has been answered by then.
 func (node *Node) answer(w *wish, after int64, err error) {
 	n := node.net
 	n.queue.put(n.t+max(after, 0), event{node: node, do: func() {
@@ -93,15 +93,15 @@ func (node *Node) answer(w *wish, after int64, err error) {
 		}
 		w.answered = true
 		if node.sybil != nil {
-			return // there are others
+			return // a Sybil dials another address in its next round
 		}
 		node.Machine.DialFailed(n.now, w.Dial, err, node)
 		n.rearm(node)
 	}})
 }
 
-// connect makes a connection whose first packet has arrived. The dialler hears
-// of it a lag from now, and its greeting arrives after one more.
+// connect makes a connection whose first packet has reached to. The dialling end learns of
+// it one lag from now, and its HELLO arrives one lag later.
 func (n *Net) connect(from, to *Node, w *wish, lag int64) {
 	a, b := from.half(lag), to.half(lag)
 	a.peer, b.peer = b, a
@@ -118,7 +118,7 @@ func (n *Net) connect(from, to *Node, w *wish, lag int64) {
 	}})
 }
 
-// advertised is the address that the node tells others.
+// advertised returns the address that the node sends to others.
 func (node *Node) advertised() string {
 	if node.Unnamed {
 		return ""
@@ -133,7 +133,7 @@ func (node *Node) half(lag int64) *half {
 	return h
 }
 
-// greeting is the HELLO that this end sends.
+// greeting returns the HELLO or other first frame that this end sends.
 func (h *half) greeting() any {
 	m := &wire.Hello{
 		Major: wire.Major, Minor: wire.Minor,
@@ -145,7 +145,7 @@ func (h *half) greeting() any {
 	return h.encode(m)
 }
 
-// send puts a frame under way to the other end.
+// send sends a frame to the other end.
 func (h *half) send(msg any) {
 	if h.codec != nil {
 		frame := h.encode(msg)
@@ -164,14 +164,14 @@ func (h *half) encode(msg any) any {
 	n := h.node.net
 	b, err := h.codec.Append(nil, msg)
 	if err != nil {
-		n.Fail(fmt.Errorf("node %d sends what nobody can: %w", h.node.Index, err))
+		n.Fail(fmt.Errorf("node %d sends a message that can't be encoded: %w", h.node.Index, err))
 		return nil
 	}
 	n.Sent.Bytes += uint64(len(b))
 	return b
 }
 
-// put lets something happen at this end, not before what is under way.
+// put schedules an event at this end, after everything that is already on its way.
 func (h *half) put(after int64, e event) {
 	n := h.node.net
 	h.last = max(n.t+after+n.lost(h.lag), h.last)
@@ -179,8 +179,8 @@ func (h *half) put(after int64, e event) {
 	n.queue.put(h.last, e)
 }
 
-// holds keeps what a cut holds up, and what comes behind it; it reports whether
-// it did.
+// holds keeps an event that a cut blocks, or that is behind such events. It returns true
+// if it kept e.
 func (h *half) holds(e event) bool {
 	n := h.node.net
 	if h.held == nil {
@@ -193,7 +193,7 @@ func (h *half) holds(e event) bool {
 	return true
 }
 
-// arrive is what happens at this end now.
+// arrive handles an event at this end.
 func (h *half) arrive(e event) {
 	n := h.node.net
 	if !h.open {
@@ -237,7 +237,7 @@ func (h *half) decode(frame []byte) any {
 		return nil
 	}
 	if err != nil || msg == nil || size != len(frame) {
-		n.Fail(fmt.Errorf("node %d cannot read a frame of %d bytes of node %d: %v, %v", h.node.Index, len(frame), h.peer.node.Index, msg, err))
+		n.Fail(fmt.Errorf("node %d can't decode a frame of %d bytes of node %d: %v, %v", h.node.Index, len(frame), h.peer.node.Index, msg, err))
 		return nil
 	}
 	return msg
@@ -248,7 +248,7 @@ func (n *Net) reuse(g *plumtree.Gossip) {
 	n.idle = append(n.idle, g)
 }
 
-// meet takes the other end's greeting: both know who the other one is.
+// meet handles the HELLO of the other end. Now each end knows the node at the other one.
 func (h *half) meet(m *wire.Hello) {
 	n := h.node.net
 	h.greeted = true
@@ -270,8 +270,8 @@ func (h *half) meet(m *wire.Hello) {
 	h.node.Machine.LinkUp(n.now, c, &h.wish.Dial, h.node)
 }
 
-// refuse is what a host does with a packet for a connection that it does not
-// have: it resets it. A host that is down does nothing.
+// refuse answers a packet for a connection that this host does not have by a reset. A host
+// that is down does not answer.
 func (h *half) refuse(e event) {
 	if g, ok := e.msg.(*plumtree.Gossip); ok {
 		h.node.net.reuse(g)
@@ -292,7 +292,7 @@ func (h *half) tellEnd() {
 	h.peer.put(h.lag, event{what: end})
 }
 
-// forget takes the connection out of the node's table.
+// forget removes the connection from the node's table.
 func (h *half) forget() {
 	h.open, h.counted, h.held = false, false, nil
 	h.node.net.changed = true
@@ -304,7 +304,7 @@ func (h *half) forget() {
 	}
 }
 
-// hearEnd: the other end closed the connection, or reset it.
+// hearEnd handles the notice that the other end has closed or reset the connection.
 func (h *half) hearEnd() {
 	n := h.node.net
 	h.ended = true
@@ -318,7 +318,7 @@ func (h *half) hearEnd() {
 	h.forget()
 }
 
-// breakOff ends the connection because what came is no frame, as the driver does.
+// breakOff ends the connection because a frame could not be decoded, as the driver does.
 func (h *half) breakOff(err error) {
 	n := h.node.net
 	switch {
@@ -331,9 +331,9 @@ func (h *half) breakOff(err error) {
 	n.rearm(h.node)
 }
 
-// release delivers what waited behind a cut, in order, when TCP retransmits it. TCP's
-// intervals double, so this may take as long again as the cut. Bytes that arrive earlier
-// wait behind it.
+// release delivers the frames that waited behind a cut, in order, when TCP retransmits
+// them. The intervals of TCP double, so this may take as long again as the cut lasted.
+// Frames that arrive meanwhile are delivered after them.
 func (h *half) release(n *Net) {
 	held := h.held
 	if held == nil || held.resume > n.t {
@@ -344,7 +344,7 @@ func (h *half) release(n *Net) {
 	held.resume = h.last
 	n.queue.put(held.resume, event{do: func() {
 		if h.held != held || n.isCut(h.peer.node, h.node) {
-			return // again; the next Heal sees to it
+			return // there is a new cut, and the next Heal calls release again
 		}
 		h.held = nil
 		for _, e := range held.events {

@@ -20,7 +20,7 @@ func (w *world) hide(n int, seeds ...string) (hidden []*sim.Node) {
 	return hidden
 }
 
-// alone is how many of the nodes that live have no neighbour.
+// alone counts the living nodes that have no neighbour.
 func (w *world) alone() (n int) {
 	for _, node := range w.Living() {
 		if node.Machine.Degree() == 0 {
@@ -92,8 +92,8 @@ func TestOnlyTheSeedCanBeDialled(t *testing.T) {
 	})
 }
 
-// All places are scarce: three nodes with 15 places for 14 that cannot be dialled and
-// want three links each. Each gets one; those that have more give some up.
+// Three nodes have 15 places for 14 nodes that can't be dialled and want three links each.
+// Each of these gets one link. Nodes with more links give some up.
 func TestScarcePlacesGoToThoseWithoutALink(t *testing.T) {
 	seeds(t, 3, func(t *testing.T, seed uint64) {
 		cfg := overlay.Config{Membership: peerlist.Config{MinPeers: 3, MaxPeers: 5, MaxGuests: 5}}
@@ -103,7 +103,7 @@ func TestScarcePlacesGoToThoseWithoutALink(t *testing.T) {
 		}
 		w.Run(5 * time.Second)
 		early := w.hide(5, sim.Addr(0))
-		w.Run(2 * time.Minute) // these have up to three each
+		w.Run(2 * time.Minute) // these have up to three links each now
 		w.hide(9, sim.Addr(0))
 		if !w.RunUntil(5*time.Minute, func() bool { return w.alone() == 0 }) {
 			w.fatalf("%d nodes are alone", w.alone())
@@ -119,8 +119,7 @@ func TestScarcePlacesGoToThoseWithoutALink(t *testing.T) {
 	})
 }
 
-// Nodes that cannot be dialled come and go. The places of those that went are free
-// again.
+// Nodes that can't be dialled come and go. When one goes, its places become free again.
 func TestHiddenNodesComeAndGo(t *testing.T) {
 	w := newWorld(t, sim.Config{Seed: 1, Overlay: overlay.Config{Membership: peerlist.Config{MinPeers: 3, MaxPeers: 5, MaxGuests: 12}}})
 	for range 4 {
@@ -147,16 +146,16 @@ func TestHiddenNodesComeAndGo(t *testing.T) {
 			w.begin(node)
 		}
 	}
-	// A place that is not free comes from a redundant link, and a prefix may end two a
-	// minute at each of the four nodes that can be dialled.
+	// If no place is free, a redundant link must end. Each of the four nodes that
+	// can be dialled ends at most two of the links of one prefix a minute.
 	w.wantWhole(2 * time.Minute)
 	m := w.mark()
 	w.talk(5*time.Second, 100*time.Millisecond)
 	w.wantAllSince(m, 10*time.Second)
 }
 
-// An attacker's nodes say that they have no link and no address, again and again. The
-// links that honest nodes chose stay, guests keep a link, and all events arrive.
+// An attacker's nodes claim again and again that they have no link and no address. Links
+// that honest nodes have dialled stay, guests keep a link, and all events arrive.
 func TestClaimsToBeShutOutShutNobodyOut(t *testing.T) {
 	w := newWorld(t, sim.Config{Seed: 1})
 	for range 12 {

@@ -10,9 +10,9 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/sim"
 )
 
-// These tests are about the network itself: what the simulator does to nodes.
+// These tests check the simulated network itself.
 
-// pair makes two nodes that are neighbours, a of b's dialling.
+// pair makes two neighbours. b has dialled a.
 func pair(w *world) (a, b *sim.Node) {
 	w.t.Helper()
 	a = w.join()
@@ -40,7 +40,7 @@ func dials(w *world, from *sim.Node, addr string) (after time.Duration, err erro
 func TestDelaysOfADialAreThoseOfTCP(t *testing.T) {
 	w := newWorld(t, sim.Config{Seed: 1, Latency: sim.Constant(100 * time.Millisecond)})
 	a, b := w.join(), w.join()
-	// Handshake, greetings, request and answer: three round trips.
+	// A TCP handshake, the HELLOs, and the request with its answer: three round trips.
 	if after, err := dials(w, a, b.Addr); err != nil || after < 600*time.Millisecond || after > 620*time.Millisecond {
 		t.Errorf("a dial over links of 100 ms: %v after %v", err, after)
 	}
@@ -114,7 +114,7 @@ func TestStalledNodeHandlesEverythingLate(t *testing.T) {
 	}
 }
 
-// A host that stalls accepts connections, and then says nothing.
+// A stalled host accepts connections and then sends nothing.
 func TestStalledNodeDoesNotGreet(t *testing.T) {
 	w := newWorld(t, sim.Config{Seed: 1})
 	a, b := w.join(), w.join()
@@ -132,8 +132,8 @@ func TestLossCostsTimeAndNothingElse(t *testing.T) {
 	w.wantAllSince(m, 20*time.Second)
 }
 
-// A node that lost its life without a word answers for its old links when it is
-// back: its host knows nothing of them.
+// A node that crashed without a reset is started again. Its host does not know the old
+// links, so it resets them.
 func TestReturnedHostResetsOldLinks(t *testing.T) {
 	w := newWorld(t, sim.Config{Seed: 1})
 	a, b := pair(w)
@@ -144,7 +144,7 @@ func TestReturnedHostResetsOldLinks(t *testing.T) {
 	if b.ID != old {
 		t.Error("it came back as somebody else")
 	}
-	// The next ping of either end shows it, long before the silence would.
+	// The next ping of either end gets a reset, long before the silence would show.
 	if !w.RunUntil(2500*time.Millisecond, func() bool { return !a.IsPeer(b) || len(a.Downs) > 0 }) {
 		t.Error("the old link lives on")
 	}
@@ -176,7 +176,7 @@ func TestRegionsHaveDelaysOfTheirOwn(t *testing.T) {
 	}
 }
 
-// As bytes, everything goes as it does without.
+// Frames that cross links as bytes have the same effects as frames that do not.
 func TestFramesAsBytes(t *testing.T) {
 	w := newWorld(t, sim.Config{Seed: 2, Wire: true})
 	w.form(60, 3)

@@ -14,47 +14,47 @@ import (
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// Node is one machine and the record of what it did. It implements the machine's Out.
+// Node is one machine and the record of its actions. It implements the machine's Out.
 //
-// Fields that every step needs come first, in two cache lines.
+// The fields that every step needs come first, in two cache lines.
 type Node struct {
 	Machine   *overlay.Machine
 	net       *Net
-	links     []ref   // ends of links that are open, oldest first
-	wakes     []int64 // when it is going to be woken, the earliest last
+	links     []ref   // the node's ends of open links, oldest first
+	wakes     []int64 // when the node will be woken, the earliest last
 	Index     int
 	Alive     bool
 	stalled   bool
-	sybil     *sybil                // drives it instead of Machine; nil for an honest node
-	Hidden    bool                  // behind a NAT: it can dial, and cannot be dialled
-	Unnamed   bool                  // it tells others no address
+	sybil     *sybil                // handles frames in place of Machine; nil for an honest node
+	Hidden    bool                  // behind a NAT: it can dial, and can't be dialled
+	Unnamed   bool                  // it sends no address to others
 	silent    bool                  // crashed without a reset
-	Ups       int                   // neighbours that came, ever
-	OnDeliver func(*plumtree.Event) // instead of Delivered; may be nil, as the other observers
+	Ups       int                   // how many neighbours it ever got
+	OnDeliver func(*plumtree.Event) // called instead of an append to Delivered; may be nil, like the other observers
 
 	Addr   string
 	ID     ident.ID
 	Epoch  uint64
 	Born   time.Duration // when this life began
-	Joined time.Duration // when it had its first neighbour; later than ever before that
+	Joined time.Duration // when it got its first neighbour; before that, the largest Duration
 
 	Delivered []*plumtree.Event
 	Gaps      []plumtree.Range
 	Alone     int // how often it lost its last neighbour
-	Banned    int // neighbours that sent too much that is not to be believed
+	Banned    int // how many neighbours it disconnected because of false signatures
 	Notices   []netsplit.Notice
 	Downs     []peerlist.Reason
-	Refusals  [][]peerlist.Attempt // what it had tried, each time that it was refused everywhere
+	Refusals  [][]peerlist.Attempt // the dials that had failed, at each ShutOut
 	Answers   map[uint64]error     // of Add, by token
 	Conflicts []overlay.Conflict
 	Counts    map[uint64]uint64          // of Count, by token
 	Surveyed  map[uint64][]census.Digest // of Survey, by token
 
-	// Withholds makes the node one that does not pass on, nor serve, the events for
-	// which it says so, and does all else as the others. May be nil.
+	// Withholds makes the node withhold events: it neither forwards nor serves those for
+	// which it returns true. In all else the node is honest. May be nil.
 	Withholds func(*plumtree.Gossip) bool
 
-	// Observers, for scenarios that keep their own books.
+	// Observers, for scenarios with records of their own.
 	OnGap    func(plumtree.Range)
 	OnUp     func(peer *Node)
 	OnDown   func(peer *Node, why peerlist.Reason)
@@ -62,14 +62,14 @@ type Node struct {
 
 	Anchors []string // for the next life
 	seeds   []string
-	ready   []ident.Link // links that events wait for
+	ready   []ident.Link // links on which events wait to be pushed
 	life    int          // counts Starts
 	backlog []event      // while stalled
 	last    ident.Link
 	spins   int
 }
 
-// ref finds the end of a link by its number, without a look at each.
+// ref finds an end of a link by its number, without a look into each half.
 type ref struct {
 	id   ident.Link
 	half *half
@@ -84,7 +84,7 @@ func (node *Node) link(id ident.Link) *half {
 	return nil
 }
 
-// Forget makes the node keep none of the events delivered to it.
+// Forget makes the node keep no delivered events.
 func (node *Node) Forget() { node.OnDeliver = func(*plumtree.Event) {} }
 
 // Emit broadcasts a body from this node.
@@ -94,13 +94,13 @@ func (node *Node) Emit(body []byte) uint64 {
 	return seq
 }
 
-// Do calls the machine for something that the program wants.
+// Do calls f, which may call the machine as a program would.
 func (node *Node) Do(f func(m *overlay.Machine, now time.Time, out overlay.Out)) {
 	f(node.Machine, node.net.now, node)
 	node.net.rearm(node)
 }
 
-// Peers are the nodes at the other end of this node's active view.
+// Peers returns the nodes at the other end of this node's links to neighbours.
 func (node *Node) Peers() (list []*Node) {
 	if !node.Alive {
 		return nil
@@ -113,10 +113,10 @@ func (node *Node) Peers() (list []*Node) {
 	return list
 }
 
-// Origin names this life of the node.
+// Origin returns the name of this life of the node.
 func (node *Node) Origin() ident.Origin { return ident.Origin{ID: node.ID, Epoch: node.Epoch} }
 
-// IsStalled reports whether the node's processor stands still.
+// IsStalled reports whether the node is stalled.
 func (node *Node) IsStalled() bool { return node.stalled }
 
 // Send implements overlay.Out.
@@ -134,8 +134,8 @@ func (node *Node) Send(to ident.Link, msg frame.Message) {
 	h.send(msg)
 }
 
-// Ready implements overlay.Out: there is always room, so the link is filled as
-// soon as the machine has done what it is at.
+// Ready implements overlay.Out. A simulated link always has room, so the link is filled as
+// soon as the machine's current call returns.
 func (node *Node) Ready(to ident.Link) { node.ready = append(node.ready, to) }
 
 // Push implements overlay.Out.
@@ -161,7 +161,7 @@ func (node *Node) fill() {
 	node.ready = node.ready[:0]
 }
 
-// gossip takes a frame that is not under way any more.
+// gossip returns a frame to use, if possible one that has arrived and was handled.
 func (n *Net) gossip() *plumtree.Gossip {
 	if last := len(n.idle) - 1; last >= 0 {
 		g := n.idle[last]
@@ -204,7 +204,7 @@ func (node *Node) Close(id ident.Link, why peerlist.Reason) {
 	h.close()
 }
 
-// Resolve implements overlay.Out: names are addresses here.
+// Resolve implements overlay.Out. In the simulation each name is an address.
 func (node *Node) Resolve(seed string) {
 	node.later(0, func(m *overlay.Machine) { m.Resolved(node.net.now, seed, []string{seed}, nil, node) })
 }
@@ -254,7 +254,7 @@ func (node *Node) Deliver(e *plumtree.Event) {
 	rest := e.Body
 	for i := range e.Count {
 		one := e
-		if e.Count > 1 { // as if each had come alone
+		if e.Count > 1 { // deliver each event of the run as if it had come alone
 			_, next, _ := batch.Next(rest)
 			one = &plumtree.Event{Origin: e.Origin, Seq: e.Seq + uint64(i), Count: 1, Round: e.Round, Body: rest[:len(rest)-len(next)]}
 			rest = next
@@ -270,7 +270,7 @@ func (node *Node) Deliver(e *plumtree.Event) {
 	}
 }
 
-// Body is what was emitted as the event that a node delivers.
+// Body returns the bytes that were emitted as the event e.
 func Body(e *plumtree.Event) []byte {
 	body, _, _ := batch.Next(e.Body)
 	return body
@@ -346,7 +346,7 @@ func (node *Node) Digests(token uint64, digests []census.Digest) {
 
 func (node *Node) String() string { return fmt.Sprintf("n%d", node.Index) }
 
-// IsPeer reports whether the node counts a link to the other one.
+// IsPeer reports whether the node counts a link to other as a neighbour's.
 func (node *Node) IsPeer(other *Node) bool {
 	for _, l := range node.links {
 		if l.half.counted && l.half.peer.node == other {

@@ -11,14 +11,14 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/sim"
 )
 
-// The rule for what a node hears of the past, over many hops and with links that are
-// slow: nothing that was emitted before its start, but for what was on its way then; and
-// everything that was emitted later.
+// What a node gets of the past, over many hops and slow links: no event that was emitted
+// before its start, except those that were on their way then, and every event that was
+// emitted later.
 func TestWhatANewcomerHears(t *testing.T) {
 	for _, c := range []struct {
 		what    string
 		latency sim.Latency
-		slack   time.Duration // how long a way takes, at the most
+		slack   time.Duration // the longest time that an event may be on its way
 	}{
 		{"a data centre", sim.Constant(time.Millisecond), 50 * time.Millisecond},
 		{"the world", sim.Uniform(50*time.Millisecond, 150*time.Millisecond), 3 * time.Second},
@@ -28,7 +28,7 @@ func TestWhatANewcomerHears(t *testing.T) {
 				w := newWorld(t, sim.Config{Seed: seed, Latency: c.latency})
 				w.form(60, 3)
 				speakers := w.Nodes[10:15]
-				at := make(map[ident.Origin][]time.Duration) // of each event
+				at := make(map[ident.Origin][]time.Duration) // when each event was emitted
 				talk := func(d time.Duration) {
 					for range int(d / (20 * time.Millisecond)) {
 						for _, s := range speakers {
@@ -63,8 +63,8 @@ func TestWhatANewcomerHears(t *testing.T) {
 	}
 }
 
-// A node that starts with a rewind gets all that the others hold, once and in order. It
-// disturbs no other node: only few frames are sent to others.
+// A node that starts with a rewind gets all events that other nodes hold, once and in
+// order. That does not disturb other nodes: only a few additional frames are sent to them.
 func TestARewindDisturbsNobody(t *testing.T) {
 	for seed := range uint64(4) {
 		var pushes [2]uint64
@@ -131,9 +131,9 @@ func TestALossIsReportedSoon(t *testing.T) {
 	}
 }
 
-// More than the history is emitted by a node that is alone: it reports that, and so do
-// all that hear it from its first neighbour on, within five seconds; one that starts
-// later has nothing to do with it.
+// A node without neighbours emits more than its history holds. Within five seconds after
+// it gets its first neighbour, it reports the loss, and so does each node that hears it
+// from then on. A node that starts later reports nothing.
 func TestALoneNodeThatOverflows(t *testing.T) {
 	w := newWorld(t, sim.Config{Seed: 3, Overlay: overlay.Config{Tree: plumtree.Config{HistoryBytes: 128 << 10}}})
 	w.form(20, 3)

@@ -7,10 +7,10 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 )
 
-// event is a future event: at an end of a link, at a node, or (do) in the network.
+// event is a future event. It happens at an end of a link or at a node, or is a call of do.
 type event struct {
 	what what
-	half *half // the end at which it happens; nil for a wake
+	half *half // the end at which it happens; nil for wake and call
 	node *Node
 	msg  any
 	do   func()
@@ -19,11 +19,11 @@ type event struct {
 type what uint8
 
 const (
-	call    what = iota // do it
+	call    what = iota // call do
 	wake                // the node's machine wants Advance
-	hello               // a greeting comes to half
-	message             // msg comes to half
-	end                 // half hears that the link is over
+	hello               // a HELLO arrives at half
+	message             // msg arrives at half
+	end                 // half learns that the link has ended
 )
 
 // queue holds future events, earliest first, and in order of insertion if times are equal.
@@ -34,38 +34,38 @@ const (
 // its time comes. The far ring holds the blocks after that one. Later events are in a list
 // beyond both.
 type queue struct {
-	due    []item // the slot under way, sorted; what is before head has happened
+	due    []item // the current slot, sorted; the items before head have happened
 	head   int
-	slot   int64 // its number: time in units of slots
-	left   int   // all events
-	nearby int   // those in near
+	slot   int64 // the number of the current slot: its time in units of slots
+	left   int   // how many items the queue holds
+	nearby int   // how many of them are in near
 	near   [1 << nearBits]*chunk
 	far    [1 << farBits]*chunk
 	beyond []item
 	spare  *chunk
-	count  uint64 // ever put in
+	count  uint64 // how many items were ever added
 }
 
-// item is one line of the cache.
+// item fills one cache line.
 type item struct {
 	at     int64 // virtual nanoseconds
 	number uint64
 	event
 }
 
-// chunk is a part of a slot or a block that has not come yet. Slots differ much,
-// and each at another time: lists of their own would all grow as long as the
-// longest.
+// chunk is a part of a slot or block in a ring. Slots need very different room, each at
+// another time. If each had a slice of its own, all of these would grow to the length of
+// the longest.
 type chunk struct {
 	next  *chunk
-	items []item // of room
+	items []item // a slice of room
 	room  [15]item
 }
 
 const (
-	slotBits = 16 // 66 µs: in a network of 10 000 some ten events
-	nearBits = 10 // 67 ms: longer than most links take
-	farBits  = 9  // 34 s: longer than most things are waited for
+	slotBits = 16 // 66 µs: some ten events in a network of 10 000 nodes
+	nearBits = 10 // 67 ms: longer than the delay of most links
+	farBits  = 9  // 34 s: longer than most timeouts
 )
 
 func (q *queue) put(at int64, e event) {
@@ -85,8 +85,8 @@ func (q *queue) put(at int64, e event) {
 	}
 }
 
-// insert puts an item into the slot under way. It is the youngest, so it comes
-// after all of its time.
+// insert puts an item into the current slot. It is the newest, so it comes after all items
+// of the same time.
 func (q *queue) insert(it item) {
 	q.due = append(q.due, it)
 	i := len(q.due) - 1
@@ -96,7 +96,7 @@ func (q *queue) insert(it item) {
 	q.due[i] = it
 }
 
-// add puts an item into a slot or a block, in no order.
+// add appends an item to a slot or block, which is not sorted.
 func (q *queue) add(list **chunk, it item) {
 	c := *list
 	if c == nil || len(c.items) == len(c.room) {
@@ -111,7 +111,7 @@ func (q *queue) add(list **chunk, it item) {
 	c.items = append(c.items, it)
 }
 
-// take empties a slot or a block.
+// take calls each with the items of a slot or block, and empties it.
 func (q *queue) take(list **chunk, each func(items []item)) {
 	for c := *list; c != nil; {
 		each(c.items)
@@ -123,7 +123,7 @@ func (q *queue) take(list **chunk, each func(items []item)) {
 	*list = nil
 }
 
-// next is when the earliest event happens; not ok if that is after a time.
+// next returns the time of the earliest event, and false if it is later than until.
 func (q *queue) next(until int64) (at int64, ok bool) {
 	for q.head == len(q.due) {
 		q.due, q.head = q.due[:0], 0
@@ -158,7 +158,7 @@ func (q *queue) turn(last int64) {
 	})
 }
 
-// bringNear spreads the block that begins over the near ring.
+// bringNear moves the items of the block that begins from the far ring to the near ring.
 func (q *queue) bringNear() {
 	q.take(&q.far[q.slot>>nearBits&(1<<farBits-1)], func(items []item) {
 		for _, it := range items {
@@ -168,7 +168,7 @@ func (q *queue) bringNear() {
 	})
 }
 
-// bringFar spreads what was beyond the far ring over it, when that begins anew.
+// bringFar moves items from beyond to the far ring, when the far ring begins anew.
 func (q *queue) bringFar() {
 	items := q.beyond
 	q.beyond = nil
@@ -191,14 +191,15 @@ func (q *queue) pop() event {
 	return e
 }
 
-// happen takes an event whose time has come, unless a cut holds it up.
+// happen handles an event whose time has come, unless a cut blocks it.
 func (n *Net) happen(e event) {
 	if e.half == nil || !e.half.holds(e) {
 		n.handle(e)
 	}
 }
 
-// handle does what an event says, unless its node is stalled: then it waits.
+// handle does what an event says. If its node is stalled, the event waits until the stall
+// ends.
 func (n *Net) handle(e event) {
 	if e.node != nil && e.node.stalled {
 		e.node.backlog = append(e.node.backlog, e)
@@ -214,7 +215,7 @@ func (n *Net) handle(e event) {
 	}
 }
 
-// later does something for a node after a while, if it still lives that life.
+// later calls do for a node after d nanoseconds, if the node is still in the same life.
 func (node *Node) later(d int64, do func(m *overlay.Machine)) {
 	n, life := node.net, node.life
 	n.queue.put(n.t+d, event{node: node, do: func() {

@@ -7,9 +7,8 @@ import (
 	"time"
 )
 
-// TestQueueIsOrderedByTimeAndThenByNumber puts events in and takes them out by
-// turns, at all scales of the wheel, and does not always look as far ahead as
-// the next one is.
+// TestQueueIsOrderedByTimeAndThenByNumber adds and removes events alternately, with times
+// of all rings. It does not always let the queue look as far ahead as the next event.
 func TestQueueIsOrderedByTimeAndThenByNumber(t *testing.T) {
 	for _, scale := range []time.Duration{1, 100, time.Microsecond, 66 * time.Microsecond, time.Millisecond, time.Second, time.Minute, time.Hour} {
 		rng := rand.New(rand.NewPCG(3, uint64(scale)))

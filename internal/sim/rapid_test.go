@@ -14,8 +14,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 )
 
-// schedules draws what may happen to a network. What is left out or made smaller
-// gives a simpler one, so what rapid shrinks a failure to can be read.
+// schedules draws random schedules. Smaller draws make simpler schedules, so a failure that
+// rapid has shrunk is easy to read.
 var schedules = rapid.Custom(func(t *rapid.T) schedule {
 	s := schedule{
 		nodes: rapid.IntRange(3, 30).Draw(t, "nodes"),
@@ -24,7 +24,7 @@ var schedules = rapid.Custom(func(t *rapid.T) schedule {
 		loss:  rapid.SampledFrom([]float64{0, 0, 0, 0.02}).Draw(t, "loss"),
 		wire:  rapid.Bool().Draw(t, "wire"),
 		history: rapid.SampledFrom([]time.Duration{
-			5 * time.Minute, 5 * time.Minute, 10 * time.Second, // the default mostly
+			5 * time.Minute, 5 * time.Minute, 10 * time.Second, // the default most often
 		}).Draw(t, "history"),
 		seed: uint64(rapid.IntRange(0, 9999).Draw(t, "seed")),
 	}
@@ -44,7 +44,7 @@ var schedules = rapid.Custom(func(t *rapid.T) schedule {
 
 var steps = rapid.Custom(func(t *rapid.T) step {
 	st := step{verb: rapid.SampledFrom([]string{
-		"run", "emit", "run", "emit", "run", "emit", // the simplest first, and often
+		"run", "emit", "run", "emit", "run", "emit", // the simplest steps first, and most often
 		"join", "heal", "cut", "crash", "silence", "leave", "restart", "return", "oneway", "stall",
 	}).Draw(t, "verb")}
 	number := rapid.IntRange(0, 39)
@@ -66,7 +66,7 @@ var steps = rapid.Custom(func(t *rapid.T) step {
 	return st
 })
 
-// drawTime gives moments in the middle of a handshake as often as long waits.
+// drawTime draws short times, as in the middle of a handshake, as often as long ones.
 func drawTime(t *rapid.T, most time.Duration) time.Duration {
 	if rapid.Bool().Draw(t, "short") {
 		return time.Duration(rapid.IntRange(1, 1000).Draw(t, "ms")) * time.Millisecond
@@ -90,7 +90,7 @@ func TestAnyScheduleEndsWell(t *testing.T) {
 	})
 }
 
-// checks sets how many draws a test makes, unless the flag is given.
+// checks sets the number of draws of a test, unless the flag is set.
 func checks(t *testing.T, n int) {
 	const name = "rapid.checks"
 	given := false
@@ -100,7 +100,7 @@ func checks(t *testing.T, n int) {
 	}
 	f := flag.Lookup(name)
 	before := f.Value.String()
-	// Value.Set, unlike flag.Set, does not count as given.
+	// Value.Set, unlike flag.Set, does not mark the flag as set.
 	if err := f.Value.Set(strconv.Itoa(n)); err != nil {
 		t.Fatal(err)
 	}
@@ -111,9 +111,8 @@ func checks(t *testing.T, n int) {
 	})
 }
 
-// The schedules prove something: with a repair turned off, one of them ends
-// badly. (Ranks are for a network without seeds, and rotation is for its shape:
-// these have stories of their own.)
+// If a repair mechanism is off, one of the schedules must fail. (Ranks are for a network
+// without seeds, and rotation shapes the overlay. Both have tests of their own.)
 func TestSchedulesNoticeWhatIsTurnedOff(t *testing.T) {
 	for _, repair := range []struct {
 		name string
@@ -122,7 +121,7 @@ func TestSchedulesNoticeWhatIsTurnedOff(t *testing.T) {
 		{"announcements", func(cfg *overlay.Config) { cfg.Tree.LazyDelay = -1 }},
 		{"sync", func(cfg *overlay.Config) { cfg.Tree.NoSync = true }},
 		{"waiting", func(cfg *overlay.Config) { cfg.Tree.NoWait = true }},
-		// Rotation would bring the parts together, sooner or later.
+		// Rotation would join the parts after some time.
 		{"probes", func(cfg *overlay.Config) { cfg.Watch.Interval, cfg.Membership.RotateInterval = -1, -1 }},
 		{"insistence", func(cfg *overlay.Config) { cfg.Membership.NoInsistence = true }},
 	} {
@@ -140,7 +139,7 @@ func TestSchedulesNoticeWhatIsTurnedOff(t *testing.T) {
 
 var traced = flag.Bool("trace", false, "print what the nodes do in TestSchedulesThatOnceFailed")
 
-// Each of these schedules found a fault once, which its first line tells.
+// Each of these schedules once found a fault, which its first line describes.
 func TestSchedulesThatOnceFailed(t *testing.T) {
 	files, err := filepath.Glob("testdata/schedules/*")
 	if err != nil || len(files) == 0 {
@@ -167,7 +166,7 @@ func TestSchedulesThatOnceFailed(t *testing.T) {
 	}
 }
 
-// A printed schedule can be read again.
+// A printed schedule parses to the same schedule.
 func TestScheduleReadsWhatItWrites(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := schedules.Draw(t, "schedule")

@@ -12,25 +12,24 @@ import (
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// schedule is what happens to a network, one thing after another. Unlike a
-// script of package scenario it names the very nodes that it happens to, so that
-// a line can be left out and the others still mean the same.
+// schedule is a list of steps that happen to a network, one after another. Unlike a script
+// of package scenario it names the nodes of each step. So a line can be removed, and the
+// other lines still mean the same.
 //
-// Written down it is a line a step. The first one describes the network, whose
-// nodes all start at once; nodes are called by their numbers, from 0, and the
-// seeds are the first ones.
+// Its text has one line for each step. The first line describes the network, whose nodes
+// all start at once. Nodes are numbered from 0, and the first ones are the seeds.
 //
 //	net nodes=5 seeds=2 min=3 max=5 delay=1ms loss=0 wire=false history=5m0s seed=7
 //	join            one more node, which knows the seeds
-//	leave 3         a node ends in good manners
+//	leave 3         a node leaves with a goodbye
 //	crash 3         its process dies
 //	silence 3       its machine dies: no peer gets a reset
-//	restart 3       a node that ended is back, with a new id
-//	return 3        a node that ended is back under its old id
-//	cut 2           parted: nodes i and j hear each other if i and j modulo 2 agree
+//	restart 3       a node that ended starts again with a new id
+//	return 3        a node that ended starts again with its old id
+//	cut 2           splits the network: only nodes with equal numbers modulo 2 reach each other
 //	oneway 3 4      nothing that 3 sends reaches 4
 //	heal            ends all cuts
-//	stall 3 7s      its processor stands still
+//	stall 3 7s      its processor stops for 7 s
 //	emit 3 5        5 events at one instant
 //	run 10s         time passes
 type schedule struct {
@@ -46,8 +45,8 @@ type schedule struct {
 
 type step struct {
 	verb string
-	node int // or the parts of a cut
-	more int // the count of emit, the second node of oneway
+	node int // for cut: the number of parts
+	more int // for emit: the number of events; for oneway: the second node
 	time time.Duration
 }
 
@@ -75,8 +74,8 @@ func (s schedule) String() string {
 	return b.String()
 }
 
-// parseSchedule reads what String writes. Empty lines, and what follows a #, are
-// left out.
+// parseSchedule parses the text that String returns. It skips empty lines, and ignores
+// everything after a #.
 func parseSchedule(text string) (s schedule, err error) {
 	for i, line := range strings.Split(text, "\n") {
 		line, _, _ = strings.Cut(line, "#")
@@ -128,8 +127,8 @@ func (s *span) Scan(state fmt.ScanState, _ rune) error {
 	return err
 }
 
-// tidy makes every step mean something: numbers past the last node wrap, and
-// what can't happen, such as the crash of a node that is down, is left out.
+// tidy makes every step possible. Numbers beyond the last node wrap. Steps that can't
+// happen, such as the crash of a node that is down, are removed.
 func (s schedule) tidy() schedule {
 	alive := make([]bool, s.nodes)
 	for i := range alive {
@@ -171,17 +170,17 @@ func (s schedule) tidy() schedule {
 }
 
 const (
-	// settleWithin is what the network has after the last fault. Bytes held up
-	// by a cut may take half a minute, and a node that looked for its seeds in
-	// vain has grown slow at it.
+	// settleWithin is how long the network may take to settle after the last fault.
+	// Bytes held up by a cut may take half a minute, and a node that has not reached its
+	// seeds for a while tries them less often.
 	settleWithin = 5 * time.Minute
-	// reachWithin is what events have after that.
+	// reachWithin is how long events may take after that.
 	reachWithin = time.Minute
 )
 
-// run does what the schedule says, then ends every fault and starts the seeds
-// that are down: without one, nodes that never met have no way to. It returns the
-// first promise that is broken.
+// run runs the schedule. Then it ends every fault and starts the seeds that are down,
+// since nodes that never met can't find each other without one. It returns the first
+// promise that was broken.
 func (s schedule) run(tune func(cfg *overlay.Config), trace func(string)) error {
 	cfg := sim.Config{
 		Seed: s.seed, Delay: s.delay, Loss: s.loss, Wire: s.wire, Trace: trace,
@@ -203,7 +202,7 @@ func (s schedule) run(tune func(cfg *overlay.Config), trace func(string)) error 
 	for range s.nodes {
 		ledger.Begin(net.Add(seeds...), false)
 	}
-	var born time.Duration // the last node
+	var born time.Duration // when the last node was started by a step; zero: none was
 	begin := func(node *sim.Node, same bool) {
 		born = net.Now()
 		ledger.Begin(node, same)
@@ -234,7 +233,7 @@ func (s schedule) run(tune func(cfg *overlay.Config), trace func(string)) error 
 		switch st.verb {
 		case "leave":
 			if node.IsStalled() {
-				net.Crash(node, true) // it does not come to say goodbye
+				net.Crash(node, true) // while it is stalled, it can't say goodbye
 			} else {
 				net.Leave(node)
 			}
@@ -269,7 +268,7 @@ func (s schedule) run(tune func(cfg *overlay.Config), trace func(string)) error 
 	}
 	enough := s.min
 	if s.min == s.max {
-		enough-- // the last two who have room may be neighbours already
+		enough-- // the last two nodes with a free place may already be neighbours
 	}
 	parts := 0
 	if !net.RunUntil(settleWithin, func() bool {
@@ -283,7 +282,7 @@ func (s schedule) run(tune func(cfg *overlay.Config), trace func(string)) error 
 	// but must not be necessary.
 	net.RunUntil(reachWithin, func() bool { return !ledger.IsShort(birth) })
 	if short := ledger.Shortfall(birth); short.Lacking > 0 {
-		return broken(net, fmt.Errorf("of what was emitted before all was well, %s", short.Example))
+		return broken(net, fmt.Errorf("of the events emitted before the network settled, %s", short.Example))
 	}
 	late := ledger.Mark()
 	for _, node := range net.Living() {
@@ -292,17 +291,17 @@ func (s schedule) run(tune func(cfg *overlay.Config), trace func(string)) error 
 	}
 	net.RunUntil(reachWithin, func() bool { return !ledger.IsShort(late) })
 	if short := ledger.Shortfall(late); short.Lacking > 0 {
-		return broken(net, fmt.Errorf("of what was emitted after all was well, %s", short.Example))
+		return broken(net, fmt.Errorf("of the events emitted after the network settled, %s", short.Example))
 	}
-	// A node that is born between two components does not want what was emitted
-	// before, and can't pass it on: across it, events may be given up.
+	// A node that starts between two components gets no events from before its start, so
+	// it can't forward them from one to the other. Such events may be reported as lost.
 	if short := ledger.Shortfall(birth); short.Told > 0 && born == 0 && net.Now() < s.history {
-		return broken(net, fmt.Errorf("%d events were given up, though somebody has them", short.Told))
+		return broken(net, fmt.Errorf("%d events were reported as lost, though a node has them", short.Told))
 	}
 	return broken(net, nil)
 }
 
-// broken prefers the promise that was broken while the network ran.
+// broken returns the promise that was broken while the network ran, or else err.
 func broken(net *sim.Net, err error) error {
 	if net.Err() != nil {
 		return net.Err()

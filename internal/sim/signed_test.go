@@ -18,11 +18,12 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
-// In these stories every node has a key, and some relays forge what they pass on.
+// In these stories every node has a key, and some relays forge the events that they
+// forward.
 
 var network = signed.New("story")
 
-// keyOf is the key of the i-th node.
+// keyOf returns the key of the i-th node.
 func keyOf(i int) ed25519.PrivateKey {
 	var seed [ed25519.SeedSize]byte
 	binary.BigEndian.PutUint64(seed[:], uint64(i)+1)
@@ -34,7 +35,7 @@ func (w *world) startWithKey(node *sim.Node) {
 	w.Restart(node)
 }
 
-// verifying has every event verified.
+// verifying returns a configuration in which every event is verified.
 func verifying() (cfg overlay.Config) {
 	cfg.Tree.Verify = network.Verify
 	cfg.Tree.VerifyAll = true
@@ -55,10 +56,10 @@ func (w *world) say(node *sim.Node) {
 	w.emitted[node] = seq
 }
 
-// saying is the content of an event, which the receiver can check.
+// saying returns the content of an event. The receiver can check it.
 func saying(o ident.Origin, seq uint64) []byte { return fmt.Appendf(nil, "\x04word%x %d", o, seq) }
 
-// listen counts what nodes hear that was never said.
+// listen counts the events that nodes deliver although no node emitted them.
 func (w *world) listen(altered *int) {
 	for _, node := range w.Nodes {
 		hear := node.OnDeliver
@@ -78,8 +79,8 @@ func isGossip(frame []byte) bool {
 	return n > 0 && n < len(frame) && wire.Kind(frame[n]) == plumtree.KindGossip
 }
 
-// forger changes one byte in what a node passes on: always the same one, or one after
-// the other, from the last one on.
+// forger changes one byte in each event frame that a node forwards: always the same byte,
+// or one after the other from the end.
 type forger struct {
 	at      int
 	mask    byte
@@ -102,7 +103,7 @@ func (f *forger) forge(frame []byte) []byte {
 	return frame
 }
 
-// shortWay lets whatever node 1 passes on be the first to arrive.
+// shortWay makes the path through node 1 the fastest.
 func shortWay(_ *rand.Rand, from, to int) time.Duration {
 	if from == 1 || to == 1 {
 		return time.Millisecond
@@ -179,7 +180,7 @@ func TestForgersInANetwork(t *testing.T) {
 			w.form(30, 2)
 			w.listen(&altered)
 			for n := range 150 {
-				w.say(w.Nodes[n%30]) // forgers too, who may get only copies to pass on
+				w.say(w.Nodes[n%30]) // forgers too: they may get only duplicates, and then have nothing to forward but these
 				w.Run(50 * time.Millisecond)
 			}
 			w.Run(10 * time.Second)
@@ -254,9 +255,9 @@ func TestReplayedEventsAreHeardOnce(t *testing.T) {
 		w.Run(2 * time.Second)
 	}
 	sayAll()
-	replay() // the world checks that no node delivers one twice
+	replay() // the world checks that no node delivers an event twice
 	w.Run(10 * time.Minute)
-	replay() // when no history holds them any more
+	replay() // now no history holds the events any more
 	first := w.origin(author)
 	w.Crash(author, true)
 	w.Run(10 * time.Second)

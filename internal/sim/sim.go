@@ -22,7 +22,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 )
 
-// The possible errors of a dial.
+// The errors of a dial.
 var (
 	ErrRefused = errors.New("connection refused")
 	ErrTimeout = errors.New("no answer")
@@ -31,20 +31,20 @@ var (
 // Config configures a [Net]. Zero fields take the defaults.
 type Config struct {
 	Seed    uint64
-	Delay   time.Duration // one way; a link draws its own between this and twice this. Zero means 1 ms
-	Latency Latency       // draws the delay of a link instead; may be nil
-	Loss    float64       // share of the frames that are lost once and sent again; see [Net.lost]
+	Delay   time.Duration // in one direction; each link draws its own from Delay to 2×Delay. Zero means 1 ms
+	Latency Latency       // draws the delay of each link instead of Delay; may be nil
+	Loss    float64       // the share of frames that are lost and retransmitted; see [Net.lost]
 
-	DialTimeout  time.Duration // of a dial without an answer; zero means 1.5 s, as in the driver of package smoke
-	GreetTimeout time.Duration // of a peer that sends no HELLO; zero means 3 s, as in the driver
+	DialTimeout  time.Duration // for a dial without an answer; zero means 1.5 s, as in the driver of package smoke
+	GreetTimeout time.Duration // for a peer that sends no HELLO; zero means 3 s, as in the driver
 
 	Wire bool // every frame crosses its link as bytes
-	// Tamper may change the bytes of a frame before the receiver sees them, with
-	// Wire. What is no frame then ends the link. May be nil.
+	// Tamper may change the bytes of a frame before the receiver sees them. It needs
+	// Wire. If the result is not a valid frame, the link ends. May be nil.
 	Tamper  func(from, to *Node, frame []byte) []byte
 	Overlay overlay.Config // of every node
 
-	Trace func(line string) // takes a line for each thing that a node does; may be nil
+	Trace func(line string) // called with a line for each action of a node; may be nil
 }
 
 // Net is the network and all its nodes. One goroutine may use it.
@@ -59,37 +59,37 @@ type Net struct {
 	Nodes   []*Node
 	addrs   map[string]*Node   // look-ups only
 	ids     map[ident.ID]*Node // look-ups only
-	parted  bool               // some cut is on
-	sides   []int              // per node; nodes on different sides of a cut do not hear each other
-	pairs   map[[2]int]bool    // the second does not hear the first whatever their sides; look-ups only
-	held    time.Duration      // for how long stalls and cuts may have held bytes up
+	parted  bool               // there is a cut
+	sides   []int              // per node; nodes on different sides of a cut do not reach each other
+	pairs   map[[2]int]bool    // cuts from the first node to the second, whatever their sides; look-ups only
+	held    time.Duration      // how long stalls and cuts may have held bytes up
 	broken  error              // see Fail
 	hash    uint64
-	idle    []*plumtree.Gossip // to be used again
+	idle    []*plumtree.Gossip // frames to use again
 
 	Steps uint64
 	Sent  Sent
 	finder
 }
 
-// Sent counts frames by what they are for.
+// Sent counts frames by their purpose.
 type Sent struct {
 	Pushes    uint64 // events
 	Announced uint64 // IHAVE
 	Repair    uint64 // GRAFT, PRUNE, MISS
 	Pulses    uint64
 	Beacons   uint64
-	Pings     uint64 // and pongs
+	Pings     uint64 // PING and PONG
 	Other     uint64 // membership, probes, counts
 	Bytes     uint64 // of all frames, with [Config.Wire]
 }
 
-// All is the number of frames.
+// All returns the number of frames.
 func (s Sent) All() uint64 {
 	return s.Pushes + s.Announced + s.Repair + s.Pulses + s.Beacons + s.Pings + s.Other
 }
 
-// New makes an empty network.
+// New returns an empty network.
 func New(cfg Config) *Net {
 	if cfg.Delay == 0 {
 		cfg.Delay = time.Millisecond
@@ -117,25 +117,25 @@ func New(cfg Config) *Net {
 	}
 }
 
-// Now is the virtual time since the network was made.
+// Now returns the virtual time since the network was made.
 func (n *Net) Now() time.Duration { return time.Duration(n.t) }
 
-// Time is the same as the machines have it.
+// Time returns the virtual time as the machines see it.
 func (n *Net) Time() time.Time { return n.now }
 
-// Fail ends the run: every method that runs the network returns, also later. The first
-// reason counts.
+// Fail ends the run: every method that runs the network returns, now and later. Only the
+// first error is kept.
 func (n *Net) Fail(err error) {
 	if n.broken == nil {
 		n.broken = fmt.Errorf("at %v: %w", n.Now(), err)
 	}
 }
 
-// Err is why the run failed.
+// Err returns why the run failed, or nil.
 func (n *Net) Err() error { return n.broken }
 
-// Add makes a node that knows the given seeds, and does not start it. Its
-// address is its number: "10.0.0.1:1", "10.0.0.2:1" and so on.
+// Add adds a node that knows the given seeds, and does not start it. Its address follows
+// from its number: "10.0.0.1:1", "10.0.0.2:1" and so on.
 func (n *Net) Add(seeds ...string) *Node {
 	i := len(n.Nodes)
 	node := &Node{net: n, Index: i, Addr: Addr(i), seeds: seeds}
@@ -145,7 +145,7 @@ func (n *Net) Add(seeds ...string) *Node {
 	return node
 }
 
-// Addr is the address of the i-th node.
+// Addr returns the address of the i-th node.
 func Addr(i int) string {
 	return fmt.Sprintf("10.%d.%d.%d:1", (i+1)>>16&255, (i+1)>>8&255, (i+1)&255)
 }
@@ -166,7 +166,7 @@ func (n *Net) Restart(node *Node) {
 	cfg.Seeds = node.seeds
 	cfg.Membership.Anchors = node.Anchors
 	cfg.Rand = rand.New(rand.NewPCG(n.Rand.Uint64(), n.Rand.Uint64()))
-	cfg.Tree.KeepBodies = !n.cfg.Wire // all nodes hold one
+	cfg.Tree.KeepBodies = !n.cfg.Wire // without bytes, all nodes share one body
 	n.ids[node.ID] = node
 	node.life++
 	node.Alive, node.silent = true, false
@@ -178,7 +178,7 @@ func (n *Net) Restart(node *Node) {
 	n.rearm(node)
 }
 
-// Move gives a node that is down another address.
+// Move changes the address of a node that is down.
 func (n *Net) Move(node *Node, addr string) {
 	delete(n.addrs, node.Addr)
 	node.Addr = addr
@@ -188,8 +188,8 @@ func (n *Net) Move(node *Node, addr string) {
 // Run lets the given virtual time pass.
 func (n *Net) Run(d time.Duration) { n.RunUntil(d, nil) }
 
-// RunUntil lets virtual time pass until done, at most d. It reports whether done
-// said so; it is asked after every step of 10 ms.
+// RunUntil lets virtual time pass until done returns true, but at most d. It reports whether
+// done did. It calls done after every step of 10 ms.
 func (n *Net) RunUntil(d time.Duration, done func() bool) bool {
 	end := n.t + int64(d)
 	check := n.t
@@ -220,7 +220,7 @@ func (n *Net) set(t int64) {
 	n.now = n.start.Add(time.Duration(t))
 }
 
-// After does something to the network after a while.
+// After calls do after a while.
 func (n *Net) After(d time.Duration, do func()) {
 	n.queue.put(n.t+int64(d), event{do: do})
 }
@@ -252,14 +252,14 @@ func (n *Net) wake(node *Node) {
 		node.wakes = node.wakes[:last] // more than one only after a stall
 	}
 	if !node.Alive || len(node.wakes) == before {
-		return // of an earlier life, or done with the one before
+		return // the wake belongs to an earlier life, or the one before it did its work
 	}
 	if due, ok := node.Machine.Deadline(); ok && !due.After(n.now) {
 		node.Machine.Advance(n.now, node)
 	}
 	if due, ok := node.Machine.Deadline(); ok && !due.After(n.now) {
 		if node.spins++; node.spins > maxSpins {
-			n.Fail(fmt.Errorf("node %d wants Advance again and again", node.Index))
+			n.Fail(fmt.Errorf("node %d asks for Advance again and again at one moment", node.Index))
 			return
 		}
 	} else {

@@ -8,7 +8,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/netsplit"
 )
 
-// Nodes that were cut off detect that, report the heal, and miss no event from that time.
+// A split is shorter than the history. The nodes detect it, report the heal, and miss no
+// event from that time.
 func TestShortSplitHealsAndLosesNothing(t *testing.T) {
 	seeds(t, 3, func(t *testing.T, seed uint64) {
 		w := newWorld(t, sim.Config{Seed: seed})
@@ -57,8 +58,8 @@ func (w *world) wantFoundAndHealedOnce() {
 	w.told += told
 }
 
-// wantSeedsBack checks that no program still believes that a seed is lost, a
-// while after the last one came back.
+// wantSeedsBack checks that, a while after the last seed came back, no program still
+// believes that a seed is lost.
 func (w *world) wantSeedsBack(within time.Duration) {
 	w.t.Helper()
 	w.Run(within)
@@ -116,7 +117,7 @@ func (w *world) wantEveryLossTold() {
 func TestSplitOfFullNodesHeals(t *testing.T) {
 	seeds(t, 3, func(t *testing.T, seed uint64) {
 		w := newWorld(t, sim.Config{Seed: seed, Overlay: bounds(4, 4)})
-		w.min = 3 // two nodes that lack one each and are neighbours already can't do better
+		w.min = 3 // with 4, the last two nodes with a free place may already be neighbours
 		w.form(60, 2)
 		w.Run(15 * time.Second)
 		w.halves()
@@ -130,7 +131,7 @@ func TestSplitOfFullNodesHeals(t *testing.T) {
 	})
 }
 
-// Four parts, and all the seeds are in one of them.
+// The network splits in four parts, and all seeds are in one of them.
 func TestSplitInFourHeals(t *testing.T) {
 	seeds(t, 3, func(t *testing.T, seed uint64) {
 		w := newWorld(t, sim.Config{Seed: seed})
@@ -154,7 +155,7 @@ func TestSplitInFourHeals(t *testing.T) {
 	})
 }
 
-// A link that comes and goes leaves no storm behind.
+// A link that fails and recovers again and again causes no storm of frames.
 func TestFlappingCut(t *testing.T) {
 	seeds(t, 1, flapping)
 }

@@ -27,42 +27,43 @@ type Attack struct {
 // AttackConfig configures an [Attack].
 type AttackConfig struct {
 	Sybils int
-	Groups int           // of addresses (IPv4 /16) that they are spread over, 1 to 256
+	Groups int           // over how many groups of addresses (IPv4 /16) they are spread, 1 to 256
 	Gap    time.Duration // between the rounds of one Sybil; zero means 2 s. In a round it floods each link with a SHUFFLE and a FORWARDJOIN
-	Links  int           // that each Sybil wants at once and asks for, one in a round; zero means 4
-	Claims bool          // they say that they have no link and no address, and ask with JOIN
-	Keeps  bool          // they say that their programs asked for their links
-	Relays bool          // events, beacons and pulses are passed on, to all; otherwise nothing is
+	Links  int           // how many links each Sybil wants at once; it asks for one in each round; zero means 4
+	Claims bool          // they claim to have no link and no address, and ask with JOIN
+	Keeps  bool          // they claim that their programs asked for their links
+	Relays bool          // they forward events, beacons and pulses on all links; otherwise they forward nothing
 }
 
-// sybil is what drives a node of an attack.
+// sybil runs one node of an attack.
 type sybil struct {
 	*Attack
 	node *Node
-	seen map[any]bool // beacons, pulses and events that were passed on; look-ups only
+	seen map[any]bool // beacons, pulses and events that it has forwarded; look-ups only
 }
 
-const sybilSample = 17 // contacts in what a Sybil sends, as many as an honest node does
+const sybilSample = 17 // contacts in each frame of a Sybil, as many as an honest node sends
 
-// SybilAddr is the address of the i-th Sybil, of so many groups.
+// SybilAddr returns the address of the i-th Sybil, if their addresses are in that many
+// groups.
 func SybilAddr(i, groups int) string {
 	g := i % groups
 	at := i/groups + 1
 	return fmt.Sprintf("%s%d.%d.%d:1", SybilPrefix, g, at>>8&255, at&255)
 }
 
-// SybilPrefix is what addresses of Sybils begin with, and no others.
+// SybilPrefix is the start of every Sybil's address. No other address begins with it.
 const SybilPrefix = "130."
 
-// HonestAddr is an address for the i-th honest node where groups matter: it
-// shares its own with no Sybil, and with few others.
+// HonestAddr returns an address for the i-th honest node in simulations with Sybils. It
+// shares its group with no Sybil and with few other nodes.
 func HonestAddr(i int) string {
 	const groups = 1024
 	g, at := i%groups, i/groups+1
 	return fmt.Sprintf("%d.%d.%d.%d:1", 20+g>>8, g&255, at>>8&255, at&255)
 }
 
-// Attack begins an attack on the nodes that there are.
+// Attack starts an attack on all nodes of the network.
 func (n *Net) Attack(cfg AttackConfig) *Attack {
 	if cfg.Gap == 0 {
 		cfg.Gap = 2 * time.Second
@@ -84,13 +85,13 @@ func (n *Net) Attack(cfg AttackConfig) *Attack {
 	return a
 }
 
-// firstSybil is the number of the first Sybil: more than nodes have.
+// firstSybil is the number of the first Sybil. It is larger than that of any node.
 const firstSybil = 1 << 24
 
 // IsSybil reports whether the node belongs to an attack.
 func (node *Node) IsSybil() bool { return node.sybil != nil }
 
-// round is what a Sybil does again and again.
+// round does what a Sybil repeats in every round.
 func (s *sybil) round() {
 	n := s.net
 	for _, l := range s.node.links {
@@ -102,7 +103,7 @@ func (s *sybil) round() {
 	if len(s.node.links) < s.cfg.Links && len(n.Nodes) > 0 {
 		s.node.Dial(overlay.Dial{Addr: n.Nodes[n.Rand.IntN(len(n.Nodes))].Addr})
 	}
-	clear(s.seen) // what comes again is passed on again; nodes know duplicates
+	clear(s.seen) // frames that come again are forwarded again; nodes detect the duplicates
 	n.After(s.cfg.Gap, s.round)
 }
 
@@ -118,7 +119,7 @@ func (s *sybil) sample() (list []peerlist.Contact) {
 	return list
 }
 
-// meet: a link has come up, and each end knows who the other one is.
+// meet handles a new link on which each end knows the node at the other one.
 func (s *sybil) meet(h *half) {
 	switch {
 	case h.wish == nil:
@@ -129,7 +130,7 @@ func (s *sybil) meet(h *half) {
 	}
 }
 
-// keep claims that a program asked for the link.
+// keep claims on a link that the Sybil's program asked for it.
 func (s *sybil) keep(h *half) {
 	if s.cfg.Keeps {
 		h.send(&peerlist.Neighbor{Kept: true})
@@ -154,7 +155,7 @@ func (s *sybil) handle(h *half, msg any) {
 	case *peerlist.Ping:
 		h.send(&peerlist.Pong{Degree: 1, Sent: m.Sent})
 	case *netsplit.Probe:
-		h.send(&netsplit.ProbeReply{Known: m.Known, Settled: m.Settled}) // all is well
+		h.send(&netsplit.ProbeReply{Known: m.Known, Settled: m.Settled}) // claims that there is no split
 	case *netsplit.Beacon:
 		s.relay(h, *m, m)
 	case *plumtree.Pulse:

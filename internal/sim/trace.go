@@ -12,7 +12,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// verb is what a node does, for the hash.
+// verb is an action of a node, as the hash sees it.
 type verb uint64
 
 const (
@@ -35,19 +35,19 @@ func (n *Net) mark(node *Node, v verb, number uint64) {
 	n.mix(number)
 }
 
-// tell adds the same to the trace as text, if there is a trace.
+// tell adds the same action to the trace as text, if there is a trace.
 func (n *Net) tell(node *Node, format string, args ...any) {
 	n.cfg.Trace(fmt.Sprintf("%9.3fs  n%d %s", n.Now().Seconds(), node.Index, strings.TrimRight(fmt.Sprintf(format, args...), " ")))
 }
 
-// mix is a step of FNV-1a, by words.
+// mix adds a number to the hash by a step of FNV-1a.
 func (n *Net) mix(x uint64) { n.hash = (n.hash ^ x) * 1099511628211 }
 
-// Hash sums up all that was done so far: which node did what, when, on which
-// link. Two runs from one seed have the same one.
+// Hash returns a hash of all actions so far: which node did what, when, on which link. Two
+// runs from one seed have the same hash.
 func (n *Net) Hash() uint64 { return n.hash }
 
-// name is the node with that ID, as the trace calls it.
+// name returns how the trace names the node with that ID.
 func (n *Net) name(id ident.ID) string {
 	if id.IsZero() {
 		return "nobody"
@@ -58,7 +58,7 @@ func (n *Net) name(id ident.ID) string {
 	return id.Short()
 }
 
-// listener names the node that listens on an address.
+// listener returns the name of the node that listens on an address.
 func (n *Net) listener(addr string) string {
 	if node, ok := n.addrs[addr]; ok {
 		return fmt.Sprintf("n%d", node.Index)

@@ -15,7 +15,7 @@ import (
 
 var update = flag.Bool("update", false, "write the traces under testdata anew")
 
-// script is a world that writes down what happens, for people to read.
+// script is a world that records what happens, as text.
 type script struct {
 	*world
 	lines []string
@@ -24,7 +24,7 @@ type script struct {
 func newScript(t *testing.T, seed uint64, cfg overlay.Config) *script {
 	s := &script{}
 	s.world = newWorld(t, sim.Config{Seed: seed, Overlay: cfg, Trace: func(line string) {
-		// What every link says all the time tells no story.
+		// Frames that every link carries all the time say nothing about the story.
 		for _, noise := range []string{" PING", " PONG", " SHUFFLE", " BEACON"} {
 			if strings.Contains(line, noise) {
 				return
@@ -39,7 +39,7 @@ func (s *script) say(format string, args ...any) {
 	s.lines = append(s.lines, "# "+fmt.Sprintf(format, args...))
 }
 
-// want compares what was written down with the file of that name.
+// want compares the record with the file of that name.
 func (s *script) want(name string) {
 	s.t.Helper()
 	path := filepath.Join("testdata", name+".trace")
@@ -156,7 +156,7 @@ func TestTraceOfASplitThatHeals(t *testing.T) {
 	s.want("split-and-heal")
 }
 
-// One seed gives one run, to the last frame; another one gives another.
+// One seed gives one run, the same to the last frame. Another seed gives another run.
 func TestOneSeedOneRun(t *testing.T) {
 	run := func(seed uint64) (uint64, string) {
 		lines := 0

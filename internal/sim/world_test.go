@@ -15,14 +15,14 @@ import (
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// world is a network with a notebook: what was emitted, and who heard what. A
-// duplicate or a pair in the wrong order ends the test where it happens.
+// world is a network and a record of the emitted events and their deliveries. If a node
+// delivers an event twice, or two events in the wrong order, the test fails at once.
 type world struct {
 	*sim.Net
 	t        *testing.T
 	seed     uint64
 	min, max int
-	emitted  map[*sim.Node]uint64 // by the life that runs; the last number
+	emitted  map[*sim.Node]uint64 // the number of the last event of the node's current life
 	heard    map[*sim.Node]map[ident.Origin]*tale
 	told     int  // netsplits that all nodes reported
 	signing  bool // each node has a key, which its ID follows from
@@ -57,7 +57,7 @@ func (w *world) fatalf(format string, args ...any) {
 	w.t.Fatalf("seed %d, at %v: %s", w.seed, w.Now(), fmt.Sprintf(format, args...))
 }
 
-// begin starts a node that has no life at the moment.
+// begin starts a node that is not running.
 func (w *world) begin(node *sim.Node) {
 	w.emitted[node] = 0
 	heard := make(map[ident.Origin]*tale)
@@ -69,7 +69,7 @@ func (w *world) begin(node *sim.Node) {
 		case e.Origin == node.Origin():
 			w.fatalf("node %d hears its own event %d", node.Index, e.Seq)
 		case e.Origin.ID == node.ID:
-			return // of an earlier life: others may have missed it; the program does not hear it
+			return // emitted in an earlier life of the node; the driver does not deliver it
 		case !ok:
 			heard[e.Origin] = &tale{first: e.Seq, last: e.Seq}
 		case e.Seq <= told.last:
@@ -86,7 +86,7 @@ func (w *world) begin(node *sim.Node) {
 	w.Start(node)
 }
 
-// form starts n nodes at one instant; the first ones are the seeds.
+// form starts n nodes at one instant. The first ones are the seeds.
 func (w *world) form(n, seeds int) {
 	w.t.Helper()
 	var addrs []string
@@ -110,7 +110,7 @@ func (w *world) emit(node *sim.Node) {
 	w.emitted[node] = node.Emit(fmt.Appendf(nil, "\x01xevent of node %d at %v", node.Index, w.Now()))
 }
 
-// talk lets nodes drawn at random emit, one every gap, for a while.
+// talk makes nodes emit for a while: every gap, one that is drawn at random.
 func (w *world) talk(d, gap time.Duration) {
 	for range int(d / gap) {
 		living := w.Living()
@@ -122,7 +122,7 @@ func (w *world) talk(d, gap time.Duration) {
 // halves cuts the network in two, by even and odd.
 func (w *world) halves() { w.Cut(func(i int) int { return i % 2 }) }
 
-// crash ends a share of the nodes that spare does not protect.
+// crash crashes a share of the nodes, but none of spare.
 func (w *world) crash(share float64, reset bool, spare ...*sim.Node) {
 	living := slices.DeleteFunc(w.Living(), func(n *sim.Node) bool { return slices.Contains(spare, n) })
 	w.Rand.Shuffle(len(living), func(i, j int) { living[i], living[j] = living[j], living[i] })
@@ -131,7 +131,7 @@ func (w *world) crash(share float64, reset bool, spare ...*sim.Node) {
 	}
 }
 
-// wantWhole waits until all that live are one component.
+// wantWhole waits until all living nodes are one component.
 func (w *world) wantWhole(within time.Duration) time.Duration {
 	w.t.Helper()
 	from := w.Now()
@@ -142,8 +142,8 @@ func (w *world) wantWhole(within time.Duration) time.Duration {
 	return w.Now() - from
 }
 
-// wantSettled waits until the living are one component and each has enough
-// neighbours, and not too many.
+// wantSettled waits until the living nodes are one component, and each has enough
+// neighbours and not too many.
 func (w *world) wantSettled(within time.Duration) {
 	w.t.Helper()
 	enough := min(w.min, len(w.Living())-1)
@@ -165,7 +165,7 @@ func (w *world) wantSettled(within time.Duration) {
 	}
 }
 
-// disagreement is a link that one end counts and the other does not.
+// disagreement returns a link that one end counts and the other does not, or "".
 func (w *world) disagreement() string {
 	for _, node := range w.Living() {
 		seen := map[*sim.Node]bool{}
@@ -182,7 +182,7 @@ func (w *world) disagreement() string {
 	return ""
 }
 
-// mark remembers how far all origins are, and what was heard of them.
+// mark records how many events each node has emitted and delivered.
 func (w *world) mark() (m mark) {
 	m.emitted = make(map[ident.Origin]uint64)
 	m.holes = make(map[*sim.Node]map[ident.Origin]uint64)
@@ -260,7 +260,7 @@ func notices[N netsplit.Notice](node *sim.Node) (n int) {
 	return n
 }
 
-// forget clears what was noticed so far.
+// forget clears the notices so far.
 func (w *world) forget() {
 	for _, node := range w.Nodes {
 		node.Notices, node.Downs, node.Ups, node.Gaps = nil, nil, 0, nil
@@ -273,7 +273,7 @@ func bounds(minPeers, maxPeers int) overlay.Config {
 
 var moreSeeds = flag.Uint64("seeds", 0, "run each story with so many seeds, instead of its own number")
 
-// seeds runs a story with some seeds.
+// seeds runs a story with n seeds.
 func seeds(t *testing.T, n uint64, story func(t *testing.T, seed uint64)) {
 	for seed := range max(n, *moreSeeds) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) { story(t, seed) })
