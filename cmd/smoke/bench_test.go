@@ -24,7 +24,7 @@ func TestBenchForAFirstLook(t *testing.T) {
 	if code != 0 || err != "" {
 		t.Fatalf("exit %d: %s%s", code, out, err)
 	}
-	for _, want := range []string{"3, 2 of them receive", "offered       200/s", "received      100 %", "one way", "each delivery", "p99.9", "in one process"} {
+	for _, want := range []string{"3, of which 2 receive", "offered       200/s", "received      100 %", "one way", "each delivery", "p99.9", "in one process"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("there is no %q in\n%s", want, out)
 		}

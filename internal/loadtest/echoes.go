@@ -13,13 +13,13 @@ const (
 	// a thousand in a run of ten seconds, and a tenth of the default rate.
 	EchoRate = 100
 
-	// manyReceivers is up to how many all echo one event together. Beyond it
-	// that would be a burst that disturbs what it measures: then they take
-	// turns. A guess.
+	// manyReceivers is the largest number of receivers that all echo the same events.
+	// If there are more, so many echoes at once would disturb the measurement, and the
+	// receivers take turns. A guess.
 	manyReceivers = 64
 
-	// mostOpen bounds the events whose echoes are waited for. The oldest give
-	// way, and count as not echoed. Ten seconds of them at least.
+	// mostOpen limits the events whose echoes are waited for: the events of at least
+	// ten seconds. Beyond it, the oldest count as not echoed.
 	mostOpen = 1024
 )
 
@@ -30,17 +30,17 @@ type echoes struct {
 
 	mu        sync.Mutex // guards all below
 	receivers []smoke.ID
-	together  bool // all echo one event
+	together  bool // all receivers echo the same events
 	turn      int
-	next      time.Duration // when the next one is to be asked for
+	next      time.Duration // when the next echo is due to be asked for
 	open      map[uint64]*sample
-	order     []uint64 // of open, oldest first; some may be closed already
-	asked     uint64   // echoes
+	order     []uint64 // the numbers in open, oldest first; some may be complete already
+	asked     uint64   // how many echoes were asked for
 	each      histogram.Histogram
-	last      histogram.Histogram // the last echo of each event; empty if they take turns
+	last      histogram.Histogram // the last echo of each event; empty if receivers take turns
 }
 
-// sample is an event that was asked to be echoed.
+// sample is an event whose echo was asked for.
 type sample struct {
 	due     time.Duration
 	missing map[smoke.ID]struct{}
@@ -50,7 +50,7 @@ func newEchoes(receivers []smoke.ID, now func() time.Duration) *echoes {
 	return &echoes{now: now, receivers: receivers, together: len(receivers) <= manyReceivers, open: make(map[uint64]*sample)}
 }
 
-// ask says who is to echo an event; it is called once for each.
+// ask returns which receivers must echo an event. It is called once for each event.
 func (e *echoes) ask(number uint64, due time.Duration) smoke.ID {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -79,7 +79,7 @@ func (e *echoes) ask(number uint64, due time.Duration) smoke.ID {
 	return asked
 }
 
-// withdraw takes the question back: the event was not emitted.
+// withdraw cancels the request for echoes of an event that could not be emitted.
 func (e *echoes) withdraw(number uint64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -89,7 +89,7 @@ func (e *echoes) withdraw(number uint64) {
 	}
 }
 
-// came takes one echo.
+// came records an echo.
 func (e *echoes) came(from smoke.ID, number uint64) {
 	now := e.now()
 	e.mu.Lock()
@@ -112,14 +112,14 @@ func (e *echoes) came(from smoke.ID, number uint64) {
 	}
 }
 
-// isComplete reports whether all echoes have come that are waited for.
+// isComplete reports whether all echoes that were asked for have come.
 func (e *echoes) isComplete() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return len(e.open) == 0
 }
 
-// read gives what was timed.
+// read returns the recorded times.
 func (e *echoes) read() timing {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -9,27 +9,26 @@ import (
 )
 
 const (
-	// slowEmit is from when on a call of Emit counts as one that has waited for
-	// room: otherwise it takes microseconds, and for a MiB a few milliseconds.
+	// slowEmit is the least time of a call of Emit that counts as having waited for
+	// room. Without waiting, a call takes microseconds, and a few milliseconds for a MiB.
 	slowEmit = time.Millisecond
 
-	// grace lets the last events of a plan be emitted by a timer that is late.
+	// grace is added to the plan, so that its last events are emitted even if a timer is late.
 	grace = 100 * time.Millisecond
 )
 
-// emission is what was emitted, and how that went.
+// emission counts what was emitted, and how long it took.
 type emission struct {
-	events  uint64        // all
-	warm    uint64        // of them those to warm up
-	lasted  time.Duration // the measuring
+	events  uint64        // all events
+	warm    uint64        // those of the warm-up
+	lasted  time.Duration // without the warm-up
 	calls   histogram.Histogram
-	slow    uint64 // calls that took slowEmit or longer
+	slow    uint64 // calls of Emit that took slowEmit or longer
 	slowFor time.Duration
 	cut     bool // ctx ended before the plan did
 }
 
-// emit emits the events of the plan. The end of ctx ends it early, and is no
-// error.
+// emit emits the events of the plan. If ctx ends, emit stops early and returns no error.
 func (s *session) emit(ctx context.Context, progress Progress) (emission, error) {
 	var m emission
 	envelope := newEnvelope(s.plan.Size, s.run)
@@ -37,7 +36,7 @@ func (s *session) emit(ctx context.Context, progress Progress) (emission, error)
 	defer timer.Stop()
 	begin := s.now()
 	total := s.plan.Warmup + s.plan.For
-	var woke time.Duration // when it last had nothing to do
+	var woke time.Duration // when the last sleep ended
 	for ctx.Err() == nil {
 		now := s.now() - begin
 		progress.tell(Emitting, now, total)
@@ -57,8 +56,9 @@ func (s *session) emit(ctx context.Context, progress Progress) (emission, error)
 		ev := event{
 			run:    s.run,
 			number: m.events,
-			// A timer is late by up to a millisecond, which is not the network's
-			// fault. What should have been emitted while Emit waited is late.
+			// A timer may be up to a millisecond late, and the network is not the
+			// cause. So an event is due at the end of the sleep at the earliest. But if
+			// Emit has waited, the events of that time are late.
 			due:      begin + max(scheduled, woke),
 			measured: scheduled >= s.plan.Warmup,
 		}
@@ -102,7 +102,7 @@ func (s *session) emitOne(ctx context.Context, envelope *envelope, ev event, m *
 	return nil
 }
 
-// sleep reports false if ctx has ended.
+// sleep waits for d. It returns false if ctx has ended.
 func sleep(ctx context.Context, timer *time.Timer, d time.Duration) bool {
 	timer.Reset(d)
 	select {

@@ -10,25 +10,25 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// The sizes that an event of a run can have: its arguments as encoded, which is
-// what smoke.Options.MaxPayload limits.
+// The sizes that an event of a run can have. The size is that of the encoded arguments,
+// which smoke.Options.MaxPayload limits.
 const (
-	MinSize = 3 + headerSize // the shortest form of a list of one, and of bytes
+	MinSize = 3 + headerSize // with the shortest encodings of a list of one element and of bytes
 	MaxSize = 1 << 20        // the most that nodes carry
 )
 
-// The one argument of an event is bytes: checksum of all that follows 4 B, run 8 B,
-// number 8 B, due 8 B, ask 16 B, flags 1 B, and padding. All big-endian.
+// The one argument of an event is bytes: checksum of all bytes after it 4 B, run 8 B,
+// number 8 B, due 8 B, ask 16 B, flags 1 B, and padding. All numbers are big-endian.
 const headerSize = 4 + 8 + 8 + 8 + len(smoke.ID{}) + 1
 
 const flagMeasured = 1
 
-// event is what stands in one event of a run.
+// event is the content of an event of a run.
 type event struct {
 	run      uint64
 	number   uint64
 	due      time.Duration // on the emitter's clock; other nodes can't use it
-	ask      smoke.ID      // the node that must echo it; or all, or none
+	ask      smoke.ID      // the node that must echo the event; or everybody, or nobody
 	measured bool          // not part of the warm-up
 }
 
@@ -38,21 +38,22 @@ var (
 )
 
 var (
-	errShape = errors.New("no event of a run")
+	errShape = errors.New("not an event of a run")
 	errSum   = errors.New("the checksum differs")
-	sums     = crc32.MakeTable(crc32.Castagnoli) // there is an instruction for it
+	sums     = crc32.MakeTable(crc32.Castagnoli) // processors have an instruction for it
 )
 
-// envelope is the memory of all events of a run: Emit copies what it is given.
+// envelope is the buffer of all events of a run. It can be reused, because Emit copies its
+// arguments.
 type envelope struct {
 	raw  smoke.Raw
-	body []byte // the part of it that is the argument
+	body []byte // the part of raw that holds the argument
 }
 
-// newEnvelope makes one for arguments of that size, MinSize to MaxSize.
+// newEnvelope returns an envelope for arguments of size bytes, MinSize to MaxSize.
 func newEnvelope(size int, run uint64) *envelope {
 	raw := make([]byte, size)
-	raw[0] = 0x91 // a list of one
+	raw[0] = 0x91 // a list of one element
 	head := 0
 	switch {
 	case size-3 <= 0xff:
@@ -65,14 +66,14 @@ func newEnvelope(size int, run uint64) *envelope {
 		binary.BigEndian.PutUint32(raw[2:], uint32(size-6))
 	}
 	e := &envelope{raw: raw, body: raw[head:]}
-	random := rand.New(rand.NewPCG(run, 0)) // so that nothing on the way can compress it
+	random := rand.New(rand.NewPCG(run, 0)) // random padding can't be compressed on the way
 	for i := headerSize; i < len(e.body); i++ {
 		e.body[i] = byte(random.Uint32())
 	}
 	return e
 }
 
-// seal writes an event. The result is good until the next call.
+// seal encodes an event. The result is valid until the next call.
 func (e *envelope) seal(ev event) smoke.Raw {
 	b := e.body
 	binary.BigEndian.PutUint64(b[4:], ev.run)
@@ -87,7 +88,7 @@ func (e *envelope) seal(ev event) smoke.Raw {
 	return e.raw
 }
 
-// open reads an event. It takes no memory, whatever the bytes.
+// open decodes an event. It allocates nothing, whatever the bytes are.
 func open(raw smoke.Raw) (event, error) {
 	b, ok := onlyBytes(raw)
 	if !ok || len(b) < headerSize {
@@ -109,7 +110,7 @@ func open(raw smoke.Raw) (event, error) {
 	}, nil
 }
 
-// onlyBytes gives the bytes in a list that holds nothing else.
+// onlyBytes returns the bytes in a list that holds nothing else.
 func onlyBytes(raw []byte) ([]byte, bool) {
 	if len(raw) < 3 || raw[0] != 0x91 {
 		return nil, false

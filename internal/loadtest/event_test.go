@@ -71,11 +71,11 @@ func TestWhoIsPrintable(t *testing.T) {
 		"10.0.0.1:8495":      "ab000000 at 10.0.0.1:8495",
 		"a\x1b[31m\nb\xff:1": "ab000000 at a?[31m?b?:1",
 	} {
-		if got := who(id, addr); got != want {
+		if got := displayName(id, addr); got != want {
 			t.Errorf("%q becomes %q, want %q", addr, got, want)
 		}
 	}
-	if long := who(id, string(make([]byte, 1<<16))); len(long) > 200 {
+	if long := displayName(id, string(make([]byte, 1<<16))); len(long) > 200 {
 		t.Errorf("%d bytes", len(long))
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// wantGolden compares with a file under testdata.
+// wantGolden compares got with a file under testdata.
 func wantGolden(t *testing.T, name string, got []byte) {
 	t.Helper()
 	file := filepath.Join("testdata", name)
@@ -28,12 +28,12 @@ func wantGolden(t *testing.T, name string, got []byte) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Errorf("it is not what stands in %s (-update writes it anew):\n%s", file, got)
+		t.Errorf("got other output than %s has (-update rewrites it):\n%s", file, got)
 	}
 }
 
-// What programs and people read of two nodes with 5 ms between them. In virtual
-// time it is the same each time.
+// The outputs for programs and for people, of two nodes with 5 ms between them. In virtual
+// time they are the same in each run.
 func TestGolden(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -59,7 +59,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// A result in which everything is wrong, and everything is large, still fits.
+// A result with every kind of fault, and large numbers, still fits in the table.
 func TestABadTableFits(t *testing.T) {
 	r := &Result{
 		Interrupted: true, Nodes: 10_000, Receivers: 9_999, Reports: 9_998,

@@ -13,21 +13,21 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// JoinWithin is how long [Join] looks for others by default. A guess: a dozen
-// tries at a seed that is there.
+// JoinWithin is how long [Join] looks for other nodes by default. A guess: time to try a
+// seed a dozen times.
 const JoinWithin = 10 * time.Second
 
-// tryWithin is how long a seed may take to say why it can't be joined.
+// tryWithin is how long a seed may take to answer why it can't be joined.
 const tryWithin = 3 * time.Second
 
-// AloneError says that a node found no other, and what came of its seeds.
+// AloneError reports that a node found no other node, and the result for each seed.
 type AloneError struct {
 	Network string
-	After   time.Duration // how long it looked
+	After   time.Duration // how long the node looked
 	Tried   []Tried
 }
 
-// Tried is what came of one seed.
+// Tried is the result for one seed.
 type Tried struct {
 	Seed string
 	Err  error
@@ -49,7 +49,7 @@ func (e *AloneError) Error() string {
 	return text.String()
 }
 
-// fix says what to check.
+// fix returns what the user should check.
 func (t Tried) fix() string {
 	switch {
 	case errors.Is(t.Err, smoke.ErrOtherNetwork):
@@ -68,16 +68,16 @@ func (t Tried) fix() string {
 	return "check that a node runs there (smoke ping " + t.Seed + "), that the address is right, and that no firewall is between"
 }
 
-// Join waits until a node that runs has a neighbour. If there is none within
-// that time, or never will be, the error is an *[AloneError] with what each seed
-// says; if ctx ends before, [ErrInterrupted].
+// Join waits until a node that has been started has a neighbour. If it gets none within
+// that time, or can't get one at all, Join returns an *[AloneError] with the answer of
+// each seed. If ctx ends first, it returns [ErrInterrupted].
 func Join(ctx context.Context, node *smoke.Node, options smoke.Options, within time.Duration) error {
 	start := time.Now()
 	silent := make(chan smoke.SeedLost, len(options.Seeds)+1)
 	defer node.OnSeedLost(func(lost smoke.SeedLost) {
 		select {
 		case silent <- lost:
-		default: // one word of each is enough
+		default: // one answer of each seed is enough
 		}
 	})()
 	found := make(chan struct{}, 1)
@@ -128,11 +128,11 @@ func Join(ctx context.Context, node *smoke.Node, options smoke.Options, within t
 	return &AloneError{Network: options.Network, After: time.Since(start), Tried: tried}
 }
 
-// firstTry is after how long alone the seeds are asked why for the first time:
-// what won't change need not be waited for.
+// firstTry is how long a node may be without a neighbour before Join asks the seeds for the
+// reason. Some reasons can't change, so that further waiting is useless.
 const firstTry = time.Second
 
-// mayChange reports whether a seed may let the node in later, as it is.
+// mayChange reports whether the seed may accept the node later, with the same options.
 func (t Tried) mayChange() bool {
 	for _, lasting := range []error{smoke.ErrOtherNetwork, smoke.ErrOtherVersion, smoke.ErrNotSmokesignal, smoke.ErrSelf} {
 		if errors.Is(t.Err, lasting) {
@@ -144,8 +144,8 @@ func (t Tried) mayChange() bool {
 
 var errNoWord = errors.New("none of its addresses answers")
 
-// trySeeds asks all seeds at once. A name that stands for several addresses is
-// left to the node, which looks it up.
+// trySeeds asks all seeds at once, except a name with several addresses. The node itself
+// looks such names up and tries the addresses.
 func trySeeds(ctx context.Context, node *smoke.Node, seeds []string) []Tried {
 	tried := make([]Tried, len(seeds))
 	var trying sync.WaitGroup
@@ -161,7 +161,7 @@ func trySeeds(ctx context.Context, node *smoke.Node, seeds []string) []Tried {
 			defer cancel()
 			err := node.AddPeer(ctx, seed)
 			if dial, ok := errors.AsType[*smoke.DialError](err); ok {
-				err = dial.Err // the address stands before it already
+				err = dial.Err // without the address, which the message has already
 			}
 			if errors.Is(err, context.DeadlineExceeded) {
 				err = smoke.ErrTimeout

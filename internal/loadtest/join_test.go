@@ -10,7 +10,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// join starts one more node and lets it look for the network.
+// join starts one more node and calls Join for it.
 func (h *hall) join(o smoke.Options) (time.Duration, error) {
 	h.Helper()
 	node := h.enter(o, false)
@@ -77,7 +77,7 @@ func TestNobodyIsFound(t *testing.T) {
 	}
 }
 
-// nobodyKnows is a resolver that finds nothing.
+// nobodyKnows is a resolver that resolves no name.
 type nobodyKnows struct{}
 
 // Lookup implements discovery.Resolver.

@@ -17,9 +17,9 @@ type Local struct {
 	receivers []*Receiver
 }
 
-// StartLocal starts so many nodes, two at least, that find each other by the
-// first one, and waits until they are one network. Each gets its options from a
-// call, so that it can have a place of its own; the seeds are added.
+// StartLocal starts n nodes, at least two, and waits until they are one network. The first
+// node is the seed of the others. options returns the options of each node, for example
+// with an address of its own; StartLocal adds the seed.
 func StartLocal(ctx context.Context, n int, options func(i int) smoke.Options) (*Local, error) {
 	l := &Local{Watch: NewWatch()}
 	for i := range n {
@@ -42,8 +42,8 @@ func StartLocal(ctx context.Context, n int, options func(i int) smoke.Options) (
 	return l, nil
 }
 
-// settleWithin is how long the nodes of one process may take to find each other.
-// It takes them a few round trips.
+// settleWithin is how long the nodes of one process may take to find each other. They need
+// a few round trips.
 const settleWithin = 30 * time.Second
 
 // settle waits until the nodes are one network.
@@ -68,12 +68,12 @@ func (l *Local) settle(ctx context.Context) error {
 	}
 }
 
-// Close stops all of it.
+// Close stops all nodes.
 func (l *Local) Close() error {
 	var stopping sync.WaitGroup
 	errs := make([]error, len(l.Nodes))
 	for i, node := range l.Nodes {
-		// Owner: this call, which waits. Stop has an end of its own.
+		// Owner: this call, which waits. Stop has a time limit of its own.
 		stopping.Go(func() {
 			if err := node.Stop(); !errors.Is(err, smoke.ErrAlone) { // all leave at once
 				errs[i] = err

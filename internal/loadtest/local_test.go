@@ -29,7 +29,7 @@ func TestTwoNodesOnLoopback(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A machine that stands still may keep it from emitting all.
+	// If the machine stalls, fewer events than planned are emitted.
 	wantGood(t, r, r.Events, r.Warmup, 1)
 	if r.Events == 0 || r.Nodes != 2 || r.Latency.Samples != r.Events || r.Last.Samples != r.Events || len(phases) != 3 {
 		t.Errorf("%+v, phases %v", r, phases)
@@ -51,7 +51,7 @@ func TestALocalNetworkThatCannotStart(t *testing.T) {
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
 		if name == "two networks" {
-			time.AfterFunc(50*time.Millisecond, cancel) // they never become one, however long
+			time.AfterFunc(50*time.Millisecond, cancel) // these nodes never become one network
 		}
 		if _, err := StartLocal(ctx, 3, c.options); !c.wants(err) {
 			t.Errorf("%s: %v", name, err)

@@ -12,7 +12,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// Phase is what an emitter is at.
+// Phase is what an emitter is doing.
 type Phase string
 
 // The phases, in their order.
@@ -33,26 +33,26 @@ func (p Progress) tell(phase Phase, now, of time.Duration) {
 }
 
 const (
-	// again is after how long a question is put again to who has not answered.
+	// again is how often a question is repeated while answers are missing.
 	again = time.Second
 
-	// callPatience is how long the next one to answer a call may take. Nodes
-	// that do not count never answer, so in a network with such nodes every run
-	// waits that long. A guess: many round trips.
+	// callPatience is how long to wait for the next answer to a call. Nodes without a
+	// receiver never answer, so if a network has such nodes, every run waits that long.
+	// A guess: many round trips.
 	callPatience = 2 * time.Second
 
-	// reportPatience is how long the next report may take. A receiver reports
-	// when its queue and its links are empty: 4 MiB at 10 Mbit/s are 3 s.
+	// reportPatience is how long to wait for the next report. A receiver reports when
+	// its queue and its links are empty, and 4 MiB at 10 Mbit/s take 3 s.
 	reportPatience = 10 * time.Second
 
-	// echoPatience is how long echoes may take after all have reported.
+	// echoPatience is how long to wait for echoes after all receivers have reported.
 	echoPatience = 2 * time.Second
 )
 
-// ErrNobodyAnswers says that a network has nodes, and none that counts.
-var ErrNobodyAnswers = errors.New("no node of the network answers: run smoke bench --serve on the nodes that are to be measured")
+// ErrNobodyAnswers means that none of the network's nodes has a receiver.
+var ErrNobodyAnswers = errors.New("no node of the network answers: run smoke bench --serve on the nodes to be measured")
 
-// ErrInterrupted says that ctx ended before anything was emitted.
+// ErrInterrupted means that ctx ended before anything was emitted.
 var ErrInterrupted = errors.New("interrupted before anything was measured")
 
 // session is the emitter of one run.
@@ -61,29 +61,28 @@ type session struct {
 	plan  Plan
 	run   uint64
 	now   func() time.Duration
-	watch *Watch        // nil: round trips
+	watch *Watch        // nil if round trips are measured
 	nodes int           // set by call
-	news  chan struct{} // of size 1: has a token if a receiver has answered
+	news  chan struct{} // has room for one token, which an answer puts in
 
 	mu      sync.Mutex // guards all below
 	members map[smoke.ID]*member
-	started bool    // no more members
-	echoes  *echoes // set when started, if there is no watch; Measure, who sets it, reads it without the lock
+	started bool    // no further members are accepted
+	echoes  *echoes // set when the run starts, if there is no watch; only Measure sets it, so it reads it without the lock
 }
 
 // member is a receiver of the run.
 type member struct {
 	addr   string
-	report *Report // nil until it has come
+	report *Report // nil until it arrives
 }
 
-// Measure emits the events of a plan from a node that runs, and gathers what
-// became of them. With a watch, which the receivers must share, it times one
-// way; with nil, round trips.
+// Measure emits the events of a plan from a running node, and collects the reports of the
+// receivers. With a watch, which the receivers must share, it measures latencies in one
+// direction. If watch is nil, it measures round trips.
 //
-// When ctx ends while events are emitted, the result says what was measured so
-// far. Otherwise errors are a *[PlanError], [ErrNobodyAnswers],
-// [ErrInterrupted], and what Emit returns.
+// If ctx ends while events are emitted, the result has what was measured so far. Otherwise
+// an error is a *[PlanError], [ErrNobodyAnswers], [ErrInterrupted], or an error of Emit.
 func Measure(ctx context.Context, node *smoke.Node, watch *Watch, plan Plan, progress Progress) (*Result, error) {
 	if err := plan.Validate(); err != nil {
 		return nil, err
@@ -108,17 +107,17 @@ func Measure(ctx context.Context, node *smoke.Node, watch *Watch, plan Plan, pro
 		return nil, err
 	}
 	progress.tell(Gathering, 0, 0)
-	// The reports are wanted also of a run that was interrupted.
+	// The reports are collected even if the run was interrupted.
 	if err := s.gather(context.WithoutCancel(ctx), m.events); err != nil {
 		return nil, err
 	}
 	return s.result(&m), nil
 }
 
-// call finds out who is there.
+// call finds the receivers of the network.
 func (s *session) call(ctx context.Context) error {
 	var err error
-	for range 3 { // while links change, the number is too low
+	for range 3 { // while links change, a count may be too low
 		if s.nodes, err = s.node.Count(ctx); err == nil || !errors.Is(err, smoke.ErrIncomplete) {
 			break
 		}
@@ -151,7 +150,7 @@ func (s *session) call(ctx context.Context) error {
 	return nil
 }
 
-// gather waits for the reports, and for the last echoes.
+// gather waits for the reports and the last echoes.
 func (s *session) gather(ctx context.Context, events uint64) error {
 	err := s.askAll(ctx, nameEnd, end{Run: s.run, Events: events}, reportPatience, func() (have, want int) {
 		for _, m := range s.members {
@@ -179,8 +178,8 @@ func (s *session) gather(ctx context.Context, events uint64) error {
 	return nil
 }
 
-// askAll emits a question, and again, until there are as many answers as
-// wanted, or patience has passed since the last one. Count is called with mu.
+// askAll emits a question, and repeats it, until there are as many answers as wanted, or
+// until patience has passed since the last answer. It holds mu while it calls count.
 func (s *session) askAll(ctx context.Context, name string, question any, patience time.Duration, count func() (have, want int)) error {
 	limit := time.NewTimer(patience)
 	defer limit.Stop()
@@ -233,7 +232,7 @@ func (s *session) onHere(e smoke.Event, h here) {
 func (s *session) onReport(e smoke.Event, r Report) {
 	s.mu.Lock()
 	if m := s.members[e.Origin]; m != nil && r.Run == s.run {
-		m.report = &r // of several, the last one knows most
+		m.report = &r // if there are several, the last one is the most complete
 	}
 	s.mu.Unlock()
 	s.tellNews()

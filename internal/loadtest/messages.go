@@ -33,13 +33,13 @@ type (
 type Report struct {
 	Run        uint64
 	Received   uint64        // different events, including the warm-up
-	Measured   uint64        // of them those after the warm-up
-	Duplicates uint64        // events that came again
-	OutOfOrder uint64        // events that arrived again
-	Corrupt    uint64        // events that arrived after one with a higher number
-	Told       uint64        // events with a wrong checksum, and malformed events
-	Span       time.Duration // events that OnGap reported as lost
-	Unanswered uint64        // echoes that were dropped because others waited
+	Measured   uint64        // different events after the warm-up
+	Duplicates uint64        // events that arrived again
+	OutOfOrder uint64        // events that arrived after one with a higher number
+	Corrupt    uint64        // events with a wrong checksum, and malformed events
+	Told       uint64        // events that OnGap reported as lost
+	Span       time.Duration // from the first measured event to the last
+	Unanswered uint64        // echoes that were dropped because too many waited
 }
 
 // fault returns why a report of a run of that many events can't be correct, or "".
@@ -57,12 +57,12 @@ func (r *Report) fault(events uint64) string {
 	return ""
 }
 
-// mostCounted is above the numbers of all events, and keeps sums of what others
-// claim from wrapping round. At a million events a second it is two weeks.
+// mostCounted is more than any run can have of anything. It keeps sums of what nodes claim
+// from overflowing. At a million events a second it is two weeks of events.
 const mostCounted = 1 << 40
 
-// who names a node for people. What a node says of itself may be anything.
-func who(id smoke.ID, addr string) string {
+// displayName returns a name of a node for people. It quotes addr, which may hold any bytes.
+func displayName(id smoke.ID, addr string) string {
 	if addr == "" {
 		return id.Short()
 	}

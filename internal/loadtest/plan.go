@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// Plan is what an emitter is to do.
+// Plan says what an emitter emits.
 type Plan struct {
-	Rate   float64       // events a second; 0: as fast as Emit lets
+	Rate   float64       // events a second; 0: as fast as Emit accepts them
 	Size   int           // bytes of an event's encoded arguments, MinSize to MaxSize
 	For    time.Duration // how long to measure
 	Warmup time.Duration // how long to emit before that
 }
 
-// The largest plan: beyond it numbers of events do not fit.
+// The limits of a plan. They keep the numbers of events in their range.
 const (
 	mostRate = 1e7
 	mostFor  = 24 * time.Hour
 )
 
-// PlanError says that a plan can't be carried out.
+// PlanError reports a field of a plan with an invalid value.
 type PlanError struct {
 	Field   string // of Plan
 	Value   string
@@ -32,7 +32,7 @@ func (e *PlanError) Error() string {
 	return fmt.Sprintf("%s is %s, and can be %s", e.Field, e.Value, e.Allowed)
 }
 
-// Validate reports the first thing that is wrong, as a *[PlanError].
+// Validate returns a *[PlanError] for the first invalid field.
 func (p Plan) Validate() error {
 	switch {
 	case math.IsNaN(p.Rate) || p.Rate < 0 || p.Rate > mostRate:
@@ -49,8 +49,8 @@ func (p Plan) Validate() error {
 	return nil
 }
 
-// scheduled is when an event is to be emitted, from the beginning. There is a
-// schedule only where there is a rate.
+// scheduled returns when an event is due, counted from the start of the run. Only a plan
+// with a Rate has a schedule.
 func (p Plan) scheduled(number uint64) time.Duration {
 	return time.Duration(math.Round(float64(number) / p.Rate * float64(time.Second)))
 }

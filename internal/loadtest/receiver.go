@@ -10,19 +10,19 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// Run is a run that has ended, as one receiver saw it.
+// Run is a run that has ended, as one receiver measured it.
 type Run struct {
 	Emitter smoke.ID
-	Events  uint64 // that the emitter says it emitted
+	Events  uint64 // the emitter's own count of the events it emitted
 	Size    int    // bytes of the largest event
 	Report
 }
 
-// Lost is how many events did not come.
+// Lost returns how many events did not arrive.
 func (r *Run) Lost() uint64 { return r.Events - min(r.Received, r.Events) }
 
-// Receiver counts what a node gets of the runs in its network, and answers.
-// Its methods may be called from any goroutine.
+// Receiver counts the events of the runs in its network that arrive at a node, and answers
+// the emitter. Any goroutine may call its methods.
 type Receiver struct {
 	node  *smoke.Node
 	watch *Watch
@@ -33,42 +33,40 @@ type Receiver struct {
 	ctx      context.Context // ends with Close
 	cancel   context.CancelFunc
 	speaking sync.WaitGroup
-	failed   error // why an answer could not be emitted; the speaker's until it has ended
+	failed   error // why an answer could not be emitted; only the speaker uses it until it has ended
 
-	runs []*heard // oldest first; only handlers touch them, which run one after another
+	runs []*heard // oldest first; only handlers use it, and they run one at a time
 }
 
-// heard is a run under way.
+// heard is the record of one run.
 type heard struct {
 	emitter     smoke.ID
 	size        int
 	tally       tally
-	first, last time.Time // of the measured events
+	first, last time.Time // when the first and the last measured event arrived
 	hasEnded    bool
 	Report
 }
 
-// answer is an event to be emitted.
+// answer is an event that the speaker must emit.
 type answer struct {
 	name string
 	what any
 }
 
 const (
-	// mostRuns bounds the runs that a receiver follows, one for each emitter.
-	// The oldest gives way.
+	// mostRuns limits the runs that a receiver follows, one for each emitter. A new run
+	// replaces the oldest.
 	mostRuns = 16
 
-	// mostAnswers bounds the answers that wait for room. Ten seconds of
-	// echoes.
+	// mostAnswers limits the answers that wait for room: the echoes of ten seconds.
 	mostAnswers = 10 * EchoRate
 )
 
-// NewReceiver makes a receiver of a node. Call it before the node's Start, so
-// that no event comes too early. With a watch, events are timed one way; it is
-// nil where the emitter may be in another process. Once for each run, when that
-// has ended, onEnd is called on the goroutine of the node's handlers; it may be
-// nil.
+// NewReceiver returns a receiver for a node. Call it before the node's Start, so that it
+// gets every event. With a watch, latencies are measured in one direction. watch must be
+// nil if the emitter may be in another process. onEnd is called once for each run, after
+// its end, on the goroutine of the node's handlers. It may be nil.
 func NewReceiver(node *smoke.Node, watch *Watch, onEnd func(Run)) *Receiver {
 	r := &Receiver{node: node, watch: watch, onEnd: onEnd, answers: make(chan answer, mostAnswers)}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
@@ -79,15 +77,15 @@ func NewReceiver(node *smoke.Node, watch *Watch, onEnd func(Run)) *Receiver {
 		smoke.On(b, nameEnd, r.onEndOf),
 		node.OnGap(r.onGap),
 	}
-	// The speaker. Owner: the receiver. Close ends it and waits for it. Emit
-	// may wait for room, and a handler that waits is too slow for what
-	// comes meanwhile.
+	// The speaker. Owner: the receiver. Close ends it and waits for it. It exists because
+	// Emit may wait for room, and a handler that waits delays the events that arrive
+	// meanwhile.
 	r.speaking.Go(r.speak)
 	return r
 }
 
-// Close ends the counting and answering. The error says why an answer could not
-// be emitted. It must not be called from a handler of the node.
+// Close stops counting and answering. It returns an error if an answer could not be emitted.
+// A handler of the node must not call it.
 func (r *Receiver) Close() error {
 	for _, off := range r.offs {
 		off()
@@ -111,7 +109,7 @@ func (r *Receiver) speak() {
 	}
 }
 
-// say emits an answer soon. It reports false when too many wait already.
+// say queues an answer for the speaker. It returns false if too many answers wait.
 func (r *Receiver) say(name string, what any) bool {
 	select {
 	case r.answers <- answer{name, what}:
@@ -121,7 +119,7 @@ func (r *Receiver) say(name string, what any) bool {
 	}
 }
 
-// follow gives the run of an emitter, nil if there is none under way.
+// follow returns the record of an emitter's current run, or nil if there is none.
 func (r *Receiver) follow(emitter smoke.ID, run uint64) *heard {
 	i := slices.IndexFunc(r.runs, func(h *heard) bool { return h.emitter == emitter })
 	if i < 0 || r.runs[i].Run != run {
@@ -138,13 +136,13 @@ func (r *Receiver) onCall(e smoke.Event, c call) {
 		}
 		r.runs = append(r.runs, &heard{emitter: e.Origin, Report: Report{Run: c.Run}})
 	}
-	r.say(nameHere, here{Run: c.Run, Addr: r.node.Advertised()}) // if not, the call comes again
+	r.say(nameHere, here{Run: c.Run, Addr: r.node.Advertised()}) // if the queue is full, the emitter repeats the call
 }
 
 func (r *Receiver) onEvent(e smoke.Event) {
 	ev, err := open(e.Raw())
 	if err != nil {
-		// Whose run it is can't be read any more, but an emitter has one only.
+		// The run's number can't be read. But an emitter has only one run at a time.
 		for _, h := range r.runs {
 			if h.emitter == e.Origin {
 				h.Corrupt++
@@ -154,7 +152,7 @@ func (r *Receiver) onEvent(e smoke.Event) {
 	}
 	h := r.follow(e.Origin, ev.run)
 	if h == nil {
-		return // it began before this node was there
+		return // the run began before this node had started
 	}
 	h.size = max(h.size, len(e.Raw()))
 	if !h.tally.take(ev.number) || !ev.measured {
@@ -199,7 +197,7 @@ func (r *Receiver) onEndOf(e smoke.Event, ended end) {
 	}
 	h.Received, h.Duplicates, h.OutOfOrder = h.tally.received, h.tally.duplicates, h.tally.late
 	h.Span = h.last.Sub(h.first)
-	r.say(nameReport, h.Report) // if not, the end comes again
+	r.say(nameReport, h.Report) // if the queue is full, the emitter repeats the end
 	if r.onEnd != nil && !h.hasEnded {
 		r.onEnd(Run{Emitter: e.Origin, Events: ended.Events, Size: h.size, Report: h.Report})
 	}

@@ -9,24 +9,24 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// Kind is what a latency is of.
+// Kind says what a latency measures.
 type Kind string
 
-// The two kinds; see the comment of the package.
+// The two kinds; see the package comment.
 const (
 	OneWay    Kind = "one way"
 	RoundTrip Kind = "round trip"
 )
 
-// Seconds is a time as JSON has it.
+// Seconds is a duration as a JSON number.
 type Seconds float64
 
 func seconds(d time.Duration) Seconds { return Seconds(d.Seconds()) }
 
-// Duration gives it back.
+// Duration returns s as a time.Duration.
 func (s Seconds) Duration() time.Duration { return time.Duration(float64(s) * float64(time.Second)) }
 
-// Latency is how long something took, to 1 %.
+// Latency summarizes durations, each to 1 %.
 type Latency struct {
 	Samples uint64  `json:"samples"`
 	P50     Seconds `json:"p50Seconds"`
@@ -44,18 +44,18 @@ func newLatency(h *histogram.Histogram) Latency {
 	}
 }
 
-// timing is what a Watch or the echoes have timed.
+// timing has the times that a Watch or the echoes recorded.
 type timing struct {
 	kind       Kind
 	each, last Latency
-	asked      uint64 // echoes
+	asked      uint64 // how many echoes were asked for
 }
 
-// Emits is how long the emitter's calls of Emit took.
+// Emits summarizes how long the emitter's calls of Emit took.
 type Emits struct {
 	Latency
-	Slow        uint64  `json:"slow"`        // calls of a millisecond or more: of small events, those that waited for room
-	SlowSeconds Seconds `json:"slowSeconds"` // how long they took together
+	Slow        uint64  `json:"slow"`        // calls of a millisecond or more; with small events, these waited for room
+	SlowSeconds Seconds `json:"slowSeconds"` // the total time of the slow calls
 }
 
 // Received holds the results of one receiver.
@@ -69,38 +69,38 @@ type Received struct {
 	OutOfOrder uint64 `json:"outOfOrder"`
 	Corrupt    uint64 `json:"corrupt"`
 	Unanswered uint64 `json:"unanswered"`
-	NoReport   string `json:"noReport,omitempty"` // why nothing is known of it; all else is 0 then
+	NoReport   string `json:"noReport,omitempty"` // why there is no report; the numbers are 0 then
 
 	name string
 }
 
-// IsGood reports whether it got every event once, whole and in order.
+// IsGood reports whether the receiver got every event once, undamaged and in order.
 func (r *Received) IsGood() bool {
 	return r.Lost == 0 && r.Duplicates == 0 && r.OutOfOrder == 0 && r.Corrupt == 0 && r.NoReport == ""
 }
 
-// Result is what came of a run. Sums are over all receivers that reported.
+// Result is the result of a run. Sums are over all receivers that reported.
 type Result struct {
-	Good        bool `json:"good"`        // every receiver got every event once, whole and in order
-	Interrupted bool `json:"interrupted"` // before the plan was carried out
+	Good        bool `json:"good"`        // every receiver got every event once, undamaged and in order
+	Interrupted bool `json:"interrupted"` // ctx ended before the plan was complete
 
-	Nodes     int `json:"nodes"`     // of the network, with those that only pass on
-	Receivers int `json:"receivers"` // that counted
-	Reports   int `json:"reports"`   // that have said so in the end
+	Nodes     int `json:"nodes"`     // nodes of the network, with those that only relay
+	Receivers int `json:"receivers"` // receivers that answered the call
+	Reports   int `json:"reports"`   // receivers that reported
 
 	Size     int     `json:"size"`        // bytes of an event's arguments
-	Offered  float64 `json:"offeredRate"` // events a second; 0: as fast as Emit lets
+	Offered  float64 `json:"offeredRate"` // events a second; 0: as fast as Emit accepts them
 	Achieved float64 `json:"achievedRate"`
 	Measured Seconds `json:"measuredSeconds"`
 	Events   uint64  `json:"events"` // emitted in that time
 	Warmup   uint64  `json:"warmupEvents"`
 
 	Deliveries float64 `json:"deliveriesPerSecond"` // over all receivers
-	Expected   uint64  `json:"expected"`            // deliveries, those to warm up too, as all sums below
+	Expected   uint64  `json:"expected"`            // deliveries; like all sums below, with the warm-up
 	Received   uint64  `json:"received"`
 	Percent    float64 `json:"receivedPercent"`
 	Lost       uint64  `json:"lost"`
-	Told       uint64  `json:"told"` // of the lost ones, as OnGap says; it may count other events of the emitter
+	Told       uint64  `json:"told"` // lost events that OnGap reported; it may count other events of the emitter
 	Duplicates uint64  `json:"duplicates"`
 	OutOfOrder uint64  `json:"outOfOrder"`
 	Corrupt    uint64  `json:"corrupt"`
@@ -109,12 +109,12 @@ type Result struct {
 	Kind    Kind    `json:"latencyKind"`
 	Latency Latency `json:"latency"`        // of deliveries, or of echoes
 	Last    Latency `json:"lastLatency"`    // of the last delivery, or the last echo, of each event
-	Asked   uint64  `json:"echoesAskedFor"` // round trip only
+	Asked   uint64  `json:"echoesAskedFor"` // only if round trips are measured
 
 	Each []Received `json:"each"` // in the order of their ids
 }
 
-// result puts together what is known when the reports are in.
+// result computes the result from the reports.
 func (s *session) result(m *emission) *Result {
 	var t timing
 	if s.watch != nil {
@@ -160,7 +160,7 @@ func (s *session) result(m *emission) *Result {
 // judge returns the results of one member of a run of that many events. The report is nil
 // if no correct report arrived.
 func judge(id smoke.ID, m *member, events uint64) (Received, *Report) {
-	each := Received{Node: id.String(), Addr: m.addr, name: who(id, m.addr)}
+	each := Received{Node: id.String(), Addr: m.addr, name: displayName(id, m.addr)}
 	report := m.report
 	if report == nil {
 		each.NoReport = "it did not report"
@@ -176,7 +176,7 @@ func judge(id smoke.ID, m *member, events uint64) (Received, *Report) {
 	return each, report
 }
 
-// add adds to the sums.
+// add adds the results of one receiver to the sums.
 func (r *Result) add(each *Received) {
 	r.Received += each.Received
 	r.Lost += each.Lost

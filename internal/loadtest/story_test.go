@@ -15,20 +15,20 @@ import (
 	"github.com/smokesignal-go/smokesignal/transport/mem"
 )
 
-// hall is real nodes on a network in memory, in virtual time: ways take 5 ms.
+// hall is a set of real nodes on a network in memory, in virtual time. The latency is 5 ms.
 // Node 1 emits.
 type hall struct {
 	*testing.T
 	network   *mem.Network
-	watch     *Watch // nil: round trips
+	watch     *Watch // nil if round trips are measured
 	nodes     []*smoke.Node
 	receivers []*Receiver
-	ended     map[int]chan Run // by node; what its receiver says of runs
+	ended     map[int]chan Run // for each node, the runs that its receiver reported
 }
 
 const way = 5 * time.Millisecond
 
-// inHall tells a story with one emitter.
+// inHall runs a story with one emitter.
 func inHall(t *testing.T, story func(t *testing.T, h *hall)) {
 	synctest.Test(t, func(t *testing.T) {
 		h := &hall{T: t, network: mem.New(), ended: make(map[int]chan Run)}
@@ -41,7 +41,7 @@ func inHall(t *testing.T, story func(t *testing.T, h *hall)) {
 
 func ip(number int) string { return fmt.Sprintf("10.0.0.%d", number) }
 
-// enter starts a node, which counts or only passes on.
+// enter starts a node, with a receiver if counts is true.
 func (h *hall) enter(o smoke.Options, counts bool) *smoke.Node {
 	h.Helper()
 	number := len(h.nodes) + 1
@@ -64,7 +64,7 @@ func (h *hall) enter(o smoke.Options, counts bool) *smoke.Node {
 	return node
 }
 
-// receivers starts so many nodes that count, and waits until all are one.
+// receive starts n nodes with receivers, and waits until all nodes are one network.
 func (h *hall) receive(n int) {
 	h.Helper()
 	for range n {
@@ -86,7 +86,7 @@ func (h *hall) settle() {
 
 func (h *hall) close() {
 	for _, node := range h.nodes {
-		node.Stop() // a story may have killed it, or cut it off
+		node.Stop() // may fail, since a story may have killed the node or cut it off
 	}
 	for _, r := range h.receivers {
 		if err := r.Close(); err != nil {
@@ -120,14 +120,14 @@ func TestOneWayInOneProcess(t *testing.T) {
 	inHall(t, func(t *testing.T, h *hall) {
 		h.watch = NewWatch()
 		h.receive(7)
-		for range 2 { // the second run owes nothing to the first
+		for range 2 { // nothing of the first run may affect the second
 			r := h.measure(plan)
 			wantGood(t, r, 200, 100, 7)
 			if r.Nodes != 8 || r.Kind != OneWay || r.Achieved != 100 || r.Latency.Samples != 1400 || r.Last.Samples != 200 {
 				t.Errorf("%+v", r)
 			}
-			// The nearest are one way off. How far the others are, and whether an
-			// event was pulled, lies with the overlay.
+			// The nearest receiver is one latency away. How far the others are, and
+			// whether an event was pulled, depends on the overlay.
 			if r.Latency.P50 < 5*ms || r.Last.P50 < r.Latency.P50 || r.Latency.Max != r.Last.Max {
 				t.Errorf("each %+v, last %+v", r.Latency, r.Last)
 			}
@@ -135,7 +135,7 @@ func TestOneWayInOneProcess(t *testing.T) {
 	})
 }
 
-// Between processes there are round trips: the echo is counted there and back.
+// Between processes round trips are measured: to the receiver and back by the echo.
 func TestRoundTripsBetweenProcesses(t *testing.T) {
 	inHall(t, func(t *testing.T, h *hall) {
 		h.receive(1)
@@ -149,7 +149,7 @@ func TestRoundTripsBetweenProcesses(t *testing.T) {
 	})
 }
 
-// Nodes of a program that does not count pass events on, and are not waited for.
+// Nodes without a receiver relay events. The emitter does not wait for them.
 func TestOthersOnlyPassOn(t *testing.T) {
 	inHall(t, func(t *testing.T, h *hall) {
 		for range 3 {
@@ -164,8 +164,8 @@ func TestOthersOnlyPassOn(t *testing.T) {
 	})
 }
 
-// A receiver that is cut off for longer than the histories last loses what was
-// emitted meanwhile. The result says so, and of which node.
+// A receiver is cut off for longer than the histories last, so it loses the events of that
+// time. The result has the loss and names the node.
 func TestALossIsSeen(t *testing.T) {
 	inHall(t, func(t *testing.T, h *hall) {
 		brief := smoke.History{Age: time.Second}
@@ -175,7 +175,7 @@ func TestALossIsSeen(t *testing.T) {
 		h.enter(smoke.Options{History: brief}, true)
 		h.enter(smoke.Options{History: brief}, true)
 		h.settle()
-		go func() { // ends before the run does, which the bubble waits for
+		go func() { // ends before the run does; the bubble waits for it
 			time.Sleep(3 * time.Second)
 			h.network.Cut([]string{ip(3)}, []string{ip(1), ip(2)})
 			time.Sleep(15 * time.Second)
@@ -198,8 +198,8 @@ func TestALossIsSeen(t *testing.T) {
 	})
 }
 
-// The overlay lets no event through twice, in another order or spoilt. So an
-// emitter lies.
+// The overlay never delivers an event twice, out of order or damaged. So the emitter of this
+// test emits such events.
 func TestAReceiverSeesWhatIsWrong(t *testing.T) {
 	inHall(t, func(t *testing.T, h *hall) {
 		h.receive(1)
@@ -215,7 +215,7 @@ func TestAReceiverSeesWhatIsWrong(t *testing.T) {
 		smoke.On(liar, nameReport, func(_ smoke.Event, r Report) { reports <- r })
 		envelope := newEnvelope(128, run)
 		say := func(number uint64) { emit(nameEvent, envelope.seal(event{run: run, number: number, measured: true})) }
-		say(0) // before the call: of no run
+		say(0) // before the call, so it belongs to no run
 		emit(nameCall, call{run})
 		say(0)
 		say(2)
@@ -237,7 +237,7 @@ func TestAReceiverSeesWhatIsWrong(t *testing.T) {
 			t.Error(says)
 		}
 		first := <-reports
-		emit(nameEnd, end{Run: run, Events: 6}) // asked again, it reports the same and calls no hook
+		emit(nameEnd, end{Run: run, Events: 6}) // the receiver reports again, and does not call the hook again
 		if again := <-reports; again != first || first != got.Report {
 			t.Errorf("reports %+v, then %+v", first, again)
 		}
@@ -247,12 +247,11 @@ func TestAReceiverSeesWhatIsWrong(t *testing.T) {
 	})
 }
 
-// A receiver that dies during the run is missed, and not taken for one that
-// got everything.
+// A receiver that dies during the run is reported as missing.
 func TestAReceiverThatDiesIsMissed(t *testing.T) {
 	inHall(t, func(t *testing.T, h *hall) {
 		h.receive(3)
-		go func() { // ends before the run does, which the bubble waits for
+		go func() { // ends before the run does; the bubble waits for it
 			time.Sleep(2 * time.Second)
 			h.network.Kill(ip(4))
 		}()
@@ -264,7 +263,7 @@ func TestAReceiverThatDiesIsMissed(t *testing.T) {
 	})
 }
 
-// What a node claims that can't be is not believed.
+// Reports that can't be true are not accepted.
 func TestFalseReportsAreNotBelieved(t *testing.T) {
 	for why, report := range map[string]Report{
 		"301 of 300":       {Received: 301},
@@ -277,7 +276,7 @@ func TestFalseReportsAreNotBelieved(t *testing.T) {
 			smoke.On(liar, nameCall, func(_ smoke.Event, c call) {
 				report.Run = c.Run
 				liar.Emit(nameHere, here{Run: c.Run})
-				liar.Emit(nameEcho, echo{Run: c.Run}) // before there is anything to echo
+				liar.Emit(nameEcho, echo{Run: c.Run}) // before any event was emitted
 			})
 			smoke.On(liar, nameEnd, func(_ smoke.Event, ended end) { liar.Emit(nameReport, report) })
 			h.receive(1)
@@ -337,12 +336,12 @@ func TestInterrupted(t *testing.T) {
 	})
 }
 
-// Events that were due while Emit waits are late, although no call was made for them.
+// Events that were due while Emit waited are late, although no call was made for them.
 func TestEventsThatWaitForEmitAreLate(t *testing.T) {
 	inHall(t, func(t *testing.T, h *hall) {
 		h.watch = NewWatch()
 		h.receive(1)
-		go func() { // ends before the run does, which the bubble waits for
+		go func() { // ends before the run does; the bubble waits for it
 			time.Sleep(1005 * time.Millisecond)
 			h.network.Cut([]string{ip(1)}, []string{ip(2)})
 			time.Sleep(500 * time.Millisecond)
@@ -350,8 +349,8 @@ func TestEventsThatWaitForEmitAreLate(t *testing.T) {
 		}()
 		r := h.measure(Plan{Rate: 100, Size: 64 << 10, For: 2 * time.Second})
 		wantGood(t, r, r.Events, 0, 1)
-		// 256 KiB are on the way and some in the outbox before Emit waits. What
-		// is emitted before the cut takes one way.
+		// Emit waits only after 256 KiB are on the way and some more in the outbox.
+		// Events that were emitted before the cut take one latency.
 		if r.Emit.Slow == 0 || r.Emit.Max < 100*ms || r.Emit.SlowSeconds < r.Emit.Max {
 			t.Errorf("Emit: %+v", r.Emit)
 		}
@@ -361,11 +360,11 @@ func TestEventsThatWaitForEmitAreLate(t *testing.T) {
 	})
 }
 
-// As fast as Emit lets: there is no schedule, and it ends in time.
+// Without a rate there is no schedule, and the run ends in time.
 func TestFlatOut(t *testing.T) {
 	inHall(t, func(t *testing.T, h *hall) {
 		h.receive(1)
-		// In virtual time Emit takes none, so it is the full links that end it.
+		// In virtual time a call of Emit takes no time unless a full link makes it wait.
 		r := h.measure(Plan{Size: 64 << 10, For: time.Second})
 		if r.Offered != 0 || r.Events == 0 || r.Emit.Slow == 0 || r.Measured < 1 || r.Measured > 1.5 {
 			t.Errorf("%+v", r)
@@ -389,7 +388,7 @@ func TestBadPlans(t *testing.T) {
 	}
 }
 
-// wantTable says that the table of a result has certain lines, and fits.
+// wantTable checks that the table of a result has certain lines, and fits.
 func wantTable(t *testing.T, r *Result, lines ...string) {
 	t.Helper()
 	var out strings.Builder

@@ -11,13 +11,13 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/histogram"
 )
 
-// WriteTable shows a result to a person, in at most 80 columns but for the
-// addresses of nodes that something is wrong with.
+// WriteTable writes a result for people. Lines have at most 80 columns, except those with
+// the addresses of faulty nodes.
 func (r *Result) WriteTable(w io.Writer) error {
 	var out strings.Builder
 	t := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) { fmt.Fprintf(t, name+"\t"+format+"\n", args...) }
-	row("nodes", "%d, %d of them receive", r.Nodes, r.Receivers)
+	row("nodes", "%d, of which %d receive", r.Nodes, r.Receivers)
 	row("events", "%d of %d B in %s, after %d to warm up", r.Events, r.Size, short(r.Measured.Duration()), r.Warmup)
 	if r.Offered > 0 {
 		row("offered", "%s/s", number(r.Offered))
@@ -26,9 +26,9 @@ func (r *Result) WriteTable(w io.Writer) error {
 	}
 	row("achieved", "%s/s", number(r.Achieved))
 	row("deliveries", "%s/s over all receivers", number(r.Deliveries))
-	row("received", "%s of %d, with those to warm up", percent(r.Percent), r.Expected)
+	row("received", "%s of %d, including the warm-up", percent(r.Percent), r.Expected)
 	if r.Lost > 0 {
-		row("lost", "%d, and OnGap told of %d", r.Lost, r.Told)
+		row("lost", "%d, of which OnGap reported %d", r.Lost, r.Told)
 	} else {
 		row("lost", "0")
 	}
@@ -73,7 +73,7 @@ func (r *Result) writeLatency(out *strings.Builder) {
 	}
 	if r.Kind == RoundTrip {
 		out.WriteString("There and back, from when an event was due to the handler of its echo.\n")
-		out.WriteString("The ways need not be equally long: half of it is no latency of anything.\n")
+		out.WriteString("The two paths may differ in length, so half of it is not a latency.\n")
 		if missing := r.Asked - min(r.Latency.Samples, r.Asked); missing > 0 {
 			fmt.Fprintf(out, "%d of %d echoes did not come in time.\n", missing, r.Asked)
 		}
@@ -83,7 +83,7 @@ func (r *Result) writeLatency(out *strings.Builder) {
 	}
 }
 
-// mostFaults is how many nodes are named that something is wrong with.
+// mostFaults is how many faulty nodes are listed.
 const mostFaults = 10
 
 func (r *Result) writeFaults(out *strings.Builder) {
@@ -111,7 +111,7 @@ func (r *Result) writeFaults(out *strings.Builder) {
 	}
 }
 
-// fault says what is wrong.
+// fault describes the faults of a receiver's results.
 func (r *Received) fault() string {
 	if r.NoReport != "" {
 		return r.NoReport
@@ -119,7 +119,7 @@ func (r *Received) fault() string {
 	return faults(r.Lost, r.Duplicates, r.OutOfOrder, r.Corrupt)
 }
 
-// Verdict says how the run went, in one line.
+// Verdict summarizes the run in one line.
 func (r *Run) Verdict() string {
 	if wrong := faults(r.Lost(), r.Duplicates, r.OutOfOrder, r.Corrupt); wrong != "" {
 		return fmt.Sprintf("%d of %d received; %s", r.Received, r.Events, wrong)
@@ -127,7 +127,7 @@ func (r *Run) Verdict() string {
 	return fmt.Sprintf("all %d received", r.Events)
 }
 
-// faults lists what there is of each; "" if there is nothing.
+// faults lists the numbers that are not zero. It returns "" if all are.
 func faults(lost, duplicates, outOfOrder, corrupt uint64) string {
 	var list []string
 	for _, f := range []struct {
@@ -141,7 +141,7 @@ func faults(lost, duplicates, outOfOrder, corrupt uint64) string {
 	return strings.Join(list, ", ")
 }
 
-// short writes a duration with three digits.
+// short formats a duration with three digits.
 func short(d time.Duration) string {
 	switch {
 	case d == histogram.Shortest:
@@ -160,7 +160,7 @@ func short(d time.Duration) string {
 	return d.Round(time.Second).String()
 }
 
-// number writes a rate.
+// number formats a rate.
 func number(x float64) string {
 	if x < 100 {
 		return fmt.Sprintf("%.3g", x)
@@ -168,7 +168,7 @@ func number(x float64) string {
 	return fmt.Sprintf("%.0f", x)
 }
 
-// percent never rounds up: 100 % is all.
+// percent formats a percentage and never rounds up: only a complete result is 100 %.
 func percent(x float64) string {
 	return fmt.Sprintf("%.6g %%", math.Floor(x*1e4)/1e4)
 }

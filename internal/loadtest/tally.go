@@ -6,29 +6,28 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/ranges"
 )
 
-// tally knows which numbers of a run have come. It holds no more than the holes
-// between them. Its owner calls it.
+// tally records which numbers of a run have arrived. It stores only the gaps between them.
+// It does not lock; its owner does.
 type tally struct {
-	next       uint64        // above all that have come
-	holes      ranges.Ranges // below next, ascending
+	next       uint64        // one more than the highest number that has arrived
+	holes      ranges.Ranges // the missing numbers below next, ascending
 	received   uint64
 	duplicates uint64
-	late       uint64 // came after a higher number
+	late       uint64 // numbers that arrived after a higher one
 }
 
-// mostHoles bounds what a receiver remembers of a run that comes in pieces
-// (16 B each). What was missing in more places stays missing, and counts as a
-// duplicate if it comes.
+// mostHoles limits how many gaps of a run are stored (16 B each). If there are more, the
+// oldest is dropped: its numbers stay missing, and count as duplicates if they arrive.
 const mostHoles = 4096
 
-// take counts a number, and reports whether it had not come before.
+// take records a number, and reports whether it is new.
 func (t *tally) take(number uint64) bool {
 	if number >= t.next {
 		if number > t.next {
 			t.holes.Add(t.next, number)
 			t.forget()
 		}
-		t.next = number + 1 // numbers are far below the highest there is
+		t.next = number + 1 // can't overflow: numbers are far below the maximum
 		t.received++
 		return true
 	}
@@ -42,7 +41,7 @@ func (t *tally) take(number uint64) bool {
 	return true
 }
 
-// forget lets the oldest hole go when there are too many.
+// forget drops the oldest gap if there are too many.
 func (t *tally) forget() {
 	if len(t.holes) > mostHoles {
 		t.holes = slices.Delete(t.holes, 0, 1)

@@ -32,8 +32,8 @@ func TestTallyTellsWhatCame(t *testing.T) {
 	}
 }
 
-// Whatever comes in whatever order, the tally counts as a set of all numbers
-// would, in less memory.
+// For numbers in any order, the tally counts the same as a set of all numbers would, in less
+// memory.
 func TestTallyCountsLikeASet(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var tally tally
@@ -62,8 +62,7 @@ func TestTallyCountsLikeASet(t *testing.T) {
 	})
 }
 
-// Who makes up numbers to leave holes, or fills them to split them, makes
-// nobody hold much.
+// Made-up numbers that leave gaps, or fill them in the middle, use only bounded memory.
 func TestTallyIsBounded(t *testing.T) {
 	var tally tally
 	for n := range uint64(3 * mostHoles) {

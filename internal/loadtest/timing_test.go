@@ -10,7 +10,7 @@ import (
 
 const ms = Seconds(0.001)
 
-// near allows the 1 % that a histogram may be too long.
+// near tolerates the 1 % by which a histogram may overstate.
 func near(got, want Seconds) bool { return got >= want*0.9999 && got <= want*1.0101 }
 
 func wantLatency(t *testing.T, what string, got Latency, samples uint64, p50, longest Seconds) {
@@ -23,7 +23,7 @@ func wantLatency(t *testing.T, what string, got Latency, samples uint64, p50, lo
 func TestWatchTimesTheLastDelivery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := NewWatch()
-		w.arrived(event{run: 7}) // nothing has begun
+		w.arrived(event{run: 7}) // before any run has begun
 		w.begin(7, 2)
 		for n := range uint64(10) {
 			due := w.now()
@@ -31,7 +31,7 @@ func TestWatchTimesTheLastDelivery(t *testing.T) {
 			w.arrived(event{run: 7, number: n, due: due})
 			w.arrived(event{run: 6, number: n, due: due}) // of another run
 			time.Sleep(2 * time.Millisecond)
-			if n < 8 { // the last two reach one of the two receivers
+			if n < 8 { // the last two reach only one of the two receivers
 				w.arrived(event{run: 7, number: n, due: due})
 			}
 		}
@@ -47,8 +47,8 @@ func TestWatchTimesTheLastDelivery(t *testing.T) {
 	})
 }
 
-// An event that is further behind than the window is timed, but not to its last
-// delivery, and takes nobody's place.
+// An event that is older than the window is timed, but its last delivery is not, and it
+// displaces no event in the window.
 func TestWatchForgetsWhatIsFarBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := NewWatch()
@@ -83,9 +83,9 @@ func TestAllEchoAnEventWhereTheyAreFew(t *testing.T) {
 		now += 10 * time.Millisecond
 		e.came(id, 0)
 		e.came(id, 0)               // twice
-		e.came(smoke.ID{0xee}, 0)   // somebody who was not asked
-		e.came(id, 99)              // an event that nobody was asked for
-		e.came(few[(i+1)%3], 1<<40) // and another
+		e.came(smoke.ID{0xee}, 0)   // from a node that was not asked
+		e.came(id, 99)              // for an event whose echo was not asked for
+		e.came(few[(i+1)%3], 1<<40) // for another one
 	}
 	if !e.isComplete() {
 		t.Error("it waits")
@@ -96,7 +96,7 @@ func TestAllEchoAnEventWhereTheyAreFew(t *testing.T) {
 	if got.asked != 3 {
 		t.Errorf("%d are asked", got.asked)
 	}
-	// Three echoes take 30 ms of a hundred a second.
+	// At a hundred echoes a second, three echoes are allowed every 30 ms.
 	if e.ask(29, 29*time.Millisecond) != nobody || e.ask(30, 30*time.Millisecond) != everybody {
 		t.Error("the next is not asked for after 30 ms")
 	}
@@ -114,7 +114,7 @@ func TestManyTakeTurns(t *testing.T) {
 		due := time.Duration(n) * time.Second / EchoRate
 		id := e.ask(n, due)
 		asked[id]++
-		e.came(many[0], n) // whose turn it is not, but for two
+		e.came(many[0], n) // out of turn, except twice
 		if n%2 == 0 {
 			e.came(id, n)
 		}
@@ -130,7 +130,7 @@ func TestManyTakeTurns(t *testing.T) {
 	}
 }
 
-// Where nobody echoes, no more is remembered for that.
+// If no receiver echoes, the number of remembered events stays bounded.
 func TestOpenEchoesAreBounded(t *testing.T) {
 	e := newEchoes(ids(2), func() time.Duration { return 0 })
 	for n := range uint64(3 * mostOpen) {
@@ -139,7 +139,7 @@ func TestOpenEchoesAreBounded(t *testing.T) {
 	if len(e.open) > mostOpen || len(e.order) > mostOpen {
 		t.Errorf("%d events wait for echoes", len(e.open))
 	}
-	e.came(e.receivers[0], 0) // long given up
+	e.came(e.receivers[0], 0) // no longer waited for
 	if got := e.read(); got.each.Samples != 0 || got.asked != 6*mostOpen {
 		t.Errorf("%+v", got)
 	}

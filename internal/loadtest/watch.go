@@ -7,9 +7,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/histogram"
 )
 
-// Watch is the one clock of nodes that are in one process, so that each
-// delivery can be timed one way. It times one run at a time, and may be used by
-// many goroutines.
+// Watch is the common clock of nodes in one process, by which each delivery is timed in one
+// direction. It times one run at a time. Any goroutine may use it.
 type Watch struct {
 	base time.Time
 
@@ -18,27 +17,27 @@ type Watch struct {
 	receivers int
 	each      histogram.Histogram // deliveries
 	last      histogram.Histogram // the last delivery of each event
-	window    []delivery          // events under way, by their number
+	window    []delivery          // events on their way, by their number
 }
 
-// delivery is how far one event has come.
+// delivery counts the deliveries of one event.
 type delivery struct {
 	number uint64
 	count  int
 	last   time.Duration
 }
 
-// windowSize is how many events can be under way at once and be timed to their
-// last delivery (24 B each). It is what the queue of a node's handlers holds,
-// and a guess; beyond it a receiver is so late that events are dropped.
+// windowSize is how many events can be on their way at once and still be timed to their last
+// delivery (24 B each). It is as much as the queue of a node's handlers holds, and a guess.
+// A receiver that is further behind drops events.
 const windowSize = 1 << 16
 
-// NewWatch starts a watch.
+// NewWatch returns a watch.
 func NewWatch() *Watch { return &Watch{base: time.Now()} }
 
 func (w *Watch) now() time.Duration { return time.Since(w.base) }
 
-// begin times a run with so many receivers from now on, and no other.
+// begin starts to time a run with that many receivers, and forgets the run before.
 func (w *Watch) begin(run uint64, receivers int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -61,7 +60,7 @@ func (w *Watch) arrived(ev event) {
 	case d.count == 0 || ev.number > d.number:
 		*d = delivery{number: ev.number}
 	case ev.number < d.number:
-		return // its place is taken
+		return // a later event has its entry
 	}
 	d.count++
 	d.last = max(d.last, latency)
@@ -70,7 +69,7 @@ func (w *Watch) arrived(ev event) {
 	}
 }
 
-// read gives what was timed.
+// read returns the recorded times.
 func (w *Watch) read() timing {
 	w.mu.Lock()
 	defer w.mu.Unlock()

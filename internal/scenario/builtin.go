@@ -7,12 +7,11 @@ import (
 	"time"
 )
 
-// scenario is one failure that can be asked for by name: a script, made from the
-// fields of a Spec.
+// scenario is a failure with a name: a script that depends on the fields of a Spec.
 type scenario struct {
 	name, does string
-	fields     string        // the fields that it heeds beside those of the network
-	defaults   func(s *Spec) // fill in what was left zero
+	fields     string        // the fields that it uses in addition to those of the network
+	defaults   func(s *Spec) // sets the fields that are zero
 	script     func(s Spec) string
 }
 
@@ -21,7 +20,7 @@ var scenarios = []scenario{
 		func(*Spec) {},
 		func(Spec) string { return "form\nwant settled within 10s" }},
 
-	{"idle", "nobody emits, and nothing fails: what the overlay costs by itself", "for",
+	{"idle", "no node emits, and nothing fails: the cost of the overlay alone", "for",
 		func(s *Spec) { zero(&s.For, 10*time.Minute) },
 		func(s Spec) string {
 			return lines("form", "want settled within 10s", fmt.Sprint("run ", s.For), "want traffic", "want settled within 0s")
@@ -30,13 +29,13 @@ var scenarios = []scenario{
 	{"steady", "nodes emit, and nothing fails: redundancy, hops, delivery times", "rate, senders, for",
 		func(s *Spec) { zero(&s.Rate, 10); zero(&s.For, 30*time.Second) },
 		func(s Spec) string {
-			rmr := "0.2" // with rotating senders; iroh-gossip's own gate at 100 nodes
+			rmr := "0.2" // the limit with rotating senders; iroh-gossip's own test has the same at 100 nodes
 			if s.Senders == 1 {
 				rmr = "0.02"
 			}
 			return lines(
-				"form", "want settled within 10s", "run 20s # it mixes",
-				"talk "+s.talk(), "run 10s # whoever emits most becomes the root of the tree",
+				"form", "want settled within 10s", "run 20s # views mix",
+				"talk "+s.talk(), "run 10s # the node that emits most becomes the root of the tree",
 				"mark", fmt.Sprint("run ", s.For), "quiet",
 				"want delivered within 10s", "want lossless",
 				"want rmr "+rmr, "want hops 10", "want last within 1s",
@@ -50,7 +49,7 @@ var scenarios = []scenario{
 			if s.Parts > 2 {
 				within = "15s"
 			}
-			list := []string{"form", "want settled within 10s", "run 15s # younger components merge without ceremony"}
+			list := []string{"form", "want settled within 10s", "run 15s # younger components merge without a report"}
 			if s.Rate > 0 {
 				list = append(list, "talk "+s.talk())
 			}
@@ -86,7 +85,7 @@ var scenarios = []scenario{
 			if !s.Seedless {
 				crash += " spare seeds"
 			}
-			list := []string{"form", "want settled within 10s", "run 60s # until the books are full"}
+			list := []string{"form", "want settled within 10s", "run 60s # until the address books are full"}
 			if s.Rate > 0 {
 				list = append(list, "talk "+s.talk(), "run 2s")
 			}
@@ -97,7 +96,7 @@ var scenarios = []scenario{
 			return lines(append(list, "want reached within 10s", "want settled within 1m", "want no-netsplit")...)
 		}},
 
-	{"churn", "nodes come and go, half of them without a word", "rate (of coming and of going), for",
+	{"churn", "nodes join and leave, half of them without a goodbye", "rate (of joins and of leaves), for",
 		func(s *Spec) { zero(&s.Rate, 1); zero(&s.For, time.Hour) },
 		func(s Spec) string {
 			return lines("form", "want settled within 10s", "run 15s",
@@ -106,7 +105,7 @@ var scenarios = []scenario{
 				"want settled within 1m")
 		}},
 
-	{"seeds", "all seeds die, and return at their addresses", "for, rate, senders",
+	{"seeds", "all seeds die, and restart at their addresses", "for, rate, senders",
 		func(s *Spec) { zero(&s.Rate, 10); zero(&s.For, 5*time.Minute) },
 		func(s Spec) string {
 			return lines("form", "want settled within 10s", "run 60s",
@@ -115,7 +114,7 @@ var scenarios = []scenario{
 				"want delivered within 10s", "want lossless", "want settled within 1m", "want no-netsplit")
 		}},
 
-	{"flap", "a cut comes and goes every three seconds", "rounds, rate, senders",
+	{"flap", "every three seconds a cut begins or ends", "rounds, rate, senders",
 		func(s *Spec) { zero(&s.Rate, 10); zero(&s.Rounds, 50) },
 		func(s Spec) string {
 			return lines("form", "want settled within 10s", "run 15s", "talk "+s.talk(),
@@ -124,7 +123,7 @@ var scenarios = []scenario{
 				"want delivered within 20s", "want lossless", "want settled within 1m")
 		}},
 
-	{"stall", "processors stand still for 5 to 30 s", "fraction, rate, senders",
+	{"stall", "the processors of some nodes stop for 5 to 30 s", "fraction, rate, senders",
 		func(s *Spec) { zero(&s.Fraction, 0.25); zero(&s.Rate, 10) },
 		func(s Spec) string {
 			return lines("form", "want settled within 10s", "run 15s", "talk "+s.talk(),
@@ -132,16 +131,16 @@ var scenarios = []scenario{
 				"want delivered within 20s", "want lossless", "want settled within 1m")
 		}},
 
-	{"suspend", "a share of the nodes stands still for minutes, as a laptop whose lid is closed", "fraction, for, rate, senders",
+	{"suspend", "the processors of some nodes stop for minutes, like a laptop with a closed lid", "fraction, for, rate, senders",
 		func(s *Spec) { zero(&s.Fraction, 0.1); zero(&s.For, 10*time.Minute); zero(&s.Rate, 1) },
 		func(s Spec) string {
 			return lines("form", "want settled within 10s", "run 15s", "talk "+s.talk(),
 				fmt.Sprintf("stall %g %v-%v", s.Fraction, s.For, s.For), fmt.Sprint("run ", s.For), "want whole within 10s",
-				"run 30s # what is older than the history is told as gaps",
+				"run 30s # events that no history holds any more are reported as gaps",
 				"talk "+s.talk(), "run 20s", "quiet", "want delivered within 10s", "want lossless", "want settled within 1m", "want no-netsplit")
 		}},
 
-	{"oneway", "links carry nothing any more in one direction", "rounds (links), rate, senders",
+	{"oneway", "some links stop carrying data in one direction", "rounds (links), rate, senders",
 		func(s *Spec) { zero(&s.Rounds, 1+s.Nodes/20); zero(&s.Rate, 10) },
 		func(s Spec) string {
 			return lines("form", "want settled within 10s", "run 15s", "talk "+s.talk(),
@@ -149,7 +148,7 @@ var scenarios = []scenario{
 				"want delivered within 10s", "want lossless", "want whole within 1s")
 		}},
 
-	{"nat", "a share of the nodes can dial, and cannot be dialled", "fraction, max-guests, rate, senders",
+	{"nat", "some nodes can dial, and can't be dialled", "fraction, max-guests, rate, senders",
 		func(s *Spec) { zero(&s.Fraction, 0.5); zero(&s.Rate, 10) },
 		func(s Spec) string {
 			return lines(fmt.Sprint("hide ", s.Fraction), "form", "want whole within 1m", "want settled within 2m", "run 15s",
@@ -157,7 +156,7 @@ var scenarios = []scenario{
 				"want delivered within 10s", "want lossless", "want kept-in", "want guests")
 		}},
 
-	{"restart", "a share of the nodes dies and comes back at once, under the same id at another address", "fraction, rate, senders",
+	{"restart", "some nodes die and restart at once, with the same id at another address", "fraction, rate, senders",
 		func(s *Spec) { zero(&s.Fraction, 0.1); zero(&s.Rate, 10) },
 		func(s Spec) string {
 			return lines("form", "want settled within 10s", "run 15s",
@@ -199,7 +198,7 @@ var scenarios = []scenario{
 		func(s *Spec) { zero(&s.Rounds, 10_000) },
 		func(s Spec) string { return fmt.Sprintf("dial %d", s.Rounds) }},
 
-	{"glomers", "the broadcast workload of Gossip Glomers, counted cold; marks: challenge 3d if max-peers has room for all nodes, otherwise 3e; parts: with partitions, no marks", "rate, for, parts",
+	{"glomers", "the broadcast workload of Gossip Glomers, counted from a cold start; pass marks: challenge 3d if max-peers has room for all nodes, otherwise 3e; with parts: partitions, and no pass marks", "rate, for, parts",
 		func(s *Spec) { zero(&s.Rate, 100); zero(&s.For, 20*time.Second) },
 		func(s Spec) string {
 			kind := "3e"
@@ -223,7 +222,7 @@ func zero[T comparable](field *T, value T) {
 
 func lines(list ...string) string { return strings.Join(list, "\n") + "\n" }
 
-// talk gives the words after the verb.
+// talk returns the arguments of a talk step.
 func (s Spec) talk() string {
 	words := fmt.Sprintf("%g/s", s.Rate)
 	if s.Senders > 0 {
@@ -232,7 +231,7 @@ func (s Spec) talk() string {
 	return words
 }
 
-// script is that of the named scenario.
+// script returns the script of the scenario that the Spec names.
 func (s Spec) script() string {
 	for _, sc := range scenarios {
 		if sc.name == s.Scenario {
@@ -243,7 +242,7 @@ func (s Spec) script() string {
 	return ""
 }
 
-// Script is what a Spec does, as the lines of a script.
+// Script returns the script of a Spec.
 func Script(s Spec) (string, error) {
 	if errs := s.Validate(); len(errs) > 0 {
 		return "", errors.Join(errs...)
@@ -254,7 +253,7 @@ func Script(s Spec) (string, error) {
 	return s.Script, nil
 }
 
-// Names are the scenarios that have one.
+// Names returns the names of all scenarios.
 func Names() (names []string) {
 	for _, sc := range scenarios {
 		names = append(names, sc.name)
@@ -262,13 +261,13 @@ func Names() (names []string) {
 	return names
 }
 
-// Describe lists the scenarios, and the fields that each heeds.
+// Describe lists the scenarios with the fields that each uses.
 func Describe() string {
 	var b strings.Builder
 	for _, sc := range scenarios {
 		fmt.Fprintf(&b, "  %-9s %s\n", sc.name, sc.does)
 		if sc.fields != "" {
-			fmt.Fprintf(&b, "  %-9s heeds %s\n", "", sc.fields)
+			fmt.Fprintf(&b, "  %-9s uses %s\n", "", sc.fields)
 		}
 	}
 	return b.String()

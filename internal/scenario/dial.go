@@ -8,9 +8,9 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/sim"
 )
 
-// dial lets pairs of nodes dial each other within 5 ms, each pair in a network
-// of its own. One link has to be left, the same on both ends; neither end may be
-// without one on the way; and both programs have to hear that it worked.
+// dial makes pairs of nodes dial each other within 5 ms, each pair in a network of its own.
+// One link must be left, the same on both ends. No end may be without a link on the way,
+// and both dials must succeed.
 func (r *run) dial(rounds int) {
 	wrong := 0
 	example := ""
@@ -60,13 +60,13 @@ func (r *run) dialOnce(round int) (took time.Duration, err error) {
 	case n.Err() != nil:
 		return 0, n.Err()
 	case a.Answers[1] != nil || b.Answers[1] != nil:
-		return 0, fmt.Errorf("the programs were told %v and %v", a.Answers[1], b.Answers[1])
+		return 0, fmt.Errorf("the dials ended with %v and %v", a.Answers[1], b.Answers[1])
 	case len(a.Downs)+len(b.Downs) > 0:
 		return 0, fmt.Errorf("links were lost: %v and %v", a.Downs, b.Downs)
 	case !linked(a, b) || !linked(b, a) || n.Unsettled(1) != "":
 		return 0, fmt.Errorf("a second later there are %d and %d links", len(a.Peers()), len(b.Peers()))
 	case dialled(a) == dialled(b):
-		return 0, fmt.Errorf("the ends do not mean the same link")
+		return 0, fmt.Errorf("the ends have kept different links")
 	}
 	return took, nil
 }

@@ -7,15 +7,15 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/sim"
 )
 
-// attack begins, by so many Sybils with addresses in so many groups.
+// attack starts an attack.
 func (r *run) attack(sybils, groups int, relays, keeps bool) {
 	r.faultNow()
 	r.watching, r.mainPart = true, 1
 	r.net.Attack(sim.AttackConfig{Sybils: sybils, Groups: groups, Relays: relays, Keeps: keeps})
 }
 
-// honest counts the living nodes that have no neighbour but Sybils: those that
-// came back with anchors, those that came back without, and those that stayed.
+// honest counts the living nodes all of whose neighbours are Sybils, in three groups: those
+// that restarted with anchors, those that restarted without, and those that never stopped.
 func (r *run) honest() {
 	const with, without, stayed = "restarted with anchors", "restarted without anchors", "others"
 	kinds := []string{with, without, stayed}
@@ -54,7 +54,7 @@ func (r *run) honest() {
 	r.tell("links of honest nodes that lead to Sybils", 100*float64(links-own)/float64(max(links, 1)), "%")
 }
 
-// books tells how much of the books the Sybils have.
+// books measures which share of the address books the Sybils have.
 func (r *run) books() {
 	sybils := 0
 	all := 0
@@ -73,8 +73,7 @@ func (r *run) books() {
 	r.tell("contacts refused, a node", float64(refused)/float64(max(len(living), 1)), "")
 }
 
-// slower holds the 99th percentile of deliveries against what it was when it was
-// last measured.
+// slower compares the 99th percentile of deliveries with its last measured value.
 func (r *run) slower(mark float64) {
 	is := r.ledger.Latency.Quantile(0.99)
 	r.tell("delivery, 99 %", is.Seconds(), "s")

@@ -10,15 +10,15 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/sim"
 )
 
-// checker does what the one of Maelstrom's broadcast workload does, which Gossip
-// Glomers uses, from its public description. Clients do operations on random nodes,
-// half of them broadcasts of a new value, half of them reads of all values that the
-// node has. A value is lost if the final read of a node lacks it. Its stable latency
-// is the time from the acknowledged broadcast to the last read that lacks it.
+// checker does what the checker of Maelstrom's broadcast workload does, according to its
+// public description. Gossip Glomers uses that workload. Clients send operations to random
+// nodes: half are broadcasts of a new value, and half are reads of all values that the
+// node has. A value is lost if the final read of a node lacks it. Its stable latency is
+// the time from the acknowledged broadcast to the last read that lacks it.
 //
-// The count is cold: the first operation comes when each node has a neighbour, as a
-// node of the challenge answers "init" then. The messages of the whole run count,
-// those before the first operation too.
+// The count starts cold. The first operation comes when each node has a neighbour, because
+// a node of the challenge answers "init" then. The messages of the whole run count, also
+// those before the first operation.
 type checker struct {
 	values []value
 	has    []map[int]bool // per node
@@ -28,30 +28,30 @@ type checker struct {
 
 type value struct {
 	acked  time.Duration
-	lacked time.Duration // when a read lacked it last; zero: none did
+	lacked time.Duration // when a read last lacked it; zero: none did
 	last   time.Duration // when the last node got it
 }
 
-// challenge is what Gossip Glomers asks for. The marks are bounds that a figure must
-// stay below.
+// challenge has the limits of one challenge of Gossip Glomers. A figure must stay below its
+// limit.
 type challenge struct {
 	name            string
-	messages        float64 // an operation
+	messages        float64 // for each operation
 	median, longest time.Duration
 }
 
-// challenges are those of https://fly.io/dist-sys, 25 nodes and 100 ms a link.
+// challenges are those of https://fly.io/dist-sys, with 25 nodes and 100 ms for each link.
 var challenges = []challenge{
 	{"3d", 30, 400 * time.Millisecond, 600 * time.Millisecond},
 	{"3e", 20, time.Second, 2 * time.Second},
 }
 
-// finalWait is the pause before the final reads. Maelstrom has the same.
+// finalWait is the pause before the final reads. Maelstrom's is as long.
 const finalWait = 10 * time.Second
 
-// glomers runs the workload, and holds it against the marks of a challenge if kind
-// names one. With kind partitions, the network is whole for ten seconds and in two
-// random halves for the next ten, and so on.
+// glomers runs the workload. If kind names a challenge, it compares the figures with the
+// limits of that challenge. If kind is "partitions", the network is whole for ten seconds,
+// then in two random halves for ten seconds, and so on.
 func (r *run) glomers(rate float64, d time.Duration, kind string) {
 	partitions := kind == "partitions"
 	c := &checker{has: make([]map[int]bool, len(r.net.Nodes))}
@@ -59,7 +59,7 @@ func (r *run) glomers(rate float64, d time.Duration, kind string) {
 		src *sim.Source
 		seq uint64
 	}
-	numbers := make(map[event]int) // the value that an event carries; others are not the workload's
+	numbers := make(map[event]int) // the value of each event of the workload; other events have none
 	for i, node := range r.net.Nodes {
 		c.has[i] = make(map[int]bool)
 		ledger := node.OnDeliver
@@ -79,7 +79,7 @@ func (r *run) glomers(rate float64, d time.Duration, kind string) {
 			number := len(c.values)
 			c.values = append(c.values, value{acked: r.net.Now()})
 			c.has[node.Index][number] = true
-			src, seq := r.ledger.Emit(node, r.Payload) // comes to others later
+			src, seq := r.ledger.Emit(node, r.Payload) // other nodes get it later
 			numbers[event{src, seq}] = number
 			return
 		}
@@ -142,7 +142,7 @@ func (r *run) glomers(rate float64, d time.Duration, kind string) {
 	r.atMost("values lost", float64(lost), 0, "", example)
 }
 
-// below adds a figure that must stay below its mark; without a mark it is NaN.
+// below adds a figure that must stay below its limit. If mark is NaN, there is no limit.
 func (r *run) below(name string, is, mark float64, unit, example string) {
 	f := Figure{Name: name, Is: Number(is), Unit: unit, Mark: Number(mark), Good: math.IsNaN(mark) || is < mark}
 	if !f.Good {
@@ -151,7 +151,7 @@ func (r *run) below(name string, is, mark float64, unit, example string) {
 	r.result.add(f)
 }
 
-// read notes what a node lacks of all that was acknowledged.
+// read records which acknowledged values a node lacks.
 func (c *checker) read(now time.Duration, node int) {
 	c.reads++
 	has := c.has[node]

@@ -40,17 +40,17 @@ func (n *Number) UnmarshalJSON(text []byte) error {
 // Never is the duration of something that did not happen.
 var Never = Number(math.Inf(1))
 
-// None is a number that is not there, such as a pass mark where there is none.
+// None is a missing number, for example where a figure has no pass mark.
 var None = Number(math.NaN())
 
-// Figure is one thing that was measured.
+// Figure is one measured value.
 type Figure struct {
 	Name string `json:"name"` // unique within a result
 	Is   Number `json:"is"`
 	Unit string `json:"unit,omitempty"` // "s" for durations, "%"
 	Mark Number `json:"mark"`           // the pass mark, if there is one
-	More bool   `json:"more,omitempty"` // more is better: the mark is the least
-	Good bool   `json:"good"`           // on the right side of the mark
+	More bool   `json:"more,omitempty"` // the mark is the least allowed value, not the most
+	Good bool   `json:"good"`           // the value meets the mark
 	Note string `json:"note,omitempty"` // an example of what went wrong
 }
 
@@ -78,8 +78,8 @@ func Format(n Number, unit string) string {
 	return fmt.Sprintf("%.4g", x)
 }
 
-// MarkText is the pass mark as a table shows it: "≤ 2.00 s"; empty if there is
-// none.
+// MarkText returns the pass mark as a table shows it, such as "≤ 2.00 s". It is empty if
+// there is no mark.
 func (f Figure) MarkText() string {
 	text := Format(f.Mark, f.Unit)
 	switch {
@@ -97,9 +97,9 @@ type Sample struct {
 	Nodes      int     `json:"nodes"`
 	Components int     `json:"components"`
 	Emitted    float64 `json:"emitted"`    // events a second
-	Delivered  float64 `json:"delivered"`  // events a second and living node
-	Redundancy float64 `json:"redundancy"` // copies of an event beyond the first
-	Frames     float64 `json:"frames"`     // a second and living node
+	Delivered  float64 `json:"delivered"`  // events a second for each living node
+	Redundancy float64 `json:"redundancy"` // copies of an event after the first
+	Frames     float64 `json:"frames"`     // a second for each living node
 }
 
 // Result is the result of one run.
@@ -107,7 +107,7 @@ type Result struct {
 	Seed    uint64   `json:"seed"`
 	Figures []Figure `json:"figures"`
 	Broken  string   `json:"broken,omitempty"` // the promise that was broken
-	Hash    string   `json:"hash"`             // of all that happened
+	Hash    string   `json:"hash"`             // of all actions of all nodes
 	Steps   uint64   `json:"steps"`
 	Virtual float64  `json:"virtualSeconds"`
 	Samples []Sample `json:"samples,omitempty"`
@@ -118,7 +118,7 @@ func (r *Result) IsGood() bool {
 	return r.Broken == "" && !slices.ContainsFunc(r.Figures, func(f Figure) bool { return !f.Good })
 }
 
-// add notes a figure under a name that no other one has.
+// add adds a figure. If its name is taken, the figure gets another one.
 func (r *Result) add(f Figure) {
 	name := f.Name
 	for n := 2; slices.ContainsFunc(r.Figures, func(x Figure) bool { return x.Name == f.Name }); n++ {
@@ -127,14 +127,14 @@ func (r *Result) add(f Figure) {
 	r.Figures = append(r.Figures, f)
 }
 
-// Summary is one figure over several runs. Its Figure is that of the worst run.
+// Summary is one figure of several runs. Its Figure is that of the worst run.
 type Summary struct {
 	Figure
 	Median Number `json:"median"`
 	Runs   int    `json:"runs"`
 }
 
-// Summarize puts the figures of several runs of one spec together.
+// Summarize combines the figures of several runs of one spec.
 func Summarize(results []*Result) (list []Summary) {
 	values := make(map[string][]Number)
 	for _, r := range results {

@@ -10,8 +10,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// The bounds that every node is held to; they are the defaults of peerlist and
-// plumtree. A history may be over by one event.
+// The bounds that each node must keep. They are the defaults of peerlist and plumtree. A
+// history may exceed its bound by one event.
 const (
 	bookBound    = 512
 	historyBound = 16<<20 + 1<<20
@@ -28,14 +28,14 @@ type run struct {
 	seeds   []string
 	hidden  float64
 	crashed []*sim.Node
-	joined  []*sim.Node   // by the last join, restart or return
-	usual   time.Duration // the 99th percentile of deliveries, when it was last measured
-	talking int           // counts talks, to end the one before
+	joined  []*sim.Node   // the nodes that the last join or restart started
+	usual   time.Duration // the 99th percentile of deliveries, as last measured
+	talking int           // counts talks; a talk ends when the number changes
 	churned int           // counts churns
-	speaker int           // senders: the next one's place
+	speaker int           // the position of the next sender, if their number is limited
 	talkers []*sim.Node
 
-	mark     *sim.Mark // the last talk
+	mark     *sim.Mark // of the last talk
 	marked   time.Duration
 	sent     sim.Sent // at the mark
 	told     uint64   // deliveries at the mark
@@ -43,12 +43,12 @@ type run struct {
 	stalled  map[*sim.Node]bool
 	lost     int // links between healthy nodes that ended since the last stall
 	oneway   [][2]*sim.Node
-	mainPart float64 // the least share in the largest component
-	watching bool    // mainPart
+	mainPart float64 // the least share of nodes in the largest component so far
+	watching bool    // mainPart is being measured
 }
 
-// Run runs a spec. The error wraps one *InputError or several; what goes wrong
-// in the network is in the Result.
+// Run runs a spec. An error wraps one or more *InputErrors. Failures of the network are in
+// the Result.
 func Run(spec Spec) (*Result, error) {
 	if errs := spec.Validate(); len(errs) > 0 {
 		return nil, errors.Join(errs...)
@@ -60,7 +60,7 @@ func Run(spec Spec) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if errs := spec.Validate(); len(errs) > 0 { // settings of the script
+	if errs := spec.Validate(); len(errs) > 0 { // again, because the script may have set fields
 		return nil, errors.Join(errs...)
 	}
 	r := &run{Spec: spec, result: &Result{Seed: spec.Seed}, stalled: make(map[*sim.Node]bool)}
@@ -85,7 +85,7 @@ func Run(spec Spec) (*Result, error) {
 	return r.result, nil
 }
 
-// Net makes the network that a spec describes, without any node.
+// Net returns the network that a spec describes, without nodes.
 func (s Spec) Net() (*sim.Net, error) {
 	latency, err := s.latency()
 	if err != nil {
@@ -97,7 +97,7 @@ func (s Spec) Net() (*sim.Net, error) {
 	}), nil
 }
 
-// addr is the address of the i-th node.
+// addr returns the address of the i-th node.
 func (r *run) addr(i int) string {
 	if r.Public {
 		return sim.HonestAddr(i)
@@ -105,10 +105,10 @@ func (r *run) addr(i int) string {
 	return sim.Addr(i)
 }
 
-// add makes one more node.
+// add adds one node.
 func (r *run) add() *sim.Node {
 	node := r.net.Add(r.seeds...)
-	if r.hidden > 0 && node.Index >= r.Nodes { // form decides for those before
+	if r.hidden > 0 && node.Index >= r.Nodes { // form chooses among the nodes before
 		node.Hidden = r.net.Rand.Float64() < r.hidden
 	}
 	if r.Public {
@@ -117,7 +117,7 @@ func (r *run) add() *sim.Node {
 	return node
 }
 
-// lasts is how long the steps take that have a length.
+// lasts returns the total length of the steps that have a duration.
 func lasts(steps []step) (d time.Duration) {
 	for _, st := range steps {
 		switch st.verb {
@@ -132,7 +132,7 @@ func lasts(steps []step) (d time.Duration) {
 	return d
 }
 
-// sample notes the state of the network for a plot, all through the run.
+// sample records the state of the network for a plot, at intervals through the whole run.
 func (r *run) sample() {
 	gap := max(r.end/400, 100*time.Millisecond)
 	var before struct {
@@ -171,7 +171,7 @@ func (r *run) sample() {
 	again()
 }
 
-// guard checks the bounds of every node now and then.
+// guard checks the bounds of every node at intervals.
 func (r *run) guard() {
 	r.net.After(5*time.Second, func() {
 		r.net.CheckBounds(r.MaxPeers, r.guestBound(), bookBound, historyBound)
@@ -179,7 +179,7 @@ func (r *run) guard() {
 	})
 }
 
-// guestBound is how many guests a node may have.
+// guestBound returns how many guests a node may have.
 func (r *run) guestBound() int {
 	if r.MaxGuests == 0 {
 		return 64 // the default of peerlist
@@ -187,7 +187,7 @@ func (r *run) guestBound() int {
 	return max(r.MaxGuests, 0)
 }
 
-// begin starts a node, new or crashed.
+// begin starts a node that is new or has crashed.
 func (r *run) begin(node *sim.Node, same bool) {
 	r.ledger.Begin(node, same)
 	node.OnDown = func(peer *sim.Node, why peerlist.Reason) {
@@ -198,13 +198,13 @@ func (r *run) begin(node *sim.Node, same bool) {
 	}
 }
 
-// isAccident reports whether a link ended for a fault, and not because the
-// protocol had a better use for the place.
+// isAccident reports whether a link ended because of a fault. Otherwise the protocol ended
+// it to use the place for another link.
 func isAccident(why peerlist.Reason) bool {
 	return why == peerlist.ReasonNone || why == peerlist.ReasonSilent || why == peerlist.ReasonSlow || why == peerlist.ReasonProtocol
 }
 
-// talk lets nodes emit until the next talk or quiet.
+// talk makes nodes emit until the next talk or quiet.
 func (r *run) talk(rate float64, senders int) {
 	r.talking++
 	this := r.talking
@@ -229,8 +229,7 @@ func (r *run) talk(rate float64, senders int) {
 	r.net.After(gap, again)
 }
 
-// drawSpeaker is the node that emits next, one that has joined; nil if there is
-// none.
+// drawSpeaker returns the node that emits next. It returns nil if no node has joined.
 func (r *run) drawSpeaker() *sim.Node {
 	can := func(node *sim.Node) bool { return node.Alive && !node.IsStalled() && node.Joined <= r.net.Now() }
 	if n := len(r.talkers); n > 0 {
@@ -242,7 +241,7 @@ func (r *run) drawSpeaker() *sim.Node {
 		}
 		return nil
 	}
-	for range 1000 { // most of the time most nodes can
+	for range 1000 { // most of the time most nodes are suitable
 		if node := r.net.Nodes[r.net.Rand.IntN(len(r.net.Nodes))]; can(node) {
 			return node
 		}
@@ -250,7 +249,7 @@ func (r *run) drawSpeaker() *sim.Node {
 	return nil
 }
 
-// awake are the nodes that live and do not stall.
+// awake returns the living nodes that are not stalled.
 func (r *run) awake() (list []*sim.Node) {
 	for _, node := range r.net.Nodes {
 		if node.Alive && !node.IsStalled() {
@@ -268,7 +267,7 @@ func (r *run) setMark() {
 	}
 }
 
-// faultNow resets the record of hooks that ran before.
+// faultNow clears the record of earlier hooks, because a fault begins.
 func (r *run) faultNow() {
 	for _, node := range r.net.Nodes {
 		node.Notices = nil

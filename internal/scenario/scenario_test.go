@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// small is each scenario at a size that takes a second or so.
+// small returns a spec of each scenario that takes about a second.
 func small(name string) Spec {
 	s := Defaults()
 	s.Scenario, s.Nodes = name, 60
@@ -36,9 +36,9 @@ func small(name string) Spec {
 	return s
 }
 
-// mayMiss are the marks that a network of this size cannot meet.
+// mayMiss are the marks that a network of this size can't meet.
 var mayMiss = map[string][]string{
-	"churn": {"least share in one component"}, // one node of 60 that is between two links is too many
+	"churn": {"least share in one component"}, // of 60 nodes, a single one without a link is too many
 }
 
 func TestScenarios(t *testing.T) {
@@ -73,7 +73,7 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
-// Harder variants of those scenarios that have some.
+// The scenarios that have harder variants, in these.
 func TestScenariosInTheRain(t *testing.T) {
 	for _, line := range []struct {
 		name string
@@ -100,8 +100,8 @@ func TestScenariosInTheRain(t *testing.T) {
 				t.Error(r.Broken)
 			}
 			for _, f := range r.Figures {
-				// How quick it is depends on delays and losses; that nothing
-				// is lost does not.
+				// The speed depends on delays and losses. That no event is
+				// lost must not.
 				if !f.Good && (math.IsInf(float64(f.Is), 0) || strings.Contains(f.Name, "lost")) {
 					t.Errorf("%s is %s: %s", f.Name, Format(f.Is, f.Unit), f.Note)
 				}
@@ -135,8 +135,8 @@ func TestGlomersMeetsTheMarksOfTheChallenges(t *testing.T) {
 	}
 }
 
-// The marks are bounds that a figure must stay below, and each can be missed: with 3 to
-// 5 neighbours nobody meets the median of 3d in all of a network of 25.
+// The limits can be missed: with 3 to 5 neighbours, a network of 25 nodes can't meet all
+// limits of 3d.
 func TestGlomersMissesWhatItMisses(t *testing.T) {
 	s := Defaults()
 	s.Nodes, s.Latency = 25, "100ms"
@@ -156,7 +156,7 @@ func TestGlomersMissesWhatItMisses(t *testing.T) {
 	}
 }
 
-// One seed is one run, whatever the number of processors.
+// One seed gives one run, with any number of processors.
 func TestOneSeedOneTrace(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	s := small("churn")
@@ -279,7 +279,7 @@ func TestBadSpecs(t *testing.T) {
 	}
 }
 
-// Each named scenario is a script that can be read back.
+// The script of each named scenario parses.
 func TestNamedScenariosAreScripts(t *testing.T) {
 	for _, name := range Names() {
 		text, err := Script(small(name))
@@ -315,9 +315,9 @@ func TestSummary(t *testing.T) {
 	}
 }
 
-// Where most of the nodes belong to one attacker, the rules against him are what
-// keeps the others together. (The book has room for all addresses here, so what it
-// limits is not seen; TestFewGroupsGetLittleOfTheBook has that.)
+// An attacker has most of the nodes. Without the limits the honest nodes lose each other.
+// (The address books have room for all nodes here, so their limits have no effect;
+// TestFewGroupsGetLittleOfTheBook checks these.)
 func TestWithoutLimitsSybilsTakeOver(t *testing.T) {
 	run := func(change func(s *Spec)) (wrong []Figure) {
 		s := small("eclipse")
@@ -327,8 +327,8 @@ func TestWithoutLimitsSybilsTakeOver(t *testing.T) {
 			t.Fatal(err, r.Broken)
 		}
 		for _, f := range r.Figures {
-			// What is lost in the first moments depends on who was alone then,
-			// in a network this small, and for how long.
+			// In so small a network the events that are lost in the first
+			// moments depend on which nodes had no link then, and for how long.
 			if !f.Good && f.Name != "events lost" {
 				wrong = append(wrong, f)
 			}

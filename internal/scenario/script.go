@@ -14,56 +14,56 @@ type step struct {
 	text  string
 	verb  string
 	words []string // without the verb
-	body  []step   // of repeat
+	body  []step   // the steps inside repeat
 }
 
 // verbs lists the first words of a line, with syntax and effect.
 var verbs = []struct{ name, usage, does string }{
 	{"set", "set NAME=VALUE ...", "change the network, before form: nodes, seeds, min-peers, max-peers, max-guests, payload, latency, loss, wire, public (addresses), no-limits"},
-	{"hide", "hide SHARE", "before form: so many nodes, the seeds apart, can dial and cannot be dialled"},
+	{"hide", "hide SHARE", "before form: this share of the nodes, without the seeds, can dial and can't be dialled"},
 	{"form", "form", "start all nodes at one instant"},
 	{"run", "run DURATION", "let time pass"},
 	{"talk", "talk RATE/s [from N]", "from now on nodes emit: all at random, or N of them"},
-	{"mark", "mark", "measure from here on, as from the last talk"},
-	{"quiet", "quiet", "nobody emits any more"},
-	{"cut", "cut K [seeds]", "part the network into K random pieces; seeds: all seeds in the first"},
-	{"oneway", "oneway N", "of N links between neighbours, one direction carries nothing any more"},
+	{"mark", "mark", "measure from now on, as after a talk"},
+	{"quiet", "quiet", "nodes stop emitting"},
+	{"cut", "cut K [seeds]", "split the network into K random parts; seeds: all seeds in the first"},
+	{"oneway", "oneway N", "N links between neighbours stop carrying data in one direction"},
 	{"heal", "heal", "end all cuts"},
-	{"crash", "crash SHARE|seeds [silent] [spare seeds]", "nodes end without a word; silent: without a reset"},
-	{"restart", "restart [same] [moved] [anchors]", "start all that crashed; same: under their old id; moved: at another address; anchors: they remember two neighbours"},
+	{"crash", "crash SHARE|seeds [silent] [spare seeds]", "nodes end without a goodbye; silent: without a reset"},
+	{"restart", "restart [same] [moved] [anchors]", "start all crashed nodes; same: with their old id; moved: at another address; anchors: with the addresses of two neighbours"},
 	{"join", "join N", "start N more nodes"},
-	{"churn", "churn RATE/s | churn off", "so many nodes a second come, and so many go, half of them without a word"},
-	{"stall", "stall SHARE FROM-TO", "processors stand still, each for a time in that range"},
-	{"repeat", "repeat N ... end", "do the lines between again and again"},
-	{"sybils", "sybils N GROUPS [relay] [keep]", "so many nodes of an attacker come, with addresses in so many groups; see docs/proof.md"},
-	{"want", "want WHAT [within DURATION]", "measure, and hold it against a pass mark"},
-	{"dial", "dial ROUNDS", "pairs of nodes that dial each other at once, apart from the network"},
-	{"glomers", "glomers RATE/s DURATION [3d|3e|partitions]", "operations, half of them reads, and the checker of the Gossip Glomers broadcast with the marks of that challenge"},
+	{"churn", "churn RATE/s | churn off", "this many nodes a second join, and as many leave, half of them without a goodbye"},
+	{"stall", "stall SHARE FROM-TO", "processors stop, each for a time in that range"},
+	{"repeat", "repeat N ... end", "run the lines between N times"},
+	{"sybils", "sybils N GROUPS [relay] [keep]", "an attacker starts N nodes with addresses in that many groups; see docs/proof.md"},
+	{"want", "want WHAT [within DURATION]", "measure, and compare with a pass mark"},
+	{"dial", "dial ROUNDS", "pairs of nodes dial each other at once, in networks of their own"},
+	{"glomers", "glomers RATE/s DURATION [3d|3e|partitions]", "the broadcast workload of Gossip Glomers: operations, half of them reads, and its checker with the limits of that challenge"},
 }
 
-// wants lists the conditions of a want line.
+// wants lists the conditions that a want line can check.
 var wants = []struct{ name, does string }{
 	{"whole", "all living nodes are one component"},
-	{"settled", "whole, each within its bounds, and both ends agree on every link"},
+	{"settled", "whole, each node within its bounds, and both ends agree on every link"},
 	{"reached", "an event emitted now by each of 20 nodes reaches every node"},
 	{"linked", "every living node has a neighbour"},
 	{"joined", "every node that joined or restarted last has a neighbour"},
-	{"delivered", "all that living nodes emitted since the last talk reached all that lived then"},
-	{"lossless", "and no node was told that it lost some of it"},
-	{"dropped", "no link that is cut one way is counted by either end"},
-	{"kept", "no link ended since the last stall between two nodes that were not stalled"},
-	{"kept-in", "each node has a neighbour, and did not lose its last one since the last talk"},
+	{"delivered", "every event that living nodes emitted since the last talk has reached every node that was alive then"},
+	{"lossless", "and no node has reported one of these events as lost"},
+	{"dropped", "no end counts a link that is cut one way"},
+	{"kept", "since the last stall, no link between two nodes that were not stalled has ended"},
+	{"kept-in", "each node has a neighbour, and has never been without one since the last talk"},
 	{"guests", "no node has more guests than it may"},
-	{"no-netsplit", "no program was told of a netsplit since the last fault"},
-	{"told-once", "each program was told of the netsplit once that it is there and once that it is over; or none"},
-	{"rmr", "NUMBER: copies of an event beyond the first, a node, since the last talk"},
-	{"downs", "NUMBER: links that ended, a node, since the last talk"},
-	{"hops", "NUMBER: hops of the delivery that took most, since the last talk"},
-	{"last", "within DURATION: the last delivery of the slowest event, since the last talk"},
+	{"no-netsplit", "no program has got a netsplit since the last fault"},
+	{"told-once", "each program has got the netsplit once and its end once; or no program has got one"},
+	{"rmr", "NUMBER: copies of an event after the first, for each node, since the last talk"},
+	{"downs", "NUMBER: links that ended, for each node, since the last talk"},
+	{"hops", "NUMBER: the most hops of a delivery since the last talk"},
+	{"last", "within DURATION: the last delivery of the slowest event since the last talk"},
 	{"traffic", "frames that a node sends in a second since the last talk or form, and with wire=true bytes"},
 	{"main", "SHARE: of the living nodes in the largest component, at the worst moment since the last form"},
-	{"slower", "NUMBER: the 99th percentile of deliveries since the last talk, against what it was at the last want last"},
-	{"honest", "every node has a neighbour that is no Sybil"},
+	{"slower", "NUMBER: the 99th percentile of deliveries since the last talk, divided by its value at the last 'want last'"},
+	{"honest", "every node has a neighbour that is not a Sybil"},
 	{"books", "how many addresses in the books are Sybils'"},
 	{"coverage", "SHARE: of the pairs of a node and an event that were delivered, since the last talk"},
 }
@@ -74,15 +74,15 @@ func Help() string {
 	for _, v := range verbs {
 		fmt.Fprintf(&b, "  %-44s %s\n", v.usage, v.does)
 	}
-	b.WriteString("what can be wanted:\n")
+	b.WriteString("the conditions of want:\n")
 	for _, w := range wants {
 		fmt.Fprintf(&b, "  %-44s %s\n", w.name, w.does)
 	}
 	return b.String()
 }
 
-// parse reads a script: a step a line, empty lines and what follows a # left
-// out. Settings go to the spec.
+// parse parses a script, one step a line. It skips empty lines and ignores everything after
+// a #. Settings change the spec.
 func (s *Spec) parse() ([]step, error) {
 	name := s.File
 	if name == "" {
@@ -151,7 +151,7 @@ func (s *Spec) block(name string, lines []string, at int) (steps []step, rest in
 	return steps, at, nil
 }
 
-// isWellFormed reports whether the words of a step can be understood.
+// isWellFormed reports whether the words of a step are valid.
 func (st step) isWellFormed() bool {
 	w := st.words
 	arg := func(i int) string {

@@ -17,7 +17,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/sim"
 )
 
-// Spec says what to run. [Defaults] has a start.
+// Spec describes a run. [Defaults] returns one to start from.
 type Spec struct {
 	Scenario string // a name of [Names], or "" for a Script
 	Script   string // lines; see [Parse]
@@ -25,40 +25,39 @@ type Spec struct {
 
 	Nodes     int    // at the start
 	Seeds     int    // number of nodes that are seeds of all nodes
-	Seed      uint64 // of all that is random
+	Seed      uint64 // for all random numbers
 	MinPeers  int
 	MaxPeers  int
-	MaxGuests int // beyond MaxPeers, of nodes that cannot be dialled; 0: 64, negative: none
+	MaxGuests int // neighbours beyond MaxPeers that can't be dialled; 0: 64, negative: none
 
-	Latency string  // one way: "5ms", "1ms-2ms", or "world"
+	Latency string  // in one direction: "5ms", "1ms-2ms", or "world"
 	Loss    float64 // share of frames that need a retransmission
 	Wire    bool    // every frame crosses its link as bytes
 	Public  bool    // addresses are in many groups, as on the Internet; otherwise all are in a private range
 
-	NoLimits bool // peerlist.Config.NoLimits: who floods the books may
+	NoLimits bool // as peerlist.Config.NoLimits: a node may flood the address books
 
-	// What follows heeds the scenario; zero is what the scenario has by itself.
+	// Fields of the scenarios. Zero means the scenario's own default.
 	Fraction float64       // share of the affected nodes
 	Silent   bool          // crashes without a reset
 	Seedless bool          // the seeds are among those that crash
-	Parts    int           // of a split
+	Parts    int           // how many parts a split has
 	For      time.Duration // duration of the failure
 	Rate     float64       // events (or joins and leaves, or operations) a second
-	Senders  int           // nodes that emit; 0: all in turn, at random
-	Payload  int           // bytes of an event, its name included
+	Senders  int           // how many nodes emit; 0: all, at random
+	Payload  int           // bytes of an event, with its name
 	Rounds   int           // repetitions, in scenarios that repeat
 	Sybils   int           // nodes of an attacker; see sim.Attack
-	Groups   int           // of addresses that they are spread over
-	Keeps    bool          // they say that their programs asked for their links
-	Relays   bool          // they pass everything on; otherwise nothing
+	Groups   int           // how many groups their addresses are spread over
+	Keeps    bool          // they claim that their programs asked for their links
+	Relays   bool          // they forward everything; otherwise they forward nothing
 
-	Progress func(now, of time.Duration) `json:"-"` // called now and then; may be nil
+	Progress func(now, of time.Duration) `json:"-"` // called at intervals; may be nil
 }
 
-// InputError says which field of a Spec (or which line of a script) is invalid, and what is
-// valid.
+// InputError reports an invalid field of a Spec, or an invalid line of a script.
 type InputError struct {
-	Field   string // as the command line calls it
+	Field   string // its name on the command line
 	Value   string
 	Allowed string
 }
@@ -68,13 +67,13 @@ func (e *InputError) Error() string {
 	return fmt.Sprintf("%s: %q is not allowed; allowed: %s", e.Field, e.Value, e.Allowed)
 }
 
-// Defaults is a small network to begin with. The bounds on neighbours are those
-// of package smoke.
+// Defaults returns a small network to start from. The bounds on neighbours are those of
+// package smoke.
 func Defaults() Spec {
 	return Spec{Nodes: 100, Seeds: 3, Seed: 1, MinPeers: 3, MaxPeers: 5, Latency: "1ms-2ms", Payload: 16}
 }
 
-// latency reads the Latency field.
+// latency parses the Latency field.
 func (s Spec) latency() (sim.Latency, error) {
 	bad := &InputError{"latency", s.Latency, `a duration ("5ms"), a range ("1ms-2ms"), or "world"`}
 	if s.Latency == "world" {
@@ -95,13 +94,13 @@ func (s Spec) latency() (sim.Latency, error) {
 	return sim.Uniform(a, b), nil
 }
 
-// maxNodes is how many addresses the simulator has.
+// maxNodes is how many addresses the simulator can assign.
 const maxNodes = 1_000_000
 
-// maxSybils is how many addresses there are in one group.
+// maxSybils is how many addresses one group has.
 const maxSybils = 65_000
 
-// Validate reports what is wrong with a Spec, as *InputErrors.
+// Validate returns an *InputError for each invalid field of a Spec.
 func (s Spec) Validate() (errs []error) {
 	bad := func(field string, value any, format string, args ...any) {
 		errs = append(errs, &InputError{field, fmt.Sprint(value), fmt.Sprintf(format, args...)})
@@ -121,7 +120,7 @@ func (s Spec) Validate() (errs []error) {
 	if _, err := s.latency(); err != nil {
 		errs = append(errs, err)
 	}
-	if !(s.Loss >= 0 && s.Loss <= 0.5) { // nor NaN
+	if !(s.Loss >= 0 && s.Loss <= 0.5) { // also true of NaN
 		bad("loss", s.Loss, "0 to 0.5")
 	}
 	if !(s.Fraction >= 0 && s.Fraction <= 1) {
@@ -160,7 +159,7 @@ func (s Spec) Validate() (errs []error) {
 	return errs
 }
 
-// set takes a setting of a script: the fields by their names on the command line.
+// set sets a field by a line of a script. Fields have their names on the command line.
 func (s *Spec) set(name, value string) (err error) {
 	integer := func(to *int) { *to, err = strconv.Atoi(value) }
 	float := func(to *float64) { *to, err = strconv.ParseFloat(value, 64) }

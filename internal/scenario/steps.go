@@ -132,13 +132,13 @@ func (r *run) crash(what string, silent, spareSeeds bool) {
 		victims = living[:min(n, len(living))]
 	}
 	for _, node := range victims {
-		node.Anchors = node.Machine.Anchors() // a program that keeps them does so all the time
+		node.Anchors = node.Machine.Anchors() // a program that saves them does so all the time
 		r.net.Crash(node, !silent)
 	}
 	r.crashed = append(r.crashed, victims...)
 }
 
-// restart starts all that crashed.
+// restart starts all crashed nodes.
 func (r *run) restart(same, moved, anchors bool) {
 	r.faultNow()
 	back := r.crashed
@@ -165,8 +165,8 @@ func (r *run) join(n int) {
 	}
 }
 
-// churn lets nodes come and go. The first half of the first nodes, the seeds
-// among them, stay: they are those whose deliveries can be compared.
+// churn makes nodes join and leave. The first half of the nodes that form started, with the
+// seeds, stay, so that their deliveries can be compared.
 func (r *run) churn(rate float64) {
 	r.faultNow()
 	r.watching, r.mainPart = true, 1

@@ -111,7 +111,7 @@ func (r *run) want(w []string) {
 	}
 }
 
-// quantile is the class that a share of all counted do not exceed.
+// quantile returns the lowest class such that the share of all counts is in it or below.
 func quantile(classes []uint64, share float64) int {
 	all, sum := uint64(0), uint64(0)
 	for _, n := range classes {
@@ -130,13 +130,13 @@ func number(word string) float64 {
 	return f
 }
 
-// parts says how the network hangs together.
+// parts describes the components of the network.
 func (r *run) parts() string {
 	parts, largest := r.net.Parts()
 	return fmt.Sprintf("%d components, the largest has %d of %d nodes", parts, largest, len(r.net.Living()))
 }
 
-// wait lets time pass until something is so.
+// wait lets time pass until done returns true.
 func (r *run) wait(name string, mark time.Duration, done func() bool, example func() string) {
 	from := r.net.Now()
 	f := Figure{Name: name, Is: Never, Unit: "s", Mark: None}
@@ -211,8 +211,8 @@ func (r *run) notices() (n int, example string) {
 	return n, example
 }
 
-// keptIn counts the nodes that have no neighbour, or had one and lost the last since
-// the mark.
+// keptIn counts the nodes that have no neighbour, or that lost their last one since the
+// mark.
 func (r *run) keptIn() {
 	n, example := 0, ""
 	for _, node := range r.net.Living() {
@@ -245,17 +245,17 @@ func (r *run) toldOnce() {
 		}
 		if found > 1 || healed != found {
 			wrong++
-			example = fmt.Sprintf("node %d was told %d times of a netsplit and %d times of its end", node.Index, found, healed)
+			example = fmt.Sprintf("node %d got %d netsplits and %d ends of them", node.Index, found, healed)
 		}
 	}
 	if told > 0 && told < len(living) {
 		wrong += len(living) - told
 		if example == "" {
-			example = fmt.Sprintf("%d of %d nodes were told", told, len(living))
+			example = fmt.Sprintf("%d of %d programs got the netsplit", told, len(living))
 		}
 	}
-	r.tell("programs told of the netsplit", 100*float64(told)/float64(len(living)), "%")
-	r.atMost("programs not told once", float64(wrong), 0, "", example)
+	r.tell("programs that got the netsplit", 100*float64(told)/float64(len(living)), "%")
+	r.atMost("programs that did not get it once", float64(wrong), 0, "", example)
 }
 
 // enough returns the number of neighbours that satisfies a node. If MinPeers equals

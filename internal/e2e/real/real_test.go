@@ -109,7 +109,7 @@ func TestEachScenarioSmall(t *testing.T) {
 var wants = map[string]string{
 	"one component": "whole", "dropped by both ends": "dropped", "newcomers joined": "joined", "full degree": "joined",
 	"all delivered": "delivered", "settled": "settled",
-	"messages lost": "lossless", "false netsplits": "no-netsplit", "programs not told once": "told-once",
+	"messages lost": "lossless", "false netsplits": "no-netsplit", "programs that did not get it once": "told-once",
 	"links lost between healthy nodes": "kept", "links ended, a node": "downs",
 }
 

@@ -131,7 +131,7 @@ func (r *run) toldOnce(isLong bool) {
 			example = fmt.Sprintf("node %d was told %d times of a netsplit, and %d times of its end", a.Seat, splits, heals)
 		}
 	}
-	r.atMost("programs not told once", float64(wrong), 0, example)
+	r.atMost("programs that did not get it once", float64(wrong), 0, example)
 }
 
 // kept adds the number of links that ended by accident: among the affected nodes, which
