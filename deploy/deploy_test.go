@@ -1,6 +1,6 @@
-// Package deploy holds files for other programs: a service manager, a cluster, an image.
-// Its tests hold them against the command as it is, and against those of these programs
-// that are there.
+// Package deploy holds files for other programs: a service manager, a cluster, an image. Its
+// tests check these files against the command, and with those of the other programs that
+// are installed.
 package deploy
 
 import (
@@ -42,10 +42,10 @@ func read(t *testing.T, name string) string {
 	return string(text)
 }
 
-// object is something in YAML.
+// object is an object in YAML.
 type object = map[string]any
 
-// documents takes a YAML file apart.
+// documents parses a YAML file and returns its documents.
 func documents(t *testing.T, name string) (all []object) {
 	t.Helper()
 	decoder := yaml.NewDecoder(strings.NewReader(read(t, name)))
@@ -62,7 +62,8 @@ func documents(t *testing.T, name string) (all []object) {
 	}
 }
 
-// at goes down into YAML: strings are keys, numbers are places in a list.
+// at returns a value inside YAML. In the path, strings are keys and numbers are places in a
+// list.
 func at[T any](t *testing.T, in any, path ...any) T {
 	t.Helper()
 	for i, step := range path {
@@ -88,7 +89,7 @@ func at[T any](t *testing.T, in any, path ...any) T {
 	return v
 }
 
-// texts makes strings of a list.
+// texts converts a list to strings.
 func texts(list []any) (out []string) {
 	for _, v := range list {
 		s, _ := v.(string)
@@ -97,10 +98,10 @@ func texts(list []any) (out []string) {
 	return out
 }
 
-// imageVersion is what the image is built as.
+// imageVersion is the version as which the image is built.
 const imageVersion = "v1.2.3-4-gabcdef0"
 
-// image is the command, made by the line of the Dockerfile that makes it.
+// image is the path of the command, built by the line of the Dockerfile that builds it.
 var image = sync.OnceValues(func() (path string, err error) {
 	dockerfile, err := os.ReadFile("Dockerfile")
 	if err != nil {
@@ -131,7 +132,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// command is the path of the command.
+// command returns the path of the command.
 func command(t *testing.T) string {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -144,27 +145,27 @@ func command(t *testing.T) string {
 	return path
 }
 
-// wantCall wants the command to know how it is called.
+// wantCall checks that the command accepts these arguments.
 func wantCall(t *testing.T, args []string) {
 	t.Helper()
 	// Flags are read from left to right, up to the one that asks for help.
 	out, err := exec.Command(command(t), append(slices.Clone(args), "--help")...).CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "Usage:\n  smoke "+args[0]) { // else it is the help of smoke itself
+	if err != nil || !strings.Contains(string(out), "Usage:\n  smoke "+args[0]) { // otherwise it is the help of smoke itself
 		t.Errorf("smoke %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 }
 
-// secret is what the file with the secret holds.
+// secret is the content of the file with the secret.
 const secret = "4f1c9e02b7d85a63e0f29b14c7863da5"
 
-// wantEnv wants a node to be able to start with this environment.
+// wantEnv checks that a node can start with this environment.
 func wantEnv(t *testing.T, env map[string]string) smoke.Options {
 	t.Helper()
 	for name, value := range env {
 		if name == "SMOKE_ADDRESS" {
-			value = strings.Replace(value, "0/24", "2", 1) // of a subnet, which this machine need not have
+			value = strings.Replace(value, "0/24", "2", 1) // this machine may have no address in the subnet
 		}
-		if name == "SMOKE_SECRET_FILE" { // which is not in this place here
+		if name == "SMOKE_SECRET_FILE" { // the file is not at that path on this machine
 			value = filepath.Join(t.TempDir(), "secret")
 			if err := os.WriteFile(value, []byte(secret+"\n"), 0o600); err != nil {
 				t.Fatal(err)
@@ -212,7 +213,7 @@ func TestTheImageIsOneFile(t *testing.T) {
 	}
 }
 
-// Which version an image is, it says itself, and so do its nodes to all others.
+// An image reports its version, and so do its nodes to all others.
 func TestTheImageKnowsItsVersion(t *testing.T) {
 	if !regexp.MustCompile(`(?m)^ARG VERSION$`).MatchString(read(t, "Dockerfile")) {
 		t.Error("the version can't be passed to the image")
@@ -234,7 +235,8 @@ func TestTheImageKnowsItsVersion(t *testing.T) {
 	}
 }
 
-// Without a word more, the node of an image listens where other containers reach it.
+// Without further settings, a node in a container of the image listens where other containers
+// can reach it.
 func TestTheImageIsReached(t *testing.T) {
 	env := regexp.MustCompile(`(?m)^ENV (.*)$`).FindStringSubmatch(read(t, "Dockerfile"))
 	if env == nil {
@@ -248,14 +250,14 @@ func TestTheImageIsReached(t *testing.T) {
 	if err != nil || o.Listen != "0.0.0.0" || o.Port != 8495 {
 		t.Errorf("%+v, %v", o, err)
 	}
-	t.Setenv("SMOKE_PORT", "0") // any: that one may be taken here
+	t.Setenv("SMOKE_PORT", "0") // any free port, since the default one may be in use
 	node := started(t, command(t), "node", "--network", "deploy test", "--json")
 	if addr := node.field(t, "ready", "addr"); !strings.HasPrefix(addr, "0.0.0.0:") && !strings.HasPrefix(addr, "[::]:") {
 		t.Errorf("it listens on %s", addr)
 	}
 }
 
-// process is one that prints JSON.
+// process is a program that prints JSON.
 type process struct{ lines *bufio.Scanner }
 
 // started runs the command until the test ends.
@@ -271,7 +273,7 @@ func started(t *testing.T, path string, args ...string) process {
 	}
 	t.Cleanup(func() {
 		cmd.Process.Kill()
-		cmd.Wait() // it was killed, and says so
+		cmd.Wait() // returns an error, because the process was killed
 	})
 	return process{bufio.NewScanner(out)}
 }
@@ -335,7 +337,7 @@ func TestKubernetes(t *testing.T) {
 	if ports["smoke"] != o.Port || !slices.Contains(args, fmt.Sprint(":", ports["metrics"])) || len(ports) != 2 {
 		t.Errorf("the ports are %v", ports)
 	}
-	// Others can't reach the dashboard, which has no login; the probes ask it from inside.
+	// Other machines can't reach the dashboard, which has no login. The probes run inside.
 	if page := after(args, "--http"); !strings.HasPrefix(page, "127.0.0.1:") || page != defaultPage {
 		t.Errorf("the dashboard is at %q", page)
 	}
@@ -384,7 +386,7 @@ func TestKubernetes(t *testing.T) {
 			t.Errorf("%v does not select pods with %v", selector, labels)
 		}
 	}
-	// Each of these has kept somebody's nodes apart.
+	// Without any one of these settings, the nodes of a user did not find each other.
 	if at[string](t, service, "spec", "clusterIP") != "None" || !at[bool](t, service, "spec", "publishNotReadyAddresses") {
 		t.Error("the name of the service does not stand for all pods")
 	}
@@ -393,10 +395,10 @@ func TestKubernetes(t *testing.T) {
 	}
 }
 
-// defaultPage is where smoke probe looks by itself.
+// defaultPage is the address that smoke probe uses by default.
 const defaultPage = "127.0.0.1:8496"
 
-// after is the word after a flag.
+// after returns the argument after a flag.
 func after(args []string, flag string) string {
 	if i := slices.Index(args, flag); i >= 0 && i+1 < len(args) {
 		return args[i+1]
@@ -404,7 +406,8 @@ func after(args []string, flag string) string {
 	return ""
 }
 
-// wantLimits wants the collector to begin in earnest before the container is ended.
+// wantLimits checks that Go's memory limit is below the container's, so that the garbage
+// collector works harder before the container is killed.
 func wantLimits(t *testing.T, limit, goLimit string) {
 	t.Helper()
 	var hard, soft int
@@ -415,12 +418,12 @@ func wantLimits(t *testing.T, limit, goLimit string) {
 	}
 }
 
-// expand puts in what Compose takes where a variable is not set.
+// expand replaces variables by the defaults that Compose uses if they are not set.
 func expand(text string) string {
 	return regexp.MustCompile(`\$\{\w+:-([^}]*)\}`).ReplaceAllString(text, "$1")
 }
 
-// What a person makes with openssl, where smoke is not installed, is a secret.
+// A secret that is made with openssl, on a machine without smoke, is valid.
 func TestASecretWithoutSmoke(t *testing.T) {
 	for _, name := range []string{"kubernetes.yaml", "compose.yaml", "../docs/deploy.md"} {
 		if text := read(t, name); !strings.Contains(text, "openssl rand -base64 32") || strings.Contains(text, `secret="$(smoke key`) {
@@ -510,7 +513,7 @@ func TestSystemd(t *testing.T) {
 	}
 }
 
-// What the pages tell people to type has to work.
+// The commands on the pages must work.
 func TestThePagesNameWhatThereIs(t *testing.T) {
 	variable := regexp.MustCompile(`\bSMOKE_[A-Z]+(?:_[A-Z]+)*\b`)
 	call := regexp.MustCompile(`(?m)^(?:\$ )?(?:sudo )?smoke ([a-z][^#|>&\n]*)`)

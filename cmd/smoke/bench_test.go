@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// brief is a run that a test can wait for.
+// brief is a run that is short enough for a test.
 var brief = []string{"--rate", "200", "--for", "100ms", "--warmup", "10ms"}
 
 func TestBenchForAFirstLook(t *testing.T) {
@@ -34,7 +34,7 @@ func TestBenchForAFirstLook(t *testing.T) {
 	}
 }
 
-// receiving runs a receiver, and gives its lines; quit ends it.
+// receiving runs a receiver and returns its lines. quit ends it.
 func receiving(t *testing.T, args ...string) (lines chan string, quit func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -44,13 +44,13 @@ func receiving(t *testing.T, args ...string) (lines chan string, quit func()) {
 	cmd.SetOut(w)
 	cmd.SetErr(io.Discard)
 	ended := make(chan error, 1)
-	// Both are the test's. The end of ctx ends the command, and that ends the
-	// reading; quit waits for them.
+	// Both goroutines belong to the test. The end of ctx ends the command, and that ends
+	// the reader. quit waits for them.
 	go func() {
 		ended <- cmd.ExecuteContext(ctx)
 		w.Close()
 	}()
-	lines = make(chan string, 100) // more than a test makes it say
+	lines = make(chan string, 100) // more lines than the command prints in a test
 	go func() {
 		defer close(lines)
 		for scanner := bufio.NewScanner(r); scanner.Scan(); {
@@ -68,7 +68,7 @@ func receiving(t *testing.T, args ...string) (lines chan string, quit func()) {
 	}
 }
 
-// await reads lines up to one that fits, and gives the first group.
+// await reads lines until one matches, and returns the first group of the pattern.
 func await(t *testing.T, lines chan string, pattern string) string {
 	t.Helper()
 	p := regexp.MustCompile(pattern)
@@ -168,7 +168,7 @@ func TestBenchReadsTheEnvironment(t *testing.T) {
 	}
 }
 
-// The line has the phase, or how far it is.
+// The line shows the phase, or how far it is.
 func TestShowPhase(t *testing.T) {
 	var out bytes.Buffer
 	showPhase(progress.New(&out, true), loadtest.Calling, 0, 0)

@@ -23,7 +23,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// every gives all commands but those of cobra itself.
+// every returns all commands, without those of cobra itself.
 func every(c *cobra.Command) (all []*cobra.Command) {
 	for _, sub := range c.Commands() {
 		if !slices.Contains([]string{"help", "completion"}, sub.Name()) {
@@ -33,8 +33,8 @@ func every(c *cobra.Command) (all []*cobra.Command) {
 	return all
 }
 
-// What a person looks for first is there: an example of each command, and each on
-// the page and in the list of the package.
+// Each command has an example, a place on the manual page, and a place in the list of the
+// package comment.
 func TestEveryCommandIsExplained(t *testing.T) {
 	page, err := os.ReadFile("../../docs/command.md")
 	if err != nil {
@@ -61,8 +61,8 @@ func TestEveryCommandIsExplained(t *testing.T) {
 	}
 }
 
-// The page names no flag that is not there: in each chapter those of its command, and
-// of others that it shows.
+// The manual page names only flags that exist: in each chapter those of its command, and of
+// others that the chapter shows.
 func TestFlagsOfThePage(t *testing.T) {
 	page, err := os.ReadFile("../../docs/command.md")
 	if err != nil {
@@ -70,7 +70,7 @@ func TestFlagsOfThePage(t *testing.T) {
 	}
 	root := newRoot()
 	for _, chapter := range strings.Split(string(page), "\n## smoke ")[1:] {
-		chapter, _, _ = strings.Cut(chapter, "\n## ") // the chapters of other programs
+		chapter, _, _ = strings.Cut(chapter, "\n## ") // without the chapters of other programs
 		name, text, _ := strings.Cut(chapter, "\n")
 		there := map[string]bool{"--help": true}
 		for _, shown := range append(regexp.MustCompile(`smoke ([a-z]+)`).FindAllStringSubmatch(text, -1), []string{"", name}) {
@@ -126,7 +126,7 @@ func TestFlagsComeBeforeTheEnvironment(t *testing.T) {
 	if o.Port != 8495 || o.Network != "ours" || o.Key.ID() != kept.ID() || o.StateFile != "state" || o.MaxPeers != 9 || o.Advertise != "127.0.0.3" {
 		t.Errorf("by the environment: %+v", o)
 	}
-	// A guest leaves alone what belongs to the node that lives here.
+	// A guest does not use the settings of the node that runs on this machine.
 	o = read(&joining{isGuest: true})
 	if o.Port != 0 || o.Listen != "127.0.0.2" || o.Advertise != smoke.NoAddress || o.StateFile != "" || o.Key == nil || o.Key.ID() == kept.ID() || o.Network != "ours" {
 		t.Errorf("a guest: %+v", o)
@@ -136,7 +136,7 @@ func TestFlagsComeBeforeTheEnvironment(t *testing.T) {
 	}
 }
 
-// While versions are rolled out one wants to see who has which; else they are noise.
+// The table shows versions only if they differ, as during an upgrade.
 func TestVersionsStandInTheTableIfTheyDiffer(t *testing.T) {
 	m := &mesh{}
 	for i, version := range []string{"v1.2.0", "v1.2.0", ""} {
@@ -159,7 +159,7 @@ func TestVersionsStandInTheTableIfTheyDiffer(t *testing.T) {
 	}
 }
 
-// A flag overrides a variable, even an invalid one.
+// A flag overrides a variable, even if the variable is invalid.
 func TestAFlagMakesGoodForAVariable(t *testing.T) {
 	for name, value := range map[string]string{"SMOKE_ADDRESS": "203.0.113.0/30", "SMOKE_STATE_FILE": "state", "SMOKE_KEY_FILE": "nowhere", "SMOKE_PORT": "http", "SMOKE_SEED": "x"} {
 		t.Setenv(name, value)

@@ -17,13 +17,13 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// What listens there need not be a node, nor mean well. Each of these talks to who has
-// connected, and hangs up when it returns.
+// The program at the address may be anything, and may be hostile. Each of these functions
+// talks to the node that has connected. The connection ends when it returns.
 func TestStrangersAreGreeted(t *testing.T) {
 	says := func(text string) func(net.Conn) {
 		return func(c net.Conn) {
 			c.Write([]byte(text))
-			io.Copy(io.Discard, c) // until the other one has had enough
+			io.Copy(io.Discard, c) // until the node closes the connection
 		}
 	}
 	hello := func(h wire.Hello) func(net.Conn) {
@@ -40,7 +40,7 @@ func TestStrangersAreGreeted(t *testing.T) {
 		talk  func(net.Conn)
 		error string
 		fix   string
-		knows bool // its id
+		knows bool // the command learns the id
 	}{
 		{"a node", hello(wire.Hello{Major: wire.Major, Minor: 7}), "", "", true},
 		{"of another network", hello(wire.Hello{Major: wire.Major, Network: "a b"}), `"a b" and not ""`, "--network 'a b'", true},
@@ -70,7 +70,8 @@ func TestStrangersAreGreeted(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// The test's own; ends with the talk, and synctest waits.
+			// The goroutine belongs to the test. It ends with the talk, and
+			// synctest waits for it.
 			go func() {
 				conn, err := listener.Accept()
 				if err != nil {
@@ -99,8 +100,8 @@ func TestStrangersAreGreeted(t *testing.T) {
 	}
 }
 
-// Package handshake decides for a node and for the command alike, from all that it asks
-// for.
+// Package handshake decides alike for a node and for the command, because the command passes
+// on all options that the package uses.
 func TestTheCommandHandsOnAllOptionsOfTheHandshake(t *testing.T) {
 	var given smoke.Options
 	fields := reflect.TypeFor[handshake.Options]()

@@ -47,7 +47,7 @@ func TestUnderAServiceManager(t *testing.T) {
 	cmd.SetArgs(nil)
 	cmd.SetOut(new(strings.Builder))
 	ended := make(chan error)
-	// The test's own. The end of ctx ends it, and the test waits for that.
+	// The goroutine belongs to the test. The end of ctx ends it, and the test waits for it.
 	go func() { ended <- cmd.ExecuteContext(ctx) }()
 	for i, want := range []string{"READY=1\nSTATUS=no peers yet", "WATCHDOG=1", "WATCHDOG=1"} {
 		if got := told(); got != want {

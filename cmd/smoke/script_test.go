@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(leakFree{m}, map[string]func(){"smoke": main})
 }
 
-// leakFree is the tests, and after them a look for goroutines that they have left.
+// leakFree runs the tests and then checks that they have left no goroutines.
 type leakFree struct{ *testing.M }
 
 func (m leakFree) Run() int {
@@ -36,18 +36,18 @@ func (m leakFree) Run() int {
 	return code
 }
 
-// Scripts have these commands beside those of testscript:
+// Scripts have these commands in addition to those of testscript:
 //
-//	exits CODE program [arg...]      run it; it has to end with that code
+//	exits CODE program [arg...]      runs it; it must end with that code
 //	start NAME [VAR=VALUE...] program [arg...]
-//	                                 run it in the background, with an input that stays open
-//	await NAME pattern [VAR...]      read its lines, both outputs mixed, up to one that fits;
+//	                                 runs it in the background, with an input that stays open
+//	await NAME pattern [VAR...]      reads its lines, of both outputs mixed, until one matches;
 //	                                 groups of the pattern go into variables
-//	say NAME text                    write a line into its input
-//	interrupt NAME                   interrupt it; it has to end with 0
+//	say NAME text                    writes a line into its input
+//	interrupt NAME                   interrupts it; it must end with 0
 //	crash NAME                       kill -9
-//	get CODE url [host]              fetch it, under that name; it is stdout then
-//	end NAME [CODE]                  close its input and wait; it has to end with that code, or 0
+//	get CODE url [host]              fetches a page, with that host name; the page becomes stdout
+//	end NAME [CODE]                  closes its input and waits; it must end with that code, or 0
 func TestScripts(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("!! NOT TESTED on Windows, only on Unix: there is no interrupt that a test could send")
@@ -56,7 +56,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector would wait a second at each exit
-			// What runs on this machine has no part in a script, nor the other way round.
+			// Nodes of this machine and nodes of a script must not meet.
 			env.Setenv("SMOKE_NETWORK", fmt.Sprint("script ", os.Getpid()))
 			env.Values["vars"], env.Values["processes"] = env.Vars, make(map[string]*process)
 			return nil
@@ -80,7 +80,7 @@ func TestScripts(t *testing.T) {
 				ts.Check(p.cmd.Process.Kill())
 				for range p.lines {
 				}
-				p.cmd.Wait() // it was killed, and says so
+				p.cmd.Wait() // returns an error, because the process was killed
 			},
 			"end": func(ts *testscript.TestScript, _ bool, args []string) {
 				p := running(ts, args)
@@ -127,7 +127,7 @@ func fetch(ts *testscript.TestScript, args []string) {
 	}
 }
 
-// process runs in the background of a script.
+// process is a program that runs in the background of a script.
 type process struct {
 	cmd   *exec.Cmd
 	in    io.WriteCloser
@@ -153,8 +153,9 @@ func start(ts *testscript.TestScript, args []string) {
 	cmd.Stdout, cmd.Stderr = w, w
 	ts.Check(cmd.Start())
 	w.Close()
-	p := &process{cmd: cmd, in: in, lines: make(chan string, 1000)} // more than a script makes it say
-	// Owned by the script, whose end kills the process; that ends it.
+	p := &process{cmd: cmd, in: in, lines: make(chan string, 1000)} // more lines than a script makes it print
+	// The goroutine belongs to the script. When the script ends, it kills the process, which
+	// ends the goroutine.
 	go func() {
 		defer close(p.lines)
 		defer out.Close()
@@ -171,7 +172,7 @@ func start(ts *testscript.TestScript, args []string) {
 	})
 }
 
-// running is the process that a script has started under a name.
+// running returns the process that a script has started under a name.
 func running(ts *testscript.TestScript, args []string) *process {
 	p := ts.Value("processes").(map[string]*process)[args[0]]
 	if p == nil {
@@ -180,7 +181,7 @@ func running(ts *testscript.TestScript, args []string) *process {
 	return p
 }
 
-// patience is for what will never be said, so that the script says for what it waits.
+// patience is how long a script waits for a line. Then it fails and prints what it waited for.
 const patience = 30 * time.Second
 
 func (p *process) await(ts *testscript.TestScript, args []string) {

@@ -54,7 +54,7 @@ func TestJSONForPrograms(t *testing.T) {
 	}
 }
 
-// What fails can be replayed by the line that is printed.
+// A run that fails prints a command line that repeats it.
 func TestReplay(t *testing.T) {
 	line := "smoke sim --scenario crash --nodes 60 --fraction 0.5 --silent --speed 1e12 --seed 3 --runs 2"
 	r, code := smokeJSON(t, line)
@@ -149,7 +149,7 @@ func TestProofRunsWhatAPageLists(t *testing.T) {
 	}
 }
 
-// The page itself lists commands that can be understood.
+// The commands that the page lists can be parsed.
 func TestProofPage(t *testing.T) {
 	text, err := os.ReadFile("../../docs/proof.md")
 	if err != nil {

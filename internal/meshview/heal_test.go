@@ -240,7 +240,7 @@ func TestTheRateOfASimulationIsTheAverage(t *testing.T) {
 				t.Errorf("look %d: there is no rate", i)
 			}
 			time.Sleep(500 * time.Millisecond)
-			r.told(func() { r.nodes[0].Delivered += 10; r.nodes[1].Delivered += 20 }) // 20, 40, 0 and 0 a second
+			r.told(func() { r.nodes[0].Delivered += 10; r.nodes[1].Delivered += 20 }) // 20, 40, 0 and 0 events a second
 			if i == 6 {
 				r.told(func() {
 					r.nodes = append(r.nodes, smoke.NodeInfo{ID: id(9), Delivered: 1 << 30, Links: r.nodes[0].Links, Left: []smoke.ID{}})

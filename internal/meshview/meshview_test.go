@@ -159,7 +159,7 @@ func says(p meshview.Picture, text string) bool {
 	return false
 }
 
-// While no client asks, the nodes are not surveyed, and only briefly after that.
+// The nodes are surveyed only while a client asks, and for a short time after that.
 func TestNodesAreAskedOnlyWhileSomebodyLooks(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRing(5)
@@ -472,8 +472,8 @@ func TestALookAfterAWhile(t *testing.T) {
 	})
 }
 
-// A guest has no address and is not missed; neither is a node with a successor at its
-// address.
+// A guest has no address and is not reported as missing. Nor is a node that has a successor
+// at its address.
 func TestSuccessorsAndGuests(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRing(4)

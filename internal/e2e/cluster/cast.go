@@ -183,8 +183,8 @@ func (c *Cast) sayNext() {
 		if speaker.Paused {
 			continue
 		}
-		// An actor that takes no orders has ended by itself. Endings reports that; the
-		// ledger does not count on it.
+		// An actor that accepts no orders has ended by itself. Endings reports that, and
+		// the ledger does not have the text.
 		if c.Say("talk", 1, 0, []*Actor{speaker}, joined) == nil {
 			return
 		}

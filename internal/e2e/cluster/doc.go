@@ -6,10 +6,9 @@
 // The caller decides where the processes run and which faults the network has. It prepares
 // the command of each seat; the arguments come from [NodeOptions.Args]. The calling program
 // is also the node. Its main (or TestMain) begins with
-// first thing that its main (or TestMain) does is
 //
-//	if stage.IsNode() {
-//		os.Exit(stage.BeNode())
+//	if cluster.IsNode() {
+//		os.Exit(cluster.BeNode())
 //	}
 //
 // One goroutine, the caller's, owns the cast, its actors and its ledger. News are processed

@@ -71,7 +71,7 @@ type NodeOptions struct {
 func (o NodeOptions) Args() []string {
 	text, err := json.Marshal(o)
 	if err != nil {
-		panic(fmt.Sprintf("stage: write options: %v", err)) // strings and numbers always encode
+		panic(fmt.Sprintf("cluster: write options: %v", err)) // strings and numbers always encode
 	}
 	return []string{nodeMode, string(text)}
 }

@@ -68,7 +68,7 @@ func (c *cast) settle(m *measure) {
 		}
 	}
 	if gaps > c.gaps {
-		m.fellShort("%d times a node was told that messages are lost for good", gaps-c.gaps)
+		m.fellShort("nodes reported lost messages %d times", gaps-c.gaps)
 		c.gaps = gaps
 	}
 }

@@ -48,7 +48,7 @@ func TestAMeasureTellsWhatFellShort(t *testing.T) {
 	want := []string{
 		"not in 3 s: the end of time",
 		"node 0 ended by itself: exit status 2: out of luck",
-		"1 times a node was told that messages are lost for good",
+		"nodes reported lost messages 1 times",
 	}
 	if got := strings.Join(m.short, "\n"); got != strings.Join(want, "\n") {
 		t.Errorf("fell short:\n%s\nwant:\n%s", got, strings.Join(want, "\n"))

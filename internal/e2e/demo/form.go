@@ -28,7 +28,7 @@ func form(ctx context.Context, c *cast, m *measure) error {
 	}
 	started, ok := c.Until(ctx, formLimit, c.IsEverybodyUp)
 	if !ok {
-		return fmt.Errorf("not everybody came up within %v", started)
+		return fmt.Errorf("not all nodes started within %v", started)
 	}
 	m.note("%d processes are up: %.2f s", len(c.Actors), time.Since(begin).Seconds())
 	if err := c.Say("hello", 1, 0, c.Actors, c.Actors); err != nil {
@@ -39,7 +39,7 @@ func form(ctx context.Context, c *cast, m *measure) error {
 		setOnce(&whole, begin, isWhole(c.Actors))
 		return whole > 0 && c.Ledger.IsHeard()
 	})
-	m.within("everybody linked, and heard by everybody", time.Since(begin), ok)
+	m.within("every node linked, and heard by every other", time.Since(begin), ok)
 	if whole > 0 {
 		m.note("one component, each with %d to %d links: %.2f s", minLinks, maxLinks, whole.Seconds())
 	}

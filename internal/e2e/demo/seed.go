@@ -33,7 +33,7 @@ func killSeed(ctx context.Context, c *cast, m *measure) error {
 	took, ok := c.Until(ctx, killLimit, func() bool {
 		return seed.Gone && c.Ledger.IsHeard() && isWhole(others) && cluster.Crossing(others, []*cluster.Actor{seed}) == 0
 	})
-	m.within("the others whole, and all they said heard", took, ok)
+	m.within("the others whole, and all their texts heard", took, ok)
 	m.count(c)
 	return nil
 }

@@ -51,7 +51,7 @@ func cutInTwo(ctx context.Context, c *cast, m *measure) error {
 	if noticed == 0 {
 		noticed = time.Since(begin)
 	}
-	m.within("no link across, each half whole and heard by itself, the lost seed told", noticed, ok)
+	m.within("no link across, each half whole and heard by itself, the lost seed reported", noticed, ok)
 	if last > 0 {
 		m.note("%d links led across: the first was given up after %.2f s, the last after %.2f s", before, first.Seconds(), last.Seconds())
 	}
@@ -117,9 +117,9 @@ func joinAgain(ctx context.Context, c *cast, m *measure) error {
 		healed, _ := cluster.Reported(everybody, cluster.Healed)
 		return heard > 0 && split == len(everybody) && healed == len(everybody)
 	})
-	m.within("one component, all that was said apart heard by all, the split and its end told to all", time.Since(begin), ok)
+	m.within("one component, all texts of the partition received by all nodes, the split and its end reported by all", time.Since(begin), ok)
 	if heard > 0 {
-		m.note("one component: %.2f s; all that was said apart is heard: %.2f s", one.Seconds(), heard.Seconds())
+		m.note("one component: %.2f s; all texts of the partition received: %.2f s", one.Seconds(), heard.Seconds())
 	}
 	m.noteTold("the nodes", everybody, begin, cluster.Netsplit, cluster.Healed)
 	m.count(c)
@@ -144,5 +144,5 @@ func (m *measure) noteTold(whom string, actors []*cluster.Actor, begin time.Time
 		}
 		words = append(words, fmt.Sprintf("%s on %d after %.2f s", kind, count, first.Sub(begin).Seconds()))
 	}
-	m.note("told to %s: %s", whom, strings.Join(words, ", "))
+	m.note("reported by %s: %s", whom, strings.Join(words, ", "))
 }

@@ -72,7 +72,7 @@ func (m *measure) count(c *cast) {
 		m.fellShort("%d deliveries came again", t.Doubled)
 	}
 	if t.Strayed > 0 {
-		m.fellShort("%d deliveries came to somebody who could not hear them", t.Strayed)
+		m.fellShort("%d deliveries came to nodes that should not get them", t.Strayed)
 	}
 	if t.Disordered > 0 {
 		m.fellShort("%d deliveries came after a later one of the same node", t.Disordered)

@@ -83,7 +83,6 @@ func (l *Lab) elements(set string, sides []string) string {
 
 // shield is a chain for [Lab.Shield]. It is added with the first shielded side, because a
 // stateful rule makes the kernel track all connections.
-// shielded side, since a rule with state has the kernel track all connections.
 const shield = `
 table inet lab {
 	set shielded { type ifname; }

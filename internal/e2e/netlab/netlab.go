@@ -1,5 +1,5 @@
-// Package netlab is a small network on one Linux machine, made of network
-// namespaces, whose cables a test can pull.
+// Package netlab makes a small network on one Linux machine from network namespaces. A test
+// can cut it, as if it pulled a cable.
 //
 // A [Lab] has sides. Each side is a namespace with its own loopback and a LAN of [Hosts]
 // addresses, 10.77.<side>.1 and up. A router in another namespace joins the sides. The

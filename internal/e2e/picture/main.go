@@ -5,8 +5,8 @@
 //	go run ./internal/e2e/picture -smoke bin/smoke -o docs/img/heal.gif
 //
 // It starts the command on a free port, opens its page in a headless Chromium, presses
-// the buttons, and writes the screenshots as an animated GIF. The picture plays as fast
-// as it was recorded.
+// the buttons, and writes the screenshots as an animated GIF. The picture plays at the
+// speed at which it was recorded.
 package main
 
 import (
@@ -33,7 +33,7 @@ const (
 	frameGap      = 250 * time.Millisecond  // between two screenshots
 	lastFrame     = 2500 * time.Millisecond // how long the last one stays
 	maxBytes      = 2_000_000               // of the picture
-	wholeTime     = time.Minute             // within which all is recorded
+	wholeTime     = time.Minute             // the time limit of the recording
 )
 
 // act is a part of the story: press a button, and record for a time.

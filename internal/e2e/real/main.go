@@ -54,12 +54,12 @@ func realMain(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	check := flags.Bool("check", false, "only say so if this machine cannot cut a network: tests are skipped then")
 	flags.IntVar(&c.nodes, "nodes", c.nodes, fmt.Sprintf("how many, %d to %d", leastNodes, mostNodes))
 	flags.IntVar(&c.rate, "rate", c.rate, "messages a second, by all nodes together")
-	flags.IntVar(&c.rounds, "rounds", c.rounds, "flap: how often the cut comes and goes")
+	flags.IntVar(&c.rounds, "rounds", c.rounds, "flap: how often the network is cut")
 	flags.DurationVar(&c.apart, "apart", c.apart, "split, split4: how long the parts are apart")
 	flags.DurationVar(&c.away, "away", c.away, "seeds: how long they are away")
 	flags.DurationVar(&c.stallLeast, "stall-least", c.stallLeast, "stall: the shortest")
 	flags.DurationVar(&c.stallMost, "stall-most", c.stallMost, "stall: the longest")
-	flags.Uint64Var(&c.seed, "seed", c.seed, "decides who is hit; what comes of it is as real as the network, and not repeatable")
+	flags.Uint64Var(&c.seed, "seed", c.seed, "decides which nodes are hit; the rest of a run is not repeatable")
 	flags.BoolVar(&c.verbose, "v", false, "show what the nodes log")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -75,7 +75,7 @@ func realMain(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 
 	if *check {
 		if why := netlab.Available(); why != nil {
-			fmt.Fprintf(stderr, "!! NOT TESTED: whatever takes a real network to cut was skipped: %s. %s\n", oneLine(why), takes)
+			fmt.Fprintf(stderr, "!! NOT TESTED: the tests that need a real network were skipped: %s. %s\n", oneLine(why), takes)
 		}
 		return 0
 	}

@@ -209,7 +209,7 @@ func ours(t *testing.T, mode string) (cmd *exec.Cmd, children []int) {
 			break
 		}
 	}
-	if mode != "panic" { // where it is too late to look
+	if mode != "panic" { // then the children may have ended already
 		children = childrenOf(t, cmd.Process.Pid)
 		if len(children) < 8 {
 			t.Fatalf("there are %d processes", len(children))
@@ -344,7 +344,7 @@ func TestTheTable(t *testing.T) {
 		{Name: "messages said", Is: 437, Mark: scenario.None, Good: true},
 		{Name: "messages lost", Is: 3, Mark: 0, Note: "node 7"},
 		{Name: "settled again", Is: scenario.Never, Unit: "s", Mark: 60},
-		{Name: "packets swallowed by the cut", Is: 12, Mark: 1, More: true, Good: true},
+		{Name: "packets dropped by the cut", Is: 12, Mark: 1, More: true, Good: true},
 	}}
 	r := report{Results: []result{bad}}
 	s.title(full())
@@ -363,7 +363,7 @@ crash    half of them die
   messages said                             437
   messages lost                               3   ≤ 0        MISSED: node 7
   settled again                           never   ≤ 60.00 s  MISSED
-  packets swallowed by the cut               12   ≥ 1        good
+  packets dropped by the cut                 12   ≥ 1        good
   (the whole of it)                        30 s
 
 1 scenarios in 31s: 2 marks MISSED, in [crash]

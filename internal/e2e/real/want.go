@@ -83,7 +83,7 @@ func (r *run) delivered(mark time.Duration) {
 			case r.killed[origin]: // no other node had these texts
 			case r.isMember(a):
 				lost++
-				example = fmt.Sprintf("node %d was told that %s of %s are lost", a.Seat, numbers, origin)
+				example = fmt.Sprintf("node %d reported %s of %s as lost", a.Seat, numbers, origin)
 			default:
 				told++
 			}
@@ -95,7 +95,7 @@ func (r *run) delivered(mark time.Duration) {
 	r.atMost("messages lost", float64(lost), 0, example)
 	// A newcomer is expected to receive what was emitted since its first neighbour.
 	if newcomers > 0 {
-		r.tell("gaps before they joined, told", scenario.Number(told), "")
+		r.tell("gaps before they joined, reported", scenario.Number(told), "")
 	}
 }
 
@@ -128,7 +128,7 @@ func (r *run) toldOnce(isLong bool) {
 		splits, heals := a.Told[cluster.Netsplit]-r.before[a].splits, a.Told[cluster.Healed]-r.before[a].heals
 		if splits != heals || splits > 1 || splits == 0 && anybody {
 			wrong++
-			example = fmt.Sprintf("node %d was told %d times of a netsplit, and %d times of its end", a.Seat, splits, heals)
+			example = fmt.Sprintf("node %d reported %d netsplits, and %d ends of them", a.Seat, splits, heals)
 		}
 	}
 	r.atMost("programs that did not get it once", float64(wrong), 0, example)
@@ -186,7 +186,7 @@ func (r *run) swallowed() {
 	}
 	n, err := r.lab.Dropped()
 	r.try(err)
-	f := figure{Name: "packets swallowed by the cut", Is: scenario.Number(n), Mark: 1, More: true, Good: n > 0}
+	f := figure{Name: "packets dropped by the cut", Is: scenario.Number(n), Mark: 1, More: true, Good: n > 0}
 	if !f.Good {
 		f.Note = "there was no cut"
 	}
