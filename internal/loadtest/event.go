@@ -28,7 +28,7 @@ type event struct {
 	run      uint64
 	number   uint64
 	due      time.Duration // on the emitter's clock; other nodes can't use it
-	ask      smoke.ID      // the node that must echo the event; or everybody, or nobody
+	ask      smoke.ID      // which nodes must echo it: one, all or none; see ask
 	measured bool          // not part of the warm-up
 }
 

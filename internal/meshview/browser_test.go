@@ -139,8 +139,8 @@ func (p *tab) note(event any) {
 	}
 }
 
-// told returns the URLs that the page requested, and its console messages.
-func (p *tab) told() (requests, complaints []string) {
+// observed returns the URLs that the page requested, and its console messages.
+func (p *tab) observed() (requests, complaints []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.requests), slices.Clone(p.complaints)
@@ -185,7 +185,7 @@ func (p *tab) wait(condition string) {
 	_, err := chromedp.Run(ctx, chromedp.Evaluate[chromedp.Void](fmt.Sprintf(
 		"new Promise((done) => { const look = () => (%s) ? done() : requestAnimationFrame(look); look(); })", condition), chromedp.EvalAwaitPromise))
 	if err != nil {
-		_, complaints := p.told()
+		_, complaints := p.observed()
 		p.t.Errorf("wait for %s: %v\nconsole: %q", condition, err, complaints)
 		p.t.Fatalf("page:\n%s", eval[string](p, "document.body.innerText"))
 	}

@@ -47,7 +47,7 @@ func noted(p meshview.Picture) string {
 
 // apart removes links so that the ring has parts of these sizes.
 func (r *ring) apart(sizes ...int) {
-	r.told(func() {
+	r.update(func() {
 		n := 0
 		for _, size := range sizes {
 			for i := range size {
@@ -80,7 +80,7 @@ func TestACutIsNotedWhenItHasSettled(t *testing.T) {
 		c.apart(5, 1, 6)
 		watched(t, b, time.Second, nil)
 		c.apart(12)
-		c.told(func() { c.late, c.lost, c.nodes[3].Gaps = 37, 2, 1 })
+		c.update(func() { c.late, c.lost, c.nodes[3].Gaps = 37, 2, 1 })
 		watched(t, b, 2*time.Second, func(_ time.Duration, p meshview.Picture) {
 			if p.Healed != nil || !p.Settling {
 				t.Errorf("it is judged before it has settled: %+v", p.Healed)
@@ -95,7 +95,7 @@ func TestACutIsNotedWhenItHasSettled(t *testing.T) {
 		if h == nil || h.After < 12 || h.After > 15 || h.Late != 37 || h.Lost != 2 || h.Losers != 1 {
 			t.Errorf("healed: %+v", h)
 		}
-		c.told(func() { c.lost = 5 }) // a gap is reported late
+		c.update(func() { c.lost = 5 }) // a gap is reported late
 		watched(t, b, 30*time.Second, nil)
 		p = look(t, b)
 		if !strings.HasSuffix(noted(p), "since the heal: 37 events arrived late at this node, which lost 5; 1 node lost events") || p.Healed != nil {
@@ -111,13 +111,13 @@ func TestACutSeenFromOneSide(t *testing.T) {
 		c := &counting{ring: newRing(8)}
 		b := meshview.New(c)
 		watched(t, b, 5*time.Second, nil)
-		c.told(func() {
+		c.update(func() {
 			for n := 3; n <= 8; n++ {
 				c.dumb[id(n)] = true
 			}
 		})
 		watched(t, b, 20*time.Second, nil)
-		c.told(func() {
+		c.update(func() {
 			clear(c.dumb)
 			c.dumb[id(8)] = true // one was killed meanwhile
 		})
@@ -138,9 +138,9 @@ func TestANodeThatComesBackIsNoHeal(t *testing.T) {
 		c := &counting{ring: newRing(2)}
 		b := meshview.New(c)
 		watched(t, b, 5*time.Second, nil)
-		c.told(func() { c.dumb[id(2)] = true })
+		c.update(func() { c.dumb[id(2)] = true })
 		watched(t, b, 10*time.Second, nil)
-		c.told(func() { clear(c.dumb) })
+		c.update(func() { clear(c.dumb) })
 		watched(t, b, 10*time.Second, func(_ time.Duration, p meshview.Picture) {
 			if p.Healed != nil {
 				t.Errorf("healed: %+v", p.Healed)
@@ -160,7 +160,7 @@ func TestSeedsAreNotBlamedRightAfterAHeal(t *testing.T) {
 		b := meshview.New(c)
 		watched(t, b, 5*time.Second, nil)
 		c.apart(3, 3)
-		c.told(func() { c.nodes[0].SeedsLost, c.nodes[1].SeedsLost = 1, 1 })
+		c.update(func() { c.nodes[0].SeedsLost, c.nodes[1].SeedsLost = 1, 1 })
 		watched(t, b, 10*time.Second, nil)
 		c.apart(6)
 		blamed := func(p meshview.Picture) bool {
@@ -193,7 +193,7 @@ func TestTheRateIsRightFromTheFirstPicture(t *testing.T) {
 		go func() { // 10 events a second, 20 at node 2; ends with the story
 			for ctx.Err() == nil {
 				time.Sleep(100 * time.Millisecond)
-				r.told(func() { r.nodes[0].Delivered++; r.nodes[1].Delivered += 2 })
+				r.update(func() { r.nodes[0].Delivered++; r.nodes[1].Delivered += 2 })
 			}
 		}()
 		time.Sleep(time.Minute)
@@ -213,7 +213,7 @@ func TestTheRateIsRightFromTheFirstPicture(t *testing.T) {
 			}
 			time.Sleep(4 * time.Minute)
 		}
-		r.told(func() { r.nodes[0].Delivered = 0 }) // it has restarted
+		r.update(func() { r.nodes[0].Delivered = 0 }) // it has restarted
 		watched(t, b, 6*time.Second, func(at time.Duration, p meshview.Picture) {
 			if p.Rate != nil && (*p.Rate < 7 || *p.Rate > 13) {
 				t.Errorf("after %v the rate is %v", at, *p.Rate)
@@ -240,14 +240,14 @@ func TestTheRateOfASimulationIsTheAverage(t *testing.T) {
 				t.Errorf("look %d: there is no rate", i)
 			}
 			time.Sleep(500 * time.Millisecond)
-			r.told(func() { r.nodes[0].Delivered += 10; r.nodes[1].Delivered += 20 }) // 20, 40, 0 and 0 events a second
+			r.update(func() { r.nodes[0].Delivered += 10; r.nodes[1].Delivered += 20 }) // 20, 40, 0 and 0 events a second
 			if i == 6 {
-				r.told(func() {
+				r.update(func() {
 					r.nodes = append(r.nodes, smoke.NodeInfo{ID: id(9), Delivered: 1 << 30, Links: r.nodes[0].Links, Left: []smoke.ID{}})
 				})
 			}
 			if i > 6 {
-				r.told(func() { r.nodes[4].Delivered += 7 })
+				r.update(func() { r.nodes[4].Delivered += 7 })
 			}
 		}
 	})

@@ -104,8 +104,8 @@ func (r *ring) asked() (surveys, watched int) {
 	return r.surveys, r.watched
 }
 
-// told changes the ring under its lock.
-func (r *ring) told(do func()) {
+// update changes the ring under its lock.
+func (r *ring) update(do func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	do()
@@ -211,7 +211,7 @@ func TestSilenceShowsWithinTwoSeconds(t *testing.T) {
 			look(t, b)
 			time.Sleep(500 * time.Millisecond)
 		}
-		r.told(func() { r.dumb[id(2)], r.dumb[id(5)] = true, true })
+		r.update(func() { r.dumb[id(2)], r.dumb[id(5)] = true, true })
 		time.Sleep(1500 * time.Millisecond)
 		p := meshview.Picture{}
 		// A separate survey would wait for the nodes that do not answer.
@@ -228,7 +228,7 @@ func TestSilenceShowsWithinTwoSeconds(t *testing.T) {
 		if len(p.Parts) != 2 || len(p.Parts[0]) != 2 || !says(p, "do not answer any more") || !says(p, "in 2 parts: 2, 2 nodes") {
 			t.Errorf("parts %v, problems %+v", p.Parts, p.Problems)
 		}
-		r.told(func() { clear(r.dumb) })
+		r.update(func() { clear(r.dumb) })
 		if p := look(t, b); len(p.Parts) != 1 || len(p.Problems) > 0 {
 			t.Errorf("after that: parts %v, problems %+v", p.Parts, p.Problems)
 		}
@@ -241,7 +241,7 @@ func TestWhoHasLeftIsNoProblem(t *testing.T) {
 		r := newRing(4)
 		b := meshview.New(r)
 		look(t, b)
-		r.told(func() { // two are gone, one of them in order
+		r.update(func() { // two are gone, one of them in order
 			r.nodes = r.nodes[:2]
 			r.nodes[0].Left = []smoke.ID{id(3)}
 		})
@@ -278,11 +278,11 @@ func TestProblemsAreToldInWords(t *testing.T) {
 		if len(p.Problems) != 5 {
 			t.Errorf("%d problems", len(p.Problems))
 		}
-		r.told(func() { r.nodes[4].Gaps = 2 })
+		r.update(func() { r.nodes[4].Gaps = 2 })
 		if p := look(t, b); !says(p, "It lost events: 2 runs") {
 			t.Errorf("nothing says that events were lost: %+v", p.Problems)
 		}
-		r.told(func() {
+		r.update(func() {
 			for i := range r.nodes {
 				r.nodes[i].Gaps, r.nodes[i].SeedsLost = 3, 1
 			}
@@ -407,13 +407,13 @@ func TestPagesAreBounded(t *testing.T) {
 		for range 35 {
 			open(httptest.NewRecorder())
 		}
-		r.told(func() {
+		r.update(func() {
 			for n := range 1000 {
 				r.event(meshview.Event{Name: "flood", Seq: uint64(n)})
 			}
 		})
 		time.Sleep(3 * time.Second)
-		r.told(func() { r.event(meshview.Event{Name: "last"}) })
+		r.update(func() { r.event(meshview.Event{Name: "last"}) })
 		time.Sleep(3 * time.Second)
 		hangUp()
 		pages.Wait()
@@ -465,7 +465,7 @@ func TestALookAfterAWhile(t *testing.T) {
 			t.Errorf("the page got %s", text)
 		}
 		time.Sleep(time.Minute)
-		r.told(func() { r.nodes = r.nodes[:3] }) // the others have no neighbour left
+		r.update(func() { r.nodes = r.nodes[:3] }) // the others have no neighbour left
 		if p := look(t, b); len(p.Nodes) != 5 || !p.Nodes[3].Silent || !p.Nodes[4].Silent || !says(p, "n4:1, n5:1 do not answer") {
 			t.Errorf("it shows %+v, %+v", p.Nodes, p.Problems)
 		}
@@ -480,7 +480,7 @@ func TestSuccessorsAndGuests(t *testing.T) {
 		r.nodes[2].Addr = ""
 		b := meshview.New(r)
 		look(t, b)
-		r.told(func() {
+		r.update(func() {
 			r.nodes = append(r.nodes[:2], r.nodes[3])
 			r.nodes[2].ID = id(9)
 		})
@@ -501,9 +501,9 @@ func TestWhatOneSeesIsNoted(t *testing.T) {
 			}
 		}
 		watch(5 * time.Second)
-		r.told(func() { r.dumb[id(2)], r.dumb[id(5)] = true, true })
+		r.update(func() { r.dumb[id(2)], r.dumb[id(5)] = true, true })
 		watch(10 * time.Second)
-		r.told(func() { clear(r.dumb) })
+		r.update(func() { clear(r.dumb) })
 		watch(5 * time.Second)
 		var notes []string
 		for _, n := range look(t, b).Notices {

@@ -63,7 +63,7 @@ func visit(t *testing.T, h http.Handler, s screen) *tab {
 	t.Cleanup(server.Close)
 	p := openTab(t, s)
 	t.Cleanup(func() {
-		asked, complaints := p.told()
+		asked, complaints := p.observed()
 		if len(asked) == 0 {
 			t.Error("the page asked for nothing, which can't be")
 		}

@@ -67,7 +67,7 @@ func freePort() (int, error) {
 	return port, nil
 }
 
-// labRig gives each side a network namespace.
+// labRig is a rig in which each side has a network namespace.
 type labRig struct{ lab *netlab.Lab }
 
 func (labRig) kind() string { return "real: two network namespaces, and a router whose nft rules drop" }
