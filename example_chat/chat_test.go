@@ -116,7 +116,7 @@ func TestComingSpeakingRenamingLeaving(t *testing.T) {
 	c.onSay(from(0x2222_0000), room.Utterance{Name: "ann", Text: "hello"})
 	b.want("join\t22220000\tann", "say\t22220000\tann\thello")
 
-	c.onSay(from(0x3333_0000), room.Utterance{Name: "bob", Text: "hi"}) // was there before us
+	c.onSay(from(0x3333_0000), room.Utterance{Name: "bob", Text: "hi"}) // bob was in the chat before this node
 	b.want("here\t33330000\tbob", "say\t33330000\tbob\thi")
 
 	c.onPresence(from(0x3333_0000), room.Presence{Name: "rob"})

@@ -7,7 +7,8 @@ import "time"
 // while it has none. Only seeds are reported: the addresses in Config.Seeds, and those
 // that a name in it resolves to now.
 
-// lostAfter is about as long as a beacon may be silent.
+// lostAfter is the time after which a seed that is not heard can count as lost: about the
+// time for which a beacon may be silent.
 const lostAfter = 10 * time.Second
 
 // maxAsked bounds the seeds that a node dials once although other nodes probe, so that
@@ -57,7 +58,7 @@ func (w *Watch) judgeName(now time.Time, s *seedName, out Out) {
 	}
 }
 
-// findLost judges all seeds.
+// findLost calls judge for all seeds.
 func (w *Watch) findLost(now time.Time, out Out) {
 	if w.isOff() {
 		return

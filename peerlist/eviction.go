@@ -22,7 +22,7 @@ func (m *Membership) evictFor(now time.Time, newcomer *link, prio Priority, join
 	m.replaceNeighbor(now, newcomer, m.victimFor(now, newcomer, prio), out)
 }
 
-// victimFor returns the neighbour to evict for such a peer; nil if there is none.
+// victimFor returns the neighbour that evictFor evicts, or nil if there is none.
 func (m *Membership) victimFor(now time.Time, newcomer *link, prio Priority) *link {
 	clock := m.book.clock(now)
 	asked := func(l *link) float32 { return m.costs.look(clock, l.source).asked }

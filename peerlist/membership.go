@@ -354,13 +354,14 @@ func (m *Membership) Self() Contact { return m.cfg.Self }
 // Degree returns the number of neighbours.
 func (m *Membership) Degree() int { return len(m.active) }
 
-// Anchors returns the addresses of up to two neighbours; if there are none, of the last
-// ones. A node that restarts with them as Config.Anchors returns to its neighbours,
-// even if an attacker has flooded the books of others meanwhile.
+// Anchors returns the addresses of up to two neighbours. If the node has no neighbour, it
+// returns those of its last neighbours. A node that restarts with them as Config.Anchors
+// returns to its neighbours, even if an attacker has flooded the books of others
+// meanwhile.
 //
 // Neighbours that this node chose and dialled come first, then those at whose address a
-// dial of this node has worked, then those whose address is only their own claim.
-// Within each class, older neighbours come first.
+// dial of this node has worked, then those whose address is only their own claim. Within
+// each class, older neighbours come first.
 func (m *Membership) Anchors() []string {
 	if len(m.active) == 0 {
 		return m.last

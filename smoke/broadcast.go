@@ -69,7 +69,7 @@ func (b *Broadcast) EmitContext(ctx context.Context, name string, args ...any) e
 //
 // The handler is not called if the event has fewer arguments than parameters, or if an
 // argument does not fit. The node logs that and counts it in [HandlerStats].Errors.
-// Further arguments are ignored; the node logs that once and counts it in
+// Further arguments are ignored; the node logs that once for each name and counts it in
 // [HandlerStats].Surplus. A number fits only if the type of the parameter can hold it, at
 // any depth. A parameter of type any gets an int64, or a uint64 above its range, a
 // float64, bool, string, []byte, time.Time, []any, map[string]any, or a map[any]any if a

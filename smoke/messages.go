@@ -82,8 +82,8 @@ func (c *catcher) listen(_ string, h emitter.Handler, _ settings) (off func()) {
 type inbox struct {
 	subscribe func() *emitter.Mailbox
 	refuse    func(error)
-	first     atomic.Pointer[emitter.Mailbox] // the mailbox of the first loop, until that begins
-	abandon   func() bool                     // stops the end of the context from closing first
+	first     atomic.Pointer[emitter.Mailbox] // for the first loop; nil after that has begun
+	abandon   func() bool                     // cancels the AfterFunc that closes first when the context ends
 	name      string
 }
 
@@ -94,7 +94,7 @@ func newInbox(ctx context.Context, l EventSource, name string, s emitter.Setting
 	in := &inbox{name: name, refuse: l.refuse, subscribe: func() *emitter.Mailbox { return subscribe(l, name, s) }}
 	first := in.subscribe()
 	in.first.Store(first)
-	in.abandon = context.AfterFunc(ctx, first.Close) // if no loop begins, the end of ctx closes first
+	in.abandon = context.AfterFunc(ctx, first.Close) // closes the mailbox if no loop has begun when ctx ends
 	return in
 }
 

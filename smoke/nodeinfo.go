@@ -53,8 +53,7 @@ func (s Seconds) Duration() time.Duration { return time.Duration(float64(s) * fl
 
 func seconds(d time.Duration) Seconds { return Seconds(d.Seconds()) }
 
-// newNodeInfo converts a digest. The simulator of cmd/smoke does the
-// same for its nodes.
+// newNodeInfo converts a digest. The simulator of cmd/smoke does the same for its nodes.
 func newNodeInfo(g census.Digest) NodeInfo {
 	n := NodeInfo{
 		ID: g.Node.ID, Addr: g.Addr, Version: g.Version, Uptime: seconds(g.Age), Component: g.Component,

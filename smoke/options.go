@@ -17,9 +17,10 @@ import (
 // slices, maps and TLS configuration, so later changes have no effect. It does not copy
 // what other pointers, functions and interfaces refer to.
 //
-// Address, Listen, Advertise and Seeds accept an IPv6 address with or without brackets. If
-// a port follows, the brackets are needed. An IPv4-mapped IPv6 address means the IPv4 address. A zone
-// ("fe80::1%eth0") is used on this machine only and never sent to other nodes.
+// Address, Listen, Advertise and Seeds accept an IPv6 address with or without brackets.
+// If a port follows, the brackets are needed. An IPv4-mapped IPv6 address means the IPv4
+// address. A zone ("fe80::1%eth0") is used on this machine only and never sent to other
+// nodes.
 type Options struct {
 	// Address is the IP address or host name of this machine. The node listens on it
 	// and advertises it to other nodes. "" means 127.0.0.1, for tests on one machine.

@@ -91,7 +91,7 @@ func TestAdmitThatHangsDoesNotDelayStop(t *testing.T) {
 		if !ok || !errors.Is(left, smoke.ErrHangs) || len(left.Running) != 2 || !strings.HasPrefix(left.Running[0], "Options.Admit(10.0.0.2:") {
 			t.Errorf("stop: %v", left)
 		}
-		if took := time.Since(start); took > 250*time.Millisecond { // the time that Stop leaves for calls that return
+		if took := time.Since(start); took > 250*time.Millisecond { // Stop waits this long for calls of Admit
 			t.Errorf("stop took %v", took)
 		}
 		if err := <-dialled; !errors.Is(err, smoke.ErrStopped) {

@@ -179,7 +179,7 @@ func TestALinkOfAddPeerIsKept(t *testing.T) {
 }
 
 // A program can add a neighbour again right after it removed it. For a minute, the node
-// does not accept the removed one if that dials, even if it restarts.
+// does not accept the removed node if that node dials, even after a restart.
 func TestARemovedPeerMayBeAddedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tell(t)

@@ -94,7 +94,7 @@ type Rules struct {
 	// Secrets are several secrets that are valid at the same time, at most
 	// [MaxSecrets], so that a secret can be replaced while the network runs. A node
 	// that proves any of them is admitted. This node proves the first one to nodes that
-	// it dials; to a node that has dialled, it proves the secret that that node has
+	// it dials. To a node that dials it, it proves the secret that the other node has
 	// proven. If Secret is set too, it counts as the first; it may also be the first of
 	// the list.
 	Secrets []string

@@ -524,8 +524,8 @@ func TestConfigurationsThatAreNotSafe(t *testing.T) {
 	}
 }
 
-// slow is a connection whose deadline passes in each write, after some bytes; in the
-// last one, before any.
+// slow is a connection whose deadline passes in each write: after some bytes, and in the
+// last write before any byte.
 type slow struct {
 	net.Conn
 	takes []int
