@@ -16,13 +16,28 @@ func ExampleParseSeed() {
 			fmt.Printf("%s: %s\n", text, wrong.Why)
 			continue
 		}
-		addr, known := seed.Addr()
-		fmt.Printf("%s: %q %q %d, address %q %v\n", text, seed.Scheme, seed.Host, seed.Port, addr, known)
+		fmt.Printf("%s: %q %q %d\n", text, seed.Scheme, seed.Host, seed.Port)
 	}
 	// Output:
-	// 192.168.2.100:8495: "" "" 8495, address "192.168.2.100:8495" true
-	// dns://chat:8495: "dns" "chat" 8495, address "" false
+	// 192.168.2.100:8495: "" "" 8495
+	// dns://chat:8495: "dns" "chat" 8495
 	// chat: the port is missing
+}
+
+// Addr returns the address of a seed that needs no look-up.
+func ExampleSeed_Addr() {
+	for _, text := range []string{"[::ffff:10.0.0.1]:8495", "dns://chat:8495"} {
+		seed, err := discovery.ParseSeed(text)
+		if err != nil {
+			fmt.Println(err)
+			continue
+		}
+		addr, known := seed.Addr()
+		fmt.Printf("%q %v\n", addr, known)
+	}
+	// Output:
+	// "10.0.0.1:8495" true
+	// "" false
 }
 
 // Static knows addresses and localhost, and no other names.

@@ -25,7 +25,7 @@ func ExamplePeerlist() {
 
 	list.Add(peer{ident.ID{1}, "ann"})
 	list.Add(peer{ident.ID{2}, "bob"})
-	fmt.Println(list.Len(), list.IsFilled(), list.IsFull())
+	fmt.Println(list.Len(), "of", list.Min(), "to", list.Max(), list.IsFilled(), list.IsFull())
 	list.Remove(ident.ID{1})
 	off()
 	list.Add(peer{ident.ID{3}, "eve"})
@@ -37,7 +37,7 @@ func ExamplePeerlist() {
 	// Output:
 	// added ann
 	// added bob
-	// 2 true true
+	// 2 of 1 to 2 true true
 	// removed ann
 	// bob
 	// eve

@@ -34,12 +34,30 @@ func ExampleBroadcast_Emit() {
 	// too large: true 1000
 }
 
+// Headers travel with an event.
+func ExampleEvent_Header() {
+	node := smoke.CreateNode(smoke.Options{Network: "example header"})
+	done := make(chan bool)
+	node.Broadcast().On("chat", func(e smoke.Event) {
+		fmt.Println(e.Header("lang"), e.Header("other") == "", e.Headers())
+		close(done)
+	}, smoke.Echo())
+	defer startAlone(node)()
+	ctx := smoke.ContextWithHeader(context.Background(), "lang", "en")
+	err := node.Broadcast().EmitContext(ctx, "chat")
+	<-done
+	fmt.Println(err)
+	// Output:
+	// en true map[lang:en]
+	// <nil>
+}
+
 // EmitContext does not send if its context has ended. It sends the headers of the context.
 func ExampleBroadcast_EmitContext() {
 	node := smoke.CreateNode(smoke.Options{Network: "example emit"})
 	done := make(chan bool)
 	node.Broadcast().On("chat", func(e smoke.Event, text string) {
-		fmt.Println(text, e.Header("lang"), e.Headers())
+		fmt.Println(text, e.Header("lang"))
 		close(done)
 	}, smoke.Echo())
 	defer startAlone(node)()
@@ -48,12 +66,13 @@ func ExampleBroadcast_EmitContext() {
 	cancel()
 	fmt.Println(node.Broadcast().EmitContext(ended, "chat", "not sent"))
 	ctx := smoke.ContextWithHeader(context.Background(), "lang", "en")
-	fmt.Println(node.Broadcast().EmitContext(ctx, "chat", "hello"))
+	err := node.Broadcast().EmitContext(ctx, "chat", "hello")
 	<-done
+	fmt.Println(err)
 	// Output:
 	// context canceled
+	// hello en
 	// <nil>
-	// hello en map[lang:en]
 }
 
 // A handler of Once runs for one event.

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/smoke"
-	"github.com/smokesignal-go/smokesignal/trust"
 )
 
 // Only handlers with Echo receive the events of their own node.
@@ -97,36 +96,4 @@ func ExampleTryOn() {
 	// Output:
 	// <nil>
 	// true
-}
-
-// Wait is for a program that needs neighbours before it can work.
-func ExamplePeerlist_Wait() {
-	ann, bob := smoke.CreateNode(smoke.Options{Network: "example handlers"}), smoke.CreateNode(smoke.Options{Network: "example handlers"})
-	for _, node := range []*smoke.Node{ann, bob} {
-		if err := node.Start(); err != nil {
-			fmt.Println(err)
-		}
-		defer node.Stop()
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	go bob.AddPeer(ctx, ann.Addr()) // ends with ctx at the latest
-	fmt.Println(ann.Peers().Wait(ctx, 1))
-	fmt.Println(ann.Peers().Len())
-	// Output:
-	// <nil>
-	// 1
-}
-
-// A secret is replaced in three steps. Each step is done on all nodes before the next.
-// These are the options of the second step.
-func ExampleOptions_secrets() {
-	leaked, fresh := trust.NewSecret(), trust.NewSecret()
-	node := smoke.CreateNode(smoke.Options{Network: "example handlers", Secrets: []string{fresh, leaked}})
-	if err := node.Start(); err != nil {
-		fmt.Println(err)
-	}
-	defer node.Stop()
-	fmt.Println(node.Options().Secret == fresh)
-	// Output: true
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/smoke"
-	"github.com/smokesignal-go/smokesignal/transport/mem"
 )
 
 // startPair starts two nodes that are neighbours. stop stops both.
@@ -124,7 +123,7 @@ func ExampleNode_RemovePeer() {
 	// true
 }
 
-// Peers returns the neighbours, with hooks for those that are added and removed.
+// Peers returns the list of the neighbours.
 func ExampleNode_Peers() {
 	ann, bob, stop, err := startPair("example peers")
 	if err != nil {
@@ -132,12 +131,9 @@ func ExampleNode_Peers() {
 	}
 	defer stop()
 	for p := range bob.Peers().All() {
-		fmt.Println(p.ID() == ann.ID(), p.Addr() == ann.Addr(), p.Gone().IsZero())
+		fmt.Println(p.ID() == ann.ID())
 	}
-	fmt.Println(bob.Peers().Len(), bob.Peers().Has(ann.ID()), bob.Peers().IsFilled())
-	// Output:
-	// true true true
-	// 1 true false
+	// Output: true
 }
 
 // OnConnect runs with the first neighbour, OnDisconnect when the last one is gone.
@@ -212,25 +208,6 @@ func ExampleNode_OnConflict() {
 	// true true
 }
 
-// OnNetsplit reports that the node has found another part of the network, and OnHeal that
-// the parts are one network again. On a network in memory a test can cut and heal; see
-// package smoketest.
-func ExampleNode_OnNetsplit() {
-	network := mem.New()
-	node := smoke.CreateNode(smoke.Options{
-		Network: "example netsplit", Address: "10.0.0.1", Port: 8495, Seeds: []string{"10.0.0.2:8495"}, Transport: network.Host("10.0.0.1"),
-	})
-	node.OnNetsplit(func(s smoke.Netsplit) { fmt.Println("merge with", s.Other.Short()) })
-	node.OnHeal(func(h smoke.Heal) { fmt.Println("one network after", h.After) })
-}
-
-// OnSeedLost reports a seed that does not answer, and OnSeedBack that it answers again.
-func ExampleNode_OnSeedLost() {
-	node := smoke.CreateNode(smoke.Options{Network: "example seeds", Seeds: []string{"dns://chat:8495"}})
-	node.OnSeedLost(func(s smoke.SeedLost) { fmt.Println("lost", s.Addr, s.Err) })
-	node.OnSeedBack(func(s smoke.SeedBack) { fmt.Println("back", s.Addr) })
-}
-
 // Info returns the state of this node. Stats returns its counters.
 func ExampleNode_Info() {
 	ann, bob, stop, err := startPair("example info")
@@ -282,18 +259,6 @@ func ExampleNode_Survey() {
 	nodes, err := bob.Survey(ctx, func(n smoke.NodeInfo) { links += n.Degree })
 	fmt.Println(nodes, "nodes,", links, "ends of links,", err)
 	// Output: 2 nodes, 2 ends of links, <nil>
-}
-
-// The options of a program in a container come from the environment.
-func ExampleFromEnv() {
-	options, err := smoke.FromEnv()
-	if err != nil {
-		fmt.Println(err) // lists all invalid variables
-		return
-	}
-	options.MinPeers = 4
-	node := smoke.CreateNode(options)
-	_ = node.Run(context.Background())
 }
 
 // The address of this machine in a subnet.

@@ -8,7 +8,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// If no node of the network admits this node, OnRefused reports the reason.
+// If no node of the network admits this node, OnRefused reports the reason. Refusal
+// returns the same later.
 func ExampleNode_OnRefused() {
 	seed := smoke.CreateNode(smoke.Options{Network: "example refused a", Logger: slog.New(slog.DiscardHandler)})
 	if err := seed.Start(); err != nil {
@@ -27,7 +28,10 @@ func ExampleNode_OnRefused() {
 	r := <-refused // after five seconds
 	fmt.Println("another network:", errors.Is(r.Err, smoke.ErrOtherNetwork))
 	fmt.Println("at the seed:", r.Tried[0].Addr == seed.Addr())
+	_, ok := node.Refusal()
+	fmt.Println("still refused:", ok)
 	// Output:
 	// another network: true
 	// at the seed: true
+	// still refused: true
 }

@@ -87,13 +87,3 @@ func ExamplePeer_Emit() {
 	<-done
 	// Output: it has 5 letters
 }
-
-// Validate reports all problems of the options at once.
-func ExampleOptions_Validate() {
-	err := smoke.Options{Port: 70000, MinPeers: 8, MaxPeers: 4}.Validate()
-	fmt.Println(err)
-	// Output:
-	// bad options, 2 problems:
-	//	Port is 70000: it is not a port number; write 1 to 65535, or 0 for a free one
-	//	MinPeers is 8: it is above MaxPeers, which is 4; write at most MaxPeers, or a negative MaxPeers for no limit
-}

@@ -49,8 +49,9 @@ func Example() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	fmt.Println(bob.AddPeer(ctx, ann.Addr()))
-	fmt.Println(order(ctx, 42))
+	err := order(ctx, 42)
 	<-done
+	fmt.Println(err)
 
 	seen := make(map[string]tracetest.SpanStub)
 	for _, span := range spans.GetSpans() {
@@ -60,24 +61,66 @@ func Example() {
 	fmt.Println(process.Links[0].SpanContext.SpanID() == publish.SpanContext.SpanID())
 	// Output:
 	// <nil>
-	// <nil>
 	// order 42
+	// <nil>
 	// true
 }
 
 // Extract continues the trace of the emitter, if one trace is wanted for everything that an
 // event causes.
 func ExampleExtract() {
-	tracer := otel.Tracer("shop")
-	handle := func(e smoke.Event) {
+	otel.SetTextMapPropagator(propagation.TraceContext{})
+	tracer := sdktrace.NewTracerProvider().Tracer("shop")
+	node := smoke.CreateNode(smoke.Options{Network: "example"})
+	traces := make(chan trace.TraceID, 1)
+	node.Broadcast().On("order", func(e smoke.Event) {
 		ctx, span := tracer.Start(tracing.Extract(context.Background(), e), "process order")
 		defer span.End()
-		_ = ctx // for the work that follows
+		traces <- trace.SpanContextFromContext(ctx).TraceID()
+	}, smoke.Echo())
+	if err := node.Start(); err != nil {
+		fmt.Println(err)
+		return
 	}
-	node := smoke.CreateNode(smoke.Options{Network: "example"})
-	node.Broadcast().On("order", handle)
+	defer node.Stop()
+
+	ctx, span := tracer.Start(context.Background(), "publish order")
+	defer span.End()
+	fmt.Println(node.Broadcast().EmitContext(tracing.Inject(ctx), "order"))
+	fmt.Println(<-traces == span.SpanContext().TraceID())
+	// Output:
+	// <nil>
+	// true
 }
 
+// A Propagator has a format of its own, which need not be that of the program.
+func ExamplePropagator() {
+	p := tracing.Propagator{Format: propagation.TraceContext{}}
+	tracer := sdktrace.NewTracerProvider().Tracer("shop")
+	node := smoke.CreateNode(smoke.Options{Network: "example"})
+	links := make(chan bool, 1)
+	node.Broadcast().On("order", func(e smoke.Event) {
+		emitter := trace.SpanContextFromContext(p.Extract(context.Background(), e))
+		_, span := p.Start(context.Background(), tracer, e)
+		defer span.End()
+		links <- span.(sdktrace.ReadOnlySpan).Links()[0].SpanContext.Equal(emitter)
+	}, smoke.Echo())
+	if err := node.Start(); err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer node.Stop()
+
+	ctx, span := tracer.Start(context.Background(), "publish order")
+	defer span.End()
+	fmt.Println(node.Broadcast().EmitContext(p.Inject(ctx), "order"))
+	fmt.Println(<-links)
+	// Output:
+	// <nil>
+	// true
+}
+
+// Inject keeps the headers that a context has.
 func ExampleInject_headers() {
 	ctx := context.Background()
 	ctx = smoke.ContextWithHeader(ctx, "lang", "de")

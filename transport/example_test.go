@@ -6,19 +6,25 @@ import (
 	"io"
 	"net"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/smokesignal-go/smokesignal/transport"
 	"github.com/smokesignal-go/smokesignal/transport/mem"
 )
 
-// echoOnce accepts one connection and sends back what arrives on it.
-func echoOnce(l net.Listener) {
-	conn, err := l.Accept()
+// connect returns the two ends of a connection from host 10.0.0.2 to host 10.0.0.1.
+func connect(network *mem.Network) (accepted, dialled net.Conn, err error) {
+	ctx := context.Background()
+	l, err := network.Host("10.0.0.1").Listen(ctx, "10.0.0.1:8495")
 	if err != nil {
-		return
+		return nil, nil, err
 	}
-	defer conn.Close()
-	io.Copy(conn, conn)
+	defer l.Close()
+	if dialled, err = network.Host("10.0.0.2").Dial(ctx, "10.0.0.1:8495"); err != nil {
+		return nil, nil, err
+	}
+	accepted, err = l.Accept()
+	return accepted, dialled, err
 }
 
 // counted is a transport of the program's own. It counts the dials of another one.
@@ -34,28 +40,25 @@ func (c *counted) Dial(ctx context.Context, addr string) (net.Conn, error) {
 
 // A program gives its own transport to a node by Options.Transport.
 func ExampleTransport() {
-	ctx := context.Background()
 	network := mem.New()
-	l, err := network.Host("10.0.0.1").Listen(ctx, "10.0.0.1:8495")
+	wrapped := &counted{Transport: network.Host("10.0.0.2")}
+	var own transport.Transport = wrapped
+
+	l, err := network.Host("10.0.0.1").Listen(context.Background(), "10.0.0.1:8495")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer l.Close()
-	go echoOnce(l)
-
-	own := &counted{Transport: network.Host("10.0.0.2")}
-	conn, err := own.Dial(ctx, "10.0.0.1:8495")
+	conn, err := own.Dial(context.Background(), l.Addr().String())
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer conn.Close()
-	fmt.Fprint(conn, "hello")
-	answer := make([]byte, 5)
-	io.ReadFull(conn, answer)
-	fmt.Printf("%s after %d dial\n", answer, own.dials.Load())
-	// Output: hello after 1 dial
+	_, err = own.Listen(context.Background(), "10.0.0.2:8495")
+	fmt.Println(conn.RemoteAddr(), wrapped.dials.Load(), err)
+	// Output: 10.0.0.1:8495 1 <nil>
 }
 
 // A host that runs refuses a dial at once if no program listens at the address.
@@ -64,6 +67,43 @@ func ExampleIsRefused() {
 	network.Host("10.0.0.1") // it runs, and listens nowhere
 	_, err := network.Host("10.0.0.2").Dial(context.Background(), "10.0.0.1:8495")
 	fmt.Println(transport.IsRefused(err), transport.IsTimeout(err))
+	// Output: true false
+}
+
+// Two programs can't listen at one address.
+func ExampleIsAddrInUse() {
+	host := mem.New().Host("10.0.0.1")
+	l, err := host.Listen(context.Background(), "10.0.0.1:8495")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer l.Close()
+	_, err = host.Listen(context.Background(), "10.0.0.1:8495")
+	fmt.Println(transport.IsAddrInUse(err))
+	// Output: true
+}
+
+// A process that is killed closes nothing, and its peers get a reset.
+func ExampleIsReset() {
+	network := mem.New()
+	killed, conn, err := connect(network)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer killed.Close()
+	defer conn.Close()
+	network.Kill("10.0.0.1")
+	_, err = conn.Read(make([]byte, 1))
+	fmt.Println(transport.IsReset(err))
+	// Output: true
+}
+
+// After a temporary error, a program calls Accept again. After any other it stops.
+func ExampleIsTemporary() {
+	full := &transport.Error{Op: "listen", Addr: "10.0.0.1:8495", Err: syscall.EMFILE}
+	fmt.Println(transport.IsTemporary(full), transport.IsTemporary(net.ErrClosed))
 	// Output: true false
 }
 
@@ -81,19 +121,12 @@ func ExampleIsTimeout() {
 
 // TryWrite returns a short count instead of waiting for a peer that reads nothing.
 func ExampleTryWriter() {
-	ctx := context.Background()
-	network := mem.New()
-	l, err := network.Host("10.0.0.1").Listen(ctx, "10.0.0.1:8495")
+	idle, conn, err := connect(mem.New())
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	defer l.Close()
-	conn, err := network.Host("10.0.0.2").Dial(ctx, "10.0.0.1:8495")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
+	defer idle.Close()
 	defer conn.Close()
 
 	if try, ok := conn.(transport.TryWriter); ok {
@@ -109,21 +142,16 @@ func ExampleTryWriter() {
 
 // CloseWrite ends one direction. The peer reads to the end and can still answer.
 func ExampleHalfCloser() {
-	ctx := context.Background()
-	network := mem.New()
-	l, err := network.Host("10.0.0.1").Listen(ctx, "10.0.0.1:8495")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer l.Close()
-	go echoOnce(l)
-	conn, err := network.Host("10.0.0.2").Dial(ctx, "10.0.0.1:8495")
+	peer, conn, err := connect(mem.New())
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer conn.Close()
+	go func() { // ends when the direction to peer has ended
+		defer peer.Close()
+		io.Copy(peer, peer)
+	}()
 
 	fmt.Fprint(conn, "last words")
 	if half, ok := conn.(transport.HalfCloser); ok {

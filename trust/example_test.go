@@ -2,12 +2,17 @@ package trust_test
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 
+	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/transport/mem"
 	"github.com/smokesignal-go/smokesignal/trust"
 )
@@ -61,8 +66,31 @@ func ExampleCheckSecret() {
 	// true
 }
 
-// An authority for tests issues a certificate. LoadTLS makes the value of Options.TLS from
-// the three files.
+// An authority for tests issues a certificate with its key.
+func ExampleDevAuthority() {
+	authority, err := trust.NewDevAuthority()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	certificate, key, err := authority.Issue("10.0.0.1", "node-1.example.org")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	pair, err := tls.X509KeyPair(certificate, key)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(authority.PEM())
+	_, err = pair.Leaf.Verify(x509.VerifyOptions{Roots: roots, DNSName: "node-1.example.org"})
+	fmt.Println(err)
+	// Output: <nil>
+}
+
+// LoadTLS makes the value of Options.TLS from three files.
 func ExampleLoadTLS() {
 	dir, err := os.MkdirTemp("", "certs")
 	if err != nil {
@@ -89,6 +117,25 @@ func ExampleLoadTLS() {
 	config, err := trust.LoadTLS(filepath.Join(dir, "ca.pem"), filepath.Join(dir, "node.pem"), filepath.Join(dir, "node.key"))
 	fmt.Println(err, len(config.Certificates))
 	// Output: <nil> 1
+}
+
+// The private half of a key signs, and any node verifies with the public half. The id of
+// the node is a hash of it.
+func ExampleKey() {
+	key, err := trust.NewKey()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	message := []byte("hello")
+	fmt.Println(ed25519.Verify(key.Public(), message, key.Sign(message)))
+	fmt.Println(key.ID() == ident.FromKey(key.Public()))
+	text, err := key.PEM()
+	fmt.Println(strings.HasPrefix(string(text), "-----BEGIN PRIVATE KEY-----"), err)
+	// Output:
+	// true
+	// true
+	// true <nil>
 }
 
 // Two guards secure the two ends of a connection. Each end then knows the id of the other

@@ -3,9 +3,12 @@ package archtest
 import (
 	"fmt"
 	"go/ast"
+	"go/build"
+	"go/doc"
+	"go/importer"
 	"go/parser"
 	"go/token"
-	"io/fs"
+	"go/types"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -18,147 +21,191 @@ import (
 // functions.
 var mainTypes = map[string][]string{
 	"dashboard":     nil,
-	"discovery":     nil,
-	"discovery/dns": nil,
+	"discovery":     {"Resolver", "Seed", "Static"},
+	"discovery/dns": {"Resolver"},
+	"ident":         {"ID"},
 	"metrics":       nil,
 	"netsplit":      nil,
 	"peerlist":      {"Peerlist"},
-	"smoke":         {"Broadcast", "Event", "Node", "Peer"},
-	"smoketest":     nil,
-	"tracing":       nil,
-	"transport":     {"HalfCloser", "Lingerer", "TryWriter"},
+	"smoke":         {"Broadcast", "Event", "Node", "Options", "Peer", "Peerlist"},
+	"smoketest":     {"Network", "Recorder"},
+	"tracing":       {"Propagator"},
+	"transport":     {"HalfCloser", "Lingerer", "Transport", "TryWriter"},
 	"transport/mem": {"Network"},
 	"transport/tcp": {"Transport"},
-	"trust":         {"Guard", "Key"},
-}
-
-// noExample has the functions that need no example, with the reason. An entry without
-// such a function, or whose function has an example, is an error.
-var noExample = map[string]string{
-	"peerlist.Peerlist.Max": "an example of Node.Peers shows IsFull",
-	"peerlist.Peerlist.Min": "an example of Node.Peers shows IsFilled",
-	"smoke.Node.Advertised": "like Addr",
-	"smoke.Peer.Close":      "Node.RemovePeer under another name",
-	"smoke.Peer.RemoteAddr": "an address",
-	"smoke.Peer.RemoteHost": "part of an address",
-	"smoke.Peer.RemotePort": "part of an address",
-	"smoketest.Addr":        "for the seeds in Options.Configure",
-	"transport.IsAddrInUse": "like IsRefused",
-	"transport.IsReset":     "an example of package mem shows it",
-	"transport.IsTemporary": "like IsRefused",
-	"trust.Key.GoString":    "called by package fmt",
-	"trust.Key.Public":      "the type has its own documentation",
-	"trust.Key.Sign":        "the type has its own documentation",
+	"trust":         {"DevAuthority", "Guard", "Key"},
 }
 
 // TestMainFunctionsHaveExamples checks that an Example shows each exported function of the
-// packages that a user imports, and each method of their main types: it has the name of
-// the function, or calls it.
+// packages that a user imports, and each method of their main types; and that the output
+// of each Example is checked.
 func TestMainFunctionsHaveExamples(t *testing.T) {
 	top := root(t)
-	excused := maps.Clone(noExample)
 	for _, pkg := range slices.Sorted(maps.Keys(mainTypes)) {
-		functions, shown, err := readExamples(filepath.Join(top, filepath.FromSlash(pkg)), mainTypes[pkg])
+		found, err := readExamples(top, pkg, mainTypes[pkg])
 		if err != nil {
-			t.Fatal(err)
+			t.Error(err)
+			continue
 		}
-		if len(functions) == 0 && len(shown) == 0 {
-			t.Errorf("package %s has neither functions nor examples", pkg)
+		for _, f := range found.functions {
+			if !found.shown[f] {
+				t.Errorf("no Example of package %s shows %s", pkg, f)
+			}
 		}
-		for _, f := range functions {
-			name := pkg + "." + f
-			_, excuse := excused[name]
-			delete(excused, name)
-			switch isShown := shown[f[strings.LastIndexByte(f, '.')+1:]]; {
-			case isShown && excuse:
-				t.Errorf("%s has an example: remove it from noExample", name)
-			case !isShown && !excuse:
-				t.Errorf("no Example of package %s shows %s: write one, or a reason into noExample", pkg, f)
+		for _, e := range found.examples {
+			if !e.isChecked {
+				t.Errorf("Example%s of package %s has no comment Output", e.name, pkg)
 			}
 		}
 	}
-	for name := range excused {
-		t.Errorf("noExample has %s, and there is no such function", name)
-	}
 }
 
-// TestExamplesAreFound: the check above finds a function without an example.
+// TestExamplesAreFound: the check above finds a function without an example, even if an
+// example shows another type's method of the same name.
 func TestExamplesAreFound(t *testing.T) {
-	functions, shown, err := readExamples(filepath.Join("testdata", "examples"), []string{"T"})
+	found, err := readExamples(root(t), "internal/archtest/testdata/examples", []string{"T", "Generic", "Doer"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := fmt.Sprint(functions), "[Bare Shown T.Called T.Forgotten]"; got != want {
-		t.Errorf("functions %s, want %s", got, want)
+	want := map[string]bool{
+		"Bare": false, "Shown": true,
+		"T.Called": true, "T.Elsewhere": false, "T.Forgotten": false,
+		"Generic.Called": true, "Generic.Forgotten": false,
+		"Doer.Do": true, "Doer.Undo": false,
 	}
-	for name, want := range map[string]bool{"Bare": false, "Shown": true, "Called": true, "Forgotten": false} {
-		if shown[name] != want {
-			t.Errorf("%s is shown: %v", name, shown[name])
+	if names := slices.Sorted(maps.Keys(want)); !slices.Equal(found.functions, names) {
+		t.Errorf("functions %q\nwant %q", found.functions, names)
+	}
+	for name, isShown := range want {
+		if found.shown[name] != isShown {
+			t.Errorf("%s is shown: %v", name, found.shown[name])
 		}
+	}
+	if got := fmt.Sprint(found.examples); got != "[{Doer false} {Generic true} {Shown true} {T_Called true}]" {
+		t.Errorf("examples %s", got)
 	}
 }
 
-// readExamples returns the exported functions of the package in a folder, with the exported
-// methods of types as "Type.Method", sorted; and the names that its examples show.
-func readExamples(dir string, types []string) (functions []string, shown map[string]bool, err error) {
-	shown = make(map[string]bool)
-	files := token.NewFileSet()
-	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
-	if err == nil && len(paths) == 0 {
-		err = fmt.Errorf("%s: %w", dir, fs.ErrNotExist)
+// exampleSet has the functions of one package, and what its examples show.
+type exampleSet struct {
+	functions []string        // exported; methods of the types as "Type.Method"; sorted
+	shown     map[string]bool // those that an example shows
+	examples  []example       // by name
+}
+
+type example struct {
+	name      string // without "Example"
+	isChecked bool   // it has an output
+}
+
+// readExamples type-checks the package in a folder and its tests in the package of the same
+// name with the suffix "_test". Examples are there.
+//
+// An example shows each function that it uses. An example of a type, such as ExampleNode or
+// ExampleNode_Peers, shows each method of this type that it uses: they are next to each
+// other in the documentation.
+func readExamples(top, pkg string, typeNames []string) (*exampleSet, error) {
+	dir := filepath.Join(top, filepath.FromSlash(pkg))
+	paths, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+	if err != nil {
+		return nil, err
 	}
+	files := token.NewFileSet()
+	var tests []*ast.File
 	for _, path := range paths {
-		file, e := parser.ParseFile(files, path, nil, 0)
-		if e != nil {
-			return nil, nil, e
+		if in, err := build.Default.MatchFile(dir, filepath.Base(path)); err != nil || !in {
+			continue
 		}
-		isTest := strings.HasSuffix(path, "_test.go")
-		for _, d := range file.Decls {
-			f, ok := d.(*ast.FuncDecl)
-			switch {
-			case !ok:
-			case isTest && f.Recv == nil && strings.HasPrefix(f.Name.Name, "Example"):
-				addShown(shown, f)
-			case !isTest && f.Name.IsExported():
-				if name, ok := publicName(f, types); ok {
-					functions = append(functions, name)
-				}
+		file, err := parser.ParseFile(files, path, nil, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			return nil, err
+		}
+		if strings.HasSuffix(file.Name.Name, "_test") {
+			tests = append(tests, file)
+		}
+	}
+	exports, err := exportData(top, tests)
+	if err != nil {
+		return nil, err
+	}
+	compiled := importer.ForCompiler(files, "gc", exports)
+	target, err := compiled.Import(module + "/" + pkg)
+	if err != nil {
+		return nil, fmt.Errorf("no test of the users' view of %s: %w", pkg, err)
+	}
+	info := &types.Info{Uses: make(map[*ast.Ident]types.Object)}
+	// Names that tests inside the package declare for these tests are unknown here. Examples
+	// do not use them.
+	config := types.Config{Importer: compiled, Error: func(error) {}}
+	_, _ = config.Check(pkg+"_test", files, tests, info)
+
+	found := &exampleSet{shown: make(map[string]bool)}
+	functions, err := found.addFunctions(target.Scope(), typeNames)
+	if err != nil {
+		return nil, fmt.Errorf("package %s: %w", pkg, err)
+	}
+	for _, e := range doc.Examples(tests...) {
+		found.examples = append(found.examples, example{e.Name, e.Output != "" || e.EmptyOutput})
+		of, _, _ := strings.Cut(e.Name, "_")
+		ast.Inspect(e.Code, func(n ast.Node) bool {
+			id, isIdent := n.(*ast.Ident)
+			if !isIdent {
+				return true
+			}
+			name, known := functions[origin(info.Uses[id])]
+			if receiver, _, isMethod := strings.Cut(name, "."); known && (!isMethod || receiver == of) {
+				found.shown[name] = true
+			}
+			return true
+		})
+	}
+	return found, nil
+}
+
+// addFunctions adds the exported functions of a package and the exported methods of some of
+// its types. It returns their names.
+func (s *exampleSet) addFunctions(scope *types.Scope, typeNames []string) (map[types.Object]string, error) {
+	functions := make(map[types.Object]string)
+	add := func(f *types.Func, name string) {
+		if f.Exported() && !slices.Contains(calledByOthers, f.Name()) {
+			functions[f] = name
+			s.functions = append(s.functions, name)
+		}
+	}
+	for _, name := range scope.Names() {
+		if f, isFunc := scope.Lookup(name).(*types.Func); isFunc {
+			add(f, name)
+		}
+	}
+	for _, name := range typeNames {
+		declared, isType := scope.Lookup(name).(*types.TypeName)
+		if !isType {
+			return nil, fmt.Errorf("no type %s", name)
+		}
+		named := declared.Type().(*types.Named)
+		for m := range named.Methods() {
+			add(m, name+"."+m.Name())
+		}
+		if i, isInterface := named.Underlying().(*types.Interface); isInterface {
+			for m := range i.Methods() {
+				add(m, name+"."+m.Name())
 			}
 		}
 	}
-	slices.Sort(functions)
-	return slices.Compact(functions), shown, err // a function may be there once for each system
+	slices.Sort(s.functions)
+	return functions, nil
 }
 
-// publicName returns the name of a function, or of a method of one of the types.
-func publicName(f *ast.FuncDecl, types []string) (string, bool) {
-	if f.Recv == nil {
-		return f.Name.Name, true
-	}
-	of := f.Recv.List[0].Type
-	if pointer, ok := of.(*ast.StarExpr); ok {
-		of = pointer.X
-	}
-	if generic, ok := of.(*ast.IndexExpr); ok {
-		of = generic.X
-	}
-	name, ok := of.(*ast.Ident)
-	if !ok || !slices.Contains(types, name.Name) || f.Name.Name == "String" {
-		return "", false
-	}
-	return name.Name + "." + f.Name.Name, true
+// calledByOthers has methods that programs do not call themselves.
+var calledByOthers = []string{
+	"String", "GoString", // called by package fmt
+	"MarshalText", "UnmarshalText", "MarshalBinary", "UnmarshalBinary", // called by encoders
 }
 
-// addShown adds the names that an example shows: the one in its own name, and those of the
-// functions that it mentions.
-func addShown(shown map[string]bool, f *ast.FuncDecl) {
-	for _, part := range strings.Split(strings.TrimPrefix(f.Name.Name, "Example"), "_") {
-		shown[part] = true
+// origin returns the declaration of a function that may be an instance of a generic one.
+func origin(o types.Object) types.Object {
+	if f, isFunc := o.(*types.Func); isFunc {
+		return f.Origin()
 	}
-	ast.Inspect(f, func(n ast.Node) bool {
-		if s, ok := n.(*ast.SelectorExpr); ok {
-			shown[s.Sel.Name] = true
-		}
-		return true
-	})
+	return o
 }

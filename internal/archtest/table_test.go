@@ -147,7 +147,7 @@ var houseTable = []row{
 			"transport", "discovery", "trust",
 			logrus,
 		},
-		tests: []string{"internal/batch", "internal/signed", "internal/e2e/netlab", "internal/e2e/cutproxy", "transport/tcp", msgpack},
+		tests: []string{"internal/batch", "internal/signed", "internal/e2e/netlab", "internal/e2e/cutproxy", "smoketest", "transport/tcp", msgpack}, // examples of netsplits run in virtual time
 		why:   "the public face: options, events, handlers, hooks, figures; what runs is the engine",
 	},
 

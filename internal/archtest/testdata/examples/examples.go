@@ -8,10 +8,27 @@ func Bare() {}
 
 func (T) Called() {}
 
+func (T) Elsewhere() {}
+
 func (*T) Forgotten() {}
 
 func (T) String() string { return "" }
 
-type other struct{}
+// Generic has methods of the same names.
+type Generic[E any] struct{ E E }
 
-func (other) Unseen() {}
+func (Generic[E]) Called() {}
+
+func (Generic[E]) Forgotten() {}
+
+type Doer interface {
+	Do()
+	Undo()
+}
+
+// Other is no main type. Its methods show nothing.
+type Other struct{}
+
+func (Other) Forgotten() {}
+
+func (Other) Undo() {}

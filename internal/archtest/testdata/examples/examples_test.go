@@ -1,7 +1,36 @@
-package examples
+package examples_test
+
+import (
+	"fmt"
+
+	"github.com/smokesignal-go/smokesignal/internal/archtest/testdata/examples"
+)
 
 func ExampleShown() {
-	T{}.Called()
+	examples.Shown()
+	(&examples.T{}).Elsewhere() // an example of something else
+	// Output:
 }
 
-func helper() { Bare(); (&T{}).Forgotten() }
+func ExampleT_Called() {
+	examples.T{}.Called()
+	examples.Other{}.Forgotten()
+	fmt.Println(examples.T{})
+	// Output: called
+}
+
+func ExampleGeneric() {
+	examples.Generic[int]{}.Called()
+	examples.Other{}.Forgotten()
+	// Output:
+}
+
+func ExampleDoer() {
+	var d examples.Doer
+	if d != nil {
+		d.Do()
+	}
+	examples.Other{}.Undo()
+}
+
+func helper() { examples.Bare(); (&examples.T{}).Forgotten() }
