@@ -1,11 +1,8 @@
 package plumtree
 
 import (
-	"encoding/binary"
 	"slices"
 	"time"
-
-	"github.com/smokesignal-go/smokesignal/ident"
 )
 
 // announceAll announces to all lazy neighbours what arrived since their last
@@ -15,7 +12,7 @@ func (t *Tree) announceAll(now time.Time, out Out) {
 	from := t.history.end() // there is no news after the end
 	for i := range t.links {
 		l := &t.links[i]
-		if l.eager {
+		if l.role.isEager() {
 			continue
 		}
 		if l.position < l.pushUntil { // what is to be pushed comes first
@@ -77,7 +74,7 @@ func (t *Tree) announce(l *link, out Out) {
 }
 
 func (t *Tree) sendNews(l *link, news []Range, out Out) {
-	news = l.unknown(news)
+	news = l.known.without(news)
 	for len(news) > maxRanges {
 		out.Send(l.id, &IHave{Ranges: news[:maxRanges]})
 		news = news[maxRanges:]
@@ -86,60 +83,6 @@ func (t *Tree) sendNews(l *link, news []Range, out Out) {
 		out.Send(l.id, &IHave{Ranges: news})
 	}
 }
-
-// unknown returns the part of the news that the peer has not announced itself. Of the
-// two ends of a lazy link, usually only the one nearer to the origin announces.
-func (l *link) unknown(news []Range) []Range {
-	shared := true // other links use the same slice
-	for i := len(news) - 1; i >= 0; i-- {
-		k := l.announced(news[i].Origin, news[i].From)
-		if k == nil {
-			continue
-		}
-		if shared {
-			news, shared = slices.Clone(news), false
-		}
-		if k.To >= news[i].To {
-			news = slices.Delete(news, i, i+1)
-		} else {
-			news[i].From = k.To
-		}
-	}
-	return news
-}
-
-// announced returns the peer's announcement that covers an event or ends at it; nil if
-// there is none.
-func (l *link) announced(o ident.Origin, seq uint64) *Range {
-	name := nameOf(o)
-	for i, n := range l.names[:len(l.known)] {
-		if n != name {
-			continue
-		}
-		if k := &l.known[i]; k.From <= seq && seq <= k.To && k.Origin == o {
-			return k
-		}
-	}
-	return nil
-}
-
-// recordAnnounced stores an announcement of the peer.
-func (l *link) recordAnnounced(r Range) {
-	if k := l.announced(r.Origin, r.From); k != nil {
-		k.To = max(k.To, r.To)
-		return
-	}
-	if len(l.known) < maxKnown {
-		l.names[len(l.known)] = nameOf(r.Origin)
-		l.known = append(l.known, r)
-		return
-	}
-	l.known[l.oldest], l.names[l.oldest] = r, nameOf(r.Origin)
-	l.oldest = (l.oldest + 1) % maxKnown
-}
-
-// nameOf returns a part of an origin that distinguishes most origins.
-func nameOf(o ident.Origin) uint32 { return binary.LittleEndian.Uint32(o.ID[:]) }
 
 // since returns the events after a position in the history's log, as ranges.
 func (t *Tree) since(position uint64) (ranges []Range) {

@@ -58,7 +58,7 @@ func TestANeighbourIsNotToldWhatItAnnouncedItself(t *testing.T) {
 	for n := range byte(3 * maxKnown) { // many origins: the stored announcements are bounded
 		b.get(1, &IHave{Ranges: []Range{{origin(2 + n), 1, 1}}})
 	}
-	if n := len(b.links[0].known); n != maxKnown {
+	if n := len(b.links[0].known.ranges); n != maxKnown {
 		t.Errorf("%d announcements are remembered", n)
 	}
 }

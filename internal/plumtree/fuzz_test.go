@@ -49,7 +49,7 @@ func FuzzTree(f *testing.F) {
 			l := ident.Link(1 + rng.IntN(4))
 			switch rng.IntN(12) {
 			case 0:
-				if b.link(l) == nil {
+				if b.links.find(l) == nil {
 					b.LinkUp(b.now, l, b)
 				}
 			case 1:
@@ -89,6 +89,7 @@ func FuzzTree(f *testing.F) {
 				}
 				last[e.Origin] = e.end() - 1
 			}
+			b.wantPossibleRoles()
 			b.delivered, b.sent, b.gaps, b.ready, b.refused = nil, nil, nil, nil, nil
 			if b.history.bytes > b.cfg.HistoryBytes && len(b.history.log) > 1 {
 				t.Fatalf("seed %d: %d bytes are kept", seed, b.history.bytes)

@@ -32,7 +32,7 @@ func (t *Tree) dropSponsor(s *stream) {
 	if s.repair == nil || s.sponsor == 0 {
 		return
 	}
-	if l := t.link(s.sponsor); l != nil {
+	if l := t.links.find(s.sponsor); l != nil {
 		l.sponsored--
 	}
 	s.sponsor = 0

@@ -196,7 +196,7 @@ func (t *Tree) append(now time.Time, body []byte, isSigned bool) bool {
 	e.Signed = e.Signed || isSigned
 	t.history.bytes += size
 	for i := range t.links {
-		if l := &t.links[i]; l.eager {
+		if l := &t.links[i]; l.role.isEager() {
 			l.lag += size
 		}
 	}

@@ -182,7 +182,7 @@ func TestHolesAreServedInTurns(t *testing.T) {
 	for range 2 * maxServe / maxRanges {
 		b.Handle(b.now, 2, &Graft{Ranges: list, MaxAge: time.Hour}, b)
 	}
-	if n := len(b.link(2).serve); n > maxServe {
+	if n := len(b.links.find(2).serve); n > maxServe {
 		t.Errorf("%d pulls are kept", n)
 	}
 }
@@ -345,7 +345,7 @@ func TestInventedOriginsAreNobodyElsesTrouble(t *testing.T) {
 				t.Errorf("%d origins had a record at one time", most)
 			}
 			b.pass(time.Minute)
-			if len(b.repairs) > 0 || b.hearsays != 0 || b.link(2).sponsored != 0 {
+			if len(b.repairs) > 0 || b.hearsays != 0 || b.links.find(2).sponsored != 0 {
 				t.Errorf("%d are still looked for, %d of them hearsay", len(b.repairs), b.hearsays)
 			}
 			if n := b.streams.used; c.why != Gone && n != 2 || n != len(b.order) {

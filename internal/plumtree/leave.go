@@ -15,8 +15,8 @@ const lastMoments = 250 * time.Millisecond
 // younger than lastMoments: the peer may be about to pull them. If the nodes of a network
 // stop together, no other node may pass these events on.
 func (t *Tree) Leave(now time.Time, id ident.Link) {
-	l := t.link(id)
-	if l == nil || l.eager || l.position < l.pushUntil {
+	l := t.links.find(id)
+	if l == nil || l.role.isEager() || l.position < l.pushUntil {
 		return
 	}
 	at := max(l.position, t.history.first)

@@ -87,7 +87,7 @@ func (t *Tree) doubleCheck(now time.Time, e *Event) {
 		if l.id == e.via {
 			continue
 		}
-		if other = l; l.role == stray {
+		if other = l; !l.role.isInTree() {
 			break // it got the event by another path, not from this node
 		}
 	}

@@ -21,11 +21,24 @@ func (b *bench) pulses(l ident.Link) (list []*Pulse) {
 	return list
 }
 
-func (b *bench) wantRoles(want map[ident.Link]role) {
+// place names where a link stands in the tree.
+func (b *bench) place(id ident.Link) string {
+	switch l := b.links.find(id); {
+	case !l.role.isInTree():
+		return "stray"
+	case id == b.pulse.parent:
+		return "parent"
+	}
+	return "child"
+}
+
+// wantRoles compares the places of links. Links in the tree must be eager, and others
+// lazy.
+func (b *bench) wantRoles(want map[ident.Link]string) {
 	b.t.Helper()
-	for id, r := range want {
-		if l := b.link(id); l.role != r || l.eager != (r != stray) {
-			b.t.Errorf("link %d: role %d, eager %v, want role %d", id, l.role, l.eager, r)
+	for id, place := range want {
+		if l := b.links.find(id); b.place(id) != place || l.role.isEager() != (place != "stray") {
+			b.t.Errorf("link %d: %s, %+v, want %s", id, b.place(id), l.role, place)
 		}
 	}
 }
@@ -45,11 +58,11 @@ func TestPulseShowsTheTree(t *testing.T) {
 	if got := b.pulses(2); len(got) > 0 {
 		t.Errorf("it went back to where it came from: %+v", got)
 	}
-	if l := b.link(3); !l.eager {
+	if l := b.links.find(3); !l.role.isEager() {
 		t.Error("what is under way on a link that leaves the tree is cut off")
 	}
 	b.pass(time.Second)
-	b.wantRoles(map[ident.Link]role{1: child, 2: parent, 3: stray, 4: child})
+	b.wantRoles(map[ident.Link]string{1: "child", 2: "parent", 3: "stray", 4: "child"})
 	if sent := b.take(3); len(sent) > 0 {
 		t.Errorf("both ends know, and yet %v was said", words(sent))
 	}
@@ -59,7 +72,7 @@ func TestPulseShowsTheTree(t *testing.T) {
 	b.want(b.take(3), &Graft{Eager: true, Parent: true})
 	b.get(2, pulseOf(7, 2, 4))
 	b.pass(time.Second)
-	b.wantRoles(map[ident.Link]role{1: child, 2: stray, 3: parent, 4: child})
+	b.wantRoles(map[ident.Link]string{1: "child", 2: "stray", 3: "parent", 4: "child"})
 }
 
 // On slow links, a copy of a pulse arrives after the roles were assigned.
@@ -68,9 +81,9 @@ func TestPulseThatComesAgainLate(t *testing.T) {
 	b.up(1, 2)
 	b.get(1, pulseOf(7, 1, 1))
 	b.pass(time.Second)
-	b.wantRoles(map[ident.Link]role{1: parent, 2: child})
+	b.wantRoles(map[ident.Link]string{1: "parent", 2: "child"})
 	b.get(2, pulseOf(7, 1, 2))
-	b.wantRoles(map[ident.Link]role{1: parent, 2: stray})
+	b.wantRoles(map[ident.Link]string{1: "parent", 2: "stray"})
 }
 
 // A new neighbour gets the last pulse. If it has had it, the link is not part of the
@@ -88,11 +101,11 @@ func TestNewLinkIsNoPartOfATreeThatDoesWithoutIt(t *testing.T) {
 	b.get(3, pulseOf(7, 1, 4))
 	b.get(4, &Graft{Eager: true, Parent: true})
 	b.pass(time.Second)
-	b.wantRoles(map[ident.Link]role{1: parent, 2: child, 3: stray, 4: child})
+	b.wantRoles(map[ident.Link]string{1: "parent", 2: "child", 3: "stray", 4: "child"})
 
 	b.pass(pulseLasts) // no node emits any more: the tree may have changed
 	b.Tree.LinkUp(b.now, 5, b)
-	if l := b.link(5); !l.eager || len(b.pulses(5)) > 0 {
+	if l := b.links.find(5); !l.role.isEager() || len(b.pulses(5)) > 0 {
 		t.Error("a new link is lazy, and nobody knows a way")
 	}
 }
@@ -120,7 +133,7 @@ func TestDuplicatePrunesWhatIsNoPartOfTheTree(t *testing.T) {
 		b.take(3)
 		b.gossip(first, origin(1), 1)
 		b.gossip(4-first, origin(1), 1)
-		b.wantRoles(map[ident.Link]role{1: parent, 2: child, 3: stray})
+		b.wantRoles(map[ident.Link]string{1: "parent", 2: "child", 3: "stray"})
 		var prunes int
 		for _, m := range b.take(3) {
 			if _, ok := m.(*Prune); ok {
@@ -147,7 +160,7 @@ func TestWhoEmitsIsTheRootWhereThereIsNone(t *testing.T) {
 	}
 	b.get(1, &Pulse{Root: origin(0), Rank: first[0].Rank, Hops: 3, Count: first[0].Count}) // its own pulse comes back
 	b.pass(time.Second)
-	b.wantRoles(map[ident.Link]role{1: stray, 2: child})
+	b.wantRoles(map[ident.Link]string{1: "stray", 2: "child"})
 	b.pass(pulseEvery)
 	if got := b.pulses(1); len(got) > 0 {
 		t.Errorf("nobody emits, and the root sends %+v", got)
@@ -273,7 +286,7 @@ func TestLostParentIsReplacedByWhoIsNearerToTheRoot(t *testing.T) {
 	// The next parent says itself that it lost its path: it asks this node.
 	b.get(3, &Graft{Eager: true, Parent: true})
 	b.want(b.take(4), &Graft{Eager: true, Parent: true})
-	b.wantRoles(map[ident.Link]role{2: stray, 3: child, 4: parent, 5: child})
+	b.wantRoles(map[ident.Link]string{2: "stray", 3: "child", 4: "parent", 5: "child"})
 	// Now no neighbour is certain to have a path: all are asked.
 	b.Tree.LinkDown(b.now, 4, b)
 	b.want(b.take(2), &Graft{Eager: true})
@@ -295,7 +308,7 @@ func TestParentLostWhileThePulseIsUnderWay(t *testing.T) {
 	b.want(b.take(3), &Graft{Eager: true})
 	b.pass(time.Second)
 	for _, id := range []ident.Link{2, 3} {
-		if l := b.link(id); !l.eager {
+		if l := b.links.find(id); !l.role.isEager() {
 			t.Errorf("link %d is lazy", id)
 		}
 	}
@@ -308,16 +321,16 @@ func TestParentLostWhileThePulseIsUnderWay(t *testing.T) {
 	b.get(3, pulseOf(7, 1, 5))
 	b.get(3, &Graft{Eager: true, Parent: true})
 	b.pass(time.Second)
-	if l := b.link(2); l.role != stray || !l.eager {
-		t.Errorf("link 2: role %d, eager %v", l.role, l.eager)
+	if l := b.links.find(2); l.role.isInTree() || !l.role.isEager() {
+		t.Errorf("link 2: %+v", l.role)
 	}
-	b.wantRoles(map[ident.Link]role{1: parent, 3: child})
+	b.wantRoles(map[ident.Link]string{1: "parent", 3: "child"})
 }
 
 // A node has lost its last neighbour and finds a new one with the same pulse. It needs
 // that link, and must not treat it as one that the tree does not need.
 func TestLostNodeKeepsItsNewNeighbor(t *testing.T) {
-	for hops, want := range map[uint8]role{2: parent, 3: parent, 4: stray} { // a neighbour farther from the root may have its path through this node
+	for hops, want := range map[uint8]string{2: "parent", 3: "parent", 4: "stray"} { // a neighbour farther from the root may have its path through this node
 		b := newBench(t, Config{})
 		b.up(1)
 		b.get(1, pulseOf(7, 1, 3))
@@ -337,8 +350,8 @@ func TestLostNodeKeepsItsNewNeighbor(t *testing.T) {
 		}
 		b.get(2, pulseOf(7, 1, hops))
 		b.pass(time.Second)
-		if l := b.link(2); !l.eager || l.role != want {
-			t.Errorf("%d hops: role %d, eager %v", hops, l.role, l.eager)
+		if l := b.links.find(2); !l.role.isEager() || b.place(2) != want {
+			t.Errorf("%d hops: %s, %+v", hops, b.place(2), l.role)
 		}
 		for range 100 {
 			b.get(2, pulseOf(7, 1, hops))
@@ -359,10 +372,10 @@ func TestPulseComesAgainAfterTheParentIsLost(t *testing.T) {
 	b.get(3, pulseOf(7, 1, 3))
 	b.get(4, pulseOf(7, 1, 5))
 	b.pass(time.Second)
-	if l := b.link(2); !l.eager {
+	if l := b.links.find(2); !l.role.isEager() {
 		t.Error("while no way was known, one was given up")
 	}
-	b.wantRoles(map[ident.Link]role{3: parent, 4: stray})
+	b.wantRoles(map[ident.Link]string{3: "parent", 4: "stray"})
 }
 
 // A neighbour that alternates between being the path to the root and not being it
@@ -396,7 +409,7 @@ func TestWhereHopsAreNotCountedNobodyIsNearer(t *testing.T) {
 			t.Errorf("it asks %+v", m)
 		}
 	}
-	if l := b.link(2); !l.eager {
+	if l := b.links.find(2); !l.role.isEager() {
 		t.Error("it asks nobody")
 	}
 }

@@ -15,10 +15,10 @@ func (t *Tree) spread(now time.Time, e *Event, from ident.Link, out Out) {
 	for i := range t.links {
 		switch l := &t.links[i]; {
 		case l.id == from || e.quiet:
-			if l.eager && l.position == end-1 {
+			if l.role.isEager() && l.position == end-1 {
 				l.position = end // the queue is empty, and this event is not sent on it
 			}
-		case l.eager:
+		case l.role.isEager():
 			l.lag += e.cost()
 			t.ready(l, out)
 		default:
@@ -46,7 +46,7 @@ func (t *Tree) ready(l *link, out Out) {
 // more. Requested events get half of the room, so that neither a newcomer's requests
 // nor a flood of events delays the other.
 func (t *Tree) Fill(now time.Time, id ident.Link, room int, out Out) (more bool) {
-	l := t.link(id)
+	l := t.links.find(id)
 	if l == nil {
 		return false
 	}
@@ -78,7 +78,7 @@ func (t *Tree) Fill(now time.Time, id ident.Link, room int, out Out) (more bool)
 
 // pushTo returns the position in the log up to which events are pushed on a link.
 func (t *Tree) pushTo(l *link) uint64 {
-	if l.eager {
+	if l.role.isEager() {
 		return t.history.end()
 	}
 	return l.pushUntil
@@ -117,7 +117,7 @@ func (t *Tree) push(now time.Time, l *link, e *Event, from, to uint64, out Out) 
 
 // Lag returns how many bytes wait to be pushed on a link, as the history counts them.
 func (t *Tree) Lag(id ident.Link) int {
-	if l := t.link(id); l != nil {
+	if l := t.links.find(id); l != nil {
 		return l.lag
 	}
 	return 0
@@ -126,7 +126,7 @@ func (t *Tree) Lag(id ident.Link) int {
 // makeEager begins to push on a link. It announces what was not announced yet, so that
 // no event is left out.
 func (t *Tree) makeEager(l *link, out Out) {
-	if !l.eager {
+	if !l.role.isEager() {
 		if l.position < l.pushUntil { // it still pushes: continue as if it had stayed eager
 			for at := l.pushUntil; at < t.history.end(); at++ {
 				if e := t.history.at(at).event; e.isPushedOn(l) {
@@ -136,14 +136,15 @@ func (t *Tree) makeEager(l *link, out Out) {
 		} else {
 			t.announce(l, out)
 		}
-		l.eager, l.isPruned = true, false
+		l.role.startPushing()
 	}
 }
 
 // makeLazy ends pushing. Events that still wait are pushed.
 func (t *Tree) makeLazy(l *link) {
-	if l.eager {
-		l.eager, l.pushUntil = false, t.history.end()
+	if l.role.isEager() {
+		l.role.stopPushing()
+		l.pushUntil = t.history.end()
 	}
 }
 
@@ -153,7 +154,8 @@ func (t *Tree) stopPushing(now time.Time, l *link) {
 	if l.lag > 0 {
 		t.announceSoon(now)
 	}
-	l.eager, l.pushUntil, l.lag = false, 0, 0
+	l.role.stopPushing()
+	l.pushUntil, l.lag = 0, 0
 }
 
 // prune makes a link lazy at both ends, because an event arrived twice: the link on
@@ -161,17 +163,17 @@ func (t *Tree) stopPushing(now time.Time, l *link) {
 // arrived first. Soon after a pulse it does nothing, because the pulse shows better
 // which link to prune.
 func (t *Tree) prune(now time.Time, l *link, e *Event, out Out) {
-	if !t.pulse.settleAt.IsZero() {
+	if t.pulse.isSettling() {
 		return
 	}
-	if l.role != stray && e != nil {
-		if l = t.link(e.via); l == nil {
+	if l.role.isInTree() && e != nil {
+		if l = t.links.find(e.via); l == nil {
 			return
 		}
 	}
-	if l.role == stray && !l.isPruned {
+	if l.role.canPrune() {
 		t.stopPushing(now, l)
-		l.isPruned = true
+		l.role.prune()
 		t.Stats.Prunes++
 		out.Send(l.id, &Prune{})
 	}
@@ -182,15 +184,12 @@ func (t *Tree) prune(now time.Time, l *link, e *Event, out Out) {
 // its own path takes the peer for its parent: without that, each of its neighbours may
 // prune its link, and events reach it by pull only until the next pulse.
 func (t *Tree) onPrune(now time.Time, l *link, out Out) {
-	if t.isLost() && !t.cfg.NoRescue {
-		t.setParent(l, out)
+	if t.pulse.isLost() && !t.cfg.NoRescue {
+		t.pulse.setParent(l, t.shape(out))
 		return
 	}
 	t.stopPushing(now, l)
-	l.role = stray
-	if l.id == t.pulse.parent {
-		t.loseParent(out)
-	}
+	t.pulse.onPrune(l, t.shape(out))
 }
 
 // onGossip processes events. New ones are forwarded at once, in any order.
@@ -260,7 +259,9 @@ func (t *Tree) receive(now time.Time, l *link, s *stream, g *Gossip, from, to ui
 	}
 	s.put(e)
 	s.heard = t.moment(now)
-	t.noteEvents(now, out)
+	if isDue := t.pulse.noteEvents(now); isDue {
+		t.pulse.send(now, t.shape(out))
+	}
 	if t.isQuiet(s, e) {
 		e.quiet = true
 		t.announceQuietly(now, e)
@@ -269,7 +270,7 @@ func (t *Tree) receive(now time.Time, l *link, s *stream, g *Gossip, from, to ui
 	}
 	t.store(now, s, e)
 	t.spread(now, e, l.id, out)
-	if !l.eager && l.crossed == 0 && (s.repair == nil || s.asked != l.id) {
+	if !l.role.isEager() && !l.role.isCrossed() && (s.repair == nil || s.asked != l.id) {
 		// The peer pushes, so it treats the link as eager: do the same, unless a pulse
 		// has just shown both ends that the link is lazy.
 		t.makeEager(l, out)

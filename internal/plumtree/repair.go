@@ -15,8 +15,8 @@ func (t *Tree) onIHave(now time.Time, l *link, m *IHave, out Out) {
 		if r.To < r.From || r.From == 0 || r.Origin == t.cfg.Self {
 			continue
 		}
-		if !l.eager {
-			l.recordAnnounced(r)
+		if !l.role.isEager() {
+			l.known.add(r)
 		}
 		s := t.streams.find(r.Origin)
 		isNew := s == nil
@@ -196,7 +196,7 @@ func (t *Tree) sendInquiries(now time.Time, out Out) {
 	for _, q := range t.inquiries {
 		// Over the limit, the request is dropped and repeated later, as if it had been
 		// lost.
-		if l := t.link(q.of); l != nil && l.asks.AllowN(now, 8+len(q.Ranges)) {
+		if l := t.links.find(q.of); l != nil && l.asks.AllowN(now, 8+len(q.Ranges)) {
 			t.Stats.Grafts++
 			out.Send(q.of, q.Graft)
 			if q.Eager {
@@ -256,11 +256,11 @@ func (t *Tree) untried(s *stream) *link {
 	may := func(id ident.Link) bool {
 		return s.mayHave(id) && !slices.Contains(s.tried, id) && (s.next < s.shown || !slices.Contains(s.denied, id))
 	}
-	if l := t.link(s.holder); l != nil && may(l.id) {
+	if l := t.links.find(s.holder); l != nil && may(l.id) {
 		return l
 	}
 	for _, id := range s.claimants {
-		if l := t.link(id); l != nil && may(id) {
+		if l := t.links.find(id); l != nil && may(id) {
 			return l
 		}
 	}

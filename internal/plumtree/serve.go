@@ -9,10 +9,10 @@ import (
 func (t *Tree) onGraft(now time.Time, l *link, g *Graft, out Out) {
 	if g.Eager {
 		t.makeEager(l, out)
-		t.exemptFromPulse(l)
+		l.role.exemptFromPulse()
 	}
 	if g.Parent {
-		t.setChild(l, out)
+		t.pulse.setChild(l, t.shape(out))
 	}
 	if len(g.Ranges) > 0 {
 		t.disturb(now)

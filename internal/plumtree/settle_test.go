@@ -20,11 +20,11 @@ func TestLinksSettleLaterWhereTheyAreSlow(t *testing.T) {
 		b.pass(90 * time.Millisecond)
 		b.get(2, pulseOf(7, 1, 4))
 		b.pass(run.after - 90*time.Millisecond - time.Millisecond)
-		if !b.link(2).eager {
+		if !b.links.find(2).role.isEager() {
 			t.Errorf("off %v: the link is lazy before %v", run.off, run.after)
 		}
 		b.pass(2 * time.Millisecond)
-		b.wantRoles(map[ident.Link]role{1: parent, 2: stray, 3: child})
+		b.wantRoles(map[ident.Link]string{1: "parent", 2: "stray", 3: "child"})
 	}
 }
 
@@ -99,10 +99,10 @@ func TestLostNodeFollowsWhoPrunesIt(t *testing.T) {
 		b.get(3, &Prune{})
 		b.pass(time.Second)
 		if off {
-			b.wantRoles(map[ident.Link]role{2: stray, 3: stray}) // no neighbour pushes to it
+			b.wantRoles(map[ident.Link]string{2: "stray", 3: "stray"}) // no neighbour pushes to it
 			continue
 		}
 		b.want(b.take(2), &Graft{Eager: true, Parent: true})
-		b.wantRoles(map[ident.Link]role{2: parent, 3: stray})
+		b.wantRoles(map[ident.Link]string{2: "parent", 3: "stray"})
 	}
 }

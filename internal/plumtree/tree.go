@@ -93,7 +93,7 @@ func (e *Event) cost() int { return len(e.Body) + eventCost }
 type Tree struct {
 	cfg     Config
 	started time.Time
-	links   []link
+	links   links
 	streams streams
 	order   []*stream // the same streams, oldest first
 	own     *stream
@@ -121,6 +121,7 @@ type Tree struct {
 	quiet      []Range   // events that were not pushed; announced on all links next time
 	late       lateness
 	pulse      pulse
+	shaper     shaper // the Out of the pulse
 	Stats      Stats
 }
 
@@ -128,34 +129,6 @@ type Tree struct {
 type Stats struct {
 	Delivered, Duplicates, Gaps, Grafts, Prunes, Dropped uint64
 	Refused                                              uint64 // frames with an event that failed verification
-}
-
-type link struct {
-	id        ident.Link
-	position  uint64 // in the history's log: everything before was pushed or announced
-	pushUntil uint64 // while the link is lazy: events before this position are still pushed
-	lag       int    // bytes from position on that are to be pushed
-	eager     bool   // this node pushes events on it
-	ready     bool   // something waits, and Ready was called
-	role      role   // in the tree
-	*dealings        // allocated separately: every event visits all links, and needs none of these fields
-}
-
-type dealings struct {
-	serve      []request        // the peer's requests that are not served yet
-	sponsored  int              // origins without an event that the peer announced
-	goneClaims *rate.Limiter    // limits how many unconfirmed replies that events are gone are accepted from this peer
-	asks       *rate.Limiter    // limits the requests to the peer: its ranges, and eight for each frame
-	allowed    int              // bytes that the peer may pull, at allowedAt
-	allowedAt  time.Time        // zero: it has pulled nothing yet
-	known      []Range          // the peer's latest announcements: no need to announce these to it
-	oldest     int              // index of the oldest in known, once it is full
-	names      [maxKnown]uint32 // of the origins in known: two cache lines to scan instead of twenty
-
-	exempt   bool  // unaffected by the last pulse: the link came up since, or events were requested on it
-	isPruned bool  // this node has sent PRUNE since the link was eager
-	crossed  int   // rank of this link among those that brought a copy of the last pulse, from 1; 0: it brought none
-	hops     uint8 // of that copy
 }
 
 type request struct {
@@ -169,6 +142,7 @@ func NewTree(now time.Time, cfg Config) *Tree {
 		cfg: cfg.withDefaults(), started: now, streams: newStreams(),
 		rewind: max(cfg.Rewind, 0), doubts: rate.NewLimiter(doubtsPerSecond, doubtsAtOnce),
 	}
+	t.pulse = pulse{cfg: &t.cfg, started: now, links: &t.links, late: &t.late}
 	t.own = t.stream(now, t.cfg.Self)
 	t.alone, t.given = t.own.next, t.own.next
 	for _, r := range t.cfg.Heard {
@@ -204,7 +178,9 @@ func (t *Tree) Heard() []Range {
 //
 // Events that are emitted before a link has taken the previous one travel together.
 func (t *Tree) Emit(now time.Time, body []byte, out Out) uint64 {
-	t.countEmitted(now, out)
+	if isDue := t.pulse.noteEmitted(now); isDue {
+		t.pulse.send(now, t.shape(out))
+	}
 	seq := t.own.next
 	t.own.next++
 	t.own.high = t.own.next
@@ -226,13 +202,10 @@ func (t *Tree) Emit(now time.Time, body []byte, out Out) uint64 {
 // neighbour gets an announcement of everything that this node holds.
 func (t *Tree) LinkUp(now time.Time, id ident.Link, out Out) {
 	t.restampUnsent(now)
-	t.links = append(t.links, link{id: id, eager: true, dealings: &dealings{
-		exempt:     true,
-		goneClaims: rate.NewLimiter(goneClaimsPerSecond, goneClaimsAtOnce),
-		asks:       rate.NewLimiter(askedPerSecond, askedAtOnce),
-	}})
-	t.moveToEnd(&t.links[len(t.links)-1])
-	t.showTree(now, id, out)
+	t.links = append(t.links, newLink(id))
+	l := &t.links[len(t.links)-1]
+	t.moveToEnd(l)
+	t.pulse.showTree(now, l, t.shape(out))
 	if t.cfg.NoSync {
 		return
 	}
@@ -256,11 +229,7 @@ func (t *Tree) LinkDown(now time.Time, id ident.Link, out Out) {
 	gone := t.links[at]
 	t.disturb(now)
 	t.links = slices.Delete(t.links, at, at+1)
-	// A child finds another path itself. If roles are not known, any link may have been
-	// the one on which events arrived.
-	if gone.id == t.pulse.parent || gone.eager && gone.role == stray && t.pulse.parent == 0 && t.pulse.root != t.cfg.Self {
-		t.loseParent(out)
-	}
+	t.pulse.onLinkDown(id, gone.role, t.shape(out))
 	for _, s := range slices.Clone(t.repairs) { // the order changes during the loop
 		s.removeClaimant(id)
 		if s.asked == id {
@@ -278,7 +247,7 @@ func (t *Tree) LinkDown(now time.Time, id ident.Link, out Out) {
 
 // Handle processes a frame that arrived on a link.
 func (t *Tree) Handle(now time.Time, id ident.Link, msg Message, out Out) {
-	l := t.link(id)
+	l := t.links.find(id)
 	if l == nil {
 		return // not a neighbour, or not any more: its events arrive on other links
 	}
@@ -292,7 +261,7 @@ func (t *Tree) Handle(now time.Time, id ident.Link, msg Message, out Out) {
 	case *Prune:
 		t.onPrune(now, l, out)
 	case *Pulse:
-		t.onPulse(now, l, msg, out)
+		t.pulse.onPulse(now, l, msg, t.shape(out))
 	case *Miss:
 		t.onMiss(now, l, msg, out)
 	}
@@ -307,7 +276,7 @@ func (t *Tree) Advance(now time.Time, out Out) {
 		t.calm = min(t.calm+1, maxCalm)
 	}
 	t.serveAgain(now, out)
-	t.advancePulse(now, out)
+	t.pulse.advance(now, t.shape(out))
 	for _, s := range t.repairs.due(now) {
 		t.pull(now, s, out)
 	}
@@ -353,7 +322,7 @@ func (t *Tree) FirstHeld() uint64 {
 // Eager iterates over the links on which events are pushed.
 func (t *Tree) Eager(yield func(ident.Link) bool) {
 	for _, l := range t.links {
-		if l.eager && !yield(l.id) {
+		if l.role.isEager() && !yield(l.id) {
 			return
 		}
 	}
@@ -361,20 +330,6 @@ func (t *Tree) Eager(yield func(ident.Link) bool) {
 
 // IsInUse reports whether events travel on a link as part of the tree.
 func (t *Tree) IsInUse(now time.Time, id ident.Link) bool {
-	l, p := t.link(id), &t.pulse
-	if l == nil || now.Sub(p.at) >= pulseLasts {
-		return false
-	}
-	// While a pulse spreads, any link on which events are pushed may be part of the
-	// tree.
-	return l.role != stray || id == p.parent || l.eager && !p.settleAt.IsZero()
-}
-
-func (t *Tree) link(id ident.Link) *link {
-	for i := range t.links {
-		if t.links[i].id == id {
-			return &t.links[i]
-		}
-	}
-	return nil
+	l := t.links.find(id)
+	return l != nil && t.pulse.isInUse(now, l)
 }

@@ -41,7 +41,7 @@ func (s *stream) mayTake(seq uint64) bool {
 // Verification takes longer than everything else, so an owner may call [Judge] itself
 // without its lock, and store the verdict in the Gossip.
 func (t *Tree) WantsVerdict(id ident.Link, g *Gossip) bool {
-	if t.cfg.Verify == nil || !g.Signed && !t.cfg.VerifyAll || t.link(id) == nil || g.Origin == t.cfg.Self {
+	if t.cfg.Verify == nil || !g.Signed && !t.cfg.VerifyAll || t.links.find(id) == nil || g.Origin == t.cfg.Self {
 		return false
 	}
 	s := t.streams.find(g.Origin)

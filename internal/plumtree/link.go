@@ -1,0 +1,49 @@
+package plumtree
+
+import (
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/smokesignal-go/smokesignal/ident"
+)
+
+// link is a neighbour.
+type link struct {
+	id        ident.Link
+	position  uint64 // in the history's log: everything before was pushed or announced
+	pushUntil uint64 // while the link is lazy: events before this position are still pushed
+	lag       int    // bytes from position on that are to be pushed
+	role      role   // in the tree
+	ready     bool   // something waits, and Ready was called
+	*dealings        // allocated separately: every event visits all links, and needs none of these fields
+}
+
+type dealings struct {
+	serve      []request     // the peer's requests that are not served yet
+	sponsored  int           // origins without an event that the peer announced
+	goneClaims *rate.Limiter // limits how many unconfirmed replies that events are gone are accepted from this peer
+	asks       *rate.Limiter // limits the requests to the peer: its ranges, and eight for each frame
+	allowed    int           // bytes that the peer may pull, at allowedAt
+	allowedAt  time.Time     // zero: it has pulled nothing yet
+	known      known
+}
+
+// links are the neighbours of a node, in the order in which they came up.
+type links []link
+
+func (l links) find(id ident.Link) *link {
+	for i := range l {
+		if l[i].id == id {
+			return &l[i]
+		}
+	}
+	return nil
+}
+
+func newLink(id ident.Link) link {
+	return link{id: id, role: newRole(), dealings: &dealings{
+		goneClaims: rate.NewLimiter(goneClaimsPerSecond, goneClaimsAtOnce),
+		asks:       rate.NewLimiter(askedPerSecond, askedAtOnce),
+	}}
+}
