@@ -21,7 +21,7 @@ func (t *Tree) announceAll(now time.Time, out Out) {
 		}
 		if l.position != from {
 			from = l.position
-			news = t.since(from)
+			news = t.news(from)
 		}
 		t.sendNews(l, news, out)
 		t.moveToEnd(l)
@@ -69,7 +69,7 @@ func (t *Tree) announceSkipped(now time.Time, s *stream) {
 
 // announce sends one lazy neighbour everything after its position.
 func (t *Tree) announce(l *link, out Out) {
-	t.sendNews(l, t.since(l.position), out)
+	t.sendNews(l, t.news(l.position), out)
 	t.moveToEnd(l)
 }
 
@@ -84,13 +84,18 @@ func (t *Tree) sendNews(l *link, news []Range, out Out) {
 	}
 }
 
-// since returns the events after a position in the history's log, as ranges.
-func (t *Tree) since(position uint64) (ranges []Range) {
+// news returns what is to be announced after a position in the history's log.
+func (t *Tree) news(position uint64) []Range {
 	if t.cfg.LazyDelay < 0 {
 		return nil
 	}
-	from := max(position, t.history.first)
-	for _, x := range t.history.log[from-t.history.first:] {
+	return t.history.since(position)
+}
+
+// since returns the events after a position that are announced, as ranges.
+func (h *history) since(position uint64) (ranges []Range) {
+	from := max(position, h.first)
+	for _, x := range h.log[from-h.first:] {
 		e := x.event
 		if e.quiet {
 			continue

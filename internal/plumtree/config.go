@@ -127,7 +127,7 @@ const (
 	serveCost  = 32 // bytes of a frame without its body
 	// askSlack extends the age that a request allows, for the time that a request takes
 	// on a busy machine. The requesting node itself does not deliver what is too old;
-	// see isBefore.
+	// see moment.isBeforeStart.
 	askSlack = 2 * time.Second
 	// bornError bounds the error of a measured age. All events of a run have the age of
 	// the first one (runLasts); the same again allows for clocks. The time on the wire

@@ -117,7 +117,7 @@ func FuzzTree(f *testing.F) {
 			}
 			for i := range b.links {
 				l, lag := &b.links[i], 0
-				for at := l.position; at < b.pushTo(l); at++ {
+				for at := l.position; at < l.pushTo(b.history.end()); at++ {
 					if e := b.history.at(at).event; e.isPushedOn(l) {
 						lag += e.cost()
 					}

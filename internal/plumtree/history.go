@@ -168,7 +168,7 @@ func (t *Tree) expireHistory(now time.Time) {
 // a hole and asks other neighbours.
 func (t *Tree) evict(now time.Time) {
 	for i := range t.links {
-		if l := &t.links[i]; l.position == t.history.first && l.position < t.pushTo(l) {
+		if l := &t.links[i]; l.position == t.history.first && l.position < l.pushTo(t.history.end()) {
 			l.advance(t.history.log[0].event)
 		}
 	}
@@ -176,8 +176,8 @@ func (t *Tree) evict(now time.Time) {
 	if s := x.stream; s.release(x.event) {
 		s.noteForgotten(x.event.born)
 		s.recordRelayed(x.event)
-		if s == t.own && x.event.end() > t.given {
-			t.recordLost(now, x.event)
+		if s == t.own {
+			t.unsent.recordLost(now, x.event)
 		}
 	}
 }

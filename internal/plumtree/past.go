@@ -12,19 +12,19 @@ import (
 // The receiver decides, by the age that came with the event. A node that serves an old
 // event is more generous, because a request takes time; see askSlack.
 
-// isBefore reports whether an event born at that moment was emitted before this node's
-// start.
-func (t *Tree) isBefore(born moment) bool { return born < -moment(bornError) }
+// isBeforeStart reports whether an event born at that moment was emitted before this
+// node's start.
+func (born moment) isBeforeStart() bool { return born < -moment(bornError) }
 
-// isWanted reports whether the next event of a stream is to be delivered. It marks the
+// wants reports whether the next event of a stream is to be delivered. It marks the
 // event as Old if it was emitted before this node's start. Once an event emitted later
 // was delivered, all that follow are.
-func (t *Tree) isWanted(s *stream, e *Event) bool {
+func (s *stream) wants(e *Event, rewind time.Duration) bool {
 	switch {
 	case s.delivered:
-	case !t.isBefore(e.born):
+	case !e.born.isBeforeStart():
 		s.delivered = true
-	case e.born < -moment(t.rewind+bornError):
+	case e.born < -moment(rewind+bornError):
 		return false
 	default:
 		e.Old = true
@@ -58,8 +58,8 @@ func (t *Tree) Since(now time.Time, d time.Duration) (list []*Event) {
 // isQuiet reports whether this node requested an event although it was emitted before
 // its start. Most other nodes have had it, so it is announced on all links and pushed
 // on none.
-func (t *Tree) isQuiet(s *stream, e *Event) bool {
-	return s.repair != nil && e.end() <= s.rewound && !s.delivered && t.isBefore(e.born)
+func (s *stream) isQuiet(e *Event) bool {
+	return s.repair != nil && e.end() <= s.rewound && !s.delivered && e.born.isBeforeStart()
 }
 
 // announceQuietly queues the announcement of an event that is not pushed.
@@ -99,51 +99,61 @@ func (t *Tree) doubleCheck(now time.Time, e *Event) {
 	}})
 }
 
-// restampUnsent sets the birth of own events to now, if they were emitted without a
+// unsent are the events of this node that no neighbour has taken yet.
+type unsent struct {
+	alone  uint64    // own events below were emitted without a neighbour, unless they were given since
+	given  uint64    // own events below were pushed to a neighbour
+	lost   []Range   // own events that left the history before that, to be reported at lostAt
+	lostAt time.Time // zero: there are none
+	lostTo uint64    // one past the last such event
+}
+
+// restamp sets the birth of own events to now, if they were emitted without a
 // neighbour or if the last neighbour did not take them: no other node could have had
 // them.
-func (t *Tree) restampUnsent(now time.Time) {
-	if len(t.links) == 0 {
-		t.alone, t.linked = t.own.next, now
-	}
-	if t.given >= t.alone {
+func (u *unsent) restamp(now moment, own *stream) {
+	if u.given >= u.alone {
 		return
 	}
 	isHeld := false
-	for _, e := range t.own.held {
-		if e.end() > t.given && e.Seq < t.alone {
-			e.born, isHeld = t.moment(now), true
+	for _, e := range own.held {
+		if e.end() > u.given && e.Seq < u.alone {
+			e.born, isHeld = now, true
 		}
 	}
-	if t.lostTo > t.given {
-		t.own.noteForgotten(t.moment(now))
+	if u.lostTo > u.given {
+		own.noteForgotten(now)
 	}
 	if !isHeld {
-		t.given = t.alone // the rest is lost
+		u.given = u.alone // the rest is lost
 	}
 }
 
-// recordLost records that an own event leaves the history before any neighbour took it.
-func (t *Tree) recordLost(now time.Time, e *Event) {
-	from := max(e.Seq, t.given, t.lostTo)
-	t.lostTo = e.end()
-	if t.lostAt.IsZero() {
-		t.lostAt = now.Add(lossDelay)
-	}
-	if last := len(t.lost) - 1; last >= 0 && t.lost[last].To == from {
-		t.lost[last].To = e.end()
+// recordLost records that an own event leaves the history. Unless a neighbour has taken
+// it, it is lost.
+func (u *unsent) recordLost(now time.Time, e *Event) {
+	if e.end() <= u.given {
 		return
 	}
-	t.lost = append(t.lost, Range{t.cfg.Self, from, e.end()})
+	from := max(e.Seq, u.given, u.lostTo)
+	u.lostTo = e.end()
+	if u.lostAt.IsZero() {
+		u.lostAt = now.Add(lossDelay)
+	}
+	if last := len(u.lost) - 1; last >= 0 && u.lost[last].To == from {
+		u.lost[last].To = e.end()
+		return
+	}
+	u.lost = append(u.lost, Range{e.Origin, from, e.end()})
 }
 
 // reportLost reports own events that no other node will ever receive.
-func (t *Tree) reportLost(now time.Time, out Out) {
-	if t.lostAt.IsZero() || now.Before(t.lostAt) {
+func (u *unsent) reportLost(now time.Time, out Out) {
+	if u.lostAt.IsZero() || now.Before(u.lostAt) {
 		return
 	}
-	for _, r := range t.lost {
+	for _, r := range u.lost {
 		out.Gap(r)
 	}
-	t.lost, t.lostAt = t.lost[:0], time.Time{}
+	u.lost, u.lostAt = u.lost[:0], time.Time{}
 }

@@ -57,7 +57,7 @@ func (t *Tree) Fill(now time.Time, id ident.Link, room int, out Out) (more bool)
 		}
 		room -= half - t.serve(now, l, half, out)
 	}
-	for l.position < t.pushTo(l) {
+	for l.position < l.pushTo(t.history.end()) {
 		e := t.history.at(l.position).event
 		if e.isPushedOn(l) {
 			if room <= 0 {
@@ -72,14 +72,15 @@ func (t *Tree) Fill(now time.Time, id ident.Link, room int, out Out) (more bool)
 	if len(l.serve) > 0 {
 		t.refillAllowance(now, l)
 	}
-	l.ready = l.isServed() || l.position < t.pushTo(l)
+	l.ready = l.isServed() || l.position < l.pushTo(t.history.end())
 	return l.ready
 }
 
 // pushTo returns the position in the log up to which events are pushed on a link.
-func (t *Tree) pushTo(l *link) uint64 {
+// end is that of the log.
+func (l *link) pushTo(end uint64) uint64 {
 	if l.role.isEager() {
-		return t.history.end()
+		return end
 	}
 	return l.pushUntil
 }
@@ -110,7 +111,7 @@ func (t *Tree) push(now time.Time, l *link, e *Event, from, to uint64, out Out) 
 	}
 	t.frame = Gossip{Origin: e.Origin, Seq: from, Count: uint32(to - from), Round: min(e.Round, 254) + 1, Age: t.age(now, e), Body: body, Signed: e.Signed}
 	if e.Origin == t.cfg.Self {
-		t.given = max(t.given, to)
+		t.unsent.given = max(t.unsent.given, to)
 	}
 	out.Push(l.id, &t.frame)
 }
@@ -262,7 +263,7 @@ func (t *Tree) receive(now time.Time, l *link, s *stream, g *Gossip, from, to ui
 	if isDue := t.pulse.noteEvents(now); isDue {
 		t.pulse.send(now, t.shape(out))
 	}
-	if t.isQuiet(s, e) {
+	if s.isQuiet(e) {
 		e.quiet = true
 		t.announceQuietly(now, e)
 	} else if s.wasRelayed(e) {
@@ -299,7 +300,7 @@ func (t *Tree) deliver(now time.Time, s *stream, out Out) {
 			break
 		}
 		s.early -= e.cost()
-		if !t.isWanted(s, e) {
+		if !s.wants(e, t.rewind) {
 			if s.skipped == 0 {
 				s.skipped = s.next
 			}

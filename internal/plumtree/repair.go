@@ -45,10 +45,10 @@ func (t *Tree) onIHave(now time.Time, l *link, m *IHave, out Out) {
 		s.addClaimant(l.id, r)
 		switch {
 		case m.Sync && s.asked == 0:
-			t.askFrom(s, now)
+			t.repairs.askFrom(s, now)
 			t.pull(now, s, out)
 		case fresh:
-			t.askFrom(s, now.Add(t.pullDelay(now)))
+			t.repairs.askFrom(s, now.Add(t.pullDelay(now)))
 		}
 	}
 }
@@ -130,7 +130,7 @@ func (t *Tree) pull(now time.Time, s *stream, out Out) {
 	switch late := now.Sub(s.giveUpAt); {
 	case len(t.links) == 0: // the next neighbour may have them
 		s.giveUpAt = now.Add(t.cfg.OrderWait)
-		t.askFrom(s, s.giveUpAt)
+		t.repairs.askFrom(s, s.giveUpAt)
 		return
 	case len(s.claimants) == 0 && !s.isProven(): // the neighbours that announced them are gone or were wrong
 		t.giveUp(now, s, out)
@@ -138,7 +138,7 @@ func (t *Tree) pull(now time.Time, s *stream, out Out) {
 	case t.cfg.NoWait && s.firstHeld() > 0:
 		t.giveUp(now, s, out)
 		return
-	case late >= (patience-1)*t.cfg.OrderWait || late >= 0 && s.evicted > s.next && !t.isOwed(s):
+	case late >= (patience-1)*t.cfg.OrderWait || late >= 0 && s.evicted > s.next && !s.isOwed(t.links):
 		t.giveUp(now, s, out)
 		return
 	}
@@ -155,13 +155,13 @@ func (t *Tree) pull(now time.Time, s *stream, out Out) {
 		t.deliver(now, s, out)
 		return
 	}
-	l := t.chooseHolder(s)
+	l := s.chooseHolder(t.links)
 	// Each round of all neighbours waits twice as long as the one before.
 	again := now.Add(graftRetry << min(s.rounds, 4))
 	if s.giveUpAt.After(now) && s.giveUpAt.Before(again) {
 		again = s.giveUpAt
 	}
-	t.askFrom(s, again)
+	t.repairs.askFrom(s, again)
 	if l == nil {
 		return
 	}
@@ -170,22 +170,24 @@ func (t *Tree) pull(now time.Time, s *stream, out Out) {
 		s.rewound = max(s.rewound, missing[len(missing)-1].To)
 	}
 	t.late.recordAsked(missing, s.since)
-	t.inquire(l.id, missing, t.maxAge(now, s))
+	t.inquiries.add(l.id, missing, t.maxAge(now, s))
 }
 
-// inquire queues a request to a neighbour. Missing events of many origins share a few
-// frames.
-func (t *Tree) inquire(of ident.Link, missing []Range, maxAge time.Duration) {
-	for i := len(t.inquiries) - 1; i >= 0; i-- {
-		if q := &t.inquiries[i]; q.of == of && q.Eager && q.MaxAge == maxAge && len(q.Ranges)+len(missing) <= maxRanges {
+// inquiries are the requests that are sent at the end of the current call.
+type inquiries []inquiry
+
+// add queues a request for missing events. Those of many origins share a few frames.
+func (list *inquiries) add(of ident.Link, missing []Range, maxAge time.Duration) {
+	for i := len(*list) - 1; i >= 0; i-- {
+		if q := &(*list)[i]; q.of == of && q.Eager && q.MaxAge == maxAge && len(q.Ranges)+len(missing) <= maxRanges {
 			q.Ranges = append(q.Ranges, missing...)
 			return
 		}
 	}
-	t.inquiries = append(t.inquiries, inquiry{of, &Graft{Ranges: missing, Eager: true, MaxAge: maxAge}})
+	*list = append(*list, inquiry{of, &Graft{Ranges: missing, Eager: true, MaxAge: maxAge}})
 }
 
-// inquiry is a request that is sent at the end of the current call.
+// inquiry is a request to a neighbour.
 type inquiry struct {
 	of ident.Link
 	*Graft
@@ -231,20 +233,20 @@ func (t *Tree) IsShort(now time.Time) bool {
 
 // isOwed reports whether a neighbour that may have the missing events has not denied
 // them yet.
-func (t *Tree) isOwed(s *stream) bool {
-	return slices.ContainsFunc(t.links, func(l link) bool { return s.mayHave(l.id) && !slices.Contains(s.denied, l.id) })
+func (s *stream) isOwed(links links) bool {
+	return slices.ContainsFunc(links, func(l link) bool { return s.mayHave(l.id) && !slices.Contains(s.denied, l.id) })
 }
 
 // chooseHolder returns the neighbour to ask next: the one that last showed that it has
 // these or later events, then those that announced them, then all others that may have
 // them. A neighbour that has denied them is asked again in the next round only if a
 // later event proves that they exist: it may have learned meanwhile that they are gone.
-func (t *Tree) chooseHolder(s *stream) *link {
-	l := t.untried(s)
+func (s *stream) chooseHolder(links links) *link {
+	l := s.untried(links)
 	if l == nil && len(s.tried) > 0 {
 		s.tried = s.tried[:0] // next round
 		s.rounds++
-		l = t.untried(s)
+		l = s.untried(links)
 	}
 	if l != nil {
 		s.tried = append(s.tried, l.id)
@@ -252,20 +254,20 @@ func (t *Tree) chooseHolder(s *stream) *link {
 	return l
 }
 
-func (t *Tree) untried(s *stream) *link {
+func (s *stream) untried(links links) *link {
 	may := func(id ident.Link) bool {
 		return s.mayHave(id) && !slices.Contains(s.tried, id) && (s.next < s.shown || !slices.Contains(s.denied, id))
 	}
-	if l := t.links.find(s.holder); l != nil && may(l.id) {
+	if l := links.find(s.holder); l != nil && may(l.id) {
 		return l
 	}
 	for _, id := range s.claimants {
-		if l := t.links.find(id); l != nil && may(id) {
+		if l := links.find(id); l != nil && may(id) {
 			return l
 		}
 	}
-	for i := range t.links {
-		if l := &t.links[i]; may(l.id) {
+	for i := range links {
+		if l := &links[i]; may(l.id) {
 			return l
 		}
 	}
@@ -309,7 +311,7 @@ func (t *Tree) skip(now time.Time, s *stream, to uint64, out Out) {
 	s.tried = s.tried[:0]
 	t.deliver(now, s, out)
 	if s.repair != nil {
-		t.askFrom(s, now)
+		t.repairs.askFrom(s, now)
 	}
 }
 
@@ -322,7 +324,7 @@ func (t *Tree) skip(now time.Time, s *stream, to uint64, out Out) {
 // node. The lowest age that any neighbour reports is used.
 func (t *Tree) takeBack(now time.Time, s *stream, g *Gossip, out Out) {
 	born := t.moment(now) - moment(max(g.Age, 0))
-	if s.skipped == 0 || g.Seq < s.skipped || g.Seq >= s.next || t.isBefore(born) {
+	if s.skipped == 0 || g.Seq < s.skipped || g.Seq >= s.next || born.isBeforeStart() {
 		return // emitted before this node's start: not wanted
 	}
 	from, held := g.Seq, s.at(g.Seq)
@@ -392,14 +394,14 @@ func (t *Tree) onMiss(now time.Time, l *link, m *Miss, out Out) {
 	case len(s.claimants) == 0 && !s.isProven(): // no neighbour that announced them has them
 		t.giveUp(now, s, out)
 		return
-	case t.untried(s) == nil:
-		if s.firstHeld() == 0 && s.evicted <= s.next && !t.isOwed(s) {
+	case s.untried(t.links) == nil:
+		if s.firstHeld() == 0 && s.evicted <= s.next && !s.isOwed(t.links) {
 			t.giveUp(now, s, out)
 			return
 		}
 		again = now.Add(graftRetry)
 	}
-	t.askFrom(s, again)
+	t.repairs.askFrom(s, again)
 	t.pull(now, s, out)
 }
 

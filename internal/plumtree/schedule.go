@@ -11,9 +11,9 @@ import (
 type agenda []*stream
 
 // askFrom sets when a stream's missing events are requested next.
-func (t *Tree) askFrom(s *stream, at time.Time) {
+func (a *agenda) askFrom(s *stream, at time.Time) {
 	s.askAt = at
-	heap.Fix(&t.repairs, s.place)
+	heap.Fix(a, s.place)
 }
 
 // due returns the streams whose time has come.

@@ -105,23 +105,29 @@ const (
 	allowedIn     = 8 * time.Second
 )
 
-// refillAllowance updates how much a peer may pull.
-func (t *Tree) refillAllowance(now time.Time, l *link) {
-	most := allowedAtOnce * t.cfg.HistoryBytes
-	if l.allowedAt.IsZero() {
-		l.allowed = most
+// refill updates how much a peer may pull. history is the size of one.
+func (d *dealings) refill(now time.Time, history int) {
+	most := allowedAtOnce * history
+	if d.allowedAt.IsZero() {
+		d.allowed = most
 	} else {
-		more := float64(t.cfg.HistoryBytes) * now.Sub(l.allowedAt).Seconds() / allowedIn.Seconds()
-		l.allowed = min(l.allowed+int(min(more, float64(most))), most)
+		more := float64(history) * now.Sub(d.allowedAt).Seconds() / allowedIn.Seconds()
+		d.allowed = min(d.allowed+int(min(more, float64(most))), most)
 	}
-	l.allowedAt = now
+	d.allowedAt = now
+}
+
+// refillAllowance updates how much a peer may pull. If it has pulled too much, it is
+// served again later.
+func (t *Tree) refillAllowance(now time.Time, l *link) {
+	l.refill(now, t.cfg.HistoryBytes)
 	if len(l.serve) > 0 && l.allowed <= 0 && t.serveAt.IsZero() {
 		t.serveAt = now.Add(allowedIn / 64)
 	}
 }
 
 // isServed reports whether requested events can be pushed to the peer now.
-func (l *link) isServed() bool { return len(l.serve) > 0 && l.allowed > 0 }
+func (d *dealings) isServed() bool { return len(d.serve) > 0 && d.allowed > 0 }
 
 // serveAgain continues with the peers that had pulled too much.
 func (t *Tree) serveAgain(now time.Time, out Out) {

@@ -50,7 +50,7 @@ type repair struct {
 	denied    []ident.Link // neighbours that denied the events since the last progress
 	rounds    int          // of asking all neighbours, since the last progress
 	since     time.Time    // the last progress, or when the first event was missed
-	askAt     time.Time    // time of the next request; see Tree.askFrom
+	askAt     time.Time    // time of the next request; see agenda.askFrom
 	place     int          // in Tree.repairs
 	giveUpAt  time.Time
 	relayed   []Range    // early events that were forwarded and left the history; see wasRelayed
@@ -238,7 +238,7 @@ func (t *Tree) progress(now time.Time, s *stream) {
 		s.tried, s.denied, s.older, s.rounds = s.tried[:0], s.denied[:0], s.older[:0], 0
 		s.since = now
 		s.giveUpAt = now.Add(t.cfg.OrderWait)
-		t.askFrom(s, now.Add(graftRetry))
+		t.repairs.askFrom(s, now.Add(graftRetry))
 	}
 }
 

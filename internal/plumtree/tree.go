@@ -97,11 +97,7 @@ type Tree struct {
 	streams streams
 	order   []*stream // the same streams, oldest first
 	own     *stream
-	alone   uint64  // own events below were emitted without a neighbour, unless they were given since
-	given   uint64  // own events below were pushed to a neighbour
-	lost    []Range // own events that left the history before that, to be reported at lostAt
-	lostAt  time.Time
-	lostTo  uint64        // one past the last such event
+	unsent  unsent
 	rewind  time.Duration // see Config.Rewind
 	linked  time.Time     // when the first of the links came up; zero: none ever did
 	doubts  *rate.Limiter // see doubleCheck
@@ -115,7 +111,7 @@ type Tree struct {
 	calm       uint8     // announcements since this node or a neighbour missed events; at most maxCalm
 	serveAt    time.Time // when peers that had pulled too much are served again; zero: there are none
 	repairs    agenda    // streams with missing events
-	inquiries  []inquiry // see inquire
+	inquiries  inquiries
 	hearsays   int       // streams known only from announcements
 	skipped    []*stream // streams whose last events were given up; announced next time
 	quiet      []Range   // events that were not pushed; announced on all links next time
@@ -144,7 +140,7 @@ func NewTree(now time.Time, cfg Config) *Tree {
 	}
 	t.pulse = pulse{cfg: &t.cfg, started: now, links: &t.links, late: &t.late}
 	t.own = t.stream(now, t.cfg.Self)
-	t.alone, t.given = t.own.next, t.own.next
+	t.unsent = unsent{alone: t.own.next, given: t.own.next}
 	for _, r := range t.cfg.Heard {
 		s := t.stream(now, r.Origin)
 		s.next, s.high = r.To, r.To
@@ -201,7 +197,10 @@ func (t *Tree) Emit(now time.Time, body []byte, out Out) uint64 {
 // LinkUp adds a neighbour. Its link is eager, unless the tree does not need it. The
 // neighbour gets an announcement of everything that this node holds.
 func (t *Tree) LinkUp(now time.Time, id ident.Link, out Out) {
-	t.restampUnsent(now)
+	if len(t.links) == 0 {
+		t.unsent.alone, t.linked = t.own.next, now
+	}
+	t.unsent.restamp(t.moment(now), t.own)
 	t.links = append(t.links, newLink(id))
 	l := &t.links[len(t.links)-1]
 	t.moveToEnd(l)
@@ -234,7 +233,7 @@ func (t *Tree) LinkDown(now time.Time, id ident.Link, out Out) {
 		s.removeClaimant(id)
 		if s.asked == id {
 			s.asked = 0
-			t.askFrom(s, now)
+			t.repairs.askFrom(s, now)
 		}
 		if s.holder == id {
 			s.holder = 0
@@ -282,7 +281,7 @@ func (t *Tree) Advance(now time.Time, out Out) {
 	}
 	t.sendInquiries(now, out)
 	t.expireHistory(now)
-	t.reportLost(now, out)
+	t.unsent.reportLost(now, out)
 }
 
 // Deadline returns the time of the next Advance.
@@ -294,7 +293,7 @@ func (t *Tree) Deadline() (at time.Time, ok bool) {
 	}
 	sooner(t.announceAt)
 	sooner(t.serveAt)
-	sooner(t.lostAt)
+	sooner(t.unsent.lostAt)
 	sooner(t.pulse.settleAt)
 	sooner(t.pulse.nextAt)
 	sooner(t.pulse.waitTo)

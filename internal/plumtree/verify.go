@@ -106,14 +106,14 @@ func (t *Tree) onOlder(now time.Time, l *link, s *stream, r Range, out Out) {
 	s.removeClaimant(l.id)
 	s.asked = 0
 	again := now
-	if t.untried(s) == nil {
-		if s.firstHeld() == 0 && s.evicted <= s.next && !t.isOwed(s) {
+	if s.untried(t.links) == nil {
+		if s.firstHeld() == 0 && s.evicted <= s.next && !s.isOwed(t.links) {
 			t.giveUp(now, s, out) // no event proves that they exist
 			return
 		}
 		again = now.Add(graftRetry)
 	}
-	t.askFrom(s, again)
+	t.repairs.askFrom(s, again)
 	t.pull(now, s, out)
 }
 
@@ -133,14 +133,14 @@ func (t *Tree) passOver(now time.Time, s *stream, out Out) bool {
 		}
 		if s.asked == o.by {
 			s.asked = 0
-			t.askFrom(s, now) // the next neighbour
+			t.repairs.askFrom(s, now) // the next neighbour
 		}
 	}
 	if ready := t.linked.Add(joinWait); t.rewind > 0 && now.Before(ready) {
-		t.askFrom(s, ready) // further neighbours may hold them
+		t.repairs.askFrom(s, ready) // further neighbours may hold them
 		return false
 	}
-	if t.isOwed(s) || !slices.ContainsFunc(s.older, func(o older) bool { return o.to >= end }) {
+	if s.isOwed(t.links) || !slices.ContainsFunc(s.older, func(o older) bool { return o.to >= end }) {
 		return false
 	}
 	s.noteForgotten(t.moment(t.started))
