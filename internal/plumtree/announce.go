@@ -3,7 +3,53 @@ package plumtree
 import (
 	"slices"
 	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/retry"
 )
+
+// announceSoon schedules the next announcement.
+func (t *Tree) announceSoon(now time.Time) {
+	if t.announceAt.IsZero() && t.cfg.LazyDelay > 0 {
+		t.announceAt = now.Add(retry.Blur(min(max(t.cfg.LazyDelay<<t.calm, t.pullDelay(now)/2), t.historySpan(now)/8), t.cfg.Rand))
+	}
+}
+
+// disturb moves the next announcement forward, because this node or a neighbour misses
+// events.
+func (t *Tree) disturb(now time.Time) {
+	t.calm = 0
+	if soon := now.Add(t.cfg.LazyDelay); t.announceAt.After(soon) {
+		t.announceAt = soon
+	}
+}
+
+// announceSkipped announces to the neighbours how far an origin has come, after this
+// node has given its last events up. The neighbours may never have heard of these
+// events, and no later event reveals them. Each neighbour must find out itself what it
+// has lost.
+func (t *Tree) announceSkipped(now time.Time, s *stream) {
+	if t.cfg.NoSync || t.cfg.LazyDelay < 0 || slices.Contains(t.skipped, s) {
+		return
+	}
+	t.skipped = append(t.skipped, s)
+	if t.announceAt.IsZero() {
+		t.announceAt = now.Add(t.cfg.LazyDelay)
+	}
+}
+
+// announceQuietly queues the announcement of an event that is not pushed.
+func (t *Tree) announceQuietly(now time.Time, e *Event) {
+	for i := len(t.quiet) - 1; i >= max(0, len(t.quiet)-8); i-- {
+		if r := &t.quiet[i]; r.Origin == e.Origin && r.To == e.Seq {
+			r.To = e.end()
+			return
+		}
+	}
+	if len(t.quiet) < maxStreams {
+		t.quiet = append(t.quiet, Range{e.Origin, e.Seq, e.end()})
+		t.announceSoon(now)
+	}
+}
 
 // announceAll announces to all lazy neighbours what arrived since their last
 // announcement. Usually all of them are at the same position.
@@ -44,29 +90,6 @@ func (t *Tree) announceAll(now time.Time, out Out) {
 	t.skipped = nil
 }
 
-// disturb moves the next announcement forward, because this node or a neighbour misses
-// events.
-func (t *Tree) disturb(now time.Time) {
-	t.calm = 0
-	if soon := now.Add(t.cfg.LazyDelay); t.announceAt.After(soon) {
-		t.announceAt = soon
-	}
-}
-
-// announceSkipped announces to the neighbours how far an origin has come, after this
-// node has given its last events up. The neighbours may never have heard of these
-// events, and no later event reveals them. Each neighbour must find out itself what it
-// has lost.
-func (t *Tree) announceSkipped(now time.Time, s *stream) {
-	if t.cfg.NoSync || t.cfg.LazyDelay < 0 || slices.Contains(t.skipped, s) {
-		return
-	}
-	t.skipped = append(t.skipped, s)
-	if t.announceAt.IsZero() {
-		t.announceAt = now.Add(t.cfg.LazyDelay)
-	}
-}
-
 // announce sends one lazy neighbour everything after its position.
 func (t *Tree) announce(l *link, out Out) {
 	t.sendNews(l, t.news(l.position), out)
@@ -92,28 +115,9 @@ func (t *Tree) news(position uint64) []Range {
 	return t.history.since(position)
 }
 
-// since returns the events after a position that are announced, as ranges.
-func (h *history) since(position uint64) (ranges []Range) {
-	from := max(position, h.first)
-	for _, x := range h.log[from-h.first:] {
-		e := x.event
-		if e.quiet {
-			continue
-		}
-		// Runs of one origin are close together in the log, so compare with the last
-		// few only.
-		at := -1
-		for i := len(ranges) - 1; i >= max(0, len(ranges)-8); i-- {
-			if r := &ranges[i]; r.Origin == e.Origin && e.Seq == r.To {
-				at = i
-				break
-			}
-		}
-		if at >= 0 {
-			ranges[at].To = e.end()
-		} else {
-			ranges = append(ranges, Range{e.Origin, e.Seq, e.end()})
-		}
-	}
-	return ranges
+// moveToEnd moves a link to the end of the log, after an announcement.
+func (t *Tree) moveToEnd(l *link) {
+	l.position = t.history.end()
+	t.taken = l.position
+	l.lag = 0
 }

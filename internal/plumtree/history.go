@@ -43,6 +43,54 @@ const (
 	runLasts  = 5 * time.Millisecond
 )
 
+// end returns the position after the newest entry.
+func (h *history) end() uint64 { return h.first + uint64(len(h.log)) }
+
+// at returns the entry at a position.
+func (h *history) at(position uint64) entry { return h.log[position-h.first] }
+
+func (h *history) oldest() *Event {
+	if len(h.log) == 0 {
+		return nil
+	}
+	return h.log[0].event
+}
+
+func (h *history) pop() entry {
+	x := h.log[0]
+	h.log[0] = entry{}
+	h.log = h.log[1:]
+	h.first++
+	h.bytes -= x.event.cost()
+	return x
+}
+
+// since returns the events after a position that are announced, as ranges.
+func (h *history) since(position uint64) (ranges []Range) {
+	from := max(position, h.first)
+	for _, x := range h.log[from-h.first:] {
+		e := x.event
+		if e.quiet {
+			continue
+		}
+		// Runs of one origin are close together in the log, so compare with the last
+		// few only.
+		at := -1
+		for i := len(ranges) - 1; i >= max(0, len(ranges)-8); i-- {
+			if r := &ranges[i]; r.Origin == e.Origin && e.Seq == r.To {
+				at = i
+				break
+			}
+		}
+		if at >= 0 {
+			ranges[at].To = e.end()
+		} else {
+			ranges = append(ranges, Range{e.Origin, e.Seq, e.end()})
+		}
+	}
+	return ranges
+}
+
 // event returns an event from the slab, so that relaying does not allocate each one. A
 // slab is freed together with its last event.
 func (h *history) event() *Event {
@@ -97,109 +145,4 @@ func (c *chunk) pack(run, body []byte) []byte {
 func (c *chunk) fitsBehind(run []byte, size int) bool {
 	n := len(*c)
 	return size <= cap(*c)-n && len(run) > 0 && len(run) <= n && &run[len(run)-1] == &(*c)[n-1]
-}
-
-// age returns how long ago an event was emitted.
-func (t *Tree) age(now time.Time, e *Event) time.Duration {
-	return time.Duration(t.moment(now) - e.born)
-}
-
-// historySpan returns how far back the history reaches. If its bytes bound it, an event
-// of that age will soon be evicted here and at the neighbours. Otherwise the span is
-// HistoryAge.
-func (t *Tree) historySpan(now time.Time) time.Duration {
-	if t.history.bytes < t.cfg.HistoryBytes/8*7 {
-		return t.cfg.HistoryAge
-	}
-	return t.age(now, t.history.oldest())
-}
-
-// end returns the position after the newest entry.
-func (h *history) end() uint64 { return h.first + uint64(len(h.log)) }
-
-// at returns the entry at a position.
-func (h *history) at(position uint64) entry { return h.log[position-h.first] }
-
-// HistoryBytes returns the size of the history: the bodies, plus 128 bytes for each
-// event, or for each run of events that arrived as one.
-func (t *Tree) HistoryBytes() int { return t.history.bytes }
-
-func (h *history) oldest() *Event {
-	if len(h.log) == 0 {
-		return nil
-	}
-	return h.log[0].event
-}
-
-func (h *history) pop() entry {
-	x := h.log[0]
-	h.log[0] = entry{}
-	h.log = h.log[1:]
-	h.first++
-	h.bytes -= x.event.cost()
-	return x
-}
-
-// store adds an event and evicts the oldest ones beyond the bound.
-func (t *Tree) store(now time.Time, s *stream, e *Event) {
-	t.history.log = append(t.history.log, entry{s, e})
-	t.history.bytes += e.cost()
-	t.shrink(now)
-}
-
-func (t *Tree) shrink(now time.Time) {
-	for t.history.bytes > t.cfg.HistoryBytes && len(t.history.log) > 1 {
-		t.evict(now)
-	}
-}
-
-// expireHistory evicts events that are too old.
-func (t *Tree) expireHistory(now time.Time) {
-	for {
-		e := t.history.oldest()
-		if e == nil || t.age(now, e) <= t.cfg.HistoryAge {
-			return
-		}
-		t.evict(now)
-	}
-}
-
-// evict removes the oldest event. If it was still to be pushed on a link, the peer sees
-// a hole and asks other neighbours.
-func (t *Tree) evict(now time.Time) {
-	for i := range t.links {
-		if l := &t.links[i]; l.position == t.history.first && l.position < l.pushTo(t.history.end()) {
-			l.advance(t.history.log[0].event)
-		}
-	}
-	x := t.history.pop()
-	if s := x.stream; s.release(x.event) {
-		s.noteForgotten(x.event.born)
-		s.recordRelayed(x.event)
-		if s == t.own {
-			t.unsent.recordLost(now, x.event)
-		}
-	}
-}
-
-// append adds an event of this node to the last run, if no link has taken that run yet.
-func (t *Tree) append(now time.Time, body []byte, isSigned bool) bool {
-	e, c := t.open, &t.history.own
-	size := batch.Size(len(body))
-	if e == nil || t.openAt < t.taken || t.openAt < t.history.first ||
-		int(e.Count) >= runEvents || len(e.Body)+size > runBytes ||
-		t.age(now, e) > runLasts || !c.fitsBehind(e.Body, size) {
-		return false
-	}
-	e.Body = c.pack(e.Body, body)
-	e.Count++
-	e.Signed = e.Signed || isSigned
-	t.history.bytes += size
-	for i := range t.links {
-		if l := &t.links[i]; l.role.isEager() {
-			l.lag += size
-		}
-	}
-	t.shrink(now)
-	return true
 }

@@ -1,8 +1,6 @@
 package plumtree
 
-import (
-	"time"
-)
+import "time"
 
 // lateness learns how long after its announcement an event may still arrive by push. If
 // links take 100 ms, an announcement over two links overtakes an event over five. A
@@ -27,13 +25,6 @@ type question struct {
 
 // A lateness is remembered for at least one such period, and at most for two.
 const latenessLasts = time.Minute
-
-// pullDelay returns how long to wait for an announced event before requesting it.
-func (t *Tree) pullDelay(now time.Time) time.Duration {
-	t.late.turn(now)
-	late := max(t.late.most, t.late.before)
-	return min(max(t.cfg.GraftDelay, late+late/4), t.cfg.OrderWait/2, t.historySpan(now)/4)
-}
 
 func (l *lateness) turn(now time.Time) {
 	if age := now.Sub(l.since); age >= latenessLasts {

@@ -29,6 +29,18 @@ type dealings struct {
 	known      known
 }
 
+type request struct {
+	Range
+	bornAfter time.Time // the requesting node started then
+}
+
+func newLink(id ident.Link) link {
+	return link{id: id, role: newRole(), dealings: &dealings{
+		goneClaims: rate.NewLimiter(goneClaimsPerSecond, goneClaimsAtOnce),
+		asks:       rate.NewLimiter(askedPerSecond, askedAtOnce),
+	}}
+}
+
 // links are the neighbours of a node, in the order in which they came up.
 type links []link
 
@@ -41,9 +53,45 @@ func (l links) find(id ident.Link) *link {
 	return nil
 }
 
-func newLink(id ident.Link) link {
-	return link{id: id, role: newRole(), dealings: &dealings{
-		goneClaims: rate.NewLimiter(goneClaimsPerSecond, goneClaimsAtOnce),
-		asks:       rate.NewLimiter(askedPerSecond, askedAtOnce),
-	}}
+// pushTo returns the position in the log up to which events are pushed on a link.
+// end is that of the log.
+func (l *link) pushTo(end uint64) uint64 {
+	if l.role.isEager() {
+		return end
+	}
+	return l.pushUntil
 }
+
+// advance moves a link past an entry of the log.
+func (l *link) advance(e *Event) {
+	l.position++
+	if e.isPushedOn(l) {
+		l.lag = max(l.lag-e.cost(), 0)
+	}
+}
+
+// isPushedOn reports whether an event is to be pushed on a link.
+func (e *Event) isPushedOn(l *link) bool { return e.via != l.id && !e.quiet }
+
+// A peer may pull allowedAtOnce histories at once, and one more per allowedIn. A node
+// that was away needs one. Without a bound, a few bytes that request everything again
+// and again would keep a node sending.
+const (
+	allowedAtOnce = 2
+	allowedIn     = 8 * time.Second
+)
+
+// refill updates how much a peer may pull. history is the size of one.
+func (d *dealings) refill(now time.Time, history int) {
+	most := allowedAtOnce * history
+	if d.allowedAt.IsZero() {
+		d.allowed = most
+	} else {
+		more := float64(history) * now.Sub(d.allowedAt).Seconds() / allowedIn.Seconds()
+		d.allowed = min(d.allowed+int(min(more, float64(most))), most)
+	}
+	d.allowedAt = now
+}
+
+// isServed reports whether requested events can be pushed to the peer now.
+func (d *dealings) isServed() bool { return len(d.serve) > 0 && d.allowed > 0 }

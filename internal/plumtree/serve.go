@@ -2,6 +2,8 @@ package plumtree
 
 import (
 	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/batch"
 )
 
 // onGraft queues the events that the peer requests. With Eager, it pushes to the peer
@@ -25,6 +27,21 @@ func (t *Tree) onGraft(now time.Time, l *link, g *Graft, out Out) {
 	}
 	if t.refillAllowance(now, l); l.isServed() {
 		t.ready(l, out)
+	}
+}
+
+// serveAgain continues with the peers that had pulled too much.
+func (t *Tree) serveAgain(now time.Time, out Out) {
+	if t.serveAt.IsZero() || now.Before(t.serveAt) {
+		return
+	}
+	t.serveAt = time.Time{}
+	for i := range t.links {
+		if l := &t.links[i]; len(l.serve) > 0 {
+			if t.refillAllowance(now, l); l.allowed > 0 {
+				t.ready(l, out)
+			}
+		}
 	}
 }
 
@@ -97,24 +114,17 @@ func (t *Tree) find(now time.Time, r request) (*Event, *Miss) {
 	return nil, miss
 }
 
-// A peer may pull allowedAtOnce histories at once, and one more per allowedIn. A node
-// that was away needs one. Without a bound, a few bytes that request everything again
-// and again would keep a node sending.
-const (
-	allowedAtOnce = 2
-	allowedIn     = 8 * time.Second
-)
-
-// refill updates how much a peer may pull. history is the size of one.
-func (d *dealings) refill(now time.Time, history int) {
-	most := allowedAtOnce * history
-	if d.allowedAt.IsZero() {
-		d.allowed = most
-	} else {
-		more := float64(history) * now.Sub(d.allowedAt).Seconds() / allowedIn.Seconds()
-		d.allowed = min(d.allowed+int(min(more, float64(most))), most)
+// push sends the events from (inclusive) to to (exclusive) of a run.
+func (t *Tree) push(now time.Time, l *link, e *Event, from, to uint64, out Out) {
+	body := e.Body
+	if from > e.Seq || to < e.end() {
+		body = batch.Slice(body, int(from-e.Seq), int(to-e.Seq))
 	}
-	d.allowedAt = now
+	t.frame = Gossip{Origin: e.Origin, Seq: from, Count: uint32(to - from), Round: min(e.Round, 254) + 1, Age: t.age(now, e), Body: body, Signed: e.Signed}
+	if e.Origin == t.cfg.Self {
+		t.unsent.given = max(t.unsent.given, to)
+	}
+	out.Push(l.id, &t.frame)
 }
 
 // refillAllowance updates how much a peer may pull. If it has pulled too much, it is
@@ -123,23 +133,5 @@ func (t *Tree) refillAllowance(now time.Time, l *link) {
 	l.refill(now, t.cfg.HistoryBytes)
 	if len(l.serve) > 0 && l.allowed <= 0 && t.serveAt.IsZero() {
 		t.serveAt = now.Add(allowedIn / 64)
-	}
-}
-
-// isServed reports whether requested events can be pushed to the peer now.
-func (d *dealings) isServed() bool { return len(d.serve) > 0 && d.allowed > 0 }
-
-// serveAgain continues with the peers that had pulled too much.
-func (t *Tree) serveAgain(now time.Time, out Out) {
-	if t.serveAt.IsZero() || now.Before(t.serveAt) {
-		return
-	}
-	t.serveAt = time.Time{}
-	for i := range t.links {
-		if l := &t.links[i]; len(l.serve) > 0 {
-			if t.refillAllowance(now, l); l.allowed > 0 {
-				t.ready(l, out)
-			}
-		}
 	}
 }

@@ -28,110 +28,6 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// Out receives the actions of a [Tree]. Its methods only record them. A message may go
-// to several links, so it must not be changed.
-type Out interface {
-	// Ready reports that there are events to push on a link. The owner must call Fill
-	// when the link has room. Ready is not repeated until Fill has returned false.
-	Ready(to ident.Link)
-	// Push sends events. Only Fill calls it. The frame belongs to the tree and is valid
-	// during the call. Its Body may be kept, and must not be changed.
-	Push(to ident.Link, g *Gossip)
-	Send(to ident.Link, m Message)
-	// Deliver passes events to the program: each once, in the order of their origin.
-	// They must not be changed; they may be kept.
-	Deliver(e *Event)
-	// Gap reports that events of an origin will not be delivered. If the origin is this
-	// node, the events left the history before any neighbour took them, and no other
-	// node will receive them.
-	Gap(missing Range)
-	// Refused reports that a neighbour sent an event that failed verification. The tree
-	// ignored the whole frame. A neighbour that verifies events never sends such a
-	// frame, not even by mistake.
-	Refused(from ident.Link, events Range)
-}
-
-// Event is one broadcast, or a run of them that one origin emitted in a row and that
-// travel together. It does not change after it has left its origin or arrived at
-// another node. The history, the links and the handlers share it.
-type Event struct {
-	Origin ident.Origin
-	Seq    uint64     // of the first event
-	Count  uint32     // number of events
-	Round  uint8      // hops to this node; 0 at its origin
-	Signed bool       // at least one of them is signed
-	Old    bool       // emitted before this node's start, and delivered because of a rewind; see Before
-	quiet  bool       // not pushed: requested because of a rewind, or forwarded before
-	Body   []byte     // Count bodies, packed; see package batch
-	born   moment     // when the first one was emitted, in this node's time
-	via    ident.Link // the link on which it arrived first; 0 at its origin
-}
-
-// end returns one past the last number.
-func (e *Event) end() uint64 { return e.Seq + uint64(e.Count) }
-
-// Born returns when the first of the events was emitted, as the time since the tree was
-// made. It is negative for events from before.
-func (e *Event) Born() time.Duration { return time.Duration(e.born) }
-
-// Via returns the link on which the events arrived first; 0 at their origin.
-func (e *Event) Via() ident.Link { return e.via }
-
-// Before returns how long before this node's start an Old event was emitted, and 0 for
-// any other event.
-func (e *Event) Before() time.Duration {
-	if !e.Old {
-		return 0
-	}
-	return max(time.Duration(-e.born), 1)
-}
-
-// cost returns what the history counts for the event, in bytes.
-func (e *Event) cost() int { return len(e.Body) + eventCost }
-
-// Tree is the broadcast state of one node. Only one goroutine at a time may use it.
-type Tree struct {
-	cfg     Config
-	started time.Time
-	links   links
-	streams streams
-	order   []*stream // the same streams, oldest first
-	own     *stream
-	unsent  unsent
-	rewind  time.Duration // see Config.Rewind
-	linked  time.Time     // when the first of the links came up; zero: none ever did
-	doubts  *rate.Limiter // see doubleCheck
-	history history
-	open    *Event // the last own run; events may be added to it until a link takes it
-	openAt  uint64 // its position in the history's log
-	taken   uint64 // the highest position of any link in the log
-	frame   Gossip // see Out.Push
-
-	announceAt time.Time // next announcements on lazy links; zero: none pending
-	calm       uint8     // announcements since this node or a neighbour missed events; at most maxCalm
-	serveAt    time.Time // when peers that had pulled too much are served again; zero: there are none
-	repairs    agenda    // streams with missing events
-	inquiries  inquiries
-	hearsays   int       // streams known only from announcements
-	skipped    []*stream // streams whose last events were given up; announced next time
-	quiet      []Range   // events that were not pushed; announced on all links next time
-	late       lateness
-	pulse      pulse
-	shaper     shaper // the Out of the pulse
-	Stats      Stats
-}
-
-// Stats are counters for tests and metrics.
-type Stats struct {
-	Delivered, Duplicates, Gaps, Grafts, Prunes, Dropped uint64
-	Refused                                              uint64 // frames with an event that failed verification
-}
-
-type request struct {
-	Range
-	bornAfter time.Time // the requesting node started then
-}
-
 // NewTree returns the tree of one node that starts now.
 func NewTree(now time.Time, cfg Config) *Tree {
 	t := &Tree{
@@ -147,26 +43,6 @@ func NewTree(now time.Time, cfg Config) *Tree {
 		s.noteForgotten(t.moment(now)) // all of it was emitted before, and is not held
 	}
 	return t
-}
-
-// Heard returns, for each origin, the events that were delivered, or given up before
-// later ones were delivered. The origins whose last event arrived latest come last.
-// This node's own events are included. Events that were only skipped are not: a
-// neighbour may have lied, and a later life could not take the skip back; see takeBack.
-func (t *Tree) Heard() []Range {
-	var list []Range
-	order := slices.Clone(t.order)
-	slices.SortStableFunc(order, func(a, b *stream) int { return cmp.Compare(a.heard, b.heard) })
-	for _, s := range order {
-		to := s.next
-		if s.skipped != 0 {
-			to = s.skipped
-		}
-		if to > 1 {
-			list = append(list, Range{s.origin, 1, to})
-		}
-	}
-	return list
 }
 
 // Emit broadcasts an event of this node and returns its number. Config.Sign completes
@@ -306,6 +182,26 @@ func (t *Tree) Deadline() (at time.Time, ok bool) {
 	return at, ok
 }
 
+// Heard returns, for each origin, the events that were delivered, or given up before
+// later ones were delivered. The origins whose last event arrived latest come last.
+// This node's own events are included. Events that were only skipped are not: a
+// neighbour may have lied, and a later life could not take the skip back; see takeBack.
+func (t *Tree) Heard() []Range {
+	var list []Range
+	order := slices.Clone(t.order)
+	slices.SortStableFunc(order, func(a, b *stream) int { return cmp.Compare(a.heard, b.heard) })
+	for _, s := range order {
+		to := s.next
+		if s.skipped != 0 {
+			to = s.skipped
+		}
+		if to > 1 {
+			list = append(list, Range{s.origin, 1, to})
+		}
+	}
+	return list
+}
+
 // Emitted returns how many events this node has emitted.
 func (t *Tree) Emitted() uint64 { return t.own.next - 1 }
 
@@ -317,6 +213,10 @@ func (t *Tree) FirstHeld() uint64 {
 	}
 	return t.own.held[0].Seq
 }
+
+// HistoryBytes returns the size of the history: the bodies, plus 128 bytes for each
+// event, or for each run of events that arrived as one.
+func (t *Tree) HistoryBytes() int { return t.history.bytes }
 
 // Eager iterates over the links on which events are pushed.
 func (t *Tree) Eager(yield func(ident.Link) bool) {

@@ -3,6 +3,8 @@ package plumtree
 import (
 	"container/heap"
 	"time"
+
+	"github.com/smokesignal-go/smokesignal/ident"
 )
 
 // agenda holds the streams with missing events, ordered by the time of the next
@@ -31,7 +33,8 @@ func (a agenda) due(now time.Time) (list []*stream) {
 }
 
 // Len implements heap.Interface, as do the next methods.
-func (a agenda) Len() int           { return len(a) }
+func (a agenda) Len() int { return len(a) }
+
 func (a agenda) Less(i, j int) bool { return a[i].askAt.Before(a[j].askAt) }
 
 func (a agenda) Swap(i, j int) {
@@ -50,4 +53,24 @@ func (a *agenda) Pop() any {
 	(*a)[last] = nil
 	*a = (*a)[:last]
 	return s
+}
+
+// inquiries are the requests that are sent at the end of the current call.
+type inquiries []inquiry
+
+// inquiry is a request to a neighbour.
+type inquiry struct {
+	of ident.Link
+	*Graft
+}
+
+// add queues a request for missing events. Those of many origins share a few frames.
+func (list *inquiries) add(of ident.Link, missing []Range, maxAge time.Duration) {
+	for i := len(*list) - 1; i >= 0; i-- {
+		if q := &(*list)[i]; q.of == of && q.Eager && q.MaxAge == maxAge && len(q.Ranges)+len(missing) <= maxRanges {
+			q.Ranges = append(q.Ranges, missing...)
+			return
+		}
+	}
+	*list = append(*list, inquiry{of, &Graft{Ranges: missing, Eager: true, MaxAge: maxAge}})
 }

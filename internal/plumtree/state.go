@@ -1,0 +1,69 @@
+package plumtree
+
+import (
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Tree is the broadcast state of one node. Only one goroutine at a time may use it.
+type Tree struct {
+	cfg     Config
+	started time.Time
+	links   links
+	streams streams
+	order   []*stream // the same streams, oldest first
+	own     *stream
+	unsent  unsent
+	rewind  time.Duration // see Config.Rewind
+	linked  time.Time     // when the first of the links came up; zero: none ever did
+	doubts  *rate.Limiter // see doubleCheck
+	history history
+	open    *Event // the last own run; events may be added to it until a link takes it
+	openAt  uint64 // its position in the history's log
+	taken   uint64 // the highest position of any link in the log
+	frame   Gossip // see Out.Push
+
+	announceAt time.Time // next announcements on lazy links; zero: none pending
+	calm       uint8     // announcements since this node or a neighbour missed events; at most maxCalm
+	serveAt    time.Time // when peers that had pulled too much are served again; zero: there are none
+	repairs    agenda    // streams with missing events
+	inquiries  inquiries
+	hearsays   int       // streams known only from announcements
+	skipped    []*stream // streams whose last events were given up; announced next time
+	quiet      []Range   // events that were not pushed; announced on all links next time
+	late       lateness
+	pulse      pulse
+	shaper     shaper // the Out of the pulse
+	Stats      Stats
+}
+
+// Stats are counters for tests and metrics.
+type Stats struct {
+	Delivered, Duplicates, Gaps, Grafts, Prunes, Dropped uint64
+	Refused                                              uint64 // frames with an event that failed verification
+}
+
+func (t *Tree) moment(at time.Time) moment { return moment(at.Sub(t.started)) }
+
+// age returns how long ago an event was emitted.
+func (t *Tree) age(now time.Time, e *Event) time.Duration {
+	return time.Duration(t.moment(now) - e.born)
+}
+
+// historySpan returns how far back the history reaches. If its bytes bound it, an event
+// of that age will soon be evicted here and at the neighbours. Otherwise the span is
+// HistoryAge.
+func (t *Tree) historySpan(now time.Time) time.Duration {
+	if t.history.bytes < t.cfg.HistoryBytes/8*7 {
+		return t.cfg.HistoryAge
+	}
+	return t.age(now, t.history.oldest())
+}
+
+// pullDelay returns how long to wait for an announced event before requesting it.
+func (t *Tree) pullDelay(now time.Time) time.Duration {
+	t.late.turn(now)
+	late := max(t.late.most, t.late.before)
+	return min(max(t.cfg.GraftDelay, late+late/4), t.cfg.OrderWait/2, t.historySpan(now)/4)
+}
