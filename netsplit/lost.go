@@ -58,7 +58,7 @@ func (w *Watch) judgeName(now time.Time, s *seedName, out Out) {
 	}
 }
 
-// findLost calls judge for all seeds.
+// findLost calls judge and judgeName for all seeds.
 func (w *Watch) findLost(now time.Time, out Out) {
 	if w.isOff() {
 		return

@@ -73,11 +73,12 @@ func (n *Network) Settle() {
 }
 
 // Wait waits until cond holds. If it does not hold within that (virtual) time, Wait fails
-// the test; what is the description for the message, such as "all caches agree".
+// the test. The parameter what describes the condition in the message, such as "all
+// caches agree".
 //
 // Wait calls cond on the goroutine of the test, every ten milliseconds, at moments when
-// nothing else can run. Data shared with handlers still need a lock: the race detector sees
-// no order between a read in cond and a later write in a handler.
+// nothing else can run. Data shared with handlers still need a lock: the race detector
+// sees no order between a read in cond and a later write in a handler.
 func (n *Network) Wait(within time.Duration, what string, cond func() bool) {
 	n.t.Helper()
 	for start := time.Now(); ; time.Sleep(waitStep) {
