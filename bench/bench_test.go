@@ -14,7 +14,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/bench/internal/report"
 )
 
-// TestMain lets the test be the child that the command runs itself as.
+// TestMain makes the test binary the child process of a measurement, if it is started as one.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "child" {
 		main()
@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// run is the command with its output.
+// run runs the command and returns its output.
 func run(t *testing.T, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	var out, errs bytes.Buffer
@@ -75,8 +75,8 @@ func TestWhatIsCalledWronglyIsRefused(t *testing.T) {
 	}
 }
 
-// TestCommandsMeasureTheSame: what stands under a table, typed in, is the request
-// that the table came from.
+// TestCommandsMeasureTheSame: the command under a table, if it is run, requests the same
+// measurements as the table.
 func TestCommandsMeasureTheSame(t *testing.T) {
 	ids := map[string]bool{}
 	for _, quick := range []bool{false, true} {
@@ -108,7 +108,7 @@ func TestCommandsMeasureTheSame(t *testing.T) {
 	}
 }
 
-// TestThePageHasAPlaceForEverything: `bench all --page` finds all its marks.
+// TestThePageHasAPlaceForEverything: the page has a mark for each table of `bench all`.
 func TestThePageHasAPlaceForEverything(t *testing.T) {
 	page, err := os.ReadFile("../docs/performance.md")
 	if err != nil {

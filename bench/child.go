@@ -21,7 +21,7 @@ type order struct {
 	CPUProfile, MemProfile, MutexProfile string
 }
 
-// childCommand is what the command runs itself with: one measurement.
+// childCommand returns the command of a child process, which runs one measurement.
 func childCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "child", Hidden: true, Args: cobra.NoArgs,
@@ -40,12 +40,12 @@ func childCommand() *cobra.Command {
 	}
 }
 
-// childWithin is how long a child may take beyond what it measures: forming,
-// draining, closing.
+// childWithin is how long a child may take in addition to the measured time: for forming,
+// draining and closing.
 const childWithin = 2 * time.Minute
 
-// measureApart runs one measurement in a process of its own. What goes wrong
-// with that process is in the result.
+// measureApart runs one measurement in its own process. If the process fails, the error is
+// in the result.
 func measureApart(ctx context.Context, o order, stderr io.Writer) *load.Result {
 	self, err := os.Executable()
 	if err != nil {
@@ -54,7 +54,7 @@ func measureApart(ctx context.Context, o order, stderr io.Writer) *load.Result {
 	return measureBy(ctx, self, o, stderr)
 }
 
-// measureBy is measureApart with the program that measures.
+// measureBy does what measureApart does, with the given program.
 func measureBy(ctx context.Context, program string, o order, stderr io.Writer) *load.Result {
 	ctx, cancel := context.WithTimeout(ctx, childWithin+o.Warm+o.For)
 	defer cancel()

@@ -14,7 +14,7 @@ import (
 // command is the whole command line.
 func command() *cobra.Command {
 	root := &cobra.Command{
-		Use: "bench", Short: "compare Smokesignal with what one could take instead", SilenceUsage: true, SilenceErrors: true,
+		Use: "bench", Short: "compare Smokesignal with the alternatives", SilenceUsage: true, SilenceErrors: true,
 	}
 	root.AddCommand(childCommand(), allCommand(), listCommand(), compareCommand())
 	for _, workload := range []string{"flat", "steady", "form", "idle", "stall"} {
@@ -23,7 +23,7 @@ func command() *cobra.Command {
 	return root
 }
 
-// output is what is done with the figures.
+// output says where the figures are written.
 type output struct {
 	json bool
 	page string
@@ -31,7 +31,7 @@ type output struct {
 
 func (o *output) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON, with every single measurement")
-	cmd.Flags().StringVar(&o.page, "page", "", "also put the tables into this page, between its marks, and the plots into img/ beside it")
+	cmd.Flags().StringVar(&o.page, "page", "", "also write the tables into this page, between its marks, and the plots into img/ next to it")
 }
 
 func allCommand() *cobra.Command {
@@ -43,7 +43,7 @@ func allCommand() *cobra.Command {
 			return measureAll(cmd, &runner{}, plan(quick), out)
 		},
 	}
-	cmd.Flags().BoolVar(&quick, "quick", false, "the most important, roughly: one minute")
+	cmd.Flags().BoolVar(&quick, "quick", false, "only the most important measurements, with fewer rounds: one minute")
 	out.flags(cmd)
 	return cmd
 }
@@ -74,9 +74,9 @@ func workloadCommand(workload string) *cobra.Command {
 	f := cmd.Flags()
 	req.flags(f)
 	f.BoolVar(&quick, "quick", false, "fewer rounds, shorter")
-	f.StringVar(&r.cpu, "cpuprofile", "", "write a CPU profile of the measuring to this file, .CONTESTANT appended; the last round stays")
-	f.StringVar(&r.mem, "memprofile", "", "likewise, allocations since the start of the process")
-	f.StringVar(&r.mutex, "mutexprofile", "", "likewise, contended locks")
+	f.StringVar(&r.cpu, "cpuprofile", "", "write a CPU profile of the measurement to this file, with .CONTESTANT appended; each round overwrites the one before")
+	f.StringVar(&r.mem, "memprofile", "", "write a profile of the allocations since the start of the process, likewise")
+	f.StringVar(&r.mutex, "mutexprofile", "", "write a profile of contended locks, likewise")
 	out.flags(cmd)
 	return cmd
 }
@@ -92,7 +92,7 @@ func listCommand() *cobra.Command {
 	}
 }
 
-// measureAll measures requests and shows each table as soon as it is full.
+// measureAll measures requests and prints each table as soon as it is complete.
 func measureAll(cmd *cobra.Command, r *runner, requests []request, out output) error {
 	r.stderr = cmd.ErrOrStderr()
 	r.progress = newForecast(r.stderr, requests)

@@ -17,16 +17,16 @@ import (
 
 // comparison holds the settings of `bench compare`.
 type comparison struct {
-	pairs int     // that count
-	most  int     // that are tried
-	quiet float64 // cores that something else may use during a measurement
+	pairs int     // how many pairs must count
+	most  int     // how many pairs are measured at most
+	quiet float64 // how many cores other programs may use during a measurement
 	n     int
-	span  time.Duration // of the steady workload; flat out takes a second
+	span  time.Duration // length of the steady workload; flat out takes a second
 	floor float64
 }
 
-// moreAllocs is by how many allocations a delivery may grow: far less than one, and
-// more than the runtime's own allocations vary.
+// moreAllocs is how much the allocations for each delivery may grow. It is far less than
+// one, and more than the runtime's own allocations vary.
 const moreAllocs = 0.05
 
 func compareCommand() *cobra.Command {
@@ -54,12 +54,12 @@ its median ratio is at least 0.95. The exit status is 1 if a figure does not pas
 		},
 	}
 	f := cmd.Flags()
-	f.IntVar(&c.pairs, "pairs", 15, "how many pairs have to count")
-	f.IntVar(&c.most, "most", 45, "how many pairs are tried at most")
-	f.Float64Var(&c.quiet, "quiet", 0.1, "cores that something else may use during a measurement that counts")
+	f.IntVar(&c.pairs, "pairs", 15, "how many pairs must count")
+	f.IntVar(&c.most, "most", 45, "how many pairs are measured at most")
+	f.Float64Var(&c.quiet, "quiet", 0.1, "how many cores other programs may use during a measurement that counts")
 	f.IntVar(&c.n, "n", 32, "number of nodes")
 	f.DurationVar(&c.span, "for", 5*time.Second, "how long the steady workload is measured")
-	f.Float64Var(&c.floor, "floor", 0.95, "the least lower bound that passes")
+	f.Float64Var(&c.floor, "floor", 0.95, "the least lower bound with which a figure passes")
 	return cmd
 }
 
@@ -84,7 +84,7 @@ func millions(v float64) string     { return fmt.Sprintf("%.3f M", v/1e6) }
 func decimals(v float64) string     { return fmt.Sprintf("%.3f", v) }
 func milliseconds(v float64) string { return fmt.Sprintf("%.3f ms", v*1e3) }
 
-// errSlower is what compare returns if a figure does not pass.
+// errSlower means that a figure did not pass.
 var errSlower = errors.New("a figure does not pass")
 
 // run measures pairs until enough of them count, and prints the verdict.
@@ -116,7 +116,7 @@ func (c comparison) run(ctx context.Context, old, current string, stdout, stderr
 	return c.print(counted, stdout)
 }
 
-// measurePair measures both programs; which of them is first changes with the round.
+// measurePair measures both programs. Which one is first alternates with the round.
 func (c comparison) measurePair(ctx context.Context, programs [2]string, spec load.Spec, stderr io.Writer) (*[2]*load.Result, error) {
 	pair := new([2]*load.Result)
 	for i := range programs {
@@ -133,7 +133,7 @@ func (c comparison) measurePair(ctx context.Context, programs [2]string, spec lo
 	return pair, nil
 }
 
-// doubt says why a pair does not count, "" if it does.
+// doubt returns why a pair does not count, or "" if it counts.
 func (c comparison) doubt(pair *[2]*load.Result) string {
 	for _, r := range pair {
 		if others := r.Figures[load.Others]; others > c.quiet {
@@ -157,7 +157,7 @@ func (c comparison) print(counted map[string][]*[2]*load.Result, stdout io.Write
 	for _, workload := range []string{"flat", "steady"} {
 		v := versus.Figure{}.Judge(pairsOf(counted[workload], load.Allocs))
 		if v.Pairs == 0 {
-			continue // the harness of the old commit does not count them
+			continue // the harness of the old commit does not count allocations
 		}
 		same := v.New <= v.Old+moreAllocs
 		pass = pass && same
@@ -189,7 +189,7 @@ func word(pass bool) string {
 	return "FAIL"
 }
 
-// pairsOf returns one figure of all pairs in which both sides have it.
+// pairsOf returns one figure of all pairs, without the pairs in which a side lacks it.
 func pairsOf(results []*[2]*load.Result, name string) (list []versus.Pair) {
 	for _, pair := range results {
 		old, hasOld := pair[0].Figures[name]

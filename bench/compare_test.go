@@ -34,7 +34,7 @@ func TestAComparisonFromEndToEnd(t *testing.T) {
 	}
 }
 
-// results makes pairs in which the new version has a speed relative to the old one.
+// results returns pairs in which the new version has this speed relative to the old one.
 func results(n int, speed, allocs float64, lost uint64) map[string][]*[2]*load.Result {
 	counted := make(map[string][]*[2]*load.Result)
 	for _, workload := range []string{"flat", "steady"} {

@@ -19,7 +19,7 @@ var contestants = []contest.Contestant{
 	natsnet.Cluster, natsnet.Many, redisnet.PubSub, membernet.BestEffort, membernet.Queue,
 }
 
-// contestant finds one by its name.
+// contestant returns the contestant with this name.
 func contestant(name string) (contest.Contestant, error) {
 	i := slices.IndexFunc(contestants, func(c contest.Contestant) bool { return c.Name == name })
 	if i < 0 {

@@ -18,8 +18,8 @@ type forecast struct {
 	mu    sync.Mutex // guards all below
 	jobs  int
 	begun int
-	total time.Duration // as planned
-	done  time.Duration // of that
+	total time.Duration // planned length of all measurements
+	done  time.Duration // planned length of those that have ended
 }
 
 func newForecast(w io.Writer, requests []request) *forecast {
@@ -44,7 +44,7 @@ func (p *forecast) begin(s load.Spec) {
 	defer p.mu.Unlock()
 	p.begun++
 	left := ""
-	// What has been done says how much slower we are than planned.
+	// The measurements so far show by how much the plan is too short.
 	if p.done > 0 && p.total > p.done {
 		eta := time.Duration(float64(p.total-p.done) / float64(p.done) * float64(time.Since(p.start)))
 		left = ", about " + eta.Round(time.Second).String() + " left"

@@ -14,28 +14,28 @@ import (
 	"github.com/smokesignal-go/smokesignal/bench/internal/report"
 )
 
-// request is what is to be measured for one table: what the flags of a workload
-// say, or one line of the plan.
+// request says what to measure for one table. It comes from the flags of a workload, or
+// from the plan.
 type request struct {
 	workload   string
 	ns, sizes  []int
 	senders    int
 	window     int
 	rate       float64
-	only       []string // contestants; empty: all
+	only       []string // names of contestants; empty: all
 	rounds     int
-	slowRounds int // of contestants that are slow
+	slowRounds int // rounds of contestants that are slow
 	warm, span time.Duration
-	sideBySide bool // all contestants at once: where they do next to nothing
+	sideBySide bool // measure all contestants at once, because they do next to nothing
 	prime      int
 	title      string
 }
 
-// window is the one that is given to contestants that lose messages for want of
-// one: a few of their batches.
+// window is the window of contestants that lose messages without one. It holds a few of
+// their batches.
 const window = 1024
 
-// requestOf is a workload as it is measured when no flag says otherwise.
+// requestOf returns the request of a workload without flags.
 func requestOf(workload string, quick bool) request {
 	r := request{workload: workload, ns: []int{100}, sizes: []int{128}, senders: 1, rounds: 5, slowRounds: 2}
 	switch workload {
@@ -54,7 +54,7 @@ func requestOf(workload string, quick bool) request {
 	case "idle":
 		r.title = "A network that says nothing"
 		r.rounds, r.slowRounds = 1, 1
-		r.warm, r.span = 60*time.Second, 20*time.Second // until books are full and links stay
+		r.warm, r.span = 60*time.Second, 20*time.Second // until address books are full and links no longer change
 		r.sideBySide = true
 	case "stall":
 		r.title = "One receiver stops reading, 1 KiB messages"
@@ -62,8 +62,8 @@ func requestOf(workload string, quick bool) request {
 		r.rounds, r.slowRounds = 1, 1
 		r.warm, r.span = time.Second, 16*time.Second
 		r.only = []string{"smoke", "nats", "redis"}
-		// Of each node: 72 MiB in all. A node remembers 16 MiB, and the garbage
-		// collector needs some rounds to show how much memory that takes.
+		// For each node; 72 MiB in all. A node keeps a history of 16 MiB, and the garbage
+		// collector needs some rounds until the memory in use no longer grows.
 		r.prime = 2400
 	}
 	if quick {
@@ -79,7 +79,7 @@ func requestOf(workload string, quick bool) request {
 	return r
 }
 
-// flags are those of a workload; r has the defaults.
+// flags adds the flags of a workload. r has their defaults.
 func (r *request) flags(f *pflag.FlagSet) {
 	f.IntSliceVar(&r.ns, "n", r.ns, "numbers of nodes")
 	f.IntSliceVar(&r.sizes, "size", r.sizes, "sizes of a message, in bytes")
@@ -88,13 +88,13 @@ func (r *request) flags(f *pflag.FlagSet) {
 	f.Float64Var(&r.rate, "rate", r.rate, "messages a second from all senders together, for steady and stall")
 	f.StringSliceVar(&r.only, "only", r.only, "contestants, separated by commas")
 	f.IntVar(&r.rounds, "rounds", r.rounds, "how often each contestant is measured")
-	f.IntVar(&r.slowRounds, "slow-rounds", r.slowRounds, "likewise, for contestants that take long")
-	f.DurationVar(&r.warm, "warm", r.warm, "how long before the measuring begins")
-	f.DurationVar(&r.span, "for", r.span, "how long the measuring takes")
+	f.IntVar(&r.slowRounds, "slow-rounds", r.slowRounds, "how often a slow contestant is measured")
+	f.DurationVar(&r.warm, "warm", r.warm, "time before the measurement begins")
+	f.DurationVar(&r.span, "for", r.span, "length of the measurement")
 }
 
-// command returns the command that measures only this request: all flags that differ from
-// the workload's own.
+// command returns the command line of this request: the workload, and all flags that differ
+// from its defaults.
 func (r request) command() string {
 	words := []string{"go run .", r.workload}
 	plain := requestOf(r.workload, false)
@@ -110,7 +110,7 @@ func (r request) command() string {
 	return strings.Join(words, " ")
 }
 
-// id names the place of the table on the page.
+// id returns the name of the table's marks on the page.
 func (r request) id() string {
 	id := r.workload
 	switch {
@@ -130,10 +130,10 @@ func (r request) id() string {
 	return id
 }
 
-// isSettled reports whether the measuring begins long after the network has formed.
+// isSettled reports whether the measurement begins long after the network has formed.
 func (r request) isSettled() bool { return r.warm >= 30*time.Second }
 
-// contestants are those that are wanted, in the order of the tables.
+// contestants returns the requested contestants, in the order of the tables.
 func (r request) contestants() (list []contest.Contestant, err error) {
 	for _, name := range r.only {
 		if _, err := contestant(name); err != nil {
@@ -148,13 +148,13 @@ func (r request) contestants() (list []contest.Contestant, err error) {
 	return list, nil
 }
 
-// section is the empty table.
+// section returns the empty table.
 func (r request) section() *report.Section {
 	title := r.title
 	if r.workload == "steady" {
 		title = fmt.Sprintf("Latency at %g messages a second, the nodes in turn", r.rate)
 		if r.isSettled() {
-			title += fmt.Sprintf(", %v after they met", r.warm)
+			title += fmt.Sprintf(", %v after the network formed", r.warm)
 		}
 	}
 	return &report.Section{
@@ -163,7 +163,7 @@ func (r request) section() *report.Section {
 	}
 }
 
-// spec is one measurement.
+// spec returns one measurement.
 func (r request) spec(c contest.Contestant, n, size, round int) load.Spec {
 	return load.Spec{
 		Contestant: c.Name, Workload: r.workload, N: n, Size: size,
@@ -172,7 +172,7 @@ func (r request) spec(c contest.Contestant, n, size, round int) load.Spec {
 	}
 }
 
-// roundsOf is how often a contestant is measured.
+// roundsOf returns how often a contestant is measured.
 func (r request) roundsOf(c contest.Contestant) int {
 	if c.Slow {
 		return r.slowRounds
@@ -180,10 +180,10 @@ func (r request) roundsOf(c contest.Contestant) int {
 	return r.rounds
 }
 
-// The contestants that every cell has.
+// main5 are the contestants of every cell.
 var main5 = []string{"tree", "tree-msgpack", "smoke", "smoke-typed", "nats"}
 
-// plan is all that `bench all` measures: ten minutes, or, quick, one.
+// plan returns the requests of `bench all`: ten minutes, or one minute if quick.
 func plan(quick bool) []request {
 	flat, all := requestOf("flat", quick), requestOf("flat", quick)
 	slow, fast := requestOf("steady", quick), requestOf("steady", quick)

@@ -14,7 +14,7 @@ import (
 // runner measures requests.
 type runner struct {
 	stderr          io.Writer
-	cpu, mem, mutex string // files for profiles, a contestant's name is appended; empty: none
+	cpu, mem, mutex string // files for profiles, to which a contestant's name is appended; empty: none
 	progress        *forecast
 }
 
@@ -24,8 +24,8 @@ type job struct {
 	spec       load.Spec
 }
 
-// jobs are the measurements of a request, round after round. Each round begins
-// with another contestant.
+// jobs returns the measurements of a request, round after round. Each round begins with
+// another contestant.
 func (r request) jobs() (list []job, err error) {
 	contestants, err := r.contestants()
 	if err != nil {
@@ -46,7 +46,7 @@ func (r request) jobs() (list []job, err error) {
 	return list, nil
 }
 
-// run measures a request. Errors are reported at once, and are in the results.
+// run measures a request. It prints errors at once; they are also in the results.
 func (r *runner) run(ctx context.Context, req request) (results []*load.Result, err error) {
 	jobs, err := req.jobs()
 	if err != nil {
@@ -55,7 +55,7 @@ func (r *runner) run(ctx context.Context, req request) (results []*load.Result, 
 	if req.sideBySide {
 		return r.runSideBySide(ctx, jobs), ctx.Err()
 	}
-	windowed := make(map[string]bool) // those that lose messages without a window
+	windowed := make(map[string]bool) // contestants that lose messages without a window
 	for _, j := range jobs {
 		result := r.measure(ctx, j)
 		results = append(results, result)
@@ -76,7 +76,7 @@ func (r *runner) runSideBySide(ctx context.Context, jobs []job) []*load.Result {
 	results := make([]*load.Result, len(jobs))
 	var all sync.WaitGroup
 	for i, j := range jobs {
-		all.Go(func() { results[i] = r.measure(ctx, j) }) // ours: the measurement ends it
+		all.Go(func() { results[i] = r.measure(ctx, j) }) // owner: this call; ends with the measurement
 	}
 	all.Wait()
 	return results
@@ -105,7 +105,7 @@ func suffixed(path, name string) string {
 	return path + "." + name
 }
 
-// around is a guess at how long a measurement takes besides the measuring.
+// around returns about how long a measurement takes in addition to the measured time.
 func around(s load.Spec) time.Duration {
 	return 300*time.Millisecond + time.Duration(s.N)*5*time.Millisecond
 }

@@ -7,14 +7,5 @@ package archtest
 //
 // "PACKAGE" is the code of a package, and "PACKAGE tests" are its tests.
 var proseRatchet = map[string]int{
-	"bench":                            1,
-	"bench/internal/check":             1,
-	"bench/internal/check tests":       1,
-	"bench/internal/contest/membernet": 1,
-	"bench/internal/contest/redisnet":  1,
-	"bench/internal/contest/smokenet":  1,
-	"bench/internal/contest/tree":      1,
-	"bench/internal/load":              5,
-	"bench/internal/load tests":        2,
-	"smoke tests":                      8,
+	"smoke tests": 8,
 }

@@ -5,8 +5,7 @@ import (
 	"testing"
 )
 
-// carry sends k messages from node 0 to node 1 of two, by way of a network that
-// does to them what do says.
+// carry sends k messages from node 0 to node 1 of two. do changes them on the way.
 func carry(k int, do func([]Message) []Message) Counts {
 	l := NewLedger(2, 128)
 	var list []Message
@@ -109,7 +108,7 @@ func TestReceivingAllocatesNothing(t *testing.T) {
 	}
 }
 
-// FuzzParse: whatever comes from a network, the ledger only counts it.
+// FuzzParse: the ledger counts any bytes that arrive, and does not panic.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(NewLedger(2, 64).Next(1, 1).Append(nil))
@@ -123,8 +122,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// BenchmarkReceive is what the check adds to a delivery among 100 nodes: each of
-// 512 messages of one sender comes to every receiver in turn.
+// BenchmarkReceive measures the cost of the check for each delivery among 100 nodes: each of
+// 512 messages of one sender arrives at every receiver in turn.
 func BenchmarkReceive(b *testing.B) {
 	const n, batch = 100, 512
 	l := NewLedger(n, 128)

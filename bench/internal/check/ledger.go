@@ -9,39 +9,39 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/ranges"
 )
 
-// Ledger knows what was sent and what arrived. All methods may be called from
-// any goroutine, except Next and Sent: one goroutine at a time for each sender.
+// Ledger records which messages were sent and which arrived. Any goroutine may call its
+// methods, except Next and Sent: for each sender, only one goroutine at a time may call them.
 type Ledger struct {
-	// OnFirst, if set before anything arrives, is called for the first copy of
-	// every message that came as it was sent.
+	// OnFirst is called for the first copy of every message that arrived unchanged. It
+	// may be nil. Set it before anything arrives.
 	OnFirst func(to int, m Message)
 
 	n      int
 	bodies bodies
 	sent   []counter       // by sender
-	next   []atomic.Uint64 // by receiver and sender: the highest number that came, plus one
-	holes  []holes         // likewise
+	next   []atomic.Uint64 // by receiver and sender: one more than the highest number that arrived
+	holes  []holes         // by receiver and sender
 
-	missing   atomic.Int64 // below next, and not here
+	missing   atomic.Int64 // deliveries in holes
 	doubled   atomic.Uint64
 	reordered atomic.Uint64
 	corrupt   atomic.Uint64
 }
 
-// counter is on a cache line of its own: senders count on all cores.
+// counter has a cache line of its own, because senders count on all cores.
 type counter struct {
 	atomic.Uint64
 	_ [56]byte
 }
 
-// holes are the numbers that one receiver misses of one sender.
+// holes are the numbers of one sender that one receiver misses, though a later one arrived.
 type holes struct {
 	mu     sync.Mutex
 	ranges ranges.Ranges
 }
 
-// NewLedger is for n nodes and messages of size bytes, header included; the
-// least is HeaderSize.
+// NewLedger returns a ledger for n nodes and messages of size bytes, including the header. The
+// smallest size is HeaderSize.
 func NewLedger(n, size int) *Ledger {
 	return &Ledger{
 		n:      n,
@@ -52,18 +52,18 @@ func NewLedger(n, size int) *Ledger {
 	}
 }
 
-// Next makes the message that a sender sends next. Its body must not be changed.
+// Next returns the next message of a sender. Its body must not be changed.
 func (l *Ledger) Next(from int, at int64) Message {
 	seq := l.sent[from].Load()
 	return Message{From: uint32(from), Seq: seq, At: at, Body: l.bodies.of(uint32(from), seq)}
 }
 
-// Sent says that the message of the last Next was sent. Messages that the
-// system refused to take are not counted: Next gives the same number again.
+// Sent records that the message of the last Next was sent. If the system refused it, the
+// caller does not call Sent, and Next returns the same number again.
 func (l *Ledger) Sent(from int) { l.sent[from].Add(1) }
 
-// ReceiveBytes is Receive for what Append wrote. It reads what it needs itself:
-// to make a Message of every delivery would double the cost.
+// ReceiveBytes does what Receive does, for a message encoded by Append. It decodes only what
+// it needs: a Message for every delivery would double the cost.
 func (l *Ledger) ReceiveBytes(to int, b []byte) {
 	if len(b) < HeaderSize {
 		l.corrupt.Add(1)
@@ -78,15 +78,15 @@ func (l *Ledger) ReceiveBytes(to int, b []byte) {
 	}
 }
 
-// Receive says that a message arrived at a node. What a sender hears of itself
-// is not counted.
+// Receive records that a message arrived at a node. It ignores messages that a node gets from
+// itself.
 func (l *Ledger) Receive(to int, m Message) {
 	if l.receive(to, m.From, m.Seq, m.Body) && l.OnFirst != nil {
 		l.OnFirst(to, m)
 	}
 }
 
-// receive reports whether what arrived is the first copy of a message, unchanged.
+// receive reports whether a delivery is the first copy of a message, unchanged.
 func (l *Ledger) receive(to int, from uint32, seq uint64, body []byte) (first bool) {
 	if uint(from) >= uint(l.n) || !bytes.Equal(body, l.bodies.of(from, seq)) {
 		l.corrupt.Add(1)
@@ -99,8 +99,8 @@ func (l *Ledger) receive(to int, from uint32, seq uint64, body []byte) (first bo
 	return l.next[pair].CompareAndSwap(seq, seq+1) || l.receiveOdd(pair, seq)
 }
 
-// receiveOdd takes a message that was not the next one, and reports whether it
-// is the first copy.
+// receiveOdd records a message whose number is not the next one. It reports whether the
+// message is the first copy.
 func (l *Ledger) receiveOdd(pair int, seq uint64) (first bool) {
 	h := &l.holes[pair]
 	h.mu.Lock()
@@ -125,11 +125,10 @@ func (l *Ledger) receiveOdd(pair int, seq uint64) (first bool) {
 	return true
 }
 
-// Corrupt says that something arrived that could not even be decoded.
+// Corrupt records that something arrived that could not be decoded.
 func (l *Ledger) Corrupt() { l.corrupt.Add(1) }
 
-// Delivered is how many messages arrived so far, each copy beyond the first
-// left out.
+// Delivered returns how many messages have arrived so far, without second copies.
 func (l *Ledger) Delivered() uint64 {
 	var sum uint64
 	for i := range l.next {
@@ -138,9 +137,8 @@ func (l *Ledger) Delivered() uint64 {
 	return sum - uint64(max(l.missing.Load(), 0))
 }
 
-// SlowestOf is how many messages of a sender have been passed by the receiver
-// that has come the least far, lost ones included. Receivers that except
-// reports true for do not count; nil means none.
+// SlowestOf returns how many messages of a sender the slowest receiver is past, including lost
+// ones. It ignores receivers for which except returns true. except may be nil.
 func (l *Ledger) SlowestOf(from int, except func(to int) bool) uint64 {
 	least := ^uint64(0)
 	for to := range l.n {
@@ -151,21 +149,21 @@ func (l *Ledger) SlowestOf(from int, except func(to int) bool) uint64 {
 	return least
 }
 
-// SentBy is how many messages a sender has sent.
+// SentBy returns how many messages a sender has sent.
 func (l *Ledger) SentBy(from int) uint64 { return l.sent[from].Load() }
 
-// Counts is what a ledger holds at one moment.
+// Counts are the totals of a ledger at one moment.
 type Counts struct {
 	Sent      uint64 `json:"sent"`      // messages
-	Delivered uint64 `json:"delivered"` // to one receiver each
-	Skipped   uint64 `json:"skipped"`   // deliveries that did not happen, though a later one did
-	Absent    uint64 `json:"absent"`    // deliveries that did not happen, nor any later one
-	Doubled   uint64 `json:"doubled"`   // copies beyond the first
-	Reordered uint64 `json:"reordered"` // that came after a later one of the same sender
-	Corrupt   uint64 `json:"corrupt"`   // that were not what was sent
+	Delivered uint64 `json:"delivered"` // deliveries, each of one message to one receiver
+	Skipped   uint64 `json:"skipped"`   // missing deliveries after which a later message was delivered
+	Absent    uint64 `json:"absent"`    // missing deliveries after which no later message was delivered
+	Doubled   uint64 `json:"doubled"`   // copies after the first
+	Reordered uint64 `json:"reordered"` // messages that arrived after a later one of the same sender
+	Corrupt   uint64 `json:"corrupt"`   // messages that arrived changed
 }
 
-// Counts adds everything up.
+// Counts returns the totals.
 func (l *Ledger) Counts() Counts {
 	c := Counts{
 		Delivered: l.Delivered(), Doubled: l.doubled.Load(),

@@ -1,8 +1,7 @@
-// Package check makes the messages that every system carries, and counts what
-// became of them: a [Ledger] notices each message that is missing, comes twice,
-// out of order, or changed, for every pair of a sender and a receiver. Nothing
-// about a system is taken on trust, and a message that arrives as it should
-// costs some fifteen nanoseconds.
+// Package check makes the messages that every system carries, and checks their deliveries. For
+// every pair of a sender and a receiver, a [Ledger] detects each message that is missing,
+// duplicate, out of order or changed. It relies on nothing that a system reports about
+// itself. Checking a message that arrives as it should takes some fifteen nanoseconds.
 package check
 
 import (
@@ -11,21 +10,21 @@ import (
 	"math/rand/v2"
 )
 
-// Message is what is sent. The field names are those of its msgpack encoding,
-// which the systems that decode use.
+// Message is a message. The names of its fields are those of its msgpack encoding, for the
+// systems that encode messages.
 type Message struct {
 	From uint32 // the sender, counted from 0
-	Seq  uint64 // counts what it sent, from 0
+	Seq  uint64 // the number of the message among those of its sender, from 0
 	At   int64  // when it was due, in ns since the start of the process
-	Body []byte // derived from From and Seq
+	Body []byte // depends on From and Seq
 }
 
-// HeaderSize is what [Message.Append] puts before the body, in bytes.
+// HeaderSize is the length in bytes of the header that [Message.Append] writes before the body.
 const HeaderSize = 4 + 8 + 8
 
 var errShort = errors.New("shorter than its header")
 
-// Append writes the message for systems that carry bytes.
+// Append encodes the message, for systems that carry bytes.
 func (m Message) Append(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint32(b, m.From)
 	b = binary.LittleEndian.AppendUint64(b, m.Seq)
@@ -33,7 +32,7 @@ func (m Message) Append(b []byte) []byte {
 	return append(b, m.Body...)
 }
 
-// Parse reads what Append wrote. The body is a part of b.
+// Parse decodes a message that Append encoded. The body is a part of b.
 func Parse(b []byte) (Message, error) {
 	if len(b) < HeaderSize {
 		return Message{}, errShort
@@ -46,19 +45,18 @@ func Parse(b []byte) (Message, error) {
 	}, nil
 }
 
-// offsets is how many different bodies there are. The table stays in the
-// processor's nearest cache, and a header that got the wrong body is noticed
-// 4095 times in 4096.
+// offsets is how many different bodies there are. Their table is so small that it stays in the
+// processor's first cache. A header with the wrong body is detected 4095 times in 4096.
 const offsets = 4096
 
-// bodies gives each message its body: a piece of one random table, where it
-// begins follows from the sender and the number.
+// bodies returns the body of each message. All bodies are parts of one random table. Where a
+// body begins depends on the sender and the number.
 type bodies struct {
 	table []byte
 	size  int
 }
 
-// newBodies makes bodies of size bytes; the table is the same in every process.
+// newBodies returns bodies of size bytes. The table is the same in every process.
 func newBodies(size int) bodies {
 	random := rand.New(rand.NewPCG(1, 2))
 	table := make([]byte, offsets+size)

@@ -1,7 +1,7 @@
-// Package contest says what a system has to do to be compared: carry messages
-// from every node to all others. Each adapter, in a package of its own, runs N
-// nodes of its system in this process, over loopback sockets, and does no more
-// than its users would have to write.
+// Package contest defines what a compared system must do: carry messages from every node to
+// all others. Each adapter, in a package of its own, runs N nodes of its system in this
+// process over loopback sockets. It contains only what a user of the system would have to
+// write.
 package contest
 
 import (
@@ -10,71 +10,71 @@ import (
 	"github.com/smokesignal-go/smokesignal/bench/internal/check"
 )
 
-// Config is the network that is wanted.
+// Config describes the network of a measurement.
 type Config struct {
 	N         int           // nodes
 	Size      int           // bytes of a message, header included
-	Seed      uint64        // for what the adapter draws
-	Stallable bool          // the last node is going to stall
-	Receive   *check.Ledger // gets every message that arrives at a node
+	Seed      uint64        // of the adapter's random numbers
+	Stallable bool          // the last node will stall
+	Receive   *check.Ledger // records every message that arrives at a node
 }
 
 // Contestant is one system.
 type Contestant struct {
-	Name string // as in --only
-	Is   string // one line for people
+	Name string // the name in --only
+	Is   string // a description in one line
 
-	// Open starts a network and returns when it is formed: every node can reach
-	// all others. Its error ends the measurement; [Missing] means that the
-	// system is not on this machine.
+	// Open starts a network and returns when every node can reach all others. An error
+	// ends the measurement. [Missing] means that the system is not installed on this
+	// machine.
 	Open func(ctx context.Context, c Config) (Net, error)
 
-	// BackPressure says that Emit waits for slow receivers, so that nothing
-	// needs to be lost. A contestant without it is also measured with a window.
+	// BackPressure says that Emit waits for slow receivers, so that no message needs to
+	// be lost. A contestant without it is also measured with a window.
 	BackPressure bool
 
-	// MaxSize is the largest message that it carries; 0: larger than any here.
+	// MaxSize is the size of the largest message that it carries; 0: larger than any here.
 	MaxSize int
 	// Slow contestants are measured less often.
 	Slow bool
-	// Extra contestants take part only where they are named.
+	// Extra contestants are measured only if they are named.
 	Extra bool
 }
 
 // Net is a running network.
 type Net interface {
-	// Emit sends a message from node m.From to all others, and waits where the
-	// system makes its users wait. It keeps nothing of m. Each node emits from
-	// one goroutine at a time.
+	// Emit sends a message from node m.From to all others. If the system makes its users
+	// wait, Emit waits. It keeps no part of m. Each node emits from one goroutine at a
+	// time.
 	Emit(m check.Message) error
 
-	// Close ends the network; every goroutine of it has ended when it returns.
+	// Close ends the network. When it returns, all its goroutines have ended.
 	Close() error
 }
 
-// Troubled is a Net that can tell what went wrong in it.
+// Troubled is a Net that counts its own errors.
 type Troubled interface {
-	// Troubles are counts by name; those of zero are left out.
+	// Troubles returns the counts by name. Counts of zero are omitted.
 	Troubles() map[string]uint64
 }
 
-// Outside is a Net that has processes besides this one.
+// Outside is a Net with processes of its own, in addition to this one.
 type Outside interface {
 	Processes() []int
 }
 
-// Datagrams is a Net that sends packets, which Linux does not count as written.
+// Datagrams is a Net that sends packets. Linux does not count these as written bytes.
 type Datagrams interface {
 	BytesSent() uint64
 }
 
-// Linked is a Net of nodes with links, which can be lost.
+// Linked is a Net whose nodes have links that can end.
 type Linked interface {
-	// LinksLost counts the ends of links that ended so far.
+	// LinksLost counts the ends of links that have ended so far.
 	LinksLost() uint64
 }
 
-// Staller is a Net in which one node, the last one, can stop reading.
+// Staller is a Net whose last node can stop reading.
 type Staller interface {
 	// Stall makes the last node stop reading permanently. That node emits nothing, before
 	// or after.
@@ -83,7 +83,7 @@ type Staller interface {
 	Out() bool
 }
 
-// Missing says that a system can't be measured on this machine, and why.
+// Missing reports why a system can't be measured on this machine.
 type Missing struct{ Why string }
 
 func (e *Missing) Error() string { return e.Why }

@@ -11,7 +11,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/bench/internal/contest"
 )
 
-// flat lets the senders send all they can.
+// flat makes the senders send as fast as they can.
 func flat(ctx context.Context, c contest.Contestant, r *Result) error {
 	s, err := open(ctx, c, r, nil)
 	if err != nil {
@@ -25,7 +25,7 @@ func flat(ctx context.Context, c contest.Contestant, r *Result) error {
 	var all sync.WaitGroup
 	errs := make([]error, senders)
 	for i := range senders {
-		all.Go(func() { errs[i] = s.sendAll(i, senders, &stop) }) // ours: stop ends it, or the end of the network
+		all.Go(func() { errs[i] = s.sendAll(i, senders, &stop) }) // owner: this call; ends by stop or with the network
 	}
 	err = s.measure(ctx)
 	stop.Store(true)
@@ -42,7 +42,7 @@ func flat(ctx context.Context, c contest.Contestant, r *Result) error {
 	return nil
 }
 
-// measure waits for the warming up to end, and looks at what happens then.
+// measure waits until the warm-up ends, and then measures.
 func (s *stage) measure(ctx context.Context) error {
 	if err := sleep(ctx, s.spec.Warm); err != nil {
 		return err
@@ -66,18 +66,18 @@ func (s *stage) measure(ctx context.Context) error {
 	return finish()
 }
 
-// sendAll is one sender.
+// sendAll is the loop of one sender.
 func (s *stage) sendAll(from, senders int, stop *atomic.Bool) error {
 	window := uint64(0)
 	if s.spec.Window > 0 {
 		window = uint64(max(s.spec.Window/senders, 1))
 	}
-	limit := window // the number that may not be sent yet
+	limit := window // the first number that may not be sent yet
 	for !stop.Load() {
 		m := s.ledger.Next(from, 0)
 		for window > 0 && m.Seq >= limit && !stop.Load() {
 			if limit = s.ledger.SlowestOf(from, nil) + window; m.Seq >= limit {
-				time.Sleep(20 * time.Microsecond) // a few of the receivers' batches
+				time.Sleep(20 * time.Microsecond) // about the time of a few batches of the receivers
 			}
 		}
 		if err := s.net.Emit(m); err != nil {
@@ -91,7 +91,7 @@ func (s *stage) sendAll(from, senders int, stop *atomic.Bool) error {
 	return nil
 }
 
-// trouble counts one more of a kind.
+// trouble adds one to the count of an error.
 func (r *Result) trouble(name string) {
 	if r.Troubles == nil {
 		r.Troubles = make(map[string]uint64)
@@ -99,7 +99,7 @@ func (r *Result) trouble(name string) {
 	r.Troubles[name]++
 }
 
-// sleep waits, or until the context ends.
+// sleep waits for d, or until the context ends.
 func sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():

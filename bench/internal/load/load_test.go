@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fake is a network that delivers at once, except what drop says.
+// fake is a network that delivers at once, without the deliveries for which drop returns true.
 type fake struct {
 	contest.Config
 	drop    func(to int, m check.Message) bool
@@ -50,7 +50,7 @@ func faked(drop func(to int, m check.Message) bool) contest.Contestant {
 	}}
 }
 
-// short is a workload in small.
+// short returns a small measurement of a workload.
 func short(workload string) Spec {
 	return Spec{Workload: workload, N: 4, Size: 64, Rate: 2000, Warm: 20 * time.Millisecond, For: 80 * time.Millisecond}
 }
@@ -80,7 +80,7 @@ func TestEveryWorkloadBringsItsFigures(t *testing.T) {
 
 func TestLossesAreCounted(t *testing.T) {
 	r := Measure(t.Context(), faked(func(to int, m check.Message) bool { return to == 1 && m.From == 0 && m.Seq%10 == 3 }), short("steady"))
-	// 200 messages, of which 50 from node 0; of these the ones numbered 3, 13, …, 43.
+	// 200 messages, 50 of them from node 0. Of these, numbers 3, 13, …, 43 are dropped.
 	if r.Lost != 5 || r.Counts.Sent != 200 || r.Counts.Delivered != 595 {
 		t.Errorf("lost %d, %+v", r.Lost, r.Counts)
 	}
@@ -95,7 +95,7 @@ func TestOneOfTheSendersOnly(t *testing.T) {
 	}
 }
 
-// slow delivers when it is told to, and notes how much was ever under way.
+// slow is a network that delivers on request, and records the most messages that waited.
 type slow struct {
 	contest.Config
 	mu    sync.Mutex
@@ -122,8 +122,8 @@ func (s *slow) Emit(m check.Message) error {
 
 func (s *slow) Close() error { return nil }
 
-// TestTheWindowHoldsSenders: with a window of 8, a network that delivers only
-// when it holds 8 messages goes on, and never gets a ninth.
+// TestTheWindowHoldsSenders: a network delivers only when it holds 8 messages. With a window
+// of 8 it always delivers again, and never holds a ninth message.
 func TestTheWindowHoldsSenders(t *testing.T) {
 	net := &slow{until: 8}
 	spec := short("flat")

@@ -8,7 +8,7 @@ import (
 	"runtime/pprof"
 )
 
-// profile begins the profiles that are wanted; finish writes them.
+// profile starts the requested profiles; finish writes them.
 func (s Spec) profile() (finish func() error, err error) {
 	var cpu *os.File
 	if s.CPUProfile != "" {

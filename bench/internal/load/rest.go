@@ -9,7 +9,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/bench/internal/measure"
 )
 
-// form measures nothing but the forming, and whether it holds.
+// form measures only how a network forms, and whether its links stay.
 func form(ctx context.Context, c contest.Contestant, r *Result) error {
 	s, err := open(ctx, c, r, nil)
 	if err != nil {
@@ -18,7 +18,7 @@ func form(ctx context.Context, c contest.Contestant, r *Result) error {
 	return errors.Join(sleep(ctx, r.Spec.For), s.close())
 }
 
-// idle measures what a network costs that has nothing to say.
+// idle measures the cost of a network without messages.
 func idle(ctx context.Context, c contest.Contestant, r *Result) error {
 	runtime.GC()
 	routines := measure.Goroutines()

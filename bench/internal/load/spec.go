@@ -33,45 +33,45 @@ type Spec struct {
 	N          int           `json:"n"`
 	Size       int           `json:"size,omitempty"`    // bytes of a message
 	Senders    int           `json:"senders,omitempty"` // nodes 0 to Senders-1 send; 0: all
-	Window     int           `json:"window,omitempty"`  // messages ahead of the slowest receiver, of all senders together; 0: no window
-	Rate       float64       `json:"rate,omitempty"`    // messages a second in all, for steady and stall
-	Prime      int           `json:"prime,omitempty"`   // messages of each sender sent before all else, for stall
-	Warm       time.Duration `json:"warm,omitempty"`    // before the measuring; for idle: after the forming
-	For        time.Duration `json:"for,omitempty"`     // the measuring
+	Window     int           `json:"window,omitempty"`  // how many messages all senders together may be ahead of the slowest receiver; 0: no limit
+	Rate       float64       `json:"rate,omitempty"`    // messages a second from all senders, for steady and stall
+	Prime      int           `json:"prime,omitempty"`   // messages that each sender sends at the beginning, for stall
+	Warm       time.Duration `json:"warm,omitempty"`    // time before the measurement; for idle: after the network has formed
+	For        time.Duration `json:"for,omitempty"`     // length of the measurement
 	Round      int           `json:"round"`
 
-	// Files for profiles of the measuring; empty: none.
+	// Files for profiles of the measurement; empty: none.
 	CPUProfile   string `json:"-"`
 	MemProfile   string `json:"-"`
 	MutexProfile string `json:"-"`
 }
 
-// Result is what came of one measurement.
+// Result is the result of one measurement.
 type Result struct {
 	Spec     Spec               `json:"spec"`
-	Missing  string             `json:"missing,omitempty"` // why there was nothing to measure
+	Missing  string             `json:"missing,omitempty"` // why the contestant could not be measured
 	Error    string             `json:"error,omitempty"`   // why it failed
 	Figures  map[string]float64 `json:"figures,omitempty"` // by the names below
 	Counts   check.Counts       `json:"counts"`
 	Lost     uint64             `json:"lost"`               // deliveries
-	UnderWay uint64             `json:"underWay,omitempty"` // deliveries that were still to come when we gave up waiting
+	UnderWay uint64             `json:"underWay,omitempty"` // deliveries that might still have come when the measurement ended
 	Troubles map[string]uint64  `json:"troubles,omitempty"`
 }
 
 // Names of figures. Times are in seconds, sizes in bytes.
 const (
 	Rate       = "deliveriesPerSecond"
-	CPU        = "cpuSecondsPerMillion"   // deliveries; the sending and checking included
-	Bytes      = "bytesPerPayloadByte"    // written, for each byte delivered
-	Share      = "coreShare"              // processor time by time; 1 is one core
-	Others     = "othersShare"            // cores that something else on the machine was using meanwhile
-	Allocs     = "allocationsPerDelivery" // of this process; the sending and checking included
+	CPU        = "cpuSecondsPerMillion"   // for a million deliveries, including sending and checking
+	Bytes      = "bytesPerPayloadByte"    // bytes written for each byte delivered
+	Share      = "coreShare"              // processor time divided by time; 1 is one core
+	Others     = "othersShare"            // cores that other programs used during the measurement
+	Allocs     = "allocationsPerDelivery" // of this process, including sending and checking
 	PeakRSS    = "peakRSS"                // of the whole run
-	Goroutines = "goroutines"             // at the end of the measuring
+	Goroutines = "goroutines"             // at the end of the measurement
 
 	Form      = "formSeconds"           // from the first node's start
-	FormCPU   = "formCPUSeconds"        // spent on that
-	FormDrops = "linksLostWhileForming" // of systems that have links
+	FormCPU   = "formCPUSeconds"        // processor time of forming
+	FormDrops = "linksLostWhileForming" // only of systems with links
 
 	P50      = "p50" // latency of a delivery
 	P99      = "p99"
@@ -79,21 +79,21 @@ const (
 	Max      = "max"
 	LastP50  = "lastP50"  // latency of the last delivery of a message
 	LastP99  = "lastP99"  //
-	PacerP99 = "pacerP99" // how late we sent: our own part in the latencies
+	PacerP99 = "pacerP99" // how late this program sent, which is a part of the latencies
 
 	IdleBytes      = "bytesPerSecondAndNode"
-	IdleGoroutines = "goroutinesPerNode" // beyond those of a process without nodes
+	IdleGoroutines = "goroutinesPerNode" // in addition to those of a process without nodes
 	IdleRSS        = "rssPerNode"        // likewise
 
 	CalmP99   = "p99BeforeStall"
-	StallP99  = "p99AfterStall"    // of the others, in the ten seconds after it
+	StallP99  = "p99AfterStall"    // of the other nodes, in the ten seconds after the stall
 	StallRise = "p99AfterByBefore" // ratio
-	StallOut  = "secondsUntilOut"  // from the stall until no node has a link to the stalled one; absent: never
-	StallRSS  = "rssGrowthStalled" // the peak, beyond the peak before the stall
+	StallOut  = "secondsUntilOut"  // from the stall until no node has a link to the stalled one; absent: it never happened
+	StallRSS  = "rssGrowthStalled" // the peak after the stall minus the peak before it
 	StallLost = "lostByOthers"     // deliveries
 )
 
-// Measure runs one measurement. What goes wrong is in the result.
+// Measure runs one measurement. An error is in the result.
 func Measure(ctx context.Context, c contest.Contestant, spec Spec) *Result {
 	r := &Result{Spec: spec, Figures: make(map[string]float64)}
 	workloads := map[string]func(context.Context, contest.Contestant, *Result) error{
@@ -115,8 +115,8 @@ func Measure(ctx context.Context, c contest.Contestant, spec Spec) *Result {
 	return r
 }
 
-// inShort is an error's first line: when a network fails, a hundred nodes may say
-// the same.
+// inShort returns the first line of an error, and how many more there are. If a network fails, a
+// hundred nodes may report the same error.
 func inShort(err error) string {
 	first, rest, more := strings.Cut(err.Error(), "\n")
 	if more {

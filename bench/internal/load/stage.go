@@ -12,21 +12,21 @@ import (
 )
 
 const (
-	formWithin  = 30 * time.Second // a network that is not formed then never is
+	formWithin  = 30 * time.Second // a network that has not formed by then never will
 	drainWithin = 10 * time.Second
-	drainCalm   = time.Second // nothing has moved for so long: what is not here is lost
+	drainCalm   = time.Second // if nothing arrives for that long, missing messages are lost
 )
 
-// stage is a network that has formed, and what is known of it.
+// stage is a network that has formed, with what was measured of it.
 type stage struct {
 	spec   Spec
 	net    contest.Net
 	ledger *check.Ledger
 	result *Result
-	others []int // processes besides this one
+	others []int // processes in addition to this one
 }
 
-// open forms the network. ready may set up the ledger before anything arrives.
+// open forms the network. ready may configure the ledger before anything arrives.
 func open(ctx context.Context, c contest.Contestant, r *Result, ready func(*check.Ledger)) (*stage, error) {
 	s := &stage{spec: r.Spec, result: r, ledger: check.NewLedger(r.Spec.N, r.Spec.Size)}
 	if ready != nil {
@@ -63,7 +63,7 @@ func open(ctx context.Context, c contest.Contestant, r *Result, ready func(*chec
 	return s, nil
 }
 
-// sample is measure.Take with what only the adapter knows.
+// sample returns measure.Take, plus the figures that only the adapter has.
 func (s *stage) sample() (measure.Sample, error) {
 	m, err := measure.Take(s.others)
 	if d, ok := s.net.(contest.Datagrams); ok {
@@ -72,7 +72,7 @@ func (s *stage) sample() (measure.Sample, error) {
 	return m, err
 }
 
-// moment is a sample and the deliveries up to then.
+// moment is a sample and the number of deliveries until then.
 type moment struct {
 	measure.Sample
 	delivered uint64
@@ -84,7 +84,7 @@ func (s *stage) moment() (moment, error) {
 	return moment{m, s.ledger.Delivered(), measure.Mallocs()}, err
 }
 
-// note puts down what happened between two moments.
+// note adds the figures of the time between two moments.
 func (s *stage) note(from, to moment) {
 	f := s.result.Figures
 	deliveries := float64(to.delivered - from.delivered)
@@ -101,9 +101,8 @@ func (s *stage) note(from, to moment) {
 	}
 }
 
-// drain waits until all that was sent has arrived, or nothing arrives any more.
-// If the limit ends it while things still arrive, what is absent is under way
-// and not lost.
+// drain waits until all sent messages have arrived, or until none arrives any more. If its time
+// limit passes while messages still arrive, the missing ones count as under way, not as lost.
 func (s *stage) drain() {
 	const look = 20 * time.Millisecond
 	moved, last := time.Now(), s.ledger.Delivered()
@@ -123,7 +122,7 @@ func (s *stage) drain() {
 	}
 }
 
-// close ends the network and puts the counts down.
+// close ends the network and adds the counts to the result.
 func (s *stage) close() error {
 	s.result.Counts = s.ledger.Counts()
 	if t, ok := s.net.(contest.Troubled); ok {

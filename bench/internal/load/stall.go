@@ -13,16 +13,16 @@ import (
 	"github.com/smokesignal-go/smokesignal/bench/internal/measure"
 )
 
-// stallLook is how long after the stall latencies count as those of others who
-// suffer from it. The stalled one is to be out by then.
+// stallLook is how long after the stall the latencies of the other nodes are measured. By then
+// the others should have closed their links to the stalled node.
 const stallLook = 10 * time.Second
 
-// stall sends steadily, and lets the last node stop reading when spec.Warm is
-// over and a quarter of spec.For has passed. It neither sends nor counts.
+// stall sends at a steady rate. The last node stops reading when spec.Warm and a quarter of
+// spec.For have passed. It sends nothing, and its deliveries do not count.
 //
-// Before all that every sender sends spec.Prime messages as fast as it may: what
-// a system remembers of recent messages in any case is not to look like
-// something that it holds for the stalled one.
+// Before that, every sender sends spec.Prime messages as fast as it can. They fill the buffers
+// in which a system keeps recent messages in any case, so that these do not look like memory
+// that is held for the stalled node.
 func stall(ctx context.Context, c contest.Contestant, r *Result) error {
 	spec := r.Spec
 	spec.Senders = spec.N - 1
@@ -52,7 +52,7 @@ func stall(ctx context.Context, c contest.Contestant, r *Result) error {
 		return err
 	}
 	w.note(r.Figures)
-	times.n-- // the last node does not count
+	times.n-- // deliveries to the last node do not count
 	before, lostBefore := times.latencies(warm, at)
 	after, lostAfter := times.latencies(at, min(at+int(spec.Rate*stallLook.Seconds()), count))
 	b, okB := percentile(before, 0.99)
@@ -62,11 +62,11 @@ func stall(ctx context.Context, c contest.Contestant, r *Result) error {
 	}
 	r.Figures[CalmP99], r.Figures[StallP99], r.Figures[StallRise] = b, a, a/b
 	r.Figures[StallLost] = float64(lostBefore + lostAfter)
-	r.Lost, r.UnderWay = uint64(lostBefore+lostAfter), 0 // the stalled one hears nothing, and that is no loss
+	r.Lost, r.UnderWay = uint64(lostBefore+lostAfter), 0 // without the stalled node, which is meant to get nothing
 	return nil
 }
 
-// prime sends until what is remembered is full.
+// prime sends messages until the buffers for recent messages are full.
 func (s *stage) prime(ctx context.Context) error {
 	for range s.spec.Prime {
 		for from := range s.spec.N - 1 {
@@ -79,20 +79,20 @@ func (s *stage) prime(ctx context.Context) error {
 	return nil
 }
 
-// watch looks at what a stall does, on a goroutine of its own.
+// watch observes the effects of a stall, on a goroutine of its own.
 type watch struct {
 	staller contest.Staller
 	stage   *stage
 	running sync.WaitGroup
 	stop    atomic.Bool
 
-	before uint64        // RSS, the peak up to the stall
-	peak   uint64        // RSS, since then
-	out    time.Duration // 0: never
+	before uint64        // peak of RSS before the stall
+	peak   uint64        // peak of RSS after it
+	out    time.Duration // when the stalled node had no link any more; 0: never
 	failed error
 }
 
-// begin stalls the last node. Memory is looked at every 20 ms.
+// begin stalls the last node. Memory is read every 20 ms.
 func (w *watch) begin() error {
 	before, err := measure.PeakRSS(w.stage.others)
 	if err != nil {
@@ -103,7 +103,7 @@ func (w *watch) begin() error {
 		return fmt.Errorf("stall: %w", err)
 	}
 	start := time.Now()
-	w.running.Go(func() { // the watch owns it, stop ends it, end waits
+	w.running.Go(func() { // owner: the watch; stop ends it, and end waits for it
 		for ; !w.stop.Load(); time.Sleep(20 * time.Millisecond) {
 			now, err := measure.RSS(w.stage.others)
 			if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/bench/internal/contest"
 )
 
-// steady sends on a schedule, the nodes in turn.
+// steady sends on a schedule, from each node in turn.
 func steady(ctx context.Context, c contest.Contestant, r *Result) error {
 	spec := r.Spec
 	warm := int(spec.Rate * spec.Warm.Seconds())
@@ -31,8 +31,8 @@ func steady(ctx context.Context, c contest.Contestant, r *Result) error {
 	return nil
 }
 
-// pace sends messages 0 to count-1, and measures from the one numbered warm on.
-// It calls before, if there is one, before each.
+// pace sends messages 0 to count-1, and measures those from number warm on. Before each message
+// it calls before, unless that is nil.
 func (s *stage) pace(ctx context.Context, times *times, warm, count int, before func(k int) error) error {
 	p := newPacer()
 	defer p.done()
@@ -69,7 +69,7 @@ func (s *stage) pace(ctx context.Context, times *times, warm, count int, before 
 	return finish()
 }
 
-// emit sends one message that was due at a moment.
+// emit sends one message that was due at a given time.
 func (s *stage) emit(ctx context.Context, from int, due time.Duration) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -81,22 +81,22 @@ func (s *stage) emit(ctx context.Context, from int, due time.Duration) error {
 	return nil
 }
 
-// times holds when each message arrived at each node: everything, so that
-// nothing is rounded, and the last delivery of a message is known.
+// times has the time at which each message arrived at each node. It keeps every time, so that
+// percentiles are exact, and the last delivery of each message is known.
 type times struct {
 	start   time.Time
-	n       int // nodes that count: the first ones
+	n       int // how many nodes count: the first n
 	nodes   int
 	senders int
-	primed  int             // messages of each sender that do not count
+	primed  int             // how many messages of each sender do not count
 	late    []uint32        // by message: how late it was sent
-	after   []atomic.Uint32 // by message and node: how long after it was due it came; 0: never
+	after   []atomic.Uint32 // by message and node: how long after its due time it arrived; 0: never
 }
 
-// tick is the unit of what is kept: 32 bits of it are seven minutes.
+// tick is the unit of the stored times. 32 bits hold seven minutes.
 const tick = 100 * time.Nanosecond
 
-// ticksOf is at least 1.
+// ticksOf returns a duration in ticks, at least 1.
 func ticksOf(d time.Duration) uint32 { return uint32(min(max(d/tick, 1), 1<<32-1)) }
 
 func newTimes(spec Spec, count int) *times {
@@ -110,16 +110,16 @@ func newTimes(spec Spec, count int) *times {
 	}
 }
 
-// arrived is the ledger's OnFirst.
+// arrived records a delivery; it is the ledger's OnFirst.
 func (t *times) arrived(to int, m check.Message) {
 	if m.At < 0 {
-		return // a priming one
+		return // a message of prime
 	}
 	k := (int(m.Seq)-t.primed)*t.senders + int(m.From)
 	t.after[k*t.nodes+to].Store(ticksOf(time.Since(t.start) - time.Duration(m.At)))
 }
 
-// note gives the percentiles of the messages from ≤ k < to.
+// note adds the percentiles of the messages from ≤ k < to.
 func (t *times) note(figures map[string]float64, from, to int) {
 	every, _ := t.latencies(from, to)
 	last := t.lasts(from, to)
@@ -138,7 +138,7 @@ func (t *times) note(figures map[string]float64, from, to int) {
 	}
 }
 
-// latencies gives those of all deliveries, and how many did not happen.
+// latencies returns the latencies of all deliveries, and the number of missing deliveries.
 func (t *times) latencies(from, to int) (list []uint32, lost int) {
 	for k := from; k < to; k++ {
 		for node := range t.n {
@@ -152,8 +152,7 @@ func (t *times) latencies(from, to int) (list []uint32, lost int) {
 	return list, lost
 }
 
-// lasts gives the latency of the last delivery of each message that came
-// everywhere.
+// lasts returns the latency of the last delivery of each message that arrived at all nodes.
 func (t *times) lasts(from, to int) (list []uint32) {
 	for k := from; k < to; k++ {
 		latest, got := uint32(0), 0
@@ -170,8 +169,8 @@ func (t *times) lasts(from, to int) (list []uint32) {
 	return list
 }
 
-// percentile gives the value in seconds that a share of the values does not
-// exceed. It sorts them.
+// percentile returns the value in seconds below or at which the given share of the values lies.
+// It sorts the values.
 func percentile(values []uint32, share float64) (seconds float64, ok bool) {
 	if len(values) == 0 {
 		return 0, false

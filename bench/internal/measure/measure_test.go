@@ -24,7 +24,7 @@ func TestWrittenBytesAreCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	after := take(t)
-	// The runtime may write a few bytes of its own.
+	// The runtime may also write a few bytes.
 	if got := after.Written - before.Written; got < 100_000 || got > 101_000 {
 		t.Errorf("%d bytes, want 100000", got)
 	}
@@ -44,7 +44,7 @@ func TestProcessorTimeIsCounted(t *testing.T) {
 	}
 }
 
-// TestMain is also the other process: one that waits for the end of its input.
+// TestMain is also a second process, which waits for the end of its input.
 func TestMain(m *testing.M) {
 	if os.Getenv(beAnother) != "" {
 		io.Copy(io.Discard, os.Stdin)

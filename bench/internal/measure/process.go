@@ -1,13 +1,12 @@
-// Package measure reads what Linux knows about processes: processor time,
-// memory, and how much they wrote.
+// Package measure reads what Linux knows about processes: processor time, memory, and written
+// bytes.
 //
-// Bytes are what the process wrote: wchar of /proc/PID/io, which counts every
-// write(2) and writev(2), so it is one method for all systems, needs no wrapping
-// of connections, which would change what is measured, and includes what a
-// server in another process writes. It has no TCP/IP headers, no retransmissions
-// and no acknowledgements in it. Two things it misses or has too much: packets
-// (sendto) are not in it, so an adapter that sends packets counts them; and the
-// Go runtime writes 8 bytes to wake its poller, see the row of the idle tree.
+// The number of bytes is wchar of /proc/PID/io. It counts every write(2) and writev(2), so it
+// works alike for all systems and for a server in another process. Connections need not be
+// wrapped, which would change the measurement. TCP/IP headers, retransmissions and
+// acknowledgements are not included. There are two inaccuracies. Packets (sendto) are not
+// included, so an adapter that sends packets counts them itself. And the Go runtime writes 8
+// bytes to wake its poller, which the row of the idle tree shows.
 package measure
 
 import (
@@ -23,12 +22,12 @@ import (
 // Sample is the state of some processes at one moment.
 type Sample struct {
 	At      time.Time
-	CPU     time.Duration // user and system, since the start
-	Written uint64        // bytes, since the start
-	Busy    time.Duration // of all processors, with all that runs on the machine, since it started
+	CPU     time.Duration // user and system time, since the start of the processes
+	Written uint64        // bytes, since the start of the processes
+	Busy    time.Duration // of all processors, by all programs, since the machine started
 }
 
-// Take reads this process and others.
+// Take reads the sample of this process and others together.
 func Take(others []int) (Sample, error) {
 	s := Sample{At: time.Now()}
 	var usage syscall.Rusage
@@ -60,7 +59,7 @@ func Take(others []int) (Sample, error) {
 	return s, nil
 }
 
-// writtenBy reads how much a process wrote.
+// writtenBy returns how many bytes a process has written.
 func writtenBy(process string) (uint64, error) {
 	return field("/proc/"+process+"/io", "wchar:")
 }
@@ -68,8 +67,8 @@ func writtenBy(process string) (uint64, error) {
 // tick is the unit of processor times in /proc.
 const tick = 10 * time.Millisecond // USER_HZ is 100 on Linux
 
-// busy reads how long processors were not idle. Time that a hypervisor gave to
-// others counts: we did not have it.
+// busy returns how long the processors were not idle. Time that a hypervisor gave to other
+// machines is included, because this machine could not use it.
 func busy() (time.Duration, error) {
 	const path = "/proc/stat"
 	text, err := os.ReadFile(path)
@@ -96,14 +95,14 @@ func busy() (time.Duration, error) {
 	return time.Duration(sum) * tick, nil
 }
 
-// ticks reads the processor time of another process, to 10 ms.
+// ticks returns the processor time of another process, to 10 ms.
 func ticks(process string) (time.Duration, error) {
 	path := "/proc/" + process + "/stat"
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return 0, err
 	}
-	// The name, in brackets, may hold anything; what follows is numbers.
+	// The name, in brackets, may hold any bytes. Numbers follow.
 	_, rest, _ := strings.Cut(string(text), ") ")
 	fields := strings.Fields(rest)
 	if len(fields) < 13 {
@@ -120,11 +119,11 @@ func ticks(process string) (time.Duration, error) {
 	return time.Duration(sum) * tick, nil
 }
 
-// PeakRSS is the most memory that this process and others held at once, each by
-// itself, in bytes.
+// PeakRSS returns the sum of the peak memory of this process and of others, in bytes. Their peaks
+// may be at different times.
 func PeakRSS(others []int) (uint64, error) { return memory("VmHWM:", others) }
 
-// RSS is what they hold now.
+// RSS returns the memory that this process and others use now, in bytes.
 func RSS(others []int) (uint64, error) { return memory("VmRSS:", others) }
 
 func memory(key string, others []int) (sum uint64, err error) {
@@ -142,18 +141,18 @@ func memory(key string, others []int) (sum uint64, err error) {
 	return sum, nil
 }
 
-// Goroutines is how many there are.
+// Goroutines returns the number of goroutines.
 func Goroutines() int { return runtime.NumGoroutine() }
 
-// Mallocs is how many objects this process has allocated since its start. It stops
-// all goroutines for some microseconds.
+// Mallocs returns how many objects this process has allocated since its start. It stops all
+// goroutines for some microseconds.
 func Mallocs() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.Mallocs
 }
 
-// field reads a number out of a file with a line for each.
+// field returns the number in a file's line that begins with key.
 func field(path, key string) (uint64, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {

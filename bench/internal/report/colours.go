@@ -1,6 +1,6 @@
 package report
 
-// colours of contestants: the ideals grey, ours warm, the others cold.
+// colours are those of the contestants: the ideals are grey, ours are warm, the others are cold.
 var colours = map[string]string{
 	"tree": "#404040", "tree-msgpack": "#999999",
 	"smoke": "#d62728", "smoke-typed": "#ff7f0e", "smoke-tls": "#8c564b",

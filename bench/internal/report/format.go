@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// number writes with three digits that mean something, and a letter for
-// thousands.
+// number formats a number with three significant digits, and a letter for thousands.
 func number(x float64) string {
 	switch a := math.Abs(x); {
 	case a >= 99.95e6:
@@ -32,7 +31,7 @@ func number(x float64) string {
 	return fmt.Sprintf("%.3f", x)
 }
 
-// count writes a whole number: all of it, unless it is large.
+// count formats a whole number, with all digits unless it is large.
 func count(x float64) string {
 	if math.Abs(x) < 10_000 {
 		return fmt.Sprintf("%.0f", x)
@@ -40,7 +39,7 @@ func count(x float64) string {
 	return number(x)
 }
 
-// seconds writes a time in the unit that fits.
+// seconds formats a time in a suitable unit.
 func seconds(x float64) string {
 	if x < 0.9995 {
 		return number(x*1e3) + " ms"
@@ -48,7 +47,7 @@ func seconds(x float64) string {
 	return number(x) + " s"
 }
 
-// size writes bytes in the unit that fits.
+// size formats bytes in a suitable unit.
 func size(x float64) string {
 	switch {
 	case math.Abs(x) >= 999.5e6:
@@ -61,7 +60,7 @@ func size(x float64) string {
 	return fmt.Sprintf("%.3g B", x)
 }
 
-// short leaves zeros behind the point out, for axes.
+// short removes zeros after the decimal point, for axes.
 func short(format func(float64) string) func(float64) string {
 	return func(x float64) string {
 		value, unit, _ := strings.Cut(format(x), " ")
@@ -72,7 +71,7 @@ func short(format func(float64) string) func(float64) string {
 	}
 }
 
-// bytesText names a size of messages.
+// bytesText formats the size of messages.
 func bytesText(n int) string {
 	if n >= 1<<10 && n%(1<<10) == 0 {
 		return fmt.Sprintf("%d KiB", n>>10)
@@ -80,5 +79,5 @@ func bytesText(n int) string {
 	return fmt.Sprintf("%d bytes", n)
 }
 
-// share writes a part of one.
+// share formats a fraction as a percentage.
 func share(x float64) string { return number(100*x) + " %" }

@@ -10,17 +10,17 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/svg"
 )
 
-// What all plots have in common, in pixels.
+// Sizes that all plots share, in pixels.
 const (
 	plotWidth = 760.0
-	nameWidth = 190.0 // for the names on the left
-	endWidth  = 90.0  // for figures on the right
+	nameWidth = 190.0 // of the names on the left
+	endWidth  = 90.0  // of the figures on the right
 	rowHeight = 26.0
-	headSpace = 44.0 // for the title
-	footSpace = 52.0 // for the axis
+	headSpace = 44.0 // of the title
+	footSpace = 52.0 // of the axis
 )
 
-// plot draws a section; nil where there is nothing to draw.
+// plot draws a section. It returns nil if there is nothing to draw.
 func (s *Section) plot() []byte {
 	switch {
 	case s.Grid:
@@ -33,7 +33,7 @@ func (s *Section) plot() []byte {
 	return nil
 }
 
-// sorted are the rows that have a figure, the least first.
+// sorted returns the rows that have a figure, the smallest first.
 func (s *Section) sorted(name string) (rows []Row) {
 	for _, r := range s.Rows {
 		if r.Figures[name].Median > 0 {
@@ -44,8 +44,8 @@ func (s *Section) sorted(name string) (rows []Row) {
 	return rows
 }
 
-// rowsOf begins a drawing with a row for each contestant and a logarithmic axis
-// below. Each calls draw for every row with the middle of it.
+// rowsOf starts a drawing with a row for each contestant, and a logarithmic axis below. It calls
+// draw for each row, with the y of its middle.
 func (s *Section) rowsOf(rows []Row, least, most float64, format func(float64) string, legend string, draw func(d *svg.Drawing, x svg.LogAxis, y float64, r Row)) []byte {
 	d := &svg.Drawing{Width: plotWidth, Height: headSpace + rowHeight*float64(len(rows)) + footSpace}
 	x := svg.NewLogAxis(least, most, nameWidth, plotWidth-endWidth)
@@ -64,7 +64,7 @@ func (s *Section) rowsOf(rows []Row, least, most float64, format func(float64) s
 	return d.Bytes()
 }
 
-// plotRates draws a bar for each system, the best on top.
+// plotRates draws a bar for each system, the fastest on top.
 func (s *Section) plotRates() []byte {
 	rows := s.sorted(load.Rate)
 	if len(rows) == 0 {
@@ -86,7 +86,7 @@ func (s *Section) plotRates() []byte {
 		})
 }
 
-// plotLatencies draws the distribution of each system, the quickest on top.
+// plotLatencies draws the distribution of each system, the fastest on top.
 func (s *Section) plotLatencies() []byte {
 	rows := s.sorted(load.P99)
 	if len(rows) == 0 {
@@ -109,7 +109,7 @@ func (s *Section) plotLatencies() []byte {
 		})
 }
 
-// plotScale draws deliveries by nodes, for the smallest messages.
+// plotScale draws deliveries by number of nodes, for the smallest messages.
 func (s *Section) plotScale() []byte {
 	type point struct{ n, rate float64 }
 	lines := make(map[string][]point)
@@ -140,7 +140,7 @@ func (s *Section) plotScale() []byte {
 	d := &svg.Drawing{Width: plotWidth, Height: 400}
 	bottom := d.Height - footSpace
 	y := svg.NewLogAxis(least, most, bottom, top)
-	across := func(n float64) float64 { // logarithmic too: 8, 32 and 100 lie about evenly
+	across := func(n float64) float64 { // logarithmic, so that 8, 32 and 100 have about equal distances
 		first, last := slices.Min(ns), slices.Max(ns)
 		if first == last {
 			return (from + to) / 2
@@ -157,7 +157,7 @@ func (s *Section) plotScale() []byte {
 		d.Text(across(n), bottom+16, svg.Middle, 12, fmt.Sprint(n))
 	}
 	d.Text((from+to)/2, d.Height-12, svg.Middle, 12, "nodes; both axes are logarithmic")
-	// Names stand at the ends of their lines, and keep clear of each other.
+	// Names stand at the ends of their lines and do not overlap.
 	end := func(name string) float64 { return y.At(lines[name][len(lines[name])-1].rate) }
 	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(end(a), end(b)) })
 	free := 0.0

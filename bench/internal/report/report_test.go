@@ -16,7 +16,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata")
 
-// one is a result with a rate.
+// one returns a result with a rate.
 func one(name string, round int, rate float64) *load.Result {
 	return &load.Result{
 		Spec:    load.Spec{Contestant: name, Workload: "flat", N: 3, Size: 128, Round: round},
@@ -25,7 +25,7 @@ func one(name string, round int, rate float64) *load.Result {
 	}
 }
 
-// known are results with a bit of everything.
+// known returns results with every kind of content.
 func known() *Section {
 	lossy := one("smoke", 2, 5e6)
 	lossy.Lost, lossy.Counts.Delivered, lossy.Counts.Doubled, lossy.Counts.Reordered = 20, 1980, 3, 4
@@ -82,8 +82,8 @@ func TestAKnownGrid(t *testing.T) {
 	golden(t, "grid.md", s.Table().Markdown())
 }
 
-// TestRatiosAreOfOneRound: 4 by 10 and 5 by 20 million have the median 0.325, and
-// the medians 4.5 and 15 have the ratio 0.3.
+// TestRatiosAreOfOneRound: 4 by 10 and 5 by 20 million have the median ratio 0.325, while the
+// medians 4.5 and 15 have the ratio 0.3.
 func TestRatiosAreOfOneRound(t *testing.T) {
 	rows := known().Rows
 	if got := rows[1].Ratios["tree"][load.Rate]; got != 0.325 {

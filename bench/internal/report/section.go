@@ -12,7 +12,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/bench/internal/load"
 )
 
-// Report is all that one run of the command has measured.
+// Report is the result of one run of the command.
 type Report struct {
 	Machine  string     `json:"machine"`
 	Sections []*Section `json:"sections"`
@@ -29,7 +29,7 @@ type Section struct {
 	Results  []*load.Result `json:"results"`
 }
 
-// ThisMachine describes in one line what everything runs on.
+// ThisMachine describes the machine and its software in one line.
 func ThisMachine() (string, error) {
 	cpu, err := os.ReadFile("/proc/cpuinfo")
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package report turns results into tables and plots: medians over rounds, how
-// far the rounds lay apart, and ratios between contestants of the same round.
+// Package report makes tables and plots of results: medians over rounds, the spread of the
+// rounds, and ratios between contestants of the same round.
 package report
 
 import (
@@ -9,33 +9,33 @@ import (
 	"github.com/smokesignal-go/smokesignal/bench/internal/load"
 )
 
-// Stat is one figure over the rounds.
+// Stat summarizes one figure over the rounds.
 type Stat struct {
 	Median float64 `json:"median"`
 	Min    float64 `json:"min"`
 	Max    float64 `json:"max"`
 }
 
-// Row is what became of one contestant in one cell.
+// Row is the summary of one contestant in one cell.
 type Row struct {
 	Contestant string                        `json:"contestant"`
 	Window     int                           `json:"window,omitempty"`
 	N          int                           `json:"n"`
 	Size       int                           `json:"size"`
-	Rounds     int                           `json:"rounds"`           // that brought figures
+	Rounds     int                           `json:"rounds"`           // how many rounds have figures
 	Figures    map[string]Stat               `json:"figures"`          // by the names of package load
 	Ratios     map[string]map[string]float64 `json:"ratios,omitempty"` // by contestant and figure: the median of the rounds' ratios
-	Lost       uint64                        `json:"lost"`             // deliveries, all rounds
-	UnderWay   uint64                        `json:"underWay"`         // likewise
-	Due        uint64                        `json:"due"`              // likewise
-	Wrong      uint64                        `json:"wrong"`            // doubled or corrupt
-	Reordered  uint64                        `json:"reordered"`        // that came after a later one of the same sender
+	Lost       uint64                        `json:"lost"`             // deliveries, in all rounds
+	UnderWay   uint64                        `json:"underWay"`         // deliveries, in all rounds
+	Due        uint64                        `json:"due"`              // deliveries, in all rounds
+	Wrong      uint64                        `json:"wrong"`            // duplicates and corrupt messages
+	Reordered  uint64                        `json:"reordered"`        // messages that arrived after a later one of the same sender
 	Troubles   map[string]uint64             `json:"troubles,omitempty"`
 	Missing    string                        `json:"missing,omitempty"`
 	Errors     []string                      `json:"errors,omitempty"`
 }
 
-// Label is how a table names the contestant.
+// Label returns the name of the contestant in a table.
 func (r Row) Label() string {
 	if r.Window > 0 {
 		return fmt.Sprintf("%s, window %d", r.Contestant, r.Window)
@@ -46,14 +46,14 @@ func (r Row) Label() string {
 // Bases are the contestants with which others are compared.
 var Bases = []string{"tree", "tree-msgpack", "nats"}
 
-// cell is what results of the same row have in common.
+// cell identifies the results that belong to one row.
 type cell struct {
 	contestant      string
 	window, n, size int
 }
 
-// Summarize puts the results of several rounds together, in the order in which
-// contestants came in the first one.
+// Summarize combines the results of several rounds. The rows are in the order of the contestants
+// in the first round.
 func Summarize(results []*load.Result) (rows []Row) {
 	byCell := make(map[cell][]*load.Result)
 	var order []cell
@@ -112,8 +112,7 @@ func summarize(c cell, results []*load.Result) Row {
 	return row
 }
 
-// ratios are the medians, over the rounds that both have, of what one measured by
-// what the other did.
+// ratios returns the median ratio of each figure, over the rounds that both contestants have.
 func ratios(ours, base []*load.Result) map[string]float64 {
 	values := make(map[string][]float64)
 	for _, a := range ours {
@@ -135,7 +134,7 @@ func ratios(ours, base []*load.Result) map[string]float64 {
 	return medians
 }
 
-// median sorts the values, of which there is at least one.
+// median returns the median. It sorts the values, of which there must be one or more.
 func median(v []float64) float64 {
 	slices.Sort(v)
 	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2

@@ -11,20 +11,20 @@ import (
 	"github.com/smokesignal-go/smokesignal/bench/internal/load"
 )
 
-// Table is text in rows, with notes below.
+// Table is rows of text, with notes below.
 type Table struct {
 	Header []string
 	Rows   [][]string
 	Notes  []string
 }
 
-// column makes one column of a table.
+// column is one column of a table.
 type column struct {
 	title string
 	cell  func(Row) string
 }
 
-// medianOf shows a figure: its median.
+// medianOf returns a column with the median of a figure.
 func medianOf(title, name string, format func(float64) string) column {
 	return column{title, func(r Row) string {
 		s, ok := r.Figures[name]
@@ -35,7 +35,7 @@ func medianOf(title, name string, format func(float64) string) column {
 	}}
 }
 
-// spread shows a figure's least and greatest.
+// spread returns a column with the least and the greatest value of a figure.
 func spread(name string, format func(float64) string) column {
 	return column{"min – max", func(r Row) string {
 		s, ok := r.Figures[name]
@@ -46,7 +46,7 @@ func spread(name string, format func(float64) string) column {
 	}}
 }
 
-// ratio shows a figure as a multiple of a base's.
+// ratio returns a column with a figure as a multiple of that of a base.
 func ratio(title, base, name string) column {
 	return column{title, func(r Row) string {
 		x, ok := r.Ratios[base][name]
@@ -71,7 +71,7 @@ var (
 	rss     = medianOf("peak RSS", load.PeakRSS, size)
 )
 
-// columns of a table with one cell, by workload.
+// columns are the columns of a table with one cell, by workload.
 var columns = map[string][]column{
 	"flat": {
 		medianOf("deliveries/s", load.Rate, number), spread(load.Rate, number),
@@ -105,7 +105,7 @@ var columns = map[string][]column{
 	},
 }
 
-// Table makes the table of a section.
+// Table returns the table of a section.
 func (s *Section) Table() Table {
 	if s.Grid {
 		return s.grid()
@@ -127,7 +127,7 @@ func (s *Section) Table() Table {
 	return t
 }
 
-// grid has a row for each number of nodes and size, and a column for each
+// grid returns a table with a row for each number of nodes and size, and a column for each
 // contestant.
 func (s *Section) grid() Table {
 	type at struct{ n, size int }
@@ -137,7 +137,7 @@ func (s *Section) grid() Table {
 	var t Table
 	for _, r := range s.Rows {
 		if r.Window > 0 {
-			continue // it needs a row of its own: see the single cell
+			continue // a contestant with a window is only in the tables with one cell
 		}
 		place := at{r.N, r.Size}
 		if rows[place] == nil {
@@ -166,11 +166,11 @@ func (s *Section) grid() Table {
 	return t
 }
 
-// disturbed is how many cores something else may use without being mentioned:
-// the system's own work for us is in it.
+// disturbed is how many cores other programs may use before a note reports it. The system's own
+// work for the measurement is included.
 const disturbed = 0.3
 
-// notes say what a row has no column for.
+// notes returns what the columns of a row can't show.
 func notes(r Row) (list []string) {
 	name := fmt.Sprintf("%s (%d nodes, %d bytes)", r.Label(), r.N, r.Size)
 	if r.Missing != "" {
@@ -183,7 +183,7 @@ func notes(r Row) (list []string) {
 		list = append(list, fmt.Sprintf("%s: %s deliveries were still under way ten seconds after the end", name, count(float64(r.UnderWay))))
 	}
 	if busy := r.Figures[load.Others].Max; busy >= disturbed {
-		list = append(list, fmt.Sprintf("%s: something else on the machine took up to %s cores meanwhile", name, number(busy)))
+		list = append(list, fmt.Sprintf("%s: other programs on the machine used up to %s cores during the measurement", name, number(busy)))
 	}
 	for _, trouble := range slices.Sorted(maps.Keys(r.Troubles)) {
 		list = append(list, fmt.Sprintf("%s: %s: %d", name, trouble, r.Troubles[trouble]))
@@ -191,7 +191,7 @@ func notes(r Row) (list []string) {
 	return list
 }
 
-// Text writes the table for a terminal.
+// Text writes the table to a terminal.
 func (t Table) Text(w io.Writer) error {
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(out, strings.Join(t.Header, "\t"))
@@ -209,7 +209,7 @@ func (t Table) Text(w io.Writer) error {
 	return nil
 }
 
-// Markdown writes the table for a page.
+// Markdown returns the table for a page.
 func (t Table) Markdown() string {
 	var b strings.Builder
 	line := func(cells []string) { fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | ")) }

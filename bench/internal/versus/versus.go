@@ -1,6 +1,6 @@
-// Package versus judges pairs of measurements of an old and a new version of one
-// program. Both members of a pair are measured directly after one another, so
-// whatever slows the machine down slows both, and only their ratio counts.
+// Package versus compares an old and a new version of one program by pairs of measurements. The
+// two measurements of a pair follow one another directly, so anything that slows the machine
+// down slows both, and only their ratio counts.
 package versus
 
 import (
@@ -9,14 +9,14 @@ import (
 	"slices"
 )
 
-// Figure is one figure that two versions are compared by.
+// Figure is one figure by which two versions are compared.
 type Figure struct {
 	Title    string
-	Name     string                 // of the figure in a measurement
-	Workload string                 // of the measurement
+	Name     string                 // the name of the figure in a measurement
+	Workload string                 // the workload of the measurement
 	Smaller  bool                   // a smaller value is better
-	Format   func(v float64) string // of one value
-	Floor    float64                // the lower bound of the ratio must not be below it
+	Format   func(v float64) string // formats a value
+	Floor    float64                // the least lower bound of the ratio that passes
 }
 
 // Pair holds the values of one figure in one pair.
@@ -38,8 +38,8 @@ const resamples = 10_000
 // lowerShare is the share of bootstrap medians below the lower end of a 90 % interval.
 const lowerShare = 0.05
 
-// Judge compares the pairs of one figure. It returns the same verdict for the same
-// pairs. Without a pair nothing passes.
+// Judge compares the pairs of one figure. The same pairs have the same verdict. No pairs do not
+// pass.
 func (f Figure) Judge(pairs []Pair) Verdict {
 	v := Verdict{Pairs: len(pairs)}
 	if len(pairs) == 0 {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// pairs makes n pairs whose ratio is around a value, on a machine that becomes
-// slower from pair to pair.
+// pairs returns n pairs whose ratio is near a value, measured on a machine that becomes slower
+// from pair to pair.
 func pairs(n int, ratio, noise float64) (list []Pair) {
 	rnd := rand.New(rand.NewPCG(7, 7))
 	for i := range n {

@@ -1,5 +1,5 @@
-// Package contesttest is what every contestant has to pass: it forms a network,
-// carries what it is given, and leaves nothing behind.
+// Package contesttest has the tests that every contestant must pass: it forms a network, carries
+// messages, and leaves no goroutine or process behind.
 package contesttest
 
 import (
@@ -16,13 +16,12 @@ const (
 	nodes  = 4
 	count  = 1000
 	size   = 128
-	within = time.Minute // a limit for what hangs, not a mark
-	ahead  = 25          // messages of one node that may be under way: not to overrun what has no back-pressure
+	within = time.Minute // the time limit of a test that hangs, not a mark
+	ahead  = 25          // how many messages of one node may be under way, so that a system without backpressure loses none
 )
 
-// Carry sends a thousand messages, a quarter from each of four nodes, and wants
-// each of them at the three other nodes, once, unchanged, and, if the system
-// promises that, in order.
+// Carry sends a thousand messages, a quarter from each of four nodes. Each message must arrive at
+// the three other nodes, once and unchanged, and in order if the system promises that.
 func Carry(t *testing.T, c contest.Contestant, inOrder bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), within)
@@ -62,8 +61,8 @@ func Carry(t *testing.T, c contest.Contestant, inOrder bool) {
 	}
 }
 
-// Stall makes the last of four nodes stop reading: the others go on, and what
-// the adapter says of the stalled one can be asked.
+// Stall makes the last of four nodes stop reading. The others must still get messages, and the
+// adapter must report the state of the stalled node.
 func Stall(t *testing.T, c contest.Contestant) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), within)
@@ -84,14 +83,14 @@ func Stall(t *testing.T, c contest.Contestant) {
 	poll(ctx, t, "the others' delivery", func() bool {
 		return ledger.SlowestOf(0, func(to int) bool { return to == nodes-1 }) == 1
 	})
-	staller.Out() // when it is depends on the system, and takes seconds
+	staller.Out() // its result is not checked: it depends on the system, and changes after seconds
 	if err := net.Close(); err != nil {
 		t.Errorf("close: %v", err)
 	}
 }
 
-// Open forms a network of four nodes. Where the system is not on this machine
-// the test is skipped, loudly.
+// Open forms a network of four nodes. If the system is not installed on this machine, the test is
+// skipped with a message.
 func Open(ctx context.Context, t *testing.T, c contest.Contestant, ledger *check.Ledger) contest.Net {
 	t.Helper()
 	net, err := c.Open(ctx, contest.Config{N: nodes, Size: size, Seed: 1, Stallable: true, Receive: ledger})
@@ -105,7 +104,7 @@ func Open(ctx context.Context, t *testing.T, c contest.Contestant, ledger *check
 	return net
 }
 
-// await waits until all that was sent has arrived.
+// await waits until all sent messages have arrived.
 func await(ctx context.Context, t *testing.T, ledger *check.Ledger) {
 	t.Helper()
 	poll(ctx, t, "all deliveries", func() bool {

@@ -1,8 +1,7 @@
-// Package membernet lets hashicorp/memberlist take part, with the configuration
-// that it recommends for a LAN. It is a membership library that also carries
-// messages of its users, in two ways: packets to one member, which a sender may
-// send to all, and a queue from which messages ride along with the gossip.
-// Neither promises delivery.
+// Package membernet is the adapter of hashicorp/memberlist, with the configuration that it
+// recommends for a LAN. memberlist is a membership library that also carries messages of its
+// users, in two ways. A sender may send a packet to each member. Or it may put a message into a
+// queue, whose messages are sent along with the gossip. Neither way promises delivery.
 package membernet
 
 import (
@@ -30,19 +29,19 @@ var BestEffort = contest.Contestant{
 	Open:    func(ctx context.Context, c contest.Config) (contest.Net, error) { return open(ctx, c, false) },
 }
 
-// Queue lets messages ride along with the gossip.
+// Queue sends messages along with the gossip.
 var Queue = contest.Contestant{
 	Name: "memberlist-queue", Is: "hashicorp/memberlist, broadcasts in its TransmitLimitedQueue",
 	Slow:         true,
-	BackPressure: true, // ours: see queueMost
-	MaxSize:      1300, // what fits into one of its packets
+	BackPressure: true, // by this adapter: see queueMost
+	MaxSize:      1300, // the size that fits into one packet of memberlist
 	Open:         func(ctx context.Context, c contest.Config) (contest.Net, error) { return open(ctx, c, true) },
 }
 
 type overlay struct {
 	nodes   []*node
-	packets atomic.Uint64 // bytes
-	left    atomic.Uint64 // members that another one considered dead
+	packets atomic.Uint64 // bytes in packets
+	left    atomic.Uint64 // members that a node considered dead
 	closing atomic.Bool
 }
 
@@ -51,9 +50,9 @@ type node struct {
 	ledger  *check.Ledger
 	number  int
 	list    *memberlist.Memberlist
-	members []*memberlist.Node // all but ourselves, once the network has formed
+	members []*memberlist.Node // all but the node itself, once the network has formed
 	buf     []byte
-	queue   *queue // nil: packets to every member
+	queue   *queue // nil if the node sends packets to every member
 }
 
 func open(ctx context.Context, c contest.Config, queued bool) (contest.Net, error) {
@@ -95,14 +94,13 @@ func (o *overlay) start(i int, c contest.Config, queued bool) error {
 	return nil
 }
 
-// form makes all nodes join the first one at once, and waits until each knows
-// all.
+// form makes all nodes join the first one at once, and waits until each node knows all others.
 func (o *overlay) form(ctx context.Context) error {
 	seed := o.nodes[0].list.LocalNode().Address()
 	errs := make([]error, len(o.nodes))
 	var all sync.WaitGroup
 	for i, n := range o.nodes[1:] {
-		all.Go(func() { _, errs[i] = n.list.Join([]string{seed}) }) // ours: joining ends it
+		all.Go(func() { _, errs[i] = n.list.Join([]string{seed}) }) // owner: this call; ends with Join
 	}
 	all.Wait()
 	if err := errors.Join(errs...); err != nil {
@@ -114,7 +112,7 @@ func (o *overlay) form(ctx context.Context) error {
 		for n.list.NumMembers() < len(o.nodes) {
 			select {
 			case <-ctx.Done():
-				return fmt.Errorf("wait until all know all: %w", ctx.Err())
+				return fmt.Errorf("wait until each node knows all others: %w", ctx.Err())
 			case <-look.C:
 			}
 		}
@@ -127,7 +125,7 @@ func (o *overlay) form(ctx context.Context) error {
 	return nil
 }
 
-// Emit sends to all members, or puts the message into the queue.
+// Emit sends the message to all members, or puts it into the queue.
 func (o *overlay) Emit(m check.Message) error {
 	n := o.nodes[m.From]
 	if n.queue != nil {
@@ -143,7 +141,7 @@ func (o *overlay) Emit(m check.Message) error {
 	return errors.Join(errs...)
 }
 
-// NotifyMsg takes a message of a user. memberlist may use b again.
+// NotifyMsg implements memberlist.Delegate. memberlist may reuse b.
 func (n *node) NotifyMsg(b []byte) {
 	if n.queue != nil && !n.queue.isNew(b) {
 		return
@@ -151,7 +149,7 @@ func (n *node) NotifyMsg(b []byte) {
 	n.ledger.ReceiveBytes(n.number, b)
 }
 
-// GetBroadcasts gives the messages that are to ride along.
+// GetBroadcasts returns the messages to send along with the gossip.
 func (n *node) GetBroadcasts(overhead, limit int) [][]byte {
 	if n.queue == nil {
 		return nil
@@ -159,14 +157,14 @@ func (n *node) GetBroadcasts(overhead, limit int) [][]byte {
 	return n.queue.GetBroadcasts(overhead, limit)
 }
 
-// NotifyLeave counts members that were given up.
+// NotifyLeave counts members that were considered dead.
 func (n *node) NotifyLeave(*memberlist.Node) {
 	if !n.closing.Load() {
 		n.left.Add(1)
 	}
 }
 
-// What else memberlist wants of its user is of no use here.
+// The other methods of memberlist's interfaces do nothing.
 
 func (n *node) NodeMeta(int) []byte           { return nil }
 func (n *node) LocalState(bool) []byte        { return nil }
@@ -174,15 +172,15 @@ func (n *node) MergeRemoteState([]byte, bool) {}
 func (n *node) NotifyJoin(*memberlist.Node)   {}
 func (n *node) NotifyUpdate(*memberlist.Node) {}
 
-// BytesSent are those of packets.
+// BytesSent returns how many bytes were sent in packets.
 func (o *overlay) BytesSent() uint64 { return o.packets.Load() }
 
-// Troubles are living members that were taken for dead.
+// Troubles counts living members that a node considered dead.
 func (o *overlay) Troubles() map[string]uint64 {
-	return map[string]uint64{"living members taken for dead": o.left.Load()}
+	return map[string]uint64{"living members considered dead": o.left.Load()}
 }
 
-// Close ends all nodes, without goodbyes, at once.
+// Close ends all nodes at once, without goodbyes.
 func (o *overlay) Close() error {
 	o.closing.Store(true)
 	errs := make([]error, len(o.nodes))
@@ -191,13 +189,13 @@ func (o *overlay) Close() error {
 		if n.queue != nil {
 			n.queue.close()
 		}
-		all.Go(func() { errs[i] = n.list.Shutdown() }) // ours: ends by itself
+		all.Go(func() { errs[i] = n.list.Shutdown() }) // owner: this call; ends by itself
 	}
 	all.Wait()
 	return errors.Join(errs...)
 }
 
-// counting is a transport that counts what packets hold.
+// counting is a transport that counts the bytes of packets.
 type counting struct {
 	*memberlist.NetTransport
 	sent *atomic.Uint64

@@ -10,8 +10,8 @@ import (
 
 func TestPacketsCarry(t *testing.T) { contesttest.Carry(t, BestEffort, false) }
 
-// TestTheQueueSpreads: messages come to other nodes, once and unchanged. Not all
-// of them do: which message rides along to whom is a matter of luck.
+// TestTheQueueSpreads: messages arrive at other nodes, once and unchanged. Some do not arrive,
+// because memberlist chooses at random which message goes to which node.
 func TestTheQueueSpreads(t *testing.T) {
 	ledger := check.NewLedger(4, 128)
 	net := contesttest.Open(t.Context(), t, Queue, ledger)

@@ -10,13 +10,13 @@ import (
 	"github.com/smokesignal-go/smokesignal/bench/internal/check"
 )
 
-// queueMost is how many messages a node's queue holds before a sender waits.
-// memberlist sets no limit, and sends a few dozen small messages a second: a
-// sender that did not look would fill the memory.
+// queueMost is how many messages a node's queue holds before a sender waits. memberlist has no
+// limit and sends only a few dozen small messages a second. Without a limit here, a sender would
+// fill the memory.
 const queueMost = 256
 
-// queue is the way by gossip: a node that gets a message for the first time
-// queues it in turn, since that is how it spreads.
+// queue sends messages along with the gossip. A node that gets a message for the first time puts
+// it into its own queue, by which the message spreads.
 type queue struct {
 	memberlist.TransmitLimitedQueue
 
@@ -39,7 +39,7 @@ func newQueue(n int) *queue {
 	return q
 }
 
-// emit queues a new message, if there is space.
+// emit queues a new message. It waits for room, and returns net.ErrClosed after Close.
 func (q *queue) emit(m check.Message) error {
 	q.mu.Lock()
 	for q.NumQueued() >= queueMost && !q.closed {
@@ -55,8 +55,8 @@ func (q *queue) emit(m check.Message) error {
 	return nil
 }
 
-// isNew reports whether a message that came is the first copy, and lets it
-// spread then. What it can't read is the ledger's to count.
+// isNew reports whether a message is the first copy. If so, it also queues the message, so that
+// it spreads. It returns true for bytes that can't be decoded, so that the ledger counts them.
 func (q *queue) isNew(b []byte) bool {
 	m, err := check.Parse(b)
 	if err != nil {
@@ -72,7 +72,7 @@ func (q *queue) isNew(b []byte) bool {
 	return !old
 }
 
-// GetBroadcasts is the queue's own, and tells senders that there may be room.
+// GetBroadcasts returns messages of the queue, and wakes senders that wait for room.
 func (q *queue) GetBroadcasts(overhead, limit int) [][]byte {
 	list := q.TransmitLimitedQueue.GetBroadcasts(overhead, limit)
 	q.mu.Lock()
@@ -88,7 +88,7 @@ func (q *queue) close() {
 	q.room.Broadcast()
 }
 
-// broadcast is one message in the queue. None replaces another.
+// broadcast is one message in the queue. It never replaces another one.
 type broadcast []byte
 
 func (b broadcast) Message() []byte                       { return b }

@@ -1,5 +1,5 @@
-// Package natsnet lets NATS take part: embedded servers, and a client with a
-// connection of its own for every node.
+// Package natsnet is the adapter of NATS. It runs embedded servers, and for every node a client
+// with its own connection.
 package natsnet
 
 import (
@@ -18,20 +18,20 @@ import (
 	"github.com/smokesignal-go/smokesignal/bench/internal/contest"
 )
 
-// Single is one server.
+// Single has one server.
 var Single = contest.Contestant{
 	Name: "nats", Is: "NATS, one server, a client for every node",
 	Open: func(ctx context.Context, c contest.Config) (contest.Net, error) { return open(ctx, c, 1) },
 }
 
-// Cluster is three servers, as one would run them.
+// Cluster has three servers, which is usual in production.
 var Cluster = contest.Contestant{
 	Name: "nats-cluster", Is: "NATS, a cluster of three servers, a client for every node",
 	Open: func(ctx context.Context, c contest.Config) (contest.Net, error) { return open(ctx, c, min(3, c.N)) },
 }
 
-// Many is a server for every node, 32 at most: no node depends on another
-// machine's server, as in an overlay.
+// Many has a server for every node, at most 32. So nodes do not depend on another machine's
+// server, as in an overlay.
 var Many = contest.Contestant{
 	Name: "nats-cluster-32", Is: "NATS, a cluster of a server for every node, 32 at most",
 	Slow: true,
@@ -50,7 +50,7 @@ type broker struct {
 	bufs    [][]byte
 	slow    net.Conn // the stalled client; nil before Stall
 
-	probed []atomic.Bool // by server and client
+	probed []atomic.Bool // by server and client: the client got a probe by way of the server
 
 	dropped, closed atomic.Uint64
 }
@@ -70,7 +70,7 @@ func (b *broker) form(ctx context.Context, servers int) error {
 	errs := make([]error, len(b.clients))
 	var all sync.WaitGroup
 	for i := range b.clients {
-		all.Go(func() { errs[i] = b.connect(ctx, i) }) // ours: connecting ends it
+		all.Go(func() { errs[i] = b.connect(ctx, i) }) // owner: this call; ends with connect
 	}
 	all.Wait()
 	if err := errors.Join(errs...); err != nil {
@@ -79,11 +79,11 @@ func (b *broker) form(ctx context.Context, servers int) error {
 	return b.awaitInterest(ctx)
 }
 
-// connect makes the client of node i. A client does not hear itself.
+// connect makes the client of node i. A client does not get its own messages.
 func (b *broker) connect(ctx context.Context, i int) error {
 	conn, err := nats.Connect(b.servers[i%len(b.servers)].ClientURL(),
 		nats.NoEcho(),
-		nats.NoReconnect(), // a client that was thrown out shall not come back unseen
+		nats.NoReconnect(), // if the server disconnects a client, the measurement must show it
 		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) { b.dropped.Add(1) }),
 		nats.ClosedHandler(func(*nats.Conn) { b.closed.Add(1) }),
 	)
@@ -105,14 +105,14 @@ func (b *broker) connect(ctx context.Context, i int) error {
 	return nil
 }
 
-// Emit publishes. The client writes when its buffer is full, and from a
-// goroutine of its own that every Publish wakes: nothing has to be flushed.
+// Emit publishes a message. The client writes when its buffer is full, and on a goroutine that
+// every Publish wakes, so the adapter need not flush.
 func (b *broker) Emit(m check.Message) error {
 	b.bufs[m.From] = m.Append(b.bufs[m.From][:0])
 	return b.clients[m.From].Publish(subject, b.bufs[m.From])
 }
 
-// Troubles are clients that the server gave up, and errors of subscriptions.
+// Troubles counts clients that the server disconnected, and errors of subscriptions.
 func (b *broker) Troubles() map[string]uint64 {
 	var slow int64
 	for _, s := range b.servers {
@@ -120,7 +120,7 @@ func (b *broker) Troubles() map[string]uint64 {
 	}
 	closed := b.closed.Load()
 	if b.slow != nil {
-		closed-- // that was us
+		closed-- // Stall has closed the last node's own client
 	}
 	return map[string]uint64{
 		"clients closed":      closed,
@@ -129,7 +129,7 @@ func (b *broker) Troubles() map[string]uint64 {
 	}
 }
 
-// Close ends clients, then servers.
+// Close ends the clients, then the servers.
 func (b *broker) Close() error {
 	if b.slow != nil {
 		b.slow.Close()
@@ -146,7 +146,7 @@ func (b *broker) Close() error {
 	return nil
 }
 
-// poll asks again and again until done says true.
+// poll calls done at intervals until it returns true.
 func poll(ctx context.Context, every time.Duration, what string, done func() bool) error {
 	look := time.NewTicker(every)
 	defer look.Stop()

@@ -53,27 +53,26 @@ func (b *broker) startServers(ctx context.Context, count int) error {
 	})
 }
 
-// awaitInterest waits until every server knows of every subscription: what a
-// client of each server publishes on the subject of probes has come to all
-// clients. They subscribed to it last, and servers tell each other of
-// subscriptions in order.
+// awaitInterest waits until every server knows every subscription. One client of each server
+// publishes probes. When all clients have got a probe by way of each server, all subscriptions
+// are known: clients subscribe to the probes last, and servers announce subscriptions in order.
 func (b *broker) awaitInterest(ctx context.Context) error {
 	if len(b.servers) == 1 {
-		return nil // each client has asked the server itself
+		return nil // each client has flushed, so the server knows its subscriptions
 	}
-	// A round of probes is thousands of deliveries, which must not come faster
-	// than they are done.
+	// A round of probes makes thousands of deliveries. Rounds must not start faster than
+	// these are made.
 	const every = 20 * time.Millisecond
 	return poll(ctx, every, "spread the subscriptions", func() bool {
 		all := true
-		for from := range b.servers { // its first client
+		for from := range b.servers { // client number from is connected to server from
 			missing := false
 			for to := range b.clients {
 				missing = missing || to != from && !b.probed[from*len(b.clients)+to].Load()
 			}
 			if missing {
 				all = false
-				// An error shows as a probe that never comes.
+				// If Publish fails, the probe does not arrive, and poll times out.
 				_ = b.clients[from].Publish(probes, []byte{byte(from)})
 			}
 		}

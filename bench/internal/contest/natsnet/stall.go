@@ -11,8 +11,8 @@ import (
 
 const stalledName = "stalled"
 
-// Stall adds a subscriber that stops reading. It stands for the last node,
-// whose own client is closed.
+// Stall adds a subscriber that stops reading. It takes the place of the last node, whose own
+// client is closed.
 func (b *broker) Stall() error {
 	conn, err := net.Dial("tcp", b.servers[0].Addr().String())
 	if err != nil {
@@ -23,7 +23,7 @@ func (b *broker) Stall() error {
 	if _, err := fmt.Fprintf(conn, "CONNECT {\"verbose\":false,\"name\":%q}\r\nSUB %s 1\r\nPING\r\n", stalledName, subject); err != nil {
 		return fmt.Errorf("stalled client: %w", err)
 	}
-	for in := bufio.NewReader(conn); ; { // the PONG says that it is subscribed
+	for in := bufio.NewReader(conn); ; { // the PONG shows that the subscription exists
 		line, err := in.ReadString('\n')
 		if err != nil {
 			return fmt.Errorf("stalled client: %w", err)
@@ -34,7 +34,7 @@ func (b *broker) Stall() error {
 	}
 }
 
-// Out reports whether the server has thrown the stalled client out.
+// Out reports whether the server has disconnected the stalled client.
 func (b *broker) Out() bool {
 	if b.slow == nil {
 		return false

@@ -1,6 +1,6 @@
-// Package redisnet lets Redis take part: one redis-server in a process of its
-// own, and for every node a client that subscribes and publishes over one
-// connection, with all PUBLISHes that wait at a moment in one pipeline.
+// Package redisnet is the adapter of Redis. It runs one redis-server in its own process. Every
+// node has a client that subscribes and publishes over one connection, and that sends all waiting
+// PUBLISH commands in one pipeline.
 package redisnet
 
 import (
@@ -26,16 +26,16 @@ var PubSub = contest.Contestant{
 
 const channel = "bench"
 
-// pipelineMost is how many messages of a sender wait for Redis at most.
+// pipelineMost is how many messages of a sender may wait for Redis.
 const pipelineMost = 512
 
 type broker struct {
 	ledger  *check.Ledger
 	server  *redisServer
 	clients []*client
-	running sync.WaitGroup // every goroutine of ours
-	ended   atomic.Uint64  // subscriptions, before Close
-	failed  atomic.Uint64  // PUBLISHes
+	running sync.WaitGroup // all goroutines of this adapter
+	ended   atomic.Uint64  // subscriptions that ended before Close
+	failed  atomic.Uint64  // PUBLISH commands that failed
 	closing atomic.Bool
 	stalled net.Conn // nil before Stall
 }
@@ -46,7 +46,7 @@ type client struct {
 
 	mu      sync.Mutex // guards all below
 	changed sync.Cond
-	pending []string // messages to be published
+	pending []string // messages that wait for the next pipeline
 	closed  bool
 }
 
@@ -59,7 +59,7 @@ func open(ctx context.Context, c contest.Config) (contest.Net, error) {
 	errs := make([]error, c.N)
 	var all sync.WaitGroup
 	for i := range b.clients {
-		all.Go(func() { errs[i] = b.connect(ctx, i) }) // ours: connecting ends it
+		all.Go(func() { errs[i] = b.connect(ctx, i) }) // owner: this call; ends with connect
 	}
 	all.Wait()
 	if err := errors.Join(errs...); err != nil {
@@ -76,8 +76,8 @@ func (b *broker) connect(ctx context.Context, i int) error {
 		DisableCache:      true,
 		AlwaysPipelining:  true,
 		PipelineMultiplex: -1, // one connection
-		// Its buffers of half a megabyte a connection would be most of what a
-		// hundred nodes take, and make nothing faster here.
+		// The default buffers of half a megabyte for each connection would be most of the
+		// memory of a hundred nodes, and make nothing faster here.
 		ReadBufferEachConn: 64 << 10, WriteBufferEachConn: 64 << 10,
 	})
 	if err != nil {
@@ -90,7 +90,7 @@ func (b *broker) connect(ctx context.Context, i int) error {
 	var once sync.Once
 	hear := rueidis.WithOnSubscriptionHook(context.Background(), func(rueidis.PubSubSubscription) { once.Do(func() { close(subscribed) }) })
 	failed := make(chan error, 1)
-	b.running.Go(func() { // the broker owns it, closing the client ends it, Close waits
+	b.running.Go(func() { // owner: the broker; ends when the client is closed, and Close waits
 		failed <- redis.Receive(hear, redis.B().Subscribe().Channel(channel).Build(), func(m rueidis.PubSubMessage) {
 			// The ledger only reads.
 			b.ledger.ReceiveBytes(i, unsafe.Slice(unsafe.StringData(m.Message), len(m.Message)))
@@ -110,7 +110,7 @@ func (b *broker) connect(ctx context.Context, i int) error {
 	return nil
 }
 
-// Emit puts a message into the next pipeline, and waits while that is full.
+// Emit puts a message into the next pipeline. It waits while that is full.
 func (b *broker) Emit(m check.Message) error {
 	c := b.clients[m.From]
 	text := rueidis.BinaryString(m.Append(make([]byte, 0, check.HeaderSize+len(m.Body))))
@@ -154,14 +154,14 @@ func (b *broker) publish(c *client) {
 	}
 }
 
-// Processes is the server.
+// Processes returns the server's process.
 func (b *broker) Processes() []int { return []int{b.server.cmd.Process.Pid} }
 
-// Troubles are subscriptions that Redis ended, and messages that it refused.
+// Troubles counts subscriptions that Redis ended, and messages that it refused.
 func (b *broker) Troubles() map[string]uint64 {
 	ended := b.ended.Load()
 	if b.stalled != nil && ended > 0 {
-		ended-- // that was us
+		ended-- // Stall has ended the subscription of the last node
 	}
 	return map[string]uint64{"subscriptions ended": ended, "PUBLISHes that failed": b.failed.Load()}
 }

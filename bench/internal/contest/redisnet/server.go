@@ -15,7 +15,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/bench/internal/contest"
 )
 
-// redisServer is a Redis of our own: default configuration, nothing on disk.
+// redisServer is a Redis process of this adapter: default configuration, nothing on disk.
 type redisServer struct {
 	cmd  *exec.Cmd
 	out  bytes.Buffer // read after the process has ended
@@ -39,7 +39,7 @@ func startServer(ctx context.Context) (*redisServer, error) {
 	s := &redisServer{addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), dir: dir}
 	s.cmd = exec.Command(program, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", dir)
 	s.cmd.Stdout, s.cmd.Stderr = &s.out, &s.out
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // it shall not outlive a measurement that was killed
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // ends with this process, even if that is killed
 	if err := s.cmd.Start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("start redis-server: %w", err), os.RemoveAll(dir))
 	}
@@ -63,12 +63,11 @@ func startServer(ctx context.Context) (*redisServer, error) {
 // stop ends the process and waits for it.
 func (s *redisServer) stop() error {
 	killed := s.cmd.Process.Kill()
-	s.cmd.Wait() // says that it was killed
+	s.cmd.Wait() // returns an error, because the process was killed
 	return errors.Join(killed, os.RemoveAll(s.dir))
 }
 
-// freePort gives a port that was free a moment ago. redis-server does not take
-// one by itself.
+// freePort returns a port that was free a moment ago. redis-server can't choose one itself.
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

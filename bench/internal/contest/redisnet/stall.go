@@ -10,7 +10,7 @@ import (
 
 const stalledName = "stalled"
 
-// Stall adds a subscriber that stops reading. It stands for the last node,
+// Stall adds a subscriber that stops reading. It takes the place of the last node,
 // whose own client is closed.
 func (b *broker) Stall() error {
 	conn, err := net.Dial("tcp", b.server.addr)
@@ -22,7 +22,7 @@ func (b *broker) Stall() error {
 	if _, err := fmt.Fprintf(conn, "CLIENT SETNAME %s\r\nSUBSCRIBE %s\r\n", stalledName, channel); err != nil {
 		return fmt.Errorf("stalled client: %w", err)
 	}
-	for in := bufio.NewReader(conn); ; { // the answer says that it is subscribed
+	for in := bufio.NewReader(conn); ; { // the answer shows that the subscription exists
 		line, err := in.ReadString('\n')
 		if err != nil {
 			return fmt.Errorf("stalled client: %w", err)
@@ -33,7 +33,7 @@ func (b *broker) Stall() error {
 	}
 }
 
-// Out reports whether Redis has thrown the stalled client out.
+// Out reports whether Redis has disconnected the stalled client.
 func (b *broker) Out() bool {
 	if b.stalled == nil {
 		return false

@@ -1,5 +1,5 @@
-// Package smokenet lets Smokesignal take part: N nodes that know one seed, with
-// the options that a program gets when it sets none.
+// Package smokenet is the adapter of Smokesignal: N nodes that know one seed, with the default
+// options.
 package smokenet
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// Raw is Smokesignal with a handler that takes the payload as it came.
+// Raw is Smokesignal with a handler that takes the payload as bytes.
 var Raw = contest.Contestant{
 	Name: "smoke", Is: "Smokesignal, the handler takes e.Raw()",
 	BackPressure: true,
@@ -41,7 +41,7 @@ var Typed = contest.Contestant{
 	Open:         func(ctx context.Context, c contest.Config) (contest.Net, error) { return open(ctx, c, true, "") },
 }
 
-// What Options give where nothing is said.
+// The defaults of Options.
 const minPeers, maxPeers = 3, 5
 
 const eventName = "bench"
@@ -50,7 +50,7 @@ type overlay struct {
 	ledger *check.Ledger
 	nodes  []*smoke.Node
 	typed  bool
-	bufs   [][]byte // for what a node emits
+	bufs   [][]byte // by node, for the messages that it emits
 	stall  *stallable
 
 	added, removed, gaps, warnings atomic.Uint64
@@ -59,7 +59,7 @@ type overlay struct {
 func open(ctx context.Context, c contest.Config, typed bool, secret string) (contest.Net, error) {
 	o := &overlay{ledger: c.Receive, typed: typed, nodes: make([]*smoke.Node, c.N), bufs: make([][]byte, c.N), stall: new(stallable)}
 	logger := slog.New(&counter{n: &o.warnings})
-	seed := "" // the first node is the seed of all
+	seed := "" // the first node is the seed of all others
 	var failed error
 	for i := range o.nodes {
 		opts := smoke.Options{Logger: logger, Secret: secret}
@@ -108,14 +108,14 @@ func (o *overlay) listen(node *smoke.Node, i int) {
 	node.Peers().OnRemove(func(*smoke.Peer) { o.removed.Add(1) })
 }
 
-// form waits until the overlay is one, and every node has as many neighbours as
-// it wants.
+// form waits until the overlay is one component, and every node has as many neighbours as it
+// wants.
 func (o *overlay) form(ctx context.Context) error {
 	look := time.NewTicker(time.Millisecond)
 	defer look.Stop()
 	seen := uint64(0)
 	for {
-		// To look at all nodes costs more than to look whether anything changed.
+		// Looking at all nodes costs more than looking whether a link has changed.
 		if n := o.added.Load() + o.removed.Load(); n != seen {
 			seen = n
 			if o.isFormed() {
@@ -140,7 +140,7 @@ func (o *overlay) isFormed() bool {
 	return o.components() == 1
 }
 
-// components counts the parts that hang together by neighbours.
+// components counts the components of the overlay.
 func (o *overlay) components() int {
 	number := make(map[smoke.ID]int, len(o.nodes))
 	part := make([]int, len(o.nodes)) // union-find
@@ -167,8 +167,8 @@ func (o *overlay) components() int {
 	return parts
 }
 
-// Emit broadcasts. A message of bytes is emitted as the encoded arguments of an
-// event that has one argument, a byte string.
+// Emit broadcasts a message. A message of bytes is emitted as the encoded arguments of an event
+// with one argument, a byte string.
 func (o *overlay) Emit(m check.Message) error {
 	b := o.nodes[m.From].Broadcast()
 	if o.typed {
@@ -182,7 +182,7 @@ func (o *overlay) Emit(m check.Message) error {
 	return b.Emit(eventName, smoke.Raw(raw))
 }
 
-// unwrap gives the byte string that Emit has put into the arguments.
+// unwrap returns the byte string that Emit has put into the arguments.
 func unwrap(raw []byte) (body []byte, ok bool) {
 	if len(raw) < 6 || raw[0] != 0x91 || raw[1] != 0xc6 {
 		return nil, false
@@ -190,32 +190,31 @@ func unwrap(raw []byte) (body []byte, ok bool) {
 	return raw[6:], true
 }
 
-// LinksLost counts neighbours that went. Later, links are also swapped on
-// purpose.
+// LinksLost counts lost neighbours. After a while nodes also replace neighbours on purpose.
 func (o *overlay) LinksLost() uint64 { return o.removed.Load() }
 
-// Troubles are what an overlay on one machine should not have.
+// Troubles counts what must not happen in an overlay on one machine.
 func (o *overlay) Troubles() map[string]uint64 {
 	parts := o.components()
 	if o.stall.isStalled() {
-		parts = max(parts-1, 1) // the stalled node may be apart
+		parts = max(parts-1, 1) // the stalled node may be a component of its own
 	}
 	return map[string]uint64{
-		"losses told by OnGap":   o.gaps.Load(),
-		"warnings and errors":    o.warnings.Load(),
-		"parts beyond the first": uint64(parts - 1),
+		"losses reported by OnGap":    o.gaps.Load(),
+		"warnings and errors":         o.warnings.Load(),
+		"components beyond the first": uint64(parts - 1),
 	}
 }
 
-// Close stops all nodes at once. What a node could not deliver any more has been
-// counted as lost before, and is no error here.
+// Close stops all nodes at once. If a node could not deliver all its events, they have been
+// counted as lost before, so this is not an error here.
 func (o *overlay) Close() error {
 	o.stall.release()
 	errs := make([]error, len(o.nodes))
 	var all sync.WaitGroup
 	for i, node := range o.nodes {
 		if node != nil {
-			all.Go(func() { // ours: ends within seconds, waited for below
+			all.Go(func() { // owner: this call, which waits; ends within seconds
 				if err := node.Stop(); !errors.As(err, new(*smoke.UndeliveredError)) {
 					errs[i] = err
 				}

@@ -33,7 +33,7 @@ func (s *stallable) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	return newStallConn(conn, s), nil
 }
 
-// stop makes every read wait until release.
+// stop makes every read wait until release is called.
 func (s *stallable) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -53,7 +53,7 @@ func (s *stallable) release() {
 
 func (s *stallable) isStalled() bool { return s.gate() != nil }
 
-// gate is what a read waits for; nil: nothing.
+// gate returns the channel that a read must wait for, or nil.
 func (s *stallable) gate() chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -74,7 +74,7 @@ func (l stallListener) Accept() (net.Conn, error) {
 }
 
 type stallConn struct {
-	*tcp.Conn // with all that it can do besides
+	*tcp.Conn // for its other methods
 	s         *stallable
 	once      sync.Once
 	closed    chan struct{}
@@ -84,7 +84,7 @@ func newStallConn(conn net.Conn, s *stallable) *stallConn {
 	return &stallConn{Conn: conn.(*tcp.Conn), s: s, closed: make(chan struct{})}
 }
 
-// Read hands out what has come, except while the transport is stalled.
+// Read implements net.Conn. While the transport is stalled, it waits.
 func (c *stallConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if gate := c.s.gate(); gate != nil {
@@ -108,7 +108,7 @@ func (o *overlay) Stall() error {
 	return nil
 }
 
-// Out reports whether no other node has the stalled one as a neighbour.
+// Out reports whether the stalled node is no other node's neighbour.
 func (o *overlay) Out() bool {
 	last := len(o.nodes) - 1
 	id := o.nodes[last].ID()

@@ -16,8 +16,7 @@ func (o opaque) receiver(node int) func([]byte) {
 	return func(frame []byte) { o.ledger.ReceiveBytes(node, frame) }
 }
 
-// packed frames are a name and an array of arguments, like those of a system
-// with named events.
+// packed encodes a frame as a name and an array of arguments, like a system with named events.
 type packed struct{ ledger *check.Ledger }
 
 const eventName = "bench"

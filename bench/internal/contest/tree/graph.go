@@ -2,9 +2,8 @@ package tree
 
 import "math/rand/v2"
 
-// spanning draws a random 4-regular graph, as the sum of two random circles, and
-// gives the tree that a breadth-first walk from node 0 finds in it: the parent
-// of each node, -1 for the root.
+// spanning draws a random 4-regular graph, the union of two random circles. It returns the tree
+// of a breadth-first search from node 0: the parent of each node, and -1 for the root.
 func spanning(n int, seed uint64) (parent []int) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	neighbours := make([][]int, n)

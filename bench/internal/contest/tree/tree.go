@@ -5,9 +5,8 @@
 // link, and passes them to its handler. Writes block, which is all its backpressure. A tree
 // has no cycles, so no node waits for itself.
 //
-// There are two contestants. In one the handler takes the bytes. In the other it
-// takes a struct: every node decodes every frame with msgpack, and passes the
-// bytes on as they came.
+// There are two contestants. In one the handler takes the bytes. In the other it takes a struct:
+// every node decodes every frame with msgpack, and forwards the bytes unchanged.
 package tree
 
 import (
@@ -44,24 +43,24 @@ const (
 	bufferSize = 64 << 10
 	prefix     = 4 // bytes of a frame's length
 
-	// The kernel's buffers, for each direction of a link. By itself Linux lets
-	// them grow to megabytes: then a network of 100 nodes that all send holds a
-	// hundred million deliveries, for no gain. Of 32 KiB to 512 KiB this size
-	// costs the least processor time for a delivery.
+	// The size of the kernel's buffers, for each direction of a link. By default Linux lets
+	// them grow to megabytes. Then a network of 100 nodes that all send holds a hundred
+	// million deliveries, with no gain. Of 32 KiB to 512 KiB this size costs the least
+	// processor time for each delivery.
 	socketBuffer = 128 << 10
 )
 
-// codec is what the two contestants do differently.
+// codec is the difference between the two contestants.
 type codec interface {
-	// append writes what is in a frame.
+	// append appends the content of a frame.
 	append(b []byte, m check.Message) ([]byte, error)
-	// receiver makes the handler of one link; it is called from one goroutine.
+	// receiver returns the handler of one link, which is called from one goroutine.
 	receiver(node int) func(frame []byte)
 }
 
 type overlay struct {
 	nodes   []*node
-	running sync.WaitGroup // every goroutine of all nodes
+	running sync.WaitGroup // all goroutines of all nodes
 }
 
 type node struct {
@@ -70,13 +69,13 @@ type node struct {
 
 	mu      sync.Mutex // guards all below
 	changed sync.Cond  // pending or closed
-	pending []byte     // frames of our own, not written yet
+	pending []byte     // frames of this node that are not written yet
 	closed  bool
 }
 
 type link struct {
 	conn  net.Conn
-	write sync.Mutex // held while writing: whole batches
+	write sync.Mutex // held during a write, so that batches stay whole
 }
 
 func open(ctx context.Context, c contest.Config, codec codec) (contest.Net, error) {
@@ -90,7 +89,7 @@ func open(ctx context.Context, c contest.Config, codec codec) (contest.Net, erro
 		return nil, errors.Join(err, o.Close())
 	}
 	for i, n := range o.nodes {
-		o.running.Go(n.send) // the overlay owns it, Close ends it and waits
+		o.running.Go(n.send) // owner: the overlay; Close ends it and waits
 		for _, l := range n.links {
 			receive := codec.receiver(i)
 			o.running.Go(func() { n.read(l, receive, c.Size) }) // likewise
@@ -99,7 +98,7 @@ func open(ctx context.Context, c contest.Config, codec codec) (contest.Net, erro
 	return o, nil
 }
 
-// connect makes the links, all at once: every node listens and dials its parent.
+// connect makes all links at once: every node listens and dials its parent.
 func (o *overlay) connect(ctx context.Context, parent []int) error {
 	children := make([]int, len(parent))
 	listeners := make([]net.Listener, len(parent))
@@ -115,7 +114,7 @@ func (o *overlay) connect(ctx context.Context, parent []int) error {
 		}
 	}
 	var all sync.WaitGroup
-	failed := make(chan error, 2*len(parent)) // an answer for each end of a link
+	failed := make(chan error, 2*len(parent)) // has room for a result of each end of a link
 	stop := context.AfterFunc(ctx, func() {
 		for _, l := range listeners {
 			l.Close()
@@ -123,7 +122,7 @@ func (o *overlay) connect(ctx context.Context, parent []int) error {
 	})
 	defer stop()
 	for i, n := range o.nodes {
-		all.Go(func() { // ours: the end of the accepting ends it
+		all.Go(func() { // owner: this call; ends when all connections are accepted
 			for range children[i] {
 				conn, err := listeners[i].Accept()
 				if err != nil {
@@ -136,7 +135,7 @@ func (o *overlay) connect(ctx context.Context, parent []int) error {
 		if parent[i] < 0 {
 			continue
 		}
-		all.Go(func() { // ours: the dialling ends it
+		all.Go(func() { // owner: this call; ends when the dials are done
 			var dialer net.Dialer
 			conn, err := dialer.DialContext(ctx, "tcp", listeners[parent[i]].Addr().String())
 			if err != nil {
@@ -164,7 +163,7 @@ func (n *node) add(conn net.Conn) error {
 	return errors.Join(tcp.SetReadBuffer(socketBuffer), tcp.SetWriteBuffer(socketBuffer))
 }
 
-// Emit puts a frame into the buffer of its node, and waits while that is full.
+// Emit puts a frame into the buffer of its node. It waits while the buffer is full.
 func (o *overlay) Emit(m check.Message) error {
 	n := o.nodes[m.From]
 	n.mu.Lock()
@@ -207,7 +206,7 @@ func (n *node) send() {
 	}
 }
 
-// pass writes a batch to all links but one.
+// pass writes a batch to all links except one.
 func (n *node) pass(batch []byte, except *link) error {
 	for _, l := range n.links {
 		if l == except {
@@ -223,7 +222,7 @@ func (n *node) pass(batch []byte, except *link) error {
 	return nil
 }
 
-// read takes what comes on a link, until it is closed.
+// read reads frames from a link until it is closed.
 func (n *node) read(l *link, receive func([]byte), size int) {
 	buf := make([]byte, max(bufferSize, 2*(size+1024)))
 	filled := 0
@@ -250,7 +249,7 @@ func (n *node) read(l *link, receive func([]byte), size int) {
 			filled = copy(buf, buf[whole:filled])
 		}
 		if err != nil {
-			return // io.EOF or net.ErrClosed: there is no other end to a link here
+			return // io.EOF or net.ErrClosed: a link ends only by Close
 		}
 	}
 }

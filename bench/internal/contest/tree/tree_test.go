@@ -10,7 +10,7 @@ import (
 func TestTheTreeCarries(t *testing.T)         { contesttest.Carry(t, Opaque, true) }
 func TestTheDecodingTreeCarries(t *testing.T) { contesttest.Carry(t, Msgpack, true) }
 
-// TestSpanning: whatever is drawn is one tree with all nodes.
+// TestSpanning: every random draw is one tree with all nodes.
 func TestSpanning(t *testing.T) {
 	for n := 1; n <= 100; n++ {
 		for seed := range uint64(3) {
