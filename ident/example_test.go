@@ -8,7 +8,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// An ID is a value with a text. IDs are ordered.
+// An ID is a value that can be written as text. IDs are ordered.
 func ExampleID() {
 	low, err := ident.Parse("00112233445566778899aabbccddeeff")
 	if err != nil {

@@ -81,7 +81,7 @@ func ExampleNode_Options() {
 	// Output: example options 3 5 2s
 }
 
-// A node behind a proxy listens at one address and tells others another one.
+// A node behind a proxy listens at one address and advertises another one.
 func ExampleNode_Advertised() {
 	node := smoke.CreateNode(smoke.Options{
 		Network: "example options", Address: "10.0.0.1", Port: 9000, Advertise: "chat.example.org:443",
