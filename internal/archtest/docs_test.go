@@ -15,14 +15,14 @@ import (
 // TestThePagesShowCode checks that Go code on the pages is copied, letter for letter,
 // from code that is compiled and tested.
 func TestThePagesShowCode(t *testing.T) {
-	const root = "../.."
-	var sources [][]byte
-	err := filepath.WalkDir(filepath.Join(root, "examples"), func(path string, _ fs.DirEntry, err error) error {
+	tree := root(t)
+	var sources []string
+	err := filepath.WalkDir(filepath.Join(tree, "examples"), func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return err
 		}
 		text, err := os.ReadFile(path)
-		sources = append(sources, text)
+		sources = append(sources, string(text))
 		return err
 	})
 	if err != nil {
@@ -30,16 +30,12 @@ func TestThePagesShowCode(t *testing.T) {
 	}
 	block := regexp.MustCompile("(?s)\n```go\n(.*?\n)```\n")
 	for _, name := range []string{"first-steps.md", "recipes.md", "metrics.md"} {
-		page, err := os.ReadFile(filepath.Join(root, "docs", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		blocks := block.FindAllSubmatch(page, -1)
+		blocks := block.FindAllStringSubmatch(readPage(t, tree, name), -1)
 		if len(blocks) == 0 {
 			t.Errorf("docs/%s shows none", name)
 		}
 		for _, found := range blocks {
-			if !slices.ContainsFunc(sources, func(s []byte) bool { return bytes.Contains(s, found[1]) }) {
+			if !slices.ContainsFunc(sources, func(s string) bool { return strings.Contains(s, found[1]) }) {
 				t.Errorf("docs/%s shows what is in no file of examples/ any more: copy it again\n%s", name, found[1])
 			}
 		}
@@ -76,12 +72,12 @@ func TestTheReadmeShowsAProgram(t *testing.T) {
 // TestLinksOfThePagesLeadSomewhere checks that a link to a file of the repository names
 // an existing file, and that its fragment is a heading of that file.
 func TestLinksOfThePagesLeadSomewhere(t *testing.T) {
-	const root = "../.."
-	pages, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	tree := root(t)
+	pages, err := filepath.Glob(filepath.Join(tree, "docs", "*.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	more, err := filepath.Glob(filepath.Join(root, "*.md"))
+	more, err := filepath.Glob(filepath.Join(tree, "*.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -66,6 +66,19 @@ func (w *world) dial(side string) net.Conn {
 	return conn
 }
 
+// startDial dials the echo server from the left side and returns the result later.
+func (w *world) startDial(ctx context.Context) <-chan error {
+	done := make(chan error)
+	go func() { // ends with ctx, the cut or the proxy; the test waits for the error
+		conn, err := w.dialer("left").Dial(ctx, w.echo)
+		if err == nil {
+			conn.Close()
+		}
+		done <- err
+	}()
+	return done
+}
+
 func (w *world) say(conn net.Conn, text string) {
 	w.t.Helper()
 	if _, err := io.WriteString(conn, text+"\n"); err != nil {
@@ -78,6 +91,25 @@ func (w *world) hear(conn net.Conn, want string) {
 	line, err := bufio.NewReader(conn).ReadString('\n')
 	if err != nil || line != want+"\n" {
 		w.t.Fatalf("heard %q (%v), want %q", line, err, want)
+	}
+}
+
+// healAndHear wants a line to arrive when the cut heals, and not before.
+func (w *world) healAndHear(conn net.Conn, want string) {
+	w.t.Helper()
+	heard := make(chan string)
+	go func() { // ends with the line, for which the test waits
+		line, _ := bufio.NewReader(conn).ReadString('\n')
+		heard <- line
+	}()
+	select {
+	case line := <-heard:
+		w.t.Fatalf("heard %q through the cut", line)
+	default:
+	}
+	w.proxy.Heal()
+	if line := <-heard; line != want+"\n" {
+		w.t.Fatalf("after the cut heard %q", line)
 	}
 }
 
@@ -95,21 +127,7 @@ func TestACutHoldsBackUntilItHeals(t *testing.T) {
 	w.say(far, "during")
 	w.say(near, "same side")
 	w.hear(near, "same side")
-
-	heard := make(chan string)
-	go func() { // ends with the line, for which the test waits
-		line, _ := bufio.NewReader(far).ReadString('\n')
-		heard <- line
-	}()
-	select {
-	case line := <-heard:
-		t.Fatalf("heard %q through the cut", line)
-	default:
-	}
-	w.proxy.Heal()
-	if line := <-heard; line != "during\n" {
-		t.Fatalf("after the cut heard %q", line)
-	}
+	w.healAndHear(far, "during")
 }
 
 func TestAnAddressMayBePlacedAfterItWasDialled(t *testing.T) {
@@ -121,31 +139,14 @@ func TestAnAddressMayBePlacedAfterItWasDialled(t *testing.T) {
 	w.hear(conn, "same side")
 	w.proxy.Place(w.echo, "right")
 	w.say(conn, "during")
-	heard := make(chan string)
-	go func() { // ends with the line, for which the test waits
-		line, _ := bufio.NewReader(conn).ReadString('\n')
-		heard <- line
-	}()
-	select {
-	case line := <-heard:
-		t.Fatalf("heard %q through the cut", line)
-	default:
-	}
-	w.proxy.Heal()
-	if line := <-heard; line != "during\n" {
-		t.Fatalf("after the cut heard %q", line)
-	}
+	w.healAndHear(conn, "during")
 }
 
 func TestADialThroughACutWaitsForTheCaller(t *testing.T) {
 	w := newWorld(t)
 	w.proxy.Cut("left", "right")
 	ctx, cancel := context.WithCancel(t.Context())
-	failed := make(chan error)
-	go func() { // ends with ctx; the test waits for the error
-		_, err := w.dialer("left").Dial(ctx, w.echo)
-		failed <- err
-	}()
+	failed := w.startDial(ctx)
 	cancel()
 	if err := <-failed; !errors.Is(err, context.Canceled) {
 		t.Fatalf("dial gave %v, want that it was cancelled", err)
@@ -155,14 +156,7 @@ func TestADialThroughACutWaitsForTheCaller(t *testing.T) {
 func TestADialThroughACutSucceedsWhenItHeals(t *testing.T) {
 	w := newWorld(t)
 	w.proxy.Cut("left", "right")
-	done := make(chan error)
-	go func() { // ends with the cut; the test waits for the error
-		conn, err := w.dialer("left").Dial(t.Context(), w.echo)
-		if err == nil {
-			conn.Close()
-		}
-		done <- err
-	}()
+	done := w.startDial(t.Context())
 	w.proxy.Heal()
 	if err := <-done; err != nil {
 		t.Fatal(err)
@@ -199,11 +193,7 @@ func TestCloseEndsConnectionsAndHangingDials(t *testing.T) {
 	w := newWorld(t)
 	conn := w.dial("left")
 	w.proxy.Cut("left", "right")
-	failed := make(chan error)
-	go func() { // ends with the proxy; the test waits for the error
-		_, err := w.dialer("left").Dial(t.Context(), w.echo)
-		failed <- err
-	}()
+	failed := w.startDial(t.Context())
 	if err := w.proxy.Close(); err != nil {
 		t.Fatal(err)
 	}
