@@ -29,7 +29,7 @@ type roster struct {
 
 	mu     sync.Mutex // guards what follows; not held while emitting
 	others map[smoke.ID]person
-	asked  chan struct{} // another node wants the list at once
+	asked  chan struct{} // has a token if another node has asked for the list
 }
 
 // person is a person whose "here" was received.

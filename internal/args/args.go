@@ -17,10 +17,10 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
-// EncodeError says that an argument can't be sent.
+// EncodeError reports that an argument can't be sent.
 type EncodeError struct {
 	Arg  int    // which one, counted from 1; 0: all of them together
-	Type string // its Go type
+	Type string // the Go type of the argument
 	Err  error  // why
 }
 
@@ -35,15 +35,15 @@ func (e *EncodeError) Error() string {
 // Unwrap returns the reason.
 func (e *EncodeError) Unwrap() error { return e.Err }
 
-// Append appends the array of the arguments to dst. Every node accepts what it returns
-// without an error, unless it is too long, which the caller checks. After an error, an
-// *EncodeError, dst is as it was. The values are only read.
+// Append appends the array of the arguments to dst. Every node accepts the result, unless it is too
+// long, which the caller checks. An error is an *EncodeError, and dst is returned unchanged. Append
+// does not change the values.
 func Append(dst []byte, values ...any) ([]byte, error) {
 	out, err := codec.Append(dst, values...)
 	if err == nil {
 		return out, nil
 	}
-	argument := err.(*codec.ArgError) // Append returns no other
+	argument := err.(*codec.ArgError) // codec.Append returns no other error
 	failed := &EncodeError{Arg: argument.Arg, Err: argument.Err}
 	if argument.Arg > 0 {
 		failed.Type = fmt.Sprintf("%T", values[argument.Arg-1])
@@ -61,8 +61,8 @@ func CheckArray(b []byte) error {
 	return wire.CheckPayload(b)
 }
 
-// Count returns how many arguments an array holds, as its origin claims. It returns 0 if
-// the bytes are no array.
+// Count returns how many arguments an array has, by its own header. It returns 0 if the bytes are not
+// an array.
 func Count(array []byte) int {
 	n, _, _ := arrayHeader(array)
 	return n

@@ -150,7 +150,7 @@ func TestAReaderThatFailedIsNotUsedAgain(t *testing.T) {
 	}
 }
 
-// What is no array of arguments is refused, and each error names what was wanted.
+// Bytes that are not an array of arguments are refused, and each error names what was wanted.
 func TestWhatIsNoArrayOfArguments(t *testing.T) {
 	for _, payload := range []string{"", "\xa1a", "\x91", "\xc1\xff", "\xdd\xff\xff\xff\xff"} {
 		_, err := Open([]byte(payload))

@@ -9,13 +9,13 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
-// DecodeError says that arguments are not what a receiver wants. The caller adds the
+// DecodeError reports that the arguments are not those that a receiver wants. The caller adds the
 // event to it.
 type DecodeError struct {
 	Arg  int    // which argument, counted from 1; 0: all of them
 	Want string // "2 arguments", or a Go type
-	Got  string // "1 argument", or what came instead of that type
-	Err  error  // what the decoder reported; nil where Want and Got are enough
+	Got  string // "1 argument", or what the event has instead of that type
+	Err  error  // what the decoder reported; nil if Want and Got say enough
 }
 
 // Error implements error.
@@ -37,14 +37,14 @@ func (e *DecodeError) Unwrap() error { return e.Err }
 // Reader decodes the arguments of one event, one after another.
 type Reader struct {
 	codec.Decoder
-	count int // how many there are
-	arg   int // the next one, counted from 1
+	count int // how many arguments there are
+	arg   int // the number of the next argument, from 1
 }
 
 var readers = sync.Pool{New: func() any { return new(Reader) }}
 
-// Open checks a payload and begins to decode its arguments. The caller must call Close.
-// Errors are *DecodeError, here and in all methods.
+// Open checks a payload and returns a Reader of its arguments. The caller must call Close. The errors
+// of Open and of all methods are *DecodeErrors.
 func Open(payload []byte) (*Reader, error) {
 	b, count, offset, err := check(payload)
 	if err != nil {
@@ -56,8 +56,8 @@ func Open(payload []byte) (*Reader, error) {
 	return r, nil
 }
 
-// check returns the arguments in a payload if they can be decoded without harm, how many
-// there are, and where the first one begins.
+// check checks that the arguments in a payload are safe to decode. It returns the array, the number of
+// arguments, and where the first one begins.
 func check(payload []byte) (array []byte, count, offset int, err error) {
 	_, array, err = wire.SplitHeaders(payload)
 	if err == nil {
@@ -104,7 +104,7 @@ func (r *Reader) Next(v reflect.Value) error {
 	return r.NextBy(v, (*codec.Decoder).Decode)
 }
 
-// NextBy is Next with the function that decodes, for a type that has no fault.
+// NextBy is Next with a given decode function, for a type that can be decoded.
 func (r *Reader) NextBy(v reflect.Value, decode func(*codec.Decoder, reflect.Value) error) error {
 	code := r.Code()
 	if err := decode(&r.Decoder, v); err != nil {
@@ -117,9 +117,9 @@ func (r *Reader) NextBy(v reflect.Value, decode func(*codec.Decoder, reflect.Val
 	return nil
 }
 
-// OneString returns the first argument if it is a string or bytes, and how many there
-// are after it. It is the short way for receivers that take nothing else. want is the
-// type for the error. The result is a part of the payload.
+// OneString returns the first argument, which must be a string or bytes, and the number of further
+// arguments. It is a fast way for receivers that take nothing else. want is the type for the error.
+// The result is a part of the payload.
 func OneString(payload []byte, want string) (s []byte, others int, err error) {
 	b, count, offset, err := check(payload)
 	if err != nil {

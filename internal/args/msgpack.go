@@ -2,10 +2,10 @@ package args
 
 import "encoding/binary"
 
-// The little of msgpack that is read by hand: the heads of arrays and strings.
+// The parts of msgpack that this package decodes itself: the heads of arrays and strings.
 
-// arrayHeader reads the head of an array: how many values it holds and where
-// the first one begins.
+// arrayHeader reads the head of an array. It returns the number of values, and where the first one
+// begins.
 func arrayHeader(b []byte) (count, offset int, ok bool) {
 	switch {
 	case len(b) >= 1 && b[0]&0xf0 == 0x90:
@@ -18,8 +18,8 @@ func arrayHeader(b []byte) (count, offset int, ok bool) {
 	return 0, 0, false
 }
 
-// stringAt reads the string or binary at the start of b, which has passed
-// check. The result is a part of b; it is nil for nil.
+// stringAt returns the string or binary at the start of b, or nil for nil. b must have passed check. The
+// result is a part of b.
 func stringAt(b []byte) (s []byte, ok bool) {
 	head, n := 0, 0
 	switch c := b[0]; {

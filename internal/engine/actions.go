@@ -14,13 +14,13 @@ import (
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// actions are what the machine wants of its Driver. All of these run inside a step, so mu
-// is held, and nothing may wait or call the machine.
+// actions performs the actions of the machine. All its methods run inside a step, so mu is
+// held, and they must not wait or call the machine.
 type actions struct{ *Driver }
 
 var _ overlay.Out = actions{}
 
-// out returns what the calls of the machine get.
+// out returns the Out that is passed to the calls of the machine.
 func (d *Driver) out() overlay.Out { return actions{d} }
 
 // Send implements overlay.Out.
@@ -30,8 +30,8 @@ func (d actions) Send(to ident.Link, message frame.Message) {
 	}
 }
 
-// Ready implements overlay.Out: the link's writer fills its outbox when it has
-// written what is in it.
+// Ready implements overlay.Out. When the link's writer has written its outbox, it fills the
+// outbox again.
 func (d actions) Ready(to ident.Link) {
 	if l := d.links[to]; l != nil {
 		l.ready.Store(true)
@@ -50,7 +50,7 @@ func (d actions) Push(to ident.Link, g *plumtree.Gossip) {
 // Dial implements overlay.Out.
 func (d actions) Dial(wish overlay.Dial) {
 	if d.stopping {
-		return // the machine needs no answer any more
+		return // the life is ending, so the machine needs no answer
 	}
 	d.begin(&d.dialling, wish.Addr)
 	d.spawn(func() { d.dial(wish) })
@@ -81,13 +81,13 @@ func (d actions) PeerUp(c peerlist.Conn) {
 	}
 	d.flushBatch()
 	if n := d.neighbours[c.Peer.ID]; n != nil {
-		n.link.Store(l) // a better link to the same peer
+		n.link.Store(l) // this link replaces another one to the same peer
 		l.peer = n
 		return
 	}
 	d.counters.PeersAdded.Add(1)
 	n := &Neighbour{driver: d.Driver, id: c.Peer.ID, addr: c.Addr, events: d.host.PeerEvents(c.Peer.ID)}
-	n.events.Hold() // until the hooks have registered handlers
+	n.events.Hold() // direct events wait until the hooks have registered handlers
 	n.link.Store(l)
 	l.peer = n
 	d.neighbours[n.id] = n
@@ -107,7 +107,7 @@ func (d actions) PeerDown(c peerlist.Conn, why peerlist.Reason) {
 	}
 	l := n.link.Load()
 	if l.id != c.Link {
-		return // another link has taken its place
+		return // another link to the same peer has replaced this one
 	}
 	d.flushBatch()
 	d.afterwards(func() {
@@ -119,7 +119,7 @@ func (d actions) PeerDown(c peerlist.Conn, why peerlist.Reason) {
 		d.log.Debug("neighbour down", f)
 	})
 	n.gone.Store(&Departure{why, l.goodbye})
-	if !d.hasLeft { // else it may have sent something before it knew
+	if !d.hasLeft { // if this node has left, the neighbour's last events are still accepted
 		n.finish()
 		d.forgetIdle()
 	}
@@ -127,7 +127,7 @@ func (d actions) PeerDown(c peerlist.Conn, why peerlist.Reason) {
 	d.host.PeerDown(n)
 }
 
-// forgetIdle drops the neighbours that are gone and whose handlers have finished.
+// forgetIdle forgets the neighbours that are gone and whose handlers have finished.
 func (d *Driver) forgetIdle() {
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -135,14 +135,13 @@ func (d *Driver) forgetIdle() {
 		if !n.isGone() || n.events.Drain(now) != nil {
 			return false
 		}
-		n.events.Close() // with nothing to wait for
+		n.events.Close() // all its handlers have finished, so this does not wait
 		return true
 	})
 }
 
-// Deliver implements overlay.Out. What an earlier life of this node emitted
-// comes back from others, who pass it on to those that missed it; the node does
-// not hear it.
+// Deliver implements overlay.Out. It drops the events of an earlier life of this node. Other
+// nodes relay them, because some have missed them.
 func (d actions) Deliver(e *plumtree.Event) {
 	if e.Origin.ID == d.self.ID {
 		d.conflicts.hear(d.Driver, e)
@@ -154,7 +153,7 @@ func (d actions) Deliver(e *plumtree.Event) {
 // Gap implements overlay.Out.
 func (d actions) Gap(missing plumtree.Range) {
 	if missing.Origin.ID == d.self.ID && missing.Origin != d.self {
-		return // of an earlier life: it would not have been heard either
+		return // of an earlier life, whose events Deliver would drop anyway
 	}
 	d.flushBatch()
 	if missing.Origin != d.self {

@@ -12,15 +12,15 @@ import (
 )
 
 const (
-	// addAfter is the time from one wave of dials of AddPeer to the next, twice as
-	// large one (compare RFC 8305, section 5).
+	// addAfter is the time between two waves of dials of AddPeer. Each wave has twice as
+	// many dials as the one before (compare RFC 8305, section 5).
 	addAfter = 150 * time.Millisecond
-	// mostJoined bounds the errors that AddPeer returns.
+	// mostJoined limits the number of errors that AddPeer returns.
 	mostJoined = 8
 )
 
-// cleanAddrs returns what a resolver has found in canonical form, each address once,
-// and a random choice if they are more than a node takes.
+// cleanAddrs returns the addresses that a resolver found, in canonical form and each once. If
+// there are more than a node uses, it returns a random selection.
 func cleanAddrs(found []string) []string {
 	var addrs []string
 	seen := make(map[string]bool, len(found))
@@ -37,9 +37,9 @@ func cleanAddrs(found []string) []string {
 	return addrs
 }
 
-// Add makes the node at an address ("host:port") a neighbour. It returns no error if the
-// two are linked, and else the reasons: each a *[DialError], [ErrStopped], that of ctx, or
-// the number of further ones.
+// Add makes the node at an address ("host:port") a neighbour. It returns nil if it is one
+// now. Otherwise it returns the reasons: *[DialError]s, [ErrStopped], the error of ctx, or
+// an error with the number of further errors.
 func (d *Driver) Add(ctx context.Context, addr string) []error {
 	addrs, err := d.resolve(ctx, addr)
 	if cause := ctx.Err(); cause != nil {
@@ -63,8 +63,8 @@ func (d *Driver) Remove(id ident.ID) error {
 	return err
 }
 
-// addOne makes a neighbour of the node at one of these addresses. It tries them in
-// waves, each twice as large as the last one, because most of many may be silent.
+// addOne makes the node at one of these addresses a neighbour. Since most of many addresses
+// may not answer, it dials in waves, each twice as large as the one before.
 func (d *Driver) addOne(ctx context.Context, addrs []string) []error {
 	trying, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -79,7 +79,7 @@ func (d *Driver) addOne(ctx context.Context, addrs []string) []error {
 			err = addError(addr, r.err)
 		}
 		if trying.Err() != nil && ctx.Err() == nil {
-			d.step(func(time.Time) { d.machine.Withdraw(mine) }) // another address was quicker
+			d.step(func(time.Time) { d.machine.Withdraw(mine) }) // another address has succeeded
 		}
 		results <- err
 	}
@@ -88,7 +88,7 @@ func (d *Driver) addOne(ctx context.Context, addrs []string) []error {
 	for wave := 1; ; wave *= 2 {
 		for _, addr := range addrs[started:min(started+wave, len(addrs))] {
 			started++
-			// addOne owns it. It ends with its answer, or with trying.
+			// Owner: addOne. It ends with its answer, or with trying.
 			go try(addr)
 		}
 		next := time.NewTimer(addAfter)
@@ -110,7 +110,7 @@ func (d *Driver) addOne(ctx context.Context, addrs []string) []error {
 				if failed++; len(errs) < mostJoined {
 					errs = append(errs, err)
 				}
-				waits = failed < started // else all of them have failed
+				waits = failed < started // false if all dials have failed
 				if failed == len(addrs) {
 					next.Stop()
 					if failed > mostJoined {

@@ -10,33 +10,33 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 )
 
-// Back-pressure. What is to be pushed on a link waits in the history, and the
-// link's writer takes it from there, one outbox at a time; what the handlers are
-// to run waits in their queue. When too much waits for a link or for the handlers,
-// all who emit are asked to emit less (package pace), and this node's own emitters
-// wait besides until the link has caught up. Readers do not wait, so nothing can
-// wait for itself, and what goes to one neighbour is not held up by another; but
-// see brake, which has an end. Nothing is dropped, and nothing grows.
+// Back-pressure. Events that must be pushed on a link wait in the history, from which the
+// link's writer takes them, one outbox at a time. Events for the handlers wait in their
+// queue. If too much waits for a link or for the handlers, this node asks all emitters of
+// the network to emit less (package flowcontrol). Its own emitters also wait until the link
+// has caught up. Readers do not wait, except for a limited time in brake. So no node waits
+// for itself, and a slow link does not delay the events for other neighbours. Nothing is
+// dropped, and no queue grows without a bound.
 //
 // Emitters wait for a link or for handlers no longer than patience. After that a link is
 // slow: it still takes its events from the history as long as these are there, but delays
-// no emitter until it has caught up. Slow handlers use up their own queue.
+// no emitter until it has caught up. Slow handlers fill their own queue.
 
 const (
 	// lagFull is how many bytes of events may wait for a link. Half a second of a
 	// 10 Mbit/s network, and thousands of small events.
 	lagFull = 512 << 10
 
-	// patience is how long one link, or the handlers, may hold others up. A guess:
-	// many round trips of a slow network, and less than makes a peer seem dead.
+	// patience is how long one link, or the handlers, may delay emitters. A guess: many
+	// round trips of a slow network, and less than makes a peer seem dead.
 	patience = 2 * time.Second
 
-	// persists is how long a link or the handlers must be behind until that counts as
-	// more than a burst. A guess.
+	// persists is how long a link or the handlers must be behind before this node asks
+	// emitters to emit less. A shorter time is only a burst. A guess.
 	persists = 50 * time.Millisecond
 
-	// inEarnest is for how long emitters are asked to emit less, before they are
-	// asked to stop for a moment.
+	// inEarnest is how long emitters are asked to emit less. If this node is still behind
+	// after that, they are asked to stop for a moment.
 	inEarnest = 250 * time.Millisecond
 
 	// How long and how many times a reader waits in brake.
@@ -44,32 +44,31 @@ const (
 	brakeSteps = 50
 )
 
-// pressure is what waits in one life of a node. driver.mu guards it.
+// pressure records what waits in one life of a node. driver.mu guards it.
 type pressure struct {
-	lagFull int // as the constant, or an eighth of the history if that is less
-	lagMost int // beyond that, what waits for a link is about to leave the history
+	lagFull int // the constant lagFull, or an eighth of the history if that is less
+	lagMost int // if more than this waits for a link, events are about to leave the history
 
-	behind    []*link       // that events wait for
-	congested []*link       // of them those for which many do
+	behind    []*link       // the links for which events wait
+	congested []*link       // those of them that are full
 	room      chan struct{} // closed when one of them has caught up; nil while no emitter waits
 
-	danger     bool      // events will be lost if more come now
+	danger     bool      // further events would push out events that were not sent
 	pressed    time.Time // since when this node is behind; zero: it is not
-	busySince  time.Time // when the handlers fell behind; zero: they keep up
-	verifies   bool      // every event; see take
-	shortSince time.Time // when events began to be missing that may be lost; zero: none are
+	busySince  time.Time // since when the handlers are behind; zero: they are not
+	verifies   bool      // every event is verified; see take
+	shortSince time.Time // since when events are missing that may be lost; zero: none are
 }
 
-// measure finds out for what too much waits now, and for what no longer: links
-// are relieved not only by being filled, also by turning lazy. The caller holds
-// mu.
+// measure finds the links that are full now, and those that are not full any more. A link can
+// catch up by being written, and also by becoming lazy. The caller holds mu.
 func (d *Driver) measure(now time.Time) {
 	for i := len(d.congested) - 1; i >= 0; i-- {
 		if l := d.congested[i]; d.machine.Lag(l.id) < d.lagFull/2 {
 			d.relieve(l)
 		}
 	}
-	most := 0 // of what waits for a link that is not slow yet
+	most := 0 // the most bytes that wait for a link that is full and not slow yet
 	for _, l := range d.behind {
 		lag := d.machine.Lag(l.id)
 		if !l.full && lag >= d.lagFull {
@@ -100,8 +99,8 @@ func (d *Driver) measure(now time.Time) {
 	}
 }
 
-// giveUpOn logs that emitters wait for the link no longer: once until it has caught up.
-// The caller holds mu.
+// giveUpOn records that emitters no longer wait for the link until it has caught up. It logs
+// that once. The caller holds mu.
 func (d *Driver) giveUpOn(l *link, lag int) {
 	if l.isSlow {
 		return
@@ -113,8 +112,8 @@ func (d *Driver) giveUpOn(l *link, lag int) {
 	})
 }
 
-// isShort reports whether this node misses events that others will not have for
-// long, and has not missed them for too long. The caller holds mu.
+// isShort reports whether this node misses events that other nodes will soon drop from their
+// histories. After patience it returns false. The caller holds mu.
 func (d *Driver) isShort(now time.Time) bool {
 	if !d.machine.IsShort(now) {
 		d.shortSince = time.Time{}
@@ -163,8 +162,8 @@ func (d *Driver) brake() {
 	}
 }
 
-// fill has the machine fill the outbox of a link, and reports whether there is
-// more. The link's writer calls it.
+// fill makes the machine fill the outbox of a link. It reports whether more events wait. The
+// link's writer calls it.
 func (d *Driver) fill(l *link) (more bool) {
 	d.mu.Lock()
 	defer d.unlock((*link).writeSoon)
@@ -173,7 +172,7 @@ func (d *Driver) fill(l *link) (more bool) {
 		return false
 	}
 	now := time.Now()
-	more = d.machine.Fill(now, l.id, l.makeRoom(), d.out())
+	more = d.machine.Fill(now, l.id, l.prepare(), d.out())
 	if !more {
 		l.ready.Store(false)
 		d.behind = slices.DeleteFunc(d.behind, func(x *link) bool { return x == l })
@@ -182,8 +181,8 @@ func (d *Driver) fill(l *link) (more bool) {
 	return more
 }
 
-// makesRoom lets those go on who wait for room in the outbox of a link.
-func (d *Driver) makesRoom() {
+// wakeEmitters wakes the calls that wait for room in the outbox of a link.
+func (d *Driver) wakeEmitters() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.openRoom()
@@ -196,8 +195,7 @@ func (d *Driver) openRoom() {
 	}
 }
 
-// relieve takes a link off the list of those that hold others up. The caller
-// holds mu.
+// relieve removes a link from the list of full links. The caller holds mu.
 func (d *Driver) relieve(l *link) {
 	if l.full {
 		l.full, l.isSlow = false, false
@@ -206,7 +204,7 @@ func (d *Driver) relieve(l *link) {
 	d.openRoom()
 }
 
-// forget takes a link off all lists. The caller holds mu.
+// forget removes a link from all lists. The caller holds mu.
 func (d *Driver) forget(l *link) {
 	delete(d.links, l.id)
 	d.bringers.left(l)
@@ -215,8 +213,8 @@ func (d *Driver) forget(l *link) {
 	d.relieve(l)
 }
 
-// isFull reports whether the outbox has no room for an event that is for this peer
-// only. If so, Driver.room is closed when it has. The caller holds Driver.mu.
+// isFull reports whether the outbox has no room for an event for this peer alone. If so,
+// Driver.room is closed as soon as it has. The caller holds Driver.mu.
 func (l *link) isFull() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -225,8 +223,8 @@ func (l *link) isFull() bool {
 	return full
 }
 
-// heldUp is for how long the links of this node still hold its emitters up, at
-// most. The caller holds mu.
+// heldUp returns for how much longer full links may delay the emitters of this node. The
+// caller holds mu.
 func (d *Driver) heldUp(now time.Time) (wait time.Duration) {
 	for _, l := range d.congested {
 		wait = max(wait, patience-now.Sub(l.fullSince))

@@ -2,20 +2,20 @@ package engine
 
 import "github.com/smokesignal-go/smokesignal/ident"
 
-// bringers knows which neighbour is, or was, at the end of a link that has brought
-// events. driver.mu guards it.
+// bringers finds the neighbour that is, or was, at the other end of a link on which events
+// arrived. driver.mu guards it.
 type bringers struct {
-	link   ident.Link // the last one that was asked for, which most often is the next one too
+	link   ident.Link // the link of the last call, which most often is also that of the next one
 	id     *ident.ID
-	former [64]struct { // links that are gone: an event may wait for those before it
+	former [64]struct { // the latest links that have ended: events from them may still be queued
 		link ident.Link
 		id   *ident.ID
 	}
-	next int // of former, to be overwritten
+	next int // the entry of former that is overwritten next
 }
 
-// bringer returns the id of the neighbour that a link leads to, nil where that is not
-// known any more. The caller holds mu.
+// bringer returns the id of the neighbour at the other end of a link. It returns nil if that
+// is no longer known. The caller holds mu.
 func (d *Driver) bringer(link ident.Link) *ident.ID {
 	b := &d.bringers
 	if link != b.link {
@@ -36,7 +36,7 @@ func (b *bringers) find(link ident.Link, links map[ident.Link]*link) *ident.ID {
 	return nil
 }
 
-// left notes that a link is gone.
+// left records that a link has ended.
 func (b *bringers) left(l *link) {
 	if l.peer == nil {
 		return

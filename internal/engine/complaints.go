@@ -15,15 +15,15 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// mismatch says why two nodes can't link up as they are set up: which option to
-// change, and how. The text is fixed, so that a log can count it; both values stand
-// in fields where neither is secret.
+// mismatch says which option keeps two nodes from linking, and how to change it. The text is
+// fixed, so that the log can count repetitions. Both values are in the fields, unless one
+// is secret.
 type mismatch struct {
 	text   string
 	fields logging.Fields // always with "option", the field of Options to change
 }
 
-// What the log says of a mismatch. Each names the option and the variable.
+// The texts of mismatches. Each names the option and the variable.
 const (
 	sayNetwork   = "it belongs to another network; set Options.Network (SMOKE_NETWORK) alike on both"
 	sayVersion   = "it speaks another version of the protocol; update the older one"
@@ -36,8 +36,7 @@ const (
 	sayTLS       = "the certificates of the two do not fit; set Options.TLS of both to certificates of one authority, for the addresses at which they are dialled"
 )
 
-// complaints log why nodes that were met do not link up with this one. They may be used
-// by many goroutines.
+// complaints logs why nodes can't link up with this one. Any goroutine may use it.
 type complaints struct {
 	of          context.Context // the life; nothing is logged after its end
 	log         *logging.Logger
@@ -51,8 +50,8 @@ func newComplaints(ctx context.Context, cfg *Config) complaints {
 	return complaints{ctx, cfg.Log, cfg.ID, cfg.Guard != nil, cfg.EncryptedBy, newMismatches()}
 }
 
-// mismatchOf finds out whether a greeting failed because of how the two nodes are set
-// up.
+// mismatchOf reports whether a handshake failed because the options of the two nodes do not
+// match, and which options these are.
 func (c *complaints) mismatchOf(err error) (m mismatch, ok bool) {
 	set := func(text, option string, more logging.Fields) {
 		m, ok = mismatch{text, logging.Fields{"option": option}}, true
@@ -90,17 +89,18 @@ func (c *complaints) mismatchOf(err error) (m mismatch, ok bool) {
 	return m, ok
 }
 
-// Lines about nodes that do not fit, and about what is no node, for each direction. A
-// stranger that reaches the port can cause the one, from as many addresses as it has, and
-// any member the other by false addresses. So the limit is on all of them together, besides
-// the one line in ten seconds for each address. What is no node has a limit of its own, so
-// that it does not hide nodes that are set up wrongly.
+// Limits of warnings about nodes whose options do not match, and about programs that are not
+// nodes, each for both directions. A stranger can cause such warnings from many addresses by
+// connecting. A member can cause them by advertising false addresses. So each limit applies
+// to all addresses together, in addition to the limit of one line in ten seconds for each
+// address. Programs that are not nodes have limits of their own, so that they do not hide
+// nodes with wrong options.
 const (
 	mismatchEvery  = 5 * time.Second // a guess: twelve lines a minute under attack
 	mismatchAtOnce = 10              // a guess: the nodes of a small network that starts wrongly set up
 )
 
-// mismatches limits them. Many goroutines may use it.
+// mismatches holds the limiters. Any goroutine may use it.
 type mismatches struct{ dialled, came, noNode, noGreeting *rate.Limiter }
 
 func newMismatches() mismatches {
@@ -108,7 +108,7 @@ func newMismatches() mismatches {
 	return mismatches{limit(), limit(), limit(), limit()}
 }
 
-// tellMismatch logs a mismatch, if limit lets it; else only at debug.
+// tellMismatch logs a mismatch as a warning. Beyond the limit it logs at level debug.
 func (c *complaints) tellMismatch(limit *rate.Limiter, about, prefix string, m mismatch, f logging.Fields) {
 	for name, value := range m.fields {
 		f[name] = value
@@ -116,7 +116,7 @@ func (c *complaints) tellMismatch(limit *rate.Limiter, about, prefix string, m m
 	c.warnWithin(limit, about, prefix+m.text, f)
 }
 
-// warnWithin logs a warning, if limit lets it; else only at debug.
+// warnWithin logs a warning. Beyond the limit it logs at level debug.
 func (c *complaints) warnWithin(limit *rate.Limiter, about, text string, f logging.Fields) {
 	log := c.log.About(about)
 	if !limit.Allow() {
@@ -168,11 +168,11 @@ func (c *complaints) ofDial(addr string, err error, isAlone bool) {
 	}
 }
 
-// refusedLate notes that a node which had dialled refused this one after both HELLOs. The
+// refusedLate logs that a node that had dialled this one has refused it after both HELLOs. The
 // caller holds Driver.mu.
 func (d *Driver) refusedLate(l *link, m *wire.Refuse) {
 	if m.Code != wire.RefuseStranger {
-		return // the network and the version were compared at this end too
+		return // this end has compared the network and the version too, and logged it
 	}
 	d.refusals.NotAdmitted.Add(1)
 	why, _ := d.mismatchOf(handshake.ErrTurnedAway)

@@ -33,7 +33,7 @@ func TestLinesAboutStrangersAreLimited(t *testing.T) {
 			return lines
 		}
 		c := newComplaints(t.Context(), &Config{Log: l})
-		for n := range 60 { // a second each
+		for n := range 60 { // one each second
 			for m := range 100 {
 				host := fmt.Sprintf("2001:db8:%x::%x", n, m)
 				c.ofConn(comesFrom{addr: host}, handshake.ErrNotSmokesignal)
@@ -52,7 +52,7 @@ func TestLinesAboutStrangersAreLimited(t *testing.T) {
 	})
 }
 
-// comesFrom is a connection of which only the other end is known.
+// comesFrom is a connection that only has a remote address.
 type comesFrom struct {
 	net.Conn
 	addr string

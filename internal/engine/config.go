@@ -33,11 +33,11 @@ type Config struct {
 	EncryptedBy string              // the option that would make the links of this node encrypted, for the log
 	Signing     *Signing
 
-	Membership peerlist.Config // without Anchors
-	Tree       plumtree.Config // without Heard, and without what Signing adds
-	Memory     Memory          // of the node's last life; zero for its first one
+	Membership peerlist.Config // without Anchors, which come from Memory
+	Tree       plumtree.Config // without Heard, which comes from Memory, and without the fields that Signing sets
+	Memory     Memory          // from the node's last life; zero for its first one
 
-	// These are the node's, and are shared by all its lives.
+	// These belong to the node, and all its lives share them.
 	Log      *logging.Logger
 	Events   *emitter.Emitter // handlers of the broadcast, and hooks
 	Counters *Counters
@@ -48,20 +48,20 @@ type Config struct {
 
 // Advertised is how other nodes reach this one.
 type Advertised struct {
-	Hello string // in the HELLO: "host:port"; ":port" if peers see the host better; empty if none can dial this node
+	Hello string // in the HELLO: "host:port"; ":port" if peers know the host better; empty if this node can't be dialled
 	Addr  string // "host:port", or empty
 	// Elsewhere reports whether another node may answer at Addr, because the program
 	// chose it.
 	Elsewhere bool
 }
 
-// Memory is the data that one life of a node leaves to the next.
+// Memory is what one life of a node passes on to the next.
 type Memory struct {
 	Heard   []plumtree.Range // events that handlers have got
 	Anchors []string         // addresses of neighbours
 }
 
-// Host is what a Driver reports to. A Driver knows nothing else of the node.
+// Host gets the reports of a Driver. The Driver knows the node only by this interface.
 //
 // The methods are called with the driver's lock held. They must not block, nor call the
 // driver. Hooks that they run are queued for the handlers.
@@ -75,23 +75,23 @@ type Host interface {
 
 	// Gap reports events that will not be delivered.
 	Gap(missing plumtree.Range)
-	// Netsplit reports what package netsplit has found. A dial that failed is a
+	// Netsplit reports a notice of package netsplit. If a dial failed, its error is a
 	// *[DialError].
 	Netsplit(n netsplit.Notice)
 	// Conflict reports another living node with the ID of this one.
 	Conflict(c overlay.Conflict)
-	// ShutOut reports that no node lets this one in, with the last try of each address.
-	// It is called again whenever these have changed, until PeerUp.
+	// ShutOut reports that no node accepts this one, with the last attempt for each
+	// address. It is called again whenever these have changed, until PeerUp.
 	ShutOut(tried []*DialError)
 }
 
-// Counters are figures of a node since it was made, over all its lives. They are written
-// next to I/O, waits or rare events, so the atomics cost nothing there.
+// Counters count over all lives of a node. They change only near I/O, waits or rare events, so
+// that the atomic operations do not slow anything down.
 type Counters struct {
 	BytesIn, BytesOut       atomic.Uint64
 	PeersAdded, DialsFailed atomic.Uint64
 	Netsplits, Heals        atomic.Uint64
 	Conflicts               atomic.Uint64
-	Waited                  atomic.Int64   // nanoseconds, by Emit
-	Calls                   callout.Counts // of the program's functions that are no handlers
+	Waited                  atomic.Int64   // nanoseconds that calls of Emit waited
+	Calls                   callout.Counts // of the program's functions that are not handlers
 }

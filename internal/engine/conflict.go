@@ -14,22 +14,22 @@ import (
 )
 
 const (
-	// conflictEvery is the least time from one report of a conflict to the next.
+	// conflictEvery is the least time between two reports of a conflict.
 	conflictEvery = time.Minute
-	// twinAfter is for how long a node lives before events of its ID that are younger
-	// than itself show another one. The ages of events are measured, with small
+	// twinAfter is how long a node must have lived before an event with its ID, emitted
+	// after its start, proves another node with that ID. The ages of events have small
 	// errors, and an event of the former life may be on its way for a while.
 	twinAfter = 15 * time.Second
 )
 
-// conflicts are what one life of a node has noticed of others with its ID.
+// conflicts records what one life of a node has learnt of other nodes with its ID.
 type conflicts struct {
 	reported time.Time // zero: never
 	heard    ident.Origin
-	first    time.Time // when an event of that life was heard that is younger than this one
+	first    time.Time // when the first event of that life arrived that is younger than this one
 }
 
-// note reports a conflict, unless one was just reported. The caller holds mu.
+// note reports a conflict, unless one was reported a short time ago. The caller holds mu.
 func (c *conflicts) note(d *Driver, found overlay.Conflict) {
 	now := time.Now()
 	if !c.reported.IsZero() && now.Sub(c.reported) < conflictEvery {
@@ -51,9 +51,9 @@ func (c *conflicts) note(d *Driver, found overlay.Conflict) {
 	d.host.Conflict(found)
 }
 
-// hear looks at an event that another node emitted under this node's ID. What a former
-// life of this node emitted comes back from histories; what is younger than this life,
-// another node has emitted. The caller holds mu.
+// hear examines an event with this node's ID that arrived from another node. Events of a
+// former life of this node come back from histories. But if an event is younger than this
+// life, another node has emitted it. The caller holds mu.
 func (c *conflicts) hear(d *Driver, e *plumtree.Event) {
 	now := time.Now()
 	switch {
@@ -65,16 +65,16 @@ func (c *conflicts) hear(d *Driver, e *plumtree.Event) {
 	}
 }
 
-// meetings tells a node that has dialled itself from a copy of it that has the same ID
-// and epoch, such as a copy of a running virtual machine, and from one that sends back
-// what it gets: when a node dials itself, its HELLO arrives at itself.
+// meetings decides whether a HELLO with this node's ID and epoch is its own. When a node
+// dials itself, its HELLO also arrives at itself. It does not if the other end is a copy of
+// the node, such as a copy of a running virtual machine, or a server that echoes.
 type meetings struct {
 	mu    sync.Mutex
-	dials int    // greetings of dials under way
-	met   uint64 // own HELLOs that arrived
+	dials int    // handshakes of own dials under way
+	met   uint64 // how many own HELLOs have arrived
 }
 
-// begin begins the greeting of a dial, and returns what checkLife needs.
+// begin records the start of a dial's handshake, and returns the argument for isMet.
 func (m *meetings) begin() uint64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -88,8 +88,8 @@ func (m *meetings) end() {
 	m.dials--
 }
 
-// meet notes that a HELLO of this life arrived at an accepted connection. It reports
-// false if this node cannot have sent it, because no handshake of its own is under way.
+// meet records that a HELLO of this life arrived on an accepted connection. It returns false
+// if no handshake of an own dial is under way, because then this node can't have sent it.
 func (m *meetings) meet() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -104,8 +104,8 @@ func (m *meetings) isMet(before uint64) bool {
 	return m.met > before
 }
 
-// checkLife returns an error for a HELLO of this life at the other end of a dial, if
-// that is not this node.
+// checkLife checks a HELLO of this life that the other end of a dial has sent. It returns an
+// error if the other end is not this node.
 func (d *Driver) checkLife(hello *wire.Hello, addr string, met uint64) error {
 	if hello.ID != d.self.ID || hello.Epoch != d.self.Epoch || d.meetings.isMet(met) {
 		return nil
@@ -117,8 +117,8 @@ func (d *Driver) checkLife(hello *wire.Hello, addr string, met uint64) error {
 	return &DialError{Addr: addr, Err: ErrSameID}
 }
 
-// meetClone reports another node with the ID and the epoch of this one. No rule says
-// which of the two yields.
+// meetClone reports another node with the ID and the epoch of this one. Neither of the two
+// yields to the other.
 func (d *Driver) meetClone(addr string) {
 	d.step(func(time.Time) { d.out().Conflict(overlay.Conflict{Addr: addr, Yields: true, Met: true}) })
 }

@@ -22,11 +22,11 @@ import (
 const (
 	lookWithin = 5 * time.Second // one look-up of a seed
 	// quietFor is how long a node may be without neighbours before it logs that no node
-	// answers. While a network starts, that state ends by itself.
+	// answers. In a network that starts, this state ends by itself.
 	quietFor = 3 * time.Second
 )
 
-// accept takes connections until the listener is closed.
+// accept accepts connections until the listener is closed.
 func (d *Driver) accept() {
 	pause := backoff.Backoff{Min: 5 * time.Millisecond, Max: time.Second}
 	var door handshake.Doorman
@@ -37,7 +37,7 @@ func (d *Driver) accept() {
 			pause.Reset()
 		case errors.Is(err, net.ErrClosed):
 			return
-		default: // out of descriptors, as a rule
+		default: // usually the process has too many open files
 			d.log.Error("can't accept connections for now", logging.Fields{"addr": d.program.listening, "error": err})
 			select {
 			case <-time.After(pause.Duration()):
@@ -82,13 +82,13 @@ func (d *Driver) isOpenNow() bool {
 	return d.isOpen()
 }
 
-// noteEvicted counts and logs a connection that made room in the backlog.
+// noteEvicted counts and logs a connection that was closed to make room in the backlog.
 func (d *Driver) noteEvicted(conn net.Conn) {
 	d.refusals.Backlog.Add(1)
 	d.log.Warn("too many connections that say nothing; the oldest was closed", logging.Fields{"from": conn.RemoteAddr().String()})
 }
 
-// dial carries a wish out. Every wish is answered once.
+// dial performs a Dial of the machine. It answers each one once.
 func (d *Driver) dial(wish overlay.Dial) {
 	conn, err := d.dialOne(wish.Addr)
 	if err == nil {
@@ -120,8 +120,8 @@ func (d *Driver) isAlone() bool {
 	return len(d.neighbours) == 0
 }
 
-// dialTimeout bounds one dial. Its upper bound is a guess: a dial that is lost holds a
-// place among those under way.
+// dialTimeout returns the time limit of one dial. The upper bound is a guess: a dial without an
+// answer takes one of the places for dials.
 func (d *Driver) dialTimeout() time.Duration {
 	return min(max(d.cfg.Membership.PingTimeout/2, 100*time.Millisecond), 10*time.Second)
 }
@@ -133,8 +133,7 @@ func (d *Driver) dialOne(addr string) (net.Conn, error) {
 	return d.program.dial(ctx, addr)
 }
 
-// greet makes a link of a connection whose other end has said a HELLO that fits. Errors
-// are *[DialError].
+// greet performs the handshake on a connection and returns a link. Errors are *[DialError].
 func (d *Driver) greet(ctx context.Context, conn net.Conn, dialled string) (*link, error) {
 	h, err := d.program.greet(ctx, d.handshakes(), conn, dialled)
 	if err != nil {
@@ -145,8 +144,8 @@ func (d *Driver) greet(ctx context.Context, conn net.Conn, dialled string) (*lin
 	return l, nil
 }
 
-// isHanging reports whether a new link is one too many, because connections of the
-// transport do not end. The caller holds mu.
+// isHanging reports whether too many connections of the program's transport have not ended
+// after Close, so that the node must not use another one. The caller holds mu.
 func (d *Driver) isHanging(l *link) bool {
 	if l.ownConn == nil || len(d.conns)-len(d.links) < callout.MostHanging {
 		return false
@@ -189,7 +188,7 @@ func (d *Driver) up(l *link, wish *overlay.Dial) {
 			Zone:  ident.ZoneOf(l.addr),
 		}
 		if !c.Local && ident.IsLoopback(c.Addr) {
-			c.Addr = "" // it means the peer's own machine
+			c.Addr = "" // a loopback address, which on this machine is another node
 		}
 		if wish != nil {
 			c.Dialled = wish.Addr
@@ -206,13 +205,13 @@ func (d *Driver) up(l *link, wish *overlay.Dial) {
 	l.run(rest)
 }
 
-// handshakes returns what this life says in handshakes, and asks for.
+// handshakes returns the configuration of this life's handshakes.
 func (d *Driver) handshakes() *handshake.Config {
 	return &handshake.Config{Network: d.cfg.Network, Self: d.self, Addr: d.hello, Guard: d.cfg.Guard, OnSelf: d.onSelf}
 }
 
-// onSelf gets a connection on which this life says HELLO: a dial of its own, or of a copy
-// of this node, which is an error.
+// onSelf is called when a HELLO of this life arrives on an accepted connection. It returns an
+// error if the HELLO is not from a dial of this life, but from a copy of this node.
 func (d *Driver) onSelf(hello *wire.Hello, from string) error {
 	if d.meetings.meet() {
 		return nil
@@ -233,7 +232,7 @@ func (d *Driver) lookUp(seed string) {
 		d.log.About(seed).Warn("a seed could not be looked up; trying again", logging.Fields{"seed": seed, "error": err})
 	}
 	if len(addrs) > 0 {
-		err = nil // some of them are good
+		err = nil // the look-up found some addresses, so it counts as a success
 	}
 	d.step(func(now time.Time) {
 		d.machine.Resolved(now, seed, addrs, err, d.out())
@@ -241,8 +240,8 @@ func (d *Driver) lookUp(seed string) {
 	})
 }
 
-// resolve asks the resolver, which may be the program's own: one that finds
-// nothing and says nothing must not pass for success.
+// resolve calls the resolver, which may be the program's own. If that returns neither an
+// address nor an error, resolve returns an error.
 func (d *Driver) resolve(ctx context.Context, seed string) ([]string, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -9,7 +9,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
-// runOf converts events for the handlers. The caller holds mu.
+// runOf converts events to the form that handlers get. The caller holds mu.
 func (d *Driver) runOf(e *plumtree.Event) emitter.Run {
 	return emitter.Run{
 		Origin: e.Origin.ID, Epoch: e.Origin.Epoch, Seq: e.Seq, Count: int(e.Count), Packed: e.Body,
@@ -17,7 +17,7 @@ func (d *Driver) runOf(e *plumtree.Event) emitter.Run {
 	}
 }
 
-// flushBatch queues the events of this step before a hook, so that both keep their order.
+// flushBatch queues the events of this step before a hook is queued, so that the order stays.
 func (d *Driver) flushBatch() {
 	if len(d.batch) > 0 {
 		d.events.PushBatch(d.batch)
@@ -43,8 +43,8 @@ func (d *Driver) echo(now time.Time, seq uint64, body []byte) {
 	})
 }
 
-// Replay registers a handler by calling register with the events of the history that the
-// handler gets first. No event arrives in between. Replay reports false if the life is
+// Replay calls register with the events of the history that a new handler must get first. No
+// event arrives between these and the registration. Replay returns false if the life is
 // over.
 func (d *Driver) Replay(s emitter.Settings, register func(emitter.Settings, []emitter.Run) (off func())) (off func(), ok bool) {
 	d.mu.Lock()
@@ -59,7 +59,7 @@ func (d *Driver) Replay(s emitter.Settings, register func(emitter.Settings, []em
 			past = append(past, d.runOf(e))
 		}
 	}
-	// For origins that are new to this node, the time counts from its start.
+	// For origins that this node has not heard before, the time counts from its start.
 	s.Rewind = max(s.Rewind-now.Sub(d.born), 0)
 	d.machine.Rewind(s.Rewind)
 	return register(s, past), true

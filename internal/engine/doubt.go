@@ -8,31 +8,31 @@ import (
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// doubtAlone is called when a link has died. Another neighbour would have got the
-// announcements, and would pull what it misses. If there is none, the events that the dead
-// neighbour may not have read count as not taken. The caller holds mu.
+// doubtAlone is called when a link has died. If there is another neighbour, it gets the
+// announcements of this node's events, and pulls what it misses. If there is none, the
+// events that the dead neighbour may not have read count as not taken. The caller holds mu.
 func (d *Driver) doubtAlone(l *link) {
 	if len(d.neighbours) == 0 {
 		d.own.Lose(&l.doubt)
 	}
 }
 
-// doubtLeft is called for the goodbye of a neighbour that stops. If it was the only one and
-// knows other nodes, it may not relay to them what this node has emitted just before. If
-// this node has said goodbye too, doubtLast decides. The caller holds mu.
+// doubtLeft is called when a neighbour that stops has said goodbye. If it was the only
+// neighbour and knew other nodes, it may have stopped before it relayed the last events of
+// this node. If this node has said goodbye too, doubtLast decides. The caller holds mu.
 func (d *Driver) doubtLeft(l *link, now time.Time) {
 	if !d.hasLeft && len(l.others) > 0 && len(d.neighbours) == 0 {
 		d.own.LoseRecent(now)
 	}
 }
 
-// doubtLast is for the end of this life. If no peer has hung up, which it does when it has
-// read everything, none may have read the last events. If all those that have leave too,
-// and know nodes that are no neighbours of this one, they may not have passed them on. The
-// links are those that were open when the stop began, at left.
+// doubtLast is called at the end of this life. A peer hangs up when it has read everything.
+// If no peer has hung up, maybe none has read the last events. If all peers that have hung
+// up stop too, and know nodes that are not neighbours of this one, they may not have relayed
+// these events. open are the links that were open when the stop began, at left.
 func (d *Driver) doubtLast(open []*link, left time.Time) {
 	var neighbours []ident.ID // that have read everything
-	var others []ident.ID     // that these know
+	var others []ident.ID     // the nodes that these know
 	for _, l := range open {
 		select {
 		case <-l.ended:
@@ -58,7 +58,7 @@ func (d *Driver) doubtLast(open []*link, left time.Time) {
 	}
 }
 
-// takeGoodbye notes what a peer says at the end. The caller holds driver.mu.
+// takeGoodbye records the content of a peer's goodbye. The caller holds driver.mu.
 func (l *link) takeGoodbye(m *peerlist.Disconnect) {
 	l.goodbye = true
 	if m.Reason != peerlist.ReasonLeave {

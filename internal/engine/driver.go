@@ -16,14 +16,14 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/untaken"
 )
 
-// Driver is one life of a node: it owns the machine, and gives it a network and a clock.
-// Readers, writers, dials and the timer call step, one at a time. The methods of a Driver
-// may be called from any goroutine, unless they say otherwise.
+// Driver is one life of a node. It owns the machine, and gives it a network and a clock.
+// Readers, writers, dials and the timer call step, one at a time. Any goroutine may call the
+// methods of a Driver, unless their comments say otherwise.
 //
-// What the machine wants is noted down during the call and carried out at its
-// end, under the same lock: control frames are encoded into the outboxes of links,
-// links that have events to send are woken, events and hooks are queued for the
-// handlers. None of that waits.
+// The machine's actions are recorded during a step and performed at its end, under the same
+// lock: control frames are encoded into the outboxes of links, the writers of links with
+// waiting events are woken, and events and hooks are queued for the handlers. None of that
+// waits.
 type Driver struct {
 	cfg      Config // does not change
 	host     Host
@@ -35,8 +35,9 @@ type Driver struct {
 	program *program
 	file    *stateFile
 	self    ident.Origin
-	hello   string // the address in our HELLO; ":port" if peers see it better than we do
-	// net.InterfaceAddrs, but in tests. Not called with mu held: it may take its time.
+	hello   string // the address in this node's HELLO; ":port" if peers know the host better
+	// addresses is net.InterfaceAddrs, except in tests. It may be slow, so it must not be
+	// called with mu held.
 	addresses func() ([]net.Addr, error)
 
 	born  time.Time
@@ -44,8 +45,8 @@ type Driver struct {
 
 	ctx     context.Context // ends with this life
 	cancel  context.CancelFunc
-	running sync.WaitGroup // every goroutine of this life
-	own     untaken.Events // those of this node that no neighbour has taken
+	running sync.WaitGroup // all goroutines of this life
+	own     untaken.Events // the events of this node that no neighbour has taken
 
 	meetings meetings // of this life with itself
 	backlog  handshake.Backlog
@@ -53,28 +54,28 @@ type Driver struct {
 	mu          sync.Mutex // guards all below; never held across I/O or a handler
 	machine     *overlay.Machine
 	links       map[ident.Link]*link
-	conns       map[*link]struct{}  // links, and former ones whose connections have not ended
+	conns       map[*link]struct{}  // links, and ended links whose connections have not ended
 	formerConns callout.FormerConns // of links that have ended
 	neighbours  map[ident.ID]*Neighbour
-	met         []*Neighbour // neighbours, and those gone whose handlers are still busy
+	met         []*Neighbour // neighbours, and former ones whose handlers are still busy
 	lastLink    ident.Link
 	bringers    bringers
 	advertised  string
 	sightings   []sighting // oldest first
 	conflicts   conflicts
 	stopping    bool
-	hasLeft     bool   // it has said goodbye
-	missed      uint64 // events of others that will not come
-	isSplit     bool   // a netsplit was found, and is not over
-	pressure           // what waits, and who is held up
-	attempts           // to reach others
+	hasLeft     bool   // this node has said goodbye
+	missed      uint64 // events of other nodes that will never come
+	isSplit     bool   // a netsplit was found and has not healed
+	pressure           // what waits for links and handlers
+	attempts           // dials and look-ups
 
-	woken     []*link                  // whose writers this step has given something to do
+	woken     []*link                  // links whose writers this step has given something to do
 	batch     []emitter.Run            // deliveries of this step
 	postponed []func()                 // see afterwards
-	questions map[uint64]chan<- result // Add and Count under way
-	surveys   map[uint64]*survey       // those of questions that are surveys
-	lastToken uint64                   // of a question
+	questions map[uint64]chan<- result // calls of Add and Count that wait for an answer, by token
+	surveys   map[uint64]*survey       // those of them that are surveys
+	lastToken uint64                   // the last token that was used
 
 	timer *time.Timer
 	armed time.Time // when the timer fires; zero: it does not
@@ -83,8 +84,8 @@ type Driver struct {
 // Listening returns the address on which the node listens.
 func (d *Driver) Listening() string { return d.program.listening }
 
-// Advertised returns the address that the node tells other nodes; empty if none can dial
-// it.
+// Advertised returns the address that this node sends to others. It is empty if it can't be
+// dialled.
 func (d *Driver) Advertised() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -94,17 +95,17 @@ func (d *Driver) Advertised() string {
 // Context returns a context that ends with this life.
 func (d *Driver) Context() context.Context { return d.ctx }
 
-// result answers a call that goes through the overlay.
+// result is the answer to a call that the overlay answers later.
 type result struct {
 	err      error
 	nodes    uint64
 	complete bool
 }
 
-// step calls the machine, and carries out what it wants.
+// step calls the machine and performs its actions.
 func (d *Driver) step(call func(now time.Time)) { d.stepThen((*link).writeSoon, call) }
 
-// stepThen is step with one of the two ways in which links are written.
+// stepThen is step with a choice of how links are written.
 func (d *Driver) stepThen(write func(*link), call func(now time.Time)) {
 	d.mu.Lock()
 	defer d.unlock(write)
@@ -116,14 +117,14 @@ func (d *Driver) stepThen(write func(*link), call func(now time.Time)) {
 	d.settle(now)
 }
 
-// afterwards postpones a call, such as one of the log, until mu is free. The caller holds
+// afterwards postpones a call, for example of the log, until mu is unlocked. The caller holds
 // mu.
 func (d *Driver) afterwards(do func()) { d.postponed = append(d.postponed, do) }
 
-// unlock unlocks mu, writes the links for which something waits, and does what was
-// postponed. write is one of link.writeNow and link.writeSoon.
+// unlock unlocks mu, writes the links that have something to write, and makes the postponed
+// calls. write is link.writeNow or link.writeSoon.
 func (d *Driver) unlock(write func(*link)) {
-	var room [16]*link // more than most nodes have
+	var room [16]*link // enough for most nodes, without an allocation
 	woken := append(room[:0], d.woken...)
 	clear(d.woken)
 	d.woken = d.woken[:0]
@@ -145,8 +146,8 @@ func (d *Driver) settle(now time.Time) {
 	d.arm(now)
 }
 
-// arm sets the timer to the machine's deadline. A deadline that moved back is
-// left to the timer: it fires, finds nothing due, and is set again.
+// arm sets the timer to the machine's deadline. If the deadline has become later, the timer
+// stays: it fires, finds that nothing is due, and is set again.
 func (d *Driver) arm(now time.Time) {
 	at, ok := d.machine.Deadline()
 	if !ok || !d.armed.IsZero() && !at.Before(d.armed) {
@@ -156,8 +157,7 @@ func (d *Driver) arm(now time.Time) {
 	d.timer.Reset(max(at.Sub(now), 0))
 }
 
-// tick is the timer's. It runs on a goroutine of the runtime, which stop waits
-// for by taking mu.
+// tick is called by the timer, on a goroutine of the runtime. stop waits for it by locking mu.
 func (d *Driver) tick() {
 	d.stepThen((*link).writeNow, func(now time.Time) {
 		d.armed = time.Time{}
@@ -167,14 +167,14 @@ func (d *Driver) tick() {
 	})
 }
 
-// spawn runs f on a goroutine of this life: the driver owns it, ctx and the
-// closing of connections end it, stop waits for it.
+// spawn runs f on a goroutine of this life. Owner: the driver. The goroutine ends with ctx or
+// when its connection is closed, and stop waits for it.
 func (d *Driver) spawn(f func()) { d.running.Go(f) }
 
 // isOpen reports whether the node runs and is not stopping. The caller holds mu.
 func (d *Driver) isOpen() bool { return d.machine != nil && !d.stopping }
 
-// ask makes the machine do something that is answered later, and waits for
+// ask calls begin, which asks the machine for something that it answers later, and waits for
 // the answer.
 func (d *Driver) ask(ctx context.Context, begin func(now time.Time, token uint64)) (result, error) {
 	if err := ctx.Err(); err != nil {
@@ -216,8 +216,8 @@ func (d *Driver) answer(token uint64, r result) {
 	}
 }
 
-// Emit broadcasts the body of an event. It waits until the links and the other nodes can
-// take it. Errors: [ErrStopped], that of ctx.
+// Emit broadcasts the body of an event. It waits until the links and the other nodes can take
+// it. Errors: [ErrStopped], the error of ctx.
 func (d *Driver) Emit(ctx context.Context, body []byte) error {
 	if err := d.awaitRoom(ctx, true); err != nil {
 		return err
@@ -227,7 +227,7 @@ func (d *Driver) Emit(ctx context.Context, body []byte) error {
 		return ErrStopped
 	}
 	now := time.Now()
-	// Before Emit: a writer that runs may have written the event when Emit returns.
+	// This must precede Emit, because a writer may write the event before Emit returns.
 	d.own.Add(d.machine.Emitted()+1, now)
 	seq := d.machine.Emit(now, body, d.out())
 	d.echo(now, seq, body)

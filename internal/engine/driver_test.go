@@ -16,7 +16,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/transport/mem"
 )
 
-// ann and bob are two drivers that have become neighbours.
+// couple returns two drivers that have become neighbours.
 func couple(t *testing.T) (ann, bob *witness) {
 	t.Helper()
 	network := mem.New()
@@ -29,8 +29,8 @@ func couple(t *testing.T) (ann, bob *witness) {
 	return ann, bob
 }
 
-// Two lives need nothing of package smoke: one emits, the other one's handlers hear it, and
-// each reports the other to its host.
+// Two lives work without package smoke. One emits, the handlers of the other get the event,
+// and each reports the other node to its host.
 func TestTwoDriversShareEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ann, bob := couple(t)
@@ -79,7 +79,7 @@ func TestTwoDriversShareEvents(t *testing.T) {
 	})
 }
 
-// A neighbour that has gone says why, and takes no more events.
+// A neighbour that has gone reports the reason, and accepts no more events.
 func TestANeighbourThatHasGoneSaysWhy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ann, bob := couple(t)
@@ -137,7 +137,7 @@ func TestTheFiguresShowANetsplitWhileItLasts(t *testing.T) {
 	})
 }
 
-// A link's reader that verifies events, which may take long, does not stop the node.
+// While a link's reader verifies events, which may take long, the node does other work.
 func TestTheNodeGoesOnWhileEventsAreVerified(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := mem.New()

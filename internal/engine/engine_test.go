@@ -20,13 +20,13 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// witness is the host of a driver under test. It notes what the driver reports.
+// witness is the host of a driver under test. It records the driver's reports.
 type witness struct {
 	*Driver
 	events   *emitter.Emitter
 	counters Counters
 
-	// Written in steps of the driver, and so guarded by Driver.mu.
+	// Written in steps of the driver, so Driver.mu guards them.
 	up      []ident.ID
 	down    []ident.ID
 	gaps    []plumtree.Range
@@ -35,7 +35,7 @@ type witness struct {
 	linked  chan *Neighbour // a neighbour came
 }
 
-// newLog returns a log that goes nowhere.
+// newLog returns a log whose messages are discarded.
 func newLog(t *testing.T) *logging.Logger {
 	t.Helper()
 	out := logrus.New()
@@ -78,7 +78,7 @@ func (w *witness) stop(t *testing.T) (left *Left, memory Memory) {
 	if w.ctx.Err() != nil {
 		return nil, Memory{}
 	}
-	ctx := context.WithoutCancel(t.Context()) // that has ended when cleanups run
+	ctx := context.WithoutCancel(t.Context()) // the test's context has ended when cleanups run
 	left, memory = w.Stop(ctx, false)
 	left.AwaitHandlers(ctx, w.events)
 	w.log.Flush(ctx)

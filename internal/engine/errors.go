@@ -15,8 +15,8 @@ var (
 	ErrPeerGone   = errors.New("the peer is gone")
 )
 
-// Reasons why a node could not be added, in a *[DialError], besides those of package
-// handshake and callout.ErrHangs.
+// Reasons why a node could not be added, in a *[DialError]. Other reasons are in package
+// handshake, and callout.ErrHangs.
 var (
 	ErrFull     = errors.New("this node has as many peers as Options.MaxPeers allows")
 	ErrPeerFull = errors.New("that node has as many peers as it allows")
@@ -36,13 +36,13 @@ func (e *DialError) Error() string { return fmt.Sprintf("add the node at %s: %v"
 // Unwrap returns Err.
 func (e *DialError) Unwrap() error { return e.Err }
 
-// dialError adds the address to a dial that failed, and sorts out why.
+// dialError wraps the error of a failed dial with the address and the reason.
 func dialError(addr string, err error) *DialError {
 	return &DialError{Addr: addr, Err: handshake.DialFault(err)}
 }
 
-// addError is the reason why the machine could not add the node at an address, in the
-// words of this package.
+// addError converts the machine's reason why it could not add the node at an address to an
+// error of this package.
 func addError(addr string, err error) *DialError {
 	for _, known := range []struct{ from, to error }{
 		{peerlist.ErrFull, ErrFull},
@@ -63,8 +63,8 @@ func addError(addr string, err error) *DialError {
 	return &DialError{Addr: addr, Err: err}
 }
 
-// plainError calls the methods of an error of the program that this package calls
-// later, where a panic in one of them is that of the call which returned the error.
+// plainError calls the methods of an error of the program now. If one of them panics, the panic
+// counts as one of the call that returned the error.
 func plainError(err error) error {
 	_ = err.Error()
 	_ = dialError("", err)

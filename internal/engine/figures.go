@@ -6,14 +6,14 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 )
 
-// Figures are those of one life, at one moment.
+// Figures are the figures of one life at one moment.
 type Figures struct {
-	Peers, Guests   int           // neighbours; those beyond MaxPeers among them
+	Peers, Guests   int           // neighbours; those of them beyond MaxPeers
 	Known           int           // addresses in the book
 	RefusedContacts uint64        // addresses from neighbours that sent too many
 	History         int           // bytes
-	Lag             int           // bytes that wait for the link for which most wait
-	RTT             time.Duration // of the farthest neighbour; 0: never measured
+	Lag             int           // the most bytes that wait for a link
+	RTT             time.Duration // the longest round trip to a neighbour; 0: never measured
 	SeedsLost       int
 	IsSplit         bool   // a netsplit was found and is not over
 	Emitted         uint64 // events of this node
@@ -21,7 +21,7 @@ type Figures struct {
 	Tree            plumtree.Stats
 }
 
-// Figures returns the figures of this life; false when it is over.
+// Figures returns the figures of this life, and false if it is over.
 func (d *Driver) Figures() (f Figures, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -8,21 +8,20 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
-// What others may ask of a node. Beyond that they are refused, and counted.
+// The limits of what other nodes may ask of a node. What exceeds them is refused and counted.
 //
-// The limits of single frames stand in package wire (their lengths, the lists in
-// them, the structure of arguments), those of what is kept in the machines' packages
-// (the history, the address book, what a peer may pull), those of what waits in
-// backpressure.go and outbox.go, and those of connections that come in in package
-// handshake.
+// Other limits stand elsewhere: those of single frames in package wire (their lengths, their
+// lists, the structure of arguments), those of stored data in the packages of the protocols
+// (the history, the address book, what a peer may pull), those of waiting data in
+// backpressure.go and outbox.go, and those of incoming connections in package handshake.
 const (
-	// Frames of a neighbour that are no events. In 10 000 nodes that start at once
-	// with one seed, its neighbours get some thousands in a second.
+	// Frames of a neighbour that carry no events. If 10 000 nodes start at once with one
+	// seed, its neighbours get some thousands in a second.
 	controlPerSecond = 2000
 	controlAtOnce    = 20_000
 
-	// Answers to requests of this node: MISS frames, or the digests of a survey. There are
-	// many if events are missing or the network is large, and each costs little.
+	// Frames that answer requests of this node: MISS, or the digests of a survey. If events
+	// are missing or the network is large, there are many, and each costs little.
 	answersPerSecond = 20_000
 	answersAtOnce    = 200_000
 )
@@ -42,7 +41,7 @@ type Refusals struct {
 	Forgeries    atomic.Uint64 // frames with an event that its origin has not signed
 }
 
-// countHandshake sorts a handshake that failed.
+// countHandshake counts a failed handshake by its reason.
 func (r *Refusals) countHandshake(err error) {
 	switch {
 	case errors.Is(err, handshake.ErrNotAdmitted):
@@ -54,7 +53,7 @@ func (r *Refusals) countHandshake(err error) {
 	}
 }
 
-// reported is the number of refusals that a survey has.
+// reported returns the number of refusals that a survey shows.
 func (r *Refusals) reported() uint64 {
 	return r.Handshakes.Load() + r.NotAdmitted.Load() + r.Incompatible.Load() + r.Backlog.Load() +
 		r.RateLimited.Load() + r.Frames.Load() + r.Floods.Load()

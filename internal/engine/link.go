@@ -25,43 +25,43 @@ import (
 )
 
 const (
-	readSmall = 4 << 10  // an idle link holds no more memory than that
+	readSmall = 4 << 10  // the buffer of an idle link
 	readLarge = 64 << 10 // one read of a busy link
 
-	readerRest = 500 * time.Microsecond // less is no rest, but the time that a read takes
+	readerRest = 500 * time.Microsecond // a shorter wait for data does not count as a rest
 
-	lingerAfter = time.Second // wait for the peer's end after our own
+	lingerAfter = time.Second // how long to wait for the peer's end after this end has closed
 )
 
-// link is one connection after its greeting. It has a reader, which is the
-// goroutine that made the connection, and what waits to be written.
+// link is one connection after its handshake. Its reader is the goroutine that made the
+// connection. Its outbox holds what waits to be written.
 type link struct {
 	d       *Driver
 	id      ident.Link
 	conn    net.Conn
-	ownConn *callout.Conn // what is below conn, if it is of a transport of the program
-	dec     wire.Decoder  // the reader's, as is the next
-	rate    *rate.Limiter // of frames that are no events; see frame.Cost
-	answers *rate.Limiter // of frames that answer ours
+	ownConn *callout.Conn // the connection below conn, if it is from the program's transport
+	dec     wire.Decoder  // only the reader uses it, and rate and answers
+	rate    *rate.Limiter // limits frames that carry no events; see frame.Cost
+	answers *rate.Limiter // limits frames that answer requests of this node
 	verify  verifier
 	peer    *Neighbour    // while it is a neighbour; guarded by driver.mu
-	addr    string        // how we see the other end
-	hello   *wire.Hello   // of the handshake, as is the next; until the link is up
-	early   []byte        // what came behind it
-	ended   chan struct{} // closed when the reader has ended, after the writer
+	addr    string        // the address of the other end, as this node sees it
+	hello   *wire.Hello   // from the handshake, until the link is up; so is early
+	early   []byte        // the bytes that followed the HELLO
+	ended   chan struct{} // closed when the writer and then the reader have ended
 
-	goodbye   bool          // the peer has sent a DISCONNECT; guarded by driver.mu, as is the next
-	leaves    bool          // it says that the peer stops; as the next, not written after ended is closed
-	others    []ident.ID    // the nodes that it names
-	fellMute  bool          // it was given up because nothing came; guarded by driver.mu
-	hungUp    bool          // the peer has ended it; written before ended is closed
-	doubt     untaken.Doubt // the events of this node that it may not have had
+	goodbye   bool          // the peer has sent a DISCONNECT; driver.mu guards this and leaves
+	leaves    bool          // the DISCONNECT says that the peer stops; like others, not written after ended is closed
+	others    []ident.ID    // the nodes that the DISCONNECT names
+	fellMute  bool          // the link was given up because nothing arrived; guarded by driver.mu
+	hungUp    bool          // the peer has ended the connection; written before ended is closed
+	doubt     untaken.Doubt // the events of this node that the peer may not have read
 	ready     atomic.Bool   // events wait in the history; written under driver.mu
-	full      bool          // many do; guarded by driver.mu, as is the next
+	full      bool          // many events wait; driver.mu guards this and the next
 	fullSince time.Time
-	isSlow    bool // it has been full for longer than patience; emitters do not wait for it
+	isSlow    bool // it has been full for longer than patience, and emitters no longer wait for it
 
-	mu sync.Mutex // guards the outbox; taken inside driver.mu, never the other way round
+	mu sync.Mutex // guards the outbox; may be locked while driver.mu is held, never the other way round
 	outbox
 }
 
@@ -73,8 +73,8 @@ func newLink(d *Driver, conn net.Conn, addr string) *link {
 	}
 }
 
-// finish ends the link after what is in its outbox, and flushWithin at the latest; a
-// silent one at once. The caller holds driver.mu.
+// finish ends the link when its outbox is written, but after flushWithin at the latest. It ends
+// a silent link at once. The caller holds driver.mu.
 func (l *link) finish(why peerlist.Reason) {
 	l.mu.Lock()
 	l.closing = true
@@ -87,25 +87,25 @@ func (l *link) finish(why peerlist.Reason) {
 	l.d.woken = append(l.d.woken, l)
 }
 
-// closeSoon ends the connection without waiting for that, as callers must that hold a
-// lock.
+// closeSoon closes the connection on another goroutine, for callers that hold a lock and must
+// not wait.
 func (l *link) closeSoon() { l.d.spawn(func() { l.conn.Close() }) }
 
-// reset ends the connection at once. Where nothing comes back, TCP repeats one
-// packet, ever more rarely, and an orderly end waits behind it; but the peer may
-// hear us still, and should know. A reset waits for nothing. The caller holds driver.mu.
+// reset ends the connection at once. If nothing arrives from the peer, TCP repeats one packet at
+// growing intervals, and an orderly end waits behind it. But the peer may still receive, and
+// should learn of the end. A reset waits for nothing. The caller holds driver.mu.
 func (l *link) reset() {
 	l.d.spawn(func() {
 		if conn, ok := l.conn.(transport.Lingerer); ok {
-			conn.SetLinger(0) // if that fails, the end comes later
+			conn.SetLinger(0) // if it fails, the connection ends later
 		}
 		l.conn.Close()
 	})
 }
 
-// cutOff ends a link that has not finished. Its writer may wait for a peer that takes
-// nothing, or takes a byte now and then to no end; closing ends that. The runtime owns
-// the goroutine, which does not wait.
+// cutOff ends a link that finish could not end in time. Its writer may wait for a peer that reads
+// nothing, or very little; closing the connection ends that wait. The goroutine belongs to the
+// runtime, and cutOff does not wait.
 func (l *link) cutOff() {
 	l.mu.Lock()
 	l.isCut = true
@@ -113,7 +113,7 @@ func (l *link) cutOff() {
 	l.conn.Close()
 }
 
-// callOff has cutOff not happen.
+// callOff cancels the call of cutOff.
 func (l *link) callOff() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -122,8 +122,8 @@ func (l *link) callOff() {
 	}
 }
 
-// hangUp ends our direction and leaves the other one a moment, because closing
-// at once could destroy what is on its way to the peer. The reader closes.
+// hangUp ends this end's direction and leaves the other one open for a moment, because closing at
+// once could destroy data on its way to the peer. The reader closes the connection.
 func (l *link) hangUp() {
 	if half, ok := l.conn.(transport.HalfCloser); ok && half.CloseWrite() == nil {
 		l.callOff()
@@ -133,13 +133,13 @@ func (l *link) hangUp() {
 	l.conn.Close()
 }
 
-// read is the link's reader. It hands all frames that one read brought to the
-// machine in one step. rest is what came behind the greeting.
+// read is the link's reader. It passes all frames of one read to the machine in one step. rest
+// are the bytes that followed the HELLO.
 func (l *link) read(rest []byte) error {
 	buf := make([]byte, max(readSmall, len(rest)))
 	filled := copy(buf, rest)
 	l.d.counters.BytesIn.Add(uint64(filled))
-	rested := time.Now() // since then something was there whenever it came back
+	rested := time.Now() // when the reader last had to wait for data
 	for {
 		used, danger, err := l.d.take(l, buf[:filled], rested)
 		if err != nil {
@@ -151,10 +151,10 @@ func (l *link) read(rest []byte) error {
 		filled = copy(buf, buf[used:filled])
 		want := min(l.dec.Want(buf[:filled]), wire.MaxEvent+4)
 		switch {
-		case want > len(buf): // a large frame: room for it, and no more
+		case want > len(buf): // make room for one large frame, and not more
 			buf = append(make([]byte, 0, want), buf[:filled]...)[:want]
 		case filled == 0 && used > readSmall/2 && len(buf) < readLarge:
-			buf = make([]byte, readLarge) // busy
+			buf = make([]byte, readLarge) // the link is busy
 		case filled == 0 && len(buf) > readLarge:
 			buf = make([]byte, readLarge)
 		}
@@ -171,9 +171,9 @@ func (l *link) read(rest []byte) error {
 	}
 }
 
-// take hands the whole frames in buf to the machine and says how much that was,
-// and whether the next ones had better wait. rested is when the link's reader last
-// had to wait for something to come.
+// take passes the whole frames in buf to the machine. It returns how many bytes these were, and
+// whether the reader should pause before it reads more. rested is when the reader last had to
+// wait for data.
 func (d *Driver) take(l *link, buf []byte, rested time.Time) (used int, danger bool, err error) {
 	d.mu.Lock()
 	defer d.unlock((*link).writeNow)
@@ -182,7 +182,7 @@ func (d *Driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 	}
 	now := time.Now()
 	l.doubt.Heard(&d.own, now)
-	control, answers := 0, 0 // see frame.Cost
+	control, answers := 0, 0 // parts, see frame.Cost
 	for used < len(buf) && d.machine != nil {
 		m, n, err := l.dec.Next(buf[used:])
 		if err != nil {
@@ -194,12 +194,12 @@ func (d *Driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 		}
 		used += n
 		switch m := m.(type) {
-		case nil: // of a newer minor version
+		case nil: // a kind of a newer minor version
 			control += frame.FrameParts
 		case *plumtree.Gossip:
 			if d.machine.WantsVerdict(l.id, m) {
-				// For a run of 4096 events it may take 0.2 s. It runs without the lock, so
-				// that no other link waits.
+				// A run of 4096 events may take 0.2 s. The lock is not held
+				// meanwhile, so other links do not wait.
 				d.settle(now)
 				d.unlock((*link).writeNow)
 				m.Verdict = plumtree.Judge(m, l.verify)
@@ -238,8 +238,8 @@ func (d *Driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 		return used, false, net.ErrClosed
 	}
 	if d.verifies && now.Sub(rested) >= persists {
-		// To verify an event takes longer than to bring it: what waits does so in
-		// front of the readers, where no neighbour sees it as its lag.
+		// Verifying an event takes longer than receiving it. Events that wait for it are in
+		// the receive buffers, so no neighbour sees them as the lag of a link.
 		d.machine.Press(now, 0, d.out())
 	}
 	d.settle(now)
@@ -249,18 +249,18 @@ func (d *Driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 	return used, d.danger, nil
 }
 
-// isHeard reports whether frames of the link are handled. The reader of a link that this
-// node has ended reads on, for at most lingerAfter, so that data on its way to the peer is
-// not destroyed; its frames are dropped. There are two exceptions. If another link to the
-// same neighbour has replaced this one, frames that the peer sent before still count. If
-// this node stops, it takes the last events of its neighbours. The caller holds driver.mu.
+// isHeard reports whether frames of the link are handled. After this node has ended a link, its
+// reader reads for at most lingerAfter, so that data on its way to the peer is not destroyed,
+// and drops the frames. There are two exceptions. If another link to the same neighbour has
+// replaced this one, frames that the peer sent before still count. If this node stops, it takes
+// the last events of its neighbours. The caller holds driver.mu.
 func (l *link) isHeard() bool {
 	return l.d.links[l.id] == l || l.peer != nil && (l.d.hasLeft || !l.peer.isGone())
 }
 
-// takeDirect queues an event that is for this node only.
+// takeDirect queues an event for this node alone.
 func (d *Driver) takeDirect(l *link, m *wire.Direct) {
-	if l.peer == nil || l.peer.isGone() && !d.hasLeft { // in this very step, perhaps
+	if l.peer == nil || l.peer.isGone() && !d.hasLeft { // it may have ended in this step
 		return
 	}
 	l.peer.received++
@@ -270,16 +270,16 @@ func (d *Driver) takeDirect(l *link, m *wire.Direct) {
 	})
 }
 
-// run is a link from its greeting to its end.
+// run runs a link from its handshake to its end.
 func (l *link) run(rest []byte) {
-	err := callout.ErrGoexit // which a connection of the program may do
+	err := callout.ErrGoexit // stays if a connection of the program calls runtime.Goexit
 	defer func() { l.end(err) }()
 	err = l.read(rest)
 }
 
-// end is the end of run; err is why.
+// end does what is left when run ends. err is the reason.
 func (l *link) end(err error) {
-	l.conn.Close() // the writer sees that
+	l.conn.Close() // ends the writer, too
 	l.awaitWriter()
 	defer close(l.ended)
 	_, _, wasCut := l.unsent()

@@ -23,10 +23,10 @@ type Neighbour struct {
 	received uint64 // direct events; guarded by Driver.mu
 }
 
-// Departure is why a node is not a neighbour any more.
+// Departure says why a node is not a neighbour any more.
 type Departure struct {
 	Why    peerlist.Reason
-	ByPeer bool // the peer gave the reason; else this node has found or decided it
+	ByPeer bool // the peer gave the reason; otherwise this node found or decided it
 }
 
 // ID returns the ID of the node.
@@ -45,7 +45,7 @@ func (n *Neighbour) Events() *emitter.Emitter { return n.events }
 // Context returns a context that ends with the life of this node.
 func (n *Neighbour) Context() context.Context { return n.driver.ctx }
 
-// Departure returns why the node is not a neighbour any more; false while it is one.
+// Departure returns why the node is not a neighbour any more, and false while it is one.
 func (n *Neighbour) Departure() (Departure, bool) {
 	if d := n.gone.Load(); d != nil {
 		return *d, true
@@ -55,15 +55,15 @@ func (n *Neighbour) Departure() (Departure, bool) {
 
 func (n *Neighbour) isGone() bool { return n.gone.Load() != nil }
 
-// finish says that no event of the neighbour will come any more.
+// finish records that no further event of the neighbour will come.
 func (n *Neighbour) finish() {
 	if n.events.HasQueues() {
 		n.events.Do(n.events.Finish)
 	}
 }
 
-// Emit sends a body to this node only. If the outbox of the link is full, it waits for
-// room until ctx ends. Errors: [ErrPeerGone], [ErrStopped], that of ctx.
+// Emit sends a body to this node only. If the outbox of the link is full, it waits for room until
+// ctx ends. Errors: [ErrPeerGone], [ErrStopped], the error of ctx.
 func (n *Neighbour) Emit(ctx context.Context, body []byte) error {
 	d := n.driver
 	for {

@@ -29,29 +29,29 @@ const (
 	// The limit for control frames that a peer does not read. Beyond it the link ends.
 	outboxMost = 4 << 20
 
-	slowAfter   = 10 * time.Second // a write that moves nothing for so long ends the link
-	flushWithin = 2 * time.Second  // for all that is left to be written when this node ends a link
+	slowAfter   = 10 * time.Second // if a write makes no progress for that long, the link ends
+	flushWithin = 2 * time.Second  // how long a link that this node ends may take to write its outbox
 )
 
-// outbox is what waits to be written on a link. Events wait in the history until
-// there is a writer for them. link.mu guards it.
+// outbox holds what waits to be written on a link. Events stay in the history until the writer is
+// ready for them. link.mu guards it.
 type outbox struct {
 	enc      wire.Encoder
 	out      []byte
-	spare    []byte        // the last buffer that was written, to be filled again
-	inFlight int           // bytes that the writer has taken and not written
-	unsaid                 // what of that is this node's own
+	spare    []byte        // the last buffer that was written, for the next use
+	inFlight int           // bytes that the writer has taken and not written yet
+	unsaid                 // which of the waiting events are this node's own
 	awaited  bool          // a caller waits for room
-	closing  bool          // write what is there, then end
+	closing  bool          // the writer must write what is there, and then end
 	writing  bool          // there is a writer
-	over     bool          // there will be none any more
-	idle     chan struct{} // closed when there is none; nil while no caller waits
+	over     bool          // there will be no further writer
+	idle     chan struct{} // closed when there is no writer; nil while no caller waits for that
 	ending   *time.Timer   // calls cutOff; nil before finish
-	isCut    bool          // it has
+	isCut    bool          // cutOff was called
 
-	// The writer's own.
+	// Only the writer uses these.
 	taken []byte
-	rest  []byte // of what was taken, not written yet
+	rest  []byte // the part of taken that is not written yet
 }
 
 // put appends a control frame to the outbox. The caller holds driver.mu.
@@ -71,7 +71,7 @@ func (l *link) put(encode func(buf []byte) ([]byte, error)) {
 	}
 	l.out = out
 	if len(out) > outboxMost {
-		l.closing = true // the reader will report the end
+		l.closing = true // the reader reports the end
 		l.closeSoon()
 	}
 }
@@ -87,29 +87,29 @@ func (l *link) putDirect(body []byte) {
 	})
 }
 
-// unsaid is what waits in an outbox of the events of this node. link.mu guards it.
+// unsaid records which events of this node wait in an outbox. link.mu guards it.
 type unsaid struct {
-	own, ownTaken       []untaken.Span // broadcasts, in the outbox and with the writer
-	direct, directTaken int            // events for this peer alone, likewise
+	own, ownTaken       []untaken.Span // broadcasts: in the outbox, and taken by the writer
+	direct, directTaken int            // the number of events for this peer alone, likewise
 }
 
-// take passes it on to the writer, with the outbox.
+// take records that the writer has taken the outbox.
 func (u *unsaid) take() {
-	u.own, u.ownTaken = u.own[:0], append(u.ownTaken, u.own...) // two arrays: both grow at once
+	u.own, u.ownTaken = u.own[:0], append(u.ownTaken, u.own...) // two arrays, so that each is reused
 	u.direct, u.directTaken = 0, u.directTaken+u.direct
 }
 
-// outboxes are buffers for events, as pointers to slices. A link has one from when
-// it is filled until that is written: an idle one holds no memory for it, and the
-// few that are in use stay in the caches.
+// outboxes are buffers for events, as pointers to slices. A link has one only while it is filled
+// and written. So an idle link holds no buffer, and the few that are in use stay in the
+// processor's caches.
 var outboxes = sync.Pool{New: func() any {
-	buf := make([]byte, 0, fillBytes+fillBytes/2) // the last run goes over
+	buf := make([]byte, 0, fillBytes+fillBytes/2) // the last run may exceed fillBytes
 	return &buf
 }}
 
-// makeRoom readies the outbox for events, and returns how many bytes of them it
-// takes. The caller holds driver.mu.
-func (l *link) makeRoom() int {
+// prepare gives the outbox a buffer, and returns how many bytes of events fit into it. The caller
+// holds driver.mu.
+func (l *link) prepare() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if cap(l.out) < fillBytes {
@@ -119,7 +119,7 @@ func (l *link) makeRoom() int {
 	return fillBytes - len(l.out)
 }
 
-// push appends events to the outbox; isOwn, if they are of this node. The caller holds
+// push appends events to the outbox. isOwn says that they are of this node. The caller holds
 // driver.mu.
 func (l *link) push(g *plumtree.Gossip, isOwn bool) {
 	l.mu.Lock()
@@ -139,10 +139,10 @@ func (l *link) push(g *plumtree.Gossip, isOwn bool) {
 	l.own = append(l.own, s)
 }
 
-// writeNow writes what the connection takes without waiting: one outbox, and what
-// is left then is written soon. The caller does not hold driver.mu.
+// writeNow writes as much of one outbox as the connection takes without waiting. A goroutine
+// writes the rest. The caller does not hold driver.mu.
 //
-// A TryWrite of the program may wait after all, so it is left to the goroutine.
+// A TryWrite of the program's transport might wait, so it is only called on that goroutine.
 func (l *link) writeNow() {
 	if _, ok := l.conn.(transport.TryWriter); !ok || l.ownConn != nil {
 		l.writeSoon()
@@ -151,16 +151,16 @@ func (l *link) writeNow() {
 	}
 }
 
-// writeSoon has a goroutine write what waits.
+// writeSoon starts a goroutine that writes the outbox.
 func (l *link) writeSoon() {
 	if l.begin() {
 		l.spawnWriter()
 	}
 }
 
-// spawnWriter passes the writing on to a goroutine. The driver owns that; it ends
-// when nothing waits any more, with the connection, or when the peer takes nothing
-// for too long; and run waits for it.
+// spawnWriter makes a new goroutine the writer. Owner: the driver. The goroutine ends when nothing
+// waits any more, when the connection ends, or when the peer takes nothing for too long. run waits
+// for it.
 func (l *link) spawnWriter() {
 	l.d.spawn(func() {
 		for more := true; more; {
@@ -180,13 +180,13 @@ func (l *link) begin() bool {
 	return true
 }
 
-// writeOne has the outbox filled and writes it. With more, the caller still is the
-// writer, and there is more to write.
+// writeOne fills the outbox and writes it. If it returns true, there is more to write, and the
+// caller is still the writer.
 func (l *link) writeOne(mayWait bool) (more bool) {
 	if len(l.rest) == 0 {
 		if l.ready.Load() {
 			if mayWait {
-				runtime.Gosched() // other goroutines may add something first
+				runtime.Gosched() // so that other goroutines can add something first
 			}
 			l.d.fill(l)
 		}
@@ -206,7 +206,7 @@ func (l *link) writeOne(mayWait bool) (more bool) {
 	return more
 }
 
-// takeOutbox leaves an empty outbox behind.
+// takeOutbox takes the content of the outbox to write it, and leaves an empty outbox.
 func (l *link) takeOutbox() {
 	l.mu.Lock()
 	l.taken, l.out, l.spare = l.out, l.spare[:0], nil
@@ -216,14 +216,14 @@ func (l *link) takeOutbox() {
 	l.awaited = false
 	l.mu.Unlock()
 	if awaited {
-		l.d.makesRoom()
+		l.d.wakeEmitters()
 	}
 }
 
-// giveBack returns a buffer that was written. If nothing has come meanwhile, the
-// caller is not the writer any more; nor if the writing has failed. last reports that no
-// writer follows, and that the caller must end the link's direction. That may block, so a
-// caller that must not block leaves it to a writer that may.
+// giveBack returns a buffer that was written. If nothing was added meanwhile, or if the write has
+// failed, the caller is no longer the writer. last reports that no writer follows and that the
+// caller must end the link's direction. That may block, so a caller that must not block leaves it
+// to a writer that may.
 func (l *link) giveBack(mayWait bool, failed error) (more, last bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -235,7 +235,7 @@ func (l *link) giveBack(mayWait bool, failed error) (more, last bool) {
 	case cap(buf) <= readSmall:
 		l.spare = buf[:0]
 	case cap(buf) >= fillBytes && cap(buf) <= 4*fillBytes:
-		kept := buf // buf itself would be on the heap in every call
+		kept := buf // with &buf, every call would allocate buf on the heap
 		outboxes.Put(&kept)
 	}
 	if failed == nil {
@@ -258,9 +258,9 @@ func (l *link) giveBack(mayWait bool, failed error) (more, last bool) {
 	return false, l.over
 }
 
-// writeRest writes what was taken, or as much as goes without waiting. It fails
-// when nothing moves for slowAfter, or when the connection is closed. cutOff closes it if a
-// link does not finish in time.
+// writeRest writes l.rest, or as much of it as goes without waiting. It fails if nothing is written
+// for slowAfter, or if the connection is closed. If a link does not finish in time, cutOff closes
+// the connection.
 func (l *link) writeRest(mayWait bool) error {
 	if conn, ok := l.conn.(transport.TryWriter); ok && len(l.rest) > 0 {
 		n, err := conn.TryWrite(l.rest)
@@ -272,12 +272,12 @@ func (l *link) writeRest(mayWait bool) error {
 	if len(l.rest) == 0 {
 		return nil
 	}
-	if _, ok := l.conn.(*trust.Conn); ok { // it has a limit of its own, and TLS can't go on after a deadline
+	if _, ok := l.conn.(*trust.Conn); ok { // it has a time limit of its own, and TLS can't continue after a deadline
 		n, err := l.conn.Write(l.rest)
 		l.wrote(n)
 		return err
 	}
-	defer l.conn.SetWriteDeadline(time.Time{}) // it would be one of TryWrite's too
+	defer l.conn.SetWriteDeadline(time.Time{}) // otherwise it would also apply to TryWrite
 	for len(l.rest) > 0 {
 		if err := l.conn.SetWriteDeadline(time.Now().Add(slowAfter)); err != nil {
 			return err
@@ -291,14 +291,13 @@ func (l *link) writeRest(mayWait bool) error {
 	return nil
 }
 
-// wrote takes what has left off the rest.
+// wrote removes n written bytes from the rest.
 func (l *link) wrote(n int) {
 	l.rest = l.rest[n:]
 	l.d.counters.BytesOut.Add(uint64(n))
 }
 
-// awaitWriter ends the writing: it waits for the writer, and there will be no
-// other one.
+// awaitWriter waits until the writer has ended, and prevents further ones.
 func (l *link) awaitWriter() {
 	l.mu.Lock()
 	l.closing, l.over = true, true
@@ -313,8 +312,8 @@ func (l *link) awaitWriter() {
 	}
 }
 
-// unsent is how much of what was put into the outbox did not leave, and how many events
-// for this peer alone; wasCut, that the peer took it too slowly.
+// unsent returns how many bytes of the outbox were not sent, and how many events for this peer
+// alone. wasCut reports that the peer took them too slowly.
 func (l *link) unsent() (bytes, direct int, wasCut bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -17,15 +17,15 @@ import (
 )
 
 const (
-	// greetGrace is what a greeting has beyond handshake.Within, so that it ends by itself
-	// and says what was wrong. A guess.
+	// greetGrace is added to handshake.Within, so that a handshake ends by itself and returns
+	// its reason. A guess.
 	greetGrace = 250 * time.Millisecond
 
 	listenWithin = 30 * time.Second // Transport.Listen
 )
 
-// program is the transport and the resolver of one life, which may be the program's own:
-// each call of them has a bound, is recovered, and is given up if it hangs. See package
+// program is the transport and the resolver of one life. Both may be the program's own, so each
+// call of them has a time limit, recovers from panics, and is given up if it hangs. See package
 // callout.
 type program struct {
 	*callout.Calls
@@ -34,7 +34,7 @@ type program struct {
 	ownResolver bool // the resolver is the program's
 	hasTLS      bool // handshakes run callbacks of the program
 
-	listener  net.Listener // after listen, as is the next
+	listener  net.Listener // set by listen, like the next field
 	listening string
 }
 
@@ -55,7 +55,7 @@ type boundListener struct {
 	addr string
 }
 
-// listen has the transport listen, within listenWithin. ctx is that of the life.
+// listen starts to listen, within listenWithin. ctx is that of the life.
 func (p *program) listen(ctx context.Context, bind string) error {
 	bounded, expire := context.WithCancelCause(ctx)
 	timer := time.AfterFunc(listenWithin, func() {
@@ -80,8 +80,8 @@ func (p *program) listen(ctx context.Context, bind string) error {
 	return err
 }
 
-// startClosing closes the listener. If that is one of the program, the returned call
-// does; it is nil if there is nothing to wait for.
+// startClosing closes the listener. If the listener is the program's own, startClosing returns the
+// call that closes it, which the caller may wait for. Otherwise it returns nil.
 func (p *program) startClosing() *callout.Call {
 	if callout.IsOurs(p.listener) {
 		p.listener.Close()
@@ -92,7 +92,7 @@ func (p *program) startClosing() *callout.Call {
 	return c
 }
 
-// closeListener waits for startClosing, for a moment only.
+// closeListener closes the listener, and waits a moment for that.
 func (p *program) closeListener() {
 	if c := p.startClosing(); c != nil {
 		select {
@@ -125,7 +125,7 @@ func (p *program) accept(ctx context.Context) (conn net.Conn, err error) {
 	return p.adopt(ctx, conn, "Conn.RemoteAddr of an accepted connection")
 }
 
-// adopt makes an accepted connection fit for the node.
+// adopt prepares an accepted connection for use.
 func (p *program) adopt(ctx context.Context, conn net.Conn, what string) (net.Conn, error) {
 	if callout.IsOurs(conn) {
 		return conn, nil
@@ -161,7 +161,7 @@ func (p *program) dial(ctx context.Context, addr string) (net.Conn, error) {
 	return conn, err
 }
 
-// dialOurs is dial for a transport of ours, which ends with its context.
+// dialOurs is dial for a transport of this library, which returns when its context ends.
 func (p *program) dialOurs(ctx context.Context, addr string) (net.Conn, error) {
 	conn, err := callout.Inline(ctx, p.Calls, "Transport.Dial", func(ctx context.Context) (net.Conn, error) {
 		return p.transport.Dial(ctx, addr)
@@ -172,8 +172,8 @@ func (p *program) dialOurs(ctx context.Context, addr string) (net.Conn, error) {
 	return conn, nil
 }
 
-// greet does the handshake on a connection, with an end: its reads, writes and callbacks
-// may hang. Errors are *[DialError].
+// greet performs the handshake on a connection, within a time limit, because reads, writes and
+// callbacks may hang. Errors are *[DialError].
 func (p *program) greet(ctx context.Context, cfg *handshake.Config, conn net.Conn, dialled string) (*handshake.Link, error) {
 	own := callout.ConnOf(conn)
 	greet := func(ctx context.Context) (*handshake.Link, error) {
@@ -202,7 +202,7 @@ func (p *program) greet(ctx context.Context, cfg *handshake.Config, conn net.Con
 	return nil, &DialError{Addr: conn.RemoteAddr().String(), Err: err}
 }
 
-// lookUp asks the resolver.
+// lookUp calls the resolver.
 func (p *program) lookUp(ctx context.Context, seed string) ([]string, error) {
 	c := &callout.Call{Kind: callout.LookUp, What: "Resolver.Lookup(" + seed + ")", IsOurs: !p.ownResolver}
 	return callout.Ask(ctx, p.Calls, c, func(ctx context.Context) ([]string, error) {

@@ -15,23 +15,24 @@ import (
 // receiver. Only addresses of this machine count, so that a lying peer can't direct other
 // nodes elsewhere. A machine may have several addresses, so the last few peers vote.
 
-// lastSightings is how many of them. A guess: about as many as a node has neighbours.
+// lastSightings is how many peers vote. A guess: about as many as a node has neighbours.
 const lastSightings = 8
 
-// sighting is where a peer sees this node.
+// sighting is the address at which a peer sees this node.
 type sighting struct {
 	by ident.ID
-	at netip.Addr // the zero Addr: nowhere that matters
+	at netip.Addr // the zero Addr if the peer has no vote
 }
 
-// ownAddr is the address that a peer says it sees us at, if that is one of this machine
-// and it matters. It asks the system, so the caller does not hold mu.
+// ownAddr returns the address at which a peer says it sees this node, if it is one of this
+// machine's and if the node learns its address from peers. It asks the system, so the caller must
+// not hold mu.
 func (d *Driver) ownAddr(seen string) netip.Addr {
 	if !d.isOpenToSightings() {
 		return netip.Addr{}
 	}
 	ap, err := netip.ParseAddrPort(seen)
-	ip := ap.Addr().Unmap().WithZone("") // a zone would be the peer's
+	ip := ap.Addr().Unmap().WithZone("") // the zone is one of the peer's machine
 	if err != nil || ip.IsLoopback() || ip.IsUnspecified() {
 		return netip.Addr{}
 	}
@@ -44,7 +45,7 @@ func (d *Driver) ownAddr(seen string) netip.Addr {
 		p, err := netip.ParsePrefix(a.String())
 		return err == nil && p.Addr().Unmap() == ip
 	}) {
-		return netip.Addr{} // behind a translation of addresses the port would be wrong
+		return netip.Addr{} // an address translation is between, so the port would be wrong
 	}
 	return ip
 }
@@ -52,7 +53,7 @@ func (d *Driver) ownAddr(seen string) netip.Addr {
 // isOpenToSightings reports whether this node learns its address from its peers.
 func (d *Driver) isOpenToSightings() bool { return d.hello != "" && d.hello[0] == ':' }
 
-// seenAs takes the news at which address a peer sees us. The caller holds mu.
+// seenAs records at which address a peer sees this node. The caller holds mu.
 func (d *Driver) seenAs(now time.Time, s sighting) {
 	if !s.at.IsValid() {
 		return
@@ -60,7 +61,7 @@ func (d *Driver) seenAs(now time.Time, s sighting) {
 	d.sightings = slices.DeleteFunc(d.sightings, func(old sighting) bool { return old.by == s.by }) // one vote each
 	d.sightings = append(d.sightings, s)
 	d.sightings = d.sightings[max(0, len(d.sightings)-lastSightings):]
-	present, _ := netip.ParseAddrPort(d.advertised) // if it is none: the zero Addr, which gets no vote
+	present, _ := netip.ParseAddrPort(d.advertised) // if it is empty: the zero Addr, which gets no vote
 	addr := net.JoinHostPort(elect(d.sightings, present.Addr().Unmap()).String(), d.hello[1:])
 	if addr == d.advertised {
 		return
@@ -69,8 +70,8 @@ func (d *Driver) seenAs(now time.Time, s sighting) {
 	d.machine.SetSelf(now, addr, d.out())
 }
 
-// elect returns the address that has more votes than any other, or the present one if no
-// address has.
+// elect returns the address with the most votes. If two addresses have the most, it returns the
+// present one.
 func elect(votes []sighting, present netip.Addr) netip.Addr {
 	count := make(map[netip.Addr]int)
 	for _, v := range votes {

@@ -13,8 +13,8 @@ import (
 // AllEvents stands for the names of all events in the list of a [Signing].
 const AllEvents = "*"
 
-// Signing knows which events must be signed. It signs those of this node and verifies
-// those of others. It does not change, and may be used by many goroutines.
+// Signing knows which events must be signed. It signs the events of this node and verifies those of
+// others. It does not change, so any goroutine may use it.
 type Signing struct {
 	network string
 	key     *trust.Key // nil: the node can't sign
@@ -34,14 +34,14 @@ func NewSigning(network string, key *trust.Key, list []string) *Signing {
 
 func (s *Signing) isEmpty() bool { return len(s.names) == 0 }
 
-// has reports whether events of that name must be signed.
+// has reports whether events of this name must be signed.
 func (s *Signing) has(name []byte) bool {
 	_, ok := s.names[string(name)]
 	return s.all || ok
 }
 
-// Blank returns what the body of an event of this node begins with: the room for its
-// signature, or nothing.
+// Blank returns the start of the body of an event of this node: room for its signature, or nothing
+// if it needs none.
 func (s *Signing) Blank(name string) []byte {
 	if s.key == nil || s.isEmpty() || !s.has([]byte(name)) {
 		return nil
@@ -49,7 +49,7 @@ func (s *Signing) Blank(name string) []byte {
 	return signed.AppendBlank(nil, s.key.Public())
 }
 
-// configure has the tree of one life sign and verify.
+// configure makes the tree of one life sign and verify.
 func (s *Signing) configure(tree *plumtree.Config, self ident.Origin) {
 	if s.key != nil && !s.isEmpty() {
 		network := signed.New(s.network) // used under Driver.mu
@@ -65,7 +65,7 @@ func (s *Signing) configure(tree *plumtree.Config, self ident.Origin) {
 	tree.Verify = s.newVerifier()
 }
 
-// verifier reports whether an event is to be believed: see [plumtree.Config.Verify].
+// verifier reports whether an event is genuine: see [plumtree.Config.Verify].
 // One goroutine at a time may call it.
 type verifier func(o ident.Origin, seq uint64, body []byte) bool
 

@@ -12,7 +12,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 )
 
-// lives makes epochs rise strictly, even if the clock does not.
+// lives holds the last epoch, so that epochs always rise, even if the clock does not.
 var lives atomic.Uint64
 
 func newEpoch() uint64 {
@@ -25,8 +25,8 @@ func newEpoch() uint64 {
 	}
 }
 
-// New binds the address and makes a life that has not begun; [Driver.Start] or
-// [Driver.Abort] follows. It runs code of the program. The end of ctx ends the life at
+// New listens at the address and returns a life that has not begun. The caller must call
+// [Driver.Start] or [Driver.Abort]. New runs code of the program. If ctx ends, the life ends at
 // once.
 func New(ctx context.Context, cfg Config) (*Driver, error) {
 	d := &Driver{
@@ -50,7 +50,7 @@ func New(ctx context.Context, cfg Config) (*Driver, error) {
 	d.ctx, d.cancel = context.WithCancel(ctx)
 	d.complaints = newComplaints(d.ctx, &cfg)
 	d.addresses = net.InterfaceAddrs
-	history := max(cfg.Tree.HistoryBytes, 1<<20) // without one, some events are kept
+	history := max(cfg.Tree.HistoryBytes, 1<<20) // even with no history, the tree keeps some events
 	d.verifies = !cfg.Signing.isEmpty()
 	d.lagFull, d.lagMost = min(lagFull, history/8), history/8*3
 	last := d.file.load(d.ctx, cfg.Memory)

@@ -22,13 +22,13 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
-// state is what a node keeps in a file between its lives: its [Memory].
+// state is what a node keeps in a file from one life to the next: its [Memory].
 type state struct {
 	// Anchors are the addresses that the next life dials first: neighbours that this
 	// node had dialled. An attacker that fills the address books of a network while a
 	// node is away can't remove them.
 	Anchors []string `json:"anchors"`
-	// Heard are the events that the node has heard, so that it does not hear them again.
+	// Heard are the events that handlers have got, so that they do not get them again.
 	Heard heardState `json:"heard,omitempty"`
 }
 
@@ -36,10 +36,10 @@ const (
 	stateWithin = 5 * time.Second // a read or write of the StateFile
 	mostState   = 64 << 10        // bytes of the file: mostHeard origins take some 50 kB
 	mostHeard   = 1024            // origins, the latest ones
-	stateEvery  = time.Minute     // it is written when it is another one, and at the end
+	stateEvery  = time.Minute     // how often the file is written if the state has changed; also at the end
 )
 
-// readState reads a file; one that is not there holds nothing.
+// readState reads the file. If there is no file, it returns the zero state.
 func readState(path string) (s state, err error) {
 	info, err := os.Stat(path)
 	switch {
@@ -68,14 +68,14 @@ func readState(path string) (s state, err error) {
 	return s, nil
 }
 
-// isAnchor reports whether an address may stand in the file.
+// isAnchor reports whether an address is valid in the file.
 func isAnchor(addr string) bool {
 	_, err := netip.ParseAddrPort(addr)
 	return err == nil
 }
 
-// heardState is written as base64: of each origin its id, 16 bytes, its epoch, 8 bytes,
-// big endian, and the number of the next event, as a uvarint.
+// heardState is encoded as base64. For each origin it has the id, 16 bytes; the epoch, 8 bytes big
+// endian; and the number of the next event, as a uvarint.
 type heardState []plumtree.Range
 
 // MarshalText implements encoding.TextMarshaler.
@@ -116,7 +116,7 @@ func (h *heardState) UnmarshalText(text []byte) error {
 
 var errHeard = errors.New("what the node has heard is cut short, or out of range")
 
-// write replaces the file, whole or not at all.
+// write replaces the file completely, or not at all.
 func (s state) write(path string) error {
 	text, err := json.Marshal(s)
 	if err != nil {
@@ -136,22 +136,22 @@ func (s state) write(path string) error {
 	return nil
 }
 
-// stateFile is the StateFile of a node.
+// stateFile is the StateFile of a node, or nothing if path is empty.
 type stateFile struct {
-	path  string // empty: there is none
+	path  string // empty: no file
 	calls *callout.Calls
 	log   *logging.Logger
 
 	mu    sync.Mutex // guards saved
-	saved state      // what is in the file, or will be
+	saved state      // what is in the file, or is being written
 }
 
 func newStateFile(cfg *Config) *stateFile {
 	return &stateFile{path: cfg.StateFile, calls: cfg.Calls, log: cfg.Log}
 }
 
-// load returns the state of the last life: what the Node remembers, and else the file.
-// What is wrong with the file is no reason not to start.
+// load returns the state of the last life: from memory if the Node has one, otherwise from the file.
+// An error of the file does not keep the node from starting.
 func (f *stateFile) load(ctx context.Context, known Memory) state {
 	f.saved = state{known.Anchors, known.Heard}
 	if f.path == "" || known.Heard != nil {
@@ -172,14 +172,13 @@ func (f *stateFile) load(ctx context.Context, known Memory) state {
 	return last
 }
 
-// save writes the file, if it would be another one. A node that has no anchors now keeps
-// those of before. What it has heard is written without the origins that were silent
-// longest, if there are too many. save waits for that until stateWithin or the end of
-// ctx, and does nothing while an earlier call hangs.
+// save writes the file if the state has changed. If the node has no anchors now, save keeps the
+// previous ones. If it has heard too many origins, save leaves out those that were silent longest.
+// save waits until stateWithin has passed or ctx ends. It does nothing while an earlier call hangs.
 func (f *stateFile) save(ctx context.Context, s state) {
 	f.mu.Lock()
-	// Where a peer can be dialled, the peer may have said itself: only what readState
-	// takes is written, so that no peer spoils the file.
+	// An anchor may be an address that the peer itself has sent. Only those that readState
+	// accepts are written, so that no peer can make the file invalid.
 	s.Anchors = slices.DeleteFunc(slices.Clone(s.Anchors), func(addr string) bool { return !isAnchor(addr) })
 	if len(s.Anchors) == 0 {
 		s.Anchors = f.saved.Anchors
@@ -213,8 +212,8 @@ func (f *stateFile) save(ctx context.Context, s state) {
 	}
 }
 
-// keepState writes the file now and then, so that a node that is killed has one. The
-// end of the life ends it.
+// keepState writes the file at intervals, so that a node that is killed has one. It ends with the
+// life.
 func (d *Driver) keepState() {
 	every := time.NewTicker(stateEvery)
 	defer every.Stop()

@@ -30,7 +30,7 @@ func TestTheStateIsTheSameAgain(t *testing.T) {
 	}
 }
 
-// A file of the time before it had what was heard is still one.
+// A file of an older version, without the heard events, is still valid.
 func TestTheStateKeepsWhatWasHeard(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
 	if err := os.WriteFile(path, []byte(`{"anchors":["10.0.0.1:1"]}`+"\n"), 0o600); err != nil {
@@ -81,8 +81,8 @@ func TestTheStateIsBounded(t *testing.T) {
 	}
 }
 
-// A neighbour says that it is at a name. That is not written: the whole file would be
-// refused at the next start, and with it what was heard.
+// A neighbour claims to be at a name. That is not written: otherwise the next start would refuse the
+// whole file, and lose the heard events.
 func TestAPeerDoesNotSpoilTheState(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
 	f := &stateFile{path: path, calls: callout.New(nil, new(callout.Counts))}

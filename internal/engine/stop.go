@@ -10,34 +10,33 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 )
 
-// Left is what a life did not finish.
+// Left counts what a life could not finish.
 type Left struct {
 	Unsent  int      // events of this node that may have reached no neighbour
-	Bytes   int      // that were still to be sent
-	Events  int      // left for handlers
+	Bytes   int      // bytes that were not sent
+	Events  int      // events that handlers did not get
 	Running []string // functions of the program that have not returned
 }
 
-// AwaitHandlers lets the handlers of an emitter finish, and closes it.
+// AwaitHandlers waits until the handlers of an emitter have finished, and closes it.
 func (l *Left) AwaitHandlers(ctx context.Context, events *emitter.Emitter) {
 	var drain *emitter.DrainError
 	if err := events.Drain(ctx); errors.As(err, &drain) && !errors.Is(err, emitter.ErrInside) {
 		l.Events += drain.Left
 	}
-	// Now there is nothing to wait for, or the waiting has failed already.
+	// Nothing is left to wait for now, or the wait has failed already.
 	if err := events.CloseContext(ctx); err != nil && !errors.Is(err, emitter.ErrInside) {
 		l.Running = append(l.Running, "a handler")
 	}
 }
 
-// Stop ends the life, and waits until ctx ends for what it leaves. isInside reports
-// whether the program's code that a node has called calls it: then Stop does not wait for
-// the goroutines of the life, one of which may be the caller's. The handlers of the
-// broadcast are the caller's to wait for.
+// Stop ends the life, and waits for its rest until ctx ends. isInside says that code of the program
+// which the node has called is the caller. Then Stop does not wait for the goroutines of the life,
+// one of which may be the caller's. The caller of Stop waits for the handlers of the broadcast.
 func (d *Driver) Stop(ctx context.Context, isInside bool) (*Left, Memory) {
 	left := &Left{}
 	d.mu.Lock()
-	d.stopping = true // no more emits and links
+	d.stopping = true // no further emits and links
 	d.mu.Unlock()
 	d.program.closeListener()
 	if d.awaitRoom(ctx, false) == nil {
@@ -48,7 +47,7 @@ func (d *Driver) Stop(ctx context.Context, isInside bool) (*Left, Memory) {
 	var memory Memory
 	leftAt := time.Now()
 	d.step(func(now time.Time) {
-		for l := range d.conns { // order does not matter: all are waited for
+		for l := range d.conns { // the order does not matter, because Stop waits for all
 			open = append(open, l)
 			left.Bytes += max(d.machine.Lag(l.id)-overlay.LastWords, 0)
 		}
@@ -57,9 +56,9 @@ func (d *Driver) Stop(ctx context.Context, isInside bool) (*Left, Memory) {
 		d.machine.Leave(now, d.out())
 	})
 	flushed := make(chan struct{})
-	// Owned by Stop; ends when the links have, which closing ensures below, unless a
-	// connection of the program hangs. Here a link ends when the peer has hung up: it has
-	// taken all in then. To close before that could destroy what is on its way.
+	// Owner: Stop. It ends when the links have ended, which the closing below ensures, unless a
+	// connection of the program hangs. Here a link ends when the peer hangs up, which it does
+	// when it has read everything. Closing earlier could destroy data on its way.
 	go func() {
 		for _, l := range open {
 			<-l.ended
@@ -82,7 +81,7 @@ func (d *Driver) Stop(ctx context.Context, isInside bool) (*Left, Memory) {
 	d.doubtLast(open, leftAt)
 	own, _ := d.own.Count(0)
 	left.Unsent += own
-	d.cancel() // ends dials, look-ups and greetings
+	d.cancel() // ends dials, look-ups and handshakes
 	for _, l := range open {
 		l.closeSoon()
 	}
@@ -116,14 +115,14 @@ func (d *Driver) Stop(ctx context.Context, isInside bool) (*Left, Memory) {
 	return left, memory
 }
 
-// awaitGoroutines waits for the goroutines of this life to the end of ctx. Some of them
-// may wait for the program: what these do after that finds no machine.
+// awaitGoroutines waits for the goroutines of this life until ctx ends. Some of them may wait for
+// the program. When these continue later, the machine is gone and they do nothing.
 func (d *Driver) awaitGoroutines(ctx context.Context, isInside bool) {
 	if isInside {
 		return
 	}
 	ended := make(chan struct{})
-	// Owned by this life; it ends with the last goroutine of it.
+	// Owner: this life. It ends with the last goroutine of the life.
 	go func() {
 		d.running.Wait()
 		close(ended)
@@ -134,8 +133,8 @@ func (d *Driver) awaitGoroutines(ctx context.Context, isInside bool) {
 	}
 }
 
-// AwaitCalls waits for the functions of the program that the life has called, to the end
-// of ctx, and returns the names of those that have not returned.
+// AwaitCalls waits until the functions of the program that the life has called return, or until ctx
+// ends. It returns the names of those that have not returned.
 func (d *Driver) AwaitCalls(ctx context.Context) []string {
 	d.program.Await(ctx)
 	return d.program.Names()

@@ -8,8 +8,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/census"
 )
 
-// Count counts the nodes of the network, this one included. With [ErrIncomplete] the
-// number may be too low. Other errors: [ErrStopped], that of ctx.
+// Count counts the nodes of the network, including this one. With [ErrIncomplete] the number may be
+// too low. Other errors: [ErrStopped], the error of ctx.
 func (d *Driver) Count(ctx context.Context) (nodes int, err error) {
 	r, err := d.ask(ctx, func(now time.Time, token uint64) { d.machine.Count(now, token, d.out()) })
 	if err == nil && !r.complete {
@@ -18,8 +18,8 @@ func (d *Driver) Count(ctx context.Context) (nodes int, err error) {
 	return int(r.nodes), err
 }
 
-// Survey is Count that also asks each node for its digest. It calls report, which is code
-// of the program, on the caller's goroutine.
+// Survey is Count that also collects the digest of each node. It calls report, which is code of the
+// program, on the caller's goroutine.
 func (d *Driver) Survey(ctx context.Context, report func(census.Digest)) (nodes int, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -53,9 +53,9 @@ func (d *Driver) Survey(ctx context.Context, report func(census.Digest)) (nodes 
 	return int(r.nodes), err
 }
 
-// survey is the answers that have come and were not taken.
+// survey holds the answers to a survey that the caller has not taken yet.
 type survey struct {
-	more chan struct{} // there are some
+	more chan struct{} // has a token if there are answers
 
 	mu      sync.Mutex // guards waiting
 	waiting []census.Digest
@@ -79,7 +79,7 @@ func (s *survey) take() []census.Digest {
 	return list
 }
 
-// Describe returns the digest of this node; false when the life is over.
+// Describe returns the digest of this node, and false if the life is over.
 func (d *Driver) Describe() (census.Digest, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -89,7 +89,7 @@ func (d *Driver) Describe() (census.Digest, bool) {
 	return d.machine.Describe(time.Now()), true
 }
 
-// describe adds to what the machine reports of this node. It is called inside a step.
+// describe completes the digest that the machine made of this node. It is called inside a step.
 func (d *Driver) describe(g *census.Digest) {
 	g.Version = d.cfg.Version
 	g.Queued = uint64(d.events.Stats().Queued)

@@ -7,38 +7,38 @@ import (
 	"github.com/smokesignal-go/smokesignal/discovery"
 )
 
-// Package untaken keeps account of the events that no neighbour has taken. They are lost
-// if the node ends, so Stop first sees to it that a seed gets them, and reports the rest.
+// Package untaken records the events that no neighbour has taken. They are lost if the node ends. So
+// Stop first tries to bring them to a seed, and reports those that are left.
 
-// takeWithin is how long Stop and Shutdown wait for a neighbour that takes what was
-// emitted. A guess: a dial and a few round trips.
+// takeWithin is how long Stop and Shutdown wait for a neighbour that takes the emitted events. A
+// guess: a dial and a few round trips.
 const takeWithin = 2 * time.Second
 
 const (
-	// freshTry is how old a dial of a seed may be that counts for Stop. A guess.
+	// freshTry is the age up to which a dial of a seed counts for Stop. A guess.
 	freshTry = time.Second
 	// mostTries is how many seeds Stop dials at the same time. A guess.
 	mostTries = 16
-	// mostTried bounds the dials that are remembered for it.
+	// mostTried limits the number of dials that are remembered for that.
 	mostTried = 1024
 )
 
-// attempts are what this node does to reach others. driver.mu guards it, but for stirs.
+// attempts are the dials and look-ups of this node. driver.mu guards all but stirs.
 type attempts struct {
 	dialling map[string]attempt     // dials under way, by address
 	looking  map[string]attempt     // look-ups under way, by seed
-	tried    map[string]time.Time   // when the last dial of an address began that has ended
-	found    map[string]foundByName // the last look-up of a seed that is a name
-	stirs    chan struct{}          // has one in it after a change, for AwaitTaken; nil in tests
+	tried    map[string]time.Time   // by address, when the last dial began that has ended
+	found    map[string]foundByName // by seed that is a name, the result of the last look-up
+	stirs    chan struct{}          // has a token after a change, for AwaitTaken; nil in tests
 }
 
-// attempt is those under way of one kind at one address.
+// attempt counts the attempts under way of one kind at one address.
 type attempt struct {
 	count int
-	began time.Time // the last one
+	began time.Time // when the last one began
 }
 
-// foundByName is what a look-up has found.
+// foundByName is the result of a look-up.
 type foundByName struct {
 	began time.Time
 	addrs []string
@@ -46,7 +46,7 @@ type foundByName struct {
 
 func newAttempts() attempts { return attempts{stirs: make(chan struct{}, 1)} }
 
-// stir wakes AwaitTaken. It may be called with any lock held.
+// stir wakes AwaitTaken. The caller may hold any lock.
 func (a *attempts) stir() {
 	select {
 	case a.stirs <- struct{}{}:
@@ -54,7 +54,7 @@ func (a *attempts) stir() {
 	}
 }
 
-// begin counts an attempt.
+// begin records that an attempt begins.
 func (a *attempts) begin(in *map[string]attempt, what string) {
 	if *in == nil {
 		*in = make(map[string]attempt)
@@ -62,7 +62,7 @@ func (a *attempts) begin(in *map[string]attempt, what string) {
 	(*in)[what] = attempt{(*in)[what].count + 1, time.Now()}
 }
 
-// end counts an attempt that has ended, and returns when it began.
+// end records that an attempt has ended, and returns when it began.
 func (a *attempts) end(in map[string]attempt, what string) (began time.Time) {
 	now := in[what]
 	if now.count--; now.count > 0 {
@@ -74,15 +74,15 @@ func (a *attempts) end(in map[string]attempt, what string) (began time.Time) {
 	return now.began
 }
 
-// dialled notes that a dial has ended.
+// dialled records that a dial has ended.
 func (a *attempts) dialled(addr string) {
 	if a.tried == nil || len(a.tried) >= mostTried {
-		a.tried = make(map[string]time.Time) // what is missing in it is tried once more
+		a.tried = make(map[string]time.Time) // addresses that are forgotten here are tried again
 	}
 	a.tried[addr] = a.end(a.dialling, addr)
 }
 
-// lookedUp notes that a look-up has ended.
+// lookedUp records that a look-up has ended.
 func (a *attempts) lookedUp(seed string, addrs []string) {
 	if a.found == nil {
 		a.found = make(map[string]foundByName)
@@ -90,16 +90,16 @@ func (a *attempts) lookedUp(seed string, addrs []string) {
 	a.found[seed] = foundByName{a.end(a.looking, seed), addrs}
 }
 
-// AwaitTaken waits until a neighbour has taken the events that this node has emitted, or
-// until each seed was tried once without success: for takeWithin at most, and not beyond
-// the end of ctx. If no event waits, or no seed can be tried, it returns at once.
+// AwaitTaken waits until a neighbour has taken the events that this node has emitted, or until each
+// seed was tried once without success. It waits for takeWithin at most, and only until ctx ends. If
+// no event waits, or no seed can be tried, it returns at once.
 func (d *Driver) AwaitTaken(ctx context.Context) {
 	if !d.own.OnTaken(d.stir) {
 		return
 	}
 	limit := time.NewTimer(takeWithin)
 	defer limit.Stop()
-	tries := make(map[string]bool) // of this call
+	tries := make(map[string]bool) // the seeds that this call has tried
 	for ctx.Err() == nil {
 		waits := false
 		d.step(func(now time.Time) { waits = d.mayBeTaken(now, tries) })
@@ -115,8 +115,8 @@ func (d *Driver) AwaitTaken(ctx context.Context) {
 	}
 }
 
-// mayBeTaken reports whether events wait for a neighbour that may yet take them, and
-// tries seeds that were not tried since the last of them. The caller holds mu, in a step.
+// mayBeTaken reports whether a neighbour may still take the events that wait. It dials the seeds
+// that were not dialled since the last of these events. The caller holds mu, in a step.
 func (d *Driver) mayBeTaken(now time.Time, tries map[string]bool) bool {
 	n, latest := d.own.Count(d.machine.FirstHeld())
 	switch {
@@ -146,14 +146,14 @@ func (d *Driver) mayPull() bool {
 	return false
 }
 
-// hasOwn reports whether broadcasts of this node are in the outbox, or being written.
+// hasOwn reports whether broadcasts of this node are in the outbox or being written.
 func (l *link) hasOwn() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.own)+len(l.ownTaken) > 0
 }
 
-// trySeed dials a seed that was not dialled since a time, once. The caller holds mu.
+// trySeed dials a seed, unless it was dialled after since or by this call. The caller holds mu.
 func (d *Driver) trySeed(now time.Time, seed string, since time.Time, tries map[string]bool) {
 	addrs := []string{seed}
 	if parsed, err := discovery.ParseSeed(seed); err == nil {
@@ -172,7 +172,7 @@ func (d *Driver) trySeed(now time.Time, seed string, since time.Time, tries map[
 			continue
 		}
 		tries[addr] = true
-		d.lastToken++ // nothing waits for the answer
+		d.lastToken++ // no caller waits for the answer
 		d.machine.Add(now, addr, d.lastToken, d.out())
 	}
 }

@@ -7,15 +7,15 @@ var (
 	// ErrTooLarge: a frame, a list, a text or a payload is over its limit.
 	ErrTooLarge = errors.New("too large")
 
-	// ErrMalformed: the bytes are not what their kind says.
+	// ErrMalformed: the bytes do not have the layout of their kind.
 	ErrMalformed = errors.New("malformed")
 
 	// ErrUnknownMessage: no protocol has registered a frame for the message.
 	ErrUnknownMessage = errors.New("no such message")
 )
 
-// Fault is what is wrong with a field. The zero Fault is none. It is made of
-// constants only, so that the search for faults costs nothing.
+// Fault says what is wrong with a field. The zero Fault means nothing. Its texts are constants, so
+// that a search for faults allocates nothing.
 type Fault struct {
 	Field, Reason string
 	Err           error // ErrTooLarge, ErrMalformed or ErrUnknownMessage

@@ -18,7 +18,7 @@ package frame
 
 import "fmt"
 
-// Kind is the byte that says what a frame carries. Kinds are only ever appended,
+// Kind is the byte that names the content of a frame. Kinds are only ever appended,
 // each to the group of its protocol.
 //
 // In the layouts, "text" is a length byte and that many bytes, "flags" is a
@@ -27,7 +27,7 @@ import "fmt"
 // is a uvarint and that many items.
 type Kind uint8
 
-// String returns the name of the kind as docs/protocol.md has it, or its number.
+// String returns the name of the kind in docs/protocol.md, or its number.
 func (k Kind) String() string {
 	if s := k.Spec(); s != nil {
 		return s.Name
@@ -41,7 +41,7 @@ type Message interface {
 	Kind() Kind
 }
 
-// Class says which limit on floods counts a frame.
+// Class names the limit against floods that applies to a frame.
 type Class uint8
 
 const (
@@ -54,20 +54,20 @@ const (
 	Data
 )
 
-// FrameParts is how many parts a plain control frame counts.
+// FrameParts is how many parts a control frame counts by default.
 const FrameParts = 8
 
 // Spec describes one kind of frame.
 type Spec struct {
 	Kind Kind
-	Name string // as docs/protocol.md has it
+	Name string // in docs/protocol.md
 
 	// Limit is the longest frame of this kind in bytes, kind byte included.
 	// 0 is MaxControl; no limit is above MaxEvent.
 	Limit int
 
-	// Class and Parts are what a frame counts against floods. Parts is used for
-	// Control only; if it is nil, each frame counts FrameParts.
+	// Class and Parts are for the limits against floods. Parts returns how many parts a
+	// Control frame counts; if it is nil, each frame counts FrameParts.
 	Class Class
 	Parts func(m Message) int
 
@@ -83,19 +83,19 @@ type Spec struct {
 	// version has appended them. It must not keep the Reader.
 	Parse func(r *Reader) Message
 
-	// Append writes the body of a frame. What the other end would refuse, it must
-	// report by [Writer.Fail]; then nothing is sent.
+	// Append writes the body of a frame. If the other end would refuse the message, Append
+	// must call [Writer.Fail]; then nothing is sent.
 	Append func(w *Writer, m Message)
 
-	slot int // of Reuse, counted from 1; 0 without
+	slot int // the index among kinds with Reuse, plus one; 0 for other kinds
 }
 
-// Parser makes a Spec.Parse of a function that returns one type of message.
+// Parser converts a function that returns one type of message to a Spec.Parse.
 func Parser[M Message](parse func(*Reader) M) func(*Reader) Message {
 	return func(r *Reader) Message { return parse(r) }
 }
 
-// Appender makes a Spec.Append of a function that takes one type of message.
+// Appender converts a function that takes one type of message to a Spec.Append.
 func Appender[M Message](write func(*Writer, M)) func(*Writer, Message) {
 	return func(w *Writer, m Message) {
 		typed, ok := m.(M)
@@ -117,7 +117,7 @@ type Protocol struct {
 var (
 	table  [256]*Spec
 	kinds  []Kind // in the order of registration
-	reused int    // kinds with Reuse
+	reused int    // how many kinds have Reuse
 )
 
 // Register enters the kinds of a protocol into the table. It panics if the
@@ -142,7 +142,7 @@ func Register(name string, specs ...Spec) *Protocol {
 	return p
 }
 
-// fault says what is wrong with a spec.
+// fault returns what is wrong with a spec, or "".
 func (s *Spec) fault() string {
 	switch {
 	case s.Kind == 0:
@@ -170,7 +170,7 @@ func (k Kind) Spec() *Spec { return table[k] }
 // Kinds returns all registered kinds in the order of registration.
 func Kinds() []Kind { return append([]Kind(nil), kinds...) }
 
-// Limit is the longest frame of a kind in bytes, kind byte included. Kinds that
+// Limit returns the length of the longest frame of a kind in bytes, with the kind byte. Kinds that
 // are not registered have the limit of control frames.
 func (k Kind) Limit() int {
 	if s := table[k]; s != nil {
@@ -179,7 +179,7 @@ func (k Kind) Limit() int {
 	return MaxControl
 }
 
-// Cost is what a frame counts against floods. A nil m is a frame of an unknown
+// Cost returns what a frame counts for the limits against floods. A nil m is a frame of an unknown
 // kind.
 func Cost(m Message) (class Class, parts int) {
 	if m == nil {

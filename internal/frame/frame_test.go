@@ -10,7 +10,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// A program that registers nonsense does not start.
+// If a program registers an invalid kind, it does not start.
 func TestRegisterRefusesNonsense(t *testing.T) {
 	whole := frame.Spec{Kind: 0x7e, Name: "WHOLE", Parse: frame.Parser(parseHowl), Append: frame.Appender(appendHowl)}
 	for want, change := range map[string]func(*frame.Spec){
@@ -62,7 +62,7 @@ type stray struct{}
 
 func (stray) Kind() frame.Kind { return 0x7f }
 
-// liar says that it is a howl.
+// liar claims to be a howl.
 type liar struct{}
 
 func (liar) Kind() frame.Kind { return kindHowl }
@@ -78,7 +78,7 @@ func TestAStrayMessageIsNotSent(t *testing.T) {
 	}
 }
 
-// A kind with Reuse costs no memory, on either side.
+// A kind with Reuse allocates nothing, on either side.
 func TestFramesOfAReusedKindTakeNoMemory(t *testing.T) {
 	var enc wire.Encoder
 	var dec wire.Decoder

@@ -11,24 +11,22 @@ const (
 	// MaxName is the longest name of an event in bytes. The shortest is 1.
 	MaxName = 255
 
-	// MaxEvent is the longest frame that carries an event, kind included: the
-	// payload and 512 bytes for the name and what stands before it.
+	// MaxEvent is the longest frame that carries an event, with the kind: the payload, and
+	// 512 bytes for the name and the fields before it.
 	MaxEvent = MaxPayload + 512
 
-	// MaxControl is the longest of all other frames, kind included. It is the
-	// smallest round number that takes a list of 64 contacts with the longest
-	// addresses (package peerlist).
+	// MaxControl is the longest of all other frames, with the kind. It is the smallest round
+	// number for a list of 64 contacts with the longest addresses (package peerlist).
 	MaxControl = 18 << 10
 
 	// MaxText is the longest address or text in bytes.
 	MaxText = 255
 
-	// MaxAge is the longest duration that one node tells another. A longer one
-	// is clamped to it, at both ends.
+	// MaxAge is the longest duration in a frame. Both ends clamp longer ones to it.
 	MaxAge = 24 * time.Hour
 
-	// MaxSeq is the highest sequence number of an event and the highest count
-	// of a beacon. It leaves one bit, so that no sum of two overflows.
+	// MaxSeq is the highest sequence number of an event and the highest count of a beacon.
+	// It leaves one bit, so that the sum of two never overflows.
 	MaxSeq = 1<<63 - 1
 
 	// TableSize is the number of slots in the origin table of one direction of

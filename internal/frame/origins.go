@@ -15,12 +15,12 @@ import (
 
 // SentOrigins is the sender's half.
 type SentOrigins struct {
-	refs  map[ident.Origin]uint64 // what names the origin: its slot plus one
+	refs  map[ident.Origin]uint64 // how a frame names the origin: its slot plus one
 	slots []ident.Origin          // grows to TableSize, then is overwritten
-	next  int                     // the slot of the next origin that is new
+	next  int                     // the slot of the next new origin
 }
 
-// Append writes what names o, and enters o into the table where it is new.
+// Append writes how a frame names o. If o is new, it enters o into the table.
 func (t *SentOrigins) Append(dst []byte, o ident.Origin) []byte {
 	if ref, ok := t.refs[o]; ok {
 		return binary.AppendUvarint(dst, ref)
@@ -48,8 +48,8 @@ type SeenOrigins struct {
 	next  int
 }
 
-// read reads what names an origin, and enters an inline one into the table, even if
-// the table already holds it: the sender decides that.
+// read reads how a frame names an origin. It enters an origin that is named in full into the table,
+// even if the table already holds it, because the sender decides that.
 func (t *SeenOrigins) read(r *Reader, o *ident.Origin) {
 	ref := r.Uvarint("origin")
 	if ref > uint64(len(t.slots)) {

@@ -14,7 +14,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// soon is how long a story waits for what must happen.
+// soon is how long a story waits for an event.
 const soon = 10 * time.Second
 
 const network = "frames of a new protocol"
@@ -80,7 +80,7 @@ func TestTwoMachinesSpeakANewProtocol(t *testing.T) {
 	}
 }
 
-// visitor speaks to a node by hand.
+// visitor is a node that the test plays itself, frame by frame.
 type visitor struct {
 	t    *testing.T
 	conn net.Conn
@@ -150,7 +150,7 @@ func TestAFrameOverTheLimitOfItsKindEndsTheLink(t *testing.T) {
 	if v.barks(1) != 1 {
 		t.Fatal("a howl of just the limit was refused")
 	}
-	v.say(&howl{Number: 1, Text: fits.Text + "x"}) // one byte more
+	v.say(&howl{Number: 1, Text: fits.Text + "x"}) // one byte too long
 	v.barks(1)
 	await(t, "the frame is counted", func() bool { return n.Stats().Refused.Frames == 1 })
 	if h := kennel.of(n.ID()); len(h.howls) != 1 {
@@ -164,7 +164,7 @@ func TestAFloodOfANewProtocolEndsTheLink(t *testing.T) {
 	n := start(t)
 	v := visit(t, n)
 	const atOnce = 20_000 * 8 / howlParts
-	for range atOnce - 10 { // the greeting counts, too
+	for range atOnce - 10 { // fewer, because the frames of the handshake count, too
 		v.say(&howl{Number: 1})
 	}
 	if got := v.barks(atOnce - 10); got != atOnce-10 || n.Stats().Refused.Floods != 0 {

@@ -7,9 +7,9 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// Reader takes fields off the body of one frame. The first fault sticks: from
-// then on every field reads as zero, so a Parse looks at no fault in between.
-// Nothing of a Reader is valid after Parse has returned.
+// Reader reads the fields of the body of one frame. After the first fault, every further field
+// reads as zero, so a Parse need not check for faults in between. A Reader must not be used after
+// Parse has returned.
 type Reader struct {
 	// Last is the message that the previous Parse of this kind returned on this
 	// link, if [Spec.Reuse] is set, and nil otherwise or before the first.
@@ -20,9 +20,8 @@ type Reader struct {
 	fault   Fault
 }
 
-// Parse reads a body for a decoder: it has the spec read rest, which is the body of
-// a frame from one link. origins is the table of that link, and last its messages of
-// kinds with Reuse.
+// Parse decodes a frame by its spec. rest is the body of the frame. origins is the table of its
+// link, and last holds the link's messages of kinds with Reuse.
 func (r *Reader) Parse(s *Spec, rest []byte, origins *SeenOrigins, last *Reused) (m Message, f Fault) {
 	r.Reset(rest, origins)
 	if s.slot == 0 {
@@ -38,8 +37,7 @@ func (r *Reader) Parse(s *Spec, rest []byte, origins *SeenOrigins, last *Reused)
 	return m, r.fault
 }
 
-// Reused holds the messages of one link that its decoder uses again. Its zero value
-// is ready.
+// Reused holds the messages of one link that its decoder reuses. The zero value is ready for use.
 type Reused struct{ list []Message }
 
 func (l *Reused) at(slot int) *Message {
@@ -57,32 +55,32 @@ func (r *Reader) Fail(field, reason string, err error) {
 	r.rest = nil
 }
 
-// ReaderOf reads bytes that are no frame, and have no origin table.
+// ReaderOf returns a reader of bytes that are not a frame and have no origin table.
 func ReaderOf(b []byte) Reader { return Reader{rest: b} }
 
-// Reset begins with the body of a frame, for a caller that does without the table of
-// kinds. origins is the origin table of the link.
+// Reset begins to read the body of a frame, for a caller that does not use the table of kinds.
+// origins is the origin table of the link.
 func (r *Reader) Reset(body []byte, origins *SeenOrigins) {
 	r.rest, r.origins, r.fault = body, origins, Fault{}
 }
 
-// Fault is the first fault that was found, or the zero Fault.
+// Fault returns the first fault, or the zero Fault.
 func (r *Reader) Fault() Fault { return r.fault }
 
 // IsFaulty reports whether a field was wrong.
 func (r *Reader) IsFaulty() bool { return r.fault.Err != nil }
 
-// Len is how many bytes are left.
+// Len returns how many bytes are left.
 func (r *Reader) Len() int { return len(r.rest) }
 
-// Rest takes all bytes that are left. They belong to the buffer of the frame.
+// Rest returns all bytes that are left. They are a part of the frame's buffer.
 func (r *Reader) Rest() []byte {
 	b := r.rest
 	r.rest = nil
 	return b
 }
 
-// Take returns the next n bytes, which belong to the buffer of the frame.
+// Take returns the next n bytes, which are a part of the frame's buffer.
 func (r *Reader) Take(field string, n int) []byte {
 	if len(r.rest) < n {
 		r.Fail(field, "is cut short", ErrMalformed)
@@ -160,18 +158,18 @@ func (r *Reader) KnownID(field string) ident.ID {
 	return id
 }
 
-// Origin reads an origin that stands in the frame itself.
+// Origin reads an origin that the frame names in full.
 func (r *Reader) Origin(field string) ident.Origin {
 	return ident.Origin{ID: r.KnownID(field), Epoch: r.Uint64(field)}
 }
 
-// TableOrigin reads an origin by the origin table of the link.
+// TableOrigin reads an origin that the frame names by the origin table of the link.
 func (r *Reader) TableOrigin() (o ident.Origin) {
 	r.origins.read(r, &o)
 	return o
 }
 
-// TableOriginTo is TableOrigin without a copy.
+// TableOriginTo is TableOrigin without a copy of the origin.
 func (r *Reader) TableOriginTo(o *ident.Origin) { r.origins.read(r, o) }
 
 // Text reads a string. It is copied, and may hold any bytes: quote it before it
@@ -210,13 +208,13 @@ func (r *Reader) Count(field string, limit, itemSize int) int {
 // Flag reads a flags byte and reports whether its lowest bit is set.
 func (r *Reader) Flag(field string) bool { return r.Byte(field)&1 != 0 }
 
-// Nested reads n bytes as a frame of their own, so that later versions can append
-// fields to it. A fault in it is one of the whole frame; see [Reader.Join].
+// Nested reads n bytes as a frame inside the frame, so that later versions can append fields to it.
+// A fault in it is a fault of the whole frame; see [Reader.Join].
 func (r *Reader) Nested(field string, n int) Reader {
 	return Reader{rest: r.Take(field, n), origins: r.origins}
 }
 
-// Join ends a part that Nested began.
+// Join ends the reading of a part that Nested returned.
 func (r *Reader) Join(part *Reader) {
 	if part.fault.Err != nil {
 		r.Fail(part.fault.Field, part.fault.Reason, part.fault.Err)

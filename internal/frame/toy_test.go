@@ -10,10 +10,9 @@ import (
 	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// The toy protocol has two kinds. A node howls at a new neighbour, and once more after
-// howlAgain. A neighbour barks back with the same number. All that the toy needs is in
-// this file. The one line that a protocol of the house would add to an existing file
-// is a row of the table in internal/overlay; here, Register takes its place.
+// The toy protocol has two kinds. A node howls at a new neighbour, and once more after howlAgain. A
+// neighbour barks back with the same number. The whole protocol is in this file. A real protocol
+// would also have one row in the table of internal/overlay. Here, a call of Register replaces it.
 
 func init() { overlay.Register(toyFrames, newToy) }
 
@@ -68,7 +67,7 @@ func parseBark(r *frame.Reader) frame.Message {
 type toy struct {
 	self  ident.ID
 	links []ident.Link
-	next  time.Time // of the second howl; zero: none is due
+	next  time.Time // when the second howl is due; zero: none is
 }
 
 func newToy(env overlay.Env) overlay.Part { return &toy{self: env.Self.ID} }
@@ -112,7 +111,7 @@ func (t *toy) Deadline() (time.Time, bool) { return t.next, !t.next.IsZero() }
 type heard struct {
 	howls []howl
 	barks []bark
-	lost  int // neighbours
+	lost  int // how many neighbours have gone
 }
 
 // kennel collects what the toys of all nodes have received.

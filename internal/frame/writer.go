@@ -8,24 +8,23 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// Writer appends the fields of one frame. The first fault sticks, and the
-// encoder throws away what was written.
+// Writer appends the fields of one frame. After the first fault, the encoder discards the frame.
 type Writer struct {
 	buf     []byte
-	start   int // of the frame in buf
+	start   int // where the frame begins in buf
 	isSized bool
 	origins *SentOrigins // of the link
 	fault   Fault
 }
 
-// Append appends the frame of m to dst for an encoder. origins is the table of the
-// link. If there is a fault, dst comes back as it was.
+// Append encodes m and appends the frame to dst. origins is the table of the link. If there is a
+// fault, Append returns dst unchanged.
 func (w *Writer) Append(dst []byte, m Message, origins *SentOrigins) ([]byte, Fault) {
 	s := table[m.Kind()]
 	if s == nil {
 		return dst, Fault{"type", "is not one of the protocol", ErrUnknownMessage}
 	}
-	// One byte for the length, and the kind.
+	// One byte for the length, then the kind.
 	w.buf, w.start, w.isSized = append(dst, 0, byte(s.Kind)), len(dst), false
 	w.origins, w.fault = origins, Fault{}
 	s.Append(w, m)
@@ -40,8 +39,8 @@ func (w *Writer) Append(dst []byte, m Message, origins *SentOrigins) ([]byte, Fa
 	return closeFrame(buf, w.start), Fault{}
 }
 
-// closeFrame writes the length of the frame at start, for which one byte was
-// left free; the few frames that need two move up by one.
+// closeFrame writes the length of the frame at start, for which one byte was left free. The few
+// frames whose length needs two bytes are moved by one.
 func closeFrame(buf []byte, start int) []byte {
 	size := len(buf) - start - 1
 	if size < 0x80 {
@@ -52,9 +51,8 @@ func closeFrame(buf []byte, start int) []byte {
 	return slices.Replace(buf, start, start+1, binary.AppendUvarint(space[:0], uint64(size))...)
 }
 
-// Whole writes a body of which the parts are at hand, head first. It writes the
-// length before them, so that a long body is not moved. Nothing may be written
-// before or after it.
+// Whole writes a body that consists of head and rest. It writes the length first, so that a long
+// body need not be moved. Nothing may be written before or after it.
 func (w *Writer) Whole(head, rest []byte) {
 	kind := w.buf[w.start+1]
 	size := 1 + len(head) + len(rest)
@@ -64,7 +62,7 @@ func (w *Writer) Whole(head, rest []byte) {
 	w.isSized = true
 }
 
-// AppendWhole appends a frame whose end is long. head begins with the kind.
+// AppendWhole appends a frame that consists of head, which begins with the kind, and a long rest.
 func AppendWhole(dst, head, rest []byte) []byte {
 	size := len(head) + len(rest)
 	dst = slices.Grow(dst, size+binary.MaxVarintLen32)
@@ -83,7 +81,7 @@ func (w *Writer) Fail(field, reason string, err error) {
 // IsFaulty reports whether a field was wrong.
 func (w *Writer) IsFaulty() bool { return w.fault.Err != nil }
 
-// Bytes writes b as it is.
+// Bytes writes b without a length.
 func (w *Writer) Bytes(b []byte) { w.buf = append(w.buf, b...) }
 
 // Byte writes one byte.
@@ -114,15 +112,15 @@ func (w *Writer) KnownID(field string, id ident.ID) {
 	w.ID(id)
 }
 
-// Origin writes an origin into the frame itself.
+// Origin writes an origin in full.
 func (w *Writer) Origin(field string, o ident.Origin) {
 	w.KnownID(field, o.ID)
 	w.Uint64(o.Epoch)
 }
 
-// TableOrigin writes an origin by the origin table of the link, unless a fault was
-// found. A frame that is not sent must leave no trace in the table. So Append must
-// check the whole message before the first TableOrigin.
+// TableOrigin writes an origin by the origin table of the link. After a fault it does nothing: a
+// frame that is not sent must not change the table. So Append must check the whole message before
+// the first TableOrigin.
 func (w *Writer) TableOrigin(o ident.Origin) {
 	if w.fault.Err == nil {
 		w.buf = w.origins.Append(w.buf, o)
@@ -161,8 +159,8 @@ func (w *Writer) Flags(set ...bool) {
 	w.Byte(bits)
 }
 
-// Join writes a part that was written on its own, with its length before it, so
-// that later versions can append fields to it.
+// Join writes a part that another Writer holds, with its length before it, so that later versions can
+// append fields to it.
 func (w *Writer) Join(part *Writer) {
 	if part.fault.Err != nil {
 		w.Fail(part.fault.Field, part.fault.Reason, part.fault.Err)
@@ -177,6 +175,6 @@ func AppendAge(dst []byte, d time.Duration) []byte {
 	return binary.AppendUvarint(dst, uint64(d.Milliseconds()))
 }
 
-// Origins is the origin table of the link, for a frame of [Writer.Whole]. The rule of
-// TableOrigin holds.
+// Origins returns the origin table of the link, for a frame of [Writer.Whole]. The caller must obey
+// the rule of TableOrigin.
 func (w *Writer) Origins() *SentOrigins { return w.origins }

@@ -2,7 +2,7 @@
 // one machine of a node.
 //
 // [Machine] does no I/O, owns no goroutine and reads no clock. Its owner (the driver of
-// package smoke, or the simulator) reports to it what happened and when, and performs
+// package engine, or the simulator) reports to it what happened and when, and performs
 // the actions that it asks for through [Out]. The owner's duties:
 //
 //   - Call the methods from one goroutine at a time, with times that never go

@@ -35,7 +35,7 @@ type Config struct {
 	Latency Latency       // draws the delay of each link instead of Delay; may be nil
 	Loss    float64       // the share of frames that are lost and retransmitted; see [Net.lost]
 
-	DialTimeout  time.Duration // for a dial without an answer; zero means 1.5 s, as in the driver of package smoke
+	DialTimeout  time.Duration // for a dial without an answer; zero means 1.5 s, as in the driver of package engine
 	GreetTimeout time.Duration // for a peer that sends no HELLO; zero means 3 s, as in the driver
 
 	Wire bool // every frame crosses its link as bytes

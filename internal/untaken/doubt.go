@@ -9,21 +9,21 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 )
 
-// doubtFor is a time after which a neighbour that is still heard has read what was written
-// to it. A guess: more than a round trip.
+// doubtFor is how long written events are in doubt. If the neighbour is heard after that time, it has
+// read them. A guess: more than a round trip.
 const doubtFor = time.Second
 
-// Doubt holds the events of this node that were written to one link lately. If nothing is
-// heard on the link after that, the neighbour has died and has not read them. It usually
-// holds one Span. Events.mu guards all but the time.
+// Doubt holds the events of this node that were written to one link a short time ago. If nothing
+// arrives on the link after that, the neighbour has died and has not read them. A Doubt usually holds
+// one Span. Events.mu guards all fields except until.
 type Doubt struct {
 	older, newer []Span
-	// until is when what is heard proves that older was read, in nanoseconds since 1970.
-	// 0: nothing is in doubt.
+	// If anything arrives on the link at until or later, the neighbour has read the older events.
+	// In nanoseconds since 1970. 0: no event is in doubt.
 	until atomic.Int64
 }
 
-// Doubtful notes what was written to a link now.
+// Doubtful records that events are being written to a link now.
 func (o *Events) Doubtful(d *Doubt, list []Span, now time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -39,8 +39,8 @@ func (o *Events) Doubtful(d *Doubt, list []Span, now time.Time) {
 	}
 }
 
-// Heard notes that something came on the link. What was written doubtFor ago or earlier
-// is in doubt no more.
+// Heard records that something arrived on the link. Events that were written doubtFor ago or earlier
+// are no longer in doubt.
 func (d *Doubt) Heard(o *Events, now time.Time) {
 	if until := d.until.Load(); until == 0 || now.UnixNano() < until {
 		return
@@ -55,11 +55,11 @@ func (d *Doubt) Heard(o *Events, now time.Time) {
 	d.until.Store(until)
 }
 
-// recentFor: a neighbour that leaves may not have passed on what was emitted so shortly
-// before its goodbye came. A guess: more than a round trip.
+// recentFor is how old an event must be for a neighbour that leaves to have relayed it for certain. A
+// guess: more than a round trip.
 const recentFor = 100 * time.Millisecond
 
-// LoseRecent takes back the events of the last 100 ms: the neighbours that took them
+// LoseRecent marks the events of the last 100 ms as not taken, because the neighbours that took them
 // leave.
 func (o *Events) LoseRecent(now time.Time) {
 	o.mu.Lock()
@@ -69,12 +69,12 @@ func (o *Events) LoseRecent(now time.Time) {
 	}
 	from := o.marks[1]
 	if now.Sub(o.marks[0].at) < 2*recentFor {
-		from = o.marks[0] // between the marks, too, something was emitted less than recentFor ago
+		from = o.marks[0] // events between the marks may be younger than recentFor
 	}
 	o.putBack(Span{from.seq, o.last + 1})
 }
 
-// Lose takes back what is in doubt on a link: no node is known to have it.
+// Lose marks the events that are in doubt on a link as not taken: perhaps no node has them.
 func (o *Events) Lose(d *Doubt) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -88,7 +88,7 @@ func (o *Events) Lose(d *Doubt) {
 	d.until.Store(0)
 }
 
-// putBack adds a span to those that no neighbour has taken. The caller holds mu.
+// putBack adds a span to the events that no neighbour has taken. The caller holds mu.
 func (o *Events) putBack(s Span) {
 	i := 0
 	for i < len(o.left) && o.left[i].To < s.From {
@@ -101,7 +101,8 @@ func (o *Events) putBack(s Span) {
 	o.left = slices.Replace(o.left, i, end, s)
 }
 
-// Announced notes that a neighbour has events of this node, over any way.
+// Announced records that a neighbour has announced events of this node, which it may have got from
+// any node.
 func (o *Events) Announced(self ident.Origin, m *plumtree.IHave) {
 	for _, r := range m.Ranges {
 		if r.Origin != self {
@@ -109,7 +110,7 @@ func (o *Events) Announced(self ident.Origin, m *plumtree.IHave) {
 		}
 		s := Span{r.From, r.To}
 		if m.Sync && r.From == r.To {
-			s.From = 0 // it has come that far, and holds none of them any more
+			s.From = 0 // the neighbour is past that event, and has dropped the earlier ones since
 		}
 		if s.From < s.To {
 			o.Take([]Span{s})

@@ -1,8 +1,8 @@
-// Package untaken keeps account of the events of a node that no neighbour has taken, so
-// that a node that stops can wait for them, and report what is lost.
+// Package untaken records which events of a node no neighbour has taken. So a node that stops can
+// wait for them, and report which are lost.
 //
-// An event is taken when it was written to the connection of one neighbour. It is in doubt
-// until that neighbour is heard again: if it has died, it may not have read the event.
+// An event is taken when it has been written to the connection of one neighbour. It is in doubt until
+// something arrives from that neighbour: if the neighbour has died, it may not have read the event.
 package untaken
 
 import (
@@ -11,31 +11,31 @@ import (
 	"time"
 )
 
-// mostHoles bounds the ranges of events that were not taken. Only a peer that pulls
-// events out of order makes holes.
+// mostHoles limits the number of ranges that were not taken. Holes occur only if a peer pulls events
+// out of order.
 const mostHoles = 256
 
-// Span is the numbers From ≤ n < To of events of this node.
+// Span is the range of this node's events with the numbers From ≤ n < To.
 type Span struct{ From, To uint64 }
 
-// Events are the events of this node in one life that no neighbour has taken. It may
-// be used by many goroutines. Its lock is taken inside all others.
+// Events are the events of this node, in one life, that no neighbour has taken. Any goroutine may use
+// it. Its lock is the last one to be locked.
 type Events struct {
 	mu     sync.Mutex // guards all below
 	left   []Span     // in order
-	last   uint64     // the number of the last one that was emitted
-	latest time.Time  // when that was
-	marks  [2]mark    // recentFor apart at least, the older one first
-	taken  func()     // called, with mu held, when all are taken; may be nil
+	last   uint64     // the number of the last event that was emitted
+	latest time.Time  // when it was emitted
+	marks  [2]mark    // two events that were emitted at least recentFor apart, the older one first
+	taken  func()     // called, with mu held, when all events are taken; may be nil
 }
 
-// mark is when a node has emitted an event.
+// mark is the time at which an event was emitted.
 type mark struct {
 	at  time.Time
 	seq uint64
 }
 
-// Add adds the event that was emitted now.
+// Add adds an event that is emitted now.
 func (o *Events) Add(seq uint64, now time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -50,12 +50,12 @@ func (o *Events) Add(seq uint64, now time.Time) {
 	o.left = append(o.left, Span{seq, seq + 1})
 }
 
-// Take takes out what a neighbour has taken.
+// Take removes events that a neighbour has taken.
 func (o *Events) Take(list []Span) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.left) == 0 {
-		return // a second neighbour, as a rule
+		return // usually another neighbour has taken them before
 	}
 	for _, s := range list {
 		o.takeOne(s)
@@ -65,7 +65,7 @@ func (o *Events) Take(list []Span) {
 	}
 }
 
-// takeOne takes out one Span. The caller holds mu.
+// takeOne removes one Span. The caller holds mu.
 func (o *Events) takeOne(s Span) {
 	for i := 0; i < len(o.left) && o.left[i].From < s.To; {
 		l := &o.left[i]
@@ -81,7 +81,7 @@ func (o *Events) takeOne(s Span) {
 			l.To = s.From
 			i++
 		case len(o.left) >= mostHoles:
-			return // counted as not taken, which errs towards an error
+			return // the rest stays counted as not taken, which may cause a false report of a loss
 		default:
 			rest := Span{s.To, l.To}
 			l.To = s.From
@@ -91,8 +91,8 @@ func (o *Events) takeOne(s Span) {
 	}
 }
 
-// OnTaken has f called when all are taken, with the lock held. It reports whether some
-// are not taken yet.
+// OnTaken sets f, which is called when all events are taken, with the lock held. It returns false if
+// all are taken already.
 func (o *Events) OnTaken(f func()) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -100,7 +100,7 @@ func (o *Events) OnTaken(f func()) bool {
 	return len(o.left) > 0
 }
 
-// Count returns how many there are from a number on, and when the last one was emitted.
+// Count returns how many events there are from a number on, and when the last one was emitted.
 func (o *Events) Count(from uint64) (n int, latest time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

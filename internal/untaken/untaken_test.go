@@ -9,7 +9,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 )
 
-// Spans that are put back are one again where they meet.
+// Spans that are put back are joined with their neighbours.
 func TestPutBack(t *testing.T) {
 	for _, test := range []struct {
 		left []Span
