@@ -2,8 +2,6 @@ package peerlist_test
 
 import (
 	"fmt"
-	"math/rand/v2"
-	"time"
 
 	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/peerlist"
@@ -42,34 +40,4 @@ func ExamplePeerlist() {
 	// bob
 	// eve
 	// false true
-}
-
-// actions prints what a Membership wants done. A real owner dials and sends.
-type actions struct{}
-
-func (actions) Send(_ ident.Link, m peerlist.Message)   { fmt.Printf("send %T\n", m) }
-func (actions) Dial(addr string)                        { fmt.Println("dial", addr) }
-func (actions) Close(_ ident.Link, why peerlist.Reason) { fmt.Println("close:", why) }
-func (actions) Up(l ident.Link)                         { fmt.Println("neighbour", l) }
-func (actions) Down(l ident.Link, why peerlist.Reason)  { fmt.Println("lost", l, why) }
-func (actions) Added(uint64, error)                     {}
-func (actions) ShutOut([]peerlist.Attempt)              {}
-func (actions) Twin(peerlist.Conn, string, bool)        {}
-
-// A Membership without I/O: the owner reports what happened, and gets actions.
-func ExampleMembership() {
-	now := time.Unix(0, 0)
-	m := peerlist.NewMembership(peerlist.Config{
-		Self:     peerlist.Contact{ID: ident.ID{1}, Addr: "10.0.0.1:8495"},
-		MinPeers: 1, MaxPeers: 2, Rand: rand.New(rand.NewPCG(1, 1)),
-	})
-	m.Start(now, actions{})
-	m.SetSeeds(now, []string{"10.0.0.2:8495"}, actions{})
-	m.LinkUp(now, peerlist.Conn{Link: 7, Peer: ident.Origin{ID: ident.ID{2}}, Addr: "10.0.0.2:8495", Dialled: "10.0.0.2:8495"}, actions{})
-	m.Handle(now, 7, &peerlist.NeighborReply{Accepted: true}, actions{})
-	// Output:
-	// dial 10.0.0.2:8495
-	// send *peerlist.Join
-	// neighbour 7
-	// send *peerlist.Shuffle
 }

@@ -1,3 +1,5 @@
+// Package peerlist is the list of a node's neighbours as a program sees it, with hooks for
+// those that come and go. Package hyparview, inside the module, decides which they are.
 package peerlist
 
 import (

@@ -10,6 +10,8 @@ import (
 
 type member int
 
+func nodeID(n int) ident.ID { return ident.ID{byte(n >> 8), byte(n)} }
+
 func (m member) ID() ident.ID { return nodeID(int(m)) }
 
 func TestHooksTellOfEveryChangeInOrder(t *testing.T) {

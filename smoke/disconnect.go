@@ -3,7 +3,7 @@ package smoke
 import (
 	"fmt"
 
-	"github.com/smokesignal-go/smokesignal/peerlist"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 )
 
 // LeaveReason is the reason why a [Peer] is not a neighbour any more. The zero value
@@ -35,21 +35,21 @@ const (
 	LeaveOther                          // any other cause, such as a second link to the same node
 )
 
-var leaveCauses = map[peerlist.Reason]LeaveCause{
-	peerlist.ReasonNone:     LeaveDisconnected,
-	peerlist.ReasonSilent:   LeaveSilent,
-	peerlist.ReasonLeave:    LeaveStopped,
-	peerlist.ReasonRemoved:  LeaveRemoved,
-	peerlist.ReasonMakeRoom: LeaveEvicted,
-	peerlist.ReasonRotate:   LeaveReplaced,
-	peerlist.ReasonSlow:     LeaveSlow,
-	peerlist.ReasonProtocol: LeaveProtocol,
-	peerlist.ReasonTwin:     LeaveSameID,
+var leaveCauses = map[hyparview.Reason]LeaveCause{
+	hyparview.ReasonNone:     LeaveDisconnected,
+	hyparview.ReasonSilent:   LeaveSilent,
+	hyparview.ReasonLeave:    LeaveStopped,
+	hyparview.ReasonRemoved:  LeaveRemoved,
+	hyparview.ReasonMakeRoom: LeaveEvicted,
+	hyparview.ReasonRotate:   LeaveReplaced,
+	hyparview.ReasonSlow:     LeaveSlow,
+	hyparview.ReasonProtocol: LeaveProtocol,
+	hyparview.ReasonTwin:     LeaveSameID,
 }
 
 // newLeaveReason converts a reason of the membership protocol. byPeer is true if the peer
 // sent it.
-func newLeaveReason(why peerlist.Reason, byPeer bool) LeaveReason {
+func newLeaveReason(why hyparview.Reason, byPeer bool) LeaveReason {
 	cause, ok := leaveCauses[why]
 	if !ok {
 		cause = LeaveOther

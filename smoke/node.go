@@ -12,6 +12,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
 	"github.com/smokesignal-go/smokesignal/internal/engine"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/peerlist"
 	"github.com/smokesignal-go/smokesignal/trust"
@@ -76,8 +77,8 @@ func CreateNode(opts Options) *Node {
 }
 
 func maxPeers(o Options) int {
-	if o.MaxPeers < 0 || o.MaxPeers > peerlist.Unlimited {
-		return peerlist.Unlimited
+	if o.MaxPeers < 0 || o.MaxPeers > hyparview.Unlimited {
+		return hyparview.Unlimited
 	}
 	return o.MaxPeers
 }

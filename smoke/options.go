@@ -7,7 +7,7 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/discovery"
 	"github.com/smokesignal-go/smokesignal/internal/engine"
-	"github.com/smokesignal-go/smokesignal/peerlist"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/transport"
 	"github.com/smokesignal-go/smokesignal/trust"
 )
@@ -182,12 +182,12 @@ const (
 	defaultMinPeers     = 3               // as in the original Smokesignal
 	defaultMaxPeers     = 5               // as in the original Smokesignal
 	spareRoom           = 2               // MaxPeers above MinPeers, as in the defaults
-	defaultMaxGuests    = 64              // peerlist.Config.MaxGuests
+	defaultMaxGuests    = 64              // hyparview.Config.MaxGuests
 	defaultPingInterval = 2 * time.Second // with the timeout, a dead peer shows within 5 s
 	defaultPingTimeout  = 3 * time.Second // as in the original Smokesignal
 	shortestPing        = time.Millisecond
 	longestPing         = time.Hour // a guess: a link that is quiet for longer is better dialled again
-	mostPeers           = peerlist.Unlimited
+	mostPeers           = hyparview.Unlimited
 	defaultHistoryBytes = 16 << 20        // a guess: 5 min of 200 events/s of 128 bytes
 	defaultHistoryAge   = 5 * time.Minute // a guess: longer than switches and machines take to start again
 	defaultMaxPayload   = 1 << 20

@@ -7,9 +7,9 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/callout"
 	"github.com/smokesignal-go/smokesignal/internal/engine"
 	"github.com/smokesignal-go/smokesignal/internal/handshake"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
 // startup is a Start that is under way. Code of the program runs in it, so it holds no
@@ -60,7 +60,7 @@ func (n *Node) engineConfig(s *startup, l *life) engine.Config {
 		StateFile: o.StateFile,
 		Transport: o.Transport, Resolver: o.Resolver,
 		Guard: n.guard, HasTLS: o.TLS != nil, EncryptedBy: encryptedBy, Signing: n.signing,
-		Membership: peerlist.Config{
+		Membership: hyparview.Config{
 			MinPeers: o.MinPeers, MaxPeers: maxPeers(o), MaxGuests: o.MaxGuests,
 			PingInterval: o.PingInterval, PingTimeout: o.PingTimeout,
 		},

@@ -5,15 +5,15 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/smokesignal-go/smokesignal/peerlist"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/smoke"
 	"github.com/smokesignal-go/smokesignal/transport/mem"
 )
 
 // A removed peer has the reason: the cause, and the node that decided or detected it.
 func TestWhyAPeerIsGone(t *testing.T) {
-	says := func(why peerlist.Reason) func(*actor, *stranger) {
-		return func(_ *actor, eve *stranger) { eve.say(&peerlist.Disconnect{Reason: why}) }
+	says := func(why hyparview.Reason) func(*actor, *stranger) {
+		return func(_ *actor, eve *stranger) { eve.say(&hyparview.Disconnect{Reason: why}) }
 	}
 	for _, c := range []struct {
 		cause  smoke.LeaveCause
@@ -21,19 +21,19 @@ func TestWhyAPeerIsGone(t *testing.T) {
 		words  string
 		end    func(ann *actor, eve *stranger)
 	}{
-		{smoke.LeaveStopped, true, "it left", says(peerlist.ReasonLeave)},
-		{smoke.LeaveEvicted, true, "it made room for another one", says(peerlist.ReasonMakeRoom)},
-		{smoke.LeaveReplaced, true, "it swapped this node for another one", says(peerlist.ReasonRotate)},
-		{smoke.LeaveRemoved, true, "its program removed this node", says(peerlist.ReasonRemoved)},
-		{smoke.LeaveSlow, true, "it says that this node was too slow", says(peerlist.ReasonSlow)},
+		{smoke.LeaveStopped, true, "it left", says(hyparview.ReasonLeave)},
+		{smoke.LeaveEvicted, true, "it made room for another one", says(hyparview.ReasonMakeRoom)},
+		{smoke.LeaveReplaced, true, "it swapped this node for another one", says(hyparview.ReasonRotate)},
+		{smoke.LeaveRemoved, true, "its program removed this node", says(hyparview.ReasonRemoved)},
+		{smoke.LeaveSlow, true, "it says that this node was too slow", says(hyparview.ReasonSlow)},
 		{smoke.LeaveDisconnected, false, "the connection ended", func(_ *actor, eve *stranger) { eve.conn.Close() }},
 		{smoke.LeaveProtocol, false, "it broke the protocol", func(_ *actor, eve *stranger) { eve.mumble([]byte("\xff\xff\xff\xff not a frame")) }},
 		{smoke.LeaveSilent, false, "nothing was heard of it for too long", func(*actor, *stranger) { time.Sleep(time.Minute) }},
 		{smoke.LeaveRemoved, false, "this program removed it", func(ann *actor, _ *stranger) { ann.RemovePeer(someID) }},
 		{smoke.LeaveStopped, false, "this node stops", func(ann *actor, _ *stranger) { _ = ann.Stop() }},
-		{smoke.LeaveProtocol, true, "it says that this node broke the protocol", says(peerlist.ReasonProtocol)},
-		{smoke.LeaveSameID, true, "another node with the id of this one took its place", says(peerlist.ReasonTwin)},
-		{smoke.LeaveOther, true, "it says that the link was not needed", says(peerlist.ReasonUnwanted)},
+		{smoke.LeaveProtocol, true, "it says that this node broke the protocol", says(hyparview.ReasonProtocol)},
+		{smoke.LeaveSameID, true, "another node with the id of this one took its place", says(hyparview.ReasonTwin)},
+		{smoke.LeaveOther, true, "it says that the link was not needed", says(hyparview.ReasonUnwanted)},
 	} {
 		t.Run(c.words, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -11,8 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 	"github.com/smokesignal-go/smokesignal/smoke"
 	"github.com/smokesignal-go/smokesignal/transport"
 	"github.com/smokesignal-go/smokesignal/transport/mem"
@@ -111,7 +111,7 @@ func TestARemovedPeerIsNotHeardAnyMore(t *testing.T) {
 			t.Fatal(err)
 		}
 		goodbye := eve.untilHungUp()
-		if last, ok := goodbye[len(goodbye)-1].(*peerlist.Disconnect); !ok || last.Reason != peerlist.ReasonRemoved {
+		if last, ok := goodbye[len(goodbye)-1].(*hyparview.Disconnect); !ok || last.Reason != hyparview.ReasonRemoved {
 			t.Errorf("ann says goodbye with %+v", goodbye[len(goodbye)-1])
 		}
 		eve.say(direct(t, "whisper", 3))
@@ -143,7 +143,7 @@ func TestEventsBeforeAGoodbyeAreDelivered(t *testing.T) {
 		var last []byte
 		for _, m := range []any{
 			direct(t, "whisper", 1), direct(t, "whisper", 2), direct(t, "whisper", 3),
-			&peerlist.Disconnect{Reason: peerlist.ReasonLeave}, direct(t, "whisper", 4),
+			&hyparview.Disconnect{Reason: hyparview.ReasonLeave}, direct(t, "whisper", 4),
 		} {
 			frame, err := eve.enc.Append(nil, m)
 			if err != nil {

@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/batch"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/internal/signed"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 	"github.com/smokesignal-go/smokesignal/smoke"
 	"github.com/smokesignal-go/smokesignal/trust"
 )
@@ -50,10 +50,10 @@ func enter(t testing.TB, addr string, key *trust.Key) (eve *insider, accepted bo
 	greeting.ID, greeting.Epoch = key.ID(), uint64(time.Now().UnixNano())
 	eve.say(greeting)
 	eve.next()
-	eve.say(&peerlist.Neighbor{})
+	eve.say(&hyparview.Neighbor{})
 	for {
 		switch m := eve.next().(type) {
-		case *peerlist.NeighborReply:
+		case *hyparview.NeighborReply:
 			return eve, m.Accepted
 		case nil:
 			t.Fatal("the node hung up")
@@ -79,10 +79,10 @@ func (i *insider) overhear() *plumtree.Gossip {
 // untilRead waits until the node has read all messages sent so far.
 func (i *insider) untilRead() {
 	i.t.Helper()
-	i.say(&peerlist.Ping{Sent: 1})
+	i.say(&hyparview.Ping{Sent: 1})
 	for {
 		switch m := i.next().(type) {
-		case *peerlist.Pong:
+		case *hyparview.Pong:
 			return
 		case nil:
 			i.t.Fatalf("the node hung up: %v", m)
@@ -167,8 +167,8 @@ func TestANeighbourThatForgesIsNotAcceptedAgain(t *testing.T) {
 			}
 			heard := mouth.untilHungUp()
 			if !slices.ContainsFunc(heard, func(m any) bool {
-				d, ok := m.(*peerlist.Disconnect)
-				return ok && d.Reason == peerlist.ReasonProtocol
+				d, ok := m.(*hyparview.Disconnect)
+				return ok && d.Reason == hyparview.ReasonProtocol
 			}) {
 				t.Errorf("eve gets no reason: %v", heard)
 			}

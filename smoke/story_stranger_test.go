@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
 // stranger is a peer that sends frames by hand, so that it can break the protocol.
@@ -118,10 +118,10 @@ func (s *stranger) befriendAs(id ident.ID) *wire.Hello {
 	if !ok {
 		s.t.Fatal("the node sends no HELLO")
 	}
-	s.say(&peerlist.Neighbor{})
+	s.say(&hyparview.Neighbor{})
 	for {
 		switch m := s.next().(type) {
-		case *peerlist.NeighborReply:
+		case *hyparview.NeighborReply:
 			if !m.Accepted {
 				s.t.Fatalf("the node refuses: %v", m.Reason)
 			}

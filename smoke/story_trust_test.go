@@ -16,8 +16,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 	"github.com/smokesignal-go/smokesignal/smoke"
 	"github.com/smokesignal-go/smokesignal/transport/mem"
 	"github.com/smokesignal-go/smokesignal/transport/tcp"
@@ -379,7 +379,7 @@ func TestANeighbourThatFloodsIsDropped(t *testing.T) {
 	eve := visit(t, ann.Addr())
 	eve.befriend()
 	s.eventually("eve is a neighbour", func() bool { return ann.Stats().Peers == 2 })
-	ping, err := eve.enc.Append(nil, &peerlist.Ping{Degree: 1})
+	ping, err := eve.enc.Append(nil, &hyparview.Ping{Degree: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

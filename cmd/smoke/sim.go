@@ -107,7 +107,7 @@ func (s *simulation) flags(f *pflag.FlagSet) {
 	f.IntVar(&p.Groups, "groups", 0, "address groups (/16) of these nodes, 1 to 256")
 	f.BoolVar(&p.Keeps, "keep", false, "they claim that their programs asked for their links")
 	f.BoolVar(&p.Relays, "relay", false, "they relay everything; otherwise nothing")
-	f.BoolVar(&p.NoLimits, "no-limits", false, "peerlist.Config.NoLimits: switch the protection against them off")
+	f.BoolVar(&p.NoLimits, "no-limits", false, "hyparview.Config.NoLimits: switch the protection against them off")
 	f.BoolVar(&s.asJSON, "json", false, "print JSON")
 	f.StringVar(&s.plot, "plot", "", "plot the first run to this SVG file")
 	f.BoolVar(&s.script, "script", false, "print the scenario as a script, and run nothing")

@@ -51,7 +51,7 @@ var houseTable = []row{
 	{pkg: "internal/batch", floor: 0, why: "many events in one slice of bytes; whoever carries, stores or opens them agrees on it"},
 	{
 		pkg: "internal/frame", floor: 0, may: []string{"ident"},
-		tests: []string{"internal/overlay", "internal/wire", "peerlist", "smoke"}, // nodes and machines speak a protocol that only the test knows
+		tests: []string{"internal/overlay", "internal/wire", "internal/hyparview", "smoke"}, // nodes and machines speak a protocol that only the test knows
 		why:   "kinds, fields and the table of kinds: what each protocol needs to own its frames",
 	},
 	{pkg: "internal/signed", floor: 1, may: []string{"ident", "internal/frame"}, why: "signatures in the bodies of events; to verify one is a computation"},
@@ -62,7 +62,7 @@ var houseTable = []row{
 	{pkg: "internal/histogram", floor: 0, why: "quantiles of durations, wherever they were measured"},
 
 	{
-		pkg: "peerlist", floor: 1, may: []string{"ident", "internal/frame", "internal/retry", "internal/roster"},
+		pkg: "internal/hyparview", floor: 1, may: []string{"ident", "internal/frame", "internal/retry"},
 		why: "membership knows nodes and dials that fail, and nothing of broadcast or frames",
 	},
 	{
@@ -85,24 +85,24 @@ var houseTable = []row{
 
 	{
 		pkg: "internal/overlay", floor: 2,
-		may: []string{"ident", "internal/frame", "internal/retry", "peerlist", "netsplit", "internal/plumtree", "internal/census", "internal/flowcontrol"}, tests: []string{"internal/batch"},
+		may: []string{"ident", "internal/frame", "internal/retry", "internal/hyparview", "netsplit", "internal/plumtree", "internal/census", "internal/flowcontrol"}, tests: []string{"internal/batch"},
 		why: "the one place where the machines of floor 1 meet",
 	},
 	{
 		pkg: "internal/wire", floor: 2,
 		may:   []string{"ident", "internal/frame", "internal/signed", "internal/plumtree"},
-		tests: []string{"internal/batch", "peerlist", "netsplit", "internal/census", "internal/flowcontrol", msgpack}, // the vectors hold every kind; msgpack to compare the pre-check with
+		tests: []string{"internal/batch", "internal/hyparview", "netsplit", "internal/census", "internal/flowcontrol", msgpack}, // the vectors hold every kind; msgpack to compare the pre-check with
 		why:   "frames on a link, by the table of kinds; of the protocols it knows GOSSIP alone, for speed; it walks msgpack itself, before any library does",
 	},
 
 	{
 		pkg: "internal/sim", floor: 3,
-		may: []string{"ident", "internal/frame", "internal/retry", "internal/histogram", "internal/batch", "peerlist", "netsplit", "internal/plumtree", "internal/census", "internal/flowcontrol", "internal/overlay", "internal/wire"}, tests: []string{"internal/signed"},
+		may: []string{"ident", "internal/frame", "internal/retry", "internal/histogram", "internal/batch", "internal/hyparview", "netsplit", "internal/plumtree", "internal/census", "internal/flowcontrol", "internal/overlay", "internal/wire"}, tests: []string{"internal/signed"},
 		why: "runs the machines as they are; may weigh frames by their bytes",
 	},
 	{
 		pkg: "internal/scenario", floor: 4,
-		may: []string{"ident", "peerlist", "netsplit", "internal/plumtree", "internal/overlay", "internal/sim"},
+		may: []string{"ident", "internal/hyparview", "netsplit", "internal/plumtree", "internal/overlay", "internal/sim"},
 		why: "what befalls a simulated network, and what it is held against",
 	},
 	{pkg: "internal/callstack", floor: 3, why: "which function of this module called the program, for those that must not wait for it"},
@@ -129,7 +129,7 @@ var houseTable = []row{
 	{
 		pkg: "internal/engine", floor: 4,
 		may: []string{
-			"ident", "internal/frame", "internal/batch", "internal/signed", "peerlist", "netsplit", "internal/plumtree",
+			"ident", "internal/frame", "internal/batch", "internal/signed", "internal/hyparview", "netsplit", "internal/plumtree",
 			"internal/overlay", "internal/wire", "internal/emitter", "internal/flowcontrol", "internal/census",
 			"internal/callout", "internal/handshake", "internal/logging", "internal/untaken",
 			"transport", "transport/tcp", "discovery", "discovery/dns", "trust",
@@ -138,10 +138,11 @@ var houseTable = []row{
 		tests: []string{"transport/mem", logrus},
 		why:   "one life of a node: the machine with a network and a clock; not the simulator, which is no part of a program, and not the face",
 	},
+	{pkg: "peerlist", floor: 4, may: []string{"ident", "internal/roster"}, why: "the list of neighbours that programs see, with its hooks; it knows no protocol"},
 	{
 		pkg: "smoke", floor: 4,
 		may: []string{
-			"ident", "internal/engine", "peerlist", "netsplit", "internal/plumtree", "internal/overlay", "internal/census",
+			"ident", "internal/engine", "peerlist", "internal/hyparview", "netsplit", "internal/plumtree", "internal/overlay", "internal/census",
 			"internal/wire", "internal/emitter", "internal/codec", "internal/roster",
 			"internal/args", "internal/callout", "internal/handshake", "internal/logging",
 			"transport", "discovery", "trust",
@@ -179,7 +180,7 @@ var houseTable = []row{
 	{pkg: "examples/lan", floor: 5, may: []string{"smoke"}, tests: []string{"smoketest"}, why: "an example has to do with what a user can import"},
 	{pkg: "examples/recipes", floor: 5, may: []string{"smoke"}, tests: []string{"smoketest"}, why: "pieces of documentation, compiled"},
 	{pkg: "deploy", floor: 5, tests: []string{"smoke", "trust", yaml}, why: "files for other programs; the tests hold them against the options of a node"},
-	{pkg: "internal/e2e/cluster", floor: 5, may: []string{"smoke", "trust", "peerlist", "internal/e2e/cutproxy"}, why: "real processes that play a network, wherever somebody puts them"},
+	{pkg: "internal/e2e/cluster", floor: 5, may: []string{"smoke", "trust", "internal/hyparview", "internal/e2e/cutproxy"}, why: "real processes that play a network, wherever somebody puts them"},
 	{pkg: "internal/e2e/demo", floor: 5, may: []string{"internal/e2e/cluster", "internal/e2e/netlab", "internal/e2e/cutproxy", "internal/progress"}, why: "tells the story with real processes"},
 	{pkg: "internal/e2e/real", floor: 5, may: []string{"internal/e2e/cluster", "internal/e2e/netlab", "internal/scenario", "internal/progress"}, why: "measures with real processes what the simulator says of them"},
 	{pkg: "internal/e2e/picture", floor: 5, may: []string{chromedp}, why: "records the picture of the README; it runs the command and opens its page, as a person does"},

@@ -7,11 +7,11 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/census"
 	"github.com/smokesignal-go/smokesignal/internal/frame"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/netsplit"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
 // actions performs the actions of the machine. All its methods run inside a step, so mu is
@@ -57,7 +57,7 @@ func (d actions) Dial(wish overlay.Dial) {
 }
 
 // Close implements overlay.Out.
-func (d actions) Close(id ident.Link, why peerlist.Reason) {
+func (d actions) Close(id ident.Link, why hyparview.Reason) {
 	if l := d.links[id]; l != nil {
 		d.forget(l)
 		l.finish(why)
@@ -74,7 +74,7 @@ func (d actions) Resolve(seed string) {
 }
 
 // PeerUp implements overlay.Out.
-func (d actions) PeerUp(c peerlist.Conn) {
+func (d actions) PeerUp(c hyparview.Conn) {
 	l := d.links[c.Link]
 	if l == nil {
 		return
@@ -100,7 +100,7 @@ func (d actions) PeerUp(c peerlist.Conn) {
 }
 
 // PeerDown implements overlay.Out.
-func (d actions) PeerDown(c peerlist.Conn, why peerlist.Reason) {
+func (d actions) PeerDown(c hyparview.Conn, why hyparview.Reason) {
 	n := d.neighbours[c.Peer.ID]
 	if n == nil {
 		return
@@ -112,7 +112,7 @@ func (d actions) PeerDown(c peerlist.Conn, why peerlist.Reason) {
 	d.flushBatch()
 	d.afterwards(func() {
 		f := logging.Fields{"peer": c.Peer.ID.Short(), "addr": c.Addr, "why": why.String()}
-		if why == peerlist.ReasonProtocol {
+		if why == hyparview.ReasonProtocol {
 			d.log.About(c.Addr).Warn("a neighbour is gone: one of the two says that the other broke the protocol; have they the same Options.Signed?", f)
 			return
 		}
@@ -172,7 +172,7 @@ func (d actions) Gap(missing plumtree.Range) {
 }
 
 // Refused implements overlay.Out.
-func (d actions) Refused(from peerlist.Conn, events plumtree.Range, banned bool) {
+func (d actions) Refused(from hyparview.Conn, events plumtree.Range, banned bool) {
 	d.refusals.Forgeries.Add(1)
 	d.afterwards(func() {
 		f := logging.Fields{"peer": from.Peer.ID.Short(), "addr": from.Addr, "origin": events.Origin.ID.Short(), "seq": events.From}
@@ -231,7 +231,7 @@ func (d actions) Digests(token uint64, digests []census.Digest) {
 }
 
 // ShutOut implements overlay.Out.
-func (d actions) ShutOut(tried []peerlist.Attempt) {
+func (d actions) ShutOut(tried []hyparview.Attempt) {
 	errs := make([]*DialError, len(tried))
 	for i, t := range tried {
 		errs[i] = &DialError{Addr: t.Addr, Err: addError(t.Addr, t.Err).Err}

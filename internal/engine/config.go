@@ -7,11 +7,11 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/callout"
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/netsplit"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 	"github.com/smokesignal-go/smokesignal/transport"
 	"github.com/smokesignal-go/smokesignal/trust"
 )
@@ -33,9 +33,9 @@ type Config struct {
 	EncryptedBy string              // the option that would make the links of this node encrypted, for the log
 	Signing     *Signing
 
-	Membership peerlist.Config // without Anchors, which come from Memory
-	Tree       plumtree.Config // without Heard, which comes from Memory, and without the fields that Signing sets
-	Memory     Memory          // from the node's last life; zero for its first one
+	Membership hyparview.Config // without Anchors, which come from Memory
+	Tree       plumtree.Config  // without Heard, which comes from Memory, and without the fields that Signing sets
+	Memory     Memory           // from the node's last life; zero for its first one
 
 	// These belong to the node, and all its lives share them.
 	Log      *logging.Logger

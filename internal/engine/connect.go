@@ -13,10 +13,10 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/callout"
 	"github.com/smokesignal-go/smokesignal/internal/handshake"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
 const (
@@ -180,7 +180,7 @@ func (d *Driver) up(l *link, wish *overlay.Dial) {
 		d.links[l.id] = l
 		d.conns[l] = struct{}{}
 		l.verify = d.cfg.Signing.newVerifier()
-		c := peerlist.Conn{
+		c := hyparview.Conn{
 			Link:  l.id,
 			Peer:  ident.Origin{ID: hello.ID, Epoch: hello.Epoch},
 			Addr:  handshake.Complete(hello.Addr, l.addr),

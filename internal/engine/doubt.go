@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/ident"
-	"github.com/smokesignal-go/smokesignal/peerlist"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 )
 
 // doubtAlone is called when a link has died. If there is another neighbour, it gets the
@@ -59,9 +59,9 @@ func (d *Driver) doubtLast(open []*link, left time.Time) {
 }
 
 // takeGoodbye records the content of a peer's goodbye. The caller holds driver.mu.
-func (l *link) takeGoodbye(m *peerlist.Disconnect) {
+func (l *link) takeGoodbye(m *hyparview.Disconnect) {
 	l.goodbye = true
-	if m.Reason != peerlist.ReasonLeave {
+	if m.Reason != hyparview.ReasonLeave {
 		return
 	}
 	l.leaves, l.others = true, nil

@@ -9,10 +9,10 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 	"github.com/smokesignal-go/smokesignal/netsplit"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 	"github.com/smokesignal-go/smokesignal/transport/mem"
 )
 
@@ -92,7 +92,7 @@ func TestANeighbourThatHasGoneSaysWhy(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		if d, ok := n.Departure(); !ok || d != (Departure{Why: peerlist.ReasonRemoved}) {
+		if d, ok := n.Departure(); !ok || d != (Departure{Why: hyparview.ReasonRemoved}) {
 			t.Errorf("%v, %+v", ok, d)
 		}
 		if err := n.Emit(t.Context(), nil); err != ErrPeerGone {

@@ -7,11 +7,11 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/callout"
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/netsplit"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 	"github.com/smokesignal-go/smokesignal/transport"
 
 	"github.com/sirupsen/logrus"
@@ -55,7 +55,7 @@ func start(t *testing.T, network transport.Transport, bind string, change func(*
 	cfg := Config{
 		ID: ident.ID{byte(len(bind)), bind[len(bind)-1]}, Network: t.Name(), Bind: bind, Transport: network,
 		Advertise:  func(listening string) Advertised { return Advertised{Hello: listening, Addr: listening} },
-		Membership: peerlist.Config{MinPeers: 3, MaxPeers: 6},
+		Membership: hyparview.Config{MinPeers: 3, MaxPeers: 6},
 		Signing:    NewSigning(t.Name(), nil, nil),
 		Log:        newLog(t), Events: w.events, Counters: &w.counters, Refusals: new(Refusals), Host: w,
 	}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/smokesignal-go/smokesignal/internal/handshake"
-	"github.com/smokesignal-go/smokesignal/peerlist"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 )
 
 // Errors of calls.
@@ -45,13 +45,13 @@ func dialError(addr string, err error) *DialError {
 // error of this package.
 func addError(addr string, err error) *DialError {
 	for _, known := range []struct{ from, to error }{
-		{peerlist.ErrFull, ErrFull},
-		{peerlist.ErrPeer, ErrPeerFull},
-		{peerlist.ErrSelf, ErrSelf},
-		{peerlist.ErrTwin, ErrSameID},
-		{peerlist.ErrRefused, handshake.ErrRefused},
-		{peerlist.ErrTimeout, handshake.ErrTimeout},
-		{peerlist.ErrLeaving, ErrStopped},
+		{hyparview.ErrFull, ErrFull},
+		{hyparview.ErrPeer, ErrPeerFull},
+		{hyparview.ErrSelf, ErrSelf},
+		{hyparview.ErrTwin, ErrSameID},
+		{hyparview.ErrRefused, handshake.ErrRefused},
+		{hyparview.ErrTimeout, handshake.ErrTimeout},
+		{hyparview.ErrLeaving, ErrStopped},
 	} {
 		if errors.Is(err, known.from) {
 			return &DialError{Addr: addr, Err: known.to}

@@ -16,11 +16,11 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/callout"
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
 	"github.com/smokesignal-go/smokesignal/internal/frame"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/internal/untaken"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 	"github.com/smokesignal-go/smokesignal/transport"
 )
 
@@ -75,12 +75,12 @@ func newLink(d *Driver, conn net.Conn, addr string) *link {
 
 // finish ends the link when its outbox is written, but after flushWithin at the latest. It ends
 // a silent link at once. The caller holds driver.mu.
-func (l *link) finish(why peerlist.Reason) {
+func (l *link) finish(why hyparview.Reason) {
 	l.mu.Lock()
 	l.closing = true
 	l.ending = time.AfterFunc(flushWithin, l.cutOff)
 	l.mu.Unlock()
-	if why == peerlist.ReasonSilent {
+	if why == hyparview.ReasonSilent {
 		l.fellMute = true
 		l.reset()
 	}
@@ -223,7 +223,7 @@ func (d *Driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 				answers += parts
 			}
 			switch m := m.(type) {
-			case *peerlist.Disconnect:
+			case *hyparview.Disconnect:
 				l.takeGoodbye(m)
 			case *plumtree.IHave:
 				d.own.Announced(d.self, m)
@@ -295,10 +295,10 @@ func (l *link) end(err error) {
 			return
 		}
 		l.d.forget(l)
-		why := peerlist.ReasonNone
+		why := hyparview.ReasonNone
 		var fault *wire.FrameError
 		if errors.As(err, &fault) {
-			why = peerlist.ReasonProtocol
+			why = hyparview.ReasonProtocol
 			if fault == errFlood {
 				l.d.refusals.Floods.Add(1)
 			} else {

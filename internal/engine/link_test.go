@@ -4,7 +4,7 @@ import (
 	"net"
 	"testing"
 
-	"github.com/smokesignal-go/smokesignal/peerlist"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/transport"
 )
 
@@ -26,7 +26,7 @@ func TestASilentLinkEndsWithAReset(t *testing.T) {
 	}
 	defer peer.Close()
 
-	newLink(&Driver{}, conn, "").finish(peerlist.ReasonSilent)
+	newLink(&Driver{}, conn, "").finish(hyparview.ReasonSilent)
 	if _, err := peer.Read(make([]byte, 1)); !transport.IsReset(err) {
 		t.Errorf("the peer read: %v", err)
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
-	"github.com/smokesignal-go/smokesignal/peerlist"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 )
 
 // Neighbour is the node at the other end of a link. If a better link to the same node
@@ -25,7 +25,7 @@ type Neighbour struct {
 
 // Departure says why a node is not a neighbour any more.
 type Departure struct {
-	Why    peerlist.Reason
+	Why    hyparview.Reason
 	ByPeer bool // the peer gave the reason; otherwise this node found or decided it
 }
 

@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"github.com/smokesignal-go/smokesignal/internal/frame"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
 // If a program registers an invalid kind, it does not start.
@@ -46,7 +46,7 @@ func TestCostOfAFrame(t *testing.T) {
 	}{
 		{nil, frame.Control, frame.FrameParts},
 		{stray{}, frame.Control, frame.FrameParts},
-		{&peerlist.Ping{}, frame.Control, frame.FrameParts},
+		{&hyparview.Ping{}, frame.Control, frame.FrameParts},
 		{&howl{}, frame.Control, howlParts},
 		{&bark{}, frame.Answer, 1},
 		{&wire.Direct{}, frame.Data, 1},

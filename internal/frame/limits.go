@@ -16,7 +16,7 @@ const (
 	MaxEvent = MaxPayload + 512
 
 	// MaxControl is the longest of all other frames, with the kind. It is the smallest round
-	// number for a list of 64 contacts with the longest addresses (package peerlist).
+	// number for a list of 64 contacts with the longest addresses (package hyparview).
 	MaxControl = 18 << 10
 
 	// MaxText is the longest address or text in bytes.

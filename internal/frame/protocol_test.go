@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/sim"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
@@ -98,7 +98,7 @@ func visit(t *testing.T, n *smoke.Node) *visitor {
 	t.Cleanup(func() { conn.Close() })
 	v := &visitor{t: t, conn: conn}
 	v.say(&wire.Hello{Major: wire.Major, Minor: wire.Minor, Network: network, ID: ident.ID{0xee, 1}, Epoch: 1})
-	v.say(&peerlist.Neighbor{})
+	v.say(&hyparview.Neighbor{})
 	return v
 }
 

@@ -6,8 +6,8 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/frame"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
 // The toy protocol has two kinds. A node howls at a new neighbour, and once more after howlAgain. A
@@ -72,7 +72,7 @@ type toy struct {
 
 func newToy(env overlay.Env) overlay.Part { return &toy{self: env.Self.ID} }
 
-func (t *toy) LinkUp(now time.Time, c peerlist.Conn, out overlay.Out) {
+func (t *toy) LinkUp(now time.Time, c hyparview.Conn, out overlay.Out) {
 	t.links = append(t.links, c.Link)
 	t.next = now.Add(howlAgain)
 	out.Send(c.Link, &howl{Number: 1, Text: "first"})

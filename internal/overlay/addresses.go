@@ -5,8 +5,8 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/frame"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/netsplit"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
 // The machine rewrites the addresses in membership and netsplit messages at its edge:
@@ -17,20 +17,20 @@ import (
 // zone is the zone of the link.
 func canonicalize(msg frame.Message, zone string) {
 	switch msg := msg.(type) {
-	case *peerlist.ForwardJoin:
+	case *hyparview.ForwardJoin:
 		msg.Newcomer.Addr = ident.HeardAddr(msg.Newcomer.Addr, zone)
-	case *peerlist.NeighborReply:
+	case *hyparview.NeighborReply:
 		hearAll(msg.Sample, zone)
-	case *peerlist.Disconnect:
+	case *hyparview.Disconnect:
 		hearAll(msg.Try, zone)
-	case *peerlist.Shuffle:
+	case *hyparview.Shuffle:
 		hearAll(msg.Sample, zone)
 	case *netsplit.Beacon:
 		msg.Addr = ident.HeardAddr(msg.Addr, zone)
 	}
 }
 
-func hearAll(contacts []peerlist.Contact, zone string) {
+func hearAll(contacts []hyparview.Contact, zone string) {
 	for i := range contacts {
 		contacts[i].Addr = ident.HeardAddr(contacts[i].Addr, zone)
 	}
@@ -40,25 +40,25 @@ func hearAll(contacts []peerlist.Contact, zone string) {
 // changes.
 func withoutZones(msg frame.Message) frame.Message {
 	switch msg := msg.(type) {
-	case *peerlist.ForwardJoin:
+	case *hyparview.ForwardJoin:
 		if hasZone(msg.Newcomer.Addr) {
 			copied := *msg
 			copied.Newcomer.Addr = ident.TellAddr(msg.Newcomer.Addr)
 			return &copied
 		}
-	case *peerlist.NeighborReply:
+	case *hyparview.NeighborReply:
 		if list, changed := tellAll(msg.Sample); changed {
 			copied := *msg
 			copied.Sample = list
 			return &copied
 		}
-	case *peerlist.Disconnect:
+	case *hyparview.Disconnect:
 		if list, changed := tellAll(msg.Try); changed {
 			copied := *msg
 			copied.Try = list
 			return &copied
 		}
-	case *peerlist.Shuffle:
+	case *hyparview.Shuffle:
 		if list, changed := tellAll(msg.Sample); changed {
 			copied := *msg
 			copied.Sample = list
@@ -74,13 +74,13 @@ func withoutZones(msg frame.Message) frame.Message {
 	return msg
 }
 
-func tellAll(contacts []peerlist.Contact) (list []peerlist.Contact, changed bool) {
+func tellAll(contacts []hyparview.Contact) (list []hyparview.Contact, changed bool) {
 	for i := range contacts {
 		if !hasZone(contacts[i].Addr) {
 			continue
 		}
 		if !changed {
-			list, changed = append([]peerlist.Contact(nil), contacts...), true
+			list, changed = append([]hyparview.Contact(nil), contacts...), true
 		}
 		list[i].Addr = ident.TellAddr(contacts[i].Addr)
 	}

@@ -3,16 +3,17 @@ package overlay
 import (
 	"errors"
 	"fmt"
-	"github.com/smokesignal-go/smokesignal/internal/census"
-	"github.com/smokesignal-go/smokesignal/internal/frame"
 	"math/rand/v2"
 	"testing"
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/internal/census"
+	"github.com/smokesignal-go/smokesignal/internal/frame"
+
 	"github.com/smokesignal-go/smokesignal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/netsplit"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
 var (
@@ -84,20 +85,20 @@ func (b *bench) Push(to ident.Link, g *plumtree.Gossip) {
 	b.sent = append(b.sent, sent{to, &frame})
 }
 func (b *bench) Dial(d Dial) { b.dials = append(b.dials, d) }
-func (b *bench) Close(l ident.Link, _ peerlist.Reason) {
+func (b *bench) Close(l ident.Link, _ hyparview.Reason) {
 	if !b.open[l] {
 		b.t.Fatalf("link %d is closed and was not open", l)
 	}
 	delete(b.open, l)
 }
 func (b *bench) Resolve(seed string) { b.seeds = append(b.seeds, seed) }
-func (b *bench) PeerUp(c peerlist.Conn) {
+func (b *bench) PeerUp(c hyparview.Conn) {
 	if b.up[c.Link] || !b.open[c.Link] {
 		b.t.Fatalf("link %d is a neighbour twice, or not open", c.Link)
 	}
 	b.up[c.Link] = true
 }
-func (b *bench) PeerDown(c peerlist.Conn, _ peerlist.Reason) {
+func (b *bench) PeerDown(c hyparview.Conn, _ hyparview.Reason) {
 	if !b.up[c.Link] {
 		b.t.Fatalf("link %d was no neighbour", c.Link)
 	}
@@ -109,19 +110,19 @@ func (b *bench) Deliver(e *plumtree.Event) {
 	}
 	b.heard[e.Origin] = e.Seq + uint64(e.Count) - 1
 }
-func (b *bench) Gap(plumtree.Range)                          {}
-func (b *bench) Refused(peerlist.Conn, plumtree.Range, bool) { b.refused++ }
-func (b *bench) Conflict(c Conflict)                         { b.conflicts = append(b.conflicts, c) }
-func (b *bench) Notify(n netsplit.Notice)                    { b.told = append(b.told, n) }
-func (b *bench) Added(uint64, error)                         { b.added++ }
-func (b *bench) ShutOut([]peerlist.Attempt)                  { b.shutOut++ }
-func (b *bench) Digests(uint64, []census.Digest)             { b.tells++ }
-func (b *bench) Counted(uint64, uint64, bool)                { b.counts++ }
+func (b *bench) Gap(plumtree.Range)                           {}
+func (b *bench) Refused(hyparview.Conn, plumtree.Range, bool) { b.refused++ }
+func (b *bench) Conflict(c Conflict)                          { b.conflicts = append(b.conflicts, c) }
+func (b *bench) Notify(n netsplit.Notice)                     { b.told = append(b.told, n) }
+func (b *bench) Added(uint64, error)                          { b.added++ }
+func (b *bench) ShutOut([]hyparview.Attempt)                  { b.shutOut++ }
+func (b *bench) Digests(uint64, []census.Digest)              { b.tells++ }
+func (b *bench) Counted(uint64, uint64, bool)                 { b.counts++ }
 
 func (b *bench) get(l ident.Link, m frame.Message) { b.Handle(b.now, l, m, b) }
 
 // linkUp reports a link to the machine: an accepted one, or the answer to dial d.
-func (b *bench) linkUp(c peerlist.Conn, d *Dial) ident.Link {
+func (b *bench) linkUp(c hyparview.Conn, d *Dial) ident.Link {
 	b.last++
 	c.Link = b.last
 	if d != nil {
@@ -135,8 +136,8 @@ func (b *bench) linkUp(c peerlist.Conn, d *Dial) ident.Link {
 // joins has a node dial the machine and become its neighbour.
 func (b *bench) joins(n int) ident.Link {
 	b.t.Helper()
-	l := b.linkUp(peerlist.Conn{Peer: ident.Origin{ID: nodeID(n), Epoch: 1}, Addr: addr(n)}, nil)
-	b.get(l, &peerlist.Join{})
+	l := b.linkUp(hyparview.Conn{Peer: ident.Origin{ID: nodeID(n), Epoch: 1}, Addr: addr(n)}, nil)
+	b.get(l, &hyparview.Join{})
 	if !b.up[l] {
 		b.t.Fatalf("node %d was not accepted", n)
 	}
@@ -147,7 +148,7 @@ func (b *bench) joins(n int) ident.Link {
 func (b *bench) ends(l ident.Link) {
 	if b.open[l] {
 		delete(b.open, l)
-		b.LinkDown(b.now, l, peerlist.ReasonNone, errNobody, b)
+		b.LinkDown(b.now, l, hyparview.ReasonNone, errNobody, b)
 	}
 }
 
@@ -194,7 +195,7 @@ func (b *bench) awaitDial(n int, probe bool, within time.Duration) *Dial {
 		}
 		for l := range b.last {
 			if b.up[l+1] {
-				b.get(l+1, &peerlist.Pong{})
+				b.get(l+1, &hyparview.Pong{})
 			}
 		}
 	}

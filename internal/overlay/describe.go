@@ -5,7 +5,7 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/census"
-	"github.com/smokesignal-go/smokesignal/peerlist"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 )
 
 // Describe returns what the node reports of itself in a survey.
@@ -23,7 +23,7 @@ func (m *Machine) Describe(now time.Time) census.Digest {
 	for id := range m.tree.Eager {
 		eager[id] = true
 	}
-	m.members.Neighbors(func(c peerlist.Conn) bool {
+	m.members.Neighbors(func(c hyparview.Conn) bool {
 		d.Links = append(d.Links, census.Link{
 			Peer: c.Peer.ID, RTT: m.members.RTT(c.Link), Eager: eager[c.Link], Dialled: c.Dialled != "", Lag: uint64(m.tree.Lag(c.Link)),
 		})

@@ -9,9 +9,9 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/batch"
 	"github.com/smokesignal-go/smokesignal/internal/census"
 	"github.com/smokesignal-go/smokesignal/internal/frame"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/netsplit"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
 // The machine gets random calls and messages. It must not panic, must stay within its
@@ -24,7 +24,7 @@ func FuzzMachine(f *testing.F) {
 		rng := rand.New(rand.NewPCG(seed, 4))
 		b := newBench(t, seed, Config{
 			Seeds:      []string{addr(1), addr(2), "dns://chat"},
-			Membership: peerlist.Config{BookSize: 30},
+			Membership: hyparview.Config{BookSize: 30},
 			Tree: plumtree.Config{
 				HistoryBytes: 64 << 10, VerifyAll: seed%2 == 1,
 				Verify: func(_ ident.Origin, seq uint64, _ []byte) bool { return seq%64 > 0 },
@@ -33,7 +33,7 @@ func FuzzMachine(f *testing.F) {
 		calls := uint64(0)
 		for range steps {
 			link := ident.Link(1 + rng.IntN(int(b.last)+1))
-			conn := peerlist.Conn{
+			conn := hyparview.Conn{
 				Peer: ident.Origin{ID: nodeID(rng.IntN(20)), Epoch: rng.Uint64N(3)}, Addr: addr(rng.IntN(20)), Local: rng.IntN(4) == 0,
 			}
 			switch rng.IntN(20) {
@@ -107,9 +107,9 @@ func message(rng *rand.Rand) frame.Message {
 	byte8 := func() uint8 { return uint8(rng.IntN(256)) }
 	coin := func() bool { return rng.IntN(2) == 0 }
 	span := func() time.Duration { return time.Duration(rng.Int64N(int64(time.Minute))) }
-	contacts := func() (list []peerlist.Contact) {
+	contacts := func() (list []hyparview.Contact) {
 		for range rng.IntN(6) {
-			list = append(list, peerlist.Contact{ID: id(), Addr: addr(rng.IntN(60))})
+			list = append(list, hyparview.Contact{ID: id(), Addr: addr(rng.IntN(60))})
 		}
 		return list
 	}
@@ -127,21 +127,21 @@ func message(rng *rand.Rand) frame.Message {
 	}
 	switch rng.IntN(24) {
 	case 0, 1:
-		return &peerlist.Join{Priority: peerlist.Priority(rng.IntN(4)), AsSeed: coin()}
+		return &hyparview.Join{Priority: hyparview.Priority(rng.IntN(4)), AsSeed: coin()}
 	case 2:
-		return &peerlist.Neighbor{Priority: peerlist.Priority(rng.IntN(4))}
+		return &hyparview.Neighbor{Priority: hyparview.Priority(rng.IntN(4))}
 	case 3, 4:
-		return &peerlist.NeighborReply{Accepted: coin(), Reason: peerlist.Reason(byte8()), Degree: byte8(), Sample: contacts()}
+		return &hyparview.NeighborReply{Accepted: coin(), Reason: hyparview.Reason(byte8()), Degree: byte8(), Sample: contacts()}
 	case 5:
-		return &peerlist.ForwardJoin{Newcomer: peerlist.Contact{ID: id(), Addr: addr(rng.IntN(60))}, TTL: byte8()}
+		return &hyparview.ForwardJoin{Newcomer: hyparview.Contact{ID: id(), Addr: addr(rng.IntN(60))}, TTL: byte8()}
 	case 6:
-		return &peerlist.Disconnect{Reason: peerlist.Reason(byte8()), Try: contacts()}
+		return &hyparview.Disconnect{Reason: hyparview.Reason(byte8()), Try: contacts()}
 	case 7:
-		return &peerlist.Shuffle{Sample: contacts(), TTL: byte8()}
+		return &hyparview.Shuffle{Sample: contacts(), TTL: byte8()}
 	case 8:
-		return &peerlist.Ping{Degree: byte8(), Sent: span()}
+		return &hyparview.Ping{Degree: byte8(), Sent: span()}
 	case 9:
-		return &peerlist.Pong{Degree: byte8(), Sent: span()}
+		return &hyparview.Pong{Degree: byte8(), Sent: span()}
 	case 10, 11:
 		return &netsplit.Beacon{Origin: origin(), Count: number(), Addr: addr(rng.IntN(30))}
 	case 12:

@@ -25,9 +25,9 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/census"
 	"github.com/smokesignal-go/smokesignal/internal/flowcontrol"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/netsplit"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
 // Config configures a [Machine]. New fills in the fields Self and Rand of each part from
@@ -41,7 +41,7 @@ type Config struct {
 	Seeds     []string
 	Rand      *rand.Rand
 
-	Membership peerlist.Config
+	Membership hyparview.Config
 	Watch      netsplit.Config
 	Tree       plumtree.Config
 
@@ -54,7 +54,7 @@ type Config struct {
 type Machine struct {
 	self    ident.Origin
 	rand    *rand.Rand
-	members *peerlist.Membership
+	members *hyparview.Membership
 	watch   *netsplit.Watch
 	tree    *plumtree.Tree
 	census  *census.Census
@@ -95,7 +95,7 @@ type ref struct {
 }
 
 type conn struct {
-	peerlist.Conn
+	hyparview.Conn
 	probe    bool // belongs to netsplit
 	neighbor bool
 	heard    time.Time // when a frame for another part arrived; membership learns of it when it is due
@@ -104,7 +104,7 @@ type conn struct {
 
 // New makes the machine of one node, born at now. It does nothing before Start.
 func New(now time.Time, cfg Config) *Machine {
-	cfg.Membership.Self = peerlist.Contact{ID: cfg.Self.ID, Addr: cfg.Addr}
+	cfg.Membership.Self = hyparview.Contact{ID: cfg.Self.ID, Addr: cfg.Addr}
 	cfg.Membership.Epoch = cfg.Self.Epoch
 	cfg.Watch.Self, cfg.Watch.Addr, cfg.Watch.Seeds = cfg.Self, cfg.Addr, cfg.Seeds
 	cfg.Watch.Elsewhere, cfg.Membership.Elsewhere = cfg.Elsewhere, cfg.Elsewhere
@@ -119,7 +119,7 @@ func New(now time.Time, cfg Config) *Machine {
 	m := &Machine{
 		self:    cfg.Self,
 		rand:    cfg.Rand,
-		members: peerlist.NewMembership(cfg.Membership),
+		members: hyparview.New(cfg.Membership),
 		watch:   netsplit.NewWatch(cfg.Watch),
 		tree:    tree,
 		pacer:   flowcontrol.New(cfg.Self),
@@ -148,7 +148,7 @@ func (m *Machine) Start(now time.Time, out Out) {
 
 // LinkUp reports a link on which both ends have sent their HELLO. d is the Dial that it
 // answers; nil for a link that was accepted.
-func (m *Machine) LinkUp(now time.Time, c peerlist.Conn, d *Dial, out Out) {
+func (m *Machine) LinkUp(now time.Time, c hyparview.Conn, d *Dial, out Out) {
 	m.begin(now, forMembers|forWatch, out)
 	probe := d != nil && d.Probe
 	m.conns = append(m.conns, ref{c.Link, &conn{Conn: c, probe: probe}})
@@ -174,7 +174,7 @@ func (m *Machine) LinkUp(now time.Time, c peerlist.Conn, d *Dial, out Out) {
 }
 
 // meetTwin handles a link to another life of this node's ID.
-func (m *Machine) meetTwin(now time.Time, c peerlist.Conn, d *Dial) {
+func (m *Machine) meetTwin(now time.Time, c hyparview.Conn, d *Dial) {
 	at := c.Addr
 	if d != nil {
 		at = d.Addr
@@ -185,11 +185,11 @@ func (m *Machine) meetTwin(now time.Time, c peerlist.Conn, d *Dial) {
 	switch {
 	case d == nil:
 	case d.Probe:
-		m.out.Close(c.Link, peerlist.ReasonSelf)
+		m.out.Close(c.Link, hyparview.ReasonSelf)
 		m.forget(c.Link)
-		m.watch.MetTwin(now, d.Addr, peerlist.ErrTwin, (*watchPart)(m))
+		m.watch.MetTwin(now, d.Addr, hyparview.ErrTwin, (*watchPart)(m))
 	default:
-		m.watch.Unanswered(now, d.Addr, peerlist.ErrTwin, (*watchPart)(m))
+		m.watch.Unanswered(now, d.Addr, hyparview.ErrTwin, (*watchPart)(m))
 	}
 }
 
@@ -205,7 +205,7 @@ func (m *Machine) DialFailed(now time.Time, d Dial, err error, out Out) {
 }
 
 // LinkDown reports the end of a link that the machine did not close.
-func (m *Machine) LinkDown(now time.Time, id ident.Link, why peerlist.Reason, err error, out Out) {
+func (m *Machine) LinkDown(now time.Time, id ident.Link, why hyparview.Reason, err error, out Out) {
 	c := m.conn(id)
 	if c == nil {
 		return

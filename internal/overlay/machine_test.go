@@ -6,9 +6,9 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/census"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/netsplit"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
 func TestNeighborOfOnePartIsNeighborOfAll(t *testing.T) {
@@ -46,16 +46,16 @@ func TestSeedsAreResolvedAndJoined(t *testing.T) {
 	if d == nil {
 		t.Fatalf("dials %v", b.dials)
 	}
-	l := b.linkUp(peerlist.Conn{Peer: ident.Origin{ID: nodeID(7), Epoch: 1}, Addr: addr(7)}, d)
-	if m, ok := wasSent[*peerlist.Join](b, l); !ok || !m.AsSeed {
+	l := b.linkUp(hyparview.Conn{Peer: ident.Origin{ID: nodeID(7), Epoch: 1}, Addr: addr(7)}, d)
+	if m, ok := wasSent[*hyparview.Join](b, l); !ok || !m.AsSeed {
 		t.Errorf("asks %+v", b.sent)
 	}
 }
 
 func TestSomebodyJoinsThroughUsAsASeed(t *testing.T) {
 	b := newBench(t, 1, Config{})
-	l := b.linkUp(peerlist.Conn{Peer: ident.Origin{ID: nodeID(1), Epoch: 1}, Addr: addr(1)}, nil)
-	b.get(l, &peerlist.Join{AsSeed: true})
+	l := b.linkUp(hyparview.Conn{Peer: ident.Origin{ID: nodeID(1), Epoch: 1}, Addr: addr(1)}, nil)
+	b.get(l, &hyparview.Join{AsSeed: true})
 	if !b.IsBeaconing() {
 		t.Error("a seed does not beacon")
 	}
@@ -63,32 +63,32 @@ func TestSomebodyJoinsThroughUsAsASeed(t *testing.T) {
 
 // A probe that finds another component becomes a neighbour on the same link.
 func TestProbeBecomesABridge(t *testing.T) {
-	b := newBench(t, 1, Config{Seeds: []string{addr(1), addr(self)}, Membership: peerlist.Config{MinPeers: 1}})
+	b := newBench(t, 1, Config{Seeds: []string{addr(1), addr(self)}, Membership: hyparview.Config{MinPeers: 1}})
 	b.joins(2)
 	d := b.awaitDial(1, true, time.Minute)
-	l := b.linkUp(peerlist.Conn{Peer: ident.Origin{ID: nodeID(1), Epoch: 1}, Addr: addr(1)}, d)
+	l := b.linkUp(hyparview.Conn{Peer: ident.Origin{ID: nodeID(1), Epoch: 1}, Addr: addr(1)}, d)
 	if _, ok := wasSent[*netsplit.Probe](b, l); !ok {
 		t.Fatalf("it sends %+v", b.sent)
 	}
-	b.get(l, &peerlist.Join{}) // which is not what a probe expects
+	b.get(l, &hyparview.Join{}) // which is not what a probe expects
 	if b.up[l] {
 		t.Fatal("a probe became a neighbour by asking")
 	}
 	b.get(l, &netsplit.ProbeReply{Known: []netsplit.Sighting{{ID: nodeID(9)}}, Settled: time.Hour})
-	if m, ok := wasSent[*peerlist.Neighbor](b, l); !ok || m.Priority != peerlist.Bridge {
+	if m, ok := wasSent[*hyparview.Neighbor](b, l); !ok || m.Priority != hyparview.Bridge {
 		t.Fatalf("it sends %+v", b.sent)
 	}
-	b.get(l, &peerlist.NeighborReply{Accepted: true, Degree: 3})
+	b.get(l, &hyparview.NeighborReply{Accepted: true, Degree: 3})
 	if !b.up[l] || b.Degree() != 2 {
 		t.Error("the bridge is no neighbour")
 	}
 }
 
 func TestProbeOfAWellComponentIsClosed(t *testing.T) {
-	b := newBench(t, 1, Config{Seeds: []string{addr(1), addr(self)}, Membership: peerlist.Config{MinPeers: 1}})
+	b := newBench(t, 1, Config{Seeds: []string{addr(1), addr(self)}, Membership: hyparview.Config{MinPeers: 1}})
 	b.joins(2)
 	d := b.awaitDial(1, true, time.Minute)
-	l := b.linkUp(peerlist.Conn{Peer: ident.Origin{ID: nodeID(1), Epoch: 1}, Addr: addr(1)}, d)
+	l := b.linkUp(hyparview.Conn{Peer: ident.Origin{ID: nodeID(1), Epoch: 1}, Addr: addr(1)}, d)
 	b.get(l, &netsplit.ProbeReply{Known: []netsplit.Sighting{{ID: nodeID(self)}}, Settled: time.Hour})
 	if b.open[l] || b.Degree() != 1 || len(b.conns) != 1 {
 		t.Errorf("open %v, degree %d", b.open, b.Degree())
@@ -104,8 +104,8 @@ func TestDiallingOneselfIsRemembered(t *testing.T) {
 			b.joins(2)
 			d = b.awaitDial(1, true, time.Minute)
 		}
-		out := b.linkUp(peerlist.Conn{Peer: b.self, Addr: addr(self)}, d)
-		in := b.linkUp(peerlist.Conn{Peer: b.self, Addr: addr(self)}, nil)
+		out := b.linkUp(hyparview.Conn{Peer: b.self, Addr: addr(self)}, d)
+		in := b.linkUp(hyparview.Conn{Peer: b.self, Addr: addr(self)}, nil)
 		if b.open[out] || b.open[in] {
 			t.Error("a link to ourselves stays")
 		}
@@ -116,7 +116,7 @@ func TestDiallingOneselfIsRemembered(t *testing.T) {
 			for _, p := range []bool{false, true} {
 				if d := b.dialled(1, p); d != nil {
 					again++
-					b.linkUp(peerlist.Conn{Peer: b.self, Addr: addr(self)}, d)
+					b.linkUp(hyparview.Conn{Peer: b.self, Addr: addr(self)}, d)
 				}
 			}
 		}
@@ -145,7 +145,7 @@ func TestForgerIsDisconnected(t *testing.T) {
 	if b.up[liar] || b.open[liar] || !b.up[honest] || b.refused != maxRefused || b.Stats().Refused != maxRefused {
 		t.Errorf("after %d the liar is a neighbour: %v; the other one: %v", b.refused, b.up[liar], b.up[honest])
 	}
-	if m, ok := wasSent[*peerlist.Disconnect](b, liar); !ok || m.Reason != peerlist.ReasonProtocol {
+	if m, ok := wasSent[*hyparview.Disconnect](b, liar); !ok || m.Reason != hyparview.ReasonProtocol {
 		t.Errorf("it was sent %+v", b.sent)
 	}
 	b.get(liar, event(1, 'e')) // was on its way when the link ended
@@ -154,8 +154,8 @@ func TestForgerIsDisconnected(t *testing.T) {
 	if b.heard[ident.Origin{ID: nodeID(2), Epoch: 1}] != 2 {
 		t.Errorf("heard %v", b.heard)
 	}
-	again := b.linkUp(peerlist.Conn{Peer: ident.Origin{ID: nodeID(1), Epoch: 1}, Addr: addr(1)}, nil)
-	b.get(again, &peerlist.Neighbor{Priority: peerlist.High})
+	again := b.linkUp(hyparview.Conn{Peer: ident.Origin{ID: nodeID(1), Epoch: 1}, Addr: addr(1)}, nil)
+	b.get(again, &hyparview.Neighbor{Priority: hyparview.High})
 	if b.up[again] {
 		t.Error("it came back")
 	}

@@ -6,9 +6,9 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/census"
 	"github.com/smokesignal-go/smokesignal/internal/frame"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/netsplit"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
 // Out takes the actions of a [Machine]. Its methods only note them down. It is the
@@ -31,17 +31,17 @@ type LinkOut interface {
 type MembersOut interface {
 	Dial(d Dial)
 	// Close ends a link after everything that was sent on it has gone out.
-	Close(id ident.Link, why peerlist.Reason)
+	Close(id ident.Link, why hyparview.Reason)
 
 	// PeerUp and PeerDown report neighbours. When a link takes the place of
 	// another to the same peer, PeerUp of the new one comes before PeerDown of
 	// the old one.
-	PeerUp(c peerlist.Conn)
-	PeerDown(c peerlist.Conn, why peerlist.Reason)
+	PeerUp(c hyparview.Conn)
+	PeerDown(c hyparview.Conn, why hyparview.Reason)
 	Added(token uint64, err error)
 	// ShutOut reports that this node has no neighbour, and the results of its dials.
 	// It is called every ten seconds until there is a neighbour.
-	ShutOut(tried []peerlist.Attempt)
+	ShutOut(tried []hyparview.Attempt)
 	// Conflict reports that another node has this node's ID. It may come often.
 	Conflict(c Conflict)
 }
@@ -63,7 +63,7 @@ type EventOut interface {
 	Gap(missing plumtree.Range)
 	// Refused reports events from a neighbour whose signature is missing or false. If
 	// banned is set, the neighbour has sent too many of them, and its link ends.
-	Refused(from peerlist.Conn, events plumtree.Range, banned bool)
+	Refused(from hyparview.Conn, events plumtree.Range, banned bool)
 }
 
 // CensusOut takes the results of the census.
@@ -75,8 +75,8 @@ type CensusOut interface {
 
 // Conflict says that another life of this node's ID is alive: two nodes have one ID.
 type Conflict struct {
-	By   peerlist.Conn // the link on which this node learnt of it; zero if it is not known
-	Addr string        // where the other life is, as it or By says; may be empty
+	By   hyparview.Conn // the link on which this node learnt of it; zero if it is not known
+	Addr string         // where the other life is, as it or By says; may be empty
 	// Yields says that the other life takes the places of this one: it is the later
 	// one, or By keeps it as its neighbour.
 	Yields bool

@@ -6,14 +6,14 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/census"
 	"github.com/smokesignal-go/smokesignal/internal/frame"
-	"github.com/smokesignal-go/smokesignal/peerlist"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 )
 
 // censusPart is the machine, with the methods of the census's Part and Out.
 type censusPart Machine
 
 // LinkUp implements Part.
-func (p *censusPart) LinkUp(_ time.Time, c peerlist.Conn, _ Out) { p.census.LinkUp(c.Link) }
+func (p *censusPart) LinkUp(_ time.Time, c hyparview.Conn, _ Out) { p.census.LinkUp(c.Link) }
 
 // LinkDown implements Part.
 func (p *censusPart) LinkDown(_ time.Time, id ident.Link, _ Out) { p.census.LinkDown(id, p) }

@@ -5,7 +5,7 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/frame"
-	"github.com/smokesignal-go/smokesignal/peerlist"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 )
 
 // membersPart is the machine, with the methods of membership's Part and Out. Here and in
@@ -22,7 +22,7 @@ const LastWords = 1 << 20
 const lastAnswer = 64 << 10
 
 // LinkUp implements Part. It does nothing, because membership itself made the neighbour.
-func (p *membersPart) LinkUp(time.Time, peerlist.Conn, Out) {}
+func (p *membersPart) LinkUp(time.Time, hyparview.Conn, Out) {}
 
 // LinkDown implements Part. It does nothing, because membership itself ended the link.
 func (p *membersPart) LinkDown(time.Time, ident.Link, Out) {}
@@ -31,15 +31,15 @@ func (p *membersPart) LinkDown(time.Time, ident.Link, Out) {}
 func (p *membersPart) Handle(now time.Time, id ident.Link, msg frame.Message, _ Out) {
 	m := (*Machine)(p)
 	canonicalize(msg, m.conn(id).Zone)
-	if join, ok := msg.(*peerlist.Join); ok && join.AsSeed {
+	if join, ok := msg.(*hyparview.Join); ok && join.AsSeed {
 		m.touch(forWatch)
 		m.watch.CalledSeed()
 	}
-	if bye, ok := msg.(*peerlist.Disconnect); ok && bye.Reason == peerlist.ReasonLeave && m.conn(id).neighbor {
+	if bye, ok := msg.(*hyparview.Disconnect); ok && bye.Reason == hyparview.ReasonLeave && m.conn(id).neighbor {
 		m.tree.Leave(now, id)
 		m.tree.Fill(now, id, lastAnswer, (*treePart)(m))
 	}
-	if msg, ok := msg.(peerlist.Message); ok {
+	if msg, ok := msg.(hyparview.Message); ok {
 		m.members.Handle(now, id, msg, p)
 	}
 }
@@ -56,10 +56,10 @@ func (p *membersPart) Advance(now time.Time, _ Out) {
 // Deadline implements Part.
 func (p *membersPart) Deadline() (time.Time, bool) { return p.members.Deadline() }
 
-// Send implements peerlist.Out.
-func (p *membersPart) Send(to ident.Link, msg peerlist.Message) {
-	if bye, ok := msg.(*peerlist.Disconnect); ok {
-		if bye.Reason == peerlist.ReasonLeave {
+// Send implements hyparview.Out.
+func (p *membersPart) Send(to ident.Link, msg hyparview.Message) {
+	if bye, ok := msg.(*hyparview.Disconnect); ok {
+		if bye.Reason == hyparview.ReasonLeave {
 			p.tree.Leave(p.now, to)
 		}
 		p.tree.Fill(p.now, to, LastWords, (*treePart)(p))
@@ -67,29 +67,29 @@ func (p *membersPart) Send(to ident.Link, msg peerlist.Message) {
 	p.out.Send(to, withoutZones(msg))
 }
 
-// Dial implements peerlist.Out.
+// Dial implements hyparview.Out.
 func (p *membersPart) Dial(addr string) { p.out.Dial(Dial{Addr: addr}) }
 
-// Added implements peerlist.Out.
+// Added implements hyparview.Out.
 func (p *membersPart) Added(token uint64, err error) { p.out.Added(token, err) }
 
-// ShutOut implements peerlist.Out.
-func (p *membersPart) ShutOut(t []peerlist.Attempt) { p.out.ShutOut(t) }
+// ShutOut implements hyparview.Out.
+func (p *membersPart) ShutOut(t []hyparview.Attempt) { p.out.ShutOut(t) }
 
-// Twin implements peerlist.Out.
-func (p *membersPart) Twin(by peerlist.Conn, addr string, yields bool) {
+// Twin implements hyparview.Out.
+func (p *membersPart) Twin(by hyparview.Conn, addr string, yields bool) {
 	p.out.Conflict(Conflict{By: by, Addr: addr, Yields: yields})
 }
 
-// Close implements peerlist.Out.
-func (p *membersPart) Close(id ident.Link, why peerlist.Reason) {
+// Close implements hyparview.Out.
+func (p *membersPart) Close(id ident.Link, why hyparview.Reason) {
 	p.out.Close(id, why)
 	if c := (*Machine)(p).conn(id); c != nil && !c.neighbor { // of a neighbour, Down needs the conn
 		(*Machine)(p).forget(id)
 	}
 }
 
-// Up implements peerlist.Out.
+// Up implements hyparview.Out.
 func (p *membersPart) Up(id ident.Link) {
 	m := (*Machine)(p)
 	c := m.conn(id)
@@ -98,15 +98,15 @@ func (p *membersPart) Up(id ident.Link) {
 	m.linkUp(c.Conn)
 }
 
-// Down implements peerlist.Out.
-func (p *membersPart) Down(id ident.Link, why peerlist.Reason) {
+// Down implements hyparview.Out.
+func (p *membersPart) Down(id ident.Link, why hyparview.Reason) {
 	m := (*Machine)(p)
 	c := m.conn(id)
 	if !m.hasLeft {
 		m.forget(id)
 	}
 	m.linkDown(id)
-	if why == peerlist.ReasonLeave {
+	if why == hyparview.ReasonLeave {
 		m.noteLeft(c.Peer.ID)
 	}
 	m.out.PeerDown(c.Conn, why)
@@ -142,7 +142,7 @@ func (m *Machine) BookLen() int { return m.members.BookLen() }
 func (m *Machine) Anchors() []string { return m.members.Anchors() }
 
 // RTT is the round trip to a neighbour, as it was last measured; see
-// [peerlist.Membership.RTT].
+// [hyparview.Membership.RTT].
 func (m *Machine) RTT(id ident.Link) time.Duration { return m.members.RTT(id) }
 
 // RefusedContacts counts the contacts that the address book did not accept.
@@ -152,4 +152,4 @@ func (m *Machine) RefusedContacts() uint64 { return m.members.RefusedContacts() 
 func (m *Machine) Book(yield func(addr string) bool) { m.members.Book(yield) }
 
 // Neighbors iterates over the active view, oldest neighbour first.
-func (m *Machine) Neighbors(yield func(peerlist.Conn) bool) { m.members.Neighbors(yield) }
+func (m *Machine) Neighbors(yield func(hyparview.Conn) bool) { m.members.Neighbors(yield) }

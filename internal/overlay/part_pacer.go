@@ -6,7 +6,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/flowcontrol"
 	"github.com/smokesignal-go/smokesignal/internal/frame"
-	"github.com/smokesignal-go/smokesignal/peerlist"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 )
 
 // pacerPart is the machine, with the methods of flow control's Part and Out. It is never
@@ -14,7 +14,7 @@ import (
 type pacerPart Machine
 
 // LinkUp implements Part.
-func (p *pacerPart) LinkUp(_ time.Time, c peerlist.Conn, _ Out) { p.pacer.LinkUp(c.Link) }
+func (p *pacerPart) LinkUp(_ time.Time, c hyparview.Conn, _ Out) { p.pacer.LinkUp(c.Link) }
 
 // LinkDown implements Part.
 func (p *pacerPart) LinkDown(_ time.Time, id ident.Link, _ Out) { p.pacer.LinkDown(id) }

@@ -5,8 +5,8 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/frame"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
 // treePart is the machine, with the methods of the broadcast's Part and Out.
@@ -26,7 +26,7 @@ const maxStrikes = 1024
 const verifyCost = 2 << 10
 
 // LinkUp implements Part.
-func (p *treePart) LinkUp(now time.Time, c peerlist.Conn, _ Out) { p.tree.LinkUp(now, c.Link, p) }
+func (p *treePart) LinkUp(now time.Time, c hyparview.Conn, _ Out) { p.tree.LinkUp(now, c.Link, p) }
 
 // LinkDown implements Part. A node that has left still takes the events that were on
 // their way to it, so its tree keeps the link.

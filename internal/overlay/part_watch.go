@@ -5,8 +5,8 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/frame"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/netsplit"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
 // watchPart is the machine, with the methods of netsplit's Part and Out. A probe is a
@@ -14,7 +14,7 @@ import (
 type watchPart Machine
 
 // LinkUp implements Part.
-func (p *watchPart) LinkUp(now time.Time, c peerlist.Conn, _ Out) {
+func (p *watchPart) LinkUp(now time.Time, c hyparview.Conn, _ Out) {
 	p.watch.NeighborUp(now, c.Link, c.Peer.ID, c.Addr, c.Dialled, c.Local, p)
 }
 
@@ -55,7 +55,7 @@ func (p *watchPart) Notify(n netsplit.Notice) {
 
 // Close implements netsplit.Out.
 func (p *watchPart) Close(id ident.Link) {
-	p.out.Close(id, peerlist.ReasonProbed)
+	p.out.Close(id, hyparview.ReasonProbed)
 	(*Machine)(p).forget(id)
 }
 

@@ -10,9 +10,9 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/census"
 	"github.com/smokesignal-go/smokesignal/internal/flowcontrol"
 	"github.com/smokesignal-go/smokesignal/internal/frame"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/netsplit"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
 // Part is a protocol over the links to neighbours, inside a [Machine]. The machine
@@ -21,7 +21,7 @@ import (
 type Part interface {
 	// LinkUp reports a new neighbour, after membership has accepted it. A probe of
 	// netsplit is not a neighbour.
-	LinkUp(now time.Time, c peerlist.Conn, out Out)
+	LinkUp(now time.Time, c hyparview.Conn, out Out)
 	// LinkDown reports that the neighbour on a link is gone.
 	LinkDown(now time.Time, id ident.Link, out Out)
 	// Handle takes a message of this part's kinds. It may come on a link that is not
@@ -43,7 +43,7 @@ type protocol struct {
 // protocols is the table. A new protocol is one more row. If several parts are due at one
 // moment, they advance in the order of the table.
 var protocols = []protocol{
-	placeMembers: {peerlist.Frames, func(m *Machine) Part { return (*membersPart)(m) }},
+	placeMembers: {hyparview.Frames, func(m *Machine) Part { return (*membersPart)(m) }},
 	placeWatch:   {netsplit.Frames, func(m *Machine) Part { return (*watchPart)(m) }},
 	placeTree:    {plumtree.Frames, func(m *Machine) Part { return (*treePart)(m) }},
 	placeCensus:  {census.Frames, func(m *Machine) Part { return (*censusPart)(m) }},
@@ -129,7 +129,7 @@ func (m *Machine) Handle(now time.Time, id ident.Link, msg frame.Message, out Ou
 
 // linkUp reports a neighbour to all parts, the tree first: its first frame opens the
 // link. Membership ignores the report, because it comes from there.
-func (m *Machine) linkUp(c peerlist.Conn) {
+func (m *Machine) linkUp(c hyparview.Conn) {
 	m.touch(forAll)
 	m.parts[placeTree].LinkUp(m.now, c, m.out)
 	for i, p := range m.parts {

@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 	"github.com/smokesignal-go/smokesignal/internal/sim"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
-// The bounds that each node must keep. They are the defaults of peerlist and plumtree. A
+// The bounds that each node must keep. They are the defaults of hyparview and plumtree. A
 // history may exceed its bound by one event.
 const (
 	bookBound    = 512
@@ -93,7 +93,7 @@ func (s Spec) Net() (*sim.Net, error) {
 	}
 	return sim.New(sim.Config{
 		Seed: s.Seed, Latency: latency, Loss: s.Loss, Wire: s.Wire,
-		Overlay: overlay.Config{Membership: peerlist.Config{MinPeers: s.MinPeers, MaxPeers: s.MaxPeers, MaxGuests: s.MaxGuests, NoLimits: s.NoLimits}},
+		Overlay: overlay.Config{Membership: hyparview.Config{MinPeers: s.MinPeers, MaxPeers: s.MaxPeers, MaxGuests: s.MaxGuests, NoLimits: s.NoLimits}},
 	}), nil
 }
 
@@ -182,7 +182,7 @@ func (r *run) guard() {
 // guestBound returns how many guests a node may have.
 func (r *run) guestBound() int {
 	if r.MaxGuests == 0 {
-		return 64 // the default of peerlist
+		return 64 // the default of hyparview
 	}
 	return max(r.MaxGuests, 0)
 }
@@ -190,7 +190,7 @@ func (r *run) guestBound() int {
 // begin starts a node that is new or has crashed.
 func (r *run) begin(node *sim.Node, same bool) {
 	r.ledger.Begin(node, same)
-	node.OnDown = func(peer *sim.Node, why peerlist.Reason) {
+	node.OnDown = func(peer *sim.Node, why hyparview.Reason) {
 		r.downs++
 		if len(r.stalled) > 0 && peer != nil && !r.stalled[node] && !r.stalled[peer] && isAccident(why) {
 			r.lost++
@@ -200,8 +200,8 @@ func (r *run) begin(node *sim.Node, same bool) {
 
 // isAccident reports whether a link ended because of a fault. Otherwise the protocol ended
 // it to use the place for another link.
-func isAccident(why peerlist.Reason) bool {
-	return why == peerlist.ReasonNone || why == peerlist.ReasonSilent || why == peerlist.ReasonSlow || why == peerlist.ReasonProtocol
+func isAccident(why hyparview.Reason) bool {
+	return why == hyparview.ReasonNone || why == hyparview.ReasonSilent || why == hyparview.ReasonSlow || why == hyparview.ReasonProtocol
 }
 
 // talk makes nodes emit until the next talk or quiet.

@@ -35,7 +35,7 @@ type Spec struct {
 	Wire    bool    // every frame crosses its link as bytes
 	Public  bool    // addresses are in many groups, as on the Internet; otherwise all are in a private range
 
-	NoLimits bool // as peerlist.Config.NoLimits: a node may flood the address books
+	NoLimits bool // as hyparview.Config.NoLimits: a node may flood the address books
 
 	// Fields of the scenarios. Zero means the scenario's own default.
 	Fraction float64       // share of the affected nodes

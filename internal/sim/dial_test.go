@@ -4,9 +4,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 	"github.com/smokesignal-go/smokesignal/internal/sim"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
 // Two nodes dial each other within a few milliseconds. One link is left, the same on both
@@ -73,7 +73,7 @@ func TestLeaving(t *testing.T) {
 	w.Leave(gone)
 	w.Run(20 * time.Millisecond)
 	for _, p := range peers {
-		if len(p.Downs) != 1 || p.Downs[0] != peerlist.ReasonLeave {
+		if len(p.Downs) != 1 || p.Downs[0] != hyparview.ReasonLeave {
 			t.Errorf("node %d was told %v", p.Index, p.Downs)
 		}
 	}

@@ -6,10 +6,10 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/frame"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
 // half is one end of a connection. It becomes a link of the node's machine when the HELLO
@@ -252,7 +252,7 @@ func (n *Net) reuse(g *plumtree.Gossip) {
 func (h *half) meet(m *wire.Hello) {
 	n := h.node.net
 	h.greeted = true
-	c := peerlist.Conn{Link: h.id, Peer: ident.Origin{ID: m.ID, Epoch: m.Epoch}, Addr: m.Addr}
+	c := hyparview.Conn{Link: h.id, Peer: ident.Origin{ID: m.ID, Epoch: m.Epoch}, Addr: m.Addr}
 	if h.wish == nil {
 		h.peer.put(h.lag, event{what: hello, msg: h.greeting()})
 		if h.node.sybil == nil {
@@ -311,7 +311,7 @@ func (h *half) hearEnd() {
 	switch {
 	case h.node.sybil != nil:
 	case h.greeted:
-		h.node.Machine.LinkDown(n.now, h.id, peerlist.ReasonNone, ErrRefused, h.node)
+		h.node.Machine.LinkDown(n.now, h.id, hyparview.ReasonNone, ErrRefused, h.node)
 	case h.wish != nil:
 		h.node.answer(h.wish, 0, ErrRefused)
 	}
@@ -323,7 +323,7 @@ func (h *half) breakOff(err error) {
 	n := h.node.net
 	switch {
 	case h.greeted:
-		h.node.Machine.LinkDown(n.now, h.id, peerlist.ReasonProtocol, err, h.node)
+		h.node.Machine.LinkDown(n.now, h.id, hyparview.ReasonProtocol, err, h.node)
 	case h.wish != nil:
 		h.node.answer(h.wish, 0, err)
 	}

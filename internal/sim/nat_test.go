@@ -4,9 +4,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 	"github.com/smokesignal-go/smokesignal/internal/sim"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
 // hide adds n nodes that can't be dialled. Half of them advertise an address anyway.
@@ -96,7 +96,7 @@ func TestOnlyTheSeedCanBeDialled(t *testing.T) {
 // Each of these gets one link. Nodes with more links give some up.
 func TestScarcePlacesGoToThoseWithoutALink(t *testing.T) {
 	seeds(t, 3, func(t *testing.T, seed uint64) {
-		cfg := overlay.Config{Membership: peerlist.Config{MinPeers: 3, MaxPeers: 5, MaxGuests: 5}}
+		cfg := overlay.Config{Membership: hyparview.Config{MinPeers: 3, MaxPeers: 5, MaxGuests: 5}}
 		w := newWorld(t, sim.Config{Seed: seed, Overlay: cfg})
 		for range 3 {
 			w.join(sim.Addr(0))
@@ -121,7 +121,7 @@ func TestScarcePlacesGoToThoseWithoutALink(t *testing.T) {
 
 // Nodes that can't be dialled come and go. When one goes, its places become free again.
 func TestHiddenNodesComeAndGo(t *testing.T) {
-	w := newWorld(t, sim.Config{Seed: 1, Overlay: overlay.Config{Membership: peerlist.Config{MinPeers: 3, MaxPeers: 5, MaxGuests: 12}}})
+	w := newWorld(t, sim.Config{Seed: 1, Overlay: overlay.Config{Membership: hyparview.Config{MinPeers: 3, MaxPeers: 5, MaxGuests: 12}}})
 	for range 4 {
 		w.join(sim.Addr(0), sim.Addr(1))
 	}

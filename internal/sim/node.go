@@ -8,10 +8,10 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/batch"
 	"github.com/smokesignal-go/smokesignal/internal/census"
 	"github.com/smokesignal-go/smokesignal/internal/frame"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/netsplit"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
 // Node is one machine and the record of its actions. It implements the machine's Out.
@@ -43,9 +43,9 @@ type Node struct {
 	Alone     int // how often it lost its last neighbour
 	Banned    int // how many neighbours it disconnected because of false signatures
 	Notices   []netsplit.Notice
-	Downs     []peerlist.Reason
-	Refusals  [][]peerlist.Attempt // the dials that had failed, at each ShutOut
-	Answers   map[uint64]error     // of Add, by token
+	Downs     []hyparview.Reason
+	Refusals  [][]hyparview.Attempt // the dials that had failed, at each ShutOut
+	Answers   map[uint64]error      // of Add, by token
 	Conflicts []overlay.Conflict
 	Counts    map[uint64]uint64          // of Count, by token
 	Surveyed  map[uint64][]census.Digest // of Survey, by token
@@ -57,7 +57,7 @@ type Node struct {
 	// Observers, for scenarios with records of their own.
 	OnGap    func(plumtree.Range)
 	OnUp     func(peer *Node)
-	OnDown   func(peer *Node, why peerlist.Reason)
+	OnDown   func(peer *Node, why hyparview.Reason)
 	OnNotice func(netsplit.Notice)
 
 	Anchors []string // for the next life
@@ -183,7 +183,7 @@ func (s *Sent) count(msg any) {
 		s.Repair++
 	case *netsplit.Beacon:
 		s.Beacons++
-	case *peerlist.Ping, *peerlist.Pong:
+	case *hyparview.Ping, *hyparview.Pong:
 		s.Pings++
 	default:
 		s.Other++
@@ -191,7 +191,7 @@ func (s *Sent) count(msg any) {
 }
 
 // Close implements overlay.Out.
-func (node *Node) Close(id ident.Link, why peerlist.Reason) {
+func (node *Node) Close(id ident.Link, why hyparview.Reason) {
 	h := node.link(id)
 	if h == nil {
 		return
@@ -210,7 +210,7 @@ func (node *Node) Resolve(seed string) {
 }
 
 // PeerUp implements overlay.Out.
-func (node *Node) PeerUp(c peerlist.Conn) {
+func (node *Node) PeerUp(c hyparview.Conn) {
 	n := node.net
 	n.mark(node, verbGain, uint64(c.Link))
 	if n.cfg.Trace != nil {
@@ -228,7 +228,7 @@ func (node *Node) PeerUp(c peerlist.Conn) {
 }
 
 // PeerDown implements overlay.Out.
-func (node *Node) PeerDown(c peerlist.Conn, why peerlist.Reason) {
+func (node *Node) PeerDown(c hyparview.Conn, why hyparview.Reason) {
 	n := node.net
 	n.mark(node, verbLose, uint64(c.Link))
 	if n.cfg.Trace != nil {
@@ -277,7 +277,7 @@ func Body(e *plumtree.Event) []byte {
 }
 
 // Refused implements overlay.Out.
-func (node *Node) Refused(from peerlist.Conn, events plumtree.Range, banned bool) {
+func (node *Node) Refused(from hyparview.Conn, events plumtree.Range, banned bool) {
 	n := node.net
 	n.mark(node, verbRefuse, events.From)
 	if banned {
@@ -326,7 +326,7 @@ func (node *Node) Added(token uint64, err error) {
 }
 
 // ShutOut implements overlay.Out.
-func (node *Node) ShutOut(tried []peerlist.Attempt) { node.Refusals = append(node.Refusals, tried) }
+func (node *Node) ShutOut(tried []hyparview.Attempt) { node.Refusals = append(node.Refusals, tried) }
 
 // Counted implements overlay.Out.
 func (node *Node) Counted(token, nodes uint64, _ bool) {

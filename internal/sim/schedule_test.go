@@ -6,10 +6,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/internal/sim"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
 // schedule is a list of steps that happen to a network, one after another. Unlike a script
@@ -185,7 +185,7 @@ func (s schedule) run(tune func(cfg *overlay.Config), trace func(string)) error 
 	cfg := sim.Config{
 		Seed: s.seed, Delay: s.delay, Loss: s.loss, Wire: s.wire, Trace: trace,
 		Overlay: overlay.Config{
-			Membership: peerlist.Config{MinPeers: s.min, MaxPeers: s.max},
+			Membership: hyparview.Config{MinPeers: s.min, MaxPeers: s.max},
 			Tree:       plumtree.Config{HistoryAge: s.history},
 		},
 	}

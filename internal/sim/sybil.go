@@ -6,10 +6,10 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/netsplit"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
 // Attack is an attacker that runs many nodes and wants others to have only these as
@@ -96,8 +96,8 @@ func (s *sybil) round() {
 	n := s.net
 	for _, l := range s.node.links {
 		if l.half.counted {
-			l.half.send(&peerlist.Shuffle{Sample: s.sample(), TTL: 6})
-			l.half.send(&peerlist.ForwardJoin{Newcomer: s.other(), TTL: 6})
+			l.half.send(&hyparview.Shuffle{Sample: s.sample(), TTL: 6})
+			l.half.send(&hyparview.ForwardJoin{Newcomer: s.other(), TTL: 6})
 		}
 	}
 	if len(s.node.links) < s.cfg.Links && len(n.Nodes) > 0 {
@@ -107,12 +107,12 @@ func (s *sybil) round() {
 	n.After(s.cfg.Gap, s.round)
 }
 
-func (s *sybil) other() peerlist.Contact {
+func (s *sybil) other() hyparview.Contact {
 	x := s.Sybils[s.net.Rand.IntN(len(s.Sybils))]
-	return peerlist.Contact{ID: x.ID, Addr: x.Addr}
+	return hyparview.Contact{ID: x.ID, Addr: x.Addr}
 }
 
-func (s *sybil) sample() (list []peerlist.Contact) {
+func (s *sybil) sample() (list []hyparview.Contact) {
 	for range min(sybilSample, len(s.Sybils)) {
 		list = append(list, s.other())
 	}
@@ -124,36 +124,36 @@ func (s *sybil) meet(h *half) {
 	switch {
 	case h.wish == nil:
 	case s.cfg.Claims:
-		h.send(&peerlist.Join{Priority: peerlist.High})
+		h.send(&hyparview.Join{Priority: hyparview.High})
 	default:
-		h.send(&peerlist.Neighbor{Priority: peerlist.High, Kept: s.cfg.Keeps})
+		h.send(&hyparview.Neighbor{Priority: hyparview.High, Kept: s.cfg.Keeps})
 	}
 }
 
 // keep claims on a link that the Sybil's program asked for it.
 func (s *sybil) keep(h *half) {
 	if s.cfg.Keeps {
-		h.send(&peerlist.Neighbor{Kept: true})
+		h.send(&hyparview.Neighbor{Kept: true})
 	}
 }
 
 func (s *sybil) handle(h *half, msg any) {
 	switch m := msg.(type) {
-	case *peerlist.Join, *peerlist.Neighbor:
+	case *hyparview.Join, *hyparview.Neighbor:
 		s.gain(h)
-		h.send(&peerlist.NeighborReply{Accepted: true, Degree: 1, Sample: s.sample()})
+		h.send(&hyparview.NeighborReply{Accepted: true, Degree: 1, Sample: s.sample()})
 		s.keep(h)
-	case *peerlist.NeighborReply:
+	case *hyparview.NeighborReply:
 		if !m.Accepted {
 			h.close()
 			return
 		}
 		s.gain(h)
 		s.keep(h)
-	case *peerlist.Disconnect:
+	case *hyparview.Disconnect:
 		h.close()
-	case *peerlist.Ping:
-		h.send(&peerlist.Pong{Degree: 1, Sent: m.Sent})
+	case *hyparview.Ping:
+		h.send(&hyparview.Pong{Degree: 1, Sent: m.Sent})
 	case *netsplit.Probe:
 		h.send(&netsplit.ProbeReply{Known: m.Known, Settled: m.Settled}) // claims that there is no split
 	case *netsplit.Beacon:

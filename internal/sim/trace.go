@@ -7,9 +7,9 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/census"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/netsplit"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
 // verb is an action of a node, as the hash sees it.
@@ -74,7 +74,7 @@ func (n *Net) ranges(list []plumtree.Range) string {
 	return b.String()
 }
 
-func (n *Net) contacts(list []peerlist.Contact) string {
+func (n *Net) contacts(list []hyparview.Contact) string {
 	var b strings.Builder
 	for _, c := range list {
 		fmt.Fprintf(&b, " %s", n.listener(c.Addr))
@@ -99,30 +99,30 @@ func (n *Net) sightings(isolated bool, known []netsplit.Sighting) string {
 // describe formats a message for people.
 func (n *Net) describe(msg any) string {
 	switch m := msg.(type) {
-	case *peerlist.Join:
+	case *hyparview.Join:
 		if m.AsSeed {
 			return fmt.Sprintf("JOIN %s, as a seed", priority(m.Priority))
 		}
 		return fmt.Sprintf("JOIN %s", priority(m.Priority))
-	case *peerlist.ForwardJoin:
+	case *hyparview.ForwardJoin:
 		return fmt.Sprintf("FORWARDJOIN %s ttl %d", n.listener(m.Newcomer.Addr), m.TTL)
-	case *peerlist.Neighbor:
+	case *hyparview.Neighbor:
 		if m.Kept {
 			return fmt.Sprintf("NEIGHBOR %s, kept", priority(m.Priority))
 		}
 		return fmt.Sprintf("NEIGHBOR %s", priority(m.Priority))
-	case *peerlist.NeighborReply:
+	case *hyparview.NeighborReply:
 		if m.Accepted {
 			return fmt.Sprintf("NEIGHBORREPLY accepted, sample%s", n.contacts(m.Sample))
 		}
 		return fmt.Sprintf("NEIGHBORREPLY refused (%s), sample%s", m.Reason, n.contacts(m.Sample))
-	case *peerlist.Disconnect:
+	case *hyparview.Disconnect:
 		return fmt.Sprintf("DISCONNECT (%s), try%s", m.Reason, n.contacts(m.Try))
-	case *peerlist.Shuffle:
+	case *hyparview.Shuffle:
 		return fmt.Sprintf("SHUFFLE ttl %d%s", m.TTL, n.contacts(m.Sample))
-	case *peerlist.Ping:
+	case *hyparview.Ping:
 		return "PING"
-	case *peerlist.Pong:
+	case *hyparview.Pong:
 		return "PONG"
 	case *netsplit.Beacon:
 		return fmt.Sprintf("BEACON %s count %d", n.name(m.Origin.ID), m.Count)
@@ -164,7 +164,7 @@ func (n *Net) describe(msg any) string {
 	return fmt.Sprintf("%T", msg)
 }
 
-func priority(p peerlist.Priority) string { return [...]string{"low", "high", "bridge"}[min(p, 2)] }
+func priority(p hyparview.Priority) string { return [...]string{"low", "high", "bridge"}[min(p, 2)] }
 
 func (n *Net) notice(notice netsplit.Notice) string {
 	switch x := notice.(type) {

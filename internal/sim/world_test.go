@@ -8,11 +8,11 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/internal/sim"
 	"github.com/smokesignal-go/smokesignal/netsplit"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
 // world is a network and a record of the emitted events and their deliveries. If a node
@@ -268,7 +268,7 @@ func (w *world) forget() {
 }
 
 func bounds(minPeers, maxPeers int) overlay.Config {
-	return overlay.Config{Membership: peerlist.Config{MinPeers: minPeers, MaxPeers: maxPeers}}
+	return overlay.Config{Membership: hyparview.Config{MinPeers: minPeers, MaxPeers: maxPeers}}
 }
 
 var moreSeeds = flag.Uint64("seeds", 0, "run each story with so many seeds, instead of its own number")

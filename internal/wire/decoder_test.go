@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/census"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/netsplit"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
 // opened returns a Decoder that has read a HELLO.
@@ -64,7 +64,7 @@ func TestRefuseMayTakeThePlaceOfHello(t *testing.T) {
 	if refuse, ok := m.(*Refuse); !ok || refuse.Code != RefuseStranger || used != len(whole) || err != nil {
 		t.Fatalf("Next = %v, %d, %v", m, used, err)
 	}
-	if m, _, err := d.Next(frameOf(peerlist.KindPing, 1, 1)); m != nil || !errors.Is(err, ErrNotSmokesignal) {
+	if m, _, err := d.Next(frameOf(hyparview.KindPing, 1, 1)); m != nil || !errors.Is(err, ErrNotSmokesignal) {
 		t.Errorf("a frame after it: %v, %v", m, err)
 	}
 }
@@ -80,7 +80,7 @@ func TestOtherProtocolsAreToldByTheirFirstBytes(t *testing.T) {
 		"msgpack bomb": "\xdd\xff\xff\xff\xff",
 		"zeros":        "\x00\x00\x00\x00",
 		"ones":         "\xff\xff\xff\xff",
-		"join first":   string(frameOf(peerlist.KindJoin, 0, 0)),
+		"join first":   string(frameOf(hyparview.KindJoin, 0, 0)),
 		"other magic":  string(frameOf(KindHello, []byte("SMOG\x01\x00\x00\x00")...)),
 		"long hello":   "\x81\x08\x01SMOK",
 	} {
@@ -198,7 +198,7 @@ func TestWantIsTheLongestFrameAtMost(t *testing.T) {
 	if got := d.Want(append(binary.AppendUvarint(nil, MaxEvent), byte(plumtree.KindGossip))); got != MaxEvent+3 {
 		t.Errorf("Want = %d for the longest GOSSIP, want %d", got, MaxEvent+3)
 	}
-	if got := d.Want(append(binary.AppendUvarint(nil, MaxControl+1), byte(peerlist.KindPing))); got != 0 {
+	if got := d.Want(append(binary.AppendUvarint(nil, MaxControl+1), byte(hyparview.KindPing))); got != 0 {
 		t.Errorf("Want = %d for a frame over its limit", got)
 	}
 	if got := d.Want(nil); got != 0 {
@@ -295,12 +295,12 @@ func TestNumbersOfAPeerAreClampedOrRefused(t *testing.T) {
 		frame []byte
 		want  any
 	}{
-		"ttl of a random walk": {frameOf(peerlist.KindForwardJoin, cat(255, id, 0)...),
-			&peerlist.ForwardJoin{TTL: peerlist.MaxTTL, Newcomer: peerlist.Contact{ID: node(1)}}},
-		"ttl of a shuffle": {frameOf(peerlist.KindShuffle, cat(17, 1, id, 0)...),
-			&peerlist.Shuffle{TTL: peerlist.MaxTTL, Sample: []peerlist.Contact{{ID: node(1)}}}},
-		"priority": {frameOf(peerlist.KindJoin, 3, 0xfe), &peerlist.Join{}},
-		"reason":   {frameOf(peerlist.KindDisconnect, 200, 0), &peerlist.Disconnect{Reason: 200}},
+		"ttl of a random walk": {frameOf(hyparview.KindForwardJoin, cat(255, id, 0)...),
+			&hyparview.ForwardJoin{TTL: hyparview.MaxTTL, Newcomer: hyparview.Contact{ID: node(1)}}},
+		"ttl of a shuffle": {frameOf(hyparview.KindShuffle, cat(17, 1, id, 0)...),
+			&hyparview.Shuffle{TTL: hyparview.MaxTTL, Sample: []hyparview.Contact{{ID: node(1)}}}},
+		"priority": {frameOf(hyparview.KindJoin, 3, 0xfe), &hyparview.Join{}},
+		"reason":   {frameOf(hyparview.KindDisconnect, 200, 0), &hyparview.Disconnect{Reason: 200}},
 		"age of an event": {frameOf(plumtree.KindGossip, cat(origin, 1, 0, huge, pack(body("n", "")))...),
 			&plumtree.Gossip{Origin: life(1, 1), Seq: 1, Round: 1, Age: MaxAge, Count: 1, Body: pack(body("n", ""))}},
 		"age asked for": {frameOf(plumtree.KindGraft, cat(0, huge, 0)...), &plumtree.Graft{MaxAge: MaxAge}},
@@ -339,13 +339,13 @@ func TestNumbersOfAPeerAreClampedOrRefused(t *testing.T) {
 		"range that wraps":        {frameOf(plumtree.KindIHave, cat(0, 1, origin, 2, huge)...), ErrMalformed},
 		"too many ranges":         {frameOf(plumtree.KindIHave, cat(0, uint64(plumtree.MaxRanges+1), long)...), ErrTooLarge},
 		"fewer ranges than told":  {frameOf(plumtree.KindIHave, cat(0, 200, origin, 1, 1)...), ErrMalformed},
-		"too many contacts":       {frameOf(peerlist.KindShuffle, cat(1, peerlist.MaxContacts+1, long)...), ErrTooLarge},
-		"no contact":              {frameOf(peerlist.KindShuffle, 1, 0), ErrMalformed},
+		"too many contacts":       {frameOf(hyparview.KindShuffle, cat(1, hyparview.MaxContacts+1, long)...), ErrTooLarge},
+		"no contact":              {frameOf(hyparview.KindShuffle, 1, 0), ErrMalformed},
 		"too many sightings":      {frameOf(netsplit.KindProbe, cat(0, 0, netsplit.MaxSightings+1, long)...), ErrTooLarge},
 		"zero sighting":           {frameOf(netsplit.KindProbe, cat(0, 0, 1, make([]byte, 16), 0)...), ErrMalformed},
 		"zero beacon":             {frameOf(netsplit.KindBeacon, cat(make([]byte, 24), 0, 0)...), ErrMalformed},
 		"beacon over the top":     {frameOf(netsplit.KindBeacon, cat(id, make([]byte, 8), huge, 0)...), ErrMalformed},
-		"clock over the top":      {frameOf(peerlist.KindPong, cat(1, huge)...), ErrMalformed},
+		"clock over the top":      {frameOf(hyparview.KindPong, cat(1, huge)...), ErrMalformed},
 		"zero asker":              {frameOf(census.KindCount, make([]byte, 24)...), ErrMalformed},
 	} {
 		t.Run(name, func(t *testing.T) { wantError(t, opened(t), c.frame, c.want) })
@@ -393,9 +393,9 @@ func TestDigestsMayGrow(t *testing.T) {
 
 func TestLongestMessagesFit(t *testing.T) {
 	text := strings.Repeat("a", MaxText)
-	contacts := make([]peerlist.Contact, peerlist.MaxContacts)
+	contacts := make([]hyparview.Contact, hyparview.MaxContacts)
 	for i := range contacts {
-		contacts[i] = peerlist.Contact{ID: node(byte(i)), Addr: text}
+		contacts[i] = hyparview.Contact{ID: node(byte(i)), Addr: text}
 	}
 	sightings := make([]netsplit.Sighting, netsplit.MaxSightings)
 	for i := range sightings {
@@ -412,11 +412,11 @@ func TestLongestMessagesFit(t *testing.T) {
 	for _, m := range []any{
 		hello,
 		&Refuse{Code: 255, Text: text},
-		&peerlist.ForwardJoin{TTL: peerlist.MaxTTL, Newcomer: contacts[0]},
-		&peerlist.NeighborReply{Accepted: true, Reason: 255, Degree: 255, Sample: contacts},
-		&peerlist.Disconnect{Reason: 255, Try: contacts},
-		&peerlist.Shuffle{TTL: peerlist.MaxTTL, Sample: contacts},
-		&peerlist.Ping{Degree: 255, Sent: math.MaxInt64},
+		&hyparview.ForwardJoin{TTL: hyparview.MaxTTL, Newcomer: contacts[0]},
+		&hyparview.NeighborReply{Accepted: true, Reason: 255, Degree: 255, Sample: contacts},
+		&hyparview.Disconnect{Reason: 255, Try: contacts},
+		&hyparview.Shuffle{TTL: hyparview.MaxTTL, Sample: contacts},
+		&hyparview.Ping{Degree: 255, Sent: math.MaxInt64},
 		&netsplit.Beacon{Origin: life(255, math.MaxUint64), Count: MaxSeq, Addr: text},
 		&netsplit.Probe{Known: sightings, Settled: MaxAge, Isolated: true},
 		&plumtree.IHave{Ranges: ranges, Sync: true},

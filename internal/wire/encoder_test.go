@@ -11,9 +11,9 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/census"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/netsplit"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
 func TestWhatThePeerWouldRefuseIsNotSent(t *testing.T) {
@@ -30,7 +30,7 @@ func TestWhatThePeerWouldRefuseIsNotSent(t *testing.T) {
 	}{
 		"not a message":        {"text", 0, ErrUnknownMessage},
 		"nothing":              {nil, 0, ErrUnknownMessage},
-		"not a pointer":        {peerlist.Join{}, 0, ErrUnknownMessage},
+		"not a pointer":        {hyparview.Join{}, 0, ErrUnknownMessage},
 		"hello without id":     {&Hello{Major: 1}, KindHello, ErrMalformed},
 		"hello without major":  {&Hello{ID: node(1)}, KindHello, ErrMalformed},
 		"hello network":        {&Hello{Major: 1, ID: node(1), Network: long[:MaxNetwork+1]}, KindHello, ErrTooLarge},
@@ -38,10 +38,10 @@ func TestWhatThePeerWouldRefuseIsNotSent(t *testing.T) {
 		"refuse text":          {&Refuse{Text: long}, KindRefuse, ErrTooLarge},
 		"direct body":          {&Direct{}, KindDirect, ErrMalformed},
 		"direct payload":       {&Direct{Body: append(body("n", ""), make([]byte, MaxPayload+1)...)}, KindDirect, ErrTooLarge},
-		"priority":             {&peerlist.Neighbor{Priority: 9}, peerlist.KindNeighbor, ErrMalformed},
-		"contact address":      {&peerlist.ForwardJoin{Newcomer: peerlist.Contact{Addr: long}}, peerlist.KindForwardJoin, ErrTooLarge},
-		"contacts":             {&peerlist.Disconnect{Try: make([]peerlist.Contact, peerlist.MaxContacts+1)}, peerlist.KindDisconnect, ErrTooLarge},
-		"shuffle of nothing":   {&peerlist.Shuffle{}, peerlist.KindShuffle, ErrMalformed},
+		"priority":             {&hyparview.Neighbor{Priority: 9}, hyparview.KindNeighbor, ErrMalformed},
+		"contact address":      {&hyparview.ForwardJoin{Newcomer: hyparview.Contact{Addr: long}}, hyparview.KindForwardJoin, ErrTooLarge},
+		"contacts":             {&hyparview.Disconnect{Try: make([]hyparview.Contact, hyparview.MaxContacts+1)}, hyparview.KindDisconnect, ErrTooLarge},
+		"shuffle of nothing":   {&hyparview.Shuffle{}, hyparview.KindShuffle, ErrMalformed},
 		"beacon of nobody":     {&netsplit.Beacon{}, netsplit.KindBeacon, ErrMalformed},
 		"beacon count":         {&netsplit.Beacon{Origin: origin, Count: MaxSeq + 1}, netsplit.KindBeacon, ErrMalformed},
 		"sightings":            {&netsplit.Probe{Known: make([]netsplit.Sighting, netsplit.MaxSightings+1)}, netsplit.KindProbe, ErrTooLarge},

@@ -16,9 +16,9 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/census"
 	"github.com/smokesignal-go/smokesignal/internal/flowcontrol"
 	"github.com/smokesignal-go/smokesignal/internal/frame"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/netsplit"
-	"github.com/smokesignal-go/smokesignal/peerlist"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden vectors and their copy in docs/protocol.md")
@@ -75,23 +75,23 @@ var vectors = []vector{
 	{"hello", `version 1.0, no capabilities, network "chat", id 11…, epoch 7, dialled at 192.168.2.17:8495, sees 192.168.2.5:40112, proof of 8 bytes`,
 		&Hello{Major: 1, Minor: 0, Network: "chat", ID: node(0x11), Epoch: 7, Addr: "192.168.2.17:8495", Seen: "192.168.2.5:40112", Proof: "\xf0\xf1\xf2\xf3\xf4\xf5\xf6\xf7"}},
 	{"join", "high priority, the receiver is a seed of the sender",
-		&peerlist.Join{Priority: peerlist.High, AsSeed: true}},
+		&hyparview.Join{Priority: hyparview.High, AsSeed: true}},
 	{"forwardjoin", "6 steps left, newcomer 22… at 10.0.0.2:8495",
-		&peerlist.ForwardJoin{TTL: 6, Newcomer: peerlist.Contact{ID: node(0x22), Addr: "10.0.0.2:8495"}}},
+		&hyparview.ForwardJoin{TTL: 6, Newcomer: hyparview.Contact{ID: node(0x22), Addr: "10.0.0.2:8495"}}},
 	{"neighbor", "bridge priority",
-		&peerlist.Neighbor{Priority: peerlist.Bridge}},
+		&hyparview.Neighbor{Priority: hyparview.Bridge}},
 	{"neighborreply", "refused: full, 5 neighbours, one contact: 33… at 10.0.0.3:8495",
-		&peerlist.NeighborReply{Reason: peerlist.ReasonFull, Degree: 5, Sample: []peerlist.Contact{{ID: node(0x33), Addr: "10.0.0.3:8495"}}}},
+		&hyparview.NeighborReply{Reason: hyparview.ReasonFull, Degree: 5, Sample: []hyparview.Contact{{ID: node(0x33), Addr: "10.0.0.3:8495"}}}},
 	{"neighborreply-accepted", "accepted, 3 neighbours, no contacts",
-		&peerlist.NeighborReply{Accepted: true, Degree: 3}},
+		&hyparview.NeighborReply{Accepted: true, Degree: 3}},
 	{"disconnect", "to make room, try 33… at 10.0.0.3:8495",
-		&peerlist.Disconnect{Reason: peerlist.ReasonMakeRoom, Try: []peerlist.Contact{{ID: node(0x33), Addr: "10.0.0.3:8495"}}}},
+		&hyparview.Disconnect{Reason: hyparview.ReasonMakeRoom, Try: []hyparview.Contact{{ID: node(0x33), Addr: "10.0.0.3:8495"}}}},
 	{"shuffle", "4 steps left, from 11…, which nobody can dial, and an address of an unknown node",
-		&peerlist.Shuffle{TTL: 4, Sample: []peerlist.Contact{{ID: node(0x11)}, {Addr: "a:1"}}}},
+		&hyparview.Shuffle{TTL: 4, Sample: []hyparview.Contact{{ID: node(0x11)}, {Addr: "a:1"}}}},
 	{"ping", "4 neighbours, sent at 1.5 s of the sender's clock",
-		&peerlist.Ping{Degree: 4, Sent: 1500 * time.Millisecond}},
+		&hyparview.Ping{Degree: 4, Sent: 1500 * time.Millisecond}},
 	{"pong", "2 neighbours, the same reading comes back",
-		&peerlist.Pong{Degree: 2, Sent: 1500 * time.Millisecond}},
+		&hyparview.Pong{Degree: 2, Sent: 1500 * time.Millisecond}},
 	{"beacon", "origin 11… in epoch 7, count 300, dialled at seed:8495",
 		&netsplit.Beacon{Origin: life(0x11, 7), Count: 300, Addr: "seed:8495"}},
 	{"probe", "isolated, settled for a minute, heard 11… 2.5 s ago",

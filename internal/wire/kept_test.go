@@ -4,29 +4,29 @@ import (
 	"bytes"
 	"testing"
 
-	"github.com/smokesignal-go/smokesignal/peerlist"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 )
 
 // NEIGHBOR has flags only if one is set. Version 1.0 writes none and ignores them.
 func TestFlagsOfNeighborMayBeAbsent(t *testing.T) {
 	for _, c := range []struct {
-		message *peerlist.Neighbor
+		message *hyparview.Neighbor
 		frame   []byte
 	}{
-		{&peerlist.Neighbor{Priority: peerlist.Bridge}, []byte{2, 0x12, 2}},
-		{&peerlist.Neighbor{Priority: peerlist.High, Kept: true}, []byte{3, 0x12, 1, 1}},
+		{&hyparview.Neighbor{Priority: hyparview.Bridge}, []byte{2, 0x12, 2}},
+		{&hyparview.Neighbor{Priority: hyparview.High, Kept: true}, []byte{3, 0x12, 1, 1}},
 	} {
 		frame, err := new(Encoder).Append(nil, c.message)
 		if err != nil || !bytes.Equal(frame, c.frame) {
 			t.Errorf("%+v is %x, %v; want %x", c.message, frame, err, c.frame)
 		}
 		got, err := afterHello(t, frame)
-		if n, ok := got.(*peerlist.Neighbor); err != nil || !ok || *n != *c.message {
+		if n, ok := got.(*hyparview.Neighbor); err != nil || !ok || *n != *c.message {
 			t.Errorf("%x is %+v, %v", frame, got, err)
 		}
 	}
 	got, err := afterHello(t, []byte{4, 0x12, 0, 0xfe, 9}) // flags of a later version
-	if n, ok := got.(*peerlist.Neighbor); err != nil || !ok || n.Kept {
+	if n, ok := got.(*hyparview.Neighbor); err != nil || !ok || n.Kept {
 		t.Errorf("unknown flags are %+v, %v", got, err)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/smokesignal-go/smokesignal/peerlist"
+	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 )
 
 // Actor is one process and what its reports say. It belongs to the goroutine that owns the
@@ -50,14 +50,14 @@ type End struct {
 // two replaced it.
 func (e End) IsAccident() bool {
 	switch e.Why {
-	case peerlist.ReasonNone.String(), peerlist.ReasonSilent.String(), peerlist.ReasonSlow.String(), peerlist.ReasonProtocol.String():
+	case hyparview.ReasonNone.String(), hyparview.ReasonSilent.String(), hyparview.ReasonSlow.String(), hyparview.ReasonProtocol.String():
 		return true
 	}
 	return false
 }
 
 // IsRotation reports whether one of the two replaced the link to keep the network mixed.
-func (e End) IsRotation() bool { return e.Why == peerlist.ReasonRotate.String() }
+func (e End) IsRotation() bool { return e.Why == hyparview.ReasonRotate.String() }
 
 // news is a report of an actor, or its end.
 type news struct {

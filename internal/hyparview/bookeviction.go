@@ -1,0 +1,73 @@
+package hyparview
+
+import "math/rand/v2"
+
+// If the book is full, an untried entry whose dials failed is evicted first. Otherwise
+// the most crowded entry is evicted: the number of entries in its group of addresses,
+// times the number from its source. A source that reports many addresses, or many in
+// few groups, thus displaces only its own. If all addresses are in one group and all
+// sources report as many, all entries are equally crowded.
+
+// A source with more than this fraction (one part in sourceShare) of the book displaces
+// only its own entries. Below it, all sources compete.
+const sourceShare = 64
+
+// tally counts entries by a salted number. Two numbers in the same bucket count
+// together. With seventeen honest groups, this happens to one group in a hundred.
+type tally [1 << tallyBits]uint16
+
+const tallyBits = 11
+
+func bucket(n uint16) uint16 { return n >> (16 - tallyBits) }
+
+func (t *tally) of(n uint16) int { return int(t[bucket(n)]) }
+
+func (t *tally) add(n uint16) { t[bucket(n)]++ }
+
+// tally counts the untried entries, or all of them, by the given number.
+func (b *book) tally(number func(*entry) uint16, all bool) (t tally) {
+	for i := range b.entries {
+		if e := &b.entries[i]; all || !e.worked {
+			t.add(number(e))
+		}
+	}
+	return t
+}
+
+func groupOfEntry(e *entry) uint16  { return e.group }
+func sourceOfEntry(e *entry) uint16 { return e.source }
+
+// evictUntried drops the untried entry that is worth least once the newcomer is
+// counted. It drops none and returns false if the newcomer is worth least, unless the
+// newcomer has worked, or if all entries are tried.
+func (b *book) evictUntried(newcomer *entry, worked bool, rng *rand.Rand) bool {
+	var groups, sources tally
+	own := false // displaces only entries of its own source
+	if !b.noLimits {
+		groups, sources = b.tally(groupOfEntry, false), b.tally(sourceOfEntry, false)
+		groups.add(newcomer.group)
+		sources.add(newcomer.source)
+		own = !worked && sources.of(newcomer.source) > max(1, b.size/sourceShare)
+	}
+	crowd := func(e *entry) int { return groups.of(e.group) * sources.of(e.source) }
+	worst, fails, most, ties := -1, uint16(0), 0, 0
+	for i := range b.entries {
+		e := &b.entries[i]
+		if e.worked || own && e.fails == 0 && bucket(e.source) != bucket(newcomer.source) {
+			continue
+		}
+		switch c := crowd(e); {
+		case worst < 0 || e.fails > fails || e.fails == fails && c > most:
+			worst, fails, most, ties = i, e.fails, c, 1
+		case e.fails == fails && c == most:
+			if ties++; rng.IntN(ties) == 0 {
+				worst = i
+			}
+		}
+	}
+	if worst < 0 || !worked && fails == 0 && most < crowd(newcomer) {
+		return false
+	}
+	b.drop(worst)
+	return true
+}

@@ -1,0 +1,69 @@
+package hyparview
+
+import (
+	"slices"
+	"time"
+)
+
+// addContacts adds contacts that a peer reported. Only contacts that found room count
+// as fresh: in a large overlay there are always unknown nodes, and they are no reason
+// to shuffle more often.
+func (m *Membership) addContacts(now time.Time, from *link, list []Contact) {
+	for _, c := range list {
+		if m.isUsable(c, from) && m.addContact(now, from, c) {
+			m.fresh++
+		}
+	}
+}
+
+// addContact adds a contact for which the peer on a link is accountable. It returns
+// true if the contact was new and there was room. If the book is full, the number of
+// entries that one source may displace is limited.
+func (m *Membership) addContact(now time.Time, from *link, c Contact) bool {
+	switch {
+	case !m.book.isFull():
+		return m.book.learn(c, from.source, m.cfg.Rand)
+	case m.book.find(c.Addr) != nil:
+		m.book.learn(c, from.source, m.cfg.Rand)
+		return false
+	}
+	cost := m.costs.of(m.book.clock(now), from.source)
+	if !m.cfg.NoLimits && cost.taken > takenBurst-1 || !m.book.learn(c, from.source, m.cfg.Rand) {
+		m.refused++
+	} else {
+		cost.taken++
+	}
+	return false
+}
+
+// RefusedContacts returns the number of contacts that were dropped because the book was
+// full of better ones, or because their source had reported too many.
+func (m *Membership) RefusedContacts() uint64 { return m.refused }
+
+// recordFailure records that a dial failed.
+func (m *Membership) recordFailure(now time.Time, addr string) {
+	if source, blame := m.book.markFailed(now, addr, m.cfg.Rand); blame {
+		m.costs.of(m.book.clock(now), source).failed++
+	}
+}
+
+// avoided lists the entries that are dialled last.
+type avoided struct {
+	sources []uint16 // sources whose addresses are dead
+	groups  []uint16 // groups that send too many requests; never the nearby one, where a source is a single peer
+}
+
+func (m *Membership) avoided(now time.Time) (a avoided) {
+	if clock := m.book.clock(now); !m.cfg.NoLimits {
+		a = avoided{m.costs.blamed(clock), m.costs.flooding(clock)}
+	}
+	return a
+}
+
+func (a *avoided) isBlamed(e *entry) bool {
+	return !e.worked && len(a.sources) > 0 && slices.Contains(a.sources, e.source)
+}
+
+func (a *avoided) contains(e *entry) bool {
+	return a.isBlamed(e) || len(a.groups) > 0 && slices.Contains(a.groups, e.group)
+}

@@ -1,0 +1,21 @@
+package hyparview
+
+import "slices"
+
+// Withdraw cancels an Add. A dial that runs only for it becomes one of the node's own:
+// its link is closed if there are enough neighbours. A request that was already sent is
+// left to its answer.
+func (m *Membership) Withdraw(token uint64) {
+	for _, d := range m.dials {
+		at := slices.Index(d.tokens, token)
+		if at < 0 {
+			continue
+		}
+		if d.tokens = slices.Delete(d.tokens, at, at+1); len(d.tokens) == 0 {
+			d.tokens = nil
+			if d.purpose == toAdd {
+				d.purpose = toFill
+			}
+		}
+	}
+}
