@@ -116,3 +116,39 @@ func TestPulseOfANodeThatEmits(t *testing.T) {
 		t.Error("there are events again, and no pulse")
 	}
 }
+
+// A neighbour asked this node to push, and then its copy of the pulse came. The pulse is
+// about to make that link lazy, so a node that loses its parent asks for it too.
+func TestLostNodeAsksOnEachLinkThatMayBecomeLazy(t *testing.T) {
+	h := newHeart(t, 4)
+	h.get(1, pulseOf(7, 1, 2))
+	h.links[1].role.exemptFromPulse()
+	h.links[2].role.exemptFromPulse()
+	h.get(2, pulseOf(7, 1, 5))
+	h.said = nil
+	gone := h.links[0]
+	h.links = h.links[1:]
+	h.onLinkDown(gone.id, gone.role, h)
+	h.want("ask 2, parent false", "ask 4, parent false")
+	h.pass(time.Second)
+	for _, id := range []ident.Link{2, 3, 4} {
+		h.wantRole(id, eager, stray)
+	}
+}
+
+// The rank of a node counts its events since the last pulse, also of another root.
+func TestRankCountsEventsSinceTheLastPulse(t *testing.T) {
+	h := newHeart(t, 1)
+	h.get(1, pulseOf(7, 1, 2))
+	quiet := h.ownRank()
+	for range 16 {
+		h.noteEmitted(h.now)
+	}
+	if busy := h.ownRank(); busy != quiet+3 {
+		t.Errorf("rank %d after 16 events, and %d before", busy, quiet)
+	}
+	h.get(1, pulseOf(7, 2, 2))
+	if again := h.ownRank(); again != quiet {
+		t.Errorf("rank %d after a pulse, and %d before", again, quiet)
+	}
+}
