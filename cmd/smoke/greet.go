@@ -89,7 +89,7 @@ func (g *greeter) greet(ctx context.Context, addr string) (greeting, error) {
 	return other, errPlaintext
 }
 
-// What can be wrong with the links of a greeting, in the words of the command.
+// Errors of a handshake if only one end encrypts its links, in the words of the command.
 var (
 	errEncrypted = errors.New("its links are encrypted, and those of this node are not")
 	errPlaintext = errors.New("its links are plaintext, and those of this node are encrypted")

@@ -1,8 +1,9 @@
 // Package callout calls functions of the program: resolvers, transports, rules, callbacks of
 // TLS. They may hang, panic, or call the node.
 //
-// So each call runs on a goroutine that only the call needs: with no lock held, recovered,
-// and given up when its bound or the life of the node ends. docs/design.md has the table of
+// So each call runs on a goroutine of its own, without a lock. A panic is recovered. If the
+// call has not returned within its time limit, or when the life of the node ends, the node
+// no longer waits for it. docs/design.md has the table of
 // all callbacks.
 package callout
 

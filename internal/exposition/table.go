@@ -56,7 +56,7 @@ var Table = []Metric{
 	{"received_bytes_total", "Frames that came on links, before encryption.", Counter, func(s *smoke.Stats) float64 { return float64(s.BytesIn) }},
 	{"sent_bytes_total", "Frames that went out on links, before encryption.", Counter, func(s *smoke.Stats) float64 { return float64(s.BytesOut) }},
 	{"added_peers_total", "Neighbours that came, whether they stayed or not.", Counter, func(s *smoke.Stats) float64 { return float64(s.PeersAdded) }},
-	{"failed_dials_total", "Connections that the node tried to make in vain.", Counter, func(s *smoke.Stats) float64 { return float64(s.DialsFailed) }},
+	{"failed_dials_total", "Connections that the node tried to make and could not.", Counter, func(s *smoke.Stats) float64 { return float64(s.DialsFailed) }},
 	{"netsplits_total", "Other parts of the network that were found.", Counter, func(s *smoke.Stats) float64 { return float64(s.Netsplits) }},
 	{"conflicts_total", "Reports of another node with this node's id.", Counter, func(s *smoke.Stats) float64 { return float64(s.Conflicts) }},
 	{"heals_total", "Netsplits that are over.", Counter, func(s *smoke.Stats) float64 { return float64(s.Heals) }},

@@ -4,8 +4,9 @@
 //
 // The end that dialled speaks first. What an end needs to know beforehand is in [Config];
 // [Options] decides from the options of a node whether its links are encrypted, and with
-// which guard. [Greet] blocks for [Within] at most, if the methods of the connection do. The
-// package starts no goroutine.
+// which guard. [Greet] sets deadlines on the connection and returns after [Within] at the
+// latest, unless a method of the connection ignores its deadline. The package starts no
+// goroutine.
 //
 // Errors are those of errors.go, one for each way in which a handshake fails. They hold
 // no address: the caller adds it.

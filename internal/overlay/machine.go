@@ -84,7 +84,7 @@ type Machine struct {
 	now     time.Time
 	out     Out
 	strikes map[ident.ID]int // frames with a false signature, by the node that sent them
-	ban     ident.Link       // the link on which one of these too many arrived; 0: none
+	ban     ident.Link       // the link of a neighbour that has sent too many false signatures; 0: none
 }
 
 // ref is an entry of Machine.conns. The id stands next to the pointer, because a scan of

@@ -155,7 +155,7 @@ func headersFault(h []byte) frame.Fault {
 			return r.Fault()
 		case count > MaxHeaders:
 			return frame.Fault{Field: "headers", Reason: "are too many", Err: ErrTooLarge}
-		case bytes.Compare(name, last) <= 0: // last is empty before the first name
+		case bytes.Compare(name, last) <= 0: // last starts empty, so this also refuses an empty first name
 			return frame.Fault{Field: "header name", Reason: "is empty or out of order", Err: ErrMalformed}
 		}
 		last = name
