@@ -22,11 +22,11 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// What Validate lets pass is what the node listens on and tells others.
+// The node listens on, and advertises, the address that Validate accepted.
 func TestAddressesAreUsedAsTheyAreRead(t *testing.T) {
 	for _, c := range []struct {
 		o                Options
-		bind, hello, got string // got: what the listener says
+		bind, hello, got string // got: the address of the listener
 	}{
 		{Options{}, "127.0.0.1:0", "127.0.0.1:7", "127.0.0.1:7"},
 		{Options{Address: "[::1]"}, "[::1]:0", "[::1]:7", "[::1]:7"},
@@ -67,10 +67,10 @@ func TestAddressesAreUsedAsTheyAreRead(t *testing.T) {
 		}
 		hello, addr := advertise(o, c.got)
 		if hello != c.hello {
-			t.Errorf("%+v: tells %q, want %q", c.o, hello, c.hello)
+			t.Errorf("%+v: HELLO has %q, want %q", c.o, hello, c.hello)
 		}
 		if hello != "" && !canBeDialled(addr) {
-			t.Errorf("%+v: amounts to %q", c.o, addr)
+			t.Errorf("%+v: advertises %q", c.o, addr)
 		}
 		if again := o.Canonical(); !reflect.DeepEqual(again, o) {
 			t.Errorf("%+v: canonical twice is %+v", o, again)
@@ -146,7 +146,7 @@ func TestBracketedAddressesLink(t *testing.T) {
 			}
 			p, ok := second.Peers().Get(first.ID())
 			if !ok || p.Addr() != "[fd00::1]:8495" || first.Advertised() != p.Addr() {
-				t.Fatalf("%s: known as %v, told as %q", name, p, first.Advertised())
+				t.Fatalf("%s: known as %v, advertised as %q", name, p, first.Advertised())
 			}
 			if err := third.AddPeer(t.Context(), p.Addr()); err != nil {
 				t.Errorf("%s: %v", name, err)
@@ -155,8 +155,8 @@ func TestBracketedAddressesLink(t *testing.T) {
 	}
 }
 
-// A zone names an interface of one machine: what goes out has none, and what comes in
-// gets that of the link.
+// A zone names an interface of one machine. So addresses that a node sends have no zone,
+// and addresses that it receives get the zone of the link.
 func TestZonesAreNotTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := mem.New()
@@ -186,7 +186,7 @@ func TestZonesAreNotTold(t *testing.T) {
 		b := startNode(t, Options{Address: "fe80::2%eth0", Transport: network.Host("fe80::2%eth0"), Seeds: []string{"[fe80::1%eth0]:8495"}})
 		c := startNode(t, Options{Address: "fe80::3%eth0", Transport: network.Host("fe80::3%eth0"), Seeds: []string{"[fe80::1%eth0]:8495"}})
 		time.Sleep(10 * time.Second)
-		// The two learnt of each other from a, and dialled what they were told.
+		// The two learnt the address of the other from a, and dialled it.
 		for _, n := range []*Node{a, b, c} {
 			if n.Peers().Len() != 2 {
 				t.Errorf("%d neighbours", n.Peers().Len())
@@ -200,8 +200,8 @@ func TestZonesAreNotTold(t *testing.T) {
 	})
 }
 
-// The caller's slices, and the configuration that it points to, are its own again
-// after CreateNode; and those that Options returns are not the node's.
+// After CreateNode the caller may change its slices and its TLS configuration, and also
+// those that Node.Options returns, without an effect on the node.
 func TestOptionsAreCopied(t *testing.T) {
 	authority, err := trust.NewDevAuthority()
 	if err != nil {
@@ -218,7 +218,7 @@ func TestOptionsAreCopied(t *testing.T) {
 	given := Options{TLS: &tls.Config{
 		Certificates: []tls.Certificate{pair}, RootCAs: x509.NewCertPool(), ClientCAs: x509.NewCertPool(), NextProtos: []string{"a"},
 	}}
-	// Every slice and map that Options has, those to come among them.
+	// All slices and maps of Options, including those that later versions add.
 	fields := reflect.ValueOf(&given).Elem()
 	for i := range fields.NumField() {
 		switch f := fields.Field(i); f.Kind() {
@@ -271,7 +271,7 @@ func other(t reflect.Type) reflect.Value {
 	return v
 }
 
-// Who is let in does not change with the caller's list.
+// A change of the caller's list does not change which nodes are admitted.
 func TestAllowIsCopied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := mem.New()
@@ -311,8 +311,8 @@ func TestMoreOptionsThatAreRefused(t *testing.T) {
 	}
 }
 
-// If Validate is content, Start works wherever the machine has the address, and what
-// the node tells others can be read.
+// If Validate accepts the options, Start works on a machine that has the address, and the
+// advertised address can be parsed.
 func FuzzValidatedOptionsStart(f *testing.F) {
 	for _, text := range []string{"", "[::1]", "::", "[::]:8495", "10.0.0.1", "fe80::1%eth0", "::ffff:1.2.3.4", "chat", "localhost", "[::1]:+80", ":80", "127.1"} {
 		f.Add(text, text, text, 0, 3, int64(0), 0)
@@ -338,7 +338,7 @@ func FuzzValidatedOptionsStart(f *testing.F) {
 		}
 		defer n.Stop()
 		if at := n.Advertised(); at != "" && !canBeDialled(at) {
-			t.Errorf("%+v: tells %q", o, at)
+			t.Errorf("%+v: advertises %q", o, at)
 		}
 		if got := n.Options(); got.MaxPeers > 0 && got.MinPeers > got.MaxPeers || got.MinPeers < 1 {
 			t.Errorf("%d to %d neighbours", got.MinPeers, got.MaxPeers)

@@ -25,7 +25,7 @@ type chatMsg struct {
 	Next *chatMsg `msgpack:",omitempty"`
 }
 
-// emitted encodes arguments as Emit does, and gives the event that arrives.
+// emitted encodes arguments as Emit does, and returns the event that arrives.
 func emitted(t testing.TB, args ...any) Event {
 	t.Helper()
 	payload, err := encodeArgs(nil, args...)
@@ -131,8 +131,8 @@ func TestBindRefuses(t *testing.T) {
 }
 
 func TestATimestampIsNoMap(t *testing.T) {
-	// msgpack would take the data of this timestamp for a map of 4 000 million
-	// entries, ask for the memory, and end the process.
+	// The msgpack library would read the data of this timestamp as a map of 4 000 million
+	// entries and allocate memory for them, which would end the process.
 	e := Event{payload: []byte("\x91\xd7\xff\xdf\xff\xff\xff\xff\x00\x00\x00")}
 	var m map[string]any
 	if err := e.Bind(&m); !errors.Is(err, ErrArguments) {
@@ -193,7 +193,7 @@ func TestRawPassesThrough(t *testing.T) {
 	}
 }
 
-// Types that the node must not follow to their end, or can't encode.
+// Types that are recursive without end, or can't be encoded.
 type (
 	list     []list
 	onlyPtr  *onlyPtr
@@ -229,7 +229,7 @@ func TestWhatCannotBeEmittedIsAnError(t *testing.T) {
 	}
 }
 
-// FuzzBind hands bytes from a peer to everything that decodes them.
+// FuzzBind passes bytes from a peer to each function that decodes them.
 func FuzzBind(f *testing.F) {
 	for _, args := range [][]any{
 		{}, {"text"}, {1, -1, 1.5, true, nil}, {[]byte{1}, map[string]any{"a": []any{1, "b"}}},
@@ -265,7 +265,7 @@ func FuzzBind(f *testing.F) {
 		if (longErr == nil) != (shortErr == nil) || longErr == nil && long != string(short) {
 			t.Errorf("%q, %v; the short way %q, %v", long, longErr, short, shortErr)
 		}
-		// What came from a peer and was accepted can be passed on.
+		// Arguments from a peer that were accepted can be emitted again.
 		var v any
 		if e.Len() == 1 && e.Bind(&v) == nil {
 			if _, err := encodeArgs(nil, e.Raw()); err != nil {

@@ -48,7 +48,7 @@ func (w *watched) Write(b []byte) (int, error) {
 	return w.warnings.Write(b)
 }
 
-// wantConflict wants one report, and as many warnings.
+// wantConflict checks that there is one report, and one warning for each report.
 func (w *watched) wantConflict(t *testing.T, what string, addr string, yields bool) {
 	t.Helper()
 	w.mu.Lock()
@@ -152,8 +152,8 @@ func TestTwinsLearnOfEachOther(t *testing.T) {
 	}
 }
 
-// A life that follows another one at once, with the same id, is no conflict: after a
-// crash, after Stop, and with its own events coming back from others.
+// A node that starts again at once, with the same id, is no conflict: after a crash, after
+// Stop, and while others send it the events of its earlier life.
 func TestARestartIsNoConflict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := mem.New()
@@ -186,8 +186,8 @@ func TestARestartIsNoConflict(t *testing.T) {
 	})
 }
 
-// A seed's address at which a node met its own id is dialled again: here another node
-// takes it.
+// A node dials a seed's address again although it met its own id there. Here another node
+// listens there later.
 func TestASeedIsNotForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := mem.New()
@@ -204,7 +204,7 @@ func TestASeedIsNotForgotten(t *testing.T) {
 	})
 }
 
-// The same for a node's own address, which costs little while it is its own.
+// A node whose own address is among its seeds dials it seldom, but it does dial it.
 func TestAnOwnAddressIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := mem.New()
@@ -233,7 +233,7 @@ func (c counting) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	return c.Transport.Dial(ctx, addr)
 }
 
-// The clock of the next life may be behind: it is let in when the last one is gone.
+// A node whose clock is behind at its next start is accepted when its last life is gone.
 func TestALifeWithAClockBehindIsLetIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := mem.New()
@@ -258,8 +258,8 @@ func TestALifeWithAClockBehindIsLetIn(t *testing.T) {
 	})
 }
 
-// A node learns within a quarter of a minute that its seeds are dead, also alone; and
-// when they are back.
+// A node reports within 15 seconds that its seeds are dead, also if it has no neighbour,
+// and reports when they are back.
 func TestDeadSeedsAreReported(t *testing.T) {
 	for _, c := range []struct {
 		what  string
@@ -313,7 +313,7 @@ func (w *watched) wantLost(t *testing.T, want []string) {
 	var got []string
 	for _, l := range w.lost {
 		if got = append(got, l.Addr); l.Err == nil {
-			t.Errorf("%s is lost for no reason", l.Addr)
+			t.Errorf("%s is reported lost, and it answers", l.Addr)
 		}
 	}
 	if slices.Sort(got); !slices.Equal(got, want) {
@@ -321,7 +321,7 @@ func (w *watched) wantLost(t *testing.T, want []string) {
 	}
 }
 
-// names is a resolver. It never answers for silence.
+// names is a resolver. It does not answer for the name "silence".
 type names struct {
 	mu      sync.Mutex
 	answers map[string][]string
@@ -349,8 +349,8 @@ func (n *names) Lookup(ctx context.Context, seed string) ([]string, error) {
 	return nil, errors.New("no such name")
 }
 
-// One of 400 addresses answers, wherever it stands: the node has a neighbour in two
-// seconds, as a seed and by AddPeer. A server of names that hangs delays nothing.
+// One of 400 addresses answers. Whichever it is, the node has a neighbour within two
+// seconds, from a seed and by AddPeer. A name server that hangs delays nothing.
 func TestOneOfManyAddressesIsFoundSoon(t *testing.T) {
 	for _, good := range []int{0, 1, 200, 398, 399} {
 		synctest.Test(t, func(t *testing.T) {
@@ -383,7 +383,7 @@ func TestOneOfManyAddressesIsFoundSoon(t *testing.T) {
 	}
 }
 
-// Of many addresses that answer, AddPeer takes one.
+// If many addresses answer, AddPeer makes one link.
 func TestAddPeerTakesOneOfMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := mem.New()

@@ -101,11 +101,11 @@ func TestAllProblemsOfTheEnvironmentAreTold(t *testing.T) {
 	}
 }
 
-// A variable that is none of ours may be another program's: it stops nothing, and
-// goes unnoticed by nobody.
+// An unknown variable that begins with SMOKE_ may belong to another program. It is no
+// error, and the node logs it.
 func TestUnknownVariablesAreWarnings(t *testing.T) {
 	environ := []string{"SMOKE_TEST=1", "SMOKE_SEED=10.0.0.1:1", "SMOKE_SECRT=hunter2", "SMOKE_PORT=7"}
-	for i := range 20 { // as Kubernetes does for a service that is called smoke
+	for i := range 20 { // as Kubernetes sets them for a service named smoke
 		environ = append(environ, fmt.Sprintf("SMOKE_PORT_%d_TCP=tcp://10.0.0.1:8495", i))
 	}
 	o, err := fromEnviron(environ)
@@ -136,7 +136,7 @@ func TestUnknownVariablesAreWarnings(t *testing.T) {
 		t.Errorf("%d lines: %s", lines, text)
 	}
 	if strings.Contains(text, "hunter2") {
-		t.Error("the value of an unknown variable is told, and may be a secret")
+		t.Error("the log has the value of an unknown variable, which may be a secret")
 	}
 }
 

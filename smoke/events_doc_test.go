@@ -15,8 +15,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/codec"
 )
 
-// typeRow is one row of the table of types in docs/events.md, with values that show that
-// it is true.
+// typeRow is one row of the table of types in docs/events.md, with values that prove it.
 type typeRow struct {
 	emitted, wire, same, loose, fits string // the cells
 
@@ -175,11 +174,11 @@ var (
 	}
 )
 
-// TestTheTableOfTypesIsTrue emits the values of each row, and looks at what arrives.
+// TestTheTableOfTypesIsTrue emits the values of each row and checks the values that arrive.
 func TestTheTableOfTypesIsTrue(t *testing.T) {
 	for _, row := range typeTable {
 		if len(row.values) == 0 {
-			t.Errorf("%s: nothing shows it", row.emitted)
+			t.Errorf("%s: no value proves it", row.emitted)
 		}
 		for _, a := range row.values {
 			e := emitted(t, a.value)
@@ -216,8 +215,8 @@ func TestTheTableOfTypesIsTrue(t *testing.T) {
 	}
 }
 
-// alike is reflect.DeepEqual but for the zones of times, and for errors, of which the
-// text counts.
+// alike is reflect.DeepEqual, except that it ignores the zones of times and compares
+// errors by their text.
 func alike(a, b any) bool {
 	switch b := b.(type) {
 	case time.Time:
@@ -236,7 +235,7 @@ func alike(a, b any) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// refusedRow is one row of the table of what is refused.
+// refusedRow is one row of the table of refused values.
 type refusedRow struct {
 	what, why string
 	value     any
@@ -267,7 +266,7 @@ func cyclic() any {
 	return m
 }
 
-// TestWhatTheTableRefusesIsRefused: by Emit, with the reason.
+// TestWhatTheTableRefusesIsRefused checks that Emit refuses each value, with its reason.
 func TestWhatTheTableRefusesIsRefused(t *testing.T) {
 	for _, row := range refusedTable {
 		if _, err := encodeArgs(nil, row.value); err == nil || !strings.Contains(err.Error(), row.text) {
@@ -276,8 +275,8 @@ func TestWhatTheTableRefusesIsRefused(t *testing.T) {
 	}
 }
 
-// TestThePageHasTheTableOfTypes: docs/events.md has the rows of the tables above, and no
-// others.
+// TestThePageHasTheTableOfTypes checks that docs/events.md has the rows of the tables
+// above, and no others.
 func TestThePageHasTheTableOfTypes(t *testing.T) {
 	text, err := os.ReadFile("../docs/events.md")
 	if err != nil {

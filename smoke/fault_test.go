@@ -26,7 +26,7 @@ var allFaults = []error{
 	ErrSelf, ErrSameID, ErrFull, ErrPeerFull,
 }
 
-// Each way in which a greeting fails has one name, and the true one.
+// For each way in which a handshake fails, exactly one error matches, and it is the right one.
 func TestWhatIsNoPeerIsCalledByItsName(t *testing.T) {
 	says := func(text string) func(net.Conn) {
 		return func(c net.Conn) {
@@ -53,7 +53,7 @@ func TestWhatIsNoPeerIsCalledByItsName(t *testing.T) {
 	for _, c := range []struct {
 		what        string
 		act         func(net.Conn)
-		plain, safe error // what a node with plaintext links, and one with encrypted ones, calls it
+		plain, safe error // of a node with plaintext links, and of one with encrypted links
 	}{
 		{"hangs", func(c net.Conn) { io.Copy(io.Discard, c) }, ErrTimeout, ErrTimeout},
 		{"reads nothing", func(c net.Conn) { time.Sleep(time.Minute) }, ErrTimeout, ErrTimeout},
@@ -70,7 +70,7 @@ func TestWhatIsNoPeerIsCalledByItsName(t *testing.T) {
 		{"echoes", func(c net.Conn) { io.Copy(c, c) }, ErrNotSmokesignal, ErrNotSmokesignal},
 		{"is a web server with TLS", speaksTLS("h2", "http/1.1"), ErrRefused, ErrNotSmokesignal},
 		{"speaks TLS and no protocol", speaksTLS(), ErrRefused, ErrNotSmokesignal},
-		{"is a node of the next version", speaksTLS("smokesignal/2", "smokesignal/1"), ErrRefused, ErrNotAdmitted}, // its certificate is none of a node
+		{"is a node of the next version", speaksTLS("smokesignal/2", "smokesignal/1"), ErrRefused, ErrNotAdmitted}, // its certificate is not that of a node
 		{"says TLS alert 70", says("\x15\x03\x03\x00\x02\x02\x46"), ErrPlaintext, ErrNotSmokesignal},
 		{"is a plaintext node", whole, nil, ErrPlaintext},
 		{"is of another network", hello(wire.Hello{Major: wire.Major, Network: "other"}), ErrOtherNetwork, ErrPlaintext},
@@ -84,7 +84,7 @@ func TestWhatIsNoPeerIsCalledByItsName(t *testing.T) {
 				want = c.safe
 			}
 			if want == nil {
-				continue // that goes on
+				continue // the connection stays open
 			}
 			t.Run(fmt.Sprintf("it %s, encrypted %v", c.what, encrypted), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
@@ -116,7 +116,7 @@ func TestWhatIsNoPeerIsCalledByItsName(t *testing.T) {
 					}
 					defer func() {
 						n.Stop()
-						time.Sleep(time.Minute) // until the strangers are done
+						time.Sleep(time.Minute) // until the other programs have finished
 					}()
 					err = n.AddPeer(t.Context(), "10.0.0.1:1")
 					var dial *DialError
@@ -135,7 +135,7 @@ func TestWhatIsNoPeerIsCalledByItsName(t *testing.T) {
 	}
 }
 
-// Nothing listens, nobody is there, and the other kinds of node.
+// Addresses where nothing listens, silent addresses, and nodes of other kinds.
 func TestNodesThatDoNotFitAreCalledByTheirName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := mem.New()
@@ -174,7 +174,7 @@ func newTestKey(t *testing.T) *trust.Key {
 	return key
 }
 
-// certificate is one that no node shows: it comes twice.
+// certificate returns a chain that no node has: one certificate, twice.
 func certificate(t *testing.T) tls.Certificate {
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {

@@ -39,7 +39,7 @@ func (a *audience) listen(_ string, h emitter.Handler, s settings) (off func()) 
 
 func (a *audience) refuse(err error) { a.refused = append(a.refused, err) }
 
-// delivered makes what the emitter hands to a handler.
+// delivered returns an event as the emitter passes it to a handler.
 func delivered(t testing.TB, args ...any) *emitter.Event {
 	t.Helper()
 	payload, err := encodeArgs(nil, args...)

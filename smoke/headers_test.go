@@ -114,7 +114,7 @@ func TestHeadersThatCanNotBeSent(t *testing.T) {
 			t.Errorf("%s: ContextHeaders says %v", name, told)
 		}
 	}
-	// Headers and arguments share the room that there is for an event.
+	// Headers and arguments together must fit in MaxPayload.
 	ctx := ContextWithHeader(t.Context(), "n", strings.Repeat("v", 1000))
 	large, ok := errors.AsType[TooLargeError](func() error {
 		_, err := node.encode(ctx, nil, "chat", []any{strings.Repeat("x", 1000)})
@@ -125,7 +125,7 @@ func TestHeadersThatCanNotBeSent(t *testing.T) {
 	}
 }
 
-// What arrives may have been written by anybody.
+// A peer may have written any bytes.
 func TestHeadersThatAreNotWellFormedSpoilTheEvent(t *testing.T) {
 	for _, payload := range []string{"\xc1", "\xc1\x00\x90", "\xc1\x06\x01b\x00\x01a\x00\x90", "\xc1\xff\xff\xff\xff\xff\xff\xff\xff\x7f"} {
 		e := newEvent(&emitter.Event{Name: "chat", Payload: []byte(payload)})
@@ -139,7 +139,7 @@ func TestHeadersThatAreNotWellFormedSpoilTheEvent(t *testing.T) {
 			t.Errorf("%q, as a string: %v", payload, err)
 		}
 		if _, err := encodeArgs(nil, e.Raw()); err == nil {
-			t.Errorf("%q is passed on", payload)
+			t.Errorf("%q is emitted again", payload)
 		}
 	}
 }
@@ -154,7 +154,7 @@ func TestEventsWithoutHeadersPayNothingForThem(t *testing.T) {
 			}
 		})
 	}
-	before := testing.AllocsPerRun(1000, func() { // what an event takes by itself
+	before := testing.AllocsPerRun(1000, func() { // those of an event without headers
 		payload, _ := encodeArgs(nil, args...)
 		sink, _ = wire.AppendBody(make([]byte, 0, 5+len(payload)), "chat", payload)
 	})
@@ -177,7 +177,7 @@ func TestEventsWithoutHeadersPayNothingForThem(t *testing.T) {
 
 var sink []byte
 
-// FuzzHeaders hands bytes from a peer to whoever asks for headers.
+// FuzzHeaders passes bytes from a peer to the functions that read headers.
 func FuzzHeaders(f *testing.F) {
 	f.Add(emittedWith(f, ContextWithHeader(context.Background(), "lang", "de"), "text").Payload, "lang")
 	f.Add([]byte("\xc1\x03\x01a\x00\x90"), "a")

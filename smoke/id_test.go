@@ -9,8 +9,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/handshake"
 )
 
-// go doc shows the text of a constant, and no methods of an alias. What stands there
-// instead must stay true.
+// go doc shows no methods of an alias, and no value of a constant that refers to another
+// package. The comments that give them must be true.
 func TestWhatGoDocCannotShow(t *testing.T) {
 	if NoAddress != handshake.NoAddress {
 		t.Errorf("NoAddress is %q, and the handshake takes %q", NoAddress, handshake.NoAddress)

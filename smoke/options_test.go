@@ -15,10 +15,10 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// asksNobody is a resolver of the program's own.
-type asksNobody struct{}
+// emptyResolver is a resolver of the program.
+type emptyResolver struct{}
 
-func (asksNobody) Lookup(context.Context, string) ([]string, error) { return nil, nil }
+func (emptyResolver) Lookup(context.Context, string) ([]string, error) { return nil, nil }
 
 func TestOptionsThatAreFine(t *testing.T) {
 	for name, o := range map[string]Options{
@@ -32,7 +32,7 @@ func TestOptionsThatAreFine(t *testing.T) {
 		"all interfaces":              {Listen: "0.0.0.0", Seeds: []string{"10.0.0.1:1"}},
 		"all interfaces of both":      {Listen: "[::]:8495", Port: 8495},
 		"a proxy":                     {Listen: "127.0.0.1:80", Advertise: "proxy:8080", Seeds: []string{"proxy:1"}},
-		"a resolver of one's own":     {Seeds: []string{"chat:1", "mdns://chat", "127.0.0.1:1"}, Resolver: asksNobody{}},
+		"a resolver of one's own":     {Seeds: []string{"chat:1", "mdns://chat", "127.0.0.1:1"}, Resolver: emptyResolver{}},
 		"no limit":                    {MinPeers: 100, MaxPeers: -1},
 		"few peers":                   {MaxPeers: 1},
 		"exactly so many":             {MinPeers: 4, MaxPeers: 4},
@@ -94,7 +94,7 @@ func TestOptionsThatAreRefused(t *testing.T) {
 		{Options{Seeds: []string{"chat:0"}}, "Seeds[0]", "not a port"},
 		{Options{Seeds: []string{"127.0.0.1:1", "0.0.0.0:1"}}, "Seeds[1]", "not the address of a machine"},
 		{Options{Seeds: []string{"mdns://chat"}}, "Seeds[0]", "not a known scheme"},
-		{Options{Seeds: []string{"chat"}, Resolver: asksNobody{}}, "Seeds[0]", "port is missing"},
+		{Options{Seeds: []string{"chat"}, Resolver: emptyResolver{}}, "Seeds[0]", "port is missing"},
 		{Options{Seeds: []string{"192.168.2.100:1"}}, "Address", `seed "192.168.2.100:1" is on another one; set Address to an address of this machine, for example from smoke.LocalIP`},
 		{Options{Address: "localhost", Seeds: []string{"dns://chat:1"}}, "Address", "only this machine"},
 		{Options{Address: "10.0.0.1", Listen: "127.0.0.1", Seeds: []string{"10.0.0.2:1"}}, "Listen", "only this machine"},

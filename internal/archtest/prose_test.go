@@ -94,7 +94,7 @@ func TestProse(t *testing.T) {
 	if len(groups) < 50 {
 		t.Fatalf("%d packages and documents found: the walk does not find the tree any more", len(groups))
 	}
-	for _, fault := range checkProse(groups, proseRatchet) {
+	for _, fault := range checkProse(groups) {
 		t.Error(fault)
 	}
 	for _, name := range slices.Sorted(maps.Keys(groups)) {
@@ -103,23 +103,15 @@ func TestProse(t *testing.T) {
 	}
 }
 
-// checkProse returns a message for each group that is over its budget, and over its row
-// of the ratchet if it has one.
-func checkProse(groups map[string]*proseGroup, ratchet map[string]int) (faults []string) {
+// checkProse returns a message for each group that is over its budget.
+func checkProse(groups map[string]*proseGroup) (faults []string) {
 	for _, name := range slices.Sorted(maps.Keys(groups)) {
 		g, budget := groups[name], codeBudget
 		if strings.HasSuffix(name, ".md") {
 			budget = documentBudget
 		}
-		limit, hasRow := ratchet[name]
-		switch {
-		case g.isWithin(budget) || hasRow && len(g.hits) <= limit:
-			continue
-		case hasRow:
-			faults = append(faults, fmt.Sprintf("%s: %d phrases that a reader must decode, and its row in proseRatchet allows %d:\n%s",
-				name, len(g.hits), limit, strings.Join(g.hits, "\n")))
-		default:
-			faults = append(faults, fmt.Sprintf("%s: %d phrases that a reader must decode in %d words, more than %g per 1,000 (if the package was moved, move its row in proseRatchet):\n%s",
+		if !g.isWithin(budget) {
+			faults = append(faults, fmt.Sprintf("%s: %d phrases that a reader must decode in %d words, more than %g per 1,000:\n%s",
 				name, len(g.hits), g.words, budget, strings.Join(g.hits, "\n")))
 		}
 	}
@@ -252,7 +244,7 @@ func TestProseCanFail(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			faults := checkProse(groups, nil)
+			faults := checkProse(groups)
 			switch {
 			case test.want == "" && len(faults) > 0:
 				t.Errorf("got %q, want none", faults)
@@ -260,18 +252,5 @@ func TestProseCanFail(t *testing.T) {
 				t.Errorf("got %q, want one that ends in %s", faults, test.want)
 			}
 		})
-	}
-}
-
-// TestProseRatchet: a row allows its number of hits and not one more.
-func TestProseRatchet(t *testing.T) {
-	g := new(proseGroup)
-	g.add("a/a.go", 1, "Nobody asks, and somebody answers.")
-	groups := map[string]*proseGroup{"a": g}
-	if faults := checkProse(groups, map[string]int{"a": 2}); len(faults) != 0 {
-		t.Errorf("two hits and a row of two: got %q", faults)
-	}
-	if faults := checkProse(groups, map[string]int{"a": 1}); len(faults) != 1 || !strings.Contains(faults[0], "allows 1") {
-		t.Errorf("two hits and a row of one: got %q", faults)
 	}
 }
