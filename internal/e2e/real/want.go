@@ -193,7 +193,7 @@ func (r *run) swallowed() {
 	r.add(f)
 }
 
-// promises adds what must never happen, whatever the failure.
+// promises adds the figures that must be zero after every failure.
 func (r *run) promises() {
 	t := r.cast.Ledger.Tally()
 	broken, example := t.Doubled+t.Disordered, fmt.Sprintf("%d deliveries came again, %d out of order", t.Doubled, t.Disordered)
