@@ -51,7 +51,7 @@ type pressure struct {
 
 	behind    []*link       // the links for which events wait
 	congested []*link       // those of them that are full
-	room      chan struct{} // closed when one of them has caught up; nil while no emitter waits
+	capacity  chan struct{} // closed when one of them has caught up; nil while no emitter waits
 
 	danger     bool      // further events would push out events that were not sent
 	pressed    time.Time // since when this node is behind; zero: it is not
@@ -93,7 +93,7 @@ func (d *Driver) measure(now time.Time) {
 		if now.Sub(d.pressed) > inEarnest || d.danger || short {
 			stop = flowcontrol.MostStop
 		}
-		d.machine.Press(now, stop, d.out())
+		d.machine.Throttle(now, stop, d.out())
 	} else {
 		d.pressed = time.Time{}
 	}
@@ -185,13 +185,13 @@ func (d *Driver) fill(l *link) (more bool) {
 func (d *Driver) wakeEmitters() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.openRoom()
+	d.signalCapacity()
 }
 
-func (d *Driver) openRoom() {
-	if d.room != nil {
-		close(d.room)
-		d.room = nil
+func (d *Driver) signalCapacity() {
+	if d.capacity != nil {
+		close(d.capacity)
+		d.capacity = nil
 	}
 }
 
@@ -201,7 +201,7 @@ func (d *Driver) relieve(l *link) {
 		l.full, l.isSlow = false, false
 		d.congested = slices.DeleteFunc(d.congested, func(x *link) bool { return x == l })
 	}
-	d.openRoom()
+	d.signalCapacity()
 }
 
 // forget removes a link from all lists. The caller holds mu.
@@ -214,7 +214,7 @@ func (d *Driver) forget(l *link) {
 }
 
 // isFull reports whether the outbox has no room for an event for this peer alone. If so,
-// Driver.room is closed as soon as it has. The caller holds Driver.mu.
+// Driver.capacity is closed as soon as it has. The caller holds Driver.mu.
 func (l *link) isFull() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -232,19 +232,19 @@ func (d *Driver) heldUp(now time.Time) (wait time.Duration) {
 	return wait
 }
 
-// awaitRoom waits until no link of this node delays emitters, and if paced is set, also
+// awaitCapacity waits until no link of this node delays emitters, and if paced is set, also
 // until no other node asks them to wait. If there is no error, it returns with mu held.
-func (d *Driver) awaitRoom(ctx context.Context, paced bool) error {
+func (d *Driver) awaitCapacity(ctx context.Context, paced bool) error {
 	d.mu.Lock()
 	for d.machine != nil {
-		var room chan struct{}
+		var capacity chan struct{}
 		now := time.Now()
 		wait := d.heldUp(now)
 		if wait > 0 {
-			if d.room == nil {
-				d.room = make(chan struct{})
+			if d.capacity == nil {
+				d.capacity = make(chan struct{})
 			}
-			room = d.room
+			capacity = d.capacity
 		} else if paced {
 			wait = d.machine.Pace(now)
 		}
@@ -254,7 +254,7 @@ func (d *Driver) awaitRoom(ctx context.Context, paced bool) error {
 		d.mu.Unlock()
 		timer := time.NewTimer(wait)
 		select {
-		case <-room:
+		case <-capacity:
 		case <-timer.C:
 		case <-ctx.Done():
 		case <-d.ctx.Done():

@@ -124,8 +124,8 @@ func (d *Driver) afterwards(do func()) { d.postponed = append(d.postponed, do) }
 // unlock unlocks mu, writes the links that have something to write, and makes the postponed
 // calls. write is link.writeNow or link.writeSoon.
 func (d *Driver) unlock(write func(*link)) {
-	var room [16]*link // enough for most nodes, without an allocation
-	woken := append(room[:0], d.woken...)
+	var array [16]*link // enough for most nodes, without an allocation
+	woken := append(array[:0], d.woken...)
 	clear(d.woken)
 	d.woken = d.woken[:0]
 	postponed := d.postponed
@@ -219,7 +219,7 @@ func (d *Driver) answer(token uint64, r result) {
 // Emit broadcasts the body of an event. It waits until the links and the other nodes can take
 // it. Errors: [ErrStopped], the error of ctx.
 func (d *Driver) Emit(ctx context.Context, body []byte) error {
-	if err := d.awaitRoom(ctx, true); err != nil {
+	if err := d.awaitCapacity(ctx, true); err != nil {
 		return err
 	}
 	defer d.unlock((*link).writeSoon)

@@ -240,7 +240,7 @@ func (d *Driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 	if d.verifies && now.Sub(rested) >= persists {
 		// Verifying an event takes longer than receiving it. Events that wait for it are in
 		// the receive buffers, so no neighbour sees them as the lag of a link.
-		d.machine.Press(now, 0, d.out())
+		d.machine.Throttle(now, 0, d.out())
 	}
 	d.settle(now)
 	if control > 0 && !l.rate.AllowN(now, control) || answers > 0 && !l.answers.AllowN(now, answers) {

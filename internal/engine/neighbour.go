@@ -83,13 +83,13 @@ func (n *Neighbour) Emit(ctx context.Context, body []byte) error {
 			d.unlock((*link).writeSoon)
 			return nil
 		}
-		if d.room == nil {
-			d.room = make(chan struct{})
+		if d.capacity == nil {
+			d.capacity = make(chan struct{})
 		}
-		room := d.room
+		capacity := d.capacity
 		d.mu.Unlock()
 		select {
-		case <-room:
+		case <-capacity:
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-d.ctx.Done():

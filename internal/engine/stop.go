@@ -39,7 +39,7 @@ func (d *Driver) Stop(ctx context.Context, isInside bool) (*Left, Memory) {
 	d.stopping = true // no further emits and links
 	d.mu.Unlock()
 	d.program.closeListener()
-	if d.awaitRoom(ctx, false) == nil {
+	if d.awaitCapacity(ctx, false) == nil {
 		d.mu.Unlock()
 	}
 

@@ -39,10 +39,10 @@ func (p *pacerPart) Send(to ident.Link, msg flowcontrol.Message) { p.out.Send(to
 // keep up. Emit does not enforce it: it accepts every event.
 func (m *Machine) Pace(now time.Time) time.Duration { return m.pacer.Wait(now) }
 
-// Press reports that this node is behind, because too many events wait for its links or
+// Throttle reports that this node is behind, because too many events wait for its links or
 // for its handlers. It may be called at any rate. All emitters then lower their rate. If
 // stop is positive, they emit nothing for that time.
-func (m *Machine) Press(now time.Time, stop time.Duration, out Out) {
+func (m *Machine) Throttle(now time.Time, stop time.Duration, out Out) {
 	m.begin(now, 0, out)
 	m.pacer.Throttle(now, stop, (*pacerPart)(m))
 }
