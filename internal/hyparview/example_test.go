@@ -13,11 +13,11 @@ import (
 type actions struct{}
 
 func (actions) Send(_ ident.Link, m hyparview.Message)   { fmt.Printf("send %T\n", m) }
-func (actions) Dial(addr string)                        { fmt.Println("dial", addr) }
+func (actions) Dial(addr string)                         { fmt.Println("dial", addr) }
 func (actions) Close(_ ident.Link, why hyparview.Reason) { fmt.Println("close:", why) }
-func (actions) Up(l ident.Link)                         { fmt.Println("neighbour", l) }
+func (actions) Up(l ident.Link)                          { fmt.Println("neighbour", l) }
 func (actions) Down(l ident.Link, why hyparview.Reason)  { fmt.Println("lost", l, why) }
-func (actions) Added(uint64, error)                     {}
+func (actions) Added(uint64, error)                      {}
 func (actions) ShutOut([]hyparview.Attempt)              {}
 func (actions) Twin(hyparview.Conn, string, bool)        {}
 
