@@ -1,7 +1,6 @@
 package smoke
 
 import (
-	"slices"
 	"sync"
 
 	"github.com/smokesignal-go/smokesignal/ident"
@@ -21,7 +20,7 @@ type life struct {
 	ended  chan struct{} // closed when Shutdown has ended this life
 
 	mu      sync.Mutex // guards all below; taken inside the driver's lock
-	refusal *Refusal   // nil: this node is not refused everywhere
+	refusal *Refusal   // does not change; nil: this node is not refused everywhere
 	reason  int        // that of the refusal; see newRefusal
 }
 
@@ -98,7 +97,7 @@ func (l *life) Conflict(c overlay.Conflict) {
 }
 
 // ShutOut implements engine.Host.
-func (l *life) ShutOut(tried []*engine.DialError) {
+func (l *life) ShutOut(tried []*engine.DialError) (report func()) {
 	n := l.node
 	r, reason := newRefusal(tried)
 	l.mu.Lock()
@@ -109,12 +108,13 @@ func (l *life) ShutOut(tried []*engine.DialError) {
 		n.counters.shutOut.Add(1)
 	}
 	if isSame {
-		return
+		return nil
 	}
-	n.log.About("refused everywhere").Warn("this node has no neighbour and is refused everywhere; still looking",
-		logging.Fields{"error": r.Err, "tried": r.String()})
-	r.Tried = slices.Clone(r.Tried) // hooks may keep it
-	n.hooks.refused.run(n, r)
+	n.hooks.refused.run(n, r.copied())
+	return func() {
+		n.log.About("refused everywhere").Warn("this node has no neighbour and is refused everywhere; still looking",
+			logging.Fields{"error": r.Err, "tried": r.String()})
+	}
 }
 
 // publicError has the DialError of this package in place of that of the engine, which

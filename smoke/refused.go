@@ -64,9 +64,17 @@ func (n *Node) Refusal() (r Refusal, ok bool) {
 	if l.refusal == nil {
 		return Refusal{}, false
 	}
-	r = *l.refusal
-	r.Tried = slices.Clone(r.Tried)
-	return r, true
+	return l.refusal.copied(), true
+}
+
+// copied returns a Refusal that the program may change.
+func (r Refusal) copied() Refusal {
+	tried := make([]*DialError, len(r.Tried))
+	for i, t := range r.Tried {
+		tried[i] = &DialError{Addr: t.Addr, Err: t.Err}
+	}
+	r.Tried = tried
+	return r
 }
 
 // refusalReasons are those of a Refusal, the nearest to a link first. After them come

@@ -1,15 +1,19 @@
 package smoke_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/smoke"
+	"github.com/smokesignal-go/smokesignal/transport"
 	"github.com/smokesignal-go/smokesignal/transport/mem"
 )
 
@@ -125,6 +129,67 @@ func TestASeedThatWaitsIsNotRefused(t *testing.T) {
 		time.Sleep(time.Minute)
 		if r, ok := seed.Refusal(); ok || seed.Stats().ShutOut > 0 {
 			t.Errorf("it is %v", r)
+		}
+	})
+}
+
+// The program may change a Refusal that it has got. That changes no other one.
+func TestARefusalBelongsToTheProgram(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := tell(t)
+		network := mem.New()
+		guest := s.create(smoke.Options{Address: "10.0.0.1", Port: 8495, Seeds: []string{"10.0.0.2:8495"}, Transport: network.Host("10.0.0.1")})
+		spoil := func(r smoke.Refusal) {
+			*r.Tried[0] = smoke.DialError{}
+			r.Tried[0] = nil
+		}
+		guest.OnRefused(spoil)
+		if err := guest.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		for range 2 {
+			r, ok := guest.Refusal()
+			if !ok || len(r.Tried) != 1 || r.Tried[0] == nil || r.Tried[0].Addr != "10.0.0.2:8495" || r.Tried[0].Err == nil {
+				t.Fatalf("it is %v", r)
+			}
+			spoil(r)
+		}
+	})
+}
+
+// dead is a transport of a program. Nothing answers, and its errors call the program.
+type dead struct {
+	transport.Transport
+	called func()
+}
+
+func (d dead) Dial(context.Context, string) (net.Conn, error) { return nil, deadError(d) }
+
+type deadError dead
+
+func (e deadError) Error() string { e.called(); return "dead" }
+
+// The node calls the methods of a program's error without a lock: they may call the node.
+func TestAnErrorOfATransportMayCallTheNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := tell(t)
+		var guest *actor
+		var calls atomic.Int64
+		broken := dead{mem.New().Host("10.0.0.1"), func() {
+			guest.Stats()
+			guest.Refusal()
+			guest.Advertised()
+			calls.Add(1)
+		}}
+		guest = s.create(smoke.Options{Address: "10.0.0.1", Port: 8495, Seeds: []string{"10.0.0.2:8495"}, Transport: broken})
+		if err := guest.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		guest.wantLogged("this node has no neighbour and is refused everywhere; still looking", "dead")
+		if r, ok := guest.Refusal(); !ok || r.Err.Error() != "dead" || calls.Load() == 0 {
+			t.Errorf("it is %v, after %d calls", r, calls.Load())
 		}
 	})
 }

@@ -237,5 +237,7 @@ func (d actions) ShutOut(tried []hyparview.Attempt) {
 		errs[i] = &DialError{Addr: t.Addr, Err: addError(t.Addr, t.Err).Err}
 	}
 	d.flushBatch()
-	d.host.ShutOut(errs)
+	if report := d.host.ShutOut(errs); report != nil {
+		d.afterwards(report)
+	}
 }

@@ -81,8 +81,9 @@ type Host interface {
 	// Conflict reports another living node with the ID of this one.
 	Conflict(c overlay.Conflict)
 	// ShutOut reports that no node accepts this one, with the last attempt for each
-	// address. It is called again whenever these have changed, until PeerUp.
-	ShutOut(tried []*DialError)
+	// address. It is called again now and then, until PeerUp. The driver calls report, if
+	// it is not nil, when it has unlocked: it may call methods of the program's errors.
+	ShutOut(tried []*DialError) (report func())
 }
 
 // Counters count over all lives of a node. They change only near I/O, waits or rare events, so

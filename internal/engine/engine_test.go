@@ -109,6 +109,7 @@ func (w *witness) Netsplit(n netsplit.Notice) {
 
 func (w *witness) Conflict(overlay.Conflict) {}
 
-func (w *witness) ShutOut(tried []*DialError) {
+func (w *witness) ShutOut(tried []*DialError) (report func()) {
 	w.shutOut = append(w.shutOut, tried)
+	return nil
 }
