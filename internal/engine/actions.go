@@ -202,6 +202,8 @@ func (d actions) Notify(notice netsplit.Notice) {
 			d.log.Info("the network is one again", logging.Fields{"merging took": n.For})
 		})
 	case netsplit.SeedLost:
+		n.Err = seedError(n.Addr, n.Err)
+		notice = n
 		d.afterwards(func() {
 			d.log.About(n.Addr).Warn("a seed is silent and does not answer: it is down, or cut off", logging.Fields{
 				"seed": n.Addr, "error": n.Err})

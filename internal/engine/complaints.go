@@ -46,8 +46,8 @@ type complaints struct {
 	mismatches
 }
 
-func newComplaints(ctx context.Context, cfg *Config) complaints {
-	return complaints{ctx, cfg.Log, cfg.ID, cfg.Guard != nil, cfg.EncryptedBy, newMismatches()}
+func newComplaints(ctx context.Context, cfg *Config) *complaints {
+	return &complaints{ctx, cfg.Log, cfg.ID, cfg.Guard != nil, cfg.EncryptedBy, newMismatches()}
 }
 
 // mismatchOf reports whether a handshake failed because the options of the two nodes do not
@@ -175,8 +175,8 @@ func (d *Driver) refusedLate(l *link, m *wire.Refuse) {
 		return // this end has compared the network and the version too, and logged it
 	}
 	d.refusals.NotAdmitted.Add(1)
-	why, _ := d.mismatchOf(handshake.ErrTurnedAway)
+	why, _ := d.complaints.mismatchOf(handshake.ErrTurnedAway)
 	d.afterwards(func() {
-		d.tellMismatch(d.came, handshake.HostOf(l.addr), "a node that dialled this one has closed the link: ", why, logging.Fields{"from": l.addr})
+		d.complaints.tellMismatch(d.complaints.came, handshake.HostOf(l.addr), "a node that dialled this one has closed the link: ", why, logging.Fields{"from": l.addr})
 	})
 }

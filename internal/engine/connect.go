@@ -66,7 +66,7 @@ func (d *Driver) accept() {
 				conn.Close()
 				if d.ctx.Err() == nil {
 					d.refusals.countHandshake(err)
-					d.ofConn(conn, err)
+					d.complaints.ofConn(conn, err)
 				}
 				return
 			}
@@ -106,7 +106,7 @@ func (d *Driver) dial(wish overlay.Dial) {
 		conn.Close()
 	}
 	d.counters.DialsFailed.Add(1)
-	d.ofDial(wish.Addr, err, time.Since(d.born) > quietFor && d.isAlone())
+	d.complaints.ofDial(wish.Addr, err, time.Since(d.born) > quietFor && d.isAlone())
 	d.step(func(now time.Time) {
 		d.machine.DialFailed(now, wish, err, d.out())
 		d.dialled(wish.Addr)

@@ -25,17 +25,17 @@ import (
 // waiting events are woken, and events and hooks are queued for the handlers. None of that
 // waits.
 type Driver struct {
-	cfg      Config // does not change
-	host     Host
-	events   *emitter.Emitter
-	counters *Counters
-	refusals *Refusals
-	log      *logging.Logger
-	complaints
-	program *program
-	file    *stateFile
-	self    ident.Origin
-	hello   string // the address in this node's HELLO; ":port" if peers know the host better
+	cfg        Config // does not change
+	host       Host
+	events     *emitter.Emitter
+	counters   *Counters
+	refusals   *Refusals
+	log        *logging.Logger
+	complaints *complaints
+	program    *program
+	file       *stateFile
+	self       ident.Origin
+	hello      string // the address in this node's HELLO; ":port" if peers know the host better
 	// addresses is net.InterfaceAddrs, except in tests. It may be slow, so it must not be
 	// called with mu held.
 	addresses func() ([]net.Addr, error)

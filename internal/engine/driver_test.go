@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
+	"github.com/smokesignal-go/smokesignal/internal/handshake"
 	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
@@ -177,6 +179,52 @@ func TestTheNodeGoesOnWhileEventsAreVerified(t *testing.T) {
 		synctest.Wait()
 		if heard != 1 {
 			t.Errorf("ann heard %d events", heard)
+		}
+	})
+}
+
+// Every call that waits for an answer returns ErrStopped when the life ends, also if code of
+// the program ends it.
+func TestTheEndAnswersAllQuestions(t *testing.T) {
+	for _, isInside := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			ann, _ := couple(t)
+			errs := make(chan error)
+			const asked = 20
+			for range asked {
+				go func() { // the test waits for its error
+					_, err := ann.ask(t.Context(), func(time.Time, uint64) {}) // never answered
+					errs <- err
+				}()
+			}
+			synctest.Wait()
+			ann.Stop(t.Context(), isInside)
+			for range asked {
+				if err := <-errs; err != ErrStopped {
+					t.Errorf("inside: %v: %v", isInside, err)
+				}
+			}
+			ann.events.Close()
+		})
+	}
+}
+
+// Programs can test the reason why a seed is lost: it is not an error of an internal package.
+func TestTheReasonOfALostSeedIsPublic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ann := start(t, mem.New().Host("10.0.0.1"), "10.0.0.1:1", nil)
+		strange := errors.New("strange")
+		for _, c := range []struct{ err, want error }{
+			{hyparview.ErrTwin, ErrSameID},
+			{&DialError{Addr: "10.0.0.2:2", Err: handshake.ErrTimeout}, handshake.ErrTimeout},
+			{strange, strange},
+		} {
+			ann.step(func(time.Time) { ann.out().Notify(netsplit.SeedLost{Addr: "10.0.0.2:2", Err: c.err}) })
+			got := ann.notices[len(ann.notices)-1].(netsplit.SeedLost)
+			_, isDial := errors.AsType[*DialError](got.Err)
+			if !errors.Is(got.Err, c.want) || isDial != (c.want != strange) {
+				t.Errorf("%v became %v", c.err, got.Err)
+			}
 		}
 	})
 }

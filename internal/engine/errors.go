@@ -41,22 +41,32 @@ func dialError(addr string, err error) *DialError {
 	return &DialError{Addr: addr, Err: handshake.DialFault(err)}
 }
 
-// addError converts the machine's reason why it could not add the node at an address to an
-// error of this package.
-func addError(addr string, err error) *DialError {
-	for _, known := range []struct{ from, to error }{
-		{hyparview.ErrFull, ErrFull},
-		{hyparview.ErrPeer, ErrPeerFull},
-		{hyparview.ErrSelf, ErrSelf},
-		{hyparview.ErrTwin, ErrSameID},
-		{hyparview.ErrRefused, handshake.ErrRefused},
-		{hyparview.ErrTimeout, handshake.ErrTimeout},
-		{hyparview.ErrLeaving, ErrStopped},
-	} {
+// publicErrors has an error that programs can test for each error of the membership.
+var publicErrors = []struct{ from, to error }{
+	{hyparview.ErrFull, ErrFull},
+	{hyparview.ErrPeer, ErrPeerFull},
+	{hyparview.ErrSelf, ErrSelf},
+	{hyparview.ErrTwin, ErrSameID},
+	{hyparview.ErrRefused, handshake.ErrRefused},
+	{hyparview.ErrTimeout, handshake.ErrTimeout},
+	{hyparview.ErrLeaving, ErrStopped},
+}
+
+// seedError converts the reason why a seed is lost. An error of the membership becomes a
+// *[DialError]; another error stays.
+func seedError(addr string, err error) error {
+	for _, known := range publicErrors {
 		if errors.Is(err, known.from) {
 			return &DialError{Addr: addr, Err: known.to}
 		}
 	}
+	return err
+}
+
+// addError converts the machine's reason why it could not add the node at an address to an
+// error of this package.
+func addError(addr string, err error) *DialError {
+	err = seedError(addr, err)
 	if dial, ok := errors.AsType[*DialError](err); ok {
 		return dial
 	}

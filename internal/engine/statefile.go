@@ -189,7 +189,6 @@ func (f *stateFile) save(ctx context.Context, s state) {
 		return
 	}
 	f.saved = s
-	f.mu.Unlock()
 	c := &callout.Call{Kind: callout.State, What: "write of StateFile " + f.path}
 	f.calls.Start(c, func() error {
 		err := s.write(f.path)
@@ -198,6 +197,7 @@ func (f *stateFile) save(ctx context.Context, s state) {
 		}
 		return err
 	})
+	f.mu.Unlock() // now the call runs, so no other one starts
 	limit := time.NewTimer(stateWithin)
 	defer limit.Stop()
 	select {

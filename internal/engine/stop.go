@@ -90,9 +90,8 @@ func (d *Driver) Stop(ctx context.Context, isInside bool) (*Left, Memory) {
 	memory.Heard = d.machine.Heard()
 	d.machine = nil
 	d.timer.Stop()
-	for token := range d.questions { // order does not matter: each waits for its own answer
-		d.answer(token, result{err: ErrStopped})
-	}
+	clear(d.questions) // the end of d.ctx has answered them
+	clear(d.surveys)
 	met := d.met
 	d.met = nil
 	former := d.formerConns

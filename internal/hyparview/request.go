@@ -18,7 +18,6 @@ var (
 	ErrRefused = errors.New("the peer refused")
 	ErrTimeout = errors.New("no answer in time")
 	ErrLeaving = errors.New("the node is stopping")
-	ErrRemoved = errors.New("the program removed this peer a moment ago")
 )
 
 type add struct {
