@@ -149,10 +149,10 @@ func (l *link) read(rest []byte) error {
 			l.d.brake()
 		}
 		filled = copy(buf, buf[used:filled])
-		want := min(l.dec.Want(buf[:filled]), wire.MaxEvent+4)
+		room := roomFor(min(l.dec.Want(buf[:filled]), wire.MaxEvent+4), filled)
 		switch {
-		case want > len(buf): // make room for one large frame, and not more
-			buf = append(make([]byte, 0, want), buf[:filled]...)[:want]
+		case room > len(buf): // make room for one large frame, and not more
+			buf = append(make([]byte, 0, room), buf[:filled]...)[:room]
 		case filled == 0 && used > readSmall/2 && len(buf) < readLarge:
 			buf = make([]byte, readLarge) // the link is busy
 		case filled == 0 && len(buf) > readLarge:
@@ -169,6 +169,13 @@ func (l *link) read(rest []byte) error {
 		filled += n
 		l.d.counters.BytesIn.Add(uint64(n))
 	}
+}
+
+// roomFor returns the size of the buffer for a frame of want bytes, of which filled bytes have
+// arrived. The buffer grows with them, since a length alone must not take memory: any peer can
+// announce the longest frame. A factor of 4 grows 4 KiB to 1 MiB in four steps.
+func roomFor(want, filled int) int {
+	return min(want, max(2*readSmall, 4*filled))
 }
 
 // take passes the whole frames in buf to the machine. It returns how many bytes these were, and

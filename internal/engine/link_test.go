@@ -31,3 +31,23 @@ func TestASilentLinkEndsWithAReset(t *testing.T) {
 		t.Errorf("the peer read: %v", err)
 	}
 }
+
+// The buffer of a link grows with the bytes of a frame, whatever length the frame announces.
+func TestRoomGrowsAsTheBytesArrive(t *testing.T) {
+	for _, c := range []struct{ want, filled, room, steps int }{
+		{1 << 20, 5, 2 * readSmall, 4},
+		{1 << 20, readLarge, 4 * readLarge, 1},
+		{100, 5, 100, 0},
+	} {
+		room, steps := roomFor(c.want, c.filled), 0
+		if room != c.room {
+			t.Errorf("room for %d bytes of %d: %d, want %d", c.filled, c.want, room, c.room)
+		}
+		for ; room < c.want; steps++ {
+			room = roomFor(c.want, room)
+		}
+		if room != c.want || steps != c.steps {
+			t.Errorf("%d bytes of %d: room for %d after %d steps, want %d", c.filled, c.want, room, steps, c.steps)
+		}
+	}
+}
