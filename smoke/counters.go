@@ -21,7 +21,7 @@ type counters struct {
 	dropped              atomic.Uint64 // by the emitters of peers; that of the node has its own
 }
 
-// into fills in what they say.
+// into copies the counters to s.
 func (c *counters) into(s *Stats) {
 	s.BytesIn, s.BytesOut = c.BytesIn.Load(), c.BytesOut.Load()
 	s.PeersAdded, s.DialsFailed = c.PeersAdded.Load(), c.DialsFailed.Load()

@@ -117,8 +117,8 @@ func (l *life) ShutOut(tried []*engine.DialError) (report func()) {
 	}
 }
 
-// publicError has the DialError of this package in place of that of the engine, which
-// wraps none in another error.
+// publicError converts a DialError of the engine to one of this package. Other errors stay.
+// The engine never wraps a DialError in another error.
 func publicError(err error) error {
 	if e, ok := err.(*engine.DialError); ok {
 		return (*DialError)(e)

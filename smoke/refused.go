@@ -20,8 +20,8 @@ type Refusal struct {
 	// to a link.
 	Err error
 
-	// Tried are the addresses, at most 32, each with what came of the last try. A seed
-	// whose name leads to no address is here by its name.
+	// Tried has the addresses, at most 32, each with the error of the last attempt. A seed
+	// whose name resolves to no address is listed by its name.
 	Tried []*DialError
 }
 

@@ -150,7 +150,7 @@ func withTimeout(ctx context.Context, within time.Duration) (context.Context, co
 
 // awaitProgram waits for the program's functions that are no handlers. Called from one of
 // them, it does not wait: it would wait for itself.
-func (n *Node) awaitProgram(ctx context.Context, l *life, left *engine.Left, isInside bool) {
+func (n *Node) awaitProgram(ctx context.Context, l *life, left *engine.Unfinished, isInside bool) {
 	if isInside {
 		return
 	}

@@ -9,6 +9,11 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
+// deliver adds events to the batch of this step. The caller holds mu.
+func (d *Driver) deliver(e *plumtree.Event) {
+	d.batch = append(d.batch, d.runOf(e))
+}
+
 // runOf converts events to the form that handlers get. The caller holds mu.
 func (d *Driver) runOf(e *plumtree.Event) emitter.Run {
 	return emitter.Run{

@@ -12,7 +12,6 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/handshake"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
-	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/internal/untaken"
 )
 
@@ -233,9 +232,4 @@ func (d *Driver) Emit(ctx context.Context, body []byte) error {
 	d.echo(now, seq, body)
 	d.settle(now)
 	return nil
-}
-
-// deliver queues events for the handlers.
-func (d *Driver) deliver(e *plumtree.Event) {
-	d.batch = append(d.batch, d.runOf(e))
 }

@@ -74,7 +74,7 @@ func start(t *testing.T, network transport.Transport, bind string, change func(*
 }
 
 // stop ends the life, once.
-func (w *witness) stop(t *testing.T) (left *Left, memory Memory) {
+func (w *witness) stop(t *testing.T) (left *Unfinished, memory Memory) {
 	if w.ctx.Err() != nil {
 		return nil, Memory{}
 	}

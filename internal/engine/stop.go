@@ -10,8 +10,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 )
 
-// Left counts what a life could not finish.
-type Left struct {
+// Unfinished counts what a life could not finish.
+type Unfinished struct {
 	Unsent  int      // events of this node that may have reached no neighbour
 	Bytes   int      // bytes that were not sent
 	Events  int      // events that handlers did not get
@@ -19,22 +19,22 @@ type Left struct {
 }
 
 // AwaitHandlers waits until the handlers of an emitter have finished, and closes it.
-func (l *Left) AwaitHandlers(ctx context.Context, events *emitter.Emitter) {
+func (u *Unfinished) AwaitHandlers(ctx context.Context, events *emitter.Emitter) {
 	var drain *emitter.DrainError
 	if err := events.Drain(ctx); errors.As(err, &drain) && !errors.Is(err, emitter.ErrInside) {
-		l.Events += drain.Left
+		u.Events += drain.Left
 	}
 	// Nothing is left to wait for now, or the wait has failed already.
 	if err := events.CloseContext(ctx); err != nil && !errors.Is(err, emitter.ErrInside) {
-		l.Running = append(l.Running, "a handler")
+		u.Running = append(u.Running, "a handler")
 	}
 }
 
 // Stop ends the life, and waits for its rest until ctx ends. isInside says that code of the program
 // which the node has called is the caller. Then Stop does not wait for the goroutines of the life,
 // one of which may be the caller's. The caller of Stop waits for the handlers of the broadcast.
-func (d *Driver) Stop(ctx context.Context, isInside bool) (*Left, Memory) {
-	left := &Left{}
+func (d *Driver) Stop(ctx context.Context, isInside bool) (*Unfinished, Memory) {
+	left := &Unfinished{}
 	d.mu.Lock()
 	d.stopping = true // no further emits and links
 	d.mu.Unlock()
