@@ -53,10 +53,11 @@ var publicErrors = []struct{ from, to error }{
 }
 
 // seedError converts the reason why a seed is lost. An error of the membership becomes a
-// *[DialError]; another error stays.
+// *[DialError]; another error stays. The membership does not wrap its errors. Errors of the
+// program have methods, which must not be called here, because the caller may hold mu.
 func seedError(addr string, err error) error {
 	for _, known := range publicErrors {
-		if errors.Is(err, known.from) {
+		if err == known.from {
 			return &DialError{Addr: addr, Err: known.to}
 		}
 	}
@@ -67,7 +68,7 @@ func seedError(addr string, err error) error {
 // error of this package.
 func addError(addr string, err error) *DialError {
 	err = seedError(addr, err)
-	if dial, ok := errors.AsType[*DialError](err); ok {
+	if dial, ok := err.(*DialError); ok {
 		return dial
 	}
 	return &DialError{Addr: addr, Err: err}

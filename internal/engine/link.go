@@ -303,8 +303,7 @@ func (l *link) end(err error) {
 		}
 		l.d.forget(l)
 		why := hyparview.ReasonNone
-		var fault *wire.FrameError
-		if errors.As(err, &fault) {
+		if fault, ok := err.(*wire.FrameError); ok {
 			why = hyparview.ReasonProtocol
 			if fault == errFlood {
 				l.d.refusals.Floods.Add(1)
