@@ -64,6 +64,7 @@ var (
 const (
 	routine   = 30 * time.Second // gap between probes of a seed that answered and hears the same beacons
 	unnamed   = 6 * time.Second  // see other.name
+	atHearsay = 30 * time.Second // gap between this node's dials of all addresses that only a beacon named
 	atTwin    = 30 * time.Second // gap between probes of an address with another life of this ID
 	unheardOf = 15 * time.Second // after this time, a component that is neither found again nor heard is dropped
 )
@@ -115,12 +116,18 @@ func (w *Watch) target(addr string) *target {
 	return nil
 }
 
-// addLostTarget makes a target of a beacon that fell silent.
+// addLostTarget makes a target of a beacon that fell silent. A beacon proves nothing about
+// the address in it, so a member could have all nodes dial any host, or nodes of its own
+// that answer as another component and become bridges. Only beaconing nodes, which are
+// few, probe an address that is not a seed's.
 func (w *Watch) addLostTarget(now time.Time, b *beacon) {
 	if b.Addr == "" || w.isSelf(now, b.Addr) {
 		return
 	}
 	t := w.target(b.Addr)
+	if t == nil && !w.beaconing {
+		return // hearsay: only the few beaconing nodes probe it
+	}
 	if t == nil {
 		w.limitLost()
 		t = &target{addr: b.Addr}
@@ -229,7 +236,12 @@ func (w *Watch) probe(now time.Time, out Out) {
 			t.next = now.Add(w.calmInterval()) // the beaconing nodes probe it
 		case busy >= maxProbes, t.isHopeless() && hopeless >= maxHopeless:
 			t.next = now.Add(retry.Blur(time.Second, w.cfg.Rand))
+		case t.isHearsay() && now.Before(w.hearsayAt):
+			t.next = w.hearsayAt
 		default:
+			if t.isHearsay() {
+				w.hearsayAt = now.Add(atHearsay)
+			}
 			t.busy, t.tried = true, true
 			busy++
 			if t.isHopeless() {
@@ -240,18 +252,23 @@ func (w *Watch) probe(now time.Time, out Out) {
 	}
 }
 
+// isHearsay reports whether nothing but a beacon named this address: no node was ever
+// heard there.
+func (t *target) isHearsay() bool { return !t.seed && !t.worked }
+
 // isHopeless reports whether an address was never heard and has failed twice.
 func (t *target) isHopeless() bool { return !t.worked && t.attempts >= 2 }
 
-// due returns the targets whose time has come. If there are more than may be probed at
-// once, targets that were heard before come first, then those with the fewest attempts.
+// due returns the targets whose time has come. If several share the few dials of hearsay,
+// or there are more than may be probed at once, targets that were heard before come first,
+// then those with the fewest attempts.
 func (w *Watch) due(now time.Time) (list []*target) {
 	for _, t := range w.targets {
 		if !t.busy && !now.Before(t.next) {
 			list = append(list, t)
 		}
 	}
-	if len(list) > maxHopeless {
+	if len(list) > maxHopeless || slices.ContainsFunc(list, (*target).isHearsay) {
 		slices.SortStableFunc(list, func(a, b *target) int {
 			if a.worked != b.worked {
 				if a.worked {

@@ -119,6 +119,7 @@ type Watch struct {
 	twin      twin
 	restsEnd  time.Time // when the first of them may be dialled again; zero: none
 	started   time.Time
+	hearsayAt time.Time // when an address that only a beacon named may be dialled again; see isHearsay
 
 	isSeed     bool
 	beaconing  bool

@@ -32,6 +32,7 @@ type AttackConfig struct {
 	Links  int           // how many links each Sybil wants at once; it asks for one in each round; zero means 4
 	Claims bool          // they claim to have no link and no address, and ask with JOIN
 	Keeps  bool          // they claim that their programs asked for their links
+	Apart  bool          // they answer each probe as another component, which never merges
 	Relays bool          // they forward events, beacons and pulses on all links; otherwise they forward nothing
 }
 
@@ -155,6 +156,10 @@ func (s *sybil) handle(h *half, msg any) {
 	case *hyparview.Ping:
 		h.send(&hyparview.Pong{Degree: 1, Sent: m.Sent})
 	case *netsplit.Probe:
+		if s.cfg.Apart {
+			h.send(&netsplit.ProbeReply{Known: []netsplit.Sighting{{ID: s.node.ID}}, Settled: time.Hour})
+			return
+		}
 		h.send(&netsplit.ProbeReply{Known: m.Known, Settled: m.Settled}) // claims that there is no split
 	case *netsplit.Beacon:
 		s.relay(h, *m, m)
