@@ -107,6 +107,7 @@ var houseTable = []row{
 	},
 	{pkg: "internal/callstack", floor: 3, why: "which function of this module called the program, for those that must not wait for it"},
 	{pkg: "internal/logging", floor: 3, may: []string{"internal/callstack", logrus}, why: "the log of a node, written by the program's logger without waiting for it"},
+	{pkg: "internal/files", floor: 3, why: "what a process may open: descriptors for strangers, and files that a configuration names"},
 	{pkg: "transport", floor: 3, why: "two methods in the shape of package net"},
 	{pkg: "transport/tcp", floor: 3, may: []string{"transport"}, tests: []string{"transport/transporttest"}, why: "one way to have a transport"},
 	{pkg: "transport/mem", floor: 3, may: []string{"transport"}, tests: []string{"transport/transporttest"}, why: "one way to have a transport"},
@@ -131,7 +132,7 @@ var houseTable = []row{
 		may: []string{
 			"ident", "internal/frame", "internal/batch", "internal/signed", "internal/hyparview", "netsplit", "internal/plumtree",
 			"internal/overlay", "internal/wire", "internal/emitter", "internal/flowcontrol", "internal/census",
-			"internal/callout", "internal/handshake", "internal/logging", "internal/untaken",
+			"internal/callout", "internal/files", "internal/handshake", "internal/logging", "internal/untaken",
 			"transport", "transport/tcp", "discovery", "discovery/dns", "trust",
 			backoff, rate,
 		},

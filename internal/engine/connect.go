@@ -39,6 +39,7 @@ func (d *Driver) accept() {
 			return
 		default: // usually the process has too many open files
 			d.log.Error("can't accept connections for now", logging.Fields{"addr": d.program.listening, "error": err})
+			d.backlog.Relieve(d.noteEvicted)
 			select {
 			case <-time.After(pause.Duration()):
 			case <-d.ctx.Done():
@@ -53,11 +54,12 @@ func (d *Driver) accept() {
 			continue
 		}
 		ctx, cancel := context.WithCancel(d.ctx)
-		if !d.isOpenNow() || !d.backlog.Add(ctx, conn, cancel, d.noteEvicted) {
+		if !d.isOpenNow() {
 			cancel()
 			conn.Close()
 			return
 		}
+		d.backlog.Add(conn, cancel, d.noteEvicted)
 		d.spawn(func() {
 			l, err := d.greet(ctx, conn, "")
 			cancel()
@@ -85,7 +87,7 @@ func (d *Driver) isOpenNow() bool {
 // noteEvicted counts and logs a connection that was closed to make room in the backlog.
 func (d *Driver) noteEvicted(conn net.Conn) {
 	d.refusals.Backlog.Add(1)
-	d.log.Warn("too many connections that say nothing; the oldest was closed", logging.Fields{"from": conn.RemoteAddr().String()})
+	d.log.Warn("too many connections that say nothing; one of them was closed", logging.Fields{"from": conn.RemoteAddr().String()})
 }
 
 // dial performs a Dial of the machine. It answers each one once.

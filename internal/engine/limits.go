@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sync/atomic"
 
+	"github.com/smokesignal-go/smokesignal/internal/files"
 	"github.com/smokesignal-go/smokesignal/internal/handshake"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
@@ -58,3 +59,7 @@ func (r *Refusals) reported() uint64 {
 	return r.Handshakes.Load() + r.NotAdmitted.Load() + r.Incompatible.Load() + r.Backlog.Load() +
 		r.RateLimited.Load() + r.Frames.Load() + r.Floods.Load()
 }
+
+// strangers returns how many accepted connections may be in the handshake, and how many may be
+// without a request after it. The bound protects the other files of a process that may open few.
+func strangers() int { return files.Share(1024, 4) }

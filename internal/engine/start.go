@@ -61,12 +61,14 @@ func New(ctx context.Context, cfg Config) (*Driver, error) {
 	}
 	at := cfg.Advertise(d.program.listening)
 	d.hello, d.advertised = at.Hello, at.Addr
+	d.backlog.SetPlaces(strangers())
 	d.timer = time.AfterFunc(time.Hour, d.tick)
 	d.timer.Stop()
 	now := time.Now()
 	d.epoch = emitter.MomentOf(now)
 	membership, tree := cfg.Membership, cfg.Tree
 	membership.Anchors, tree.Heard = last.Anchors, last.Heard
+	membership.MaxWaiting = strangers()
 	cfg.Signing.configure(&tree, d.self)
 	d.machine = overlay.New(now, overlay.Config{
 		Self: d.self,

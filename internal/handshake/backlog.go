@@ -1,64 +1,178 @@
 package handshake
 
 import (
+	"cmp"
 	"context"
+	"math/rand/v2"
 	"net"
+	"net/netip"
 	"slices"
 	"sync"
-	"time"
 )
 
 const (
-	// MaxBacklog is how many connections may be in the handshake at the same time.
-	MaxBacklog = 64
-	// grace is what each of them has at least, when there are more.
-	grace = 200 * time.Millisecond
+	// maxBacklog is how many connections may be in the handshake at the same time. With
+	// 1024 places, a flood of 1000 connections a second from as many sources leaves two of
+	// three greetings the 400 ms of two long round trips.
+	maxBacklog = 1024
+
+	// perSource is how many of them one source may have while the backlog is half full. A
+	// guess.
+	perSource = 8
+
+	// The network of a source, which is expensive to obtain in large numbers. Guesses.
+	wideBits  = 24
+	wideBits6 = 48
 )
 
-// Backlog holds the connections that came in and are in the handshake. If there are too
-// many, the oldest one that had its grace is evicted: a peer that means well completes the
-// handshake in a few round trips, one that says nothing does not.
+// Backlog holds the accepted connections whose handshake runs. It never makes the caller wait:
+// a new connection evicts another one if there is no place. The evicted one is a random one of
+// the source that has most, so a source that takes many places takes them from itself. A random
+// one, because the oldest would always be that of an honest node with a long round trip.
 //
-// It may be used by many goroutines.
+// The zero Backlog has 1024 places. It may be used by many goroutines.
 type Backlog struct {
-	mu      sync.Mutex // guards all below
-	waiting []pending  // oldest first
+	mu       sync.Mutex // guards all below
+	most     int        // places; 0 means maxBacklog
+	waiting  []pending
+	sources  map[netip.Prefix]*int // how many wait, by source
+	networks map[netip.Prefix]*int // how many wait, by the network of the source
 }
 
 // pending is one connection in the handshake.
 type pending struct {
 	conn   net.Conn
-	since  time.Time
 	cancel context.CancelFunc // ends the handshake, and with it the connection
+	source origin
 }
 
-// Add adds a connection. It blocks until there is a place, and reports false if ctx ends
-// first. It calls evicted for each connection that it evicts, before that one is cancelled.
-func (b *Backlog) Add(ctx context.Context, conn net.Conn, cancel context.CancelFunc, evicted func(net.Conn)) bool {
-	for {
-		b.mu.Lock()
-		now := time.Now()
-		if len(b.waiting) < MaxBacklog {
-			b.waiting = append(b.waiting, pending{conn, now, cancel})
-			b.mu.Unlock()
-			return true
+// origin is where a connection comes from. The prefixes are zero for this machine and for
+// connections without an IP address.
+type origin struct {
+	source, network     netip.Prefix
+	ofSource, ofNetwork *int // how many wait; the Backlog's
+}
+
+// SetPlaces bounds the places, for a process that may open few files.
+func (b *Backlog) SetPlaces(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.most = n
+}
+
+// Add adds a connection. If that one evicts another, Add calls evicted for it before it cancels
+// its handshake.
+func (b *Backlog) Add(conn net.Conn, cancel context.CancelFunc, evicted func(net.Conn)) {
+	from := originOf(conn)
+	b.mu.Lock()
+	b.count(&from)
+	places := cmp.Or(b.most, maxBacklog)
+	var out pending
+	switch {
+	case len(b.waiting) >= places:
+		out = b.evict(from)
+	case len(b.waiting) >= places/2 && from.source.IsValid() && *from.ofSource > perSource:
+		out = b.take(func(o *origin) bool { return o.source == from.source })
+	}
+	b.waiting = append(b.waiting, pending{conn, cancel, from})
+	b.mu.Unlock()
+	out.end(evicted)
+}
+
+// Relieve evicts one connection, if there is any: the process has no descriptor left.
+func (b *Backlog) Relieve(evicted func(net.Conn)) {
+	b.mu.Lock()
+	var out pending
+	if len(b.waiting) > 0 {
+		out = b.evict(origin{})
+	}
+	b.mu.Unlock()
+	out.end(evicted)
+}
+
+func (p pending) end(evicted func(net.Conn)) {
+	if p.conn != nil {
+		evicted(p.conn)
+		p.cancel()
+	}
+}
+
+// evict takes out a random connection of the most crowded source of the most crowded network.
+// If the network or the source of the newcomer has as many, it is that one.
+func (b *Backlog) evict(newcomer origin) pending {
+	most := 0
+	for i := range b.waiting {
+		most = max(most, *b.waiting[i].source.ofNetwork)
+	}
+	network := newcomer.network
+	if newcomer.ofNetwork == nil || *newcomer.ofNetwork < max(most, 2) {
+		network = b.any(func(o *origin) bool { return *o.ofNetwork == most }).source.network
+	}
+	most = 0
+	for i := range b.waiting {
+		if o := &b.waiting[i].source; o.network == network {
+			most = max(most, *o.ofSource)
 		}
-		oldest := b.waiting[0]
-		left := grace - now.Sub(oldest.since)
-		if left <= 0 {
-			b.waiting = b.waiting[1:]
+	}
+	own := newcomer.network == network && newcomer.ofSource != nil && *newcomer.ofSource >= max(most, 2)
+	return b.take(func(o *origin) bool {
+		return o.network == network && (own && o.source == newcomer.source || !own && *o.ofSource == most)
+	})
+}
+
+// any returns a random one of the connections from some origins; there is at least one.
+func (b *Backlog) any(from func(*origin) bool) *pending {
+	n := 0
+	for i := range b.waiting {
+		if from(&b.waiting[i].source) {
+			n++
 		}
-		b.mu.Unlock()
-		if left <= 0 {
-			evicted(oldest.conn)
-			oldest.cancel()
-			continue
+	}
+	n = rand.IntN(n)
+	for i := range b.waiting {
+		if from(&b.waiting[i].source) {
+			if n--; n < 0 {
+				return &b.waiting[i]
+			}
 		}
-		select {
-		case <-time.After(min(left, grace/8)): // one may have left by itself
-		case <-ctx.Done():
-			return false
+	}
+	panic("unreachable")
+}
+
+// take removes and returns a connection that any returns.
+func (b *Backlog) take(from func(*origin) bool) pending {
+	p := b.any(from)
+	out := *p
+	last := len(b.waiting) - 1
+	*p, b.waiting[last] = b.waiting[last], pending{}
+	b.waiting = b.waiting[:last]
+	b.uncount(&out.source)
+	return out
+}
+
+// count counts a connection for its source and network.
+func (b *Backlog) count(o *origin) {
+	if b.sources == nil {
+		b.sources, b.networks = make(map[netip.Prefix]*int), make(map[netip.Prefix]*int)
+	}
+	add := func(counts map[netip.Prefix]*int, key netip.Prefix) *int {
+		n := counts[key]
+		if n == nil {
+			n = new(int)
+			counts[key] = n
 		}
+		*n++
+		return n
+	}
+	o.ofSource, o.ofNetwork = add(b.sources, o.source), add(b.networks, o.network)
+}
+
+func (b *Backlog) uncount(o *origin) {
+	if *o.ofSource--; *o.ofSource == 0 {
+		delete(b.sources, o.source)
+	}
+	if *o.ofNetwork--; *o.ofNetwork == 0 {
+		delete(b.networks, o.network)
 	}
 }
 
@@ -66,5 +180,28 @@ func (b *Backlog) Add(ctx context.Context, conn net.Conn, cancel context.CancelF
 func (b *Backlog) Remove(conn net.Conn) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.waiting = slices.DeleteFunc(b.waiting, func(p pending) bool { return p.conn == conn })
+	if at := slices.IndexFunc(b.waiting, func(p pending) bool { return p.conn == conn }); at >= 0 {
+		b.uncount(&b.waiting[at].source)
+		b.waiting = slices.Delete(b.waiting, at, at+1)
+	}
+}
+
+// originOf returns where a connection comes from. The Doorman counts by the same source.
+func originOf(conn net.Conn) origin {
+	remote := conn.RemoteAddr().String()
+	ap, err := netip.ParseAddrPort(remote)
+	if err != nil || IsLoopback(remote) {
+		return origin{}
+	}
+	ip := ap.Addr().Unmap()
+	bits := wideBits
+	if ip.Is6() {
+		bits = wideBits6
+	}
+	source, err := groupOf(ip)
+	network, err2 := ip.WithZone("").Prefix(bits)
+	if err != nil || err2 != nil {
+		return origin{}
+	}
+	return origin{source: source, network: network}
 }

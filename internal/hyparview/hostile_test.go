@@ -2,6 +2,7 @@ package hyparview
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -61,5 +62,43 @@ func TestALieAboutATwinIsOnlyReported(t *testing.T) {
 	}
 	if len(b.dials) > 0 || b.book.find("192.0.2.1:80") != nil {
 		t.Errorf("dialled %v for a lie", b.dials)
+	}
+}
+
+// Strangers open links and send no request. A newcomer whose request takes some time keeps its
+// link if the strangers are of one network, and often enough otherwise.
+func TestLinksWithoutARequestKeepNoNewcomerOut(t *testing.T) {
+	for _, c := range []struct {
+		strangers string // their host: a verb for the number
+		admitted  int    // of 20, at least
+	}{
+		{"203.0.113.9", 20},
+		{"127.0.0.1", 20},
+		{"10.1.2.%d", 20},
+		{"%d.7.0.1", 5}, // a network each: more than there are places
+	} {
+		b := newBench(t, Config{MaxWaiting: 64})
+		admitted, n := 0, 0
+		for range 20 {
+			newcomer := b.arrives(5, "198.51.100.7", "")
+			for range 64 {
+				n++
+				host := c.strangers
+				if strings.Contains(host, "%") {
+					host = fmt.Sprintf(host, 1+n%220)
+				}
+				b.arrives(1000+n, host, "")
+			}
+			if _, gone := b.closed[newcomer]; !gone {
+				admitted++
+				b.LinkDown(b.now, newcomer, ReasonSilent, b)
+			}
+		}
+		if admitted < c.admitted {
+			t.Errorf("%s: %d of 20 newcomers have time for a request, want %d", c.strangers, admitted, c.admitted)
+		}
+		if len(b.waiting) > 64 {
+			t.Errorf("%d links wait", len(b.waiting))
+		}
 	}
 }

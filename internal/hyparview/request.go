@@ -203,7 +203,7 @@ func (m *Membership) LinkUp(now time.Time, c Conn, out Out) {
 		m.answerAdds(l.tokens, err, out)
 		out.Close(c.Link, ReasonSelf)
 	case d == nil:
-		m.limitWaiting(out)
+		m.limitWaiting(l, out)
 		m.waiting = append(m.waiting, l)
 		return
 	case l.purpose == toFeel:
@@ -223,20 +223,35 @@ func (m *Membership) newLink(now time.Time, c Conn) *link {
 	}
 }
 
-// limitWaiting closes the oldest accepted link without a request if there are too many.
-func (m *Membership) limitWaiting(out Out) {
-	n := 0
-	var oldest *link
+// limitWaiting closes an accepted link without a request if there are too many, for a new
+// one. It is a random link of the prefix that has most of them, the new one included: a
+// stranger that opens many links takes the places from itself. The oldest one could be that
+// of an honest node with a long round trip.
+func (m *Membership) limitWaiting(newcomer *link, out Out) {
+	n, most := 0, 0
+	counts := map[uint16]int{newcomer.prefix: 1}
 	for _, l := range m.waiting {
 		if l.Dialled == "" {
-			if n++; oldest == nil {
-				oldest = l
-			}
+			n++
+			counts[l.prefix]++
+			most = max(most, counts[l.prefix])
 		}
 	}
-	if n >= maxWaiting {
-		m.drop(oldest, ReasonUnwanted, out)
+	if n < m.cfg.MaxWaiting {
+		return
 	}
+	ofSelf := most > 1 && counts[newcomer.prefix] == most
+	var victim *link
+	seen := 0
+	for _, l := range m.waiting {
+		if l.Dialled != "" || counts[l.prefix] < most || ofSelf && l.prefix != newcomer.prefix {
+			continue
+		}
+		if seen++; m.cfg.Rand.IntN(seen) == 0 {
+			victim = l
+		}
+	}
+	m.drop(victim, ReasonUnwanted, out)
 }
 
 // Adopt takes over a link that was dialled as a probe and has found another component.
