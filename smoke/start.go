@@ -66,7 +66,7 @@ func (n *Node) engineConfig(s *startup, l *life) engine.Config {
 		},
 		Tree:   plumtree.Config{HistoryBytes: o.History.Bytes, HistoryAge: o.History.Age, Rewind: n.events.Rewind()},
 		Memory: s.memory,
-		Log:    n.log, Events: n.events, Counters: &n.counters.Counters, Refusals: &n.refusals, Calls: s.calls, Host: l,
+		Log:    n.log.Converting(publicError), Events: n.events, Counters: &n.counters.Counters, Refusals: &n.refusals, Calls: s.calls, Host: l,
 	}
 }
 

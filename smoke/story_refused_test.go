@@ -12,6 +12,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sirupsen/logrus"
+	logtest "github.com/sirupsen/logrus/hooks/test"
+
 	"github.com/smokesignal-go/smokesignal/smoke"
 	"github.com/smokesignal-go/smokesignal/transport"
 	"github.com/smokesignal-go/smokesignal/transport/mem"
@@ -190,6 +193,34 @@ func TestAnErrorOfATransportMayCallTheNode(t *testing.T) {
 		guest.wantLogged("this node has no neighbour and is refused everywhere; still looking", "dead")
 		if r, ok := guest.Refusal(); !ok || r.Err.Error() != "dead" || calls.Load() == 0 {
 			t.Errorf("it is %v, after %d calls", r, calls.Load())
+		}
+	})
+}
+
+// The program's logger gets the errors of this package, not those of an internal one.
+func TestTheLogHasPublicErrors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := tell(t)
+		log, hook := logtest.NewNullLogger()
+		log.SetLevel(logrus.DebugLevel)
+		guest := s.create(smoke.Options{Address: "10.0.0.1", Port: 8495, Seeds: []string{"10.0.0.2:8495"}, Transport: mem.New().Host("10.0.0.1"), Logger: log})
+		if err := guest.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		dials := 0
+		for _, e := range hook.AllEntries() {
+			err, ok := e.Data["error"].(error)
+			if !ok || e.Data["tried"] != nil {
+				continue
+			}
+			if dial, ok := errors.AsType[*smoke.DialError](err); !ok || dial.Addr != "10.0.0.2:8495" {
+				t.Errorf("%s: the error is a %T: %v", e.Message, err, err)
+			}
+			dials++
+		}
+		if dials == 0 {
+			t.Error("no dial is in the log")
 		}
 	})
 }

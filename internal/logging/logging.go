@@ -31,6 +31,7 @@ type Logger struct {
 	base    Fields // added to each message
 	key     string // messages of different keys are not repetitions of each other
 	repeats *repeats
+	convert func(error) error // see Converting; may be nil
 }
 
 // New returns a Logger that writes to out, the value of Options.Logger.
@@ -102,13 +103,25 @@ func (noFormat) Format(*logrus.Entry) ([]byte, error) { return nil, nil }
 
 // With returns a logger that adds these fields to each message.
 func (l *Logger) With(f Fields) *Logger {
-	return &Logger{sink: l.sink, base: join(l.base, f), key: l.key, repeats: l.repeats}
+	other := *l
+	other.base = join(l.base, f)
+	return &other
 }
 
 // About returns a logger for messages about key, for example a peer. Its messages are
 // repetitions only of messages about the same key.
 func (l *Logger) About(key string) *Logger {
-	return &Logger{sink: l.sink, base: l.base, key: key, repeats: l.repeats}
+	other := *l
+	other.key = key
+	return &other
+}
+
+// Converting returns a logger that converts the field "error" of each message, if it is an
+// error.
+func (l *Logger) Converting(convert func(error) error) *Logger {
+	other := *l
+	other.convert = convert
+	return &other
 }
 
 // join returns a new map with the fields of both. If both have a field, b's value is used.
@@ -137,6 +150,9 @@ func (l *Logger) log(level logrus.Level, message string, f Fields) {
 		return
 	}
 	all := join(l.base, f)
+	if err, ok := all["error"].(error); ok && l.convert != nil {
+		all["error"] = l.convert(err)
+	}
 	if level < logrus.DebugLevel {
 		left, ok := l.repeats.allow(repeatKey{level, message, l.key})
 		if !ok {
