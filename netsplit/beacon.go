@@ -54,6 +54,7 @@ func (w *Watch) onBeacon(now time.Time, link ident.Link, msg *Beacon, out Out) {
 	at, found := slices.BinarySearchFunc(w.known, msg.Origin.ID, func(b *beacon, id ident.ID) int {
 		return b.Origin.ID.Compare(id)
 	})
+	var fresh *beacon
 	switch {
 	case found && !isNews(&w.known[at].Beacon, msg):
 		return
@@ -63,8 +64,8 @@ func (w *Watch) onBeacon(now time.Time, link ident.Link, msg *Beacon, out Out) {
 	case len(w.known) >= maxKnown && at == len(w.known):
 		return // its ID is higher than all that are stored: not needed as a name
 	default:
-		b := &beacon{Beacon: *msg, heard: now, first: now}
-		w.known = slices.Insert(w.known, at, b)
+		fresh = &beacon{Beacon: *msg, heard: now, first: now, found: w.isOther(msg.Origin.ID)}
+		w.known = slices.Insert(w.known, at, fresh)
 		w.known = w.known[:min(len(w.known), maxKnown)]
 	}
 	if w.since.IsZero() {
@@ -74,6 +75,9 @@ func (w *Watch) onBeacon(now time.Time, link ident.Link, msg *Beacon, out Out) {
 	w.flood(link, msg, out)
 	w.stopProbing(now, msg.Addr, out)
 	w.dropOther(now, msg.Origin.ID, out)
+	if fresh != nil {
+		w.findClaim(now, fresh, out)
+	}
 	w.decideBeaconing(now, out)
 }
 

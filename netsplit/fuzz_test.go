@@ -70,7 +70,7 @@ func FuzzWatch(f *testing.F) {
 			for _, n := range b.names {
 				seeds += len(n.addrs)
 			}
-			if len(b.known) > maxKnown || len(b.others) > maxKnown || len(b.targets) > seeds+2*maxLost+maxProbes {
+			if len(b.known) > maxKnown || len(b.others) > maxKnown || len(b.claims) > maxAllClaims || len(b.targets) > seeds+2*maxLost+maxProbes {
 				t.Fatalf("seed %d: %d beacons, %d others, %d targets of %d seeds", seed, len(b.known), len(b.others), len(b.targets), seeds)
 			}
 			if found, healed := len(notices[Found](b)), len(notices[Healed](b)); found != healed && found != healed+1 {

@@ -45,7 +45,8 @@ type ProbeReply struct {
 	Isolated bool
 }
 
-// Split reports to a component that another one was found. It is flooded once per pair.
+// Split reports to a component that another one was found. A receiver without a proof of
+// its own believes and forwards it only if it also hears a new beacon of one of the two.
 type Split struct {
 	Ours  ident.ID // the name of the component in which it is flooded
 	Other ident.ID // the name of the component that was found

@@ -38,7 +38,7 @@ type probe struct {
 
 // other is a component that was found and has not merged with this one yet.
 type other struct {
-	name  ident.ID // zero: it has no beacon, so it cannot be heard either
+	name  ident.ID
 	until time.Time
 }
 
@@ -63,7 +63,6 @@ var (
 
 const (
 	routine   = 30 * time.Second // gap between probes of a seed that answered and hears the same beacons
-	unnamed   = 6 * time.Second  // see other.name
 	atHearsay = 30 * time.Second // gap between this node's dials of all addresses that only a beacon named
 	atTwin    = 30 * time.Second // gap between probes of an address with another life of this ID
 	unheardOf = 15 * time.Second // after this time, a component that is neither found again nor heard is dropped
@@ -473,44 +472,34 @@ func (w *Watch) reportProven(now time.Time, mine, theirs *Probe, out Out) {
 	if len(ours) == 0 || len(others) == 0 {
 		return // a few nodes that no beacon names yet
 	}
-	w.addOther(now, 0, w.Component(), others[0].ID, out)
+	w.addOther(now, w.Component(), others[0].ID, out)
 }
 
-// addOther records another component. If it is new, addOther floods a Split; if it is
-// the first one, it also notifies the program.
-func (w *Watch) addOther(now time.Time, from ident.Link, ours, name ident.ID, out Out) {
-	for _, b := range w.known {
-		if b.Origin.ID == name && w.isFresh(now, b) {
-			return // its beacon is heard already: the split healed before this notice arrived
-		}
-	}
-	if !w.isReported && !w.healedAt.IsZero() && now.Sub(w.healedAt) < settled {
-		return // a late copy: a part that was cut off again would not be missed yet
+// addOther records another component that a probe has found. If it is new, addOther floods
+// a Split; if it is the first one, it also notifies the program.
+func (w *Watch) addOther(now time.Time, ours, name ident.ID, out Out) {
+	if name == w.cfg.Self.ID || !w.mayReport(now) {
+		return
 	}
 	until := now.Add(unheardOf)
-	if name.IsZero() {
-		until = now.Add(unnamed)
-	}
 	for i := range w.others {
 		if w.others[i].name == name {
 			w.others[i].until = until
 			return
 		}
 	}
-	if name == w.cfg.Self.ID || len(w.others) >= maxKnown {
+	if len(w.others) >= maxKnown {
 		return
 	}
 	w.others = append(w.others, other{name, until})
 	for _, n := range w.neighbors {
-		if n.link != from {
-			out.Send(n.link, &Split{Ours: ours, Other: name})
-		}
+		out.Send(n.link, &Split{Ours: ours, Other: name})
 	}
-	w.healAt = time.Time{}
-	if !w.isReported {
-		w.isReported, w.splitAt = true, now
-		out.Notify(Found{ours, name})
-	}
+	w.report(now, ours, name, out)
+}
+
+func (w *Watch) isOther(id ident.ID) bool {
+	return slices.ContainsFunc(w.others, func(o other) bool { return o.name == id })
 }
 
 func (w *Watch) dropOther(now time.Time, id ident.ID, out Out) {

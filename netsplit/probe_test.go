@@ -127,29 +127,6 @@ func TestTheProbedNodeConcludesTheSame(t *testing.T) {
 	}
 }
 
-func TestASplitIsForwarded(t *testing.T) {
-	b := newBench(t)
-	b.neighbors(2, 3, 4)
-	b.hear(6*time.Second, 2, 7)
-	b.sent = nil
-	b.get(99, &Split{nodeID(7), nodeID(1)}) // from an unknown link: ignored
-	b.get(3, &Split{nodeID(7), nodeID(1)})
-	b.get(4, &Split{nodeID(7), nodeID(1)})
-	for l, want := range map[ident.Link]int{2: 1, 3: 0, 4: 1} {
-		if s := sentTo[*Split](b, l); len(s) != want {
-			t.Errorf("link %d got %v", l, s)
-		}
-	}
-	if len(notices[Found](b)) != 1 {
-		t.Errorf("notices %v", b.noticed)
-	}
-	// Its beacon is never heard, so the split times out.
-	b.hear(2*time.Minute, 2, 7)
-	if len(notices[Healed](b)) != 1 {
-		t.Errorf("notices %v", b.noticed)
-	}
-}
-
 // A link over a split that is no probe proves the split as a probe does.
 func TestNewNeighborOfAnotherComponentIsASplit(t *testing.T) {
 	b, _ := split(t)

@@ -128,6 +128,7 @@ type Watch struct {
 	volunteer  time.Time // when to start to beacon, if no beacon is heard by then
 	since      time.Time // start of the time in a component (a beacon heard or sent); a short isolation does not reset it
 	others     []other   // the components of the current netsplit
+	claims     []claim   // of neighbours: a netsplit was found
 	isReported bool      // Found was reported, and Healed was not yet
 	splitAt    time.Time
 	healedAt   time.Time // when the last Healed was reported
@@ -145,6 +146,7 @@ type beacon struct {
 	Beacon
 	heard time.Time
 	first time.Time
+	found bool // its component is counted as found
 }
 
 // NewWatch returns the Watch of one node. It is idle until Start.
@@ -308,9 +310,7 @@ func (w *Watch) Handle(now time.Time, link ident.Link, msg Message, out Out) {
 	case *ProbeReply:
 		w.onProbeReply(now, link, msg, out)
 	case *Split:
-		if n := w.neighbor(link); n != nil {
-			w.addOther(now, link, msg.Ours, msg.Other, out)
-		}
+		w.onSplit(now, link, msg, out)
 	}
 }
 

@@ -113,7 +113,8 @@ func (n *Node) OnNetsplit(fn func(Netsplit)) (off func()) { return n.hooks.netsp
 
 // OnHeal registers a hook for the end of a netsplit: four seconds after the last of the
 // other parts has joined. It runs once for each OnNetsplit. A network that splits into
-// dozens of parts can count as two netsplits in a row.
+// dozens of parts can count as two netsplits in a row, and parts that take more than a
+// minute to join do.
 func (n *Node) OnHeal(fn func(Heal)) (off func()) { return n.hooks.heal.on(fn) }
 
 // OnGap registers a hook for lost events. It runs in place of these events, before later

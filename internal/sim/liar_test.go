@@ -27,6 +27,27 @@ func (w *world) every(gap time.Duration, do func()) {
 	w.After(gap, func() { w.every(gap, do) })
 }
 
+// A member floods SPLIT frames with invented components. No node notifies its program of a
+// netsplit that it has not proven.
+func TestASplitThatIsOnlyClaimedIsNoNetsplit(t *testing.T) {
+	w := newWorld(t, sim.Config{Seed: 1})
+	w.form(20, 2)
+	w.Run(30 * time.Second)
+	n := byte(0)
+	w.every(500*time.Millisecond, func() {
+		n++
+		shout(w.Nodes[9], func() netsplit.Message {
+			return &netsplit.Split{Ours: ident.ID{1, n}, Other: ident.ID{2, n}}
+		})
+	})
+	w.Run(time.Minute)
+	for _, node := range w.Living() {
+		if found := notices[netsplit.Found](node); found > 0 {
+			w.fatalf("node %d was told of %d netsplits and of %d that are over", node.Index, found, notices[netsplit.Healed](node))
+		}
+	}
+}
+
 // A member floods beacons with addresses at which no node ever was, and then none. All
 // nodes together dial such an address rarely: two dials a minute for the one who says so.
 func TestInventedAddressesOfBeaconsAreDialledRarely(t *testing.T) {

@@ -1,0 +1,114 @@
+package netsplit
+
+import (
+	"slices"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/ident"
+)
+
+// A Split from a neighbour is a claim, and anything may be claimed. A node believes it, and
+// notifies its program, if it also hears the beacon of the other component, and that
+// beacon is new: the node had been in a component for a while when it heard it first.
+// Claim and beacon may arrive in either order. Only a claim that is believed is forwarded.
+
+const (
+	// unheardOf is also the time that a claim is kept. maxClaims bounds the claims of one
+	// link, and maxAllClaims those of all links.
+	maxClaims    = maxKnown
+	maxAllClaims = 16 * maxClaims
+
+	// longest bounds the time from Found in which further components extend a netsplit. A
+	// member could otherwise find ever new components, and Healed would never follow.
+	longest = time.Minute
+)
+
+type claim struct {
+	Split
+	link  ident.Link
+	until time.Time
+}
+
+// onSplit processes the claim of a neighbour. It names two components, and this node may
+// be in either, because the flood crosses the link that joins them.
+func (w *Watch) onSplit(now time.Time, link ident.Link, msg *Split, out Out) {
+	if w.neighbor(link) == nil || w.isOff() {
+		return
+	}
+	w.claims = slices.DeleteFunc(w.claims, func(c claim) bool { return !now.Before(c.until) })
+	c := claim{*msg, link, now.Add(unheardOf)}
+	for _, b := range w.known {
+		if b.Origin.ID == msg.Ours || b.Origin.ID == msg.Other {
+			if w.isNew(now, b) {
+				w.believe(now, c, b, out)
+			}
+		}
+	}
+	n := 0
+	for i, old := range w.claims {
+		if old.Split == *msg {
+			w.claims[i].until = c.until
+			return
+		}
+		if old.link == link {
+			n++
+		}
+	}
+	if n < maxClaims && len(w.claims) < maxAllClaims {
+		w.claims = append(w.claims, c)
+	}
+}
+
+// isNew reports whether a beacon was first heard a moment ago, by a node that had been in
+// a component for a while then, and is not counted as found yet.
+func (w *Watch) isNew(now time.Time, b *beacon) bool {
+	return !b.found && !w.since.IsZero() && b.first.Sub(w.since) >= settled && now.Sub(b.first) <= settled
+}
+
+// findClaim looks for the claims that name a new beacon.
+func (w *Watch) findClaim(now time.Time, b *beacon, out Out) {
+	for _, c := range w.claims {
+		if (c.Ours == b.Origin.ID || c.Other == b.Origin.ID) && now.Before(c.until) && w.isNew(now, b) {
+			w.believe(now, c, b, out)
+		}
+	}
+}
+
+// believe forwards a claim and reports the component of a beacon that it named.
+func (w *Watch) believe(now time.Time, c claim, b *beacon, out Out) {
+	if !w.mayReport(now) {
+		return
+	}
+	b.found = true
+	for _, n := range w.neighbors {
+		if n.link != c.link {
+			out.Send(n.link, &Split{Ours: c.Ours, Other: c.Other})
+		}
+	}
+	ours := c.Ours
+	if ours == b.Origin.ID {
+		ours = c.Other
+	}
+	w.report(now, ours, b.Origin.ID, out)
+	if len(w.others) == 0 {
+		w.healAt = now.Add(healedFor) // its beacon is heard
+	}
+}
+
+// mayReport reports whether another component counts. It does not right after Healed: a
+// part that was cut off again would not be missed yet.
+func (w *Watch) mayReport(now time.Time) bool {
+	if w.isReported {
+		return now.Sub(w.splitAt) <= longest
+	}
+	return w.healedAt.IsZero() || now.Sub(w.healedAt) >= settled
+}
+
+// report notifies the program, if it does not know of a netsplit.
+func (w *Watch) report(now time.Time, ours, other ident.ID, out Out) {
+	w.healAt = time.Time{}
+	if !w.isReported {
+		w.isReported, w.splitAt = true, now
+		out.Notify(Found{ours, other})
+	}
+}
