@@ -2,7 +2,7 @@ package smoke
 
 import (
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strconv"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"github.com/smokesignal-go/smokesignal/internal/files"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/trust"
 )
@@ -39,7 +40,7 @@ var variables = []variable{
 	{"SMOKE_STATE_FILE", func(o *Options, v string) string { o.StateFile = v; return "" }},
 	{"SMOKE_SIGNED", func(o *Options, v string) string { o.Signed = splitList(v); return "" }},
 	{"SMOKE_SECRET", setSecrets},
-	{"SMOKE_SECRET_FILE", setSecretFile},
+	{secretFile, setSecretFile},
 	{"SMOKE_INSECURE_PLAINTEXT", func(o *Options, v string) string { return setBool(&o.InsecurePlaintext, v) }},
 	{"SMOKE_PING_INTERVAL", func(o *Options, v string) string { return setDuration(&o.PingInterval, v) }},
 	{"SMOKE_PING_TIMEOUT", func(o *Options, v string) string { return setDuration(&o.PingTimeout, v) }},
@@ -96,7 +97,10 @@ func fromEnviron(environ []string) (Options, error) {
 		}
 	}
 	if len(unknown) > 0 {
-		o.odd = &oddities{unknown}
+		if o.odd == nil {
+			o.odd = &oddities{}
+		}
+		o.odd.unknown = unknown
 	}
 	return o, p.err()
 }
@@ -104,23 +108,29 @@ func fromEnviron(environ []string) (Options, error) {
 // oddities are findings in the environment that are not errors. They never change, so
 // copies of Options can share them.
 type oddities struct {
-	unknown []string // unknown variables that begin with SMOKE_
+	unknown []string    // unknown variables that begin with SMOKE_
+	public  fs.FileMode // of the SMOKE_SECRET_FILE, if other users can read it
 }
 
-// Warnings returns the unknown variables that [FromEnv] found: those that begin with
-// SMOKE_ and that smokesignal does not read. A node with these options logs them when it
-// starts. The values of the variables are left out, since a misspelt variable may hold a
-// secret.
+// Warnings returns what [FromEnv] found that is no error: variables that begin with SMOKE_
+// and that smokesignal does not read, and a SMOKE_SECRET_FILE that every user of the
+// machine can read. A node with these options logs them when it starts. The values of the
+// variables are left out, since a misspelt variable may hold a secret.
 func (o Options) Warnings() []Problem {
 	if o.odd == nil {
 		return nil
 	}
-	list := make([]Problem, len(o.odd.unknown))
-	for i, name := range o.odd.unknown {
-		list[i] = Problem{name, "set", "smokesignal does not read this variable", "write " + nearest(name) + " if you mean that one"}
+	var list []Problem
+	if o.odd.public != 0 {
+		list = append(list, Problem{secretFile, fmt.Sprintf("a file of mode %#o", o.odd.public), "other users of this machine can read it", "chmod 600 the file, or mount it with mode 0400"})
+	}
+	for _, name := range o.odd.unknown {
+		list = append(list, Problem{name, "set", "smokesignal does not read this variable", "write " + nearest(name) + " if you mean that one"})
 	}
 	return list
 }
+
+const secretFile = "SMOKE_SECRET_FILE"
 
 // mostUnknown bounds the variables that are logged one by one. It is a guess: Kubernetes
 // sets seven variables for a service called smoke.
@@ -129,6 +139,10 @@ const mostUnknown = 8
 // warnOfEnvironment logs the warnings of the options.
 func (n *Node) warnOfEnvironment() {
 	list := n.opts.Warnings()
+	if len(list) > 0 && list[0].Field == secretFile {
+		n.log.Warn("other users of this machine can read the secret file", logging.Fields{"variable": secretFile, "value": list[0].Value, "fix": list[0].Fix})
+		list = list[1:]
+	}
 	for _, w := range list[:min(len(list), mostUnknown)] {
 		n.log.About(w.Field).Warn("smokesignal does not read this variable of the environment", logging.Fields{"variable": w.Field, "nearest": nearest(w.Field)})
 	}
@@ -189,17 +203,15 @@ const mostSecretFile = 64 << 10
 // setSecretFile sets the secrets from a file. No part of the file goes into fix, because
 // fix is logged.
 func setSecretFile(o *Options, path string) (fix string) {
-	f, err := os.Open(path)
+	text, mode, err := files.ReadMode(path, mostSecretFile)
 	if err != nil {
 		return fmt.Sprintf("name a file with a secret, such as `smoke key secret` prints (%v)", err)
 	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, mostSecretFile+1))
-	if err != nil {
-		return fmt.Sprintf("name a file with a secret, such as `smoke key secret` prints (%v)", err)
+	if len(splitList(string(text))) == 0 {
+		return "name a file with a secret, such as `smoke key secret` prints: this one is empty"
 	}
-	if len(text) > mostSecretFile || len(splitList(string(text))) == 0 {
-		return "name a file with a secret, such as `smoke key secret` prints: this one is empty or far too large"
+	if files.IsPublic(mode) {
+		o.odd = &oddities{public: mode.Perm()}
 	}
 	return setSecrets(o, string(text))
 }

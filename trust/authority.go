@@ -10,9 +10,10 @@ import (
 	"fmt"
 	"math/big"
 	"net/netip"
-	"os"
 	"strings"
 	"time"
+
+	"github.com/smokesignal-go/smokesignal/internal/files"
 )
 
 // devLasts is the validity of a DevAuthority's certificates.
@@ -90,7 +91,7 @@ func (a *DevAuthority) Issue(hosts ...string) (certificate, key []byte, err erro
 // LoadTLS reads a node's TLS configuration from three PEM files: the authority's
 // certificate, which both ends trust, the node's own certificate, and its key.
 func LoadTLS(authority, certificate, key string) (*tls.Config, error) {
-	text, err := os.ReadFile(authority)
+	text, err := files.Read(authority, mostPEM)
 	if err != nil {
 		return nil, fmt.Errorf("read the authority: %w", err)
 	}
@@ -98,7 +99,15 @@ func LoadTLS(authority, certificate, key string) (*tls.Config, error) {
 	if !pool.AppendCertsFromPEM(text) {
 		return nil, fmt.Errorf("read the authority: there is no certificate in %s", authority)
 	}
-	own, err := tls.LoadX509KeyPair(certificate, key)
+	chain, err := files.Read(certificate, mostPEM)
+	if err != nil {
+		return nil, fmt.Errorf("read the node's certificate: %w", err)
+	}
+	private, err := files.Read(key, mostPEM)
+	if err != nil {
+		return nil, fmt.Errorf("read the key of the node's certificate: %w", err)
+	}
+	own, err := tls.X509KeyPair(chain, private)
 	if err != nil {
 		return nil, fmt.Errorf("read the node's certificate: %w", err)
 	}

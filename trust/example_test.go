@@ -217,7 +217,7 @@ func ExampleGuard() {
 
 // A secret has several texts: base64, and hexadecimal digits in either case.
 func ExampleIsSameSecret() {
-	fmt.Println(trust.IsSameSecret("00112233445566778899aabbccddeeff", "00112233445566778899AABBCCDDEEFF"))
+	fmt.Println(trust.IsSameSecret("9c41ffbe0d6a7285e3174bf02dc896fb", "9C41FFBE0D6A7285E3174BF02DC896FB"))
 	fmt.Println(trust.IsSameSecret(trust.NewSecret(), trust.NewSecret()))
 	// Output:
 	// true

@@ -10,9 +10,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 
 	"github.com/smokesignal-go/smokesignal/ident"
+	"github.com/smokesignal-go/smokesignal/internal/files"
 )
 
 // Key is the identity of a node: an ed25519 key pair. The node's ID is a hash of the
@@ -39,6 +39,10 @@ func newKey(private ed25519.PrivateKey) *Key {
 // blockType is the type of the PEM block that holds a key in PKCS #8.
 const blockType = "PRIVATE KEY"
 
+// mostPEM is the size limit of a PEM file in bytes. A guess: a bundle of the authorities that an
+// operating system trusts has a quarter of it.
+const mostPEM = 1 << 20
+
 // ParseKey reads the result of [Key.PEM], or any PEM file with an ed25519 key in PKCS
 // #8, such as `openssl genpkey -algorithm ed25519` makes.
 func ParseKey(text []byte) (*Key, error) {
@@ -60,18 +64,12 @@ func ParseKey(text []byte) (*Key, error) {
 // LoadKey reads a key file. On Unix-like systems it refuses a file that other users can
 // read.
 func LoadKey(path string) (*Key, error) {
-	if runtime.GOOS != "windows" {
-		info, err := os.Stat(path)
-		if err != nil {
-			return nil, fmt.Errorf("load a key: %w", err)
-		}
-		if mode := info.Mode().Perm(); mode&0o077 != 0 {
-			return nil, fmt.Errorf("load a key: %s can be read by other users (mode %#o): make a new key, or chmod 600 the file if no other user has read it", path, mode)
-		}
-	}
-	text, err := os.ReadFile(path)
+	text, mode, err := files.ReadMode(path, mostPEM)
 	if err != nil {
 		return nil, fmt.Errorf("load a key: %w", err)
+	}
+	if !files.IsPrivate(mode) {
+		return nil, fmt.Errorf("load a key: %s can be read by other users (mode %#o): make a new key, or chmod 600 the file if no other user has read it", path, mode.Perm())
 	}
 	key, err := ParseKey(text)
 	if err != nil {

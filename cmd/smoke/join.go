@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/smokesignal-go/smokesignal/internal/files"
 	"github.com/smokesignal-go/smokesignal/smoke"
 	"github.com/smokesignal-go/smokesignal/trust"
 )
@@ -152,11 +153,18 @@ func (j *joining) valid(f *pflag.FlagSet) (smoke.Options, error) {
 	return o, nil
 }
 
+// mostSecrets is the size limit of a file with secrets or a token, in bytes: far more than they
+// need.
+const mostSecrets = 64 << 10
+
 // readTrust reads the files that flags name.
 func (j *joining) readTrust(o *smoke.Options) (err error) {
 	if j.secretFile != "" {
-		text, e := os.ReadFile(j.secretFile)
+		text, mode, e := files.ReadMode(j.secretFile, mostSecrets)
 		err = errors.Join(err, e)
+		if e == nil && files.IsPublic(mode) {
+			fmt.Fprintf(os.Stderr, "smoke: other users of this machine can read the --secret-file (mode %#o): chmod 600 the file, or mount it with mode 0400\n", mode.Perm())
+		}
 		o.Secret, o.Secrets = "", strings.FieldsFunc(string(text), func(c rune) bool { return c == ',' || unicode.IsSpace(c) })
 		if len(o.Secrets) > 0 {
 			o.Secret = o.Secrets[0]

@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/smokesignal-go/smokesignal/internal/files"
 	"github.com/smokesignal-go/smokesignal/internal/scenario"
 )
 
@@ -33,7 +33,7 @@ func proofCommand() *cobra.Command {
 
 // prove runs the commands of the page. If one fails, the others still run.
 func prove(cmd *cobra.Command, page, only string) error {
-	text, err := os.ReadFile(page)
+	text, err := files.Read(page, mostPage)
 	if err != nil {
 		return &scenario.InputError{Field: "PAGE", Value: page, Allowed: fmt.Sprintf("a file that can be read (%v)", err)}
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/smokesignal-go/smokesignal/internal/files"
 	"github.com/smokesignal-go/smokesignal/internal/progress"
 	"github.com/smokesignal-go/smokesignal/internal/scenario"
 )
@@ -195,6 +195,9 @@ func (s *simulation) progress(line *progress.Line, i int) func(now, of time.Dura
 	}
 }
 
+// mostPage is the size limit of a script or a page, in bytes. A guess.
+const mostPage = 16 << 20
+
 // read takes the script from its file.
 func (s *simulation) read() error {
 	if s.file == "" {
@@ -203,7 +206,7 @@ func (s *simulation) read() error {
 	if s.spec.Scenario != "" {
 		return &scenario.InputError{Field: "file", Value: s.file, Allowed: "a file or a scenario, not both"}
 	}
-	text, err := os.ReadFile(s.file)
+	text, err := files.Read(s.file, mostPage)
 	if err != nil {
 		return &scenario.InputError{Field: "file", Value: s.file, Allowed: fmt.Sprintf("a file that can be read (%v)", err)}
 	}

@@ -7,13 +7,13 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/dashboard"
 	"github.com/smokesignal-go/smokesignal/internal/exposition"
+	"github.com/smokesignal-go/smokesignal/internal/files"
 	"github.com/smokesignal-go/smokesignal/internal/meshview"
 	"github.com/smokesignal-go/smokesignal/smoke"
 	"github.com/smokesignal-go/smokesignal/transport"
@@ -116,7 +116,7 @@ func (r *resident) openPages(node *smoke.Node) (page, figures *web, err error) {
 func (r *resident) dashboard(node *smoke.Node) (http.Handler, error) {
 	o := dashboard.Options{Hosts: r.hosts}
 	if r.tokenFile != "" {
-		text, err := os.ReadFile(r.tokenFile)
+		text, err := files.Read(r.tokenFile, mostSecrets)
 		if err != nil {
 			return nil, usageError{err}
 		}

@@ -112,7 +112,7 @@ var houseTable = []row{
 	{pkg: "transport/tcp", floor: 3, may: []string{"transport"}, tests: []string{"transport/transporttest"}, why: "one way to have a transport"},
 	{pkg: "transport/mem", floor: 3, may: []string{"transport"}, tests: []string{"transport/transporttest"}, why: "one way to have a transport"},
 	{pkg: "transport/transporttest", floor: 3, may: []string{"transport"}, why: "checks the contract and knows no transport"},
-	{pkg: "trust", floor: 3, may: []string{"ident", "transport"}, why: "keys, certificates and who is let in; it knows connections, and no node"},
+	{pkg: "trust", floor: 3, may: []string{"ident", "internal/files", "transport"}, why: "keys, certificates and who is let in; it knows connections, and no node"},
 	{pkg: "discovery", floor: 3, why: "seeds are text in and addresses out"},
 	{pkg: "discovery/dns", floor: 3, may: []string{"discovery"}, why: "one way to look up"},
 	{pkg: "internal/codec", floor: 3, may: []string{"internal/wire", msgpack}, why: "Go values to msgpack and back; the library is asked only by types that encode themselves with it"},
@@ -145,7 +145,7 @@ var houseTable = []row{
 		may: []string{
 			"ident", "internal/engine", "peerlist", "internal/hyparview", "netsplit", "internal/plumtree", "internal/overlay", "internal/census",
 			"internal/wire", "internal/emitter", "internal/codec", "internal/roster",
-			"internal/args", "internal/callout", "internal/handshake", "internal/logging",
+			"internal/args", "internal/callout", "internal/files", "internal/handshake", "internal/logging",
 			"transport", "discovery", "trust",
 			logrus,
 		},
@@ -163,7 +163,7 @@ var houseTable = []row{
 	{
 		pkg: "cmd/smoke", floor: 5,
 		may: []string{
-			"smoke", "trust", "discovery", "discovery/dns", "transport", "transport/tcp", "internal/wire", "internal/handshake",
+			"smoke", "trust", "discovery", "discovery/dns", "transport", "transport/tcp", "internal/wire", "internal/files", "internal/handshake",
 			"dashboard", "internal/exposition", "internal/meshview", "internal/census", "netsplit", "internal/loadtest", "internal/scenario", "internal/sim", logrus, term, cobra, pflag, "internal/svg", "internal/progress", "example_chat/room",
 		},
 		tests: []string{scripts, "ident", "transport/mem"},

@@ -17,6 +17,7 @@ import (
 
 	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/callout"
+	"github.com/smokesignal-go/smokesignal/internal/files"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
@@ -41,17 +42,13 @@ const (
 
 // readState reads the file. If there is no file, it returns the zero state.
 func readState(path string) (s state, err error) {
-	info, err := os.Stat(path)
+	text, err := files.Read(path, mostState)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return s, nil
+	case errors.Is(err, files.ErrTooLarge):
+		return s, fmt.Errorf("%w: this is no file of a node's state", err)
 	case err != nil:
-		return s, err
-	case info.Size() > mostState:
-		return s, fmt.Errorf("%s has %d bytes: this is no file of a node's state", path, info.Size())
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
 		return s, err
 	}
 	if err := json.Unmarshal(text, &s); err != nil {

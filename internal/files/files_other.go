@@ -2,4 +2,9 @@
 
 package files
 
+const (
+	nonBlocking = 0
+	hasModes    = false
+)
+
 func descriptors() (uint64, bool) { return 0, false }

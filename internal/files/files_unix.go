@@ -4,6 +4,11 @@ package files
 
 import "syscall"
 
+const (
+	nonBlocking = syscall.O_NONBLOCK
+	hasModes    = true
+)
+
 // descriptors returns how many descriptors the process may open.
 func descriptors() (uint64, bool) {
 	var limit syscall.Rlimit
