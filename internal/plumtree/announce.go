@@ -24,13 +24,14 @@ func (t *Tree) disturb(now time.Time) {
 }
 
 // announceSkipped announces to the neighbours how far an origin has come, after this
-// node has given its last events up. The neighbours may never have heard of these
-// events, and no later event reveals them. Each neighbour must find out itself what it
-// has lost.
+// node has given its last events up, or has evicted them before they were announced. The
+// neighbours may never have heard of these events, and no later event reveals them. Each
+// neighbour must find out itself what it has lost.
 func (t *Tree) announceSkipped(now time.Time, s *stream) {
-	if t.cfg.NoSync || t.cfg.LazyDelay < 0 || slices.Contains(t.skipped, s) {
+	if t.cfg.NoSync || t.cfg.LazyDelay < 0 || s.isSkipped {
 		return
 	}
+	s.isSkipped = true
 	t.skipped = append(t.skipped, s)
 	if t.announceAt.IsZero() {
 		t.announceAt = now.Add(t.cfg.LazyDelay)
@@ -78,13 +79,16 @@ func (t *Tree) announceAll(now time.Time, out Out) {
 		}
 	}
 	t.quiet = nil
-	for chunk := range slices.Chunk(t.skipped, maxRanges) {
-		var ranges []Range
-		for _, s := range chunk {
-			ranges = append(ranges, Range{s.origin, s.next, s.next})
+	var ranges []Range
+	for _, s := range t.skipped {
+		s.isSkipped = false
+		if !s.showsEnd() {
+			ranges = append(ranges, s.reached())
 		}
+	}
+	for chunk := range slices.Chunk(ranges, maxRanges) {
 		for i := range t.links {
-			out.Send(t.links[i].id, &IHave{Ranges: ranges, Sync: true})
+			out.Send(t.links[i].id, &IHave{Ranges: chunk, Sync: true})
 		}
 	}
 	t.skipped = nil

@@ -13,8 +13,9 @@ type Config struct {
 	Rand *rand.Rand
 
 	// HistoryBytes bounds the stored events: their bodies, plus 128 bytes each. Zero
-	// means 16 MiB. HistoryAge bounds their age; zero means 5 min. Negative values keep
-	// little more than ordering needs: 1 MiB, twice OrderWait.
+	// means 16 MiB. HistoryAge is how long an event is kept after its arrival; zero
+	// means 5 min. Negative values keep little more than ordering needs: 1 MiB, twice
+	// OrderWait.
 	HistoryBytes int
 	HistoryAge   time.Duration
 

@@ -14,6 +14,7 @@ type history struct {
 	log   []entry // log[0] has position first
 	first uint64
 	bytes int
+	marks []mark // when positions of the log were reached, oldest first; see noteArrival
 
 	events  []Event // a slab to take events from
 	relayed chunk   // bodies that came from neighbours
@@ -62,6 +63,7 @@ func (h *history) pop() entry {
 	h.log = h.log[1:]
 	h.first++
 	h.bytes -= x.event.cost()
+	h.dropMarks()
 	return x
 }
 

@@ -38,7 +38,7 @@ func TestHistoryIsBoundedInAge(t *testing.T) {
 	b.Emit(b.now, []byte("\x01a"), b)
 	old := event(origin(2), 1)
 	old.Age = 24 * time.Hour
-	b.get(1, old) // an event that is too old is dropped at once
+	b.get(1, old) // its age plays no part: it is kept from its arrival
 	b.pass(5*time.Minute - time.Second)
 	if n := len(b.history.log); n != 5 {
 		t.Errorf("%d events after almost five minutes", n)

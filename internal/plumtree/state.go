@@ -21,6 +21,7 @@ type Tree struct {
 	history history
 	open    *Event // the last own run; events may be added to it until a link takes it
 	openAt  uint64 // its position in the history's log
+	heldTo  moment // expireHistory tries again then: the oldest event was not announced yet; 0: not so
 	taken   uint64 // the highest position of any link in the log
 	frame   Gossip // see Out.Push
 
@@ -58,7 +59,7 @@ func (t *Tree) historySpan(now time.Time) time.Duration {
 	if t.history.bytes < t.cfg.HistoryBytes/8*7 {
 		return t.cfg.HistoryAge
 	}
-	return t.age(now, t.history.oldest())
+	return time.Duration(t.moment(now) - t.history.oldestArrival())
 }
 
 // pullDelay returns how long to wait for an announced event before requesting it.

@@ -31,6 +31,7 @@ func (t *Tree) append(now time.Time, body []byte, isSigned bool) bool {
 
 // store adds an event and evicts the oldest ones beyond the bound.
 func (t *Tree) store(now time.Time, s *stream, e *Event) {
+	t.history.noteArrival(t.moment(now), t.cfg.HistoryAge)
 	t.history.log = append(t.history.log, entry{s, e})
 	t.history.bytes += e.cost()
 	t.shrink(now)
@@ -69,23 +70,18 @@ func (t *Tree) shrink(now time.Time) {
 	}
 }
 
-// expireHistory evicts events that are too old.
-func (t *Tree) expireHistory(now time.Time) {
-	for {
-		e := t.history.oldest()
-		if e == nil || t.age(now, e) <= t.cfg.HistoryAge {
-			return
-		}
-		t.evict(now)
-	}
-}
-
-// evict removes the oldest event. If it was still to be pushed on a link, the peer sees
-// a hole and asks other neighbours.
+// evict removes the oldest event. If it was still to be pushed or announced on a link,
+// the next announcement says how far its origin has come. The peer then asks other
+// neighbours, or reports a gap.
 func (t *Tree) evict(now time.Time) {
+	oldest := t.history.log[0]
 	for i := range t.links {
-		if l := &t.links[i]; l.position == t.history.first && l.position < l.pushTo(t.history.end()) {
-			l.advance(t.history.log[0].event)
+		l := &t.links[i]
+		if t.owes(l, oldest.event) {
+			t.announceSkipped(now, oldest.stream)
+		}
+		if l.position == t.history.first && l.position < l.pushTo(t.history.end()) {
+			l.advance(oldest.event)
 		}
 	}
 	x := t.history.pop()

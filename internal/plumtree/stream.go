@@ -23,6 +23,7 @@ type stream struct {
 	heard  moment    // arrival of the last new event
 
 	isHeard   bool   // it is in Tree.order: an event of it arrived, or is known to be gone
+	isSkipped bool   // it is in Tree.skipped
 	delivered bool   // an event that is not Old was delivered: all that follow were emitted after this node's start
 	forgot    moment // upper bound for the birth of events below next that are not held
 	skipped   uint64 // events from here to next were skipped, and none was delivered since; see takeBack; or 0
@@ -149,6 +150,23 @@ func (s *stream) appendHeld(list []Range) []Range {
 		return append(list, Range{s.origin, s.next, s.next})
 	}
 	return list
+}
+
+// reached returns an empty range that says how far the origin has come, as the events
+// that arrived here prove.
+func (s *stream) reached() Range {
+	to := s.next
+	if s.repair != nil {
+		to = max(to, s.shown)
+	}
+	return Range{s.origin, to, to}
+}
+
+// showsEnd reports whether the last event that arrived is in the history and was pushed
+// or announced on each link, or will be. It reveals that the events before it exist.
+func (s *stream) showsEnd() bool {
+	n := len(s.held)
+	return n > 0 && !s.held[n-1].quiet && s.held[n-1].end() >= s.reached().To
 }
 
 // noteForgotten records that an event born at that time is not held, or not any more.

@@ -176,8 +176,8 @@ func (t *Tree) Deadline() (at time.Time, ok bool) {
 	if len(t.repairs) > 0 {
 		sooner(t.repairs[0].askAt)
 	}
-	if oldest := t.history.oldest(); oldest != nil {
-		sooner(t.started.Add(time.Duration(oldest.born) + t.cfg.HistoryAge + time.Second))
+	if t.history.oldest() != nil {
+		sooner(t.started.Add(time.Duration(max(t.expiresAt(), t.heldTo))))
 	}
 	return at, ok
 }

@@ -1,0 +1,77 @@
+package plumtree
+
+import (
+	"slices"
+	"time"
+)
+
+// The history keeps an event for HistoryAge from its arrival. The age that came with the
+// event plays no part: each node on the way can change it, and a false age must not
+// make an event leave early. An event has no field for its arrival. The log is in order
+// of arrival, so a few marks are enough.
+
+// mark says that the entries from a position on arrived at that time or later.
+type mark struct {
+	position uint64
+	at       moment
+}
+
+// marksPerAge is how many marks cover HistoryAge. An entry stays for HistoryAge, and at
+// most for one part more.
+const marksPerAge = 256
+
+// noteArrival records when the next entry arrives, unless the last mark is recent.
+// There are about marksPerAge marks, so their memory does not grow for long.
+func (h *history) noteArrival(at moment, historyAge time.Duration) {
+	if len(h.log) == 0 {
+		h.marks = h.marks[:0]
+	}
+	if n := len(h.marks); n == 0 || at-h.marks[n-1].at >= moment(historyAge/marksPerAge) {
+		h.marks = append(h.marks, mark{h.end(), at})
+	}
+}
+
+// dropMarks removes the marks that no entry needs any more, after entries have left.
+func (h *history) dropMarks() {
+	if len(h.marks) > 1 && h.marks[1].position <= h.first {
+		h.marks = slices.Delete(h.marks, 0, 1)
+	}
+}
+
+// oldestArrival returns a lower bound for the arrival of the oldest entry.
+func (h *history) oldestArrival() moment { return h.marks[0].at }
+
+// expiresAt returns when the oldest entry leaves the history because of its age.
+func (t *Tree) expiresAt() moment {
+	return t.history.oldestArrival() + moment(t.cfg.HistoryAge+t.cfg.HistoryAge/marksPerAge)
+}
+
+// expireHistory evicts events that arrived too long ago. An event that still has to be
+// pushed or announced on a link stays: an event that leaves without an announcement is
+// lost silently. A link that takes nothing ends, so this does not last.
+func (t *Tree) expireHistory(now time.Time) {
+	t.heldTo = 0
+	for t.history.oldest() != nil && t.moment(now) >= t.expiresAt() {
+		if t.isUnannounced(t.history.oldest()) {
+			t.heldTo = t.moment(now.Add(time.Second))
+			return
+		}
+		t.evict(now)
+	}
+}
+
+// isUnannounced reports whether the oldest event was neither pushed nor announced on
+// some link.
+func (t *Tree) isUnannounced(e *Event) bool {
+	for i := range t.links {
+		if t.owes(&t.links[i], e) {
+			return true
+		}
+	}
+	return false
+}
+
+// owes reports whether the oldest event is still to be pushed or announced on a link.
+func (t *Tree) owes(l *link, e *Event) bool {
+	return l.position <= t.history.first && e.isPushedOn(l) && (l.role.isEager() || t.cfg.LazyDelay > 0)
+}
