@@ -14,6 +14,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/engine"
 	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
+	"github.com/smokesignal-go/smokesignal/internal/redact"
 	"github.com/smokesignal-go/smokesignal/peerlist"
 	"github.com/smokesignal-go/smokesignal/trust"
 )
@@ -126,8 +127,22 @@ func (n *Node) Advertised() string {
 // [Options].Transport does not listen within 30 seconds.
 func (n *Node) Start() error {
 	_, err := n.start()
-	return err
+	return withoutSecrets(err)
 }
+
+// withoutSecrets returns an error whose text shows nothing that could be a secret: an address or a
+// file name may be one by mistake.
+func withoutSecrets(err error) error {
+	if err == nil || redact.TextWithIDs(err.Error()) == err.Error() {
+		return err
+	}
+	return &redactedError{err}
+}
+
+type redactedError struct{ err error }
+
+func (e *redactedError) Error() string { return redact.TextWithIDs(e.err.Error()) }
+func (e *redactedError) Unwrap() error { return e.err }
 
 // start is Start. It returns the life that it has begun.
 func (n *Node) start() (*life, error) {

@@ -10,12 +10,13 @@ import (
 	"github.com/smokesignal-go/smokesignal/discovery"
 	"github.com/smokesignal-go/smokesignal/internal/handshake"
 	"github.com/smokesignal-go/smokesignal/internal/logging"
+	"github.com/smokesignal-go/smokesignal/internal/redact"
 )
 
 // Problem is one mistake in [Options] or in the environment.
 type Problem struct {
 	Field string // the field of Options, or the variable
-	Value string // its value; for a secret only the length
+	Value string // its value; of what could be a secret only the length
 	Why   string // what is wrong with the value
 	Fix   string // what to write instead
 }
@@ -47,11 +48,11 @@ func (e *OptionsError) Error() string {
 type problems []Problem
 
 func (p *problems) add(field string, value any, why, fix string) {
-	text := fmt.Sprint(value)
-	if s, ok := value.(string); ok {
-		text = fmt.Sprintf("%.100q", s)
+	text := redact.Text(fmt.Sprint(value))
+	if _, ok := value.(string); ok {
+		text = fmt.Sprintf("%.100q", text)
 	}
-	*p = append(*p, Problem{Field: field, Value: text, Why: why, Fix: fix})
+	*p = append(*p, Problem{Field: field, Value: text, Why: redact.Text(why), Fix: redact.Text(fix)})
 }
 
 func (p problems) err() error {

@@ -44,6 +44,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/smokesignal-go/smokesignal/internal/loadtest"
+	"github.com/smokesignal-go/smokesignal/internal/redact"
 	"github.com/smokesignal-go/smokesignal/internal/scenario"
 )
 
@@ -76,7 +77,7 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 	err := root.Execute()
 	var told *toldError
 	if err != nil && !errors.Is(err, errFailed) && !errors.Is(err, errNobody) && !errors.As(err, &told) {
-		fmt.Fprintf(stderr, "smoke: %s\n", printable(err.Error()))
+		fmt.Fprintf(stderr, "smoke: %s\n", redact.TextWithIDs(printable(err.Error())))
 	}
 	return exitCode(err)
 }

@@ -55,6 +55,7 @@ var houseTable = []row{
 		why:   "kinds, fields and the table of kinds: what each protocol needs to own its frames",
 	},
 	{pkg: "internal/signed", floor: 1, may: []string{"ident", "internal/frame"}, why: "signatures in the bodies of events; to verify one is a computation"},
+	{pkg: "internal/redact", floor: 0, why: "texts without what could be a secret, for errors and for the log"},
 	{pkg: "internal/roster", floor: 0, why: "hooks in their order; who has some, on any floor, keeps them alike"},
 	{pkg: "internal/ranges", floor: 0, why: "numbers that have not arrived, for ledgers"},
 	{pkg: "internal/progress", floor: 3, may: []string{term}, why: "one line of progress for all that take long"},
@@ -106,7 +107,7 @@ var houseTable = []row{
 		why: "what befalls a simulated network, and what it is held against",
 	},
 	{pkg: "internal/callstack", floor: 3, why: "which function of this module called the program, for those that must not wait for it"},
-	{pkg: "internal/logging", floor: 3, may: []string{"internal/callstack", logrus}, why: "the log of a node, written by the program's logger without waiting for it"},
+	{pkg: "internal/logging", floor: 3, may: []string{"internal/callstack", "internal/redact", logrus}, why: "the log of a node, written by the program's logger without waiting for it"},
 	{pkg: "internal/files", floor: 3, why: "what a process may open: descriptors for strangers, and files that a configuration names"},
 	{pkg: "transport", floor: 3, why: "two methods in the shape of package net"},
 	{pkg: "transport/tcp", floor: 3, may: []string{"transport"}, tests: []string{"transport/transporttest"}, why: "one way to have a transport"},
@@ -145,7 +146,7 @@ var houseTable = []row{
 		may: []string{
 			"ident", "internal/engine", "peerlist", "internal/hyparview", "netsplit", "internal/plumtree", "internal/overlay", "internal/census",
 			"internal/wire", "internal/emitter", "internal/codec", "internal/roster",
-			"internal/args", "internal/callout", "internal/files", "internal/handshake", "internal/logging",
+			"internal/args", "internal/callout", "internal/files", "internal/handshake", "internal/logging", "internal/redact",
 			"transport", "discovery", "trust",
 			logrus,
 		},
@@ -163,7 +164,7 @@ var houseTable = []row{
 	{
 		pkg: "cmd/smoke", floor: 5,
 		may: []string{
-			"smoke", "trust", "discovery", "discovery/dns", "transport", "transport/tcp", "internal/wire", "internal/files", "internal/handshake",
+			"smoke", "trust", "discovery", "discovery/dns", "transport", "transport/tcp", "internal/wire", "internal/files", "internal/handshake", "internal/redact",
 			"dashboard", "internal/exposition", "internal/meshview", "internal/census", "netsplit", "internal/loadtest", "internal/scenario", "internal/sim", logrus, term, cobra, pflag, "internal/svg", "internal/progress", "example_chat/room",
 		},
 		tests: []string{scripts, "ident", "transport/mem"},

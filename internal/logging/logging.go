@@ -5,6 +5,7 @@ package logging
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/sirupsen/logrus"
 	slogbridge "github.com/sirupsen/logrus/hooks/slog"
+
+	"github.com/smokesignal-go/smokesignal/internal/redact"
 )
 
 // Fields are the variable parts of a message.
@@ -153,6 +156,9 @@ func (l *Logger) log(level logrus.Level, message string, f Fields) {
 	if err, ok := all["error"].(error); ok && l.convert != nil {
 		all["error"] = l.convert(err)
 	}
+	for name, value := range all {
+		all[name] = hideSecrets(value)
+	}
 	if level < logrus.DebugLevel {
 		left, ok := l.repeats.allow(repeatKey{level, message, l.key})
 		if !ok {
@@ -163,6 +169,26 @@ func (l *Logger) log(level logrus.Level, message string, f Fields) {
 		}
 	}
 	l.sink.put(record{at: l.repeats.now(), level: level, message: message, fields: all})
+}
+
+// hideSecrets returns the value of a field without what could be a secret: an option or an address
+// may be one by mistake.
+func hideSecrets(value any) any {
+	switch value := value.(type) {
+	case string:
+		return redact.TextWithIDs(value)
+	case []string:
+		list := make([]string, len(value))
+		for i, text := range value {
+			list[i] = redact.TextWithIDs(text)
+		}
+		return list
+	case error:
+		if text := redact.TextWithIDs(value.Error()); text != value.Error() {
+			return errors.New(text)
+		}
+	}
+	return value
 }
 
 // Flush waits until all records are written. It returns false if ctx ends first. It does
