@@ -282,11 +282,24 @@ func reflected(l EventSource, fn reflect.Value) emitter.Handler {
 		e.Take()
 		out := fn.Call(in)
 		if len(out) == 1 && !out[0].IsNil() {
-			return out[0].Interface().(error)
+			return &returnedError{origin: e.Origin, err: out[0].Interface().(error)}
 		}
 		return nil
 	}
 }
+
+// returnedError is an error that a function of the program has returned, unlike an error
+// of this package about its arguments.
+type returnedError struct {
+	origin ID // of the event
+	err    error
+}
+
+// Error implements error.
+func (e *returnedError) Error() string { return e.err.Error() }
+
+// Unwrap returns the error of the program.
+func (e *returnedError) Unwrap() error { return e.err }
 
 // decode returns the values to call a handler with, and the number of surplus arguments.
 // Errors are those of package args.

@@ -146,7 +146,8 @@ func TestAnErrorThatAHandlerReturnsComesOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := h(delivered(t)); err != mine {
+	e := delivered(t)
+	if err, ok := h(e).(*returnedError); !ok || err.err != mine || err.origin != e.Origin {
 		t.Error(err)
 	}
 }

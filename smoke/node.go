@@ -70,7 +70,7 @@ func CreateNode(opts Options) *Node {
 	}
 	n.signing = engine.NewSigning(n.opts.Network, n.key, opts.Signed)
 	n.log = log.With(logging.Fields{"node": n.id.Short()})
-	n.events = emitter.New(n.reports("node", n.onLost))
+	n.events = emitter.New(n.reports("broadcast", n.onLost))
 	n.broadcast = &Broadcast{n}
 	n.peers = peerlist.New[*Peer](n.opts.MinPeers, maxPeers(n.opts), func(f func()) { n.events.Do(f) })
 	n.peerlist = &Peerlist{node: n, list: n.peers}
@@ -236,7 +236,8 @@ func (n *Node) Count(ctx context.Context) (int, error) {
 
 // refuse keeps a registration that failed, for the log and for Start.
 func (n *Node) refuse(err error) {
-	n.log.Error("a handler was not registered", logging.Fields{"error": err})
+	// The text of err has the event and the place, so no mistake hides another one.
+	n.log.About(err.Error()).Error("a handler was not registered", logging.Fields{"error": err})
 	n.log.FlushBriefly()
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -245,27 +246,47 @@ func (n *Node) refuse(err error) {
 	}
 }
 
-// reports says what an emitter of this node does about trouble.
-func (n *Node) reports(who string, lost func(emitter.Lost)) emitter.Config {
+// reports returns what an emitter of this node does about trouble. The log calls the
+// emitter source: "broadcast", or "peer" with an id.
+func (n *Node) reports(source string, lost func(emitter.Lost)) emitter.Config {
 	if lost == nil {
 		lost = func(l emitter.Lost) {
 			n.counters.dropped.Add(uint64(l.Events))
-			n.log.About(who).Warn("handlers are too slow: events had to make room", logging.Fields{"of": who, "events": l.Events})
+			n.log.About(source).Warn("handlers are too slow: events had to make room", logging.Fields{"source": source, "events": l.Events})
 		}
+	}
+	fields := func(name string) logging.Fields {
+		if name == "" {
+			return logging.Fields{"source": "hook"}
+		}
+		return logging.Fields{"event": name, "source": source}
 	}
 	return emitter.Config{
 		SlowAfter: n.opts.SlowHandler,
 		OnPanic: func(name string, value any, stack []byte) {
 			n.counters.panics.Add(1)
-			n.log.About(name).Error("a handler panicked", logging.Fields{"event": name, "of": who, "panic": fmt.Sprint(value), "stack": string(stack)})
+			f := fields(name)
+			f["panic"], f["stack"] = fmt.Sprint(value), string(stack)
+			n.log.About(name).Error("a handler panicked", f)
 		},
 		OnError: func(name string, err error) {
 			n.counters.errors.Add(1)
-			n.log.About(name).Warn("a handler could not take an event", logging.Fields{"event": name, "of": who, "error": err})
+			f := logging.Fields{"event": name, "source": source, "error": err}
+			switch err := err.(type) {
+			case *returnedError:
+				f["error"], f["origin"] = err.err, err.origin.Short()
+				n.log.About(name).Warn("a handler returned an error", f)
+				return
+			case *ArgumentError:
+				f["origin"] = err.Origin.Short()
+			}
+			n.log.About(name).Warn("a handler could not take an event", f)
 		},
 		OnSlow: func(name string, soFar time.Duration) {
 			n.counters.slow.Add(1)
-			n.log.About(name).Warn("a handler takes long; events behind it wait", logging.Fields{"event": name, "of": who, "so far": soFar})
+			f := fields(name)
+			f["so far"] = soFar
+			n.log.About(name).Warn("a handler takes long; events behind it wait", f)
 		},
 		OnDrop: lost,
 	}
@@ -296,6 +317,6 @@ func (n *Node) onLost(l emitter.Lost) {
 func (n *Node) recoverHook() {
 	if v := recover(); v != nil {
 		n.counters.panics.Add(1)
-		n.log.Error("a handler panicked", logging.Fields{"of": "OnGap", "panic": fmt.Sprint(v), "stack": string(debug.Stack())})
+		n.log.Error("a handler panicked", logging.Fields{"source": "hook", "hook": "OnGap", "panic": fmt.Sprint(v), "stack": string(debug.Stack())})
 	}
 }

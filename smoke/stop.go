@@ -64,13 +64,13 @@ type UndeliveredError struct {
 func (e *UndeliveredError) Error() string {
 	var parts []string
 	if e.Unsent > 0 {
-		parts = append(parts, fmt.Sprintf("%d events of this node reached no neighbour", e.Unsent))
+		parts = append(parts, plural(e.Unsent, "event", "events")+" of this node reached no neighbour")
 	}
 	if e.Bytes > 0 {
-		parts = append(parts, fmt.Sprintf("%d bytes were not sent", e.Bytes))
+		parts = append(parts, plural(e.Bytes, "byte was", "bytes were")+" not sent")
 	}
 	if e.Events > 0 {
-		parts = append(parts, fmt.Sprintf("%d events were not handled", e.Events))
+		parts = append(parts, plural(e.Events, "event or hook was", "events and hooks were")+" not handled")
 	}
 	if len(e.Running) > 0 {
 		parts = append(parts, "still running: "+strings.Join(e.Running, ", "))
@@ -79,6 +79,14 @@ func (e *UndeliveredError) Error() string {
 		return fmt.Sprintf("stop the node: %v", e.Err)
 	}
 	return fmt.Sprintf("stop the node: %s: %v", strings.Join(parts, "; "), e.Err)
+}
+
+// plural returns n with the word for one or for several.
+func plural(n int, one, several string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, several)
 }
 
 // Unwrap returns Err.

@@ -69,13 +69,13 @@ var callbacks = []callback{
 	{name: "Options.Logger", runs: "Options.Logger", set: func(_ *victim, o *smoke.Options, act func()) {
 		o.Logger = loud(act)
 	}},
-	{name: "handler", runs: "a handler", set: func(v *victim, _ *smoke.Options, act func()) {
+	{name: "handler", runs: `a handler of "word"`, set: func(v *victim, _ *smoke.Options, act func()) {
 		v.later(func() { v.node.Broadcast().On("word", act) })
 	}},
-	{name: "handler of a peer", runs: "a handler", set: func(v *victim, _ *smoke.Options, act func()) {
+	{name: "handler of a peer", runs: `a handler of "word"`, set: func(v *victim, _ *smoke.Options, act func()) {
 		v.later(func() { v.node.Peers().OnAdd(func(p *smoke.Peer) { p.On("word", act) }) })
 	}},
-	{name: "hook", runs: "a handler", set: func(v *victim, _ *smoke.Options, act func()) {
+	{name: "hook", runs: "a hook", set: func(v *victim, _ *smoke.Options, act func()) {
 		v.later(func() { v.node.OnConnect(act) })
 	}},
 	{name: "Resolver.Lookup", runs: "Resolver.Lookup(", set: func(v *victim, o *smoke.Options, act func()) {
@@ -118,7 +118,7 @@ var callbacks = []callback{
 			go v.node.Broadcast().Emit("odd", oddly{encode: act}) // a goroutine of the program; it ends with act
 		}
 	}},
-	{name: "DecodeMsgpack", silent: true, runs: "a handler", set: func(v *victim, _ *smoke.Options, act func()) {
+	{name: "DecodeMsgpack", silent: true, runs: `a handler of "odd"`, set: func(v *victim, _ *smoke.Options, act func()) {
 		v.later(func() {
 			decoding.Store(v.node.ID().String(), act)
 			smoke.On(v.node.Broadcast(), "odd", func(smoke.Event, decodedOddly) {})

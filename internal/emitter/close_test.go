@@ -3,6 +3,7 @@ package emitter
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -78,11 +79,43 @@ func TestCloseContextLeavesAHandlerThatDoesNotReturn(t *testing.T) {
 		if err := e.CloseContext(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("close: %v", err)
 		}
+		if got := e.Running(); !slices.Equal(got, []string{`a handler of "stuck"`}) {
+			t.Errorf("running: %v", got)
+		}
 		close(leave)
 		if err := e.CloseContext(t.Context()); err != nil {
 			t.Errorf("close when it has returned: %v", err)
 		}
+		if got := e.Running(); got != nil {
+			t.Errorf("running after the end: %v", got)
+		}
 		d.want(t, "returned")
+	})
+}
+
+func TestRunningTellsHooksFromHandlers(t *testing.T) {
+	stuck := make(chan struct{})
+	config := Config{QueueEvents: 1, OnDrop: func(Lost) { <-stuck }}
+	runs(t, config, func(t *testing.T, e *Emitter, push func(names ...string)) {
+		stuck = make(chan struct{})
+		e.On("a", func(*Event) error { <-stuck; return nil })
+		want := func(what string) {
+			t.Helper()
+			synctest.Wait()
+			if got := e.Running(); len(got) != 1 || got[0] != what {
+				t.Errorf("running: %v, want %s", got, what)
+			}
+			stuck <- struct{}{}
+		}
+		push("a")
+		synctest.Wait()
+		push("a")
+		push("a") // drops the second
+		want(`a handler of "a"`)
+		want("a hook") // OnDrop
+		want(`a handler of "a"`)
+		e.Do(func() { <-stuck })
+		want("a hook")
 	})
 }
 

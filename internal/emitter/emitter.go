@@ -115,6 +115,7 @@ type Emitter struct {
 	interrupt atomic.Bool // the runner must call take before its next event; written under mu
 	cut       atomic.Bool // Close has discarded what the runner has in hand; written under mu
 	crowded   atomic.Bool // see Backpressure; written under mu
+	inHook    atomic.Bool // OnDrop runs
 
 	rewind atomic.Int64 // see Rewind; written under registering
 

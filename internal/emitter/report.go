@@ -2,6 +2,7 @@ package emitter
 
 import (
 	"errors"
+	"fmt"
 	"runtime/debug"
 	"time"
 )
@@ -14,8 +15,43 @@ var ErrGoexit = errors.New("the handler ended its goroutine with runtime.Goexit"
 // reportLost passes one loss note to OnDrop.
 func (e *Emitter) reportLost(note Lost) {
 	if e.config.OnDrop != nil {
+		e.inHook.Store(true)
+		defer e.inHook.Store(false) // also after a panic
 		e.config.OnDrop(note)
 	}
+}
+
+// Running describes what runs now, for a person: `a handler of "chat"` or "a hook", for
+// this emitter and for each queue of a single handler.
+func (e *Emitter) Running() []string {
+	var all []string
+	add := func(e *Emitter) {
+		if what := e.current(); what != "" {
+			all = append(all, what)
+		}
+	}
+	add(e)
+	for _, b := range e.allBranches() {
+		if child, ok := b.(*Emitter); ok {
+			add(child)
+		}
+	}
+	return all
+}
+
+// current describes what the runner calls now, or returns "".
+func (e *Emitter) current() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.running || e.hand == nil {
+		return ""
+	}
+	if turn := e.progress.begun(); turn > 0 && !e.inHook.Load() {
+		if name := e.hand.nameOf(turn); name != "" {
+			return fmt.Sprintf("a handler of %q", name)
+		}
+	}
+	return "a hook"
 }
 
 // reportError counts an error and passes it to OnError.

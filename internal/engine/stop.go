@@ -26,7 +26,11 @@ func (u *Unfinished) AwaitHandlers(ctx context.Context, events *emitter.Emitter)
 	}
 	// Nothing is left to wait for now, or the wait has failed already.
 	if err := events.CloseContext(ctx); err != nil && !errors.Is(err, emitter.ErrInside) {
-		u.Running = append(u.Running, "a handler")
+		running := events.Running()
+		if len(running) == 0 { // it has returned meanwhile
+			running = []string{"a handler"}
+		}
+		u.Running = append(u.Running, running...)
 	}
 }
 
