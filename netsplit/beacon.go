@@ -64,7 +64,7 @@ func (w *Watch) onBeacon(now time.Time, link ident.Link, msg *Beacon, out Out) {
 	case len(w.known) >= maxKnown && at == len(w.known):
 		return // its ID is higher than all that are stored: not needed as a name
 	default:
-		fresh = &beacon{Beacon: *msg, heard: now, first: now, found: w.isOther(msg.Origin.ID)}
+		fresh = &beacon{Beacon: *msg, heard: now, first: now}
 		w.known = slices.Insert(w.known, at, fresh)
 		w.known = w.known[:min(len(w.known), maxKnown)]
 	}
@@ -74,10 +74,10 @@ func (w *Watch) onBeacon(now time.Time, link ident.Link, msg *Beacon, out Out) {
 	w.postponeVolunteering(now)
 	w.flood(link, msg, out)
 	w.stopProbing(now, msg.Addr, out)
-	w.dropOther(now, msg.Origin.ID, out)
 	if fresh != nil {
-		w.findClaim(now, fresh, out)
+		w.matchClaims(now, fresh, out)
 	}
+	w.dropOther(now, msg.Origin.ID, out)
 	w.decideBeaconing(now, out)
 }
 

@@ -7,8 +7,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// A Split from a neighbour is a claim, and anything may be claimed. A node believes it, and
-// notifies its program, if it also hears the beacon of the other component, and that
+// A Split from a neighbour is a claim, and so is a view that a peer sends unasked. Anything
+// may be claimed. A node believes it, and notifies its program, if it also hears the beacon of the other component, and that
 // beacon is new: the node had been in a component for a while when it heard it first.
 // Claim and beacon may arrive in either order. Only a claim that is believed is forwarded.
 
@@ -29,24 +29,29 @@ type claim struct {
 	until time.Time
 }
 
-// onSplit processes the claim of a neighbour. It names two components, and this node may
-// be in either, because the flood crosses the link that joins them.
+// onSplit processes the claim of a neighbour.
 func (w *Watch) onSplit(now time.Time, link ident.Link, msg *Split, out Out) {
-	if w.neighbor(link) == nil || w.isOff() {
-		return
+	if w.neighbor(link) != nil && !w.isOff() {
+		w.addClaim(now, link, *msg, out)
+	}
+}
+
+// addClaim believes a claim or keeps it for a while. A claim names two components, and this
+// node may be in either, because the flood crosses the link that joins them.
+func (w *Watch) addClaim(now time.Time, link ident.Link, msg Split, out Out) {
+	if w.neighbor(link) == nil {
+		link = 0 // all peers that are no neighbours share the places of one link
 	}
 	w.claims = slices.DeleteFunc(w.claims, func(c claim) bool { return !now.Before(c.until) })
-	c := claim{*msg, link, now.Add(unheardOf)}
+	c := claim{msg, link, now.Add(unheardOf)}
 	for _, b := range w.known {
-		if b.Origin.ID == msg.Ours || b.Origin.ID == msg.Other {
-			if w.isNew(now, b) {
-				w.believe(now, c, b, out)
-			}
+		if (b.Origin.ID == msg.Ours || b.Origin.ID == msg.Other) && w.isNew(now, b) {
+			w.believe(now, c, b, out)
 		}
 	}
 	n := 0
 	for i, old := range w.claims {
-		if old.Split == *msg {
+		if old.Split == msg {
 			w.claims[i].until = c.until
 			return
 		}
@@ -65,8 +70,8 @@ func (w *Watch) isNew(now time.Time, b *beacon) bool {
 	return !b.found && !w.since.IsZero() && b.first.Sub(w.since) >= settled && now.Sub(b.first) <= settled
 }
 
-// findClaim looks for the claims that name a new beacon.
-func (w *Watch) findClaim(now time.Time, b *beacon, out Out) {
+// matchClaims looks for claims that name a new beacon.
+func (w *Watch) matchClaims(now time.Time, b *beacon, out Out) {
 	for _, c := range w.claims {
 		if (c.Ours == b.Origin.ID || c.Other == b.Origin.ID) && now.Before(c.until) && w.isNew(now, b) {
 			w.believe(now, c, b, out)

@@ -394,7 +394,7 @@ func (w *Watch) onProbe(now time.Time, link ident.Link, p *Probe, out Out) {
 	mine := w.question(now)
 	out.Send(link, (*ProbeReply)(mine))
 	if w.compare(mine, p) == differentComponents {
-		w.reportProven(now, mine, p, out)
+		w.claimUnasked(now, link, mine, p, out)
 	}
 }
 
@@ -404,7 +404,7 @@ func (w *Watch) onProbeReply(now time.Time, link ident.Link, r *ProbeReply, out 
 	p := w.takeProbe(link)
 	if p == nil { // unasked, from a new neighbour
 		if w.neighbor(link) != nil && w.compare(mine, theirs) == differentComponents {
-			w.reportProven(now, mine, theirs, out)
+			w.claimUnasked(now, link, mine, theirs, out)
 		}
 		return
 	}
@@ -459,20 +459,35 @@ func haveCommon(a, b []Sighting) bool {
 	})
 }
 
-// reportProven reports a split to this component, unless one of the two components is
-// still forming, or both remember the same beacon. In the latter case they were one
-// component a moment ago: a part that broke off, for instance because many links
-// failed, is reconnected without a report.
+// reportProven reports that the peer of a probe is in another component.
 func (w *Watch) reportProven(now time.Time, mine, theirs *Probe, out Out) {
+	if other, ok := w.otherComponent(mine, theirs); ok {
+		w.addOther(now, w.Component(), other, out)
+	}
+}
+
+// claimUnasked treats what a peer says unasked as a claim: only the node that dialled
+// chose whom to ask.
+func (w *Watch) claimUnasked(now time.Time, link ident.Link, mine, theirs *Probe, out Out) {
+	if other, ok := w.otherComponent(mine, theirs); ok {
+		w.addClaim(now, link, Split{w.Component(), other}, out)
+	}
+}
+
+// otherComponent returns the name of the peer's component. It returns false if one of the
+// two components is still forming, or both remember the same beacon. In the latter case
+// they were one component a moment ago: a part that broke off, for instance because many
+// links failed, is reconnected without a report.
+func (w *Watch) otherComponent(mine, theirs *Probe) (name ident.ID, ok bool) {
 	if mine.Isolated || theirs.Isolated || mine.Settled < settled || theirs.Settled < settled ||
 		haveCommon(mine.Known, theirs.Known) {
-		return
+		return name, false
 	}
 	ours, others := w.fresh(mine.Known), w.fresh(theirs.Known)
 	if len(ours) == 0 || len(others) == 0 {
-		return // a few nodes that no beacon names yet
+		return name, false // a few nodes that no beacon names yet
 	}
-	w.addOther(now, w.Component(), others[0].ID, out)
+	return others[0].ID, true
 }
 
 // addOther records another component that a probe has found. If it is new, addOther floods
@@ -496,10 +511,6 @@ func (w *Watch) addOther(now time.Time, ours, name ident.ID, out Out) {
 		out.Send(n.link, &Split{Ours: ours, Other: name})
 	}
 	w.report(now, ours, name, out)
-}
-
-func (w *Watch) isOther(id ident.ID) bool {
-	return slices.ContainsFunc(w.others, func(o other) bool { return o.name == id })
 }
 
 func (w *Watch) dropOther(now time.Time, id ident.ID, out Out) {

@@ -27,7 +27,7 @@ func (w *world) every(gap time.Duration, do func()) {
 	w.After(gap, func() { w.every(gap, do) })
 }
 
-// A member floods SPLIT frames with invented components. No node notifies its program of a
+// A member floods SPLIT frames, and PROBEREPLY frames without a probe, with invented components. No node notifies its program of a
 // netsplit that it has not proven.
 func TestASplitThatIsOnlyClaimedIsNoNetsplit(t *testing.T) {
 	w := newWorld(t, sim.Config{Seed: 1})
@@ -38,6 +38,9 @@ func TestASplitThatIsOnlyClaimedIsNoNetsplit(t *testing.T) {
 		n++
 		shout(w.Nodes[9], func() netsplit.Message {
 			return &netsplit.Split{Ours: ident.ID{1, n}, Other: ident.ID{2, n}}
+		})
+		shout(w.Nodes[9], func() netsplit.Message {
+			return &netsplit.ProbeReply{Known: []netsplit.Sighting{{ID: ident.ID{2, n}}}, Settled: time.Hour}
 		})
 	})
 	w.Run(time.Minute)
