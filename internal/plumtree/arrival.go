@@ -1,9 +1,6 @@
 package plumtree
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // The history keeps an event for HistoryAge from its arrival. The age that came with the
 // event plays no part: each node on the way can change it, and a false age must not
@@ -20,22 +17,15 @@ type mark struct {
 // most for one part more.
 const marksPerAge = 256
 
-// noteArrival records when the next entry arrives, unless the last mark is recent.
-// There are about marksPerAge marks, so their memory does not grow for long.
+// noteArrival records when the next entry arrives. It is called if a mark is due or the
+// log is empty. There are about marksPerAge marks, so their memory does not grow for
+// long.
 func (h *history) noteArrival(at moment, historyAge time.Duration) {
 	if len(h.log) == 0 {
 		h.marks = h.marks[:0]
 	}
-	if n := len(h.marks); n == 0 || at-h.marks[n-1].at >= moment(historyAge/marksPerAge) {
-		h.marks = append(h.marks, mark{h.end(), at})
-	}
-}
-
-// dropMarks removes the marks that no entry needs any more, after entries have left.
-func (h *history) dropMarks() {
-	if len(h.marks) > 1 && h.marks[1].position <= h.first {
-		h.marks = slices.Delete(h.marks, 0, 1)
-	}
+	h.marks = append(h.marks, mark{h.end(), at})
+	h.markAt = at + moment(historyAge/marksPerAge)
 }
 
 // oldestArrival returns a lower bound for the arrival of the oldest entry.

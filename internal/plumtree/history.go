@@ -1,6 +1,7 @@
 package plumtree
 
 import (
+	"slices"
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/internal/batch"
@@ -11,10 +12,11 @@ import (
 // first event not yet pushed or announced on it. The events of one origin are found
 // through its stream.
 type history struct {
-	log   []entry // log[0] has position first
-	first uint64
-	bytes int
-	marks []mark // when positions of the log were reached, oldest first; see noteArrival
+	log    []entry // log[0] has position first
+	first  uint64
+	bytes  int
+	marks  []mark // when positions of the log were reached, oldest first; see noteArrival
+	markAt moment // when the next mark is due
 
 	events  []Event // a slab to take events from
 	relayed chunk   // bodies that came from neighbours
@@ -63,7 +65,9 @@ func (h *history) pop() entry {
 	h.log = h.log[1:]
 	h.first++
 	h.bytes -= x.event.cost()
-	h.dropMarks()
+	if len(h.marks) > 1 && h.marks[1].position <= h.first {
+		h.marks = slices.Delete(h.marks, 0, 1) // no entry needs it any more
+	}
 	return x
 }
 

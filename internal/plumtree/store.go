@@ -31,7 +31,9 @@ func (t *Tree) append(now time.Time, body []byte, isSigned bool) bool {
 
 // store adds an event and evicts the oldest ones beyond the bound.
 func (t *Tree) store(now time.Time, s *stream, e *Event) {
-	t.history.noteArrival(t.moment(now), t.cfg.HistoryAge)
+	if at := t.moment(now); at >= t.history.markAt || len(t.history.log) == 0 {
+		t.history.noteArrival(at, t.cfg.HistoryAge)
+	}
 	t.history.log = append(t.history.log, entry{s, e})
 	t.history.bytes += e.cost()
 	t.shrink(now)
@@ -77,6 +79,9 @@ func (t *Tree) evict(now time.Time) {
 	oldest := t.history.log[0]
 	for i := range t.links {
 		l := &t.links[i]
+		if l.position > t.history.first {
+			continue // the usual case
+		}
 		if t.owes(l, oldest.event) {
 			t.announceSkipped(now, oldest.stream)
 		}
