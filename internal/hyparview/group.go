@@ -64,6 +64,10 @@ func (s salt) group(addr string) uint16 {
 	return s.fold(group)
 }
 
+// Source returns a number for the peer that is accountable for everything received on a
+// link; see salt.source. The number depends on the node.
+func (m *Membership) Source(c Conn) uint16 { return m.book.salt.source(c) }
+
 // source identifies the peer that is accountable for everything received on a link: the
 // group of its address, or the peer itself if the address is not public. The address is
 // the one that the link leads to or comes from, not the one that the peer claims.

@@ -26,7 +26,9 @@ const maxStrikes = 1024
 const verifyCost = 2 << 10
 
 // LinkUp implements Part.
-func (p *treePart) LinkUp(now time.Time, c hyparview.Conn, _ Out) { p.tree.LinkUp(now, c.Link, p) }
+func (p *treePart) LinkUp(now time.Time, c hyparview.Conn, _ Out) {
+	p.tree.LinkUp(now, c.Link, plumtree.Source{ID: c.Peer.ID, Group: p.members.Source(c)}, p)
+}
 
 // LinkDown implements Part. A node that has left still takes the events that were on
 // their way to it, so its tree keeps the link.

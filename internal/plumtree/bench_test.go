@@ -65,10 +65,15 @@ func (b *bench) forget() {
 	b.sent = nil
 }
 
+// peerOn names the peer of a link: each link leads to another one.
+func peerOn(l ident.Link) Source {
+	return Source{ID: ident.ID{15: byte(l), 14: byte(l >> 8), 13: 1}, Group: uint16(l)}
+}
+
 // up brings links up and discards the frames that they began with.
 func (b *bench) up(links ...ident.Link) {
 	for _, l := range links {
-		b.LinkUp(b.now, l, b)
+		b.LinkUp(b.now, l, peerOn(l), b)
 	}
 	b.forget()
 }

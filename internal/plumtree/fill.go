@@ -14,7 +14,7 @@ func (t *Tree) Fill(now time.Time, id ident.Link, room int, out Out) (more bool)
 	if l == nil {
 		return false
 	}
-	if l.isServed() {
+	if t.isServed(l) {
 		half := room
 		if l.lag > 0 {
 			half = room / 2
@@ -34,9 +34,9 @@ func (t *Tree) Fill(now time.Time, id ident.Link, room int, out Out) (more bool)
 	}
 	t.taken = max(t.taken, l.position)
 	if len(l.serve) > 0 {
-		t.refillAllowance(now, l)
+		t.settle(now, l)
 	}
-	l.ready = l.isServed() || l.position < l.pushTo(t.history.end())
+	l.ready = t.isServed(l) || l.position < l.pushTo(t.history.end())
 	return l.ready
 }
 

@@ -50,7 +50,7 @@ func FuzzTree(f *testing.F) {
 			switch rng.IntN(12) {
 			case 0:
 				if b.links.find(l) == nil {
-					b.LinkUp(b.now, l, b)
+					b.LinkUp(b.now, l, peerOn(l), b)
 				}
 			case 1:
 				if rng.IntN(4) == 0 {

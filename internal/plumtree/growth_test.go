@@ -19,7 +19,7 @@ func BenchmarkMemoryOfOrigins(b *testing.B) {
 			for b.Loop() {
 				before := heapInUse()
 				tree := NewTree(birth, Config{Self: origin(0), Rand: rand.New(rand.NewPCG(1, 1))})
-				tree.LinkUp(birth, 1, discard{})
+				tree.LinkUp(birth, 1, peerOn(1), discard{})
 				for n := range origins {
 					var o ident.Origin
 					binary.BigEndian.PutUint64(o.ID[:], uint64(n+1))

@@ -85,3 +85,62 @@ func TestWhatLeavesUnannouncedIsStillKnownToHaveBeen(t *testing.T) {
 		t.Errorf("link 3 heard of events below %d, want 4", to)
 	}
 }
+
+// A peer pulls the whole history, closes its link, and opens another one: with the same
+// id, with new ids from one network, or with new ids from everywhere. What the node serves
+// is bounded over time for an id, for a group of addresses, and in all.
+func TestPullingOverNewLinksIsSlowedDown(t *testing.T) {
+	const (
+		bound   = 1 << 20
+		links   = 600 // ten in a second
+		seconds = links / 10
+	)
+	for _, c := range []struct {
+		name string
+		peer func(ident.Link) Source
+		most float64 // in histories
+	}{
+		{"one id", func(ident.Link) Source { return peerOn(1000) }, 2 + seconds/8.0},
+		{"one network", func(l ident.Link) Source { return Source{peerOn(l).ID, 1000} }, 8 + seconds/2.0},
+		// A guess: sixteen nodes that were away return at once, and then two in a second.
+		{"new ids", peerOn, 16 + 2*seconds},
+	} {
+		b := newBench(t, Config{HistoryBytes: bound})
+		b.up(1)
+		a := origin(1)
+		for seq := range uint64(200) {
+			b.get(1, large(a, seq+1, 4<<10))
+		}
+		b.forget()
+		all := &Graft{Ranges: []Range{{a, 1, 201}, {a, 1, 201}}, MaxAge: time.Hour}
+		total := 0
+		for l := ident.Link(10); l < 10+links; l++ {
+			b.LinkUp(b.now, l, c.peer(l), b)
+			b.get(l, all)
+			for _, m := range b.take(l) {
+				if g, ok := m.(*Gossip); ok {
+					total += len(g.Body) + serveCost
+				}
+			}
+			b.LinkDown(b.now, l, b)
+			b.pass(time.Second / 10)
+			b.forget()
+		}
+		if most := int(c.most*bound) + 64<<10; total > most || total < most/2 {
+			t.Errorf("%s: %d KiB of a history of 1 MiB went out in %d s, want up to %d KiB", c.name, total>>10, seconds, most>>10)
+		}
+		b.LinkUp(b.now, 5000, peerOn(5000), b)
+		b.forget()
+		b.get(5000, all)
+		b.pass(10 * time.Second)
+		n := 0
+		for _, m := range b.take(5000) {
+			if g, ok := m.(*Gossip); ok {
+				n += len(g.Body)
+			}
+		}
+		if n < bound*3/4 {
+			t.Errorf("%s: another peer gets %d KiB", c.name, n>>10)
+		}
+	}
+}

@@ -24,8 +24,8 @@ type dealings struct {
 	sponsored  int           // origins without an event that the peer announced
 	goneClaims *rate.Limiter // limits how many unconfirmed replies that events are gone are accepted from this peer
 	asks       *rate.Limiter // limits the requests to the peer: its ranges, and eight for each frame
-	allowed    int           // bytes that the peer may pull, at allowedAt
-	allowedAt  time.Time     // zero: it has pulled nothing yet
+	byID       *account      // what the peer has pulled
+	byGroup    *account      // what the peers of its group have pulled
 	known      known
 }
 
@@ -72,26 +72,3 @@ func (l *link) advance(e *Event) {
 
 // isPushedOn reports whether an event is to be pushed on a link.
 func (e *Event) isPushedOn(l *link) bool { return e.via != l.id && !e.quiet }
-
-// A peer may pull allowedAtOnce histories at once, and one more per allowedIn. A node
-// that was away needs one. Without a bound, a few bytes that request everything again
-// and again would keep a node sending.
-const (
-	allowedAtOnce = 2
-	allowedIn     = 8 * time.Second
-)
-
-// refill updates how much a peer may pull. history is the size of one.
-func (d *dealings) refill(now time.Time, history int) {
-	most := allowedAtOnce * history
-	if d.allowedAt.IsZero() {
-		d.allowed = most
-	} else {
-		more := float64(history) * now.Sub(d.allowedAt).Seconds() / allowedIn.Seconds()
-		d.allowed = min(d.allowed+int(min(more, float64(most))), most)
-	}
-	d.allowedAt = now
-}
-
-// isServed reports whether requested events can be pushed to the peer now.
-func (d *dealings) isServed() bool { return len(d.serve) > 0 && d.allowed > 0 }

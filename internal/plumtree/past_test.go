@@ -167,7 +167,7 @@ func TestRewindAsksAllNeighbours(t *testing.T) {
 	b.pass(500 * time.Millisecond)
 	b.wantDelivered(a)
 	b.forget()
-	b.LinkUp(b.now, 2, b)
+	b.LinkUp(b.now, 2, peerOn(2), b)
 	b.get(2, &IHave{Sync: true, Ranges: []Range{{a, 2, 4}}})
 	b.pass(200 * time.Millisecond)
 	if asked := b.asked(2); len(asked) == 0 || asked[0].Ranges[0] != (Range{a, 1, 3}) {

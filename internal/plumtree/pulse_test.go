@@ -93,7 +93,7 @@ func TestNewLinkIsNoPartOfATreeThatDoesWithoutIt(t *testing.T) {
 	b.up(1, 2)
 	b.get(1, pulseOf(7, 1, 1))
 	for _, l := range []ident.Link{3, 4} {
-		b.Tree.LinkUp(b.now, l, b)
+		b.Tree.LinkUp(b.now, l, peerOn(l), b)
 		if got := b.pulses(l); len(got) != 1 || *got[0] != *pulseOf(7, 1, 2) {
 			t.Errorf("link %d was shown %+v", l, got)
 		}
@@ -104,7 +104,7 @@ func TestNewLinkIsNoPartOfATreeThatDoesWithoutIt(t *testing.T) {
 	b.wantRoles(map[ident.Link]string{1: "parent", 2: "child", 3: "stray", 4: "child"})
 
 	b.pass(pulseLasts) // no node emits any more: the tree may have changed
-	b.Tree.LinkUp(b.now, 5, b)
+	b.Tree.LinkUp(b.now, 5, peerOn(5), b)
 	if l := b.links.find(5); !l.role.isEager() || len(b.pulses(5)) > 0 {
 		t.Error("a new link is lazy, and nobody knows a way")
 	}
@@ -336,7 +336,7 @@ func TestLostNodeKeepsItsNewNeighbor(t *testing.T) {
 		b.get(1, pulseOf(7, 1, 3))
 		b.pass(time.Second)
 		b.Tree.LinkDown(b.now, 1, b)
-		b.Tree.LinkUp(b.now, 2, b)
+		b.Tree.LinkUp(b.now, 2, peerOn(2), b)
 		asked := func() (n int) {
 			for _, m := range b.take(2) {
 				if g, ok := m.(*Graft); ok && g.Eager {

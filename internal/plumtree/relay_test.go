@@ -22,7 +22,7 @@ func (discard) Refused(ident.Link, Range) {}
 func TestRelayingAllocatesNextToNothing(t *testing.T) {
 	tree := NewTree(birth, Config{Self: origin(0), Rand: rand.New(rand.NewPCG(1, 1)), HistoryBytes: 4 << 20})
 	for l := range ident.Link(5) {
-		tree.LinkUp(birth, l+1, discard{})
+		tree.LinkUp(birth, l+1, peerOn(l+1), discard{})
 	}
 	g := large(origin(1), 0, 128)
 	now := birth
@@ -53,7 +53,7 @@ func TestRelayingAllocatesNextToNothing(t *testing.T) {
 func BenchmarkRelay(b *testing.B) {
 	tree := NewTree(birth, Config{Self: origin(0), Rand: rand.New(rand.NewPCG(1, 1))})
 	for l := range ident.Link(5) {
-		tree.LinkUp(birth, l+1, discard{})
+		tree.LinkUp(birth, l+1, peerOn(l+1), discard{})
 	}
 	g := large(origin(1), 0, 128)
 	now := birth

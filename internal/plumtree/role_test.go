@@ -153,7 +153,7 @@ func (b *bench) walk(rng *rand.Rand, n int, check func()) {
 		switch rng.IntN(10) {
 		case 0:
 			if b.links.find(l) == nil {
-				b.LinkUp(b.now, l, b)
+				b.LinkUp(b.now, l, peerOn(l), b)
 			}
 		case 1:
 			if rng.IntN(4) == 0 {

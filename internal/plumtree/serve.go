@@ -25,46 +25,31 @@ func (t *Tree) onGraft(now time.Time, l *link, g *Graft, out Out) {
 			l.serve = append(l.serve, request{r, bornAfter})
 		}
 	}
-	if t.refillAllowance(now, l); l.isServed() {
+	if t.settle(now, l); t.isServed(l) {
 		t.ready(l, out)
-	}
-}
-
-// serveAgain continues with the peers that had pulled too much.
-func (t *Tree) serveAgain(now time.Time, out Out) {
-	if t.serveAt.IsZero() || now.Before(t.serveAt) {
-		return
-	}
-	t.serveAt = time.Time{}
-	for i := range t.links {
-		if l := &t.links[i]; len(l.serve) > 0 {
-			if t.refillAllowance(now, l); l.allowed > 0 {
-				t.ready(l, out)
-			}
-		}
 	}
 }
 
 // serve answers requests with about room bytes. It returns how many of them it did not
 // need.
 func (t *Tree) serve(now time.Time, l *link, room int, out Out) int {
-	t.refillAllowance(now, l)
-	for len(l.serve) > 0 && room > 0 && l.allowed > 0 {
+	t.settle(now, l)
+	for room > 0 && t.isServed(l) {
 		r := &l.serve[0]
-		for r.From < r.To && room > 0 && l.allowed > 0 {
+		for r.From < r.To && room > 0 && t.isServed(l) {
 			e, miss := t.find(now, *r)
 			if miss != nil {
 				out.Send(l.id, miss)
 				r.From = miss.Range.To
 				room -= serveCost
-				l.allowed -= serveCost
+				t.charge(l, serveCost)
 				continue
 			}
 			to := min(r.To, e.end())
 			t.push(now, l, e, r.From, to, out)
 			r.From = to
 			room -= len(e.Body) + serveCost
-			l.allowed -= len(e.Body) + serveCost
+			t.charge(l, len(e.Body)+serveCost)
 		}
 		if r.From >= r.To {
 			l.serve = l.serve[1:]
@@ -125,13 +110,4 @@ func (t *Tree) push(now time.Time, l *link, e *Event, from, to uint64, out Out) 
 		t.unsent.given = max(t.unsent.given, to)
 	}
 	out.Push(l.id, &t.frame)
-}
-
-// refillAllowance updates how much a peer may pull. If it has pulled too much, it is
-// served again later.
-func (t *Tree) refillAllowance(now time.Time, l *link) {
-	l.refill(now, t.cfg.HistoryBytes)
-	if len(l.serve) > 0 && l.allowed <= 0 && t.serveAt.IsZero() {
-		t.serveAt = now.Add(allowedIn / 64)
-	}
 }

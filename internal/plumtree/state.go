@@ -33,6 +33,7 @@ type Tree struct {
 	hearsays   int       // streams known only from announcements
 	skipped    []*stream // streams whose last events were given up; announced next time
 	quiet      []Range   // events that were not pushed; announced on all links next time
+	accounts   accounts
 	late       lateness
 	pulse      pulse
 	shaper     shaper // the Out of the pulse

@@ -37,8 +37,8 @@ func newTown(t *testing.T, n int) *mesh {
 	for i := range n - 1 { // in a line
 		id := ident.Link(1000 + i)
 		w.across[i][id], w.across[i+1][id] = i+1, i
-		w.nodes[i].LinkUp(birth, id, w.nodes[i])
-		w.nodes[i+1].LinkUp(birth, id, w.nodes[i+1])
+		w.nodes[i].LinkUp(birth, id, peerOn(id), w.nodes[i])
+		w.nodes[i+1].LinkUp(birth, id, peerOn(id), w.nodes[i+1])
 	}
 	w.move()
 	return w

@@ -17,13 +17,13 @@ func TestLinkBeginsWithWhatOneHolds(t *testing.T) {
 	b.gossip(1, c, 1, 3)
 	b.Emit(b.now, []byte("\x01a"), b)
 	b.take(2)
-	b.LinkUp(b.now, 2, b)
+	b.LinkUp(b.now, 2, peerOn(2), b)
 	b.want(b.take(2), &IHave{Sync: true, Ranges: []Range{
 		{origin(0), 1, 2}, {a, 1, 4}, {c, 1, 4}, // events in between may be missing
 	}})
 	b.pass(time.Hour) // when all events are forgotten, it still announces how far each origin has come
 	b.forget()
-	b.LinkUp(b.now, 3, b)
+	b.LinkUp(b.now, 3, peerOn(3), b)
 	b.want(b.take(3), &IHave{Sync: true, Ranges: []Range{{origin(0), 2, 2}, {a, 4, 4}, {c, 4, 4}}})
 }
 
@@ -35,7 +35,7 @@ func TestOwnEventsAreToldHoweverManyOriginsThereAre(t *testing.T) {
 		b.gossip(1, ident.Origin{ID: ident.ID{1, byte(n >> 8), byte(n)}, Epoch: 1}, 1)
 	}
 	b.forget()
-	b.LinkUp(b.now, 2, b)
+	b.LinkUp(b.now, 2, peerOn(2), b)
 	told, own := 0, false
 	for _, m := range b.take(2) {
 		told += len(m.(*IHave).Ranges)
@@ -123,7 +123,7 @@ func TestWhatWasEmittedAloneGoesToTheFirstPeer(t *testing.T) {
 	b.pass(time.Minute)
 	b.Emit(b.now, []byte("\x01a"), b)
 	b.pass(time.Minute)
-	b.LinkUp(b.now, 1, b)
+	b.LinkUp(b.now, 1, peerOn(1), b)
 	b.want(b.take(1), &IHave{Sync: true, Ranges: []Range{{origin(0), 1, 2}}})
 	b.get(1, &Graft{Ranges: []Range{{origin(0), 1, 2}}, MaxAge: time.Second}) // it is a second old
 	b.want(b.take(1), event(origin(0), 1))

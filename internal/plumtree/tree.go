@@ -34,6 +34,7 @@ func NewTree(now time.Time, cfg Config) *Tree {
 		cfg: cfg.withDefaults(), started: now, streams: newStreams(),
 		rewind: max(cfg.Rewind, 0), doubts: rate.NewLimiter(doubtsPerSecond, doubtsAtOnce),
 	}
+	t.accounts.all = account{ids: idsInAll, at: now}
 	t.pulse = pulse{cfg: &t.cfg, started: now, links: &t.links, late: &t.late}
 	t.own = t.stream(now, t.cfg.Self)
 	t.unsent = unsent{alone: t.own.next, given: t.own.next}
@@ -72,13 +73,14 @@ func (t *Tree) Emit(now time.Time, body []byte, out Out) uint64 {
 
 // LinkUp adds a neighbour. Its link is eager, unless the tree does not need it. The
 // neighbour gets an announcement of everything that this node holds.
-func (t *Tree) LinkUp(now time.Time, id ident.Link, out Out) {
+func (t *Tree) LinkUp(now time.Time, id ident.Link, peer Source, out Out) {
 	if len(t.links) == 0 {
 		t.unsent.alone, t.linked = t.own.next, now
 	}
 	t.unsent.restamp(t.moment(now), t.own)
 	t.links = append(t.links, newLink(id))
 	l := &t.links[len(t.links)-1]
+	t.openAccounts(now, l, peer)
 	t.moveToEnd(l)
 	t.pulse.showTree(now, l, t.shape(out))
 	if t.cfg.NoSync {
@@ -102,6 +104,7 @@ func (t *Tree) LinkDown(now time.Time, id ident.Link, out Out) {
 		return
 	}
 	gone := t.links[at]
+	t.closeAccounts(now, &gone)
 	t.disturb(now)
 	t.links = slices.Delete(t.links, at, at+1)
 	t.pulse.onLinkDown(id, gone.role, t.shape(out))

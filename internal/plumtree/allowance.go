@@ -1,0 +1,145 @@
+package plumtree
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/smokesignal-go/smokesignal/ident"
+)
+
+// Source names the peer at the other end of a link, for the bounds on what it may pull.
+type Source struct {
+	ID    ident.ID
+	Group uint16 // of its network address; the same for all peers for which one host may answer
+}
+
+// How much peers may pull is counted in histories, each HistoryBytes long. Without a
+// bound, a few bytes that request everything again and again would keep a node sending.
+// What a peer has pulled counts for its id and for its group, and stays when its link
+// ends: a new link is no new allowance. Ids are free, so the sum of all peers is bounded
+// too.
+const (
+	// One id may pull this many histories at once, and one more per allowedIn. A node
+	// that was away needs one.
+	allowedAtOnce = 2
+	allowedIn     = 8 * time.Second
+	// A group may pull as much as this many ids. A guess: a site that was cut off.
+	idsPerGroup = 4
+	// All peers together pay off as much as this many ids, two histories in a second, and
+	// may pull half as much at once as these. A guess: sixteen nodes that were away return.
+	idsInAll = 16
+	// maxAccounts bounds the accounts of peers that have no link any more.
+	maxAccounts = 256
+)
+
+// account counts what a peer, or several, have pulled. It is paid off over time.
+type account struct {
+	peer  Source // the ID or the Group is zero
+	ids   int    // as many as it counts for: it may pull and pays off that many times as much as one id
+	owed  int    // bytes, at the time at
+	at    time.Time
+	links int // that use it
+}
+
+// settle pays off what was allowed since the last call.
+func (a *account) settle(now time.Time, history int) {
+	paid := float64(a.ids) * float64(history) * now.Sub(a.at).Seconds() / allowedIn.Seconds()
+	a.owed -= int(min(max(paid, 0), float64(a.owed)))
+	a.at = now
+}
+
+// accounts are what all peers have pulled.
+type accounts struct {
+	list []*account // those of links, and those of peers that left and are not paid off
+	all  account
+}
+
+// open returns the account of a peer.
+func (c *accounts) open(now time.Time, peer Source, ids int) *account {
+	at := slices.IndexFunc(c.list, func(a *account) bool { return a.peer == peer })
+	if at < 0 {
+		at = len(c.list)
+		c.list = append(c.list, &account{peer: peer, ids: ids, at: now})
+	}
+	c.list[at].links++
+	return c.list[at]
+}
+
+// close ends the use of an account by a link. It stays until it is paid off. If there
+// are too many of these, the one that owes least is dropped.
+func (c *accounts) close(now time.Time, a *account, history int) {
+	a.links--
+	unused, least := 0, (*account)(nil)
+	c.list = slices.DeleteFunc(c.list, func(x *account) bool {
+		if x.links > 0 {
+			return false
+		}
+		if x.settle(now, history); x.owed == 0 {
+			return true
+		}
+		if unused++; least == nil || x.owed < least.owed {
+			least = x
+		}
+		return false
+	})
+	if unused > maxAccounts {
+		c.list = slices.DeleteFunc(c.list, func(x *account) bool { return x == least })
+	}
+}
+
+// openAccounts counts what a new neighbour pulls together with what it pulled on earlier
+// links.
+func (t *Tree) openAccounts(now time.Time, l *link, peer Source) {
+	l.byID = t.accounts.open(now, Source{ID: peer.ID}, 1)
+	l.byGroup = t.accounts.open(now, Source{Group: peer.Group}, idsPerGroup)
+}
+
+func (t *Tree) closeAccounts(now time.Time, l *link) {
+	t.accounts.close(now, l.byID, t.cfg.HistoryBytes)
+	t.accounts.close(now, l.byGroup, t.cfg.HistoryBytes)
+}
+
+// settle updates what a peer may pull. If it is nothing, the peer is served again later.
+func (t *Tree) settle(now time.Time, l *link) {
+	for _, a := range []*account{l.byID, l.byGroup, &t.accounts.all} {
+		a.settle(now, t.cfg.HistoryBytes)
+	}
+	if len(l.serve) > 0 && !t.isServed(l) && t.serveAt.IsZero() {
+		t.serveAt = now.Add(allowedIn / 64)
+	}
+}
+
+// isServed reports whether requested events can be pushed to the peer now.
+func (t *Tree) isServed(l *link) bool {
+	most := allowedAtOnce * t.cfg.HistoryBytes
+	return len(l.serve) > 0 && l.byID.owed < most && l.byGroup.owed < idsPerGroup*most && t.accounts.all.owed < idsInAll/2*most
+}
+
+// charge counts bytes that were sent because the peer requested them.
+func (t *Tree) charge(l *link, bytes int) {
+	l.byID.owed += bytes
+	l.byGroup.owed += bytes
+	t.accounts.all.owed += bytes
+}
+
+// serveAgain continues with the peers that had pulled too much: first with those that
+// owe least, so that peers that request again and again do not delay the others.
+func (t *Tree) serveAgain(now time.Time, out Out) {
+	if t.serveAt.IsZero() || now.Before(t.serveAt) {
+		return
+	}
+	t.serveAt = time.Time{}
+	var waiting []*link
+	for i := range t.links {
+		if l := &t.links[i]; len(l.serve) > 0 {
+			if t.settle(now, l); t.isServed(l) {
+				waiting = append(waiting, l)
+			}
+		}
+	}
+	slices.SortStableFunc(waiting, func(a, b *link) int { return cmp.Compare(a.byID.owed, b.byID.owed) })
+	for _, l := range waiting {
+		t.ready(l, out)
+	}
+}
