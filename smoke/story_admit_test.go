@@ -112,7 +112,7 @@ func TestSlowAdmitDoesNotBlockOtherNodes(t *testing.T) {
 		s := tell(t)
 		network := mem.New()
 		bobKey := newKey(t)
-		const strangers = 70 // 64 handshakes run at once
+		const strangers = 1030 // 1024 handshakes run at once
 		ended := make(chan error, strangers)
 		ann := s.host(network, 1, smoke.Options{Admit: func(ctx context.Context, c trust.Candidate) error {
 			if c.ID == bobKey.ID() {
@@ -130,7 +130,7 @@ func TestSlowAdmitDoesNotBlockOtherNodes(t *testing.T) {
 				t.Fatal(err)
 			}
 			visiting.Go(func() { // some wait for a place
-				conn, err := network.Host(fmt.Sprintf("10.0.1.%d", n+1)).Dial(t.Context(), annAt)
+				conn, err := network.Host(fmt.Sprintf("10.%d.%d.1", 1+n>>8, n&255)).Dial(t.Context(), annAt)
 				if err != nil {
 					t.Error(err)
 					return

@@ -47,7 +47,7 @@ func TestAdmitThatHangsIsNotCalledWithoutEnd(t *testing.T) {
 		})
 		over, cancel := context.WithCancel(t.Context())
 		cancel()
-		for n := range mostAsked {
+		for n := range mostHanging {
 			if err := guard.ask(over, Candidate{}); !errors.Is(err, ErrAdmitLate) {
 				t.Fatalf("call %d: %v", n, err)
 			}
@@ -59,7 +59,7 @@ func TestAdmitThatHangsIsNotCalledWithoutEnd(t *testing.T) {
 				t.Errorf("one more: %v", err)
 			}
 		}
-		if took := time.Since(start); took != 0 || asked != mostAsked {
+		if took := time.Since(start); took != 0 || asked != mostHanging {
 			t.Errorf("the last ten were refused after %v; the rule was asked %d times", took, asked)
 		}
 		close(letGo)
@@ -77,7 +77,7 @@ func TestAdmitThatDoesNotReturnAdmitsNoNode(t *testing.T) {
 		"has ended its goroutine": runtime.Goexit,
 	} {
 		guard := newTestRule(t, func(context.Context, Candidate) error { rule(); return nil })
-		for range 2 * mostAsked {
+		for range 2 * mostHanging {
 			if err := guard.ask(t.Context(), Candidate{}); err == nil || !strings.Contains(err.Error(), want) {
 				t.Fatalf("%q: %v", want, err)
 			}

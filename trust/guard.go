@@ -26,6 +26,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/ident"
@@ -45,8 +46,9 @@ const exportLabel = "EXPORTER-smokesignal-secret"
 // alert protocol_version (RFC 8446, sections 5.1 and 6).
 var protocolAlert = []byte{0x15, 0x03, 0x03, 0, 2, 2, 70}
 
-// mostAsked bounds the concurrent calls of Admit; see [Rules].
-const mostAsked = 128
+// mostHanging bounds the calls of Admit that run although their context has ended; see
+// [Rules].
+const mostHanging = 128
 
 // longestCertificate bounds the certificate of a peer, in bytes. A node's own has about
 // 300.
@@ -71,8 +73,8 @@ var (
 	ErrNotItsID    = errors.New("the id that it claims is not that of its key")
 	// ErrAdmitLate: Admit did not return before the context of the call ended.
 	ErrAdmitLate = errors.New("the rule Admit has not answered in time")
-	// ErrAdmitBusy: Admit was not called, because too many calls of it are running.
-	ErrAdmitBusy = fmt.Errorf("the rule Admit has not returned from %d other calls: it hangs", mostAsked)
+	// ErrAdmitBusy: Admit was not called, because too many calls of it hang.
+	ErrAdmitBusy = fmt.Errorf("the rule Admit has not returned from %d other calls: it hangs", mostHanging)
 )
 
 // Candidate is a node that dials this node or was dialled by it. All fields except
@@ -106,9 +108,9 @@ type Rules struct {
 	//
 	// ctx ends when the answer is no longer needed: with the handshake, three seconds
 	// after the connection was made, or when the node stops. The candidate is then
-	// refused, and Admit should return. While 128 calls of Admit are running, further
-	// candidates are refused without a call. That is twice as many as a node's
-	// concurrent handshakes, so only an Admit that hangs reaches it.
+	// refused, and Admit should return. While 128 calls are running whose ctx has ended,
+	// further candidates are refused without a call. The calls that run within their ctx
+	// are at most as many as the handshakes of the node: 1024.
 	Admit func(ctx context.Context, c Candidate) error
 }
 
@@ -119,7 +121,7 @@ type Guard struct {
 	secrets        [][]byte // the one to prove first comes first
 	allow          map[ident.ID]struct{}
 	server, client *tls.Config
-	asking         chan struct{} // holds one element for each running call of Admit
+	hanging        atomic.Int64 // calls of Admit that run although their context has ended
 }
 
 // NewGuard makes a guard from a node's key, or from the network's own TLS
@@ -128,7 +130,7 @@ type Guard struct {
 // settings on which the security of links depends: TLS 1.3, a certificate at both ends,
 // no resumption.
 func NewGuard(key *Key, own *tls.Config, rules Rules) (*Guard, error) {
-	g := &Guard{rules: rules, asking: make(chan struct{}, mostAsked)}
+	g := &Guard{rules: rules}
 	g.allow = make(map[ident.ID]struct{}, len(rules.Allow))
 	for _, id := range rules.Allow {
 		g.allow[id] = struct{}{}
@@ -379,12 +381,12 @@ func (g *Guard) ask(ctx context.Context, c Candidate) error {
 	if g.rules.Admit == nil {
 		return nil
 	}
-	select {
-	case g.asking <- struct{}{}:
-	default:
+	if g.hanging.Load() >= mostHanging {
 		return ErrAdmitBusy
 	}
 	answer := make(chan error, 1)
+	const running, late, returned = 0, 1, 2
+	var state atomic.Int32
 	// The rule owns this goroutine and ends it by returning. ask waits for it until ctx
 	// ends, because a program's function cannot be stopped.
 	go func() {
@@ -393,7 +395,9 @@ func (g *Guard) ask(ctx context.Context, c Candidate) error {
 			if value := recover(); value != nil {
 				err = fmt.Errorf("the rule Admit panicked: %v", value)
 			}
-			<-g.asking
+			if state.Swap(returned) == late {
+				g.hanging.Add(-1)
+			}
 			answer <- err
 		}()
 		err = g.rules.Admit(ctx, c)
@@ -404,6 +408,9 @@ func (g *Guard) ask(ctx context.Context, c Candidate) error {
 			return err
 		}
 	case <-ctx.Done():
+		if state.CompareAndSwap(running, late) {
+			g.hanging.Add(1)
+		}
 	}
 	return fmt.Errorf("%w: %w", ErrAdmitLate, ctx.Err())
 }
