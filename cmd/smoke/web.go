@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/smokesignal-go/smokesignal/dashboard"
 	"github.com/smokesignal-go/smokesignal/internal/exposition"
@@ -49,7 +48,7 @@ func serveAt(flag, addr string, h http.Handler) (*web, error) {
 		return nil, fmt.Errorf("--%s: %w", flag, err)
 	}
 	w := &web{addr: listener.Addr().String(), ended: make(chan error, 1)}
-	w.server = &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
+	w.server = newServer(h)
 	go func() { w.ended <- w.server.Serve(listener) }() // close ends it and waits
 	return w, nil
 }

@@ -55,7 +55,10 @@ func run(ctx context.Context, addr, dir string) error {
 	}
 	defer root.Close()
 	node := smoke.CreateNode(options)
-	server := &http.Server{Addr: addr, Handler: newCache(node, files{root}), ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{
+		Addr: addr, Handler: newCache(node, files{root}), MaxHeaderBytes: 16 << 10,
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 10 * time.Second,
+	}
 	if err := node.Start(); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ package main
 import (
 	"log"
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -24,7 +25,11 @@ func main() {
 		log.Fatal(err)
 	}
 	http.Handle("/metrics", figures(node))
-	log.Fatal(http.ListenAndServe("127.0.0.1:9464", nil))
+	server := &http.Server{
+		Addr: "127.0.0.1:9464", Handler: http.DefaultServeMux, MaxHeaderBytes: 16 << 10,
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 10 * time.Second,
+	}
+	log.Fatal(server.ListenAndServe())
 }
 
 // figures serves the metrics of a node.

@@ -61,7 +61,11 @@ func run(ctx context.Context, addr string) error {
 func serve(ctx context.Context, listener net.Listener, hub *hub) error {
 	server := &http.Server{
 		Handler:           hub.handler(),
-		ReadHeaderTimeout: 5 * time.Second,
+		ReadHeaderTimeout: 5 * time.Second, // these end with the upgrade to a web-socket
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       10 * time.Second,
+		MaxHeaderBytes:    16 << 10,
 		BaseContext:       func(net.Listener) context.Context { return ctx }, // ends web-sockets, which Shutdown does not
 	}
 	ended := make(chan error, 1)
