@@ -1,5 +1,8 @@
 // Package peerlist is the list of a node's neighbours as a program sees it, with hooks for
 // those that come and go. Package hyparview, inside the module, decides which they are.
+//
+// Programs use smoke.Peerlist, which the method Peers of a node returns: it shows a list of this
+// package without the methods that change it.
 package peerlist
 
 import (

@@ -27,7 +27,8 @@ type Broadcast struct {
 //
 // Emit returns when the event is in the history. Backpressure can delay it: it waits for
 // a slow neighbour of this node, for two seconds at most. It also waits, for short times,
-// while any node of the network asks all emitters to emit less. A node that has emitted
+// while any node of the network asks all emitters to emit less. These waits together have
+// no limit but the context of [Broadcast.EmitContext]. A node that has emitted
 // little can emit 64 KiB at once and 128 KiB a second. That rate doubles about 20 times a
 // second while no node asks for less.
 //
@@ -78,9 +79,13 @@ func (b *Broadcast) EmitContext(ctx context.Context, name string, args ...any) e
 // The context ends when the node stops. Events that are emitted with it get the headers
 // of this event.
 //
-// The handler may return an error, which is logged. The returned function removes the
-// handler. If the function has another shape, the node logs that at once, Start returns
-// it as a *[HandlerError], and the handler is never called.
+// The handler may return an error. The node logs the errors of handlers at most once in
+// ten seconds for each event name, with the field "repeated" for the number left out, and
+// counts each in [HandlerStats].Errors.
+//
+// The returned function removes the handler. If the function has another shape, the node
+// logs that at once, and the handler is never called. The next Start returns it as a
+// *[HandlerError], if the node did not run.
 //
 // The function [On] checks the type of the argument when the program is compiled. [TryOn]
 // returns the error. [HandlerOption] lists the options.

@@ -48,7 +48,7 @@ type CallStats struct {
 // of its peers, since CreateNode.
 type HandlerStats struct {
 	Panics  uint64 // calls that panicked
-	Errors  uint64 // calls that returned an error, or whose arguments did not fit
+	Errors  uint64 // calls that returned an error, and events whose arguments did not fit a handler; the log tells the two apart
 	Slow    uint64 // calls that took longer than Options.SlowHandler
 	Surplus uint64 // calls for which the event had more arguments than the handler takes; they were left out
 	Dropped uint64 // events that had to make room, because handlers were too slow

@@ -47,8 +47,9 @@ var (
 	ErrPlaintext      = handshake.ErrPlaintext
 )
 
-// TooLargeError is the error for an event that is larger than Options.MaxPayload. The
-// error is a value, not a pointer: use errors.As with a pointer to a TooLargeError.
+// TooLargeError is the error for an event that is larger than Options.MaxPayload. Unlike
+// the other error types of this package it is a value: errors.As with a TooLargeError
+// matches, and one with a *TooLargeError compiles and never does.
 type TooLargeError struct {
 	Size  int // bytes of the encoded arguments, and of the headers
 	Limit int // Options.MaxPayload

@@ -48,7 +48,7 @@ func (e Event) Via() ID {
 // Age returns the time since the event was emitted, including the time that it waited for
 // this handler. Each node on the way adds the time that it held the event, so no clocks
 // are compared. The travel time between nodes is not included. Age can be 5 ms too high,
-// because events that are emitted together share one age. If the origin had no neighbour
+// because events that are emitted within 5 ms share one age. If the origin had no neighbour
 // when it emitted, the age counts from its first neighbour. For an event of [Peer.Emit],
 // it counts from the arrival. A node on the way can forge the age, even of a signed event.
 func (e Event) Age() time.Duration { return e.born.Age() }

@@ -11,7 +11,10 @@ import (
 // it knew nothing before. The parts begin to merge. During a partition a node can't know
 // the other side; see [SeedLost] for what it can know.
 type Netsplit struct {
-	Ours, Other ID // the lowest beaconing nodes of the two parts; zero if there is none
+	// Ours and Other name the two parts. Each is the lowest id among the nodes of the part
+	// that send beacons, the small messages by which a part is recognised. Seeds send
+	// them, or another node if the part has no seed. It is zero if no node sends them.
+	Ours, Other ID
 }
 
 // Heal reports that the parts of the last [Netsplit] have become one network.
@@ -107,8 +110,10 @@ func (n *Node) OnConnect(fn func()) (off func()) { return n.hooks.connect.on(pla
 func (n *Node) OnDisconnect(fn func()) (off func()) { return n.hooks.disconnect.on(plain(fn)) }
 
 // OnNetsplit registers a hook for the discovery of another part of the network. It runs
-// once for each netsplit, on every node of both parts. It does not run if the parts were
-// separate for less than about ten seconds, or are younger than that.
+// once for each netsplit, on every node of both parts. It runs when the netsplit ends, not
+// when it begins: for an alarm at its beginning use [Node.OnSeedLost]. It does not run if
+// the parts were separate for less than about ten seconds, or if one of them has existed
+// for less than that.
 func (n *Node) OnNetsplit(fn func(Netsplit)) (off func()) { return n.hooks.netsplit.on(fn) }
 
 // OnHeal registers a hook for the end of a netsplit: four seconds after the last of the

@@ -117,7 +117,8 @@ func (n *Node) Advertised() string {
 }
 
 // Start listens, begins to look for the network, and returns without waiting for
-// neighbours. After Stop a node can be started again, as a new life of the same node.
+// neighbours. After Stop a node can be started again, as a new life of the same node. If a
+// handler of the last life has not returned, the handlers of the new one wait for it.
 //
 // Errors: an *[OptionsError] with all problems of the options; a *[HandlerError] or
 // *[NameError] for each handler that could not be registered since the node was made or
@@ -181,10 +182,10 @@ func (n *Node) isEnding() bool {
 // the protocol, if the other node is full and makes room for a node without links, or if
 // a bridge over a netsplit needs its place. The node does not restore it.
 //
-// The other node must believe that a program asked for the link. It believes that for
-// half of its MaxPeers, and for one link of each source: a peer on a private network, or
-// a /16 of the Internet. A node of version 1.0 does not. It can replace links beyond
-// that.
+// The other node treats the link as wanted by a program only for up to half of its
+// MaxPeers, and for one link of each source: a peer on a private network, or a /16 of the
+// Internet. It can replace links beyond that. A node of protocol version 1.0 can replace
+// any of them.
 //
 // Errors, in a *[DialError]: [ErrFull], [ErrPeerFull], [ErrSelf], [ErrSameID],
 // [ErrRefused], [ErrTimeout], [ErrOtherNetwork], [ErrOtherVersion], [ErrNotSmokesignal].

@@ -17,7 +17,7 @@ type NodeInfo struct {
 	Addr      string  `json:"addr"`      // the advertised address, "host:port"; empty if the node has none
 	Version   string  `json:"version"`   // of this library in the program; empty if not known
 	Uptime    Seconds `json:"uptime"`    // since Start
-	Component ID      `json:"component"` // the lowest beaconing node that the node hears; zero if it hears none
+	Component ID      `json:"component"` // names the part of the network, as in Netsplit.Ours; zero if not known
 	MinPeers  int     `json:"minPeers"`
 	MaxPeers  int     `json:"maxPeers"`  // 0: no limit
 	Known     int     `json:"known"`     // addresses in the address book

@@ -40,10 +40,11 @@ type Options struct {
 	// [NoAddress] other nodes get no address: use it for a node that runs only briefly.
 	Advertise string
 
-	// Seeds are the addresses through which the node joins the network: "host:port",
-	// "[v6]:port", or "dns://name:port" for all addresses of a name, 512 at most. Names
-	// are looked up again and again. A node may be its own seed. A node without seeds
-	// waits until another node dials it.
+	// Seeds are the addresses through which the node joins the network: "host:port" or
+	// "[v6]:port"; "dns://name:port" for all addresses of a name, 512 at most; or
+	// "srv://_chat._tcp.example.org" for the hosts and ports that the SRV records of the
+	// name have. Names are looked up again and again. A node may be its own seed. A node
+	// without seeds waits until another node dials it.
 	Seeds []string
 
 	// MinPeers is the number of neighbours that the node tries to have. 0 means 3, or
@@ -85,7 +86,9 @@ type Options struct {
 	SlowHandler time.Duration
 
 	// Logger receives the log: a *logrus.Logger, another logrus.FieldLogger such as a
-	// *logrus.Entry, or a *slog.Logger. nil means warnings and errors to stderr.
+	// *logrus.Entry, or a *slog.Logger. nil means warnings and errors to stderr. A
+	// message that repeats is logged once in ten seconds, with the field "repeated" for
+	// the number left out.
 	Logger any
 
 	// StateFile is a file for what a later process of this node needs: the addresses of

@@ -34,9 +34,9 @@ type Stats struct {
 	MinPeers  int // neighbours that the node tries to have: Options.MinPeers
 	Known     int // addresses of nodes in the book
 	SeedsLost int // addresses of Options.Seeds that do not answer, as reported by OnSeedLost
-	Lag       int // bytes of events that wait for the neighbour for which most wait
+	Lag       int // bytes, not a time: of the events that wait for the neighbour for which most wait
 	Queued    int // events that wait for the handlers
-	History   int // bytes
+	History   int // bytes of the events that the node keeps for others
 
 	// Split is whether a part of the network was found and has not merged with ours yet:
 	// between OnNetsplit and OnHeal.
@@ -52,7 +52,7 @@ type Stats struct {
 	Duplicates uint64 // events that came again
 	Gaps       uint64 // runs of events that were lost, as reported by OnGap
 	Missed     uint64 // events in these runs
-	Grafts     uint64 // requests for events that others had announced, or for a place in the tree
+	Grafts     uint64 // requests for events that were announced but not sent, or for links to send them at once
 
 	BytesIn, BytesOut uint64        // of frames on all links, before encryption
 	PeersAdded        uint64        // neighbours that came, whether they stayed or not

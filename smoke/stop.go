@@ -16,13 +16,15 @@ const stopWithin = time.Second
 
 // Stop ends the node. It notifies the neighbours, sends all that waits for them, lets the
 // handlers finish their events, and closes all links and the listener. It returns when
-// every goroutine of the node has ended. If the node does not run, Stop returns nil.
+// every goroutine of the node has ended, except those in functions of the program that do
+// not return. If the node does not run, Stop returns nil.
 //
 // If no neighbour has taken the events that the node emitted, Stop first tries each seed
 // once and waits until a neighbour has taken them, for two seconds at most. After that it
 // waits for one second at most. An *[UndeliveredError] has what was left. It also names
 // functions of the program that still run. The node can't end these; it ignores their
-// results.
+// results. The node can be started again, but its handlers run one after another: if a
+// handler still runs, the handlers of the next life wait for it.
 //
 // Stop may be called from any function that the node calls. There it does not wait for
 // such functions, and no further handler runs. If another goroutine already stops the
@@ -53,10 +55,14 @@ func (n *Node) Run(ctx context.Context) error {
 
 // UndeliveredError reports what Stop or Shutdown did not wait for, and what is lost.
 type UndeliveredError struct {
-	Unsent  int      // events of this node that no neighbour has taken, or only those that stopped in the same moment and may not have passed them on; those of Peer.Emit among them
+	// Unsent is the number of events of this node, those of Peer.Emit included, that
+	// may be lost. No neighbour has taken them, or only neighbours that stopped at the
+	// same moment.
+	Unsent int
+
 	Bytes   int      // that were still to be sent
-	Events  int      // left for the handlers, hooks and those that run among them
-	Running []string // functions of the program that have not returned, such as "Resolver.Lookup(dns://x)"; sorted
+	Events  int      // events and hooks that did not run to their end, running ones included
+	Running []string // functions of the program that have not returned, such as `a handler of "chat"` or "Resolver.Lookup(dns://x)"; sorted
 	Err     error    // why: that of the context; or ErrBusy: neighbours are slow; ErrAlone; ErrHangs: only Running is set
 }
 
@@ -93,8 +99,13 @@ func plural(n int, one, several string) string {
 func (e *UndeliveredError) Unwrap() error { return e.Err }
 
 // Shutdown is Stop with a time limit that the caller chooses: it returns when ctx ends,
-// at the latest. If ctx has ended already, Shutdown still stops the node, and returns an
-// error that wraps that of ctx.
+// at the latest. If the node does not run, Shutdown returns nil, whatever ctx is.
+//
+// If something is left when ctx ends, Shutdown returns an *[UndeliveredError] that wraps
+// the error of ctx: errors.Is(err, context.DeadlineExceeded) then holds after a timeout.
+// If ctx has ended before the call, Shutdown still stops the node, and always returns such
+// an error. If another goroutine already stops the node, Shutdown waits for it, and
+// returns the wrapped error of ctx if that ends first.
 func (n *Node) Shutdown(ctx context.Context) error { return n.shutdown(ctx, 0) }
 
 // shutdown is Shutdown. If within is not 0, it bounds the waiting after that of

@@ -27,7 +27,8 @@
 // the t inside (call t.Parallel before Run).
 //
 // Some behaviour of nodes depends on time. For example, [smoke.Node.OnNetsplit] reports
-// parts that were apart for at least ten seconds. Let a minute pass where that matters.
+// parts that were apart for more than ten seconds, and a cut of three seconds calls neither
+// it nor OnHeal. Let a minute pass where that matters.
 //
 // # The network
 //

@@ -2,10 +2,14 @@ package archtest
 
 import (
 	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -39,6 +43,7 @@ var (
 	fn   func()
 	a, b int
 	id   smoke.ID
+	err  error
 	show = func(smoke.Event, Message) {}
 )
 
@@ -78,5 +83,58 @@ func main() {}
 	cmd.Dir = tree
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("docs/cheatsheet.md does not compile: %v\n%s", err, out)
+	}
+}
+
+// TestTheCheatsheetIsComplete: the page says that it has all calls and options. So it names
+// each exported function of package smoke, each method of the types that a program calls,
+// and each field of Options.
+func TestTheCheatsheetIsComplete(t *testing.T) {
+	tree := root(t)
+	page := readPage(t, tree, "cheatsheet.md")
+	called := []string{"Node", "Broadcast", "Peer", "Peerlist", "Event", "Options"}
+	files, err := filepath.Glob(filepath.Join(tree, "smoke", "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := func(name string) {
+		if ast.IsExported(name) && !regexp.MustCompile(`\b`+name+`\b`).MatchString(page) {
+			t.Errorf("docs/cheatsheet.md has no %s", name)
+		}
+	}
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.FuncDecl:
+				if n.Recv == nil {
+					want(n.Name.Name)
+					return false
+				}
+				of := n.Recv.List[0].Type
+				if star, ok := of.(*ast.StarExpr); ok {
+					of = star.X
+				}
+				if of, ok := of.(*ast.Ident); ok && slices.Contains(called, of.Name) {
+					want(n.Name.Name)
+				}
+				return false
+			case *ast.TypeSpec:
+				if fields, ok := n.Type.(*ast.StructType); ok && n.Name.Name == "Options" {
+					for _, field := range fields.Fields.List {
+						for _, name := range field.Names {
+							want(name.Name)
+						}
+					}
+				}
+			}
+			return true
+		})
 	}
 }
