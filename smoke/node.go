@@ -69,6 +69,7 @@ func CreateNode(opts Options) *Node {
 		n.id, _ = ident.New(rand.Reader)
 	}
 	n.signing = engine.NewSigning(n.opts.Network, n.key, opts.Signed)
+	n.signing.Allow(opts.Allow)
 	n.log = log.With(logging.Fields{"node": n.id.Short()})
 	n.events = emitter.New(n.reports("broadcast", n.onLost))
 	n.broadcast = &Broadcast{n}

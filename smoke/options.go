@@ -143,7 +143,8 @@ type Options struct {
 	// both are set, Secret must be the first of Secrets.
 	Secrets []string
 
-	// Allow admits only nodes with these ids. Empty admits all.
+	// Allow admits only nodes with these ids, and delivers signed events only of them.
+	// Empty admits all.
 	Allow []ID
 
 	// Admit is a rule of the program: it returns nil to admit a node, or the reason to

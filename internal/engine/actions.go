@@ -155,6 +155,9 @@ func (d actions) Gap(missing plumtree.Range) {
 	if missing.Origin.ID == d.self.ID && missing.Origin != d.self {
 		return // of an earlier life, whose events Deliver would drop anyway
 	}
+	if d.cfg.Signing.all && !d.cfg.Signing.mayOriginate(missing.Origin.ID, d.self.ID) {
+		return // deliver would drop them anyway
+	}
 	d.flushBatch()
 	if missing.Origin != d.self {
 		d.missed += missing.To - missing.From

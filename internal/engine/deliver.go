@@ -3,15 +3,50 @@ package engine
 import (
 	"time"
 
+	"github.com/smokesignal-go/smokesignal/ident"
 	"github.com/smokesignal-go/smokesignal/internal/batch"
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
+	"github.com/smokesignal-go/smokesignal/internal/logging"
 	"github.com/smokesignal-go/smokesignal/internal/plumtree"
+	"github.com/smokesignal-go/smokesignal/internal/signed"
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
 // deliver adds events to the batch of this step. The caller holds mu.
 func (d *Driver) deliver(e *plumtree.Event) {
-	d.batch = append(d.batch, d.runOf(e))
+	if d.cfg.Signing.mayOriginate(e.Origin.ID, d.self.ID) {
+		d.batch = append(d.batch, d.runOf(e))
+		return
+	}
+	d.batch = append(d.batch, d.unsignedOf(e)...)
+}
+
+// unsignedOf returns what handlers get of the events of an origin that is not allowed: those
+// without a signature. Their id is only a claim, which a list can't restrict. The caller holds mu.
+func (d *Driver) unsignedOf(e *plumtree.Event) []emitter.Run {
+	all := d.runOf(e)
+	var runs []emitter.Run
+	rest := all.Packed
+	for seq := all.Seq; len(rest) > 0; seq++ {
+		body, after, ok := batch.Next(rest)
+		if !ok {
+			break // the tree has checked it
+		}
+		if !signed.Is(body) {
+			one := all
+			one.Seq, one.Count, one.Packed = seq, 1, rest[:len(rest)-len(after)]
+			runs = append(runs, one)
+		} else {
+			d.dropped(e.Origin.ID)
+		}
+		rest = after
+	}
+	return runs
+}
+
+// dropped logs that a signed event was dropped because of its origin. The caller holds mu.
+func (d *Driver) dropped(origin ident.ID) {
+	d.log.About(origin.Short()).Warn("signed events of a node that is not in Options.Allow are dropped; do all nodes have the same list?", logging.Fields{"origin": origin.Short()})
 }
 
 // runOf converts events to the form that handlers get. The caller holds mu.
@@ -60,8 +95,12 @@ func (d *Driver) Replay(s emitter.Settings, register func(emitter.Settings, []em
 	now := time.Now()
 	var past []emitter.Run
 	for _, e := range d.machine.Since(now, s.Rewind) {
-		if e.Origin.ID != d.self.ID {
+		switch {
+		case e.Origin.ID == d.self.ID:
+		case d.cfg.Signing.mayOriginate(e.Origin.ID, d.self.ID):
 			past = append(past, d.runOf(e))
+		default:
+			past = append(past, d.unsignedOf(e)...)
 		}
 	}
 	// For origins that this node has not heard before, the time counts from its start.

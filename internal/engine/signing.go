@@ -14,12 +14,13 @@ import (
 const AllEvents = "*"
 
 // Signing knows which events must be signed. It signs the events of this node and verifies those of
-// others. It does not change, so any goroutine may use it.
+// others. It does not change after Allow, so any goroutine may use it.
 type Signing struct {
 	network string
 	key     *trust.Key // nil: the node can't sign
 	all     bool
 	names   map[string]struct{}
+	allow   map[ident.ID]struct{} // origins of signed events; empty: all
 }
 
 // NewSigning returns a Signing for the events of a network that are in the list, which
@@ -30,6 +31,21 @@ func NewSigning(network string, key *trust.Key, list []string) *Signing {
 		s.names[name] = struct{}{}
 	}
 	return s
+}
+
+// Allow restricts the origins of signed events to a list, unless it is empty.
+func (s *Signing) Allow(list []ident.ID) {
+	s.allow = make(map[ident.ID]struct{}, len(list))
+	for _, id := range list {
+		s.allow[id] = struct{}{}
+	}
+}
+
+// mayOriginate reports whether handlers get the signed events of an origin. A member with a longer
+// list may pass on those of others, so a node drops them and blames no neighbour.
+func (s *Signing) mayOriginate(id, self ident.ID) bool {
+	_, ok := s.allow[id]
+	return ok || len(s.allow) == 0 || id == self
 }
 
 func (s *Signing) isEmpty() bool { return len(s.names) == 0 }
