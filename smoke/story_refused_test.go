@@ -43,8 +43,8 @@ func (a *actor) hearsRefusals() *refused {
 }
 
 const (
-	oneSecret   = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
-	otherSecret = "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA="
+	oneSecret   = "fQuYZxKj4Y5aCrDFR4bZdc7dUGUQ8YlnRcLYt2uZq18="
+	otherSecret = "oxyOLtc1uqqo+HWQ4B6eBVYDgOJ272AutpMIiOGrYuc="
 )
 
 // If no node admits this node, OnRefused and Refusal report the reason, for each kind of

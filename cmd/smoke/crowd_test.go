@@ -92,7 +92,7 @@ func keptOpen(t *testing.T, h http.Handler, text string) (took time.Duration) {
 
 // Slow and idle clients lose their connection. The page's stream has no end.
 func TestSlowClientsLoseTheirConnection(t *testing.T) {
-	page := dashboard.New(smoke.CreateNode(smoke.Options{}))
+	page := dashboard.New(smoke.CreateNode(smoke.Options{Network: "crowd test"}))
 	for _, c := range []struct {
 		name, text string
 		within     time.Duration
