@@ -95,8 +95,8 @@ func readPage(t *testing.T, tree, name string) string {
 	return string(text)
 }
 
-// checkAcceptance returns what is wrong with the rows of a page. tests holds, by package
-// and name, why a test skips on Linux; "" if it does not.
+// checkAcceptance returns what is wrong with the rows of a page. tests[package][name] is
+// why that test skips on Linux, or "" if it runs.
 func checkAcceptance(page string, tests map[string]map[string]string) []string {
 	var faults []string
 	rows := 0

@@ -81,7 +81,7 @@ type Call struct {
 	Kind     Kind
 	What     string        // for errors and the log: "Resolver.Lookup(dns://x)"
 	Detail   func() string // what of it runs now; "" if that is not known. May be nil
-	IsOurs   bool          // it is code of ours, which ends with its context: it is neither counted nor given up
+	IsOurs   bool          // it is code of this library, which ends with its context: it is never counted as hanging, nor given up
 	done     chan struct{} // closed when it has returned
 	err      error         // written before that
 	returned bool          // guarded by Calls.mu, as is the next

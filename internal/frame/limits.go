@@ -11,8 +11,8 @@ const (
 	// MaxName is the longest name of an event in bytes. The shortest is 1.
 	MaxName = 255
 
-	// MaxEvent is the longest frame that carries an event, with the kind: the payload, and
-	// 512 bytes for the name and the fields before it.
+	// MaxEvent is the longest frame that carries an event, including its kind: the payload
+	// plus 512 bytes for the name and the fields before it.
 	MaxEvent = MaxPayload + 512
 
 	// MaxControl is the longest of all other frames, with the kind. It is the smallest round

@@ -243,7 +243,7 @@ func (m *Membership) Handle(now time.Time, id ident.Link, msg Message, out Out) 
 }
 
 // Heard records that a frame of any protocol arrived on a link. The owner may report it
-// late, but before Advance.
+// late, but before the next call of Advance.
 func (m *Membership) Heard(at time.Time, id ident.Link) {
 	if l := m.find(id); l != nil && at.After(l.heard) {
 		l.heard = at

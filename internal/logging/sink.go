@@ -16,8 +16,8 @@ const (
 	// what a node logs in a second at level debug, some 300 kB.
 	mostRecords = 1024
 
-	// mostNested limits a chain of records in which the program's logger causes each
-	// while it writes the one before. A guess: one or two are useful, more are a loop.
+	// mostNested limits how deep records nest: the program's logger, while it writes one,
+	// makes the node log another. A guess: one or two are useful, more are a loop.
 	mostNested = 4
 
 	// flushSoon is how long Start, and a Shutdown whose context has ended, wait for
