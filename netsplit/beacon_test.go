@@ -200,3 +200,20 @@ func TestFloodOfBeaconsIsBounded(t *testing.T) {
 		t.Errorf("a minute later the component is called %v", b.Component())
 	}
 }
+
+// A beacon that falls silent is dialled if its address is an IP address. A name never reaches a
+// resolver, which could find any host, or this machine.
+func TestANameOfABeaconIsNeverDialled(t *testing.T) {
+	for addr, want := range map[string]bool{
+		"192.0.2.9:9": true, "a.example.org:7777": false, "ip6-loopback:7777": false, "127.1:7777": false, "2130706433:7777": false,
+	} {
+		b := newBench(t)
+		b.neighbors(1, 2)
+		b.get(1, &Beacon{Origin: ident.Origin{ID: nodeID(9)}, Count: 1, Addr: addr})
+		b.beaconing = true
+		b.each(10*time.Minute, func() { b.beaconing = true })
+		if got := slices.Contains(b.dials, addr); got != want || len(b.lookups) > 0 {
+			t.Errorf("%q: dialled: %v, looked up: %v", addr, got, b.lookups)
+		}
+	}
+}

@@ -124,8 +124,8 @@ func (w *Watch) addLostTarget(now time.Time, b *beacon) {
 		return
 	}
 	t := w.target(b.Addr)
-	if t == nil && !w.beaconing {
-		return // hearsay: only the few beaconing nodes probe it
+	if t == nil && (!w.beaconing || !ident.IsIPAddr(b.Addr)) {
+		return // hearsay: only the few beaconing nodes probe it, and no name reaches a resolver
 	}
 	if t == nil {
 		w.limitLost()
