@@ -28,12 +28,12 @@ func servePage(node *smoke.Node, addr string) (*page, error) {
 	mux := http.NewServeMux()
 	mux.Handle(pagePath, dashboard.New(node))
 	p := &page{
-		url:    "http://" + listener.Addr().String() + pagePath,
+		url: "http://" + listener.Addr().String() + pagePath,
 		server: &http.Server{
 			Handler: mux, MaxHeaderBytes: 16 << 10,
 			ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 10 * time.Second,
 		},
-		ended:  make(chan struct{}),
+		ended: make(chan struct{}),
 	}
 	go func() { // owner: the page; close ends it and waits
 		defer close(p.ended)
