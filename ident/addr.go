@@ -109,13 +109,6 @@ func IsLoopback(addr string) bool {
 	return host == "" || IsLoopbackName(host) // a port alone is this machine's
 }
 
-// IsIPAddr reports whether an address (host:port) has an IP address, so that no resolver is needed
-// to dial it.
-func IsIPAddr(addr string) bool {
-	_, err := netip.ParseAddrPort(addr)
-	return err == nil
-}
-
 // IsLoopbackName reports whether a host name means this machine: RFC 6761, section 6.3.
 func IsLoopbackName(host string) bool {
 	host = strings.TrimSuffix(strings.ToLower(host), ".")

@@ -205,7 +205,7 @@ func TestFloodOfBeaconsIsBounded(t *testing.T) {
 // resolver, which could find any host, or this machine.
 func TestANameOfABeaconIsNeverDialled(t *testing.T) {
 	for addr, want := range map[string]bool{
-		"192.0.2.9:9": true, "a.example.org:7777": false, "ip6-loopback:7777": false, "127.1:7777": false, "2130706433:7777": false,
+		"192.0.2.9:9": true, "a.example.org:7777": false, "ip6-loopback:7777": false, "127.1:7777": false, "0:7777": false, "2130706433:7777": false, "0x7f000001:7777": false, "010.0.0.1:7777": false,
 	} {
 		b := newBench(t)
 		b.neighbors(1, 2)

@@ -2,6 +2,7 @@ package netsplit
 
 import (
 	"errors"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -124,7 +125,7 @@ func (w *Watch) addLostTarget(now time.Time, b *beacon) {
 		return
 	}
 	t := w.target(b.Addr)
-	if t == nil && (!w.beaconing || !ident.IsIPAddr(b.Addr)) {
+	if t == nil && (!w.beaconing || !isIPAddr(b.Addr)) {
 		return // hearsay: only the few beaconing nodes probe it, and no name reaches a resolver
 	}
 	if t == nil {
@@ -137,6 +138,12 @@ func (w *Watch) addLostTarget(now time.Time, b *beacon) {
 	}
 	t.silent, t.attempts = true, 0
 	t.next = now.Add(w.spread())
+}
+
+// isIPAddr reports whether an address can be dialled without a resolver.
+func isIPAddr(addr string) bool {
+	_, err := netip.ParseAddrPort(addr)
+	return err == nil
 }
 
 // limitLost makes room for one more silent beacon by dropping the address with most
