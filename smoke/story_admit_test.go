@@ -112,7 +112,7 @@ func TestSlowAdmitDoesNotBlockOtherNodes(t *testing.T) {
 		s := tell(t)
 		network := mem.New()
 		bobKey := newKey(t)
-		const strangers = 1030 // 1024 handshakes run at once
+		const places, strangers = 1024, 1030 // 1024 handshakes run at once
 		ended := make(chan error, strangers)
 		ann := s.host(network, 1, smoke.Options{Admit: func(ctx context.Context, c trust.Candidate) error {
 			if c.ID == bobKey.ID() {
@@ -129,7 +129,10 @@ func TestSlowAdmitDoesNotBlockOtherNodes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			visiting.Go(func() { // some wait for a place
+			if n == places {
+				synctest.Wait() // the rule has been asked about each of them
+			}
+			visiting.Go(func() { // those beyond the places evict others
 				conn, err := network.Host(fmt.Sprintf("10.%d.%d.1", 1+n>>8, n&255)).Dial(t.Context(), annAt)
 				if err != nil {
 					t.Error(err)

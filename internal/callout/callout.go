@@ -28,8 +28,9 @@ const (
 	mostLate = 64
 
 	// mostCalls is how many calls of one kind may run at the same time, so that a
-	// callback that causes itself comes to an end. A guess.
-	mostCalls = 1024
+	// callback that causes itself comes to an end. A guess: twice as many as handshakes,
+	// whose calls of Admit may take a moment to return when others take their places.
+	mostCalls = 2048
 
 	// LateAfter is for how long a call may go on after its context has ended, until it
 	// counts as one that hangs. A guess.

@@ -98,7 +98,14 @@ func isLong(part string, ids bool) bool {
 		}
 		digits = 0
 	}
-	return len(part) >= shortest && isMixed(part) && !(ids && isID(part))
+	return len(part) >= shortest && isMixed(part) && !(ids && isID(part)) && !isNumbered(part)
+}
+
+// isNumbered reports whether a text is a name in camel case with a number behind it, as in the
+// path of a temporary file.
+func isNumbered(text string) bool {
+	name := strings.TrimRight(text, "0123456789")
+	return len(name) < len(text) && !hasDigit(name) && 2*changes(name) < len(name)
 }
 
 func isID(part string) bool {
@@ -111,13 +118,21 @@ func isMixed(text string) bool {
 	if text == strings.ToLower(text) || text == strings.ToUpper(text) {
 		return false
 	}
-	changes := 0 // from one kind of character to another
+	return hasDigit(text) || changesOften(text)
+}
+
+// changesOften reports whether at least two in five characters are of another kind than the
+// one before. In random texts, it is three in five on average.
+func changesOften(text string) bool { return 5*changes(text) >= 2*(len(text)-1) }
+
+// changes counts the characters that are of another kind than the one before.
+func changes(text string) (n int) {
 	for i := 1; i < len(text); i++ {
 		if kind(text[i]) != kind(text[i-1]) {
-			changes++
+			n++
 		}
 	}
-	return hasDigit(text) || 5*changes >= 2*(len(text)-1)
+	return n
 }
 
 func hasDigit(text string) bool { return strings.ContainsAny(text, "0123456789") }

@@ -37,6 +37,7 @@ func TestSecretsAreHidden(t *testing.T) {
 func TestOrdinaryTextsAreShown(t *testing.T) {
 	id := "00112233445566778899aabbccddeeff"
 	for _, text := range []string{
+		"/tmp/TestANodeFindsItsNeighboursByTheStateFile1428073498/001/state",
 		"", "open /var/lib/smokesignal/node.state: permission denied", "/Users/Ann/Library/Caches/smoke", "github.com/smokesignal-go/smokesignal/smoke",
 		"host-with-a-long-name.of.a-domain.example:8495", "[2001:db8::1]:8495", "SMOKE_INSECURE_PLAINTEXT", "UserAccountHasBeenCreatedEvent", "smoke.LocalIP(\"192.168.2.0/24\")",
 		"can't reach node 00112233", "a seed could not be looked up; trying again", strings.Repeat("-", 100),
