@@ -40,8 +40,8 @@ func childCommand() *cobra.Command {
 	}
 }
 
-// childWithin is how long a child may take in addition to the measured time: for forming,
-// draining and closing.
+// childWithin limits the time of a child in addition to the measured time. The child needs
+// it to form the network, to drain it and to close it.
 const childWithin = 2 * time.Minute
 
 // measureApart runs one measurement in its own process. If the process fails, the error is

@@ -23,7 +23,7 @@ func command() *cobra.Command {
 	return root
 }
 
-// output says where the figures are written.
+// output holds the places to which the figures are written.
 type output struct {
 	json bool
 	page string

@@ -25,8 +25,8 @@ type comparison struct {
 	floor float64
 }
 
-// moreAllocs is how much the allocations for each delivery may grow. It is far less than
-// one, and more than the runtime's own allocations vary.
+// moreAllocs is by how many the allocations for each delivery may grow. It is far less than
+// one, and larger than the variation of the runtime's own allocations.
 const moreAllocs = 0.05
 
 func compareCommand() *cobra.Command {

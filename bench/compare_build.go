@@ -27,7 +27,7 @@ func buildBoth(ctx context.Context, dir, commit string, stderr io.Writer) (old, 
 	if err := extract(ctx, bench, commit, tree); err != nil {
 		return "", "", err
 	}
-	// A go.mod that differs in one line: where the library is.
+	// A go.mod that differs in one line: the location of the library.
 	mod := filepath.Join(dir, "go.mod")
 	for _, name := range []string{"go.mod", "go.sum"} {
 		text, err := os.ReadFile(filepath.Join(bench, name))

@@ -12,8 +12,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/bench/internal/load"
 )
 
-// TestAComparisonFromEndToEnd compares this program with itself. Nothing is said about
-// speed: with so few pairs any verdict may come out, but each figure gets one.
+// TestAComparisonFromEndToEnd compares this program with itself. It does not check speed:
+// with so few pairs any verdict is possible, but each figure must get one.
 func TestAComparisonFromEndToEnd(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {

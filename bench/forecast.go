@@ -27,7 +27,7 @@ func newForecast(w io.Writer, requests []request) *forecast {
 	for _, r := range requests {
 		jobs, err := r.jobs()
 		if err != nil {
-			continue // run says it
+			continue // run prints the error
 		}
 		for _, j := range jobs {
 			p.total += planned(j.spec)
@@ -44,7 +44,7 @@ func (p *forecast) begin(s load.Spec) {
 	defer p.mu.Unlock()
 	p.begun++
 	left := ""
-	// The measurements so far show by how much the plan is too short.
+	// The measurements so far show by how much the planned length is too short.
 	if p.done > 0 && p.total > p.done {
 		eta := time.Duration(float64(p.total-p.done) / float64(p.done) * float64(time.Since(p.start)))
 		left = ", about " + eta.Round(time.Second).String() + " left"

@@ -6,7 +6,7 @@
 //
 // Each measurement runs in its own process. The contestants take turns, round after round,
 // so that other load on the machine affects all of them. Absolute figures are hardly
-// comparable between machines. Ratios are, and they are made within a round.
+// comparable between machines. Ratios are comparable, and each is computed within a round.
 package main
 
 import (

@@ -14,8 +14,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/bench/internal/report"
 )
 
-// request says what to measure for one table. It comes from the flags of a workload, or
-// from the plan.
+// request describes the measurements of one table. It comes from the flags of a workload,
+// or from the plan.
 type request struct {
 	workload   string
 	ns, sizes  []int
@@ -26,7 +26,7 @@ type request struct {
 	rounds     int
 	slowRounds int // rounds of contestants that are slow
 	warm, span time.Duration
-	sideBySide bool // measure all contestants at once, because they do next to nothing
+	sideBySide bool // measure all contestants at the same time, because each takes next to no CPU time
 	prime      int
 	title      string
 }
@@ -172,7 +172,7 @@ func (r request) spec(c contest.Contestant, n, size, round int) load.Spec {
 	}
 }
 
-// roundsOf returns how often a contestant is measured.
+// roundsOf returns the number of rounds of a contestant.
 func (r request) roundsOf(c contest.Contestant) int {
 	if c.Slow {
 		return r.slowRounds

@@ -105,7 +105,8 @@ func suffixed(path, name string) string {
 	return path + "." + name
 }
 
-// around returns about how long a measurement takes in addition to the measured time.
+// around returns an estimate of the time that a measurement takes in addition to the
+// measured time.
 func around(s load.Spec) time.Duration {
 	return 300*time.Millisecond + time.Duration(s.N)*5*time.Millisecond
 }

@@ -72,7 +72,7 @@ type Static struct{}
 
 var _ Resolver = Static{}
 
-// errNeedsAsking is why Static has no address for a name.
+// errNeedsAsking is the reason why Static has no address for a name.
 var errNeedsAsking = errors.New("this is a name, and only addresses are resolved here")
 
 // Lookup implements [Resolver].

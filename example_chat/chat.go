@@ -12,7 +12,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// farewell bounds how long leaving may take.
+// farewell is the time limit for leaving the chat.
 const farewell = 3 * time.Second
 
 // view displays the chat. Its methods may be called from any goroutine.
@@ -21,7 +21,7 @@ type view interface {
 	setName(name string)
 }
 
-// chat is one person's chat. The node calls its on… methods and the input calls its
+// chat is one person's chat. The node calls the methods on…, and the input calls the
 // commands, each from its own goroutine.
 type chat struct {
 	node      *smoke.Node
@@ -168,7 +168,7 @@ func (c *chat) onNetsplit(smoke.Netsplit) {
 
 func (c *chat) onHeal(smoke.Heal) {
 	c.view.show(note("healed", "the split is healed: everybody hears everybody again"))
-	c.answerSoon() // each part may have taken the other one for dead
+	c.answerSoon() // each part of the network may have removed the people of the other as dead
 }
 
 func (c *chat) onGap(gap smoke.Gap) {
@@ -253,7 +253,7 @@ func (c *chat) leave() error {
 	defer cancel()
 	err := c.node.Shutdown(ctx)
 	if errors.Is(err, smoke.ErrAlone) {
-		return nil // no node was linked, and the user has been informed of that
+		return nil // no node was linked, which the user already knows
 	}
 	if err != nil {
 		return fmt.Errorf("leave the chat: %w", err)

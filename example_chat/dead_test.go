@@ -31,7 +31,7 @@ func inRoom(t *testing.T, n int, story func(t *testing.T, r *party, net *smokete
 				c.people.Close()
 			}
 		}()
-		time.Sleep(3 * time.Second) // all have answered all
+		time.Sleep(3 * time.Second) // each chat has answered all others
 		for i, b := range r.books {
 			for j := range r.books {
 				if j != i {
@@ -53,9 +53,10 @@ func (b *book) times(kind, name string) (n int) {
 	return n
 }
 
-// Ten chats, so that not all are neighbours. If one crashes, all others report it exactly
-// once, within twenty seconds, and /nodes does not list it. A silent link ends after five
-// seconds. While an answer is partial, a chat asks up to six times, for 3.5 s each.
+// There are ten chats, so not all are neighbours. If one crashes, all others report it
+// exactly once, within twenty seconds, and /nodes does not list it. A silent link ends
+// after five seconds. While an answer is partial, a chat asks up to six times, for 3.5 s
+// each.
 func TestTheDeadAreNoticedByAll(t *testing.T) {
 	inRoom(t, 10, func(t *testing.T, r *party, net *smoketest.Network) {
 		net.Crash(4)

@@ -18,8 +18,8 @@ func enter(s settings, view view) (*chat, error) {
 	if c, err := openAt(first, view); err == nil {
 		return c, nil
 	}
-	// Another program has the port, and any other port will do. Any other error occurs
-	// again there and is then reported.
+	// Another program has the port, and any other port will do. If the error has another
+	// cause, it occurs again in openAt, which returns it.
 	return openAt(s, view)
 }
 

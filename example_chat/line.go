@@ -17,7 +17,7 @@ type line struct {
 	fields []string // those after it
 	words  string   // for a person, after who
 	who    string   // the speaker, in colour; may be empty
-	whoID  smoke.ID // determines that colour
+	whoID  smoke.ID // determines the colour of who
 	style  style
 }
 
@@ -62,8 +62,8 @@ func went(id smoke.ID, label string) line {
 	return line{kind: "leave", fields: []string{id.Short(), label}, who: label, whoID: id, words: " left", style: dim}
 }
 
-// vanished returns the line about a chat that left without a goodbye. For a program it is
-// like any other leave.
+// vanished returns the line about a chat that ended without a goodbye. A program gets the
+// same fields as for an orderly leave.
 func vanished(id smoke.ID, label string) line {
 	l := went(id, label)
 	l.words = " is gone: its node does not answer"

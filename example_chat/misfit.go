@@ -10,7 +10,8 @@ import (
 )
 
 // misfits shows why another node and this one can't link with their settings. The library
-// logs that with the setting to change in the field "option". misfits is a hook of logrus.
+// logs such a case with the setting to change in the field "option". misfits is a hook of
+// logrus.
 type misfits struct {
 	view view
 

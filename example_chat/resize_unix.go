@@ -11,8 +11,7 @@ import (
 // prepareConsole has nothing to do: these terminals interpret escape sequences.
 func prepareConsole(*os.File) {}
 
-// watchSize calls resize whenever the terminal changes its size, until the
-// function that it returns is called.
+// watchSize calls resize whenever the terminal changes its size, until unwatch is called.
 func watchSize(resize func()) (unwatch func()) {
 	changes, stop, done := make(chan os.Signal, 1), make(chan struct{}), make(chan struct{})
 	signal.Notify(changes, syscall.SIGWINCH)

@@ -94,7 +94,7 @@ const (
 	bold   = "\x1b[1m"
 )
 
-// words returns the line as text for a person.
+// words returns the line as text for a person, in colour if the screen has colours.
 func (s *screen) words(l line) string {
 	mark := ""
 	if l.style != plain {
@@ -163,7 +163,7 @@ func (s *screen) logger() *logrus.Logger {
 	return logger
 }
 
-// logFormat omits what misfits shows, and for a person all other warnings.
+// logFormat omits the lines that misfits shows and, for a person, all other warnings.
 type logFormat struct {
 	interactive bool
 	text        logrus.TextFormatter
@@ -172,7 +172,7 @@ type logFormat struct {
 // Format implements logrus.Formatter.
 func (f *logFormat) Format(e *logrus.Entry) ([]byte, error) {
 	_, isMisfit := e.Data["option"]
-	_, isVariable := e.Data["variable"] // of the environment, misspelt perhaps
+	_, isVariable := e.Data["variable"] // an environment variable, perhaps misspelt
 	if isMisfit || f.interactive && !isVariable && e.Level > logrus.ErrorLevel {
 		return nil, nil
 	}

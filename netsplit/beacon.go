@@ -62,7 +62,7 @@ func (w *Watch) onBeacon(now time.Time, link ident.Link, msg *Beacon, out Out) {
 		w.known[at].Beacon = *msg
 		w.known[at].heard = now
 	case len(w.known) >= maxKnown && at == len(w.known):
-		return // its ID is higher than all that are stored: not needed as a name
+		return // its ID is higher than all stored IDs, so it cannot name the component
 	default:
 		fresh = &beacon{Beacon: *msg, heard: now, first: now}
 		w.known = slices.Insert(w.known, at, fresh)

@@ -16,7 +16,7 @@ func TestBeaconIsFloodedOnce(t *testing.T) {
 	for _, l := range []int{1, 2, 3, 1} {
 		b.get(l, msg)
 	}
-	b.get(2, &Beacon{Origin: msg.Origin, Count: 4, Addr: addr(9)}) // an old one
+	b.get(2, &Beacon{Origin: msg.Origin, Count: 4, Addr: addr(9)}) // an old beacon
 	b.get(77, msg)                                                 // from an unknown link
 	for l, want := range map[ident.Link]int{1: 0, 2: 1, 3: 1} {
 		if got := sentTo[*Beacon](b, l); len(got) != want || want == 1 && *got[0] != *msg {
@@ -176,7 +176,7 @@ func TestFloodOfBeaconsIsBounded(t *testing.T) {
 	b.neighbors(1, 2)
 	for n := range uint32(20_000) {
 		id := ident.ID{100}
-		binary.BigEndian.PutUint32(id[1:], n*2654435761) // in no order
+		binary.BigEndian.PutUint32(id[1:], n*2654435761) // IDs in no particular order
 		a := addr(int(n % 250))
 		b.get(1, &Beacon{Origin: ident.Origin{ID: id, Epoch: uint64(n)}, Count: uint64(n), Addr: a})
 		if n%100 == 0 {

@@ -7,10 +7,11 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// A Split from a neighbour is a claim, and so is a view that a peer sends unasked. Anything
-// may be claimed. A node believes it, and notifies its program, if it also hears the beacon of the other component, and that
-// beacon is new: the node had been in a component for a while when it heard it first.
-// Claim and beacon may arrive in either order. Only a claim that is believed is forwarded.
+// A Split from a neighbour is a claim, and so is a view that a peer sends unasked: both may
+// be false. A node believes a claim, and notifies its program, only if it also hears a new
+// beacon of the other component. A beacon is new if the node had already been in a
+// component for a while when it first heard the beacon. Claim and beacon may arrive in
+// either order. Only a claim that is believed is forwarded.
 
 const (
 	// unheardOf is also the time that a claim is kept. maxClaims bounds the claims of one
@@ -40,7 +41,7 @@ func (w *Watch) onSplit(now time.Time, link ident.Link, msg *Split, out Out) {
 // node may be in either, because the flood crosses the link that joins them.
 func (w *Watch) addClaim(now time.Time, link ident.Link, msg Split, out Out) {
 	if w.neighbor(link) == nil {
-		link = 0 // all peers that are no neighbours share the places of one link
+		link = 0 // all peers that are not neighbours share the places of one link
 	}
 	w.claims = slices.DeleteFunc(w.claims, func(c claim) bool { return !now.Before(c.until) })
 	c := claim{msg, link, now.Add(unheardOf)}
@@ -96,12 +97,12 @@ func (w *Watch) believe(now time.Time, c claim, b *beacon, out Out) {
 	}
 	w.report(now, ours, b.Origin.ID, out)
 	if len(w.others) == 0 {
-		w.healAt = now.Add(healedFor) // its beacon is heard
+		w.healAt = now.Add(healedFor) // the beacon of the other component is heard, so the parts are connected
 	}
 }
 
-// mayReport reports whether another component counts. It does not right after Healed: a
-// part that was cut off again would not be missed yet.
+// mayReport reports whether another component counts as a netsplit. Right after Healed it
+// does not: if a part were cut off again, its beacons would not be missed yet.
 func (w *Watch) mayReport(now time.Time) bool {
 	if w.isReported {
 		return now.Sub(w.splitAt) <= longest
@@ -109,7 +110,7 @@ func (w *Watch) mayReport(now time.Time) bool {
 	return w.healedAt.IsZero() || now.Sub(w.healedAt) >= settled
 }
 
-// report notifies the program, if it does not know of a netsplit.
+// report notifies the program, unless the program already knows of this netsplit.
 func (w *Watch) report(now time.Time, ours, other ident.ID, out Out) {
 	w.healAt = time.Time{}
 	if !w.isReported {

@@ -15,7 +15,7 @@ func (b *bench) wantTold(found, healed int) {
 
 // The beacon of the other component arrives before the news of the split, or after it.
 func TestANewBeaconConfirmsASplit(t *testing.T) {
-	for _, claim := range []Split{{nodeID(7), nodeID(1)}, {nodeID(1), nodeID(7)}} { // of either side
+	for _, claim := range []Split{{nodeID(7), nodeID(1)}, {nodeID(1), nodeID(7)}} { // the claim of one side, and that of the other
 		for _, after := range []bool{false, true} {
 			b := newBench(t)
 			b.neighbors(2, 3, 4)
@@ -90,8 +90,8 @@ func TestClaimsAreBoundedForEachLink(t *testing.T) {
 	b.wantTold(1, 0)
 }
 
-// A node answers each probe as another component, and never becomes a neighbour. Each
-// netsplit that the program is notified of ends.
+// A node answers each probe as if it were in another component, and never becomes a
+// neighbour. Each netsplit that the program is notified of ends.
 func TestASplitThatNeverHealsEnds(t *testing.T) {
 	b, probe := split(t)
 	for n := range 200 {

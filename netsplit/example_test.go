@@ -43,11 +43,11 @@ func ExampleWatch() {
 			now, _ = w.Deadline()
 		}
 	}
-	for now.Before(time.Unix(15, 0)) { // the cut
+	for now.Before(time.Unix(15, 0)) { // the network is cut
 		untilDial()
 		w.DialFailed(now, out.dialled, errors.New("no answer"), out)
 	}
-	untilDial() // after it
+	untilDial() // the cut is over
 	w.LinkUp(now, 2, ident.ID{1}, out.dialled, out)
 	w.Handle(now, 2, &netsplit.ProbeReply{Known: []netsplit.Sighting{{ID: ident.ID{1}}}, Settled: time.Hour}, out)
 	// Output:

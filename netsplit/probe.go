@@ -19,16 +19,16 @@ var (
 type target struct {
 	addr     string
 	seed     bool // from the list of seeds: probed forever
-	silent   bool // its beacon fell silent
+	silent   bool // the beacon with this address fell silent
 	lost     bool // SeedLost was reported
 	busy     bool // a dial or probe is running
-	attempts int  // failed ones in a row
+	attempts int  // failed dials and probes in a row
 	next     time.Time
 
 	heard   time.Time // when it was last heard, or became a target
-	failure error     // of the last dial since then; nil if none failed
-	tried   bool      // it was dialled or heard
-	worked  bool      // it was heard at least once
+	failure error     // the error of the last dial since heard; nil if that did not fail
+	tried   bool      // the address was dialled or heard
+	worked  bool      // the address was heard at least once
 }
 
 type probe struct {
@@ -99,7 +99,7 @@ func (w *Watch) retarget(now time.Time, out Out) {
 	out.SetSeeds(slices.DeleteFunc(all, func(addr string) bool { return addr == w.cfg.Addr && !w.cfg.Elsewhere }))
 }
 
-// spread returns the random wait before this node probes: short if few nodes do.
+// spread returns the random wait before this node probes. It is short if few nodes probe.
 func (w *Watch) spread() time.Duration {
 	if w.beaconing {
 		return retry.Upto(time.Second, w.cfg.Rand)
@@ -126,7 +126,7 @@ func (w *Watch) addLostTarget(now time.Time, b *beacon) {
 	}
 	t := w.target(b.Addr)
 	if t == nil && (!w.beaconing || !isIPAddr(b.Addr)) {
-		return // hearsay: only the few beaconing nodes probe it, and no name reaches a resolver
+		return // only a beacon named it: only the few beaconing nodes probe it, and no such name is resolved
 	}
 	if t == nil {
 		w.limitLost()
@@ -442,7 +442,7 @@ const (
 // same beacon. If neither hears any, the result is unclear.
 func (w *Watch) compare(mine, theirs *Probe) verdict {
 	if mine.Isolated || theirs.Isolated {
-		return differentComponents // a node without neighbours is always connected
+		return differentComponents // a node without neighbours counts as another component, so that it gets a link
 	}
 	ours, others := w.fresh(mine.Known), w.fresh(theirs.Known)
 	switch {
@@ -473,8 +473,8 @@ func (w *Watch) reportProven(now time.Time, mine, theirs *Probe, out Out) {
 	}
 }
 
-// claimUnasked treats what a peer says unasked as a claim: only the node that dialled
-// chose whom to ask.
+// claimUnasked treats a view that a peer has sent unasked as a claim. It proves nothing,
+// because this node did not choose that peer to ask it.
 func (w *Watch) claimUnasked(now time.Time, link ident.Link, mine, theirs *Probe, out Out) {
 	if other, ok := w.otherComponent(mine, theirs); ok {
 		w.addClaim(now, link, Split{w.Component(), other}, out)
@@ -492,7 +492,7 @@ func (w *Watch) otherComponent(mine, theirs *Probe) (name ident.ID, ok bool) {
 	}
 	ours, others := w.fresh(mine.Known), w.fresh(theirs.Known)
 	if len(ours) == 0 || len(others) == 0 {
-		return name, false // a few nodes that no beacon names yet
+		return name, false // one end is among a few nodes that no beacon names yet
 	}
 	return others[0].ID, true
 }
@@ -536,8 +536,8 @@ func (w *Watch) removeOthers(now time.Time, done func(other) bool, out Out) {
 	}
 }
 
-// heal notifies the program that the netsplit is over, once no other component was
-// found for healedFor. If there are many components, they merge one after another.
+// heal notifies the program that the netsplit is over, once no other component was found
+// for healedFor. It waits that long because many components merge one after another.
 func (w *Watch) heal(now time.Time, out Out) {
 	if !w.healAt.IsZero() && !now.Before(w.healAt) {
 		over := w.healAt.Add(-healedFor)

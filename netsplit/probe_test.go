@@ -93,7 +93,7 @@ func TestAnotherComponentIsASplit(t *testing.T) {
 	b.get(2, &Split{nodeID(self), nodeID(1)}) // a copy that came back
 	b.get(3, &Split{nodeID(200), nodeID(1)})
 	b.pass(2 * time.Second)
-	b.beacon(2, 5) // of the other side, but not its name
+	b.beacon(2, 5) // a beacon of the other side, but not the one that names it
 	if len(notices[Healed](b)) > 0 {
 		t.Error("healed too early")
 	}
@@ -119,7 +119,7 @@ func TestTheProbedNodeConcludesTheSame(t *testing.T) {
 	if r := sentTo[*ProbeReply](b, 777); len(r) != 1 || len(r[0].Known) == 0 {
 		t.Errorf("answers %+v", r)
 	}
-	b.wantTold(0, 0) // it did not ask, so this is only a claim
+	b.wantTold(0, 0) // the node did not ask, so the view of the peer is only a claim
 	b.beacon(2, 1)
 	if found := notices[Found](b); len(found) != 1 || found[0] != (Found{nodeID(self), nodeID(1)}) {
 		t.Errorf("notices %v", b.noticed)
@@ -256,7 +256,7 @@ func TestRepliesThatShowNoSplit(t *testing.T) {
 func TestNodesThatHearNoBeaconProbeAgainSoon(t *testing.T) {
 	b := newBench(t, addr(1))
 	b.neighbors(2)
-	b.volunteer = b.now.Add(time.Hour) // otherwise it would hear itself
+	b.volunteer = b.now.Add(time.Hour) // otherwise this node would soon hear its own beacon
 	b.awaitDial(1, 10*time.Second)
 	l := b.reaches(1)
 	b.get(int(l), &ProbeReply{Settled: long})
@@ -313,7 +313,7 @@ func TestProbingSlowsDownAndNeverStops(t *testing.T) {
 			}
 			return n
 		}
-		if !beaconing { // other nodes leave it to the beaconing ones, unless it was heard
+		if !beaconing { // a node that does not beacon probes only addresses that it heard before
 			b.beacon(2, 1)
 			b.pass(20 * time.Second)
 			b.fails()
@@ -427,7 +427,7 @@ func TestNamesThatFailToResolveKeepTheirAddresses(t *testing.T) {
 	}
 	b.pass(time.Minute)
 	b.Resolved(b.now, "dns://chat", []string{addr(6)}, nil, b)
-	b.Resolved(b.now, "dns://what", []string{addr(9)}, nil, b) // not asked for
+	b.Resolved(b.now, "dns://what", []string{addr(9)}, nil, b) // this name is not a seed
 	if len(b.seeds) != 2 || slices.Contains(b.seeds, addr(5)) {
 		t.Errorf("an address that is gone stays: %v", b.seeds)
 	}

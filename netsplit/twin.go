@@ -9,9 +9,9 @@ type twin struct {
 	since time.Time
 }
 
-// onTwin processes a beacon with this node's ID. Its own beacons come back, and those
-// of its previous life may circulate for a moment. If another life's count still rises
-// after this one has lived for a while, another node has this ID.
+// onTwin processes a beacon with this node's ID. This node's own beacons come back to it,
+// and those of its previous life may circulate for a moment. If another life's count still
+// rises after this one has lived for a while, another node has this ID.
 func (w *Watch) onTwin(now time.Time, msg *Beacon, out Out) {
 	t := &w.twin
 	switch {

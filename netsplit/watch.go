@@ -46,7 +46,7 @@ type Found struct {
 // Healed reports that the netsplit is over: no other component was found for four
 // seconds.
 type Healed struct {
-	For time.Duration // since Found
+	For time.Duration // the time since Found
 }
 
 // SeedLost reports that a seed was not heard for ten seconds and does not answer: it is
@@ -93,14 +93,14 @@ const (
 	defaultInterval = 3 * time.Second
 
 	missed    = 3                // missed beacons in a row that count as silence
-	slack     = time.Second      // time for the flood to arrive
+	slack     = time.Second      // time that the flood of a beacon may take to arrive
 	quietWith = 3                // a seed that hears this many lower beacons stays quiet
-	maxKnown  = 16               // beacons stored, the lowest ones
+	maxKnown  = 16               // most beacons stored: those with the lowest IDs
 	maxLost   = 8                // addresses of silent beacons that are probed, not counting seeds
 	healedFor = 4 * time.Second  // without another component for this long, the netsplit is over
-	settled   = 10 * time.Second // younger components merge without a report
+	settled   = 10 * time.Second // a component that is younger merges without a report
 	reresolve = 30 * time.Second // gap between look-ups of a seed name
-	answerIn  = 3 * time.Second  // wait for the answer to a probe
+	answerIn  = 3 * time.Second  // longest wait for the answer to a probe
 	// maxProbes bounds the concurrent probes. maxHopeless bounds those to addresses
 	// that never answer, since a seed name may resolve to hundreds of addresses.
 	maxProbes   = 64
@@ -111,28 +111,28 @@ const (
 type Watch struct {
 	cfg       Config
 	neighbors []neighbor
-	known     []*beacon // live ones, lowest ID first
+	known     []*beacon // beacons that are not silent, lowest ID first
 	names     []*seedName
 	targets   []*target
 	probes    []*probe
 	resting   retry.Resting // addresses at which this node met itself
 	twin      twin
-	restsEnd  time.Time // when the first of them may be dialled again; zero: none
+	restsEnd  time.Time // when the first resting address may be dialled again; zero: none is resting
 	started   time.Time
 	hearsayAt time.Time // when an address that only a beacon named may be dialled again; see isHearsay
 
 	isSeed     bool
 	beaconing  bool
 	count      uint64
-	beaconAt   time.Time // next own beacon
+	beaconAt   time.Time // when this node sends its next beacon
 	volunteer  time.Time // when to start to beacon, if no beacon is heard by then
-	since      time.Time // start of the time in a component (a beacon heard or sent); a short isolation does not reset it
+	since      time.Time // since when this node is in a component: it hears or sends beacons; a short isolation does not reset since
 	others     []other   // the components of the current netsplit
-	claims     []claim   // of neighbours: a netsplit was found
+	claims     []claim   // claims of neighbours that a netsplit was found
 	isReported bool      // Found was reported, and Healed was not yet
 	splitAt    time.Time
 	healedAt   time.Time // when the last Healed was reported
-	healAt     time.Time // when Healed is due, unless another component is found; zero: not yet
+	healAt     time.Time // when Healed is due, unless another component is found before; zero: it is not due
 }
 
 type neighbor struct {
@@ -146,7 +146,7 @@ type beacon struct {
 	Beacon
 	heard time.Time
 	first time.Time
-	found bool // its component is counted as found
+	found bool // the component of this beacon is counted as found
 }
 
 // NewWatch returns the Watch of one node. It is idle until Start.
@@ -249,18 +249,19 @@ func (w *Watch) Component() ident.ID {
 	return name
 }
 
-// NeighborUp adds a neighbour. The node sends it what it hears, so that a link that is
-// no probe can prove a netsplit too, and then all fresh beacons.
+// NeighborUp adds a neighbour. This node first sends it the beacons that it hears as a
+// ProbeReply, so that a link that is not a probe can show a netsplit too. Then it sends all
+// fresh beacons.
 func (w *Watch) NeighborUp(now time.Time, link ident.Link, peer ident.ID, advertised, dialled string, local bool, out Out) {
 	if !w.isOff() {
 		out.Send(link, (*ProbeReply)(w.question(now)))
 	}
 	if len(w.neighbors) == 0 {
 		if w.expireBeacons(now); len(w.known) == 0 {
-			w.since = time.Time{} // alone for so long that it has forgotten its component
+			w.since = time.Time{} // the node was alone for so long that it has forgotten its component
 		}
 		if !w.healAt.IsZero() {
-			w.healAt = now.Add(healedFor) // while alone, it could not learn of another component
+			w.healAt = now.Add(healedFor) // while the node was alone, it could not learn of another component
 		}
 	}
 	w.neighbors = append(w.neighbors, neighbor{link, peer, [2]string{advertised, dialled}, local})
@@ -294,8 +295,8 @@ func (w *Watch) NeighborDown(now time.Time, link ident.Link) {
 	}
 	w.neighbors = slices.DeleteFunc(w.neighbors, func(n neighbor) bool { return n.link == link })
 	if len(w.neighbors) == 0 {
-		// Keep w.since: if this node rejoins its component soon, it has been part of it
-		// all along.
+		// Keep w.since: if this node soon rejoins its component, it counts as having been
+		// in it all the time.
 		w.beaconing, w.volunteer = false, time.Time{}
 	}
 }

@@ -78,7 +78,7 @@ func advertise(o Options, listening string) (hello, addr string) {
 }
 
 // bestInterface returns an address of this machine that other machines can use, IPv4 if
-// there is one. Without any, it returns the loopback address.
+// there is one. If there is no such address, it returns the loopback address.
 func bestInterface() string {
 	addrs, _ := net.InterfaceAddrs() // an error leaves the list empty
 	best := "127.0.0.1"
@@ -95,8 +95,9 @@ func bestInterface() string {
 	return best
 }
 
-// copied returns options that share no slice, map or TLS configuration with o. What other
-// pointers, functions and interfaces refer to is shared.
+// copied returns options that share no slice, map or TLS configuration with o. Other
+// pointers, functions and interfaces are copied, and the things that they refer to are
+// shared.
 func (o Options) copied() Options {
 	fields := reflect.ValueOf(&o).Elem()
 	for i := range fields.NumField() {

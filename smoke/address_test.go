@@ -114,8 +114,8 @@ func TestAddressesThatAreRefused(t *testing.T) {
 	}
 }
 
-// Seeds that are one address are one seed, and a node's own address in another form
-// is its own.
+// Several forms of one address are one seed, and a node recognises its own address in every
+// form.
 func TestSeedsHaveOneForm(t *testing.T) {
 	o := Options{Seeds: []string{"[::ffff:127.0.0.1]:08495", "LOCALHOST.:8495", "dns://127.0.0.1:8495", "[::1%lo]:1", "Chat.:1"}}
 	want := []string{"127.0.0.1:8495", "127.0.0.1:8495", "127.0.0.1:8495", "[::1]:1", "Chat.:1"}
@@ -259,7 +259,7 @@ func TestOptionsAreCopied(t *testing.T) {
 	}
 }
 
-// other is a value that the test did not set.
+// other returns a value that differs from the one that the test has set.
 func other(t reflect.Type) reflect.Value {
 	v := reflect.New(t).Elem()
 	switch v.Kind() {

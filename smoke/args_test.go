@@ -67,7 +67,7 @@ func TestArgumentsArriveAsTheyWereEmitted(t *testing.T) {
 		got.At = got.At.UTC()
 		got.Next.At = got.Next.At.UTC()
 		want := msg
-		want.Tags = map[string]any{"n": int64(1)} // the one integer of an any
+		want.Tags = map[string]any{"n": int64(1)} // integers arrive in an any as int64
 		want.Next = &chatMsg{Text: "again"}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("got %+v, want %+v", got, want)
@@ -193,7 +193,7 @@ func TestRawPassesThrough(t *testing.T) {
 	}
 }
 
-// Types that are recursive without end, or can't be encoded.
+// Types that contain themselves without end, or that can't be encoded.
 type (
 	list     []list
 	onlyPtr  *onlyPtr

@@ -38,9 +38,9 @@ func (b *Broadcast) Emit(name string, args ...any) error {
 	return b.EmitContext(context.Background(), name, args...)
 }
 
-// EmitContext is Emit with a context. The context limits the waiting, and its headers
-// travel with the event; see [ContextWithHeader]. If ctx ends first, no event is sent,
-// and EmitContext returns the error of ctx. If headers can't be sent, it returns a
+// EmitContext is like Emit, with a context. The context limits the waiting, and its headers
+// travel with the event; see [ContextWithHeader]. If ctx ends first, no event is sent, and
+// EmitContext returns the error of ctx. If headers can't be sent, it returns a
 // *[HeaderError].
 func (b *Broadcast) EmitContext(ctx context.Context, name string, args ...any) error {
 	if err := ctx.Err(); err != nil {
@@ -93,8 +93,8 @@ func (b *Broadcast) On(name string, fn any, opts ...HandlerOption) (off func()) 
 	return register(b, name, fn, nil, newSettings(opts))
 }
 
-// Once is On for one event only: the next one that fits, even if the handler then returns
-// an error or panics.
+// Once is like On, for one event only: the next one that fits, even if the handler then
+// returns an error or panics.
 func (b *Broadcast) Once(name string, fn any, opts ...HandlerOption) (off func()) {
 	return register(b, name, fn, nil, newSettings(opts).withOnce())
 }

@@ -8,7 +8,7 @@ package smoke
 // can claim an ID.
 type Conflict struct {
 	ID   ID     // of both
-	Addr string // of the other node, if known: where it was met, or says that it is
+	Addr string // of the other node, if known: the address at which it was met or that it advertises
 	By   ID     // the neighbour that reports it; zero if this node met or heard the other itself
 	// Yields reports whether this node is the one that gives way: its life began
 	// earlier, so neighbours that know both drop the links to this one.

@@ -17,7 +17,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/transport/mem"
 )
 
-// watched is a node that notes down conflicts, and the warnings of its log.
+// watched is a node that records reports of conflicts, and the warnings in its log.
 type watched struct {
 	*Node
 	mu        sync.Mutex // guards all below
@@ -233,7 +233,8 @@ func (c counting) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	return c.Transport.Dial(ctx, addr)
 }
 
-// A node whose clock is behind at its next start is accepted when its last life is gone.
+// If the clock of a node is behind at its next start, other nodes accept it once its last
+// life is gone.
 func TestALifeWithAClockBehindIsLetIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := mem.New()
@@ -247,7 +248,7 @@ func TestALifeWithAClockBehindIsLetIn(t *testing.T) {
 		if seed.Peers().Len() != 1 || a.Peers().Len() != 1 || late.Peers().Len() != 0 {
 			t.Fatal("the later life is not the neighbour")
 		}
-		network.Cut([]string{"10.0.0.2"}, []string{"10.0.0.1", "10.0.0.3"}) // no goodbye is heard
+		network.Cut([]string{"10.0.0.2"}, []string{"10.0.0.1", "10.0.0.3"}) // no node receives a goodbye
 		gone := time.Now()
 		for late.Peers().Len() == 0 && time.Since(gone) < time.Minute {
 			time.Sleep(100 * time.Millisecond)
@@ -286,7 +287,7 @@ func TestDeadSeedsAreReported(t *testing.T) {
 				time.Sleep(6 * time.Second)
 				a.wantLost(t, c.lost)
 				time.Sleep(2 * time.Minute)
-				a.wantLost(t, c.lost) // and no more
+				a.wantLost(t, c.lost) // no further seeds are reported
 				if n := a.Stats().SeedsLost; n != len(c.lost) {
 					t.Errorf("Stats say %d", n)
 				}

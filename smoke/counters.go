@@ -8,17 +8,17 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/engine"
 )
 
-// counters hold the figures since CreateNode that no other part of the node keeps. They are
-// allocated apart from the Node, whose fields many goroutines read.
+// counters hold the counts since CreateNode that no other part of the node keeps. They are
+// allocated separately from the Node, whose fields many goroutines read.
 type counters struct {
 	engine.Counters
 	shutOut              atomic.Uint64
 	panics, errors, slow atomic.Uint64 // of handlers
 	surplusNames         sync.Map      // names of events of which surplus arguments were logged
-	surplusLogged        atomic.Int64  // how many these are; see mostSurplusNames
-	tagged               sync.Map      // reflect.Type: looked at for tags that mean nothing; as many as the program has
+	surplusLogged        atomic.Int64  // the number of names in surplusNames; see mostSurplusNames
+	tagged               sync.Map      // each reflect.Type that was checked for json tags; bounded by the types of the program
 	surplus              atomic.Uint64 // events with arguments that a handler did not take
-	dropped              atomic.Uint64 // by the emitters of peers; that of the node has its own
+	dropped              atomic.Uint64 // events dropped by the emitters of peers; the node's emitter has its own count
 }
 
 // into copies the counters to s.

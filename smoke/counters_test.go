@@ -10,7 +10,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
 )
 
-// quiet is a node that logs nowhere.
+// quiet returns a node that logs nowhere.
 func quiet(o Options) *Node {
 	log := logrus.New()
 	log.SetOutput(io.Discard)
@@ -27,7 +27,7 @@ func TestWhatBefallsHandlersIsCounted(t *testing.T) {
 	c.OnSlow("chat", time.Second)
 	c.OnDrop(emitter.Lost{Events: 5})
 	n.OnGap(func(Gap) { panic("boom") })
-	n.onLost(emitter.Lost{Events: 7}) // which the emitter has counted
+	n.onLost(emitter.Lost{Events: 7}) // the emitter has counted these events
 	if got, want := n.Stats().Handlers, (HandlerStats{Panics: 2, Errors: 2, Slow: 1, Dropped: 5}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}

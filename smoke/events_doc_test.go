@@ -27,8 +27,8 @@ type arrival struct {
 	value any
 	same  any   // in the same type; nil: the value itself
 	loose any   // in an any
-	into  []any // in further types, of which the row says that the value fits
-	not   []any // of types that it does not fit
+	into  []any // further types into which the value fits according to the row
+	not   []any // types into which it does not fit
 }
 
 type (

@@ -9,7 +9,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// setenv sets variables. restore puts back what they were.
+// setenv sets variables. restore sets their old values again.
 func setenv(variables map[string]string) (restore func()) {
 	before := make(map[string]string)
 	for name, value := range variables {

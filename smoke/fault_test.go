@@ -70,7 +70,7 @@ func TestWhatIsNoPeerIsCalledByItsName(t *testing.T) {
 		{"echoes", func(c net.Conn) { io.Copy(c, c) }, ErrNotSmokesignal, ErrNotSmokesignal},
 		{"is a web server with TLS", speaksTLS("h2", "http/1.1"), ErrRefused, ErrNotSmokesignal},
 		{"speaks TLS and no protocol", speaksTLS(), ErrRefused, ErrNotSmokesignal},
-		{"is a node of the next version", speaksTLS("smokesignal/2", "smokesignal/1"), ErrRefused, ErrNotAdmitted}, // its certificate is not that of a node
+		{"is a node of the next version", speaksTLS("smokesignal/2", "smokesignal/1"), ErrRefused, ErrNotAdmitted}, // the server's certificate is not that of a node
 		{"says TLS alert 70", says("\x15\x03\x03\x00\x02\x02\x46"), ErrPlaintext, ErrNotSmokesignal},
 		{"is a plaintext node", whole, nil, ErrPlaintext},
 		{"is of another network", hello(wire.Hello{Major: wire.Major, Network: "other"}), ErrOtherNetwork, ErrPlaintext},

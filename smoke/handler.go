@@ -51,14 +51,14 @@ func On[T any](l EventSource, name string, fn func(Event, T), opts ...HandlerOpt
 	return register(l, name, fn, typedHandler(l, fn), newSettings(opts))
 }
 
-// Once is [On] for one event only: the next one that fits.
+// Once is like [On], for one event only: the next one that fits.
 func Once[T any](l EventSource, name string, fn func(Event, T), opts ...HandlerOption) (off func()) {
 	return register(l, name, fn, typedHandler(l, fn), newSettings(opts).withOnce())
 }
 
-// typedHandler returns a handler for On that needs no reflection for each call. It
-// returns nil for types that compileHandler handles without reflection, and for those
-// that compileHandler rejects.
+// typedHandler returns a handler for On that uses no reflection when it is called. It
+// returns nil for types that compileHandler handles without reflection, and for those that
+// compileHandler rejects.
 func typedHandler[T any](l EventSource, fn func(Event, T)) emitter.Handler {
 	switch any(fn).(type) {
 	case func(Event, string), func(Event, []byte):
@@ -234,7 +234,7 @@ func paramFault(t reflect.Type) (why, fix string) {
 // shape describes the parameters of a handler.
 type shape struct {
 	takesContext, takesEvent bool
-	lead                     int     // how many of these two it takes
+	lead                     int     // how many of these two the handler takes
 	params                   []param // for arguments, without the variadic one
 	rest                     *param  // the variadic one, with the type of its elements; or nil
 }
@@ -340,10 +340,10 @@ func (s *shape) decode(l EventSource, event Event) (in []reflect.Value, others i
 	return in, r.Count() - last, nil
 }
 
-// HandlerError reports a function that can't be a handler. It is a mistake in the
-// program. The function is not registered.
+// HandlerError reports a function that can't be a handler. The mistake is in the program.
+// The function is not registered.
 type HandlerError struct {
-	Event string // the name that it should be registered for
+	Event string // the name of the events for which it should be registered
 	Func  string // the type of the function
 	Why   string
 	Fix   string // what to write instead

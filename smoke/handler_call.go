@@ -10,7 +10,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 )
 
-// This file has what a node does around the call of a handler: it makes the context, and
+// This file has the work of a node around the call of a handler: it makes the context, and
 // logs arguments that the handler does not take.
 
 func (b *Broadcast) context(e Event) context.Context { return b.node.handlerContext(e) }

@@ -13,7 +13,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
 )
 
-// audience is an EventSource that keeps what is registered on it.
+// audience is an EventSource that stores the handlers that are registered on it.
 type audience struct {
 	handlers []emitter.Handler
 	once     []bool

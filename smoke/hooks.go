@@ -55,7 +55,8 @@ type Gap struct {
 	Queue string
 }
 
-// hook is the list of functions that are registered for one kind of occasion.
+// hook is the list of the functions that are registered for one kind of report, such as
+// OnGap.
 type hook[T any] struct {
 	mu  sync.Mutex // guards fns; never held while one runs
 	fns roster.Roster[func(T)]
@@ -117,15 +118,14 @@ func (n *Node) OnDisconnect(fn func()) (off func()) { return n.hooks.disconnect.
 func (n *Node) OnNetsplit(fn func(Netsplit)) (off func()) { return n.hooks.netsplit.on(fn) }
 
 // OnHeal registers a hook for the end of a netsplit: four seconds after the last of the
-// other parts has joined. It runs once for each OnNetsplit. A network that splits into
-// dozens of parts can count as two netsplits in a row, and parts that take more than a
-// minute to join do.
+// other parts has joined. It runs once for each OnNetsplit. If a network splits into dozens
+// of parts, its end can count as two netsplits in a row. If the parts take more than a
+// minute to join, it always does.
 func (n *Node) OnHeal(fn func(Heal)) (off func()) { return n.hooks.heal.on(fn) }
 
 // OnGap registers a hook for lost events. It runs in place of these events, before later
-// ones of the same origin. In one case the events can still arrive later: a neighbour
-// said that the last events of an origin are gone, and another node has them
-// nevertheless.
+// ones of the same origin. In one case the events can still arrive later: if a neighbour
+// reported that the last events of an origin are gone, but another node still has them.
 //
 // Events that were emitted before this node's Start are never a gap, even with [Rewind].
 // Gaps of own events are reported together, within a second.

@@ -6,7 +6,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 )
 
-// isCallback reports whether the caller is code of the program that a node has
-// called: a handler, a hook, a logger, a resolver, a transport, a rule. It must not
-// wait for itself. To look costs microseconds, which those pay that wait.
+// isCallback reports whether the caller is code of the program that a node has called: a
+// handler, a hook, a logger, a resolver, a transport, a rule. Such code must not wait for
+// itself. The check takes microseconds, and only calls that wait make it.
 func isCallback() bool { return emitter.Inside() || logging.Inside() || callout.Inside() }

@@ -12,16 +12,16 @@ import (
 	"github.com/smokesignal-go/smokesignal/netsplit"
 )
 
-// life is the node from one Start to the Stop that follows. The driver runs it, and
-// reports to it.
+// life is the state of a node from one Start to the Stop that follows. The driver runs the
+// protocols and reports to the life.
 type life struct {
 	node   *Node
 	driver *engine.Driver
 	ended  chan struct{} // closed when Shutdown has ended this life
 
 	mu      sync.Mutex // guards all below; taken inside the driver's lock
-	refusal *Refusal   // does not change; nil: this node is not refused everywhere
-	reason  int        // that of the refusal; see newRefusal
+	refusal *Refusal   // immutable; nil: this node is not refused everywhere
+	reason  int        // the reason of the refusal; see newRefusal
 }
 
 var _ engine.Host = (*life)(nil)
@@ -117,8 +117,8 @@ func (l *life) ShutOut(tried []*engine.DialError) (report func()) {
 	}
 }
 
-// publicError converts a DialError of the engine to one of this package. Other errors stay.
-// The engine never wraps a DialError in another error.
+// publicError converts a DialError of the engine to one of this package. It returns other
+// errors unchanged. The engine never wraps a DialError in another error.
 func publicError(err error) error {
 	if e, ok := err.(*engine.DialError); ok {
 		return (*DialError)(e)

@@ -12,8 +12,8 @@ import (
 // option Queue.
 const messagesQueue = 1024 // a guess: a second of brisk traffic
 
-// Messages is [On] for a loop: it returns the events of one name, from a Broadcast or a
-// *Peer, with the argument decoded as for On.
+// Messages is like [On], for a loop: it returns the events of one name, from a Broadcast or
+// a *Peer, with the argument decoded as for On.
 //
 //	for e, m := range smoke.Messages[ChatMsg](ctx, node.Broadcast(), "chat") { … }
 //

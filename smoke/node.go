@@ -25,14 +25,14 @@ type Node struct {
 	given     Options // as CreateNode got them
 	opts      Options // with defaults
 	id        ID
-	guard     *trust.Guard // of the links; nil where they are plaintext
-	key       *trust.Key   // who the node is; nil where it has none
+	guard     *trust.Guard // secures the links; nil if they are plaintext
+	key       *trust.Key   // the key that determines the node's ID; nil if it has none
 	signing   *engine.Signing
 	log       *logging.Logger
 	events    *emitter.Emitter // handlers of the broadcast, and hooks
 	broadcast *Broadcast
 	peers     *peerlist.Peerlist[*Peer]
-	peerlist  *Peerlist // the same, for the program
+	peerlist  *Peerlist // the neighbours, as the program sees them
 	hooks     hooks
 	refusals  engine.Refusals
 	counters  *counters
@@ -42,7 +42,7 @@ type Node struct {
 	starting *startup      // the Start that is under way; nil if none is
 	present  *life         // nil before Start and after Stop
 	ending   chan struct{} // closed when the last life has ended; nil before the first Stop
-	stopped  bool          // there was a life, and there is none
+	stopped  bool          // there was a life, and there is none now
 	lastAddr string        // of the last listener
 	memory   engine.Memory // of the last life; zero before the first Stop
 }
@@ -55,12 +55,12 @@ func CreateNode(opts Options) *Node {
 	n := &Node{given: opts, opts: opts.Canonical().withDefaults(), id: opts.ID, counters: new(counters)}
 	log, err := logging.New(opts.Logger)
 	if err != nil {
-		log, _ = logging.New(nil) // Start says what is wrong with the other one
+		log, _ = logging.New(nil) // Start reports the error of the given Logger
 	}
 	n.log = log // until the id is known
 	guarded := n.given
 	guarded.Admit = n.protectAdmit(opts.Admit)
-	n.guard, n.key, _ = guarded.handshakeOptions().Guard() // Start says what is wrong
+	n.guard, n.key, _ = guarded.handshakeOptions().Guard() // Start reports the error
 	switch {
 	case n.guard != nil:
 		n.id = n.guard.ID()
@@ -146,13 +146,13 @@ type redactedError struct{ err error }
 func (e *redactedError) Error() string { return redact.TextWithIDs(e.err.Error()) }
 func (e *redactedError) Unwrap() error { return e.err }
 
-// start is Start. It returns the life that it has begun.
+// start implements Start. It returns the life that it has begun.
 func (n *Node) start() (*life, error) {
 	s, err := n.beginStart()
 	if err != nil {
 		return nil, err
 	}
-	// The log should be written before the program continues or exits.
+	// The log lines should be written before the program continues or exits.
 	defer n.log.FlushBriefly()
 	l := &life{node: n, ended: make(chan struct{})}
 	l.driver, err = engine.New(s.ctx, n.engineConfig(s, l))
@@ -221,10 +221,9 @@ func (n *Node) RemovePeer(id ID) error {
 	return l.driver.Remove(id)
 }
 
-// Count counts the nodes of the whole network, this one included, by asking
-// all of them: two small frames a link. It takes some round trips, four seconds
-// at most. If links changed meanwhile the number may be too low, and the error is
-// [ErrIncomplete].
+// Count counts the nodes of the whole network, this one included, by asking all of them:
+// two small frames a link. It takes some round trips, four seconds at most. If links
+// changed meanwhile, the number may be too low, and the error is [ErrIncomplete].
 func (n *Node) Count(ctx context.Context) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
@@ -248,8 +247,9 @@ func (n *Node) refuse(err error) {
 	}
 }
 
-// reports returns what an emitter of this node does about trouble. The log calls the
-// emitter source: "broadcast", or "peer" with an id.
+// reports returns the functions with which an emitter of this node reports panics, errors
+// and losses. In the log the emitter has the name source: "broadcast", or "peer" with an
+// id.
 func (n *Node) reports(source string, lost func(emitter.Lost)) emitter.Config {
 	if lost == nil {
 		lost = func(l emitter.Lost) {
@@ -294,8 +294,8 @@ func (n *Node) reports(source string, lost func(emitter.Lost)) emitter.Config {
 	}
 }
 
-// onLost tells OnGap of events that made room. It runs on the handlers'
-// goroutine, before any newer event.
+// onLost reports to OnGap the events that were dropped to make room. It runs on the
+// handlers' goroutine, before any newer event.
 func (n *Node) onLost(l emitter.Lost) {
 	if l.Aside {
 		n.log.About(l.Name).Warn("a handler with a queue is too slow: events had to make room in it", logging.Fields{
@@ -315,7 +315,7 @@ func (n *Node) onLost(l emitter.Lost) {
 	}
 }
 
-// recoverHook keeps a hook that panics from harming the others.
+// recoverHook recovers the panic of a hook, so that the other hooks still run.
 func (n *Node) recoverHook() {
 	if v := recover(); v != nil {
 		n.counters.panics.Add(1)

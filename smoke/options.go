@@ -14,8 +14,8 @@ import (
 
 // Options configure a node. The zero value works: the node then listens on a free port of
 // the loopback address and knows no other node. CreateNode copies the options, with their
-// slices, maps and TLS configuration, so later changes have no effect. It does not copy
-// what other pointers, functions and interfaces refer to.
+// slices, maps and TLS configuration, so later changes have no effect. It does not copy the
+// things to which other pointers, functions and interfaces refer.
 //
 // Address, Listen, Advertise and Seeds accept an IPv6 address with or without brackets.
 // If a port follows, the brackets are needed. An IPv4-mapped IPv6 address means the IPv4
@@ -34,10 +34,11 @@ type Options struct {
 	// example "0.0.0.0" for all interfaces of the machine. "" means Address.
 	Listen string
 
-	// Advertise is the host, or host:port, that other nodes dial, if the node is not
-	// reachable where it listens: behind a proxy or a mapped port. "" means the address
-	// on which the node listens. A missing port means the port on which it listens. With
-	// [NoAddress] other nodes get no address: use it for a node that runs only briefly.
+	// Advertise is the host, or host:port, that other nodes dial. It is needed if they
+	// can't reach the address on which the node listens: behind a proxy or a mapped port.
+	// "" means the address on which the node listens. A missing port means the port on
+	// which it listens. With [NoAddress] other nodes get no address: use it for a node that
+	// runs only briefly.
 	Advertise string
 
 	// Seeds are the addresses through which the node joins the network: "host:port" or
@@ -91,12 +92,12 @@ type Options struct {
 	// the number left out.
 	Logger any
 
-	// StateFile is a file for what a later process of this node needs: the addresses of
-	// two neighbours, so that it finds the network without seeds, and the last event
-	// that it received from each of the last 1,024 origins, so that it receives none
-	// twice. The node writes it once a minute and in Stop; it has at most 64 KiB. Each node needs
-	// a file of its own. "" means none. A Node that stops and starts again in one
-	// process needs none.
+	// StateFile is a file for the data that a later process of this node needs: the
+	// addresses of two neighbours, so that it finds the network without seeds, and the last
+	// event that it received from each of the last 1,024 origins, so that it receives none
+	// twice. The node writes it once a minute and in Stop; it has at most 64 KiB. Each node
+	// needs its own file. "" means none. A Node that stops and starts again in one process
+	// needs none.
 	StateFile string
 
 	// Transport carries the links. nil means TCP.
@@ -116,9 +117,10 @@ type Options struct {
 	// All nodes of a network must agree, since a node never falls back from encryption to
 	// plaintext or the reverse. Start logs which of the two applies.
 	//
-	// Encryption alone protects against eavesdroppers and against changes on the way, and
-	// admits every node. Secret, Allow, Admit and the authority of TLS restrict that: a
-	// node must pass all that are set. A node that is refused does not learn the reason.
+	// Encryption alone protects against eavesdroppers and against changes on the way, but
+	// admits every node. Secret, Allow, Admit and the authority of TLS restrict which nodes
+	// are admitted: a node must pass all of these that are set. A node that is refused does
+	// not learn the reason.
 
 	// Key is the key from which the node's id follows: see [trust.LoadOrCreateKey]. nil
 	// means a new one for each Node, if links are encrypted.
@@ -143,8 +145,8 @@ type Options struct {
 	// both are set, Secret must be the first of Secrets.
 	Secrets []string
 
-	// Allow admits only nodes with these ids, and delivers signed events only of them.
-	// Empty admits all.
+	// Allow admits only nodes with these ids. Of signed events, handlers get only those of
+	// these nodes and of this node. Empty admits all.
 	Allow []ID
 
 	// Admit is a rule of the program: it returns nil to admit a node, or the reason to
@@ -187,10 +189,10 @@ const (
 	defaultMaxPeers     = 5               // as in the original Smokesignal
 	spareRoom           = 2               // MaxPeers above MinPeers, as in the defaults
 	defaultMaxGuests    = 64              // hyparview.Config.MaxGuests
-	defaultPingInterval = 2 * time.Second // with the timeout, a dead peer shows within 5 s
+	defaultPingInterval = 2 * time.Second // with the timeout, a dead peer is detected within 5 s
 	defaultPingTimeout  = 3 * time.Second // as in the original Smokesignal
 	shortestPing        = time.Millisecond
-	longestPing         = time.Hour // a guess: a link that is quiet for longer is better dialled again
+	longestPing         = time.Hour // a guess: if a link is quiet for longer, dialling again is better
 	mostPeers           = hyparview.Unlimited
 	defaultHistoryBytes = 16 << 20        // a guess: 5 min of 200 events/s of 128 bytes
 	defaultHistoryAge   = 5 * time.Minute // a guess: longer than switches and machines take to start again
@@ -198,9 +200,9 @@ const (
 	maxNetwork          = 64
 )
 
-// withDefaults replaces zero values by the defaults that they stand for. It leaves
-// Logger, Transport, Resolver and ID alone, because CreateNode has to make these. The
-// options must have passed Validate.
+// withDefaults replaces zero values by the defaults that they stand for. It does not set
+// Logger, Transport, Resolver and ID, because CreateNode makes their defaults. The options
+// must have passed Validate.
 func (o Options) withDefaults() Options {
 	if o.Address == "" {
 		o.Address = defaultAddress

@@ -37,16 +37,16 @@ func (p *Peer) RemoteAddr() string { return p.neighbour.RemoteAddr() }
 // RemoteHost is the host of [Peer.RemoteAddr].
 func (p *Peer) RemoteHost() string { return handshake.HostOf(p.RemoteAddr()) }
 
-// RemotePort is the port of [Peer.RemoteAddr], 0 where there is none.
+// RemotePort is the port of [Peer.RemoteAddr], or 0 if it has none.
 func (p *Peer) RemotePort() int {
 	_, port, _ := net.SplitHostPort(p.RemoteAddr())
 	n, _ := strconv.Atoi(port)
 	return n
 }
 
-// Emit sends an event to this peer only. There it arrives at the Peer that stands for
-// this node. Events between two nodes arrive in order and at most once, and are lost if
-// the link ends before.
+// Emit sends an event to this peer only. The handlers of the Peer that represents this node
+// there receive it. Events between two nodes arrive in order and at most once. An event is
+// lost if the link ends before it arrives.
 //
 // If the outbox of the link is full, Emit waits for one second at most, and then returns
 // [ErrBusy]. Other errors: a *[NameError], an *[EncodeError], a [TooLargeError],
@@ -61,9 +61,9 @@ func (p *Peer) Emit(name string, args ...any) error {
 	return err
 }
 
-// EmitContext is Emit with a context that limits the waiting, and whose headers the event
-// gets; see [ContextWithHeader]. If ctx ends first, no event is sent, and EmitContext
-// returns the error of ctx.
+// EmitContext is like Emit, with a context. The context limits the waiting, and the event
+// gets its headers; see [ContextWithHeader]. If ctx ends first, no event is sent, and
+// EmitContext returns the error of ctx.
 func (p *Peer) EmitContext(ctx context.Context, name string, args ...any) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -76,12 +76,12 @@ func (p *Peer) EmitContext(ctx context.Context, name string, args ...any) error 
 }
 
 // On registers a handler for the events that this peer emits to this node; see
-// [Broadcast.On] for its shapes.
+// [Broadcast.On] for the possible types of fn.
 func (p *Peer) On(name string, fn any, opts ...HandlerOption) (off func()) {
 	return register(p, name, fn, nil, newSettings(opts))
 }
 
-// Once is On for one event: the next one that fits.
+// Once is like On, for one event only: the next one that fits.
 func (p *Peer) Once(name string, fn any, opts ...HandlerOption) (off func()) {
 	return register(p, name, fn, nil, newSettings(opts).withOnce())
 }

@@ -57,8 +57,8 @@ func (l *Peerlist) IsFull() bool { return l.list.IsFull() }
 
 // Wait waits until the node has at least n peers, and returns nil then. It returns nil at
 // once if n is 0 or less. It may be called before Start. If ctx ends first, Wait returns
-// its error; if the node stops, it returns [ErrStopped]. If n is above Max, only these
-// two end the wait.
+// its error; if the node stops, it returns [ErrStopped]. If n is above Max, the wait ends
+// only in these two ways.
 //
 // The network may have more nodes than this node has peers: [Node.Count] counts all
 // nodes. A Wait in a handler or hook blocks the other handlers. It does not keep peers
@@ -93,7 +93,7 @@ func (l *Peerlist) change() <-chan struct{} {
 	return l.changed
 }
 
-// tell makes each Wait check the list again.
+// tell wakes each Wait, which then checks the list again.
 func (l *Peerlist) tell() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

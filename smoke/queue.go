@@ -6,15 +6,15 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/emitter"
 )
 
-// Queue sets that a handler has its own queue for n events, 1 to 16,777,216, and its own
-// goroutine, so that a slow handler does not delay the others. Without Queue, all
-// handlers of a Broadcast share one goroutine. If they fall behind, the node asks the
-// whole network to emit less. It does not do that for a handler with a Queue.
+// Queue gives a handler its own queue for n events, 1 to 16,777,216, and its own goroutine,
+// so that a slow handler does not delay the others. Without Queue, all handlers of a
+// Broadcast share one goroutine. If they fall behind, the node asks the whole network to
+// emit less. It does not do that for a handler with a Queue.
 //
 // The handler gets its events one after another, in order. It may run at the same time as
-// other handlers. If n events or 16 MiB wait, the oldest are dropped for the next one.
-// They are counted in [HandlerStats].Dropped and logged, and OnGap reports them as a
-// [Gap] with Slow and Queue.
+// other handlers. If n events or 16 MiB wait, the oldest are dropped to make room for the
+// next one. The dropped events are counted in [HandlerStats].Dropped and logged, and OnGap
+// reports them as a [Gap] with Slow and Queue.
 //
 // The goroutine exists only while the handler has events. A panic is recovered and
 // logged. When the program calls the function that On returned, the waiting events are

@@ -10,14 +10,14 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/handshake"
 )
 
-// Refusal says that a node has no neighbour although it looks for some: for at least
-// five seconds no address that it knows has brought a link.
+// Refusal reports that a node looks for neighbours and has none: for at least five seconds,
+// no address that it knows has led to a link.
 type Refusal struct {
 	// Err is the reason: [ErrPeerFull], [ErrNotAdmitted], [ErrPlaintext],
-	// [ErrOtherNetwork], [ErrOtherVersion], [ErrNotSmokesignal], [ErrRefused], what the
-	// transport or the resolver said, or [ErrNobodyAnswers]. Where addresses have
-	// different reasons, it is the first of them in this list: the one that is nearest
-	// to a link.
+	// [ErrOtherNetwork], [ErrOtherVersion], [ErrNotSmokesignal], [ErrRefused], an error of
+	// the transport or the resolver, or [ErrNobodyAnswers]. If the addresses have different
+	// reasons, Err is the one that comes first in this list: the one that is nearest to a
+	// link.
 	Err error
 
 	// Tried has the addresses, at most 32, each with the error of the last attempt. A seed
@@ -42,12 +42,12 @@ func (r Refusal) String() string {
 	return b.String()
 }
 
-// shownTried is how many addresses String writes.
+// shownTried limits how many addresses String writes.
 const shownTried = 3
 
 // OnRefused registers a hook for the moment at which the node finds that it is refused
-// everywhere, and for each change of the reason while that lasts. It has ended when
-// OnConnect runs. A node that knows no address to try, such as a first seed, is not
+// everywhere, and for each change of the reason while it is refused. The refusal has ended
+// when OnConnect runs. A node that knows no address to try, such as a first seed, is not
 // refused.
 func (n *Node) OnRefused(fn func(Refusal)) (off func()) { return n.hooks.refused.on(fn) }
 
@@ -77,8 +77,8 @@ func (r Refusal) copied() Refusal {
 	return r
 }
 
-// refusalReasons are those of a Refusal, the nearest to a link first. After them come
-// other errors, and then silence.
+// refusalReasons lists the reasons of a Refusal, the nearest to a link first. After them
+// come other errors, and then silence.
 var refusalReasons = []error{
 	ErrPeerFull, ErrNotAdmitted, ErrPlaintext, ErrOtherNetwork, ErrOtherVersion, ErrNotSmokesignal, ErrRefused,
 }
@@ -103,8 +103,8 @@ func newRefusal(tried []*engine.DialError) (r Refusal, reason int) {
 	return r, reason
 }
 
-// isSilence reports whether no node answered: nothing listens at the address, or
-// nothing came from there.
+// isSilence reports whether no node answered: no program listens at the address, or no
+// answer came from there.
 func isSilence(err error) bool {
 	return errors.Is(err, handshake.ErrNothingListens) || errors.Is(err, ErrTimeout)
 }

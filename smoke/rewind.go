@@ -12,12 +12,12 @@ import (
 // events of that origin. More than 24 hours count as 24 hours; zero or less means no
 // rewind.
 //
-// A handler that is registered before Start gets what the histories of the neighbours
-// have: each node keeps five minutes, 16 MiB at most; see [History]. The node asks each
-// neighbour that it gets within the first second. So if a part of an origin's events is
-// not found, its events can arrive up to a second later. A handler that is registered on
-// a running node gets at once what this node's own history has. For an origin that the
-// node has not heard of yet, it gets what neighbours have.
+// A handler that is registered before Start gets what the histories of the neighbours have:
+// each node keeps five minutes, 16 MiB at most; see [History]. The node asks each neighbour
+// that it gets within the first second. So if the first histories lack some events of an
+// origin, the origin's events can arrive up to a second later. A handler that is registered
+// on a running node gets at once the events in this node's own history. For an origin from
+// which the node has received nothing yet, it gets the events that neighbours have.
 //
 // Events that no history has are not a [Gap], since they were emitted before. Events that
 // an earlier life of the node has received do not come again after Stop and Start, nor,
@@ -27,8 +27,8 @@ func Rewind(d time.Duration) HandlerOption {
 	return HandlerOption{func(s *settings) { s.Rewind = max(d, 0) }}
 }
 
-// listenToPast registers a handler that has a Rewind on a running node, by replay. It
-// reports false if the handler has none, or the node does not run.
+// listenToPast registers a handler with a Rewind on a running node, by a call of replay. It
+// returns false if the handler has no Rewind, or if the node does not run.
 func (n *Node) listenToPast(s emitter.Settings, replay func(emitter.Settings, []emitter.Run) (off func())) (off func(), ok bool) {
 	if s.Rewind == 0 {
 		return nil, false

@@ -15,9 +15,9 @@ import (
 // startup is a Start that is under way. Code of the program runs in it, so it holds no
 // lock, and Stop can end it.
 type startup struct {
-	ctx     context.Context // its end ends the startup, and the life to be
+	ctx     context.Context // if it ends, the startup and the life that it begins end too
 	cancel  context.CancelFunc
-	calls   *callout.Calls // of the life to be
+	calls   *callout.Calls // of the life that the startup begins
 	ended   chan struct{}  // closed when Start has begun a life, or has failed
 	memory  engine.Memory  // of the last life
 	stopped bool           // a Stop has ended it; guarded by Node.mu
@@ -46,7 +46,7 @@ func (n *Node) beginStart() (*startup, error) {
 	return s, nil
 }
 
-// engineConfig is what the driver of a life needs.
+// engineConfig returns the configuration of the driver of a life.
 func (n *Node) engineConfig(s *startup, l *life) engine.Config {
 	o := n.opts
 	encryptedBy := "Secret"
@@ -70,7 +70,7 @@ func (n *Node) engineConfig(s *startup, l *life) engine.Config {
 	}
 }
 
-// endStart begins the life that Start has made, unless that has failed or the node was
+// endStart begins the life that Start has made, unless Start has failed or the node was
 // stopped meanwhile.
 func (n *Node) endStart(s *startup, l *life, err error) error {
 	n.mu.Lock()
@@ -90,7 +90,7 @@ func (n *Node) endStart(s *startup, l *life, err error) error {
 	}
 	n.events.Reopen()
 	n.present, n.stopped, n.lastAddr = l, false, l.driver.Listening()
-	advertised := l.driver.Advertised() // peers may soon know better
+	advertised := l.driver.Advertised() // may change when peers report the address that they see
 	l.driver.Start()
 	n.log.Info("listening", logging.Fields{"addr": n.lastAddr, "advertised": advertised, "seeds": n.opts.Seeds, "links": n.security()})
 	if n.guard == nil && n.opts.InsecurePlaintext && !n.opts.handshakeOptions().IsLocal() {
@@ -100,10 +100,11 @@ func (n *Node) endStart(s *startup, l *life, err error) error {
 	return nil
 }
 
-// stop has Start return ErrStopped, and waits for what it runs.
+// stop makes Start return ErrStopped, and waits for the functions of the program that Start
+// runs.
 func (s *startup) stop(ctx context.Context) error {
 	left := &UndeliveredError{}
-	if isCallback() { // perhaps the one that Start waits for
+	if isCallback() { // Start may be waiting for this callback
 		return nil
 	}
 	select {

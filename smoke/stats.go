@@ -26,48 +26,48 @@ func newRefused(r *engine.Refusals) Refused {
 	}
 }
 
-// Stats are figures of a node. They are those of one moment, but for the counters,
-// which count from CreateNode, or, of events and Grafts, from the last Start.
+// Stats are figures of a node. Counters count from CreateNode, except those of events and
+// Grafts, which count from the last Start. All other figures are the values at one moment.
 type Stats struct {
 	Peers     int // neighbours
-	Guests    int // neighbours among them beyond Options.MaxPeers, which no node can dial
+	Guests    int // those of the neighbours that are beyond Options.MaxPeers; no node can dial them
 	MinPeers  int // neighbours that the node tries to have: Options.MinPeers
 	Known     int // addresses of nodes in the book
 	SeedsLost int // addresses of Options.Seeds that do not answer, as reported by OnSeedLost
-	Lag       int // bytes, not a time: of the events that wait for the neighbour for which most wait
+	Lag       int // bytes, not a time: the size of the events that wait for the neighbour with the longest queue
 	Queued    int // events that wait for the handlers
 	History   int // bytes of the events that the node keeps for others
 
-	// Split is whether a part of the network was found and has not merged with ours yet:
-	// between OnNetsplit and OnHeal.
+	// Split is true between OnNetsplit and OnHeal: another part of the network was found
+	// and has not merged with this one yet.
 	Split bool
 
-	// RTT is how long the farthest neighbour took to answer. It is measured on
-	// links that this node has dialled, every PingInterval while they are quiet and more
-	// rarely while they are not. 0: never yet.
+	// RTT is the time that the farthest neighbour took to answer. It is measured on links
+	// that this node has dialled: every PingInterval while a link is quiet, and more rarely
+	// while it is not. 0: not measured yet.
 	RTT time.Duration
 
 	Emitted    uint64 // events of this node
 	Delivered  uint64 // events of others
-	Duplicates uint64 // events that came again
+	Duplicates uint64 // events that arrived again
 	Gaps       uint64 // runs of events that were lost, as reported by OnGap
 	Missed     uint64 // events in these runs
 	Grafts     uint64 // requests for events that were announced but not sent, or for links to send them at once
 
 	BytesIn, BytesOut uint64        // of frames on all links, before encryption
-	PeersAdded        uint64        // neighbours that came, whether they stayed or not
+	PeersAdded        uint64        // neighbours that were added, whether they stayed or not
 	DialsFailed       uint64        // dials of this node that ended without a link
 	Netsplits         uint64        // as reported by OnNetsplit
 	Heals             uint64        // as reported by OnHeal
 	ShutOut           uint64        // how often this node had no neighbour and was refused everywhere, as reported by OnRefused
 	Conflicts         uint64        // as reported by OnConflict
-	Waited            time.Duration // by Emit for others to keep up, all its calls together
+	Waited            time.Duration // the total time for which calls of Emit waited for slow nodes
 	Handlers          HandlerStats
 	Calls             CallStats
 	Refused           Refused
 }
 
-// Stats gives the node's figures. It may be called from any goroutine.
+// Stats returns the node's figures. It may be called from any goroutine.
 func (n *Node) Stats() Stats {
 	events := n.events.Stats()
 	s := Stats{Refused: newRefused(&n.refusals), Queued: events.Queued + events.Aside, MinPeers: n.opts.MinPeers}

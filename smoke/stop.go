@@ -10,8 +10,9 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/engine"
 )
 
-// stopWithin is how long Stop waits for outboxes, handlers and other functions of the
-// program, after it has waited for a neighbour that takes what was emitted.
+// stopWithin limits the time for which Stop waits for outboxes, handlers and other
+// functions of the program. Before that, Stop waits for a neighbour to take the emitted
+// events.
 const stopWithin = time.Second
 
 // Stop ends the node. It notifies the neighbours, sends all that waits for them, lets the
@@ -21,10 +22,10 @@ const stopWithin = time.Second
 //
 // If no neighbour has taken the events that the node emitted, Stop first tries each seed
 // once and waits until a neighbour has taken them, for two seconds at most. After that it
-// waits for one second at most. An *[UndeliveredError] has what was left. It also names
-// functions of the program that still run. The node can't end these; it ignores their
-// results. The node can be started again, but its handlers run one after another: if a
-// handler still runs, the handlers of the next life wait for it.
+// waits for one second at most. If something is left, Stop returns an *[UndeliveredError].
+// It also names functions of the program that still run. The node can't end these; it
+// ignores their results. The node can be started again, but its handlers run one after
+// another: if a handler still runs, the handlers of the next life wait for it.
 //
 // Stop may be called from any function that the node calls. There it does not wait for
 // such functions, and no further handler runs. If another goroutine already stops the
@@ -60,10 +61,10 @@ type UndeliveredError struct {
 	// same moment.
 	Unsent int
 
-	Bytes   int      // that were still to be sent
+	Bytes   int      // bytes that were still to be sent
 	Events  int      // events and hooks that did not run to their end, running ones included
 	Running []string // functions of the program that have not returned, such as `a handler of "chat"` or "Resolver.Lookup(dns://x)"; sorted
-	Err     error    // why: that of the context; or ErrBusy: neighbours are slow; ErrAlone; ErrHangs: only Running is set
+	Err     error    // the cause: the error of the context; ErrBusy: neighbours are slow; ErrAlone; or ErrHangs: only Running is set
 }
 
 // Error implements error.
@@ -98,8 +99,8 @@ func plural(n int, one, several string) string {
 // Unwrap returns Err.
 func (e *UndeliveredError) Unwrap() error { return e.Err }
 
-// Shutdown is Stop with a time limit that the caller chooses: it returns when ctx ends,
-// at the latest. If the node does not run, Shutdown returns nil, whatever ctx is.
+// Shutdown is like Stop, with a time limit that the caller chooses: it returns at the
+// latest when ctx ends. If the node does not run, Shutdown returns nil, whatever ctx is.
 //
 // If something is left when ctx ends, Shutdown returns an *[UndeliveredError] that wraps
 // the error of ctx: errors.Is(err, context.DeadlineExceeded) then holds after a timeout.
@@ -108,7 +109,7 @@ func (e *UndeliveredError) Unwrap() error { return e.Err }
 // returns the wrapped error of ctx if that ends first.
 func (n *Node) Shutdown(ctx context.Context) error { return n.shutdown(ctx, 0) }
 
-// shutdown is Shutdown. If within is not 0, it bounds the waiting after that of
+// shutdown implements Shutdown. If within is not 0, it limits the wait that follows
 // awaitTaken.
 func (n *Node) shutdown(ctx context.Context, within time.Duration) error {
 	n.mu.Lock()
@@ -150,7 +151,7 @@ func (n *Node) shutdown(ctx context.Context, within time.Duration) error {
 	case ctx.Err() != nil:
 		e.Err = ctx.Err()
 	case e.Bytes > 0, e.Events > 0:
-		e.Err = ErrBusy // a slow neighbour takes no more than LastWords of what waits
+		e.Err = ErrBusy // of the bytes that wait, a slow neighbour takes no more than LastWords
 	case e.Unsent > 0:
 		e.Err = ErrAlone
 	default:
@@ -159,7 +160,7 @@ func (n *Node) shutdown(ctx context.Context, within time.Duration) error {
 	return e
 }
 
-// withTimeout is context.WithTimeout; 0 means none.
+// withTimeout is like context.WithTimeout; 0 means no timeout.
 func withTimeout(ctx context.Context, within time.Duration) (context.Context, context.CancelFunc) {
 	if within == 0 {
 		return ctx, func() {}
@@ -167,8 +168,8 @@ func withTimeout(ctx context.Context, within time.Duration) (context.Context, co
 	return context.WithTimeout(ctx, within)
 }
 
-// awaitProgram waits for the program's functions that are no handlers. Called from one of
-// them, it does not wait: it would wait for itself.
+// awaitProgram waits for the program's functions that are no handlers. If such a function
+// calls it, it does not wait, because it would wait for itself.
 func (n *Node) awaitProgram(ctx context.Context, l *life, left *engine.Unfinished, isInside bool) {
 	if isInside {
 		return
@@ -205,7 +206,7 @@ func (n *Node) awaitEnd(ctx context.Context, ending <-chan struct{}) error {
 	}
 }
 
-// remember keeps what the next life begins with.
+// remember stores the data with which the next life begins.
 func (n *Node) remember(m engine.Memory) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -11,8 +11,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// A node on the list brings an event that a key has signed which is not on the list. With
-// Allow, only nodes on the list may be the origin of a signed event.
+// A node on the list forwards an event that was signed with the key of a node that is not
+// on the list. With Allow, only nodes on the list may be the origin of a signed event.
 func TestAnEventOfAKeyThatIsNotAllowedIsRefused(t *testing.T) {
 	s := tell(t)
 	member, outsider := newKey(t), newKey(t)

@@ -165,7 +165,7 @@ type writer func(b []byte) (int, error)
 
 func (w writer) Write(b []byte) (int, error) { return w(b) }
 
-// lookup is a function as a resolver.
+// lookup turns a function into a resolver.
 type lookup func() []string
 
 func (l lookup) Lookup(context.Context, string) ([]string, error) { return l(), nil }
@@ -232,8 +232,8 @@ func (c spyConn) Write(b []byte) (int, error) { c.spy.enter("Write"); return c.C
 func (c spyConn) CloseWrite() error           { c.spy.enter("CloseWrite"); return c.Conn.CloseWrite() }
 func (c spyConn) RemoteAddr() net.Addr        { c.spy.enter("RemoteAddr"); return c.Conn.RemoteAddr() }
 
-// TryWrite is a Write if the system's tcp.Conn has no TryWrite. A program's TryWrite may
-// block.
+// TryWrite calls Write if the system's tcp.Conn has no TryWrite. So it may block, as a
+// program's TryWrite may.
 func (c spyConn) TryWrite(b []byte) (int, error) {
 	c.spy.enter("TryWrite")
 	if conn, ok := any(c.Conn).(transport.TryWriter); ok {
@@ -280,8 +280,8 @@ func newVictim(t *testing.T, place callback, act func(v *victim)) *victim {
 	return v
 }
 
-// live starts the node, links the two, emits events both ways and ends the link, as far
-// as the program lets it.
+// live starts the node, links the two nodes, emits events both ways and ends the link, as
+// far as the misbehaving program permits.
 func (v *victim) live() {
 	if err := v.node.Start(); err != nil {
 		return
@@ -308,7 +308,7 @@ func (v *victim) live() {
 	_ = v.node.RemovePeer(v.other.ID()) // closes the connection
 }
 
-// once runs a function the first time only, even if that function calls do again.
+// once runs a function at the first call of do only, even if that function calls do again.
 type once struct{ done atomic.Bool }
 
 func (o *once) do(f func()) {
@@ -404,7 +404,7 @@ func eachCallback(t *testing.T, test func(t *testing.T, place callback)) {
 	}
 }
 
-// Each function of the program may call all methods of the node.
+// Each function of the program that the node calls may call all methods of the node.
 func TestACallbackMayCallTheNode(t *testing.T) {
 	eachCallback(t, func(t *testing.T, place callback) {
 		var first once

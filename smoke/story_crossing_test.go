@@ -11,8 +11,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/transport/mem"
 )
 
-// stopTogether stops the nodes, one after another at the given distance, and returns the
-// errors of Stop. With distance 0 all stop at once.
+// stopTogether stops the nodes one after another, at intervals of apart, and returns the
+// errors of Stop. If apart is 0, all stop at the same moment.
 func stopTogether(cast []*actor, apart time.Duration) []error {
 	errs := make([]error, len(cast))
 	var wg sync.WaitGroup

@@ -10,7 +10,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/transport/mem"
 )
 
-// A removed peer has the reason: the cause, and the node that decided or detected it.
+// A removed peer has the reason of its removal: the cause, and the node that decided or
+// detected it.
 func TestWhyAPeerIsGone(t *testing.T) {
 	says := func(why hyparview.Reason) func(*actor, *stranger) {
 		return func(_ *actor, eve *stranger) { eve.say(&hyparview.Disconnect{Reason: why}) }

@@ -48,8 +48,8 @@ func TestStopReportsEventsThatADeadNeighbourTook(t *testing.T) {
 	}
 }
 
-// The neighbour that took the last events dies. Another node, which has them from it,
-// becomes a neighbour. The events are not lost, and Stop returns nil.
+// The neighbour that took the last events dies. Another node, which received the events
+// from it, becomes a neighbour. The events are not lost, and Stop returns nil.
 func TestStopCountsEventsThatAnotherNodeHasAsDelivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tell(t)

@@ -126,7 +126,7 @@ func TestAnEchoIsSigned(t *testing.T) {
 }
 
 // A handler emits an event in answer to an event of another node. The echo of the answer
-// comes after the event.
+// arrives after that event.
 func TestAnEchoIsInOrderWithTheEventsOfOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tell(t)

@@ -77,7 +77,8 @@ func TestAnErrorThatAHandlerReturnsIsLogged(t *testing.T) {
 	})
 }
 
-// The error of Shutdown says which handlers run, and what did not run.
+// The error of Shutdown names the handlers that still run, and counts the events that were
+// not handled.
 func TestTheErrorOfShutdownNamesTheHandlers(t *testing.T) {
 	for _, queue := range [][]smoke.HandlerOption{nil, {smoke.Queue(8)}} {
 		annAndBob(t, func(t *testing.T, s *story, ann, bob *actor) {

@@ -24,8 +24,8 @@ import (
 // Each of these tests has a mistake of a user, a program or another machine. It checks
 // the error or log of the node, and that the node continues.
 
-// SM1. The original throws at the first missing option. Ours needs no option, and reports
-// all invalid ones at once, each by its name.
+// SM1. The original throws at the first missing option. Smokesignal in Go needs no option,
+// and reports all invalid ones at once, each by its name.
 func TestBadOptionsAreAllNamed(t *testing.T) {
 	for _, test := range []struct {
 		options smoke.Options
@@ -155,8 +155,8 @@ func TestAddingANameThatDoesNotResolve(t *testing.T) {
 	}
 }
 
-// The program at an address may not be a node. AddPeer returns an error that says what it
-// is.
+// The program at an address may not be a node. AddPeer returns an error that names the kind
+// of program.
 func TestAddingAnAddressWithoutANode(t *testing.T) {
 	web := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(web.Close)
@@ -258,8 +258,8 @@ func wantRefused(t *testing.T, s *stranger, why wire.RefuseCode) {
 	}
 }
 
-// wantWell checks that a node still works: it accepts another neighbour, and that
-// receives its events.
+// wantWell checks that a node still works: it accepts another neighbour, which receives its
+// events.
 func wantWell(s *story, a *actor) {
 	s.Helper()
 	friend := s.start(smoke.Options{Seeds: []string{a.Addr()}})
@@ -376,8 +376,8 @@ func TestABadHandlerOnARunningNodeIsLogged(t *testing.T) {
 	wantWell(s, ann)
 }
 
-// If arguments do not fit a handler, the receiving node logs that. Handlers that they fit
-// are called.
+// If arguments do not fit a handler, the receiving node logs that. It calls the handlers
+// that the arguments fit.
 func TestArgumentsThatDoNotFitAreLogged(t *testing.T) {
 	s := tell(t)
 	ann, bob := s.start(smoke.Options{}), s.start(smoke.Options{})

@@ -57,9 +57,9 @@ func TestANodeMeetsItsSeed(t *testing.T) {
 	}
 }
 
-// SM4. A node that lost its only neighbour: the original looks for another one at its
-// next turn, 10 s later. Ours calls OnDisconnect once, and links up again as soon as its
-// seed is back.
+// SM4. A node loses its only neighbour. The original looks for another one at its next
+// turn, 10 s later. Ours calls OnDisconnect once, and links up again as soon as its seed is
+// back.
 func TestANodeThatLostAllNeighboursComesBack(t *testing.T) {
 	s := tellWithCables(t)
 	ann := s.start(smoke.Options{Port: freePort(t)})

@@ -39,7 +39,7 @@ func TestNoErrorShowsASecret(t *testing.T) {
 		}
 		node.Stop()
 	}
-	weak := "correct horse correct horse" // a passphrase: only where a secret is meant can it be known for one
+	weak := "correct horse correct horse" // a passphrase: it can be recognised as a secret only in an option for secrets
 	for _, text := range []string{secret, weak} {
 		for _, o := range []smoke.Options{
 			{Secret: text, Secrets: []string{other, other}}, {Secrets: []string{text, text}}, {Secret: text + "?"}, {Secrets: []string{other, text}},
@@ -79,7 +79,7 @@ func TestNoErrorShowsASecret(t *testing.T) {
 	}
 }
 
-// noNames is a resolver that knows no name, and says so with the name.
+// noNames is a resolver that resolves no name. Its errors contain the name.
 type noNames struct{}
 
 func (noNames) Lookup(_ context.Context, seed string) ([]string, error) {

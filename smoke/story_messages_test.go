@@ -142,7 +142,7 @@ func TestABrokenCopyDoesNotKeepTheEventOut(t *testing.T) {
 	s.wantHeard([]*actor{bob}, []*actor{ann})
 }
 
-// M1. Two nodes send each other values of a type of the program.
+// M1. Two nodes send each other values of a type that the program defines.
 func TestTwoNodesTalkBothWays(t *testing.T) {
 	s := tell(t)
 	type note struct {
@@ -365,7 +365,7 @@ func TestANodeThatComesBackIsHeard(t *testing.T) {
 	o.Port = portOf(t, ann.Addr())
 	again := s.start(o)
 	again.peer(bob)
-	again.spoken = 5 // bob continues to count where she died
+	again.spoken = 5 // bob continues to count from the number at which she crashed
 	again.speak(5)
 	s.eventually("all ten words are heard", func() bool { return bob.from(ann.ID()).count == 10 })
 }

@@ -36,8 +36,8 @@ func (a *actor) wantMisfit(want misfit) {
 	})
 }
 
-// Two nodes whose options do not fit log that at once, at both ends. The log says which
-// option to change, and both values if neither is secret.
+// Two nodes whose options do not fit each other log that at once, at both ends. The log
+// says which option to change, and both values if neither is secret.
 func TestNodesThatDoNotFitSayWhy(t *testing.T) {
 	secret, another := trust.NewSecret(), trust.NewSecret()
 	key, other := newKey(t), newKey(t)

@@ -138,7 +138,7 @@ func TestALoopOverMessages(t *testing.T) {
 		}
 		messages := smoke.Messages[msg](t.Context(), bob.Broadcast(), "chat")
 		emit(msg{"before the loop"})
-		emit(5) // does not fit msg
+		emit(5) // the argument does not fit msg
 		var heard []string
 		done := make(chan struct{})
 		go func() { // ends with the node; the test waits at done
@@ -222,8 +222,8 @@ func TestALoopOverMessagesEnds(t *testing.T) {
 	})
 }
 
-// If no loop ranges over the messages, the end of the context removes them from the
-// queue. Without that, Stop counts them as undelivered.
+// If no loop ranges over the messages, the end of the context removes them from the queue.
+// Otherwise Stop would count them as undelivered.
 func TestMessagesWithoutALoop(t *testing.T) {
 	annAndBob(t, func(t *testing.T, s *story, ann, bob *actor) {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -136,7 +136,8 @@ func TestASeedThatWaitsIsNotRefused(t *testing.T) {
 	})
 }
 
-// The program may change a Refusal that it has got. That changes no other one.
+// The program may change a Refusal that it has received. The change affects no other
+// Refusal.
 func TestARefusalBelongsToTheProgram(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tell(t)
@@ -239,7 +240,7 @@ func TestALinkOfAddPeerIsKept(t *testing.T) {
 		time.Sleep(time.Minute)
 		for i := range 3 {
 			a, b := cast[2+i], cast[8+i]
-			for range 600 { // until both have room
+			for range 600 { // until both nodes have a free place
 				if err := a.AddPeer(t.Context(), b.Addr()); err == nil {
 					break
 				}
@@ -316,8 +317,8 @@ func TestARemovedPeerMayBeAddedAgain(t *testing.T) {
 	})
 }
 
-// A node that never dialled stops, and starts again at another port. It finds the nodes
-// that had dialled it. So does a new process with the same StateFile.
+// A node that has never dialled another node is stopped, and started again at another port.
+// It finds the nodes that had dialled it. So does a new process with the same StateFile.
 func TestANodeThatNeverDialledComesBack(t *testing.T) {
 	for _, withFile := range []bool{false, true} {
 		t.Run(fmt.Sprintf("with a file: %v", withFile), func(t *testing.T) {

@@ -19,8 +19,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// These tests end the link to a neighbour that does not want it. The nodes are on a
-// network in memory, in virtual time.
+// In these tests, a node ends the link to a neighbour that would keep it. The nodes are on
+// a network in memory, in virtual time.
 
 const annAt = "10.0.0.1:8495"
 
@@ -95,7 +95,8 @@ func (g *gossip) wantWhispers(want ...int) {
 	}
 }
 
-// A node reads on for a second after it removed a peer, and ignores what it reads.
+// After a node has removed a peer, it continues to read for a second, and ignores the
+// frames that it reads.
 func TestARemovedPeerIsNotHeardAnyMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tell(t)
@@ -207,8 +208,8 @@ func TestALinkToASlowNeighbourEndsWithinTwoSeconds(t *testing.T) {
 						ann := s.start(o)
 						eve, raw := visitFrom(t, network.Host("10.0.0.2"), annAt, guard)
 						eve.befriendAs(id)
-						// More than the connection buffers, and less than what makes Emit
-						// wait.
+						// More bytes than the connection buffers, and fewer than would make
+						// Emit wait.
 						for range 7 {
 							if err := ann.Broadcast().Emit("ballast", make([]byte, 64<<10)); err != nil {
 								t.Fatal(err)

@@ -34,7 +34,7 @@ type word struct {
 	by   *life
 }
 
-// life has what one life of a node received.
+// life has the words that one life of a node received.
 type life struct {
 	node      int
 	connected time.Time

@@ -131,9 +131,9 @@ func TestEventsThatAreSigned(t *testing.T) {
 	s.wantNever([]*actor{ann, bob, cat}, "gap", "remove")
 }
 
-// An insider forges what it relays: the body, the number, or the origin. The node drops
-// three such events. Then it ends the link and does not accept the insider again. No
-// forged event is delivered, and events of the origin still are.
+// An insider forges the events that it relays: the body, the number, or the origin. The
+// node drops three such events. Then it ends the link and does not accept the insider
+// again. No forged event is delivered, and events of the origin still are.
 func TestANeighbourThatForgesIsNotAcceptedAgain(t *testing.T) {
 	for name, forge := range map[string]func(g *plumtree.Gossip, eve *insider){
 		"the payload":   func(g *plumtree.Gossip, _ *insider) { g.Body[len(g.Body)-1]++ },
@@ -291,7 +291,7 @@ func TestReplayedEventsAreDeliveredOnce(t *testing.T) {
 	s.wantNever([]*actor{ann, bob}, "gap")
 }
 
-// All events of a network are signed.
+// In a network where all events are signed, every node receives them.
 func TestANetworkWhereAllIsSigned(t *testing.T) {
 	s := tell(t)
 	first := s.start(smoke.Options{Key: newKey(t), Signed: all})

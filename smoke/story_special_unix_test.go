@@ -55,8 +55,9 @@ func TestAStateFileIsARegularFile(t *testing.T) {
 	}
 }
 
-// A secret file that other users can read works, since container platforms mount secrets so. The
-// options and the log say what to do about it, and show neither the secret nor the file.
+// A secret file that other users can read works, because container platforms mount secrets
+// that way. The options and the log name a remedy, and show neither the secret nor the
+// file.
 func TestASecretFileThatOthersCanRead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "name-of-the-file")
 	secret := trust.NewSecret()

@@ -58,8 +58,7 @@ func TestFailedDialsAreCounted(t *testing.T) {
 	}
 }
 
-// A node that emits more than 64 KiB at once has to wait. Stats has the time that it
-// waited.
+// A node that emits more than 64 KiB at once has to wait. Stats reports the waiting time.
 func TestTheWaitingTimeOfEmitIsCounted(t *testing.T) {
 	ann := tell(t).start(smoke.Options{})
 	load := make([]byte, 256<<10)

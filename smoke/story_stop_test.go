@@ -75,8 +75,8 @@ func TestStopBeforeStart(t *testing.T) {
 	}
 }
 
-// Stop may be called from a handler and from a hook. It returns, and no handler runs
-// after the caller of Stop.
+// Stop may be called from a handler and from a hook. Stop returns, and no handler runs
+// after the one that called it.
 func TestStopInsideAHandler(t *testing.T) {
 	for _, test := range []struct {
 		where string

@@ -2,7 +2,8 @@
 
 package smoke_test
 
-// TryWrite exists on the systems on which *tcp.Conn has it.
+// TryWrite implements transport.TryWriter. It exists on the systems on which *tcp.Conn has
+// this method.
 func (c *tappedConn) TryWrite(b []byte) (int, error) {
 	c.tap.note(b)
 	return c.Conn.TryWrite(b)

@@ -297,8 +297,8 @@ func (s *story) wantHeard(listeners, speakers []*actor) {
 	}
 }
 
-// eventuallyAll waits until content returns nil for all nodes. If that takes too long,
-// the test fails with the error of one node.
+// eventuallyAll waits until the function content returns nil for all nodes. If that takes
+// too long, the test fails with the error of one node.
 func (s *story) eventuallyAll(cast []*actor, content func(*actor) error) {
 	s.Helper()
 	left := slices.Clone(cast)

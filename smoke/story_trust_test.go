@@ -401,7 +401,7 @@ func TestANeighbourThatFloodsIsDropped(t *testing.T) {
 	}
 }
 
-// A copied key: two running nodes have one id. The later one takes the place of the
+// A key was copied, so two running nodes have one id. The later one takes the place of the
 // earlier one at the neighbour that both have, once. Both log what is wrong.
 func TestTwoNodesWithOneKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -58,7 +58,7 @@ func TestEventsOfAShortProgramAreDelivered(t *testing.T) {
 	})
 }
 
-// The same, if the seed is a name.
+// The same holds if the seed is a name.
 func TestEventsOfAShortProgramAreDeliveredToANamedSeed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := tell(t)

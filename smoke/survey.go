@@ -8,8 +8,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/census"
 )
 
-// Info returns what this node reports of itself. Before Start and after Stop it has only
-// the ID and the version.
+// Info returns the information that this node reports about itself. Before Start and after
+// Stop it has only the ID and the version.
 func (n *Node) Info() NodeInfo {
 	if l, err := n.life(); err == nil {
 		if digest, ok := l.driver.Describe(); ok {
@@ -19,10 +19,10 @@ func (n *Node) Info() NodeInfo {
 	return NodeInfo{ID: n.id, Version: version(), Links: []LinkInfo{}, Left: []ID{}}
 }
 
-// Survey asks all nodes of the network, including this one, for their [NodeInfo]. It
-// calls report for each answer, on the caller's goroutine. It returns the number of nodes
-// like Count: after some round trips if all nodes answer, else after 1.5 seconds, with
-// [ErrIncomplete].
+// Survey asks all nodes of the network, including this one, for their [NodeInfo]. It calls
+// report for each answer, on the caller's goroutine. It returns the number of nodes, like
+// Count. If all nodes answer, it returns after some round trips, else after 1.5 seconds,
+// with [ErrIncomplete].
 //
 // A survey costs two small frames for each link, and about 200 bytes for each node and
 // each link that its answer passes. A node forwards 4096 answers at most, and eight
@@ -41,11 +41,13 @@ func (n *Node) Survey(ctx context.Context, report func(NodeInfo)) (nodes int, er
 	return l.driver.Survey(ctx, func(digest census.Digest) { report(newNodeInfo(digest)) })
 }
 
-// stamp is the version of a build that the program can't know it of, such as that of an
-// image: go build -ldflags "-X github.com/smokesignal-go/smokesignal/smoke.stamp=v1.2.3".
+// stamp is the version of a build from which the program can't read its version, such as
+// the build of an image: go build -ldflags "-X
+// github.com/smokesignal-go/smokesignal/smoke.stamp=v1.2.3".
 var stamp string
 
-// version is that of this library in the program, as far as the program knows it.
+// version returns the version of this library in the program, as far as the program knows
+// it.
 var version = sync.OnceValue(func() string {
 	if stamp != "" {
 		return stamp[:min(len(stamp), census.MaxVersion)]

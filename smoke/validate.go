@@ -16,7 +16,7 @@ import (
 // Problem is one mistake in [Options] or in the environment.
 type Problem struct {
 	Field string // the field of Options, or the variable
-	Value string // its value; of what could be a secret only the length
+	Value string // its value; only the length if it could be a secret
 	Why   string // what is wrong with the value
 	Fix   string // what to write instead
 }

@@ -24,7 +24,7 @@
 // that nodes do meanwhile, and a hundred minutes take seconds (BenchmarkHundredMinutes).
 // The rules of a bubble also apply to the program under test. It must not wait for real
 // sockets, processes or anything else outside. T.Run and T.Parallel must not be called on
-// the t inside (call t.Parallel before Run).
+// the t inside the bubble. Call t.Parallel before Run.
 //
 // Some behaviour of nodes depends on time. For example, [smoke.Node.OnNetsplit] reports
 // parts that were apart for more than ten seconds, and a cut of three seconds calls neither
@@ -58,9 +58,10 @@
 //
 //	panic: deadlock: main bubble goroutine has exited but blocked goroutines remain
 //
-// and with their stacks. Then the program under test has leaked them, or one of its
-// handlers has not returned. End your goroutines when Emit returns [smoke.ErrStopped], when
-// t.Context ends, or in t.Cleanup. Use the t that Setup gets, not the one outside.
+// and with their stacks. In that case the program under test has leaked these goroutines,
+// or one of its handlers has not returned. End your goroutines when Emit returns
+// [smoke.ErrStopped], when t.Context ends, or in t.Cleanup. Use the t that Setup gets, not
+// the one outside.
 //
 // The reverse is not detected: nodes have timers as long as they live, so a test that waits
 // without end is not a deadlock. It waits until go test's own -timeout. [Network.Wait] and

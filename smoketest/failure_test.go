@@ -67,7 +67,7 @@ func fails(t *testing.T, n int, o Options, test func(net *Network)) *witness {
 	return w
 }
 
-// wantText wants one failure whose text contains all parts, in this order.
+// wantText checks that there is one failure, whose text contains all parts in this order.
 func (w *witness) wantText(t *testing.T, parts ...string) {
 	t.Helper()
 	text := strings.Join(w.texts, "\n")

@@ -92,8 +92,8 @@ func TestJoinWithAndWithoutIgnoreOld(t *testing.T) {
 }
 
 // centrifuge, TestRedisBrokerRecover and History: a client that knows a position in a
-// stream, an epoch and an offset, gets what was published since. Here a position is
-// Event.Origin, Epoch and Seq.
+// stream (an epoch and an offset) gets the messages that were published since. Here a
+// position is Event.Origin, Epoch and Seq.
 func TestRecoverSinceAPosition(t *testing.T) {
 	type position struct {
 		origin smoke.ID
@@ -180,7 +180,7 @@ func TestTheLastValueOfEachNode(t *testing.T) {
 		set(1, "c")
 		check(3, 3)
 		net.Add()
-		check(4, 3) // the late one too
+		check(4, 3) // the late reader too
 		net.Partition([]int{3})
 		net.Settle()
 		set(2, "d")
@@ -190,7 +190,7 @@ func TestTheLastValueOfEachNode(t *testing.T) {
 }
 
 // n-squared and memberlist: nodes come and go while a log is written. Every node that asks
-// for everything gets what the others hold, and none has a line twice.
+// for the whole log gets the lines that the others hold, and no node has a line twice.
 func TestALogWhileNodesComeAndGo(t *testing.T) {
 	var heard [16]notes
 	o := Options{Setup: func(t *testing.T, i int, node *smoke.Node) { listen(node, &heard[i], smoke.Rewind(time.Hour)) }}

@@ -9,7 +9,7 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// lastLines is how many lines of a node's log are kept. A guess at what a person reads
+// lastLines is how many lines of a node's log are kept. A guess: as much as a person reads
 // after a failure.
 const lastLines = 40
 

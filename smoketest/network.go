@@ -95,8 +95,8 @@ func (n *Network) Add() int {
 	return m.number
 }
 
-// Stop ends node i in order: the node says goodbye to its neighbours. Its address then
-// refuses connections.
+// Stop stops node i in an orderly way: the node says goodbye to its neighbours. Its address
+// then refuses connections.
 func (n *Network) Stop(i int) {
 	n.t.Helper()
 	n.stop(n.runningMember(i))
@@ -114,7 +114,8 @@ func (n *Network) Crash(i int) {
 	n.lay() // from here on the network drops its packets
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
-	// The error reports that nothing was waited for, which is correct for a crash.
+	// Shutdown returns an error, because it has waited for nothing. For a crash that is
+	// correct.
 	_ = m.node.Shutdown(now)
 	n.mem.Kill(ip(i))
 }

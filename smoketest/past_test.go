@@ -40,7 +40,7 @@ func (n *notes) want(t *testing.T, want string) {
 	}
 }
 
-// tick makes node i emit the numbers from..to, one each step.
+// tick makes node i emit the numbers that begin at from and end at to, one in each step.
 func tick(t *testing.T, net *Network, i, from, to int, step time.Duration) {
 	t.Helper()
 	for n := from; n <= to; n++ {
@@ -231,7 +231,7 @@ func TestRewindOnARunningNode(t *testing.T) {
 		before.want(t, upTo(1, 101))
 		var calls atomic.Int64
 		b.On("n", func(i int) { calls.Add(1) }, smoke.Rewind(time.Minute))()
-		running := calls.Load() // it may have begun before it was taken off
+		running := calls.Load() // a call may have begun before the handler was removed
 		net.Settle()
 		if got := calls.Load(); got > running+1 {
 			t.Errorf("taken off after %d calls, and called %d times", running, got)
@@ -310,7 +310,7 @@ func TestMoreThanTheHistoryIsEmittedAlone(t *testing.T) {
 			Configure: func(t *testing.T, i int, o *smoke.Options) {
 				o.History.Bytes = 1 << 20
 				if i == 1 {
-					o.Seeds = nil // AddPeer introduces it
+					o.Seeds = nil // AddPeer links it later
 				}
 			},
 			Setup: func(t *testing.T, i int, node *smoke.Node) {

@@ -36,7 +36,7 @@ func Run(t *testing.T, n int, test func(t *testing.T, net *Network)) {
 	RunWith(t, n, Options{}, test)
 }
 
-// RunWith is Run with options.
+// RunWith is like Run, with options.
 func RunWith(t *testing.T, n int, o Options, test func(t *testing.T, net *Network)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -91,7 +91,8 @@ func (n *Network) end() {
 	var wg sync.WaitGroup
 	for _, m := range n.members {
 		if m.state == running {
-			// Owned by end, which waits; ends with Stop, which takes a second at most.
+			// The goroutine is owned by end, which waits for it. It ends with Stop, after a
+			// second at most.
 			wg.Go(func() { n.stop(m) })
 		}
 	}

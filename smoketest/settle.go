@@ -10,12 +10,13 @@ const (
 	// settleWithin is longer than the longest wait between two probes of a seed, which is
 	// ten minutes.
 	settleWithin = 15 * time.Minute
-	// eventsRest is how long no event may have arrived. Other neighbours announce the
-	// events of a lost link within two seconds. A lost event is given up and reported five
-	// seconds after it is known to be lost.
+	// eventsRest is the time without a new event after which the network counts as quiet.
+	// Other neighbours announce the events of a lost link within two seconds. A lost event
+	// is given up and reported five seconds after it is known to be lost.
 	eventsRest = 7 * time.Second
-	// linksRest is how long no link may have opened or closed. It is shorter than
-	// eventsRest, because in a large network some node always replaces a link.
+	// linksRest is the time without a change of links after which the network counts as
+	// quiet. It is shorter than eventsRest, because in a large network some node always
+	// replaces a link.
 	linksRest = time.Second
 
 	settleStep = 50 * time.Millisecond
@@ -35,12 +36,12 @@ const (
 // event in flight has been handled, with one exception. If all nodes that had an event have
 // crashed, nodes that know of the event wait up to half a minute before they call OnGap.
 // Until then they hold back later events of the same origin. Use [Network.Wait] in that
-// case, and for programs that emit continuously. Settle does not see a handler that waits,
-// nor what a program does on its own goroutines.
+// case, and for programs that emit continuously. Settle notices neither a handler that
+// waits nor the work of a program's own goroutines.
 func (n *Network) Settle() {
 	n.t.Helper()
 	start := time.Now()
-	links, events := start, start // since when they have not changed
+	links, events := start, start // when links and events last changed
 	var last view
 	for {
 		synctest.Wait() // until everything that can run has run
@@ -72,8 +73,8 @@ func (n *Network) Settle() {
 	}
 }
 
-// Wait waits until cond holds. If it does not hold within that (virtual) time, Wait fails
-// the test. The parameter what describes the condition in the message, such as "all
+// Wait waits until cond holds. If cond does not hold within the given virtual time, Wait
+// fails the test. The parameter what describes the condition in the message, such as "all
 // caches agree".
 //
 // Wait calls cond on the goroutine of the test, every ten milliseconds, at moments when

@@ -11,7 +11,7 @@ import (
 // view is a snapshot of the network.
 type view struct {
 	fault   string // why it is not connected; "": connected
-	waits   string // what is not handled yet; "": nothing
+	waits   string // which events are not handled yet; "": none
 	links   string // all links; compared with earlier views
 	events  uint64 // events that nodes have taken in
 	picture string // for people
@@ -69,7 +69,8 @@ func (v *view) blame(format string, args ...any) {
 	}
 }
 
-// peer returns the number of a neighbour of m, or why m should not have it.
+// peer returns the number of a neighbour of m, or the reason why m should not have this
+// neighbour.
 func (n *Network) peer(m *member, id smoke.ID) (number int, why string) {
 	j, known := n.numbers[id]
 	switch {

@@ -2,9 +2,9 @@ package transport
 
 import "syscall"
 
-// Windows sockets fail with numbers of their own, most of which package syscall
-// does not name. The names that it shares with other systems are numbers that
-// Windows never returns; they stand here for transports that use them.
+// Errors of Windows sockets have their own numbers, and package syscall names only a few of
+// these. The names that syscall has on all systems stand for numbers that Windows never
+// returns. They are listed here for transports that use them.
 var (
 	refused       = []syscall.Errno{syscall.ECONNREFUSED, 10061}
 	addrInUse     = []syscall.Errno{syscall.EADDRINUSE, 10048}

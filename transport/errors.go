@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// Error is what Listen and Dial fail with. It names the operation, the address and the
-// cause.
+// Error is the type of all errors of Listen and Dial. It names the operation, the address
+// and the cause.
 type Error struct {
 	Op   string // "listen" or "dial"
 	Addr string // the address as it was asked for
@@ -98,8 +98,8 @@ func IsAddrInUse(err error) bool { return isAny(err, addrInUse) }
 // process died, or it closed the connection while this end was still writing.
 func IsReset(err error) bool { return isAny(err, reset) }
 
-// isAny reports whether err is one of the numbers. A system may have several
-// for one meaning; see errno_*.go.
+// isAny reports whether err is one of the given error numbers. A system may have several
+// numbers with one meaning; see errno_*.go.
 func isAny(err error, numbers []syscall.Errno) bool {
 	errno, ok := errors.AsType[syscall.Errno](err)
 	return ok && slices.Contains(numbers, errno)

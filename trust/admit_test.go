@@ -70,7 +70,8 @@ func TestAdmitThatHangsIsNotCalledWithoutEnd(t *testing.T) {
 	})
 }
 
-// A candidate that sends nothing is not admitted, and its call is not counted forever.
+// If Admit panics or ends its goroutine, the candidate is not admitted, and the call does
+// not count as hanging.
 func TestAdmitThatDoesNotReturnAdmitsNoNode(t *testing.T) {
 	for want, rule := range map[string]func(){
 		"panicked: oh":            func() { panic("oh") },

@@ -82,8 +82,8 @@ func (c *Conn) CloseWrite() error {
 	return c.wire.await()
 }
 
-// Close ends the connection at once. Unlike that of [tls.Conn] it sends no notice to the
-// other end, since that could block; CloseWrite sends one.
+// Close ends the connection at once. Unlike the Close of [tls.Conn], it sends no notice to
+// the other end, because sending could block. CloseWrite sends one.
 func (c *Conn) Close() error { return c.wire.Close() }
 
 // SetDeadline sets the read deadline and the write deadline. The zero time means none.
@@ -130,10 +130,10 @@ type wire struct {
 	greeting bool       // during the handshake, only its goroutine writes, and may block
 	waiting  []byte     // encrypted, and not written yet
 	writing  bool       // the goroutine is running
-	idle     sync.Cond  // signalled when it ends
-	err      error      // the error that ended it
+	idle     sync.Cond  // signalled when the goroutine ends
+	err      error      // the error that ended the goroutine
 	limit    time.Time  // the write deadline; zero: none
-	leaving  bool       // the limit is final
+	leaving  bool       // endBy has set the limit, and setLimit no longer changes it
 	over     bool       // the close notice was sent
 	moved    time.Time  // when the goroutine last wrote a byte
 }
@@ -141,7 +141,8 @@ type wire struct {
 const (
 	// mostAtOnce is the largest piece, in bytes, that TLS encrypts at a time.
 	mostAtOnce = 1 << 20
-	// mostWaiting bounds waiting: one piece, encrypted, and what TLS writes on its own.
+	// mostWaiting bounds waiting, in bytes: one encrypted piece, and the records that TLS
+	// writes on its own.
 	mostWaiting = 2 * mostAtOnce
 	// stillMoving is how long a write may make no progress.
 	stillMoving = 10 * time.Second
@@ -255,8 +256,9 @@ func (w *wire) writeAll(b []byte) error {
 	}
 }
 
-// setDeadline sets the write deadline of the connection: the limit, or the time at
-// which it has made no progress for too long. The caller holds mu.
+// setDeadline sets the write deadline of the connection: the limit, or, if that is earlier,
+// the time at which a running write has made no progress for stillMoving. The caller holds
+// mu.
 func (w *wire) setDeadline() error {
 	at := w.limit
 	if still := w.moved.Add(stillMoving); w.writing && (at.IsZero() || still.Before(at)) {
@@ -290,17 +292,17 @@ func (w *wire) endBy(at time.Time) {
 	_ = w.setDeadline()
 }
 
-// sayNoMore makes further writes of TLS fail: it would answer key updates even after
-// its close notice.
+// sayNoMore makes further writes of TLS fail. Otherwise TLS would answer key updates even
+// after its close notice.
 func (w *wire) sayNoMore() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.over = true
 }
 
-// SetWriteDeadline does nothing. TLS calls it around its close notice, first to bound
-// its time, which endBy does here, and then to block later writes, which sayNoMore does
-// without affecting waiting bytes.
+// SetWriteDeadline does nothing. TLS calls it before its close notice, to bound the time of
+// the notice, and after it, to make later writes fail. Here endBy does the first, and
+// sayNoMore does the second without affecting waiting bytes.
 func (w *wire) SetWriteDeadline(time.Time) error { return nil }
 
 // Close ends the connection and waits for the goroutine, which ends with it.

@@ -106,11 +106,11 @@ type Rules struct {
 	// called from many goroutines, for dialled and accepted links. Its error appears
 	// only in this node's log; the candidate learns only that it was refused.
 	//
-	// ctx ends when the answer is no longer needed: with the handshake, three seconds
-	// after the connection was made, or when the node stops. The candidate is then
-	// refused, and Admit should return. While 128 calls are running whose ctx has ended,
-	// further candidates are refused without a call. The calls that run within their ctx
-	// are at most as many as the handshakes of the node: 1024.
+	// ctx ends when the answer is no longer needed: with the handshake, three seconds after
+	// the connection was made, or when the node stops. The candidate is then refused, and
+	// Admit should return. While 128 calls are running whose ctx has ended, further
+	// candidates are refused without a call. Of the calls whose ctx has not ended, at most
+	// 1024 run at once, one for each handshake of the node.
 	Admit func(ctx context.Context, c Candidate) error
 }
 
@@ -166,13 +166,13 @@ func NewGuard(key *Key, own *tls.Config, rules Rules) (*Guard, error) {
 	return g, nil
 }
 
-// harden sets what a configuration must not change.
+// harden overrides the settings on which the security of links depends.
 func harden(c *tls.Config) {
 	c.MinVersion = tls.VersionTLS13
 	c.NextProtos = []string{protocol}
 	c.SessionTicketsDisabled = true
 	c.ClientSessionCache = nil
-	c.DynamicRecordSizingDisabled = true // frames are written many at a time
+	c.DynamicRecordSizingDisabled = true // one write holds many frames
 }
 
 func (g *Guard) useOwn(own *tls.Config) error {

@@ -178,7 +178,7 @@ func TestANodeWithoutTheSecretIsNotAdmitted(t *testing.T) {
 		t.Errorf("ann of bob: %v", err)
 	}
 	wrong := newTestGuard(t, eve, Rules{Secret: NewSecret()})
-	e, eb := link(guardE, guardB) // eve at bob's
+	e, eb := link(guardE, guardB) // eve dials bob
 	ae, _ := link(guardA, guardE) // ann dials eve
 	again, _ := link(guardA, guardB)
 	for what, proof := range map[string][]byte{
@@ -427,9 +427,9 @@ func (c *trying) TryWrite(b []byte) (int, error) {
 	return c.Conn.Write(b[:n])
 }
 
-// If the connection takes only a part of the bytes, the rest is written in the
-// background, because TLS cannot split an encrypted record. Until then, TryWrite takes no
-// more bytes.
+// If the connection takes only a part of the bytes, the rest is written in the background,
+// because TLS cannot split an encrypted record. Until the rest is written, TryWrite takes
+// no more bytes.
 func TestTryWriteDoesNotWait(t *testing.T) {
 	for _, room := range []int{0, 1, 100, 20_000, 1 << 20} {
 		rawA, rawB := pipe(t)
@@ -503,7 +503,8 @@ func TestTryWriteToAPeerThatReadsNothing(t *testing.T) {
 	}
 }
 
-// Settings that would make links insecure are refused, and not silently overridden.
+// NewGuard refuses settings that would make links insecure, and does not override them
+// silently.
 func TestConfigurationsThatAreNotSafe(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

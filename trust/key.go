@@ -39,8 +39,8 @@ func newKey(private ed25519.PrivateKey) *Key {
 // blockType is the type of the PEM block that holds a key in PKCS #8.
 const blockType = "PRIVATE KEY"
 
-// mostPEM is the size limit of a PEM file in bytes. A guess: a bundle of the authorities that an
-// operating system trusts has a quarter of it.
+// mostPEM is the size limit of a PEM file in bytes. A guess: a bundle of the authorities
+// that an operating system trusts is a quarter as long.
 const mostPEM = 1 << 20
 
 // ParseKey reads the result of [Key.PEM], or any PEM file with an ed25519 key in PKCS

@@ -92,8 +92,9 @@ func parseSecret(text string) ([]byte, error) {
 	return secret, nil
 }
 
-// isGuessable reports whether a text that is long enough was probably not drawn at random. Of
-// random secrets of 16 bytes in base64, one in 50 000 looks so, and of longer ones none.
+// isGuessable reports whether a text that is long enough was probably not drawn at random.
+// It is wrong for one in 50 000 random secrets of 16 bytes in base64, and for no longer
+// random secret.
 func isGuessable(text string, secret []byte) bool {
 	values, steps := make(map[byte]bool), make(map[byte]bool)
 	isText := true // the bytes are printable
@@ -105,12 +106,12 @@ func isGuessable(text string, secret []byte) bool {
 		}
 	}
 	if isText || len(values) < leastVaried || 2*len(steps) < len(secret)-1 {
-		return true // in hexadecimal digits or base64, a pattern, or a sequence
+		return true // a text that was encoded, a pattern, or a sequence
 	}
 	if _, err := hex.DecodeString(text); err == nil {
 		return false
 	}
-	return text == strings.ToLower(text) || text == strings.ToUpper(text) // words
+	return text == strings.ToLower(text) || text == strings.ToUpper(text) // in letters of one case, as words are
 }
 
 // proofLabel is the first field of a proof. Its version number changes if the proof's

@@ -14,7 +14,7 @@ func TestAnyOfTheSecretsLetsIn(t *testing.T) {
 	for _, c := range []struct {
 		what            string
 		dials, accepts  Rules
-		letIn, mutually bool // whether the dialling node is admitted, and then whether it admits the accepting one
+		letIn, mutually bool // whether the accepting node admits the dialling one, and then the dialling one the accepting one
 	}{
 		{"before", Rules{Secret: old}, Rules{Secret: old}, true, true},
 		{"the first step, one way", Rules{Secrets: []string{old, fresh}}, Rules{Secret: old}, true, true},

@@ -31,7 +31,7 @@ type benchmark struct {
 
 // benchReport is the output with --json.
 type benchReport struct {
-	Command string `json:"command"` // that repeats the measurement
+	Command string `json:"command"` // the command line that repeats the measurement
 	*loadtest.Result
 }
 
@@ -100,7 +100,8 @@ func (b *benchmark) flags(f *pflag.FlagSet) {
 	f.BoolVar(&b.asJSON, "json", false, "print JSON")
 }
 
-// read applies the flags over the environment and rejects combinations that conflict.
+// read reads the options from the environment and the flags, and rejects conflicting
+// combinations. Flags take precedence.
 func (b *benchmark) read(f *pflag.FlagSet) error {
 	node, err := b.join.read(f)
 	if err != nil {
@@ -129,11 +130,11 @@ func input(field string, value any, allowed string) error {
 	return &scenario.InputError{Field: field, Value: fmt.Sprint(value), Allowed: allowed}
 }
 
-// measure emits from a node of a network in this process or outside.
+// measure emits from a node, in a network inside or outside this process.
 func (b *benchmark) measure(ctx context.Context, cmd *cobra.Command) error {
 	line := progress.On(cmd.ErrOrStderr())
 	defer line.Clear()
-	logTo(&b.node, line, logrus.ErrorLevel, b.asJSON) // the result and the errors repeat the warnings
+	logTo(&b.node, line, logrus.ErrorLevel, b.asJSON) // no warnings, because the result and the errors repeat them
 	var node *smoke.Node
 	var watch *loadtest.Watch
 	if len(b.node.Seeds) == 0 {
@@ -169,7 +170,7 @@ func (b *benchmark) measure(ctx context.Context, cmd *cobra.Command) error {
 	return nil
 }
 
-// showPhase shows how far an emitter is.
+// showPhase shows the progress of a measurement.
 func showPhase(line *progress.Line, phase loadtest.Phase, now, of time.Duration) {
 	if of <= 0 {
 		line.Show("%s", phase)
@@ -178,7 +179,7 @@ func showPhase(line *progress.Line, phase loadtest.Phase, now, of time.Duration)
 	line.Bar(float64(now)/float64(of), fmt.Sprintf(" of %v", of))
 }
 
-// end calls stop. Its error is printed but is not part of the measurement.
+// end calls stop and prints its error, which does not affect the measurement.
 func (b *benchmark) end(cmd *cobra.Command, stop func() error) {
 	if err := stop(); err != nil {
 		fmt.Fprintf(cmd.ErrOrStderr(), "smoke: stop: %v\n", err)
@@ -190,7 +191,7 @@ func (b *benchmark) local(int) smoke.Options {
 	o := b.node
 	o.Address, o.Listen, o.Advertise, o.Port, o.StateFile = "", "", "", 0, ""
 	if o.Key != nil {
-		o.Key, _ = trust.NewKey() // only one node can have that key; its Reader never fails
+		o.Key, _ = trust.NewKey() // a new key, because only one node can have the given one; NewKey never fails here
 	}
 	return o
 }
@@ -204,7 +205,8 @@ func (b *benchmark) print(cmd *cobra.Command, r *loadtest.Result) error {
 	return enc.Encode(benchReport{Command: flagsGiven(cmd), Result: r})
 }
 
-// flagsGiven returns the given flags, to repeat the measurement.
+// flagsGiven returns the flags of the command line, for the command that repeats the
+// measurement.
 func flagsGiven(cmd *cobra.Command) string {
 	words := []string{cmd.CommandPath()}
 	cmd.Flags().Visit(func(f *pflag.Flag) {

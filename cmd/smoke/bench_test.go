@@ -168,7 +168,7 @@ func TestBenchReadsTheEnvironment(t *testing.T) {
 	}
 }
 
-// The line shows the phase, or how far it is.
+// The line shows the name of the phase, or its progress.
 func TestShowPhase(t *testing.T) {
 	var out bytes.Buffer
 	showPhase(progress.New(&out, true), loadtest.Calling, 0, 0)

@@ -57,7 +57,8 @@ days. The authority's key is thrown away: to have more nodes, make all again.`,
 	return c
 }
 
-// writeDevCertificates never overwrites files, because nodes may use them.
+// writeDevCertificates writes an authority and certificates into a directory. It never
+// overwrites files, because nodes may use them.
 func writeDevCertificates(dir string, nodes int, hosts []string) (written []string, err error) {
 	authority, err := trust.NewDevAuthority()
 	if err != nil {

@@ -13,8 +13,9 @@ import (
 // time for weekly or manual renewal.
 const expiresSoon = 14 * 24 * time.Hour
 
-// checkCertificate checks what crypto/tls at the other end of a link will check. The certificates that nodes make themselves have no
-// dates and no names, so there is nothing to check about those.
+// checkCertificate checks what crypto/tls at the other end of a link will check. The
+// certificates that nodes make themselves have no dates and no names that would need a
+// check.
 func (d *doctor) checkCertificate(now time.Time) {
 	config := d.options.TLS
 	if config == nil {

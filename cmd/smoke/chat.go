@@ -20,7 +20,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/transport"
 )
 
-// chatting is one call of smoke chat. Its people are those of example_chat.
+// chatting is one call of smoke chat. It can talk to the people of example_chat.
 type chatting struct {
 	join   joining
 	name   string
@@ -86,7 +86,7 @@ func userName() string {
 }
 
 func (c *chatting) run(ctx context.Context, o smoke.Options, in io.Reader, out, notes *lines) error {
-	ctx, quit := context.WithCancel(ctx) // after quit, changes of neighbours are not shown
+	ctx, quit := context.WithCancel(ctx) // after quit, the chat shows no changes of neighbours
 	defer quit()
 	node, err := c.enter(ctx, o, out, notes)
 	if err != nil {
@@ -169,7 +169,8 @@ func (c *chatting) open(ctx context.Context, o smoke.Options, out, notes *lines)
 	return node, nil
 }
 
-// closePage closes the page, if there is one. It has nothing to save.
+// closePage closes the page, if there is one. The error can be ignored, because the page
+// has nothing to save.
 func (c *chatting) closePage() {
 	if c.page != nil {
 		c.page.close()

@@ -23,7 +23,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// every returns all commands, without those of cobra itself.
+// every returns all commands, except those that cobra adds.
 func every(c *cobra.Command) (all []*cobra.Command) {
 	for _, sub := range c.Commands() {
 		if !slices.Contains([]string{"help", "completion"}, sub.Name()) {
@@ -222,7 +222,8 @@ func TestWhatIsPrintedIsSeen(t *testing.T) {
 	}
 }
 
-// The dates of an authority's certificates count, unlike those that nodes make.
+// The dates of an authority's certificates count, unlike the dates of certificates that
+// nodes make.
 func TestDatesOfCertificates(t *testing.T) {
 	dir := t.TempDir()
 	if _, err := writeDevCertificates(dir, 1, []string{"127.0.0.1"}); err != nil {

@@ -85,7 +85,7 @@ func keptOpen(t *testing.T, h http.Handler, text string) (took time.Duration) {
 		client.Close()
 		close(listener.conns)
 		s.Close()
-		time.Sleep(10 * time.Minute) // until the page looks no more
+		time.Sleep(10 * time.Minute) // until the page ends its surveys
 	})
 	return took
 }
@@ -111,7 +111,8 @@ func TestSlowClientsLoseTheirConnection(t *testing.T) {
 	}
 }
 
-// A host has eight connections, whatever the others have, and loses one that is idle first.
+// A host may have eight connections, whatever the other hosts have. Above that, it loses an
+// idle connection first.
 func TestAHostHasAFewConnections(t *testing.T) {
 	w := &webConns{most: 20}
 	closed := 0

@@ -118,8 +118,8 @@ func (d *doctor) sum() {
 	}
 }
 
-// checkOptions reports whether the rest can be checked. err is what could not be
-// read of them.
+// checkOptions checks the options, and reports whether the other checks can run. err holds
+// the problems with options that could not be read.
 func (d *doctor) checkOptions(o smoke.Options, err error) bool {
 	for _, err := range []error{err, o.Validate()} {
 		var several *smoke.OptionsError
@@ -128,7 +128,7 @@ func (d *doctor) checkOptions(o smoke.Options, err error) bool {
 		case errors.As(err, &several):
 			for _, p := range several.Problems {
 				if p.Field == "Address" && d.join.isAddressLost(o) {
-					continue // that follows from it and has been reported
+					continue // this problem follows from one that has been reported
 				}
 				d.tell(check{"options", bad, fmt.Sprintf("%s is %s: %s", p.Field, p.Value, p.Why), p.Fix})
 			}
@@ -190,7 +190,7 @@ func (d *doctor) checkLinks() {
 func (d *doctor) checkListen(ctx context.Context) (*smoke.Node, error) {
 	o := d.options
 	o.Seeds, o.StateFile, o.Logger = nil, "", nil
-	logTo(&o, io.Discard, logrus.PanicLevel, false) // no log about nodes that find it
+	logTo(&o, io.Discard, logrus.PanicLevel, false) // no log lines about nodes that find this one
 	node := smoke.CreateNode(o)
 	err := node.Start()
 	if err == nil {

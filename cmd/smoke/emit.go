@@ -54,7 +54,7 @@ func emitCommand() *cobra.Command {
 			if len(o.Seeds) == 0 && o.Port == 0 {
 				return usageError{errors.New("name a node of the network: --seeds HOST:PORT, or SMOKE_SEEDS")}
 			}
-			logTo(&o, cmd.ErrOrStderr(), logrus.ErrorLevel, e.asJSON) // errors of the command repeat the warnings
+			logTo(&o, cmd.ErrOrStderr(), logrus.ErrorLevel, e.asJSON) // no warnings, because the errors of the command repeat them
 			ctx, release := interruptible(cmd)
 			defer release()
 			emitted, err := e.run(ctx, o, args[0], args[1:], cmd.InOrStdin())
@@ -86,7 +86,7 @@ func (e *emission) run(ctx context.Context, o smoke.Options, name string, texts 
 	}
 	defer func() {
 		alone := emitted > 0 && node.Peers().Len() == 0
-		err = errors.Join(err, leave(node)) // which sends queued events
+		err = errors.Join(err, leave(node)) // leave sends the queued events
 		if alone && err == nil {
 			err = errors.New("the last neighbour has left and may not have taken all events")
 		}

@@ -25,7 +25,7 @@ type greeting struct {
 	Told      string  `json:"advertised,omitempty"` // the advertised address
 	Seen      string  `json:"seen,omitempty"`       // the address at which it sees us
 	Connect   float64 `json:"connectSeconds,omitempty"`
-	Greet     float64 `json:"greetSeconds,omitempty"` // from then to its HELLO, the handshake of TLS included
+	Greet     float64 `json:"greetSeconds,omitempty"` // from the connection to the node's HELLO, including the TLS handshake
 }
 
 // isAnswered reports whether a server accepted the connection.
@@ -69,11 +69,11 @@ func securityOf(o smoke.Options) handshake.Options {
 	}
 }
 
-// greet makes a handshake with the node at an address, "ip:port". Also on an error it
-// returns what it has learnt.
+// greet makes a handshake with the node at an address, "ip:port". If it fails, it returns
+// what it has learnt and an error.
 func (g *greeter) greet(ctx context.Context, addr string) (greeting, error) {
 	found, err := g.try(ctx, addr, g.isSecure)
-	// As a node does whose links are plaintext; an older one only hangs up.
+	// A node with plaintext links answers so; an older one only hangs up.
 	hungUp := g.isSecure && (errors.Is(err, handshake.ErrHungUp) || errors.Is(err, errPlaintext))
 	if !hungUp && (!g.anyLinks || !errors.Is(err, errEncrypted)) {
 		return found, err
@@ -83,7 +83,7 @@ func (g *greeter) greet(ctx context.Context, addr string) (greeting, error) {
 	case hungUp && other.ID == "":
 		return found, err
 	case g.anyLinks:
-		g.isSecure = !g.isSecure // the next time too
+		g.isSecure = !g.isSecure // also for the next handshake
 		return other, otherErr
 	}
 	return other, errPlaintext
@@ -129,7 +129,8 @@ func (g *greeting) learn(hello *wire.Hello, took time.Duration) {
 	}
 }
 
-// worded puts an error of package handshake into words that name no option of a program.
+// worded rewords an error of package handshake, so that it names no option of package
+// smoke.
 func worded(err error) error {
 	var misfit *handshake.MisfitError
 	switch {

@@ -17,8 +17,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// The program at the address may be anything, and may be hostile. Each of these functions
-// talks to the node that has connected. The connection ends when it returns.
+// The program at the address may be of any kind, and may be hostile. Each of these
+// functions talks to the node that has connected. The connection ends when it returns.
 func TestStrangersAreGreeted(t *testing.T) {
 	says := func(text string) func(net.Conn) {
 		return func(c net.Conn) {

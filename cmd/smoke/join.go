@@ -24,12 +24,12 @@ import (
 // joining holds the flags that all commands with a node have, and the options that result
 // from them and the environment.
 type joining struct {
-	// isGuest: the node is there for a moment, perhaps beside another one for which
-	// the environment was written. What only one node can have (port, key, file of
-	// its state) is then taken from flags only.
+	// isGuest means that the node runs for a short time, perhaps next to another node for
+	// which the environment was written. The settings that only one node can have (port,
+	// key, state file) are then taken from flags only.
 	isGuest bool
 
-	given      smoke.Options // by flags
+	given      smoke.Options // from flags
 	keyFile    string
 	secretFile string
 	tlsFiles   []string
@@ -41,7 +41,7 @@ const envHelp = `
 Options without a flag come from the environment, as in smoke.FromEnv: SMOKE_SEEDS,
 SMOKE_ADDRESS, SMOKE_SECRET, SMOKE_PING_TIMEOUT, …; a flag overrides its variable.`
 
-// guestHelp is the same for guests.
+// guestHelp ends the help of a command whose node is a guest.
 const guestHelp = envHelp + `
 SMOKE_PORT, SMOKE_ADVERTISE, SMOKE_KEY_FILE and SMOKE_STATE_FILE are ignored: they
 belong to the node that runs here.`
@@ -77,8 +77,9 @@ func (j *joining) trustFlags(f *pflag.FlagSet) {
 	f.BoolVar(&j.given.InsecurePlaintext, "insecure-plaintext", false, "links are not encrypted, also to other machines")
 }
 
-// read puts the flags over the environment. It does not ask whether the options
-// make sense together; with an error it gives those that could be read.
+// read reads the options from the environment and the flags, of which the flags take
+// precedence. It does not check whether the options fit together. If it fails, it returns
+// the options that could be read and an error.
 func (j *joining) read(f *pflag.FlagSet) (smoke.Options, error) {
 	o, err := smoke.FromEnv()
 	if l, ok := o.Logger.(*logrus.Logger); ok {
@@ -116,8 +117,7 @@ func (j *joining) read(f *pflag.FlagSet) (smoke.Options, error) {
 	return o, errors.Join(problems...)
 }
 
-// withoutOverruled leaves out what is wrong with variables in whose place a flag was
-// given.
+// withoutOverruled removes the errors about variables that a flag overrides.
 func withoutOverruled(err error, f *pflag.FlagSet) error {
 	all, ok := errors.AsType[*smoke.OptionsError](err)
 	if !ok {
@@ -135,13 +135,13 @@ func withoutOverruled(err error, f *pflag.FlagSet) error {
 	return &smoke.OptionsError{Problems: left}
 }
 
-// isAddressLost reports whether there is no address because none was found where the
-// flags or the environment say.
+// isAddressLost reports whether the options have no address because the lookup that the
+// flags or the environment ask for has found none.
 func (j *joining) isAddressLost(o smoke.Options) bool {
 	return o.Address == "" && (j.given.Address != "" || os.Getenv("SMOKE_ADDRESS") != "")
 }
 
-// valid is read for a command that goes no further with options that are wrong.
+// valid is like read, but also returns an error if the options are invalid.
 func (j *joining) valid(f *pflag.FlagSet) (smoke.Options, error) {
 	o, err := j.read(f)
 	if err == nil {
@@ -201,7 +201,8 @@ func (j *joining) readLevel(o *smoke.Options) error {
 	return nil
 }
 
-// visit takes out of options what only one node can have.
+// visit replaces the options that only one node can have, because another node may run with
+// the same environment.
 func visit(o *smoke.Options) (err error) {
 	o.Port, o.Advertise, o.StateFile = 0, smoke.NoAddress, "" // other nodes must not look for it after it has left
 	if host, _, err := net.SplitHostPort(o.Listen); err == nil {

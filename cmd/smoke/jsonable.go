@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// jsonable returns a decoded argument as JSON can hold it: keys of maps become strings, and
-// floats that are no numbers their names.
+// jsonable returns a decoded argument in a form that JSON can hold. Keys of maps become
+// strings. Infinities and NaN become their names.
 func jsonable(value any) any {
 	switch v := value.(type) {
 	case float64:

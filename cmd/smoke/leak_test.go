@@ -8,7 +8,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// A secret in the wrong flag is in no error of the command.
+// If a secret is in the wrong flag, no error of the command shows it.
 func TestNoFlagShowsASecret(t *testing.T) {
 	secret := trust.NewSecret()
 	for _, flag := range []string{"--secret-file", "--key", "--tls", "--port", "--min-peers", "--address", "--advertise", "--listen", "--seeds", "--network", "--signed", "--state", "--log-level", "--within", "--" + secret} {

@@ -51,7 +51,7 @@ func (l *lines) object(v any) {
 func marshal(v any) []byte {
 	line, err := json.Marshal(v)
 	if err != nil {
-		line, _ = json.Marshal(facts{"error": err.Error()}) // a NaN, for example; text can always be written
+		line, _ = json.Marshal(facts{"error": err.Error()}) // v may hold a NaN, for example; encoding a text never fails
 	}
 	return line
 }

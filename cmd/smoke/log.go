@@ -15,7 +15,7 @@ import (
 // a line with a time for people, or an object of JSON for programs.
 type logLines struct {
 	asJSON bool
-	misfit bool // of the warnings, only those about incompatible nodes; the command reports the rest
+	misfit bool // log only those warnings that are about incompatible nodes; the command reports the rest
 }
 
 // plain is for people. It has no colour, not even on a terminal.
@@ -83,8 +83,8 @@ func misfitWords(f logrus.Fields) (string, bool) {
 	return fmt.Sprintf("%s is not let in by this node (Options.%s): %v", who, option, f["error"]), true
 }
 
-// logTo makes a node log to w from a level on, if its options do not say where. With
-// asJSON it logs objects of JSON, wherever it logs to.
+// logTo makes a node log to w, at the given level and above, if its options set no logger.
+// With asJSON, the node logs JSON objects, whichever logger it has.
 func logTo(o *smoke.Options, w io.Writer, level logrus.Level, asJSON bool) {
 	logAs(o, w, level, logLines{asJSON: asJSON})
 }
@@ -102,7 +102,7 @@ func logAs(o *smoke.Options, w io.Writer, level logrus.Level, form logLines) {
 	l.SetLevel(level)
 	l.SetFormatter(form)
 	o.Logger = l
-	if level < logrus.WarnLevel || form.misfit { // otherwise the node does it
+	if level < logrus.WarnLevel || form.misfit { // otherwise the node logs the warnings itself
 		for _, odd := range o.Warnings() {
 			l.Level = logrus.WarnLevel
 			l.SetFormatter(logLines{asJSON: form.asJSON})

@@ -297,7 +297,7 @@ func trip(seconds float64) string {
 	return smoke.Seconds(seconds).Duration().Round(time.Microsecond).String()
 }
 
-// end returns a node and its end of the link to another one, or nil.
+// end returns a node and its end of the link to another node, or nil if there is none.
 func (m *mesh) end(id, to smoke.ID) (*meshview.NodeView, *smoke.LinkInfo) {
 	i, ok := slices.BinarySearchFunc(m.Nodes, id, func(n meshview.NodeView, id smoke.ID) int { return n.ID.Compare(id) })
 	if !ok {

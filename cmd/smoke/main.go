@@ -68,7 +68,8 @@ type toldError struct{ error }
 
 func (e *toldError) Unwrap() error { return e.error }
 
-// run runs the command. It is a function for tests.
+// run runs the command and returns the exit code. It is separate from main so that tests
+// can call it.
 func run(args []string, stdout, stderr io.Writer) (code int) {
 	root := newRoot()
 	root.SetArgs(args)

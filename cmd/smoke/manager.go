@@ -10,7 +10,7 @@ import (
 )
 
 // manager is the service manager that started this process and expects reports, such as
-// systemd: sd_notify(3), sd_watchdog_enabled(3). nil is none.
+// systemd: sd_notify(3), sd_watchdog_enabled(3). A nil manager means that there is none.
 type manager struct {
 	conn  net.Conn
 	every time.Duration // between two watchdog messages; 0: none
@@ -18,7 +18,7 @@ type manager struct {
 
 // openManager finds the manager in the environment.
 func openManager() (*manager, error) {
-	path := os.Getenv("NOTIFY_SOCKET") // "@name" is an abstract one, for package net too
+	path := os.Getenv("NOTIFY_SOCKET") // "@name" means an abstract socket, also in package net
 	if path == "" {
 		return nil, nil
 	}
@@ -29,7 +29,7 @@ func openManager() (*manager, error) {
 	m := &manager{conn: conn}
 	pid := os.Getenv("WATCHDOG_PID")
 	if us, err := strconv.ParseInt(os.Getenv("WATCHDOG_USEC"), 10, 64); err == nil && us > 0 && (pid == "" || pid == strconv.Itoa(os.Getpid())) {
-		m.every = time.Duration(us) * time.Microsecond / 2 // half of it, as the manual page recommends
+		m.every = time.Duration(us) * time.Microsecond / 2 // half of the timeout, as the manual page recommends
 	}
 	return m, nil
 }

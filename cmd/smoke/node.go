@@ -174,7 +174,8 @@ func gapWords(g smoke.Gap) string {
 // leaveWithin bounds how long a node takes to send its queued events and say goodbye.
 const leaveWithin = 5 * time.Second
 
-// leave stops a node in order. One Ctrl-C does not shorten it; a second one ends the process.
+// leave stops a node in an orderly way. The first Ctrl-C does not shorten the wait; a
+// second one ends the process.
 func leave(node *smoke.Node) error {
 	ctx, cancel := context.WithTimeout(context.Background(), leaveWithin)
 	defer cancel()

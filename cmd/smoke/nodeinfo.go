@@ -5,8 +5,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// simulatedInfo is what Node.Survey of package smoke reports of a node, for a simulated
-// node.
+// simulatedInfo returns for a simulated node what Node.Survey of package smoke reports
+// about a real one.
 func simulatedInfo(g census.Digest) smoke.NodeInfo {
 	n := smoke.NodeInfo{
 		ID: g.Node.ID, Addr: g.Addr, Version: g.Version, Uptime: smoke.Seconds(g.Age.Seconds()), Component: g.Component,

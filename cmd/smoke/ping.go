@@ -161,7 +161,7 @@ func (g greeting) words() string {
 		g.ID, g.Network, g.Protocol, how, milliseconds(g.Connect), milliseconds(g.Greet))
 }
 
-// sum prints statistics of several handshakes.
+// sum prints the statistics of all handshakes.
 func (p *pinging) sum() {
 	if p.asJSON || p.count < 2 || len(p.took) == 0 {
 		return

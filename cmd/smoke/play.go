@@ -61,10 +61,10 @@ func (p *playing) run(cmd *cobra.Command, spec scenario.Spec) error {
 type play struct {
 	rate float64
 
-	mu     sync.Mutex // guards all below, and what is called for them
+	mu     sync.Mutex // guards all below; held while the functions below are called
 	net    *sim.Net
 	seeds  []string
-	parted bool // into even and odd numbers
+	parted bool // nodes with even and odd numbers are cut off from each other
 	event  func(meshview.Event)
 	notice func(string)
 }
@@ -95,7 +95,7 @@ func (p *play) add() *sim.Node {
 	node.Forget() // no check reads its events at the end
 	node.OnNotice = func(n netsplit.Notice) {
 		if node.Index > 0 {
-			return // one node reports for all
+			return // one node reports the events of all nodes
 		}
 		switch n := n.(type) {
 		case netsplit.Found:
@@ -159,7 +159,7 @@ func (p *play) Survey(_ context.Context, told func(smoke.NodeInfo)) (int, error)
 	parted := p.parted
 	p.mu.Unlock()
 	for _, d := range digests {
-		if parted { // which nodes notice only after some seconds
+		if parted { // nodes notice the cut only after some seconds
 			d.Links = slices.DeleteFunc(d.Links, func(l census.Link) bool { return side[l.Peer] != side[d.Node.ID] })
 		}
 		told(simulatedInfo(d))
@@ -222,7 +222,7 @@ func (p *play) Control(name string) error {
 			return fmt.Errorf("there are %d nodes, the maximum", mostPlayed)
 		}
 		node := p.add()
-		if p.parted { // it is on one of the sides
+		if p.parted { // the new node belongs to one of the sides
 			p.net.Cut(func(i int) int { return i % 2 })
 		}
 		p.notice(fmt.Sprintf("%s was started", node.Addr))

@@ -13,7 +13,7 @@ import (
 type panel struct {
 	label  string
 	curves []curve
-	most   float64 // the top of its axis; 0: that of its greatest value
+	most   float64 // the top of its axis; 0: the greatest value
 	whole  bool    // ticks stand at whole numbers only
 }
 

@@ -21,12 +21,12 @@ type answer struct {
 
 const (
 	maxAnswer    = 16 << 20 // some kilobytes for each of the 4096 nodes of a survey
-	maxRedirects = 10       // as http.Client has it
+	maxRedirects = 10       // as in http.Client
 )
 
 // retrieve sends one GET request, and follows redirections. The client of package net/http
-// has pools of connections, HTTP/2 and proxies: a tenth of the command, for one request
-// to a node.
+// would also bring pools of connections, HTTP/2 and proxies: a tenth of the size of the
+// command, for one request to a node.
 func retrieve(ctx context.Context, at *url.URL) (answer, error) {
 	for range maxRedirects {
 		a, next, err := retrieveOnce(ctx, at)
@@ -41,7 +41,8 @@ func retrieve(ctx context.Context, at *url.URL) (answer, error) {
 	return answer{}, fmt.Errorf("stopped after %d redirects", maxRedirects)
 }
 
-// retrieveOnce sends one request. If the server names another place, retrieveOnce returns it.
+// retrieveOnce sends one request. If the server redirects to another URL, retrieveOnce
+// returns it as next.
 func retrieveOnce(ctx context.Context, at *url.URL) (a answer, next *url.URL, err error) {
 	conn, err := connect(ctx, at)
 	if err != nil {

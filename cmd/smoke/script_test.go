@@ -181,7 +181,8 @@ func running(ts *testscript.TestScript, args []string) *process {
 	return p
 }
 
-// patience is how long a script waits for a line. Then it fails and prints what it waited for.
+// patience limits how long a script waits for a line. After that the script fails and
+// prints the pattern.
 const patience = 30 * time.Second
 
 func (p *process) await(ts *testscript.TestScript, args []string) {

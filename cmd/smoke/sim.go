@@ -32,11 +32,11 @@ type simulation struct {
 
 // report is the output with --json.
 type report struct {
-	Command string             `json:"command"` // that repeats the run
+	Command string             `json:"command"` // the command line that repeats the run
 	Good    bool               `json:"good"`
 	Summary []scenario.Summary `json:"summary"`
 	Runs    []*scenario.Result `json:"runs"`
-	Replay  []string           `json:"replay,omitempty"` // one for each failed run
+	Replay  []string           `json:"replay,omitempty"` // a command line for each failed run
 	Real    float64            `json:"realSeconds"`
 	Memory  float64            `json:"memoryMiB"`
 }
@@ -118,10 +118,11 @@ func (s *simulation) flags(f *pflag.FlagSet) {
 	f.IntVar(&s.memory, "memory", 0, "pass mark: MiB of memory")
 }
 
-// In a large network most memory is live to the end, so garbage is limited to a fifth of
-// it instead of the default of as much again. That costs a few more collections. In a small
-// network most memory is garbage, so the limit would cost far too many. If a memory limit
-// is given, that has the same effect with fewer collections.
+// In a large network, most memory stays in use to the end. So garbage may grow to a fifth
+// of the live memory, where Go's default is the same amount again. This costs a few more
+// collections. In a small network, most memory is garbage, and the lower limit would cost
+// far too many collections. If a memory limit is given, the limit has the same effect with
+// fewer collections.
 const (
 	manyNodes = 2000
 	thrift    = 20 // per cent
@@ -169,7 +170,7 @@ func (s *simulation) run(cmd *cobra.Command) (*report, error) {
 			r.Replay = append(r.Replay, s.command(cmd, spec.Seed, 1))
 		}
 		if i > 0 || s.plot == "" {
-			result.Samples = nil // there are many
+			result.Samples = nil // the samples are too many to keep for all runs
 		}
 		r.Runs = append(r.Runs, result)
 		runtime.GC() // the next run starts with an empty heap

@@ -103,8 +103,8 @@ func (s *subscription) run(ctx context.Context, o smoke.Options, names []string,
 	return nil
 }
 
-// begin starts a node and reports its neighbours. If within is set, it waits for the first
-// neighbour. more is added to the first line.
+// begin starts a node and reports its neighbours. If within is set, begin waits for the
+// first neighbour, for at most that time. more is added to the first line of output.
 func begin(ctx context.Context, node *smoke.Node, o smoke.Options, within time.Duration, notes *lines, more ...string) (begun time.Time, err error) {
 	node.OnConnect(func() { notes.note("connected") })
 	node.OnDisconnect(func() {
@@ -160,7 +160,7 @@ func printEvent(out *lines, e smoke.Event) {
 
 // arguments returns the arguments of an event as JSON.
 func arguments(e smoke.Event) ([]json.RawMessage, error) {
-	if err := e.Bind(); err != nil { // the number that comes next is as the origin claims
+	if err := e.Bind(); err != nil { // the number of arguments, which comes next, is only the origin's claim
 		return nil, err
 	}
 	values := make([]any, e.Len())

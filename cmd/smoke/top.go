@@ -91,7 +91,7 @@ func top(ctx context.Context, e eyes, out *os.File, every time.Duration) error {
 	return nil
 }
 
-// screen returns the lines to show: m, and the rates since the last snapshot.
+// screen returns the lines to show: the snapshot m, and the rates since the snapshot last.
 func screen(m, last *mesh, passed time.Duration, now time.Time) []string {
 	rates := make(map[smoke.ID]float64)
 	if last != nil {
@@ -114,7 +114,7 @@ func screen(m, last *mesh, passed time.Duration, now time.Time) []string {
 	m.printStatus(l)
 	l.print("")
 	m.byRate(rates)
-	printNodes(&text, m, rates) // into memory
+	printNodes(&text, m, rates) // writes to memory, so there is no error
 	return strings.Split(strings.TrimRight(text.String(), "\n"), "\n")
 }
 

@@ -49,7 +49,7 @@ func versionCommand() *cobra.Command {
 	return cmd
 }
 
-// readVersion reads it from the build information.
+// readVersion reads the version from the build information.
 func readVersion(info *debug.BuildInfo, ok bool) version {
 	v := version{
 		Version:  "unknown",
@@ -76,7 +76,7 @@ func readVersion(info *debug.BuildInfo, ok bool) version {
 	return v
 }
 
-// String returns it in one line.
+// String returns the version in one line.
 func (v version) String() string {
 	from := ""
 	if v.Revision != "" {

@@ -30,7 +30,7 @@ type viewing struct {
 	asJSON bool
 }
 
-// defaultURL is where `smoke node --http` without a value of its own serves.
+// defaultURL is where `smoke node --http` serves if the flag has no value.
 const (
 	defaultHTTP = "127.0.0.1:8496"
 	defaultURL  = "http://" + defaultHTTP + mount
@@ -55,7 +55,7 @@ func (v *viewing) flags(f *pflag.FlagSet) {
 // mesh is a snapshot of the network.
 type mesh struct {
 	meshview.Picture
-	isGuest bool // seen by a guest, which is not one of its nodes
+	isGuest bool // seen by a guest, which does not count as one of the nodes
 }
 
 // eyes can take several snapshots of a network.
@@ -91,7 +91,7 @@ func (v *viewing) open(ctx context.Context, cmd *cobra.Command) (eyes, error) {
 	return guest{node, v.within}, nil
 }
 
-// see takes one snapshot.
+// see takes one snapshot of the network.
 func (v *viewing) see(cmd *cobra.Command) (*mesh, error) {
 	ctx, release := interruptible(cmd)
 	defer release()
@@ -121,7 +121,7 @@ func (g guest) look(ctx context.Context) (*mesh, error) {
 	if err != nil && !errors.Is(err, smoke.ErrIncomplete) {
 		return nil, err
 	}
-	for i := range m.Nodes { // without this guest
+	for i := range m.Nodes { // leaves out this guest
 		n := &m.Nodes[i]
 		others := n.Links[:0]
 		for _, l := range n.Links {
@@ -198,12 +198,12 @@ func isAnswered(err error) bool {
 	return !(ok && op.Op == "dial") && !transport.IsTimeout(err) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled)
 }
 
-// nobodyThere is an error that ends a command with 3.
+// nobodyThere is an error that ends a command with exit code 3, because no node answered.
 type nobodyThere struct{ error }
 
 func (e *nobodyThere) Unwrap() error { return e.error }
 
-// find returns the one node with this beginning of its id, or with this address.
+// find returns the one node whose id begins with name, or whose address is name.
 func (m *mesh) find(name string) (*meshview.NodeView, error) {
 	var found []*meshview.NodeView
 	for i := range m.Nodes {

@@ -25,12 +25,13 @@ type web struct {
 	ended  chan error
 }
 
-// serveWeb serves a page below mount until close, under the names of this machine.
+// serveWeb serves a page below the path mount, under the host names of this machine, until
+// close is called.
 func serveWeb(addr string, h http.Handler) (*web, error) {
 	return serveAt("http", addr, meshview.Guard(pages(h), func() meshview.Names { return meshview.Names{} }))
 }
 
-// pages serves a page below mount.
+// pages returns a handler that serves a page below the path mount.
 func pages(h http.Handler) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.Handle(mount, h)
@@ -38,7 +39,8 @@ func pages(h http.Handler) *http.ServeMux {
 	return mux
 }
 
-// serveAt serves a handler until close. flag is the flag that sets the address.
+// serveAt serves a handler until close is called. flag is the name of the flag that sets
+// the address.
 func serveAt(flag, addr string, h http.Handler) (*web, error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -49,7 +51,7 @@ func serveAt(flag, addr string, h http.Handler) (*web, error) {
 	}
 	w := &web{addr: listener.Addr().String(), ended: make(chan error, 1)}
 	w.server = newServer(h)
-	go func() { w.ended <- w.server.Serve(listener) }() // close ends it and waits
+	go func() { w.ended <- w.server.Serve(listener) }() // close ends this goroutine and waits for it
 	return w, nil
 }
 
@@ -100,7 +102,8 @@ func (r *resident) openPages(node *smoke.Node) (page, figures *web, err error) {
 		}
 	}
 	if r.metrics != "" {
-		// Scrapers reach it from other machines, so it has no contents of events.
+		// Scrapers reach this server from other machines, so it shows no contents of
+		// events.
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", numbers)
 		for _, probe := range []string{"livez", "readyz"} {

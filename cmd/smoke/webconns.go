@@ -15,17 +15,18 @@ import (
 // are guesses.
 const (
 	mostWebConns = 64 // and at most an eighth of the descriptors of the process
-	mostOfSource = 8  // of one host; this machine has half of all
+	mostOfSource = 8  // from one host; this machine may have half of all
 
 	webHeaderTimeout = 5 * time.Second
 	webReadTimeout   = 10 * time.Second
-	webWriteTimeout  = 30 * time.Second // of an answer; a stream has a deadline for each write
+	webWriteTimeout  = 30 * time.Second // for an answer; a stream has a deadline for each write
 	webIdleTimeout   = 10 * time.Second
 	webHeaderBytes   = 16 << 10
 )
 
-// newServer returns a server for a page that clients of other machines may reach. They take a
-// bounded number of descriptors, for a bounded time, so that the node keeps the others.
+// newServer returns a server for a page that clients of other machines may reach. The
+// clients can use only a bounded number of descriptors, for a bounded time, so that enough
+// are left for the node.
 func newServer(h http.Handler) *http.Server {
 	conns := &webConns{most: files.Share(mostWebConns, 8)}
 	return &http.Server{
@@ -35,8 +36,9 @@ func newServer(h http.Handler) *http.Server {
 	}
 }
 
-// webConns are the open connections of a server. If there are too many, of all or of one host, the
-// one that is idle for longest is closed, or the newest one if none is idle.
+// webConns are the open connections of a server. If there are too many, in total or from
+// one host, the connection that has been idle for longest is closed, or the newest one if
+// none is idle.
 type webConns struct {
 	most int
 

@@ -5,8 +5,8 @@
 //
 // Results go to stdout, everything else to stderr. There is no colour.
 //
-// It ends with 0 if all went well, with 1 if something is wrong or missed its mark, and
-// with 2 for wrong usage.
+// The exit code is 0 if all went well, 1 if something is wrong or missed its mark, and 2
+// for wrong usage.
 package main
 
 import (
@@ -28,11 +28,12 @@ func main() {
 	}
 	ctx, release := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer release()
-	context.AfterFunc(ctx, release) // a second Ctrl-C kills
+	context.AfterFunc(ctx, release) // a second Ctrl-C kills the process
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run is the program as a function, for tests. It returns the exit code.
+// run runs the program and returns the exit code. It is separate from main so that tests
+// can call it.
 func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
 	root := newRoot()
 	root.SetArgs(args)

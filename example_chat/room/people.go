@@ -43,8 +43,8 @@ const (
 )
 
 // Home returns the options of the first chat on a machine, which listens on port, and of
-// the others, which join it there. All of them have that address as their seed, also the
-// first one, so that it knows that it is a seed. If it dies, the next chat that starts
+// the others, which join it there. All chats have that address as their seed. The first one
+// has it too, so that it knows that it is a seed. If it dies, the next chat that starts
 // takes the port, and the remaining chats find it there.
 func Home(o smoke.Options, port int) (first, other smoke.Options) {
 	if o.Address == "" {
@@ -71,7 +71,7 @@ type People struct {
 	answer   *time.Timer // not nil while an answer to newcomers is scheduled
 	isClosed bool
 	isAsking bool // a goroutine is asking all nodes
-	askAgain bool // it must ask once more
+	askAgain bool // that goroutine must ask once more
 }
 
 // Watch creates the People of a node that is not started yet. name is the name of the

@@ -1,6 +1,6 @@
-// Package args turns the arguments of an event into one msgpack array and back. It knows
-// neither the event nor the node: its errors name an argument, and the caller adds the
-// event.
+// Package args turns the arguments of an event into one msgpack array and back. The package
+// knows neither the event nor the node. Its errors name the argument only, and the caller
+// adds the event.
 //
 // A payload is what an event carries: headers, if there are any, and the array. Open,
 // OneString and Count take payloads from other nodes, and check them before they decode.
@@ -19,7 +19,7 @@ import (
 
 // EncodeError reports that an argument can't be sent.
 type EncodeError struct {
-	Arg  int    // which one, counted from 1; 0: all of them together
+	Arg  int    // which argument, counted from 1; 0: all of them together
 	Type string // the Go type of the argument
 	Err  error  // why
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
-// Types and values that the msgpack library must not get.
+// Types and values with which the msgpack library would loop, panic or write an invalid
+// result, so it must never get them.
 type (
 	list     []list
 	linked   struct{ Next *linked }

@@ -117,9 +117,9 @@ func (r *Reader) NextBy(v reflect.Value, decode func(*codec.Decoder, reflect.Val
 	return nil
 }
 
-// OneString returns the first argument, which must be a string or bytes, and the number of further
-// arguments. It is a fast way for receivers that take nothing else. want is the type for the error.
-// The result is a part of the payload.
+// OneString returns the first argument, which must be a string or bytes, and the number of
+// further arguments. It is the fast path for receivers that take one string and nothing
+// else. want is the type for the error. The result is a part of the payload.
 func OneString(payload []byte, want string) (s []byte, others int, err error) {
 	b, count, offset, err := check(payload)
 	if err != nil {

@@ -27,13 +27,13 @@ const (
 	// While there are so many, further calls of that kind fail at once. A guess.
 	mostLate = 64
 
-	// mostCalls is how many calls of one kind may run at the same time, so that a
-	// callback that causes itself comes to an end. A guess: twice as many as handshakes,
-	// whose calls of Admit may take a moment to return when others take their places.
+	// mostCalls is how many calls of one kind may run at the same time, so that a callback
+	// that triggers itself comes to an end. A guess: twice as many as handshakes, whose
+	// calls of Admit may take a moment to return when others take their places.
 	mostCalls = 2048
 
-	// LateAfter is for how long a call may go on after its context has ended, until it
-	// counts as one that hangs. A guess.
+	// LateAfter is how long a call may run after its context has ended. After that, it
+	// counts as hanging. A guess.
 	LateAfter = 250 * time.Millisecond
 )
 
@@ -49,18 +49,18 @@ var (
 	ErrGoexit = errors.New("it has ended its goroutine with runtime.Goexit")
 )
 
-// Kind is a kind of calls. The limits are for each kind.
+// Kind is a kind of calls. Each kind has its own limits.
 type Kind int
 
 // The kinds of calls.
 const (
 	LookUp Kind = iota // Options.Resolver
-	Listen             // of Options.Transport, as are Dial and Accept
+	Listen             // Listen, Dial and Accept of Options.Transport
 	Dial
 	Accept
 	Greet // a handshake that runs code of the program
 	Admit // Options.Admit
-	Close // of a listener or a connection
+	Close // the Close of a listener or a connection
 	State // a read or write of Options.StateFile
 	kinds
 )
@@ -80,13 +80,13 @@ type Calls struct {
 // Call is one call.
 type Call struct {
 	Kind     Kind
-	What     string        // for errors and the log: "Resolver.Lookup(dns://x)"
-	Detail   func() string // what of it runs now; "" if that is not known. May be nil
-	IsOurs   bool          // it is code of this library, which ends with its context: it is never counted as hanging, nor given up
+	What     string        // names the call in errors and the log: "Resolver.Lookup(dns://x)"
+	Detail   func() string // returns which part of the call runs now, or "" if that is not known; may be nil
+	IsOurs   bool          // it is code of this library, which ends with its context; so it is neither counted as hanging nor given up
 	done     chan struct{} // closed when it has returned
-	err      error         // written before that
+	err      error         // the result of the call; set before done is closed
 	returned bool          // guarded by Calls.mu, as is the next
-	isLate   bool          // its caller has given it up
+	isLate   bool          // the caller no longer waits for it
 }
 
 // New makes the calls of one life. It adds panics and calls that hang to counts.
@@ -94,11 +94,11 @@ func New(log *logging.Logger, counts *Counts) *Calls {
 	return &Calls{log: log, counts: counts, running: make(map[*Call]struct{})}
 }
 
-// Counts are what the lives of a node count together.
+// Counts holds the counters that all lives of a node share.
 type Counts struct {
 	Panics  atomic.Uint64
 	GivenUp atomic.Uint64
-	late    [kinds]atomic.Int64 // given up, and not returned
+	late    [kinds]atomic.Int64 // calls that were given up and have not returned
 }
 
 // Hanging returns how many calls were given up and have not returned.
@@ -117,15 +117,16 @@ func (o *Calls) Context(ctx context.Context) context.Context {
 	return context.WithValue(ctx, callsKey{}, o)
 }
 
-// Of returns the calls of a context, nil if it has none.
+// Of returns the Calls of a context, or nil if it has none.
 func Of(ctx context.Context) *Calls {
 	o, _ := ctx.Value(callsKey{}).(*Calls)
 	return o
 }
 
-// Ask runs fn, on a goroutine of its own unless it is code of ours, and returns what it
-// returns. It gives the call up a moment after the end of ctx, and returns the error of ctx. If a call that
-// was given up returns a value after all, undo gets it; undo may be nil.
+// Ask runs fn and returns its results. Unless fn is code of this library, it runs on a
+// goroutine of its own. Ask gives the call up a moment after ctx ends, and returns the
+// error of ctx. If a call that was given up returns a value later, Ask passes the value to
+// undo, which may be nil.
 func Ask[T any](ctx context.Context, o *Calls, c *Call, fn func(context.Context) (T, error), undo func(T)) (T, error) {
 	var none T
 	if err := ctx.Err(); err != nil {
@@ -137,8 +138,9 @@ func Ask[T any](ctx context.Context, o *Calls, c *Call, fn func(context.Context)
 	return apart(ctx, o, c, fn, undo)
 }
 
-// Inline runs code of ours, which ends with ctx, on the goroutine of the caller: that
-// costs a tenth of what [apart] does. What of the program it calls, it asks.
+// Inline runs code of this library, which ends with ctx, on the goroutine of the caller.
+// That costs a tenth of what [apart] costs. If fn calls code of the program, it must use
+// Ask.
 func Inline[T any](ctx context.Context, o *Calls, what string, fn func(context.Context) (T, error)) (value T, err error) {
 	finished := false
 	defer func() {
@@ -160,8 +162,8 @@ func apart[T any](ctx context.Context, o *Calls, c *Call, fn func(context.Contex
 	if err := o.begin(c); err != nil {
 		return none, err
 	}
-	// Owned by this life. The program's function ends it; the caller waits for it to
-	// the end of ctx, and Await to that of Shutdown.
+	// Owned by this life. It ends when the program's function returns. The caller waits for
+	// it until ctx ends, and Await until Shutdown ends.
 	go o.run(c, func() (err error) {
 		value, err = fn(ctx)
 		return err
@@ -189,8 +191,8 @@ func apart[T any](ctx context.Context, o *Calls, c *Call, fn func(context.Contex
 	return value, c.err
 }
 
-// Do runs fn on the goroutine of the caller, which may wait for it. With the end of ctx
-// the call counts as one that hangs.
+// Do runs fn on the goroutine of the caller, which may block. When ctx ends, the call
+// counts as hanging.
 func (o *Calls) Do(ctx context.Context, c *Call, fn func() error) error {
 	if err := o.begin(c); err != nil {
 		return err
@@ -207,16 +209,17 @@ func (o *Calls) Do(ctx context.Context, c *Call, fn func() error) error {
 	return c.err
 }
 
-// Start runs fn on a goroutine of its own that nothing waits for but Await.
+// Start runs fn on a goroutine of its own. Only Await waits for that goroutine.
 func (o *Calls) Start(c *Call, fn func() error) {
 	o.mu.Lock()
 	o.add(c)
 	o.mu.Unlock()
-	// Owned by this life; the program's function ends it, and Await waits for it.
+	// Owned by this life. It ends when the program's function returns, and Await waits for
+	// it.
 	go o.run(c, fn, func() {})
 }
 
-// run is a call, from its begin to its end.
+// run runs fn, records the result of the call and closes done.
 func (o *Calls) run(c *Call, fn func() error, undo func()) {
 	err := ErrGoexit
 	defer func() {
@@ -236,7 +239,7 @@ func (o *Calls) run(c *Call, fn func() error, undo func()) {
 	err = fn()
 }
 
-// undo closes what a call has made that was given up.
+// undo closes the result of a call that was given up.
 func (o *Calls) undo(c *Call, undo func()) {
 	defer func() {
 		if value := recover(); value != nil {
@@ -274,8 +277,8 @@ func (o *Calls) add(c *Call) {
 	o.count[c.Kind]++
 }
 
-// giveUp notes that nothing waits for a call any more. It reports false if the call has
-// returned.
+// giveUp records that the caller no longer waits for a call. It returns false if the call
+// has returned already.
 func (o *Calls) giveUp(c *Call) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -290,7 +293,7 @@ func (o *Calls) giveUp(c *Call) bool {
 	return true
 }
 
-// end notes that a call has returned, and reports whether it was given up.
+// end records that a call has returned, and reports whether it was given up.
 func (o *Calls) end(c *Call) (late bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -298,7 +301,7 @@ func (o *Calls) end(c *Call) (late bool) {
 	return c.isLate
 }
 
-// forget takes a call off the list.
+// forget removes a call from the list.
 func (o *Calls) forget(c *Call) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -310,7 +313,7 @@ func (o *Calls) forget(c *Call) {
 	o.stir()
 }
 
-// stir has Await look again. The caller holds mu.
+// stir wakes Await, which then checks again. The caller holds mu.
 func (o *Calls) stir() {
 	if o.changed != nil {
 		close(o.changed)
@@ -318,8 +321,7 @@ func (o *Calls) stir() {
 	}
 }
 
-// Await waits until no call runs any more but those that were given up, or for the end of
-// ctx.
+// Await waits until all calls have returned or were given up, or until ctx ends.
 func (o *Calls) Await(ctx context.Context) {
 	for {
 		o.mu.Lock()
@@ -357,7 +359,7 @@ func (o *Calls) Has(kind Kind) bool {
 	return o.count[kind] > 0
 }
 
-// Names returns what runs, sorted.
+// Names returns the names of the calls that run, sorted.
 func (o *Calls) Names() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -375,8 +377,7 @@ func (o *Calls) Names() []string {
 	return list
 }
 
-// Protect runs fn on the goroutine of the caller, who asked for it, and makes an error of
-// its panic.
+// Protect runs fn on the goroutine of the caller. If fn panics, Protect returns an error.
 func (o *Calls) Protect(what string, fn func()) (err error) {
 	defer func() {
 		if value := recover(); value != nil {

@@ -27,8 +27,8 @@ func newCalls(t *testing.T) (*Calls, *Counts) {
 	return New(log, counts), counts
 }
 
-// A call that hangs is given up a moment after its context has ended. What it returns
-// later is undone.
+// A call that hangs is given up a moment after its context has ended. If it returns a value
+// later, undo is called.
 func TestACallThatHangsIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls, counts := newCalls(t)
@@ -46,7 +46,7 @@ func TestACallThatHangsIsGivenUp(t *testing.T) {
 		if !slices.Equal(calls.Names(), []string{"Dial(x)"}) || counts.Hanging() != 1 || counts.GivenUp.Load() != 1 || !calls.Has(Dial) || calls.Has(LookUp) {
 			t.Errorf("%q run, %d hang", calls.Names(), counts.Hanging())
 		}
-		calls.Await(t.Context()) // not for this one
+		calls.Await(t.Context()) // Await does not wait for the call that was given up
 		close(leave)
 		synctest.Wait()
 		if undone != 7 || counts.Hanging() != 0 || len(calls.Names()) != 0 {
@@ -55,7 +55,8 @@ func TestACallThatHangsIsGivenUp(t *testing.T) {
 	})
 }
 
-// A panic and the end of a goroutine are errors of the call, and counted.
+// If a function panics or ends its goroutine, its call returns an error, and the panic is
+// counted.
 func TestACallThatPanicsFails(t *testing.T) {
 	calls, counts := newCalls(t)
 	for name, fn := range map[string]func(context.Context) (int, error){
@@ -100,8 +101,8 @@ func TestManyCallsThatHangAreLimited(t *testing.T) {
 	})
 }
 
-// The caller is inside in a call, in a method of a connection of the program, and nowhere
-// else.
+// Inside returns true in a call and in a method of a connection of the program, and false
+// everywhere else.
 func TestInside(t *testing.T) {
 	calls, _ := newCalls(t)
 	if Inside() {
@@ -138,8 +139,8 @@ func (*spy) Write([]byte) (int, error) {
 	return 0, nil
 }
 
-// A connection of the program can't harm the node: not by a panic, nor by a count that
-// can't be.
+// A connection of the program can't harm the node: not by a panic, nor by an impossible
+// count.
 func TestAConnectionOfTheProgram(t *testing.T) {
 	calls, counts := newCalls(t)
 	if _, err := calls.Adopt(nil); !errors.Is(err, ErrNoConn) {

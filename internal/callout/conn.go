@@ -12,9 +12,9 @@ import (
 	"github.com/smokesignal-go/smokesignal/transport"
 )
 
-// Conn is a connection of a transport of the program. A panic in one of its methods
-// is an error of the connection; Close never waits; and the node knows which method
-// has not returned. The connections of the packages below transport need none of that.
+// Conn is a connection of a transport of the program. If one of its methods panics, the
+// method returns an error. Close never waits. Running names a method that has not returned.
+// The connections of the packages below transport need no Conn.
 type Conn struct {
 	conn          net.Conn
 	calls         *Calls
@@ -23,8 +23,8 @@ type Conn struct {
 	closed        atomic.Bool
 }
 
-// ownMethod is one of the methods that may hang. Read, in which a link always is, comes
-// last.
+// ownMethod is one of the methods that may hang. Read comes last, because each link always
+// waits in Read.
 type ownMethod int
 
 const (
@@ -41,13 +41,13 @@ func (m ownMethod) String() string {
 	return [...]string{"Write", "TryWrite", "CloseWrite", "SetDeadline", "SetLinger", "Read"}[m]
 }
 
-// tryConn is an Conn whose connection has TryWrite.
+// tryConn is a Conn whose connection has TryWrite.
 type tryConn struct{ *Conn }
 
 // ErrNoConn: a transport has returned neither a connection nor an error.
 var ErrNoConn = errors.New("it returned no connection, and no error")
 
-// Adopt makes a connection of a transport fit for the node. It calls code of the
+// Adopt wraps a connection of a transport in a Conn, if it needs one. It calls code of the
 // program, and may hang or panic.
 func (o *Calls) Adopt(conn net.Conn) (net.Conn, error) {
 	if conn == nil {
@@ -63,7 +63,7 @@ func (o *Calls) Adopt(conn net.Conn) (net.Conn, error) {
 	return own, nil
 }
 
-// ConnOf returns the Conn of a connection from Adopt, nil if it has none.
+// ConnOf returns the Conn of a connection from Adopt, or nil if it has none.
 func ConnOf(conn net.Conn) *Conn {
 	switch conn := conn.(type) {
 	case *Conn:
@@ -74,8 +74,8 @@ func ConnOf(conn net.Conn) *Conn {
 	return nil
 }
 
-// isOurs reports whether a value is of a package of ours below transport, whose methods
-// do not hang after Close.
+// IsOurs reports whether the type of v is from a package below transport of this library.
+// The methods of such types do not hang after Close.
 func IsOurs(v any) bool {
 	t := reflect.TypeOf(v)
 	if t.Kind() == reflect.Pointer {
@@ -84,7 +84,7 @@ func IsOurs(v any) bool {
 	return strings.HasPrefix(t.PkgPath(), belowTransport)
 }
 
-// belowTransport begins the paths of our transports.
+// belowTransport is the start of the import paths of this library's transports.
 var belowTransport = reflect.TypeFor[transport.Error]().PkgPath() + "/"
 
 // addrText is an address as it was when the node asked for it.
@@ -113,19 +113,19 @@ func (c *Conn) Running() string {
 	return ""
 }
 
-// FormerConns are connections of links that have ended: a method of one may hang even
-// so. Those that rest make room.
+// FormerConns holds connections of links that have ended, because one of their methods may
+// still hang. If there are too many, connections without a running method are dropped.
 type FormerConns []*Conn
 
 // MostHanging is how many connections of a transport of the program may hang after they
 // were closed. Then the node takes no further ones. A guess.
 const MostHanging = 256
 
-// mostFormer bounds those that rest. A guess: a method that begins as its link ends has
-// begun before so many other links have ended.
+// mostFormer bounds the former connections without a running method. A guess: a method that
+// begins while its link ends has begun before this many other links have ended.
 const mostFormer = 64
 
-// Add notes one; it may be nil.
+// Add adds a connection; c may be nil.
 func (f *FormerConns) Add(c *Conn) {
 	if c == nil {
 		return
@@ -143,7 +143,7 @@ func (f *FormerConns) Add(c *Conn) {
 
 func (c *Conn) name(method string) string { return "Conn." + method + "(" + c.remote.text + ")" }
 
-// leave ends a call of a method, and makes an error of its panic.
+// leave records that a method returns. If the method panicked, leave sets its error.
 func (c *Conn) leave(m ownMethod, err *error) {
 	c.busy[m].Add(-1)
 	if value := recover(); value != nil {
@@ -167,7 +167,7 @@ func (c *Conn) Write(b []byte) (n int, err error) {
 	return checkCount(n, b, err)
 }
 
-// TryWrite is that of the connection.
+// TryWrite calls TryWrite of the connection.
 func (c tryConn) TryWrite(b []byte) (n int, err error) {
 	c.busy[ownTryWrite].Add(1)
 	defer c.leave(ownTryWrite, &err)
@@ -175,7 +175,7 @@ func (c tryConn) TryWrite(b []byte) (n int, err error) {
 	return checkCount(n, b, err)
 }
 
-// checkCount keeps a count that can't be from being used as one.
+// checkCount returns an error if n is no possible count for b.
 func checkCount(n int, b []byte, err error) (int, error) {
 	if n < 0 || n > len(b) {
 		return 0, errors.Join(err, errBytes)
@@ -185,7 +185,7 @@ func checkCount(n int, b []byte, err error) (int, error) {
 
 var errBytes = errors.New("the transport says that it moved more bytes than there were")
 
-// CloseWrite is that of the connection, if it has one.
+// CloseWrite calls CloseWrite of the connection, if it has that method.
 func (c *Conn) CloseWrite() (err error) {
 	half, ok := c.conn.(transport.HalfCloser)
 	if !ok {
@@ -196,7 +196,7 @@ func (c *Conn) CloseWrite() (err error) {
 	return half.CloseWrite()
 }
 
-// SetLinger is that of the connection, if it has one.
+// SetLinger calls SetLinger of the connection, if it has that method.
 func (c *Conn) SetLinger(seconds int) (err error) {
 	conn, ok := c.conn.(transport.Lingerer)
 	if !ok {
@@ -207,7 +207,7 @@ func (c *Conn) SetLinger(seconds int) (err error) {
 	return conn.SetLinger(seconds)
 }
 
-// Close has the connection closed, and does not wait for that.
+// Close starts to close the connection, and does not wait for the end.
 func (c *Conn) Close() error {
 	if !c.closed.Swap(true) {
 		c.calls.Start(&Call{Kind: Close, What: c.name("Close")}, c.conn.Close)

@@ -251,7 +251,7 @@ func (c *Census) Handle(now time.Time, id ident.Link, msg Message, out Out) {
 	case *Count:
 		q := c.find(m.Origin, m.Query)
 		switch {
-		case q == nil && m.Origin == c.self: // of an earlier life: nothing waits for the answer
+		case q == nil && m.Origin == c.self: // a count of an earlier life of this node: nothing waits for the answer
 			out.Send(id, &CountReply{Query: m.Query, Origin: m.Origin})
 		case q == nil && c.isPast(m):
 			// The count was dropped to make room, and a late copy arrives. Starting it

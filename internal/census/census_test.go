@@ -194,7 +194,8 @@ func TestCountIsExact(t *testing.T) {
 	}
 }
 
-// A dead neighbour that was not noticed costs the full wait, and is not counted.
+// If a neighbour has died unnoticed, the count takes the full wait and leaves that
+// neighbour out.
 func TestDeadNeighborIsWaitedForInVain(t *testing.T) {
 	w := newWorld(t, 6, 1)
 	for i := 1; i < 6; i++ {

@@ -10,8 +10,8 @@ import (
 // cannot detect a false digest.
 type Digest struct {
 	Node       ident.Origin
-	Addr       string        // that it advertises; may be empty
-	Version    string        // of the program or library; may be empty
+	Addr       string        // the address that it advertises; may be empty
+	Version    string        // the version of the program or library; may be empty
 	Age        time.Duration // since it started
 	Component  ident.ID      // the lowest ID that the node has heard a beacon from; zero: none
 	MinPeers   uint64

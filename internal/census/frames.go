@@ -19,14 +19,14 @@ const (
 	// one is clamped to it, so that no sum of claims overflows.
 	MaxNodes = 1 << 32
 
-	// MaxNumber is the highest number in a digest. JSON readers keep numbers up to it
-	// apart from their neighbours.
+	// MaxNumber is the highest number in a digest. JSON readers that use float64 represent
+	// every integer up to it exactly.
 	MaxNumber = 1 << 53
 
 	// MaxMicros is the longest round trip in a digest, in microseconds.
 	MaxMicros = 60_000_000
 
-	// MaxAgeOfNode is a century, in milliseconds.
+	// MaxAgeOfNode is the highest age of a node in a digest, in milliseconds: a century.
 	MaxAgeOfNode = 100 * 365 * 24 * 3600 * 1000
 
 	// The shortest digest, of a node that has neither address, version nor links; and
@@ -129,7 +129,7 @@ func appendDigest(w *frame.Writer, d *Digest) {
 	w.Join(&own)
 }
 
-// parseNumber reads a number that is counted, clamped to what can be sent again.
+// parseNumber reads a count and clamps it, so that this node can forward it.
 func parseNumber(r *frame.Reader, field string) uint64 { return min(r.Uvarint(field), MaxNumber) }
 
 func parseDigest(r *frame.Reader) (d Digest) {

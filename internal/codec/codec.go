@@ -17,8 +17,8 @@
 //     1.0 read them.
 //
 // All functions may be called from any goroutine. An Encoder or a Decoder is used by one
-// goroutine at a time. What is compiled for a type is kept for the life of the process;
-// there are as many entries as the program has types.
+// goroutine at a time. The compiled encoder and decoder of a type stay in memory for the
+// life of the process, so there are at most as many as the program has types.
 package codec
 
 import (
@@ -42,7 +42,7 @@ var (
 	timeType  = reflect.TypeFor[time.Time]()
 	errorType = reflect.TypeFor[error]()
 	bytesType = reflect.TypeFor[[]byte]()
-	textError = reflect.TypeOf(errors.New("")) // what an error is decoded into
+	textError = reflect.TypeOf(errors.New("")) // the type into which an error is decoded
 )
 
 // EncodeFault returns why values of a type can't be encoded, or "" if they can.

@@ -35,7 +35,7 @@ func sent(t testing.TB, values ...any) []byte {
 	return b
 }
 
-// into decodes the first of some values into a new value of a type.
+// into decodes the first value in b into a new value of a type.
 func into(b []byte, typ reflect.Type) (any, error) {
 	if fault := DecodeFault(typ); fault != "" {
 		return nil, errors.New(fault)
@@ -192,7 +192,7 @@ func TestAnErrorNamesThePlace(t *testing.T) {
 	}
 }
 
-// Error types of every sort.
+// Error types that the tests encode and decode.
 type (
 	codeError struct{ Code int }
 	ptrError  struct{ msg string }
@@ -296,7 +296,7 @@ func TestWhatArrivesInAnAny(t *testing.T) {
 	}
 }
 
-// Types that are refused when they are seen.
+// Types that are refused before any of their values is encoded or decoded.
 type (
 	point     struct{ x, y int }
 	hiddenPtr struct {
@@ -381,7 +381,8 @@ type panicError struct{}
 
 func (panicError) Error() string { panic("no text") }
 
-// TestAStructThatHasNoneOfTheFields: if no field of the receiver arrives, the types differ.
+// TestAStructThatHasNoneOfTheFields: if a map has no field of the receiver, decoding fails,
+// because the types differ.
 func TestAStructThatHasNoneOfTheFields(t *testing.T) {
 	type got struct {
 		User int `json:"user_id"`
@@ -395,7 +396,7 @@ func TestAStructThatHasNoneOfTheFields(t *testing.T) {
 	}
 	for value, typ := range map[any]reflect.Type{
 		struct{ New int }{1}:       reflect.TypeFor[old](),      // its sender may omit A
-		struct{}{}:                 reflect.TypeFor[inner](),    // there was nothing to misread
+		struct{}{}:                 reflect.TypeFor[inner](),    // an empty map has no field that could be misread
 		struct{ A, C int }{1, 2}:   reflect.TypeFor[inner](),    // another version with another field
 		struct{ Whatever int }{12}: reflect.TypeFor[struct{}](), // it has no fields
 	} {

@@ -22,7 +22,7 @@ type Decoder struct {
 	b  []byte
 	at int // where the next value begins
 
-	msgpack *msgpack.Decoder // for types that want one; nil until then
+	msgpack *msgpack.Decoder // for types that decode themselves with it; nil until the first of them
 	reader  bytes.Reader
 }
 
@@ -35,7 +35,7 @@ func (d *Decoder) Reset(b []byte, offset int) { d.b, d.at = b, offset }
 func (d *Decoder) Code() byte { return d.b[d.at] }
 
 // Decode decodes the next value into v, which is settable and of a type that has no
-// [DecodeFault]. What the types accept:
+// [DecodeFault]. The types accept:
 //
 //	bool                  bool
 //	intN, uintN           an integer that fits

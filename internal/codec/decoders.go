@@ -396,7 +396,7 @@ func mayHoldInterface(t reflect.Type) bool {
 type decodedField struct {
 	field
 	node   *decodeNode
-	nested bool // it is in an embedded struct behind a pointer
+	nested bool // it is in an embedded struct to which a pointer leads
 }
 
 // in returns the field of v. It allocates embedded structs on the way if needed.
@@ -438,8 +438,9 @@ type structDecoder struct {
 	always  bool           // a sender of the same type always sends a field
 	ignored string         // a field whose json tag has no meaning; see IgnoredTag
 
-	// The embedded field whose encoding the struct inherits, and that encoding: version 1.0
-	// sends nothing else. ownNone: there is none.
+	// If the struct inherits its encoding from an embedded field, these are the field and
+	// the encoding. Version 1.0 sends only this field. ownNone: the struct inherits no
+	// encoding.
 	lender  int
 	lending ownKind
 }

@@ -39,9 +39,9 @@ func (e *ArgError) Error() string { return e.Err.Error() }
 // Unwrap returns Err.
 func (e *ArgError) Unwrap() error { return e.Err }
 
-// Append appends a msgpack array of the values to dst. Every node takes what it returns
-// without an error, unless it is too long. After an error, an *ArgError, dst is as it
-// was. The values are only read.
+// Append appends a msgpack array of the values to dst. If Append returns no error, every
+// node accepts the result, unless it is too long. After an error, an *ArgError, dst is as
+// it was. Append does not change the values.
 func Append(dst []byte, values ...any) ([]byte, error) {
 	if len(values) > maxElements {
 		return dst, &ArgError{0, fmt.Errorf("%d are more than the %d that a node takes", len(values), maxElements)}
@@ -51,7 +51,7 @@ func Append(dst []byte, values ...any) ([]byte, error) {
 	e.arrayHead(len(values))
 	for i, value := range values {
 		if err := e.argument(value); err != nil {
-			return dst, &ArgError{i + 1, err} // and not the encoder back: its state is unknown
+			return dst, &ArgError{i + 1, err} // the encoder does not return to the pool, because its state is unknown
 		}
 	}
 	out, foreign := e.out, e.foreign
@@ -65,14 +65,14 @@ func Append(dst []byte, values ...any) ([]byte, error) {
 	return out, nil
 }
 
-// encoder holds what has been encoded of some values.
+// encoder holds the bytes and the state of an encoding of several values.
 type encoder struct {
 	out     []byte
 	left    int  // values that the containers may still hold
-	chain   int  // interfaces that the present value stands in
-	foreign bool // a type has encoded itself: the whole has to be checked
+	chain   int  // how many interfaces in a row lead to the current value
+	foreign bool // a type has encoded itself, so the whole result must be checked
 
-	msgpack *msgpack.Encoder // for types that want one; nil until then
+	msgpack *msgpack.Encoder // for types that encode themselves with it; nil until the first of them
 }
 
 var encoders = sync.Pool{New: func() any { return new(encoder) }}
@@ -330,7 +330,7 @@ func appendTextHead(out []byte, n int) []byte {
 	return binary.BigEndian.AppendUint32(append(out, 0xdb), uint32(n))
 }
 
-// bytes encodes nil as nil.
+// bytes encodes bytes; a nil slice is encoded as nil.
 func (e *encoder) bytes(b []byte) {
 	if b == nil {
 		e.null()

@@ -241,7 +241,7 @@ type encodedField struct {
 	field
 	name   []byte // encoded
 	node   *encodeNode
-	nested bool // it is in an embedded struct behind a pointer
+	nested bool // it is in an embedded struct to which a pointer leads
 }
 
 func (c encodeCompiler) structure(t reflect.Type) encodeFunc {

@@ -12,8 +12,8 @@ const optionsField = "_msgpack"
 
 // field is one field of a struct, as it is encoded.
 type field struct {
-	name  string // on the wire
-	index []int  // for reflect.Value.Field, one after another; longer than one in an embedded struct
+	name  string // name of the field on the wire
+	index []int  // indices for nested calls of reflect.Value.Field; more than one if the field is in an embedded struct
 	typ   reflect.Type
 
 	omitEmpty bool
@@ -92,7 +92,7 @@ func layoutIn(t reflect.Type, within []reflect.Type) layout {
 		fd := field{name: wireName(f, tag), index: f.Index, typ: f.Type, omitEmpty: allOmitEmpty || tag.has("omitempty")}
 		if !f.Anonymous || !inlines(f, tag) {
 			if !f.IsExported() {
-				continue // embedded and not a struct: like any other unexported field
+				continue // an unexported embedded type that is no struct is ignored, like any unexported field
 			}
 			add(fd, f.Name)
 			if alias := tag.options["alias"]; alias != "" {
@@ -149,7 +149,8 @@ func wireName(f reflect.StructField, tag tag) string {
 	return f.Name
 }
 
-// inlines reports whether the fields of an embedded struct are those of the outer one.
+// inlines reports whether the fields of an embedded struct are encoded as fields of the
+// outer struct.
 func inlines(f reflect.StructField, tag tag) bool {
 	if tag.has("noinline") {
 		return false

@@ -2,7 +2,8 @@ package codec
 
 import "reflect"
 
-// loose decodes the next value into one of few types; see [Decoder.Decode].
+// loose decodes the next value for an empty interface. [Decoder.Decode] lists the few
+// possible types.
 func (d *Decoder) loose() any {
 	switch c := d.b[d.at]; c {
 	case 0xc0, 0xc2, 0xc3:
@@ -76,7 +77,7 @@ func (d *Decoder) looseKeys(m map[any]any, n int) any {
 	return m
 }
 
-// loosePairs decodes n more entries of a map that Go can't hold.
+// loosePairs decodes n more entries of a map whose keys a Go map can't hold.
 func (d *Decoder) loosePairs(pairs []any, n int) any {
 	for range n {
 		k := d.looseKey()

@@ -29,7 +29,7 @@ type own struct{ encode, decode ownKind }
 type ownMethod struct {
 	iface reflect.Type
 	name  string
-	find  func(t reflect.Type) (reflect.Method, bool) // a constant name: the linker keeps no other method for it
+	find  func(t reflect.Type) (reflect.Method, bool) // finds the method by a constant name, so that the linker keeps no other methods
 }
 
 // ownMethods has the methods of each direction and kind.
@@ -48,8 +48,9 @@ var ownMethods = [2]map[ownKind]ownMethod{
 	},
 }
 
-// ownOf returns how t, which is not a pointer, encodes and decodes itself. time.Time is a
-// timestamp and does neither. An interface does neither: the value in it counts.
+// ownOf returns how t, which is not a pointer, encodes and decodes itself. A time.Time does
+// neither, because it is encoded as a timestamp. An interface does neither, because the
+// value in it decides.
 func ownOf(t reflect.Type) own {
 	if t == timeType || t.Kind() == reflect.Interface || t.Kind() == reflect.Pointer {
 		return own{}
@@ -73,7 +74,7 @@ func pick(t reflect.Type, dir direction) ownKind {
 
 // bringsOwn reports whether t, or a pointer to it, has a method of its own encoding. If a
 // struct inherits the method from an embedded field, the method ignores the other fields.
-// So it does not count if there are other fields.
+// So such a method does not count if there are other fields.
 func bringsOwn(t reflect.Type, dir direction, kind ownKind) bool {
 	m := ownMethods[dir][kind]
 	if !implements(t, m.iface) {

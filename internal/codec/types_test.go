@@ -20,7 +20,7 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// Types of every sort.
+// Types that the tests encode and decode.
 type (
 	level  int
 	digest []digit

@@ -12,7 +12,8 @@ import (
 // TestTheBytesAreThoseOfVersion1: nodes of version 1.0 encode with msgpack v5. Values that
 // they can encode must have the same bytes here, so that they can decode them.
 func TestTheBytesAreThoseOfVersion1(t *testing.T) {
-	// These changed, because version 1.0 refused them or delivered another value.
+	// The bytes of these types differ, because version 1.0 refused their values or
+	// delivered other values.
 	differs := map[reflect.Type]bool{
 		reflect.TypeFor[shadow](): true, reflect.TypeFor[twice](): true, reflect.TypeFor[optional](): true,
 		reflect.TypeFor[Stamp](): true, reflect.TypeFor[[]Stamp](): true, reflect.TypeFor[map[string]Stamp](): true, reflect.TypeFor[Amount](): true,

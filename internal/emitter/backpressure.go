@@ -33,9 +33,9 @@ func (e *Emitter) beginBackpressure() {
 	if e.held.Load() || e.crowded.Load() {
 		return
 	}
-	// Usually the queue is not crowded even with the whole chunk in hand. Only otherwise is
-	// the runner's progress read, because reading a word that another processor writes all
-	// the time is expensive.
+	// Usually the queue is not crowded, even if the whole chunk in hand is counted. The
+	// runner's progress is read only if it is crowded, because reading a word that another
+	// processor writes all the time is expensive.
 	events, bytes := e.queue.events, e.queue.bytes
 	if e.hand != nil {
 		events, bytes = events+e.hand.todo, bytes+e.hand.bytes

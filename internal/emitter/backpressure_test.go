@@ -17,7 +17,7 @@ func isOpen(room <-chan struct{}) bool {
 	}
 }
 
-// turns permits as many events as it is called with.
+// turns is a channel from which a handler receives once per event; take permits n events.
 type turns chan struct{}
 
 func (c turns) take(n int) {

@@ -11,14 +11,15 @@ import (
 
 // chunk is the work that the runner takes from the queue under one lock. Its items and
 // their number change under the emitter's mu only, so the runner reads them without the
-// lock, and others with it. The field progress of the emitter counts the events and hooks
-// that have begun. The exact position is at, which only the runner uses.
+// lock, and other goroutines read them with it. The field progress of the emitter counts
+// the events and hooks that have begun. The exact position is at, which only the runner
+// uses.
 type chunk struct {
 	items [128]item // a guess: spreads the cost of the lock; 9 kB
 	count int       // filled items
 	todo  int       // events and hooks in them
 	bytes int       // bytes of the runs in them
-	lost  []Lost    // to report before the first item; only the runner uses it
+	lost  []Lost    // losses to report before the first item; only the runner uses it
 	at    place     // only the runner uses it
 }
 
@@ -110,8 +111,8 @@ func (p *place) nextHandler() *registration {
 // isFirst reports whether no handler of the event has been called yet.
 func (p *place) isFirst() bool { return p.nextNamed+p.nextEvery == 0 }
 
-// skipHandlers skips the remaining handlers of the event. A panic in what the runner does next
-// is reported under name.
+// skipHandlers skips the remaining handlers of the event. If the runner panics after this
+// call, the panic is reported under name.
 func (p *place) skipHandlers(name string) {
 	p.event.Name, p.event.Payload = name, nil
 	p.named, p.every, p.nextNamed, p.nextEvery, p.changes = nil, nil, 0, 0, 0
@@ -142,8 +143,8 @@ func (e *Emitter) nextEvent(p *place) (turns int, err error) {
 	return 1, nil
 }
 
-// findHandlers finds the handlers of a name, and an existing string for it. changes was read
-// before, so that no change is missed.
+// findHandlers finds the handlers of a name, and an existing string for it. The caller must
+// have read changes before the call, so that no change is missed.
 func (e *Emitter) findHandlers(p *place, changes uint64, name []byte) {
 	a := e.table.lookup(name)
 	p.changes, p.key, p.named, p.every, p.event.Name = changes, name, a.listeners(), e.table.every.listeners(), ""

@@ -194,17 +194,17 @@ func (e *Emitter) wake() {
 	}
 }
 
-// These functions, or those whose names begin alike and that they call, are on the stack
-// below every call that an emitter makes. The last one is
-// below the first if a handler has its own goroutine.
+// Below every call that an emitter makes, the stack has one of these functions, or a
+// function whose name begins with one of these names. If a handler has its own goroutine,
+// the last one is below the first.
 var (
 	runFrame    = reflect.TypeFor[Emitter]().PkgPath() + ".(*Emitter).run"
 	tickFrame   = reflect.TypeFor[Emitter]().PkgPath() + ".(*Emitter).tick"
 	branchFrame = reflect.TypeFor[Emitter]().PkgPath() + ".(*Emitter).runBranch"
 )
 
-// Inside reports whether a handler or hook of any emitter calls, which must not wait for
-// handlers.
+// Inside reports whether the caller is a handler or hook of any emitter. Such a caller must
+// not wait for handlers.
 func Inside() bool { return insideHandler() }
 
 // InsideShared reports whether the caller is a handler or hook that shares its goroutine

@@ -71,7 +71,7 @@ type Event struct {
 
 	Before time.Duration // see Run.Before
 
-	Born Moment    // when it was emitted, accurate to the time that its run took to fill; 0: unknown
+	Born Moment    // when it was emitted, its error is at most the time between the first and the last event of its run; 0: unknown
 	Via  *ident.ID // the neighbour that delivered it; nil: none
 
 	// Payload is a part of [Run.Packed]. A handler must not change its bytes. To keep the
@@ -132,9 +132,9 @@ type Emitter struct {
 	queue     queue
 	hand      *chunk        // what the runner took and has not finished; see chunk
 	running   bool          // the handler goroutine has something to run
-	parked    bool          // it waits at the bell
-	recalled  bool          // it was parked and called again since the timer looked last
-	dismissed bool          // it is parked and must end
+	parked    bool          // the handler goroutine waits at the bell
+	recalled  bool          // the handler goroutine was parked and got new work since the last tick of the timer
+	dismissed bool          // the handler goroutine is parked and must end
 	bell      sync.Cond     // signalled when parked or dismissed changes
 	lives     int           // number of Reopen calls
 	taken     uint64        // events and hooks that the runner took from the queue
@@ -182,7 +182,7 @@ func (e *Emitter) Push(run Run) bool {
 }
 
 // PushBatch queues runs in order, under one lock. It keeps the bytes in Packed but not the
-// slice. It returns what Push returns.
+// slice. Like Push, it returns false only if the emitter is closed.
 func (e *Emitter) PushBatch(runs []Run) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()

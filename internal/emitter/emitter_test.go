@@ -28,7 +28,7 @@ func story(t *testing.T, config Config, tell func(t *testing.T, e *Emitter)) {
 }
 
 // runs runs a story several times. push pushes consecutive events with these names: one by
-// one, in twos, or as one run. The handlers must see the same in all cases.
+// one, in twos, or as one run. The handlers must get the same events in all cases.
 func runs(t *testing.T, config Config, tell func(t *testing.T, e *Emitter, push func(names ...string))) {
 	t.Helper()
 	for _, size := range []int{1, 2, 1000} {

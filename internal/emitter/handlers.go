@@ -5,8 +5,7 @@ import (
 	"time"
 )
 
-// Settings says how one handler is registered. The zero value is that of
-// [Emitter.On].
+// Settings says how one handler is registered. [Emitter.On] uses the zero value.
 type Settings struct {
 	Once bool // only for the next event
 	// Fitting restricts Once to events that the handler takes: the handler calls
@@ -32,10 +31,10 @@ type registration struct {
 	gone    atomic.Bool // removed, or a Once that had its event
 	branch  branch      // where its events are queued; nil: the runner calls the handler
 	lost    losses      // events dropped in branch; only the runner uses it
-	waits   atomic.Bool // for its replay; see Replay
+	waits   atomic.Bool // it waits for its replay; see Replay
 
 	audience *audience // the audience that it belongs to
-	removed  bool      // from the table; under registering
+	removed  bool      // it is removed from the table; guarded by registering
 }
 
 // Register registers a handler for the events of one name. The returned function removes

@@ -15,9 +15,9 @@ type Lost struct {
 	Origin      ident.ID // zero: events of many origins; only Events and Bytes are set
 	Epoch       uint64
 	First, Last uint64 // sequence numbers, both of lost events
-	Name        string // of the first of them
+	Name        string // name of the first lost event
 	Events      int    // number of dropped events
-	Bytes       int    // of their names and payloads
+	Bytes       int    // size of their names and payloads
 	Aside       bool   // only the queue of one handler dropped them; other handlers got them
 }
 

@@ -15,15 +15,15 @@ import (
 type Mailbox struct {
 	off    func()
 	fail   func(name string, err error)
-	events int // bound of the queue
+	events int // bound of the queue, in events
 
 	mu        sync.Mutex // guards everything below
 	queue     queue
 	held      bool
-	isStopped bool          // it has ended
-	finished  bool          // it ends when it is empty
+	isStopped bool          // the mailbox has ended
+	finished  bool          // the mailbox ends when it is empty
 	bell      chan struct{} // has a token if Next may find something new
-	emptied   chan struct{} // closed when it is empty; nil if nothing waits
+	emptied   chan struct{} // closed when the mailbox is empty; nil if nothing waits for that
 
 	names names // only Next uses it
 }

@@ -3,7 +3,8 @@ package emitter
 import "time"
 
 // Moment is a time in nanoseconds since the start of this process. It is a third as large
-// as a time.Time, because every run has one. The zero Moment means "unknown".
+// as a time.Time, which saves memory because every run has one. The zero Moment means
+// "unknown".
 type Moment int64
 
 var processBegan = time.Now()

@@ -10,10 +10,10 @@ import "slices"
 type queue struct {
 	ring       []Run  // its length is a power of two, or 0
 	head, tail uint64 // numbers of the oldest run and of the next one to be queued
-	events     int    // in the ring
-	bytes      int    // in the ring
+	events     int    // number of events in the ring
+	bytes      int    // bytes of the runs in the ring
 	hooks      []hook
-	firstHook  int // index of the oldest pending one in hooks
+	firstHook  int // index in hooks of the oldest pending hook
 	lost       losses
 }
 

@@ -88,7 +88,7 @@ func (e *Emitter) reportPanic(name string, value any) {
 	if value == nil {
 		value = ErrGoexit
 	}
-	// A panic in OnPanic has no receiver left; it is only counted.
+	// There is no callback that could report a panic in OnPanic, so it is only counted.
 	defer func() {
 		if recover() != nil {
 			e.panics.Add(1)

@@ -30,8 +30,8 @@ func TestOldEventsReachThoseThatRewindSoFar(t *testing.T) {
 	})
 }
 
-// Replay delivers what was pushed before and then what is pushed later, each once, whatever
-// is queued.
+// Replay delivers the events that were pushed before and then those that are pushed later,
+// each once, whether or not events are queued.
 func TestReplayComesBetweenWhatWasPushedAndWhatIs(t *testing.T) {
 	runs(t, Config{}, func(t *testing.T, e *Emitter, _ func(names ...string)) {
 		var d diary
@@ -73,7 +73,8 @@ func TestReplayIntoAQueueAndAMailbox(t *testing.T) {
 	})
 }
 
-// A handler that panics during a replay gets the rest, and other handlers are not affected.
+// If a handler panics during a replay, it still gets the remaining events, and other
+// handlers are not affected.
 func TestAPanicWhileReplaying(t *testing.T) {
 	panics := 0
 	config := Config{OnPanic: func(string, any, []byte) { panics++ }}

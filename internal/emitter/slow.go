@@ -23,7 +23,7 @@ func (p *progress) begin(turns int) {
 	p.at.Store(p.own)
 }
 
-// resetTurns resets the events that have begun, for a new chunk or none.
+// resetTurns sets the number of events that have begun to 0, for a new chunk or for none.
 func (p *progress) resetTurns() {
 	p.own &^= 1<<turnBits - 1
 	p.at.Store(p.own)

@@ -14,13 +14,13 @@ import (
 // without listeners is dead and is removed by the rebuild.
 type table struct {
 	seed  maphash.Seed
-	slots atomic.Pointer[[]atomic.Pointer[audience]] // their number is a power of two; nil: no slots
+	slots atomic.Pointer[[]atomic.Pointer[audience]] // the number of slots is a power of two; nil: no slots
 	every audience                                   // the handlers of every name
-	taken int                                        // slots with an audience; under registering
-	live  int                                        // those of them with listeners; under registering
+	taken int                                        // slots that have an audience; under registering
+	live  int                                        // slots whose audience has listeners; under registering
 
 	handlers atomic.Int64 // registrations in the table
-	echoes   atomic.Int64 // those of them that receive own events
+	echoes   atomic.Int64 // registrations in the table that receive own events
 	// changes counts the changes of the table from 1. A result of lookup is valid until
 	// changes differs from its value before the lookup.
 	changes atomic.Uint64

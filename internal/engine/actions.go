@@ -153,10 +153,10 @@ func (d actions) Deliver(e *plumtree.Event) {
 // Gap implements overlay.Out.
 func (d actions) Gap(missing plumtree.Range) {
 	if missing.Origin.ID == d.self.ID && missing.Origin != d.self {
-		return // of an earlier life, whose events Deliver would drop anyway
+		return // the events are of an earlier life of this node, so Deliver would drop them
 	}
 	if d.cfg.Signing.all && !d.cfg.Signing.mayOriginate(missing.Origin.ID, d.self.ID) {
-		return // deliver would drop them anyway
+		return // deliver would drop these events, so they are not missed
 	}
 	d.flushBatch()
 	if missing.Origin != d.self {

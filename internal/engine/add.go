@@ -88,7 +88,8 @@ func (d *Driver) addOne(ctx context.Context, addrs []string) []error {
 	for wave := 1; ; wave *= 2 {
 		for _, addr := range addrs[started:min(started+wave, len(addrs))] {
 			started++
-			// Owner: addOne. It ends with its answer, or with trying.
+			// Owner: addOne. The goroutine ends when its dial is answered, or when the
+			// context trying ends.
 			go try(addr)
 		}
 		next := time.NewTimer(addAfter)

@@ -20,26 +20,29 @@ import (
 //
 // Emitters wait for a link or for handlers no longer than patience. After that a link is
 // slow: it still takes its events from the history as long as these are there, but delays
-// no emitter until it has caught up. Slow handlers fill their own queue.
+// no emitter until it has caught up. Events for slow handlers fill the queue of these
+// handlers.
 
 const (
-	// lagFull is how many bytes of events may wait for a link. Half a second of a
-	// 10 Mbit/s network, and thousands of small events.
+	// lagFull is how many bytes of events may wait for a link. A 10 Mbit/s network carries
+	// that in half a second. It holds thousands of small events.
 	lagFull = 512 << 10
 
 	// patience is how long one link, or the handlers, may delay emitters. A guess: many
-	// round trips of a slow network, and less than makes a peer seem dead.
+	// round trips of a slow network, and shorter than the silence after which a peer counts
+	// as dead.
 	patience = 2 * time.Second
 
 	// persists is how long a link or the handlers must be behind before this node asks
-	// emitters to emit less. A shorter time is only a burst. A guess.
+	// emitters to emit less. A node that is behind for a shorter time has only received a
+	// burst. A guess.
 	persists = 50 * time.Millisecond
 
 	// inEarnest is how long emitters are asked to emit less. If this node is still behind
 	// after that, they are asked to stop for a moment.
 	inEarnest = 250 * time.Millisecond
 
-	// How long and how many times a reader waits in brake.
+	// In brake, a reader waits brakeStep at a time, and at most brakeSteps times.
 	brakeStep  = 5 * time.Millisecond
 	brakeSteps = 50
 )
@@ -60,8 +63,9 @@ type pressure struct {
 	shortSince time.Time // since when events are missing that may be lost; zero: none are
 }
 
-// measure finds the links that are full now, and those that are not full any more. A link can
-// catch up by being written, and also by becoming lazy. The caller holds mu.
+// measure finds the links that are full now, and those that are not full any more. A link
+// is no longer full when its events are written, and also when it becomes lazy. The caller
+// holds mu.
 func (d *Driver) measure(now time.Time) {
 	for i := len(d.congested) - 1; i >= 0; i-- {
 		if l := d.congested[i]; d.machine.Lag(l.id) < d.lagFull/2 {
@@ -125,8 +129,9 @@ func (d *Driver) isShort(now time.Time) bool {
 	return now.Sub(d.shortSince) < patience
 }
 
-// areHandlersBusy reports whether the handlers are behind, and emitters still wait for
-// them. The caller holds mu.
+// areHandlersBusy reports whether emitters must wait for the handlers. That is so if the
+// handlers have been behind for at least persists, but for less than patience. It sets
+// danger if their queue is half full. The caller holds mu.
 func (d *Driver) areHandlersBusy(now time.Time) bool {
 	if d.events.Backpressure() == nil {
 		d.busySince = time.Time{}

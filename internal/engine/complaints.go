@@ -38,7 +38,7 @@ const (
 
 // complaints logs why nodes can't link up with this one. Any goroutine may use it.
 type complaints struct {
-	of          context.Context // the life; nothing is logged after its end
+	of          context.Context // ends with the life; nothing is logged after that
 	log         *logging.Logger
 	id          ident.ID
 	isEncrypted bool
@@ -97,7 +97,7 @@ func (c *complaints) mismatchOf(err error) (m mismatch, ok bool) {
 // nodes with wrong options.
 const (
 	mismatchEvery  = 5 * time.Second // a guess: twelve lines a minute under attack
-	mismatchAtOnce = 10              // a guess: the nodes of a small network that starts wrongly set up
+	mismatchAtOnce = 10              // a guess: the number of nodes in a small network whose options are wrong at its start
 )
 
 // mismatches holds the limiters. Any goroutine may use it.
@@ -126,8 +126,8 @@ func (c *complaints) warnWithin(limit *rate.Limiter, about, text string, f loggi
 	log.Warn(text, f)
 }
 
-// ofMismatch logs why the node at an address and this one can't link up. It
-// returns false if that is not because of how they are set up.
+// ofMismatch logs why the node at an address and this one can't link up. It returns false
+// if the reason is not a mismatch of their options.
 func (c *complaints) ofMismatch(addr string, err error) bool {
 	m, ok := c.mismatchOf(err)
 	if !ok {

@@ -19,7 +19,7 @@ import (
 // Config is what a [Driver] needs. Its values have been validated.
 type Config struct {
 	ID        ident.ID
-	Version   string // of this library in the program, for surveys
+	Version   string // the version of this library, for surveys
 	Network   string
 	Seeds     []string
 	Bind      string // the address to listen on
@@ -42,14 +42,14 @@ type Config struct {
 	Events   *emitter.Emitter // handlers of the broadcast, and hooks
 	Counters *Counters
 	Refusals *Refusals
-	Calls    *callout.Calls // calls of the program's functions; of this life
+	Calls    *callout.Calls // the calls of the program's functions in this life
 	Host     Host
 }
 
 // Advertised is how other nodes reach this one.
 type Advertised struct {
-	Hello string // in the HELLO: "host:port"; ":port" if peers know the host better; empty if this node can't be dialled
-	Addr  string // "host:port", or empty
+	Hello string // the address in the HELLO: "host:port"; ":port" if peers know the host better; empty if this node can't be dialled
+	Addr  string // the address that this node sends to others, "host:port"; may be empty
 	// Elsewhere reports whether another node may answer at Addr, because the program
 	// chose it.
 	Elsewhere bool

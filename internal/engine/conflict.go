@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// conflictEvery is the least time between two reports of a conflict.
+	// conflictEvery is the shortest time between two reports of a conflict.
 	conflictEvery = time.Minute
 	// twinAfter is how long a node must have lived before an event with its ID, emitted
 	// after its start, proves another node with that ID. The ages of events have small
@@ -24,9 +24,9 @@ const (
 
 // conflicts records what one life of a node has learnt of other nodes with its ID.
 type conflicts struct {
-	reported time.Time // zero: never
+	reported time.Time // when a conflict was last reported; zero: never
 	heard    ident.Origin
-	first    time.Time // when the first event of that life arrived that is younger than this one
+	first    time.Time // when the first event of heard arrived that is younger than this life
 }
 
 // note reports a conflict, unless one was reported a short time ago. The caller holds mu.
@@ -51,9 +51,9 @@ func (c *conflicts) note(d *Driver, found overlay.Conflict) {
 	d.host.Conflict(found)
 }
 
-// hear examines an event with this node's ID that arrived from another node. Events of a
-// former life of this node come back from histories. But if an event is younger than this
-// life, another node has emitted it. The caller holds mu.
+// hear examines an event with this node's ID that arrived from another node. An event of a
+// former life of this node may come back from a history. But if the event is younger than
+// this life, another node has emitted it. The caller holds mu.
 func (c *conflicts) hear(d *Driver, e *plumtree.Event) {
 	now := time.Now()
 	switch {
@@ -66,11 +66,12 @@ func (c *conflicts) hear(d *Driver, e *plumtree.Event) {
 }
 
 // meetings decides whether a HELLO with this node's ID and epoch is its own. When a node
-// dials itself, its HELLO also arrives at itself. It does not if the other end is a copy of
-// the node, such as a copy of a running virtual machine, or a server that echoes.
+// dials itself, its HELLO also arrives at itself. Its HELLO does not arrive there if the
+// other end is a copy of the node, such as a copy of a running virtual machine, or a server
+// that echoes.
 type meetings struct {
 	mu    sync.Mutex
-	dials int    // handshakes of own dials under way
+	dials int    // the number of this node's dials whose handshakes are under way
 	met   uint64 // how many own HELLOs have arrived
 }
 

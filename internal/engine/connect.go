@@ -20,9 +20,10 @@ import (
 )
 
 const (
-	lookWithin = 5 * time.Second // one look-up of a seed
+	lookWithin = 5 * time.Second // time limit of one look-up of a seed
 	// quietFor is how long a node may be without neighbours before it logs that no node
-	// answers. In a network that starts, this state ends by itself.
+	// answers. When a network starts, its nodes are without neighbours for a moment, which
+	// is no reason to log.
 	quietFor = 3 * time.Second
 )
 
@@ -77,7 +78,7 @@ func (d *Driver) accept() {
 	}
 }
 
-// isOpenNow is isOpen for callers that do not hold mu.
+// isOpenNow returns the result of isOpen. The caller does not hold mu.
 func (d *Driver) isOpenNow() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

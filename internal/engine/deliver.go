@@ -21,8 +21,9 @@ func (d *Driver) deliver(e *plumtree.Event) {
 	d.batch = append(d.batch, d.unsignedOf(e)...)
 }
 
-// unsignedOf returns what handlers get of the events of an origin that is not allowed: those
-// without a signature. Their id is only a claim, which a list can't restrict. The caller holds mu.
+// unsignedOf returns the events that handlers get from an origin that is not allowed: those
+// without a signature. The origin of an unsigned event is only a claim, so a list of
+// origins can't restrict it. The caller holds mu.
 func (d *Driver) unsignedOf(e *plumtree.Event) []emitter.Run {
 	all := d.runOf(e)
 	var runs []emitter.Run
@@ -30,7 +31,7 @@ func (d *Driver) unsignedOf(e *plumtree.Event) []emitter.Run {
 	for seq := all.Seq; len(rest) > 0; seq++ {
 		body, after, ok := batch.Next(rest)
 		if !ok {
-			break // the tree has checked it
+			break // does not happen: the tree has checked the batch
 		}
 		if !signed.Is(body) {
 			one := all

@@ -8,9 +8,10 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 )
 
-// doubtAlone is called when a link has died. If there is another neighbour, it gets the
-// announcements of this node's events, and pulls what it misses. If there is none, the
-// events that the dead neighbour may not have read count as not taken. The caller holds mu.
+// doubtAlone is called when a link has died. If there is another neighbour, that neighbour
+// gets the announcements of this node's events, and pulls those that it misses. If there is
+// none, the events that the dead neighbour may not have read count as not taken. The caller
+// holds mu.
 func (d *Driver) doubtAlone(l *link) {
 	if len(d.neighbours) == 0 {
 		d.own.Lose(&l.doubt)
@@ -28,11 +29,11 @@ func (d *Driver) doubtLeft(l *link, now time.Time) {
 
 // doubtLast is called at the end of this life. A peer hangs up when it has read everything.
 // If no peer has hung up, maybe none has read the last events. If all peers that have hung
-// up stop too, and know nodes that are not neighbours of this one, they may not have relayed
-// these events. open are the links that were open when the stop began, at left.
+// up stop too, and know nodes that are not neighbours of this one, they may not have
+// relayed these events. open holds the links that were open at left, when the stop began.
 func (d *Driver) doubtLast(open []*link, left time.Time) {
 	var neighbours []ident.ID // that have read everything
-	var others []ident.ID     // the nodes that these know
+	var others []ident.ID     // the nodes that these neighbours know
 	for _, l := range open {
 		select {
 		case <-l.ended:

@@ -47,10 +47,10 @@ type Driver struct {
 	running sync.WaitGroup // all goroutines of this life
 	own     untaken.Events // the events of this node that no neighbour has taken
 
-	meetings meetings // of this life with itself
+	meetings meetings // how often this life has met itself
 	backlog  handshake.Backlog
 
-	mu          sync.Mutex // guards all below; never held across I/O or a handler
+	mu          sync.Mutex // guards all fields below; never held during I/O or a handler
 	machine     *overlay.Machine
 	links       map[ident.Link]*link
 	conns       map[*link]struct{}  // links, and ended links whose connections have not ended
@@ -66,14 +66,14 @@ type Driver struct {
 	hasLeft     bool   // this node has said goodbye
 	missed      uint64 // events of other nodes that will never come
 	isSplit     bool   // a netsplit was found and has not healed
-	pressure           // what waits for links and handlers
+	pressure           // records what waits for links and handlers
 	attempts           // dials and look-ups
 
 	woken     []*link                  // links whose writers this step has given something to do
-	batch     []emitter.Run            // deliveries of this step
-	postponed []func()                 // see afterwards
+	batch     []emitter.Run            // events that this step queues for the handlers
+	postponed []func()                 // calls for the end of this step; see afterwards
 	questions map[uint64]chan<- result // calls of Add and Count that wait for an answer, by token
-	surveys   map[uint64]*survey       // those of them that are surveys
+	surveys   map[uint64]*survey       // the questions that are surveys, by token
 	lastToken uint64                   // the last token that was used
 
 	timer *time.Timer
@@ -104,7 +104,7 @@ type result struct {
 // step calls the machine and performs its actions.
 func (d *Driver) step(call func(now time.Time)) { d.stepThen((*link).writeSoon, call) }
 
-// stepThen is step with a choice of how links are written.
+// stepThen does what step does. The caller chooses how links are written.
 func (d *Driver) stepThen(write func(*link), call func(now time.Time)) {
 	d.mu.Lock()
 	defer d.unlock(write)

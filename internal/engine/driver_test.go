@@ -113,7 +113,7 @@ func TestEventsThatWillNotComeAreCounted(t *testing.T) {
 			out := ann.out()
 			out.Gap(plumtree.Range{Origin: ident.Origin{ID: ident.ID{1}, Epoch: 1}, From: 3, To: 10})
 			out.Gap(plumtree.Range{Origin: ident.Origin{ID: ident.ID{2}, Epoch: 1}, From: 1, To: 2})
-			out.Gap(plumtree.Range{Origin: ident.Origin{ID: ann.self.ID, Epoch: 1}, From: 1, To: 2}) // it has heard these
+			out.Gap(plumtree.Range{Origin: ident.Origin{ID: ann.self.ID, Epoch: 1}, From: 1, To: 2}) // of an earlier life of this node: not missed
 		})
 		if f, _ := ann.Figures(); f.Missed != 8 || len(ann.gaps) != 2 {
 			t.Errorf("%d events are missed, in %d gaps", f.Missed, len(ann.gaps))
@@ -169,7 +169,7 @@ func TestTheNodeGoesOnWhileEventsAreVerified(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-begun
-		if f, ok := ann.Figures(); !ok || f.Peers != 1 || f.Tree.Delivered != 0 { // it needs what a step needs
+		if f, ok := ann.Figures(); !ok || f.Peers != 1 || f.Tree.Delivered != 0 { // Figures needs the same lock as a step
 			t.Errorf("meanwhile: %v, %+v", ok, f)
 		}
 		if err := ann.Emit(context.Background(), body); err != nil {
@@ -192,8 +192,8 @@ func TestTheEndAnswersAllQuestions(t *testing.T) {
 			errs := make(chan error)
 			const asked = 20
 			for range asked {
-				go func() { // the test waits for its error
-					_, err := ann.ask(t.Context(), func(time.Time, uint64) {}) // never answered
+				go func() { // owner: the test, which waits for the error
+					_, err := ann.ask(t.Context(), func(time.Time, uint64) {}) // this question is never answered
 					errs <- err
 				}()
 			}

@@ -41,7 +41,7 @@ func dialError(addr string, err error) *DialError {
 	return &DialError{Addr: addr, Err: handshake.DialFault(err)}
 }
 
-// publicErrors has an error that programs can test for each error of the membership.
+// publicErrors maps each error of the membership to an error that programs can test for.
 var publicErrors = []struct{ from, to error }{
 	{hyparview.ErrFull, ErrFull},
 	{hyparview.ErrPeer, ErrPeerFull},

@@ -8,11 +8,11 @@ import (
 
 // Figures are the figures of one life at one moment.
 type Figures struct {
-	Peers, Guests   int           // neighbours; those of them beyond MaxPeers
+	Peers, Guests   int           // the number of neighbours, and of those beyond MaxPeers
 	Known           int           // addresses in the book
 	RefusedContacts uint64        // addresses from neighbours that sent too many
-	History         int           // bytes
-	Lag             int           // the most bytes that wait for a link
+	History         int           // bytes of events in the history
+	Lag             int           // the bytes that wait for the link with most of them
 	RTT             time.Duration // the longest round trip to a neighbour; 0: never measured
 	SeedsLost       int
 	IsSplit         bool   // a netsplit was found and is not over

@@ -9,20 +9,23 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
-// The limits of what other nodes may ask of a node. What exceeds them is refused and counted.
+// The limits of what other nodes may ask of a node. A request beyond a limit is refused and
+// counted.
 //
 // Other limits stand elsewhere: those of single frames in package wire (their lengths, their
 // lists, the structure of arguments), those of stored data in the packages of the protocols
 // (the history, the address book, what a peer may pull), those of waiting data in
 // backpressure.go and outbox.go, and those of incoming connections in package handshake.
 const (
-	// Frames of a neighbour that carry no events. If 10 000 nodes start at once with one
-	// seed, its neighbours get some thousands in a second.
+	// The limit of frames without events that a neighbour may send. If 10 000 nodes start
+	// at once with one seed, the neighbours of the seed get some thousands of them in a
+	// second.
 	controlPerSecond = 2000
 	controlAtOnce    = 20_000
 
-	// Frames that answer requests of this node: MISS, or the digests of a survey. If events
-	// are missing or the network is large, there are many, and each costs little.
+	// The limit of frames that answer requests of this node: MISS, or the digests of a
+	// survey. If events are missing or the network is large, there are many, and each costs
+	// little.
 	answersPerSecond = 20_000
 	answersAtOnce    = 200_000
 )
@@ -60,6 +63,7 @@ func (r *Refusals) reported() uint64 {
 		r.RateLimited.Load() + r.Frames.Load() + r.Floods.Load()
 }
 
-// strangers returns how many accepted connections may be in the handshake, and how many may be
-// without a request after it. The bound protects the other files of a process that may open few.
+// strangers returns how many accepted connections may be in the handshake, and how many may
+// be without a request after it. If the process may open few files, the bound leaves most
+// of them for other uses.
 func strangers() int { return files.Share(1024, 4) }

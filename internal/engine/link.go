@@ -25,8 +25,8 @@ import (
 )
 
 const (
-	readSmall = 4 << 10  // the buffer of an idle link
-	readLarge = 64 << 10 // one read of a busy link
+	readSmall = 4 << 10  // bytes of the read buffer of an idle link
+	readLarge = 64 << 10 // bytes of one read of a busy link
 
 	readerRest = 500 * time.Microsecond // a shorter wait for data does not count as a rest
 
@@ -40,26 +40,26 @@ type link struct {
 	id      ident.Link
 	conn    net.Conn
 	ownConn *callout.Conn // the connection below conn, if it is from the program's transport
-	dec     wire.Decoder  // only the reader uses it, and rate and answers
+	dec     wire.Decoder  // only the reader uses dec, rate and answers
 	rate    *rate.Limiter // limits frames that carry no events; see frame.Cost
 	answers *rate.Limiter // limits frames that answer requests of this node
 	verify  verifier
-	peer    *Neighbour    // while it is a neighbour; guarded by driver.mu
+	peer    *Neighbour    // nil while the other end is not a neighbour; guarded by driver.mu
 	addr    string        // the address of the other end, as this node sees it
-	hello   *wire.Hello   // from the handshake, until the link is up; so is early
+	hello   *wire.Hello   // of the peer; hello and early are only set until the link is up
 	early   []byte        // the bytes that followed the HELLO
 	ended   chan struct{} // closed when the writer and then the reader have ended
 
-	goodbye   bool          // the peer has sent a DISCONNECT; driver.mu guards this and leaves
-	leaves    bool          // the DISCONNECT says that the peer stops; like others, not written after ended is closed
+	goodbye   bool          // the peer has sent a DISCONNECT; driver.mu guards goodbye and leaves
+	leaves    bool          // the DISCONNECT says that the peer stops; leaves and others are not written after ended is closed
 	others    []ident.ID    // the nodes that the DISCONNECT names
 	fellMute  bool          // the link was given up because nothing arrived; guarded by driver.mu
 	hungUp    bool          // the peer has ended the connection; written before ended is closed
 	doubt     untaken.Doubt // the events of this node that the peer may not have read
 	ready     atomic.Bool   // events wait in the history; written under driver.mu
-	full      bool          // many events wait; driver.mu guards this and the next
+	full      bool          // many events wait; driver.mu guards full and fullSince
 	fullSince time.Time
-	isSlow    bool // it has been full for longer than patience, and emitters no longer wait for it
+	isSlow    bool // the link has been full for longer than patience, and emitters no longer wait for it
 
 	mu sync.Mutex // guards the outbox; may be locked while driver.mu is held, never the other way round
 	outbox
@@ -91,21 +91,22 @@ func (l *link) finish(why hyparview.Reason) {
 // not wait.
 func (l *link) closeSoon() { l.d.spawn(func() { l.conn.Close() }) }
 
-// reset ends the connection at once. If nothing arrives from the peer, TCP repeats one packet at
-// growing intervals, and an orderly end waits behind it. But the peer may still receive, and
-// should learn of the end. A reset waits for nothing. The caller holds driver.mu.
+// reset ends the connection at once. If nothing arrives from the peer, TCP repeats one
+// packet at growing intervals, and an orderly end waits behind it. But the peer may still
+// receive, and should learn of the end. A reset is sent at once. The caller holds
+// driver.mu.
 func (l *link) reset() {
 	l.d.spawn(func() {
 		if conn, ok := l.conn.(transport.Lingerer); ok {
-			conn.SetLinger(0) // if it fails, the connection ends later
+			conn.SetLinger(0) // if this call fails, the connection ends later
 		}
 		l.conn.Close()
 	})
 }
 
-// cutOff ends a link that finish could not end in time. Its writer may wait for a peer that reads
-// nothing, or very little; closing the connection ends that wait. The goroutine belongs to the
-// runtime, and cutOff does not wait.
+// cutOff ends a link that finish could not end in time. Its writer may wait for a peer that
+// reads nothing, or very little; closing the connection ends that wait. A timer of the
+// runtime calls cutOff on a goroutine of the runtime, so cutOff does not wait.
 func (l *link) cutOff() {
 	l.mu.Lock()
 	l.isCut = true
@@ -171,9 +172,10 @@ func (l *link) read(rest []byte) error {
 	}
 }
 
-// roomFor returns the size of the buffer for a frame of want bytes, of which filled bytes have
-// arrived. The buffer grows with them, since a length alone must not take memory: any peer can
-// announce the longest frame. A factor of 4 grows 4 KiB to 1 MiB in four steps.
+// roomFor returns the size of the buffer for a frame of want bytes, of which filled bytes
+// have arrived. The buffer grows with them, since a length alone must not allocate memory:
+// any peer can announce the longest frame. A factor of 4 grows 4 KiB to 1 MiB in four
+// steps.
 func roomFor(want, filled int) int {
 	return min(want, max(2*readSmall, 4*filled))
 }
@@ -189,7 +191,7 @@ func (d *Driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 	}
 	now := time.Now()
 	l.doubt.Heard(&d.own, now)
-	control, answers := 0, 0 // parts, see frame.Cost
+	control, answers := 0, 0 // the sums of what these frames count, see frame.Cost
 	for used < len(buf) && d.machine != nil {
 		m, n, err := l.dec.Next(buf[used:])
 		if err != nil {
@@ -201,7 +203,7 @@ func (d *Driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 		}
 		used += n
 		switch m := m.(type) {
-		case nil: // a kind of a newer minor version
+		case nil: // a frame of a kind that a newer minor version has added: ignored
 			control += frame.FrameParts
 		case *plumtree.Gossip:
 			if d.machine.WantsVerdict(l.id, m) {
@@ -284,7 +286,7 @@ func (l *link) run(rest []byte) {
 	err = l.read(rest)
 }
 
-// end does what is left when run ends. err is the reason.
+// end cleans up when run ends. err is the reason.
 func (l *link) end(err error) {
 	l.conn.Close() // ends the writer, too
 	l.awaitWriter()

@@ -21,12 +21,14 @@ import (
 // rest, and what programs emit, is written by a goroutine that may block.
 
 const (
-	// The bytes of events that an outbox takes at a time: as many as one write can carry.
+	// fillBytes is how many bytes of events an outbox takes at a time: as many as one write
+	// can carry.
 	fillBytes = 64 << 10
-	// The bytes that may wait in it when an event for this peer alone is added. Half a
-	// second of a 10 Mbit/s network.
+	// outboxFull is how many bytes may wait in an outbox when an event for this peer alone
+	// is added. A 10 Mbit/s network carries that in half a second.
 	outboxFull = 512 << 10
-	// The limit for control frames that a peer does not read. Beyond it the link ends.
+	// outboxMost limits the bytes of control frames that a peer does not read. Beyond it
+	// the link ends.
 	outboxMost = 4 << 20
 
 	slowAfter   = 10 * time.Second // if a write makes no progress for that long, the link ends
@@ -40,7 +42,7 @@ type outbox struct {
 	out      []byte
 	spare    []byte        // the last buffer that was written, for the next use
 	inFlight int           // bytes that the writer has taken and not written yet
-	unsaid                 // which of the waiting events are this node's own
+	unsaid                 // records which of the waiting events are this node's own
 	awaited  bool          // a caller waits for room
 	closing  bool          // the writer must write what is there, and then end
 	writing  bool          // there is a writer
@@ -89,8 +91,8 @@ func (l *link) putDirect(body []byte) {
 
 // unsaid records which events of this node wait in an outbox. link.mu guards it.
 type unsaid struct {
-	own, ownTaken       []untaken.Span // broadcasts: in the outbox, and taken by the writer
-	direct, directTaken int            // the number of events for this peer alone, likewise
+	own, ownTaken       []untaken.Span // broadcasts of this node that are in the outbox, and those that the writer has taken
+	direct, directTaken int            // the numbers of events for this peer alone: in the outbox, and taken
 }
 
 // take records that the writer has taken the outbox.
@@ -220,10 +222,10 @@ func (l *link) takeOutbox() {
 	}
 }
 
-// giveBack returns a buffer that was written. If nothing was added meanwhile, or if the write has
-// failed, the caller is no longer the writer. last reports that no writer follows and that the
-// caller must end the link's direction. That may block, so a caller that must not block leaves it
-// to a writer that may.
+// giveBack returns a buffer that was written. If nothing was added meanwhile, or if the
+// write has failed, the caller is no longer the writer. last reports that no writer follows
+// and that the caller must end the link's direction. That may block, so a caller that must
+// not block leaves that to another writer.
 func (l *link) giveBack(mayWait bool, failed error) (more, last bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -272,12 +274,12 @@ func (l *link) writeRest(mayWait bool) error {
 	if len(l.rest) == 0 {
 		return nil
 	}
-	if _, ok := l.conn.(*trust.Conn); ok { // it has a time limit of its own, and TLS can't continue after a deadline
+	if _, ok := l.conn.(*trust.Conn); ok { // a trust.Conn limits its writes itself, and TLS can't continue after a deadline
 		n, err := l.conn.Write(l.rest)
 		l.wrote(n)
 		return err
 	}
-	defer l.conn.SetWriteDeadline(time.Time{}) // otherwise it would also apply to TryWrite
+	defer l.conn.SetWriteDeadline(time.Time{}) // otherwise the deadline would also apply to TryWrite
 	for len(l.rest) > 0 {
 		if err := l.conn.SetWriteDeadline(time.Now().Add(slowAfter)); err != nil {
 			return err

@@ -7,7 +7,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/untaken"
 )
 
-// What comes into the outbox while the writer writes is not what the writer has.
+// Events that enter the outbox while the writer writes do not count as taken by the writer.
 func TestWhatIsWrittenIsNotWhatWaits(t *testing.T) {
 	var u unsaid
 	for round := range uint64(4) {

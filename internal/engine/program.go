@@ -21,7 +21,7 @@ const (
 	// its reason. A guess.
 	greetGrace = 250 * time.Millisecond
 
-	listenWithin = 30 * time.Second // Transport.Listen
+	listenWithin = 30 * time.Second // time limit of Transport.Listen
 )
 
 // program is the transport and the resolver of one life. Both may be the program's own, so each
@@ -161,7 +161,8 @@ func (p *program) dial(ctx context.Context, addr string) (net.Conn, error) {
 	return conn, err
 }
 
-// dialOurs is dial for a transport of this library, which returns when its context ends.
+// dialOurs dials with a transport of this library, whose Dial returns when its context
+// ends.
 func (p *program) dialOurs(ctx context.Context, addr string) (net.Conn, error) {
 	conn, err := callout.Inline(ctx, p.Calls, "Transport.Dial", func(ctx context.Context) (net.Conn, error) {
 		return p.transport.Dial(ctx, addr)
@@ -183,7 +184,7 @@ func (p *program) greet(ctx context.Context, cfg *handshake.Config, conn net.Con
 		}
 		return h, err
 	}
-	if !p.hasTLS && own == nil { // it sets deadlines, and asks Admit as any code of the program
+	if !p.hasTLS && own == nil { // this handshake sets deadlines, and calls Admit as any code of the program
 		return greet(ctx)
 	}
 	ctx, cancel := context.WithTimeout(ctx, handshake.Within+greetGrace)

@@ -46,14 +46,14 @@ type seen struct {
 	met  int
 }
 
-// by has a peer link up that sees the node at an address, and leave.
+// by links the node to a peer that sees it at an address, and then ends the link.
 func (s *seen) by(id byte, at string) {
 	s.Helper()
 	s.met++
 	ours, theirs := net.Pipe()
 	over := make(chan struct{})
 	d := s.node.Driver
-	go func() { // the test's; ends with the pipe
+	go func() { // owner: the test; the goroutine ends when the pipe is closed
 		defer close(over)
 		l := newLink(d, ours, fmt.Sprintf("10.0.1.%d:1", id))
 		l.hello = &wire.Hello{ID: ident.ID{id}, Epoch: uint64(s.met), Seen: at}
@@ -112,7 +112,7 @@ func TestANodeBelievesItsLastPeers(t *testing.T) {
 			s.by(1, "10.0.0.2:50000")
 		}
 		s.want("10.0.0.3:8495")
-		for id := range byte(lastSightings) { // and the last ones count
+		for id := range byte(lastSightings) { // only the votes of the last peers count
 			s.by(10+id, "10.0.0.1:50000")
 		}
 		s.want("10.0.0.1:8495")

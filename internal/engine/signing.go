@@ -41,8 +41,9 @@ func (s *Signing) Allow(list []ident.ID) {
 	}
 }
 
-// mayOriginate reports whether handlers get the signed events of an origin. A member with a longer
-// list may pass on those of others, so a node drops them and blames no neighbour.
+// mayOriginate reports whether handlers get the signed events of an origin. A neighbour
+// with a longer list may pass on events of other origins, so a node drops these and blames
+// no neighbour.
 func (s *Signing) mayOriginate(id, self ident.ID) bool {
 	_, ok := s.allow[id]
 	return ok || len(s.allow) == 0 || id == self

@@ -73,7 +73,7 @@ func New(ctx context.Context, cfg Config) (*Driver, error) {
 	d.machine = overlay.New(now, overlay.Config{
 		Self: d.self,
 		Addr: d.advertised,
-		// A node that meets itself there learns that it does.
+		// If a dial of that address reaches this node itself, the node learns it.
 		Elsewhere:  at.Elsewhere,
 		Seeds:      cfg.Seeds,
 		Describe:   d.describe,

@@ -34,10 +34,10 @@ type state struct {
 }
 
 const (
-	stateWithin = 5 * time.Second // a read or write of the StateFile
-	mostState   = 64 << 10        // bytes of the file: mostHeard origins take some 50 kB
-	mostHeard   = 1024            // origins, the latest ones
-	stateEvery  = time.Minute     // how often the file is written if the state has changed; also at the end
+	stateWithin = 5 * time.Second // time limit of one read or write of the StateFile
+	mostState   = 64 << 10        // longest file, in bytes: mostHeard origins take some 50 kB
+	mostHeard   = 1024            // most origins in the file: the latest ones
+	stateEvery  = time.Minute     // gap between writes of the file if the state has changed; the end of a life writes it too
 )
 
 // readState reads the file. If there is no file, it returns the zero state.

@@ -34,13 +34,14 @@ func (u *Unfinished) AwaitHandlers(ctx context.Context, events *emitter.Emitter)
 	}
 }
 
-// Stop ends the life, and waits for its rest until ctx ends. isInside says that code of the program
-// which the node has called is the caller. Then Stop does not wait for the goroutines of the life,
-// one of which may be the caller's. The caller of Stop waits for the handlers of the broadcast.
+// Stop ends the life, and waits for its rest until ctx ends. isInside says that the caller
+// is code of the program that the node has called. Then Stop does not wait for the
+// goroutines of the life, because the caller may run on one of them. Stop does not wait for
+// the handlers of the broadcast: its caller does.
 func (d *Driver) Stop(ctx context.Context, isInside bool) (*Unfinished, Memory) {
 	left := &Unfinished{}
 	d.mu.Lock()
-	d.stopping = true // no further emits and links
+	d.stopping = true // from now on, calls of Emit and new links are refused
 	d.mu.Unlock()
 	d.program.closeListener()
 	if d.awaitCapacity(ctx, false) == nil {
@@ -118,8 +119,9 @@ func (d *Driver) Stop(ctx context.Context, isInside bool) (*Unfinished, Memory) 
 	return left, memory
 }
 
-// awaitGoroutines waits for the goroutines of this life until ctx ends. Some of them may wait for
-// the program. When these continue later, the machine is gone and they do nothing.
+// awaitGoroutines waits for the goroutines of this life until ctx ends. Some of them may
+// wait for the program. When such a goroutine continues later, the machine is gone and the
+// goroutine does nothing.
 func (d *Driver) awaitGoroutines(ctx context.Context, isInside bool) {
 	if isInside {
 		return

@@ -18,8 +18,8 @@ func (d *Driver) Count(ctx context.Context) (nodes int, err error) {
 	return int(r.nodes), err
 }
 
-// Survey is Count that also collects the digest of each node. It calls report, which is code of the
-// program, on the caller's goroutine.
+// Survey counts the nodes as Count does, and also collects the digest of each node. It
+// calls report, which is code of the program, on the caller's goroutine.
 func (d *Driver) Survey(ctx context.Context, report func(census.Digest)) (nodes int, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -15,11 +15,12 @@ import (
 const takeWithin = 2 * time.Second
 
 const (
-	// freshTry is the age up to which a dial of a seed counts for Stop. A guess.
+	// freshTry is how long ago a dial of a seed may have begun so that Stop does not repeat
+	// it. A guess.
 	freshTry = time.Second
 	// mostTries is how many seeds Stop dials at the same time. A guess.
 	mostTries = 16
-	// mostTried limits the number of dials that are remembered for that.
+	// mostTried limits the number of dials that are remembered for this purpose.
 	mostTried = 1024
 )
 

@@ -1,9 +1,9 @@
 // Package exposition lists the metrics of a node, and writes them in the text format of
 // Prometheus, version 0.0.4.
 //
-// It imports no library of Prometheus: package metrics makes a collector of the same
-// list for programs that have a registry, and command smoke, which has no other
-// metrics, links none of these libraries.
+// It imports no library of Prometheus, so that command smoke, which has no other metrics,
+// need not link any. For programs with a registry, package metrics makes a collector of the
+// same list.
 package exposition
 
 import (
@@ -29,8 +29,8 @@ const contentType = "text/plain; version=0.0.4; charset=utf-8; escaping=undersco
 // mostScrapes is the number of requests that a handler answers at one time.
 const mostScrapes = 4
 
-// Handler returns a handler that writes the metrics of the node. It answers four
-// requests at a time, and further ones with 503.
+// Handler returns a handler that writes the metrics of the node. It serves at most four
+// requests at a time, and answers further ones with 503.
 func Handler(node Node) http.Handler {
 	slots := make(chan struct{}, mostScrapes)
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

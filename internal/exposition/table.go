@@ -6,7 +6,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// Kind is what a metric does over time. Its text is that of the format.
+// Kind is the type of a metric: a counter or a gauge. Its text is the word for it in the
+// format.
 type Kind string
 
 const (
@@ -33,7 +34,8 @@ const (
 	RefusedHelp = "What others asked for and the node refused, by the reason."
 )
 
-// Table holds all of smoke.Stats but what was refused. It does not change.
+// Table has the metrics for all of smoke.Stats except the counts of refusals. It does not
+// change.
 var Table = []Metric{
 	{"peers", "Neighbours of the node.", Gauge, func(s *smoke.Stats) float64 { return float64(s.Peers) }},
 	{"guests", "Neighbours beyond Options.MaxPeers that no node can dial.", Gauge, func(s *smoke.Stats) float64 { return float64(s.Guests) }},
@@ -74,7 +76,7 @@ var Table = []Metric{
 	{"dropped_events_total", "Events that had to make room because handlers were too slow.", Counter, func(s *smoke.Stats) float64 { return float64(s.Handlers.Dropped) }},
 }
 
-// Reasons holds all of smoke.Refused. It does not change.
+// Reasons has an entry for each field of smoke.Refused. It does not change.
 var Reasons = []struct {
 	Name  string // the value of the label "reason"
 	Count func(*smoke.Refused) uint64

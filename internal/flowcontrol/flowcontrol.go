@@ -224,8 +224,8 @@ func (p *Pacer) refill(now time.Time) {
 		case p.slowed.IsZero():
 			grows *= 3
 		case now.Sub(p.slowed) < every+every/4:
-			grows = 0 // another may be on its way
-		} // another SLOW may be on its way
+			grows = 0 // another SLOW may be on its way
+		}
 		p.rate *= 1 + min(grows*passed, 1)
 		return
 	}

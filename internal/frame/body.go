@@ -14,8 +14,8 @@ const SignatureSize = 1 + ed25519.PublicKeySize + ed25519.SignatureSize
 // IsSigned reports whether a body claims to be signed.
 func IsSigned(body []byte) bool { return len(body) > 0 && body[0] == 0 }
 
-// BodyFault finds what is wrong with the body of an event. It depends on nothing
-// but the body: the next node must never refuse what a relay has let pass.
+// BodyFault finds what is wrong with the body of an event. It depends on nothing but the
+// body, so that no node refuses an event that a relay has accepted.
 func BodyFault(body []byte) Fault {
 	if IsSigned(body) {
 		if len(body) <= SignatureSize {

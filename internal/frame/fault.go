@@ -2,7 +2,7 @@ package frame
 
 import "errors"
 
-// What can be wrong with a frame, for errors.Is. Package wire wraps them.
+// The kinds of faults of a frame, for errors.Is. Package wire wraps these errors.
 var (
 	// ErrTooLarge: a frame, a list, a text or a payload is over its limit.
 	ErrTooLarge = errors.New("too large")
@@ -14,8 +14,8 @@ var (
 	ErrUnknownMessage = errors.New("no such message")
 )
 
-// Fault says what is wrong with a field. The zero Fault means nothing. Its texts are constants, so
-// that a search for faults allocates nothing.
+// Fault says what is wrong with a field. The zero Fault means that nothing is wrong. Its
+// texts are constants, so that a search for faults allocates nothing.
 type Fault struct {
 	Field, Reason string
 	Err           error // ErrTooLarge, ErrMalformed or ErrUnknownMessage

@@ -60,10 +60,10 @@ const FrameParts = 8
 // Spec describes one kind of frame.
 type Spec struct {
 	Kind Kind
-	Name string // in docs/protocol.md
+	Name string // name of the kind in docs/protocol.md
 
-	// Limit is the longest frame of this kind in bytes, kind byte included.
-	// 0 is MaxControl; no limit is above MaxEvent.
+	// Limit is the longest frame of this kind in bytes, kind byte included. 0 means
+	// MaxControl. No limit may be above MaxEvent.
 	Limit int
 
 	// Class and Parts are for the limits against floods. Parts returns how many parts a

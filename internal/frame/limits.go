@@ -15,8 +15,9 @@ const (
 	// plus 512 bytes for the name and the fields before it.
 	MaxEvent = MaxPayload + 512
 
-	// MaxControl is the longest of all other frames, with the kind. It is the smallest round
-	// number for a list of 64 contacts with the longest addresses (package hyparview).
+	// MaxControl is the longest frame that carries no event, including its kind. It is the
+	// smallest round number for a list of 64 contacts with the longest addresses (package
+	// hyparview).
 	MaxControl = 18 << 10
 
 	// MaxText is the longest address or text in bytes.
@@ -26,7 +27,7 @@ const (
 	MaxAge = 24 * time.Hour
 
 	// MaxSeq is the highest sequence number of an event and the highest count of a beacon.
-	// It leaves one bit, so that the sum of two never overflows.
+	// One bit of a uint64 stays free, so that the sum of two such numbers never overflows.
 	MaxSeq = 1<<63 - 1
 
 	// TableSize is the number of slots in the origin table of one direction of

@@ -6,12 +6,12 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// The origin table spares a link the 24 bytes of an origin in every frame. Each
-// direction of a link has one. An origin that is not in it travels inline and
-// takes the next slot, cyclically: slot 0 comes after slot 1023. The origin that had
-// the slot before is forgotten. Both ends follow that one rule. So they hold the same
-// table without a message about it, as long as the receiver reads every frame in the
-// order in which the sender encoded it.
+// The origin table spares a link the 24 bytes of an origin in every frame. Each direction
+// of a link has one. An origin that is not in it travels inline and takes the next slot,
+// cyclically: slot 0 comes after slot 1023. The origin that had the slot before is
+// forgotten. Both ends follow this rule, so their tables stay equal and no frame needs to
+// transfer them. The receiver must read all frames in the order in which the sender encoded
+// them.
 
 // SentOrigins is the sender's half.
 type SentOrigins struct {

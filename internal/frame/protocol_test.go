@@ -60,7 +60,7 @@ func TestTwoNodesSpeakANewProtocol(t *testing.T) {
 	}
 }
 
-// The simulator encodes and decodes the frames, and needs to know nothing of them.
+// The simulator encodes and decodes the frames, without knowledge of their contents.
 func TestTwoMachinesSpeakANewProtocol(t *testing.T) {
 	n := sim.New(sim.Config{Seed: 1, Wire: true})
 	a := n.Add()

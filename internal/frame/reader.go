@@ -16,7 +16,7 @@ type Reader struct {
 	Last Message
 
 	rest    []byte
-	origins *SeenOrigins // of the link
+	origins *SeenOrigins // the origin table of the link
 	fault   Fault
 }
 

@@ -13,7 +13,7 @@ type Writer struct {
 	buf     []byte
 	start   int // where the frame begins in buf
 	isSized bool
-	origins *SentOrigins // of the link
+	origins *SentOrigins // the origin table of the link
 	fault   Fault
 }
 

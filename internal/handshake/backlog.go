@@ -12,31 +12,33 @@ import (
 
 const (
 	// maxBacklog is how many connections may be in the handshake at the same time. With
-	// 1024 places, a flood of 1000 connections a second from as many sources leaves two of
-	// three greetings the 400 ms of two long round trips.
+	// 1024 places, during a flood of 1000 connections per second from as many sources, two
+	// of three handshakes have the 400 ms that two long round trips take.
 	maxBacklog = 1024
 
-	// perSource is how many of them one source may have while the backlog is half full. A
-	// guess.
+	// perSource is how many connections one source may have while at least half of the
+	// places are taken. A guess.
 	perSource = 8
 
-	// The network of a source, which is expensive to obtain in large numbers. Guesses.
+	// The prefix lengths of the network of a source. Networks are expensive to obtain in
+	// large numbers. Guesses.
 	wideBits  = 24
 	wideBits6 = 48
 )
 
-// Backlog holds the accepted connections whose handshake runs. It never makes the caller wait:
-// a new connection evicts another one if there is no place. The evicted one is a random one of
-// the source that has most, so a source that takes many places takes them from itself. A random
-// one, because the oldest would always be that of an honest node with a long round trip.
+// Backlog holds the accepted connections whose handshake runs. It never makes the caller
+// wait: a new connection evicts another one if there is no place. The evicted connection
+// belongs to the source that has most, so a source that opens many connections evicts its
+// own. It is chosen at random, because the oldest would always be that of an honest node
+// with a long round trip.
 //
 // The zero Backlog has 1024 places. It may be used by many goroutines.
 type Backlog struct {
 	mu       sync.Mutex // guards all below
 	most     int        // places; 0 means maxBacklog
 	waiting  []pending
-	sources  map[netip.Prefix]*int // how many wait, by source
-	networks map[netip.Prefix]*int // how many wait, by the network of the source
+	sources  map[netip.Prefix]*int // how many connections are in the handshake, by source
+	networks map[netip.Prefix]*int // how many connections are in the handshake, by network of the source
 }
 
 // pending is one connection in the handshake.
@@ -50,7 +52,7 @@ type pending struct {
 // connections without an IP address.
 type origin struct {
 	source, network     netip.Prefix
-	ofSource, ofNetwork *int // how many wait; the Backlog's
+	ofSource, ofNetwork *int // counters in the maps of the Backlog
 }
 
 // SetPlaces bounds the places, for a process that may open few files.
@@ -60,8 +62,8 @@ func (b *Backlog) SetPlaces(n int) {
 	b.most = n
 }
 
-// Add adds a connection. If that one evicts another, Add calls evicted for it before it cancels
-// its handshake.
+// Add adds a connection. If another connection is evicted, Add calls evicted with that one,
+// then cancels its handshake.
 func (b *Backlog) Add(conn net.Conn, cancel context.CancelFunc, evicted func(net.Conn)) {
 	from := originOf(conn)
 	b.mu.Lock()
@@ -79,7 +81,8 @@ func (b *Backlog) Add(conn net.Conn, cancel context.CancelFunc, evicted func(net
 	out.end(evicted)
 }
 
-// Relieve evicts one connection, if there is any: the process has no descriptor left.
+// Relieve evicts one connection, if there is any. The caller uses it if the process has no
+// descriptor left.
 func (b *Backlog) Relieve(evicted func(net.Conn)) {
 	b.mu.Lock()
 	var out pending
@@ -97,8 +100,8 @@ func (p pending) end(evicted func(net.Conn)) {
 	}
 }
 
-// evict takes out a random connection of the most crowded source of the most crowded network.
-// If the network or the source of the newcomer has as many, it is that one.
+// evict takes out a random connection of the most crowded source of the most crowded
+// network. Of equally crowded ones, the network and the source of the newcomer come first.
 func (b *Backlog) evict(newcomer origin) pending {
 	most := 0
 	for i := range b.waiting {
@@ -120,7 +123,8 @@ func (b *Backlog) evict(newcomer origin) pending {
 	})
 }
 
-// any returns a random one of the connections from some origins; there is at least one.
+// any returns a random one of the connections whose origin from accepts. There must be at
+// least one.
 func (b *Backlog) any(from func(*origin) bool) *pending {
 	n := 0
 	for i := range b.waiting {
@@ -139,7 +143,7 @@ func (b *Backlog) any(from func(*origin) bool) *pending {
 	panic("unreachable")
 }
 
-// take removes and returns a connection that any returns.
+// take chooses a connection with any, removes it and returns it.
 func (b *Backlog) take(from func(*origin) bool) pending {
 	p := b.any(from)
 	out := *p
@@ -176,7 +180,7 @@ func (b *Backlog) uncount(o *origin) {
 	}
 }
 
-// Remove takes a connection out, whether its handshake is complete or has failed.
+// Remove removes a connection whose handshake is complete or has failed.
 func (b *Backlog) Remove(conn net.Conn) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

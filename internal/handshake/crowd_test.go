@@ -28,8 +28,8 @@ type crowd struct {
 	evicted map[net.Conn]bool
 }
 
-// comes adds one more, and returns how long the caller had to wait. The connection ends when it
-// is evicted.
+// comes adds a connection from addr, and returns how long the caller had to wait. The
+// connection ends when it is evicted.
 func (c *crowd) comes(addr string) (conn net.Conn, waited time.Duration) {
 	start := time.Now()
 	end, other := net.Pipe()
@@ -55,15 +55,15 @@ func TestAFullBacklogHoldsUpNoAccept(t *testing.T) {
 	})
 }
 
-// Silent connections come a thousand times a second, from many addresses. An honest node
-// comes from an address of its own, and needs two round trips of 200 ms.
+// A thousand silent connections come each second, from many addresses. An honest node comes
+// from an address of its own, and needs two round trips of 200 ms.
 func TestAFloodLeavesTimeForAGreeting(t *testing.T) {
 	for _, c := range []struct {
 		hosts, tries, greeted int
 	}{
 		{1, 20, 20},
 		{200, 20, 20},
-		{60_000, 100, 5}, // more than there are places: a share gets through
+		{60_000, 100, 5}, // more than there are places: only a share of the handshakes succeeds
 	} {
 		t.Run(fmt.Sprintf("%d hosts", c.hosts), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -96,7 +96,7 @@ func TestACrowdTakesThePlacesFromItself(t *testing.T) {
 	const places = 64
 	for _, x := range []struct {
 		name           string
-		honest, others string // the host of the others: a verb for its number
+		honest, others string // others is a format with a verb for the number of the host
 		hosts          int
 		honestStay     bool
 	}{
@@ -129,8 +129,9 @@ func TestACrowdTakesThePlacesFromItself(t *testing.T) {
 	}
 }
 
-// While half of the places are free, no connection is evicted. Beyond that a source keeps eight,
-// unless it is this machine, on which many nodes may start at once.
+// While half of the places are free, no connection is evicted. Beyond that, each source
+// keeps at most eight connections, unless it is this machine, on which many nodes may start
+// at once.
 func TestASourceHasAQuotaUnderPressure(t *testing.T) {
 	for _, x := range []struct {
 		host string

@@ -8,21 +8,21 @@ import (
 )
 
 const (
-	// Connections that one address may open, or one network of IPv6 addresses such
-	// as a provider gives to one customer. This machine's own are not counted: a
-	// hundred nodes may start on it at once. A guess: a rack behind one address
-	// starts within the burst, and a handshake takes a millisecond.
+	// Limits of the connections that one IPv4 address, or one customer's network of IPv6
+	// addresses, may open. Connections from this machine are not counted, because a hundred
+	// nodes may start on it at once. A guess: a rack behind one address starts within the
+	// burst, and a handshake takes a millisecond.
 	dialsPerSecond = 8
 	dialsAtOnce    = 64
-	customerBits   = 56 // RFC 6177: what a site is given
+	customerBits   = 56 // RFC 6177: the prefix that a site is assigned
 
-	// maxAddresses bounds the addresses that are remembered for it, twice.
+	// maxAddresses bounds the addresses in each of the two maps of a Doorman.
 	maxAddresses = 4096
 )
 
 // Doorman limits the connections of each address. It belongs to the goroutine that accepts.
 type Doorman struct {
-	young, old map[netip.Prefix]*rate.Limiter // young goes into old when it is full
+	young, old map[netip.Prefix]*rate.Limiter // when young is full, it replaces old
 }
 
 // Admits reports whether an address may open another connection.
@@ -48,7 +48,8 @@ func (d *Doorman) Admits(now time.Time, remote string) bool {
 	return limiter.AllowN(now, 1)
 }
 
-// groupOf returns what an address is counted as: itself, or the network of its customer.
+// groupOf returns the prefix for which an address counts: the address itself, or the
+// network of its customer.
 func groupOf(ip netip.Addr) (netip.Prefix, error) {
 	bits := ip.BitLen()
 	if ip.Is6() {

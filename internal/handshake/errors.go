@@ -7,24 +7,24 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
-// Why there is no link. Each failure is exactly one of these.
+// The reasons why no link was established. Each failure is exactly one of them.
 var (
-	ErrRefused        = errors.New("refused")                                                      // it closed or reset the connection, or nothing listens
-	ErrTimeout        = errors.New("no answer")                                                    // in time, or not a whole one
+	ErrRefused        = errors.New("refused")                                                      // the other end closed or reset the connection, or nothing listens there
+	ErrTimeout        = errors.New("no answer")                                                    // no answer in time, or only a part of one
 	ErrOtherNetwork   = errors.New("the node belongs to another network: Options.Network differs") // a MisfitError
-	ErrOtherVersion   = errors.New("the node speaks another version of the protocol")              // a MisfitError, where links are plaintext
-	ErrNotSmokesignal = errors.New("what listens there is no smokesignal node")                    // it speaks another protocol
-	ErrNotAdmitted    = errors.New("not let in")                                                   // by one of the two ends
+	ErrOtherVersion   = errors.New("the node speaks another version of the protocol")              // a MisfitError, if links are plaintext
+	ErrNotSmokesignal = errors.New("what listens there is no smokesignal node")                    // the other end speaks another protocol
+	ErrNotAdmitted    = errors.New("not let in")                                                   // one of the two ends did not admit the other
 	ErrPlaintext      = errors.New("one end of the link is encrypted and the other is not: set Options.Key or Secret on both, or InsecurePlaintext on both")
 )
 
-// Cases of those above that callers tell apart.
+// Special cases of the errors above, for callers that distinguish them.
 var (
 	ErrNothingListens = fmt.Errorf("%w: nothing listens there", ErrRefused)
-	ErrSilent         = fmt.Errorf("%w: it took the connection", ErrTimeout)                // and did not complete the handshake
-	ErrHungUp         = fmt.Errorf("%w: it hung up", ErrRefused)                            // after it had taken the connection
-	ErrSpeaksTLS      = fmt.Errorf("%w: it speaks TLS", ErrPlaintext)                       // and the links of this end are plaintext
-	ErrTurnedAway     = fmt.Errorf("%w by the other end; its log says why", ErrNotAdmitted) // it does not say why
+	ErrSilent         = fmt.Errorf("%w: it took the connection", ErrTimeout)                // the other end did not complete the handshake
+	ErrHungUp         = fmt.Errorf("%w: it hung up", ErrRefused)                            // the other end accepted the connection, then closed it
+	ErrSpeaksTLS      = fmt.Errorf("%w: it speaks TLS", ErrPlaintext)                       // the other end speaks TLS, and the links of this end are plaintext
+	ErrTurnedAway     = fmt.Errorf("%w by the other end; its log says why", ErrNotAdmitted) // the other end does not say why
 )
 
 // MisfitError says that the other end is a node of another network or version.

@@ -16,7 +16,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// explainRead explains an error of reading in place of a HELLO.
+// explainRead explains an error of the read that should have returned a HELLO.
 func explainRead(err error) error {
 	switch {
 	case transport.IsTimeout(err):
@@ -27,7 +27,7 @@ func explainRead(err error) error {
 	return fmt.Errorf("wait for HELLO: %w", err)
 }
 
-// explainTLS explains a handshake of TLS that failed.
+// explainTLS explains why a TLS handshake failed.
 func explainTLS(err error) error {
 	var header tls.RecordHeaderError
 	var verify *tls.CertificateVerificationError
@@ -52,8 +52,8 @@ func explainTLS(err error) error {
 	case errors.Is(err, trust.ErrCertificate), errors.As(err, &verify), errors.As(err, &authority):
 		return fmt.Errorf("%w: %w", ErrNotAdmitted, err)
 	case errors.As(err, &op) && op.Op == "remote error":
-		// crypto/tls has no type for alerts. Those about certificates are from a node
-		// that does not take this one's.
+		// crypto/tls has no type for alerts. An alert about a certificate means that the
+		// other node does not accept this node's certificate.
 		if text := err.Error(); strings.Contains(text, "certificate") || strings.Contains(text, "access denied") {
 			return fmt.Errorf("%w by the other end: %w", ErrNotAdmitted, err)
 		}
@@ -77,12 +77,12 @@ func DialFault(err error) error {
 	return err
 }
 
-// IsCertificateFault reports whether one end did not take the other's certificate.
+// IsCertificateFault reports whether one end rejected the other's certificate.
 func IsCertificateFault(err error) bool {
 	var name x509.HostnameError
 	var authority x509.UnknownAuthorityError
 	var invalid x509.CertificateInvalidError
-	var alert *net.OpError // what crypto/tls makes of an alert of the other end
+	var alert *net.OpError // the type in which crypto/tls returns an alert of the other end
 	return errors.As(err, &name) || errors.As(err, &authority) || errors.As(err, &invalid) ||
 		errors.Is(err, trust.ErrCertificate) || errors.As(err, &alert) && alert.Op == "remote error"
 }

@@ -2,14 +2,13 @@
 // directions, admission, and REFUSE. Nodes use it, and so does the command that greets a
 // node without joining.
 //
-// The end that dialled speaks first. What an end needs to know beforehand is in [Config];
-// [Options] decides from the options of a node whether its links are encrypted, and with
-// which guard. [Greet] sets deadlines on the connection and returns after [Within] at the
-// latest, unless a method of the connection ignores its deadline. The package starts no
-// goroutine.
+// The end that dialled speaks first. [Config] holds the settings of one end. [Options]
+// decides from the options of a node whether its links are encrypted, and with which guard.
+// [Greet] sets deadlines on the connection and returns after [Within] at the latest, unless
+// a method of the connection ignores its deadline. The package starts no goroutine.
 //
-// Errors are those of errors.go, one for each way in which a handshake fails. They hold
-// no address: the caller adds it.
+// The errors are listed in errors.go, one for each way in which a handshake fails. They
+// hold no address; the caller adds it.
 package handshake
 
 import (
@@ -28,27 +27,27 @@ import (
 // Within is how long a handshake may take.
 const Within = 3 * time.Second
 
-// Config holds what one end says of itself in HELLO, and what it requires of the other
-// end. A Config may be used by many goroutines.
+// Config holds the fields of the HELLO that one end sends, and its requirements for the
+// other end. A Config may be used by many goroutines.
 type Config struct {
 	Network string
 	Self    ident.Origin
-	Addr    string       // at which others dial this node, for its HELLO; may be empty
-	Guard   *trust.Guard // of the links; nil where they are plaintext
+	Addr    string       // the address at which others dial this node; sent in HELLO; may be empty
+	Guard   *trust.Guard // encrypts the links; nil: they are plaintext
 
 	// AnyNetwork accepts a node of another network.
 	AnyNetwork bool
 
-	// OnSelf is called for a connection that came in, if the HELLO on it names this very
-	// life and its id is proven where links are encrypted. The handshake fails with the
+	// OnSelf is called for an accepted connection if its HELLO names this life of this
+	// node. If links are encrypted, the id is proven by then. The handshake fails with the
 	// error that it returns. It may be nil.
 	OnSelf func(hello *wire.Hello, from string) error
 }
 
 // Link is a connection on which a handshake has taken place.
 type Link struct {
-	Conn  net.Conn // for frames: encrypted, if links are
-	Addr  string   // of the other end, as this one sees it
+	Conn  net.Conn // for frames; encrypted if links are encrypted
+	Addr  string   // the address of the other end, as this end sees it
 	Hello *wire.Hello
 	Rest  []byte // the bytes that came after HELLO
 
@@ -59,7 +58,7 @@ type Link struct {
 
 // Greet does one handshake. dialled is the address that this end has dialled; it is empty
 // for a connection that came in. The end of ctx ends the handshake. If it fails, the caller
-// closes conn; the Link then has a Hello if one came, and nothing else of use.
+// must close conn, and may use only the Hello of the Link, which is set if a HELLO came.
 func Greet(ctx context.Context, c *Config, conn net.Conn, dialled string) (l *Link, err error) {
 	raw := conn
 	stop := context.AfterFunc(ctx, func() { raw.Close() })
@@ -74,12 +73,12 @@ func Greet(ctx context.Context, c *Config, conn net.Conn, dialled string) (l *Li
 		}
 		defer func() {
 			if err != nil {
-				safe.Close() // which waits for what it has begun to write
+				safe.Close() // Close waits for a write that has begun
 			}
 		}()
 		l.Conn = safe
 		safe.SetDeadline(until)
-		if dialled != "" { // a node that is not on the list learns only that
+		if dialled != "" { // a node that is not admitted learns only that
 			if err := c.Guard.CheckAllowed(safe); err != nil {
 				l.refuse(wire.RefuseStranger, "")
 				return l, fmt.Errorf("%w: %w", ErrNotAdmitted, err)
@@ -93,7 +92,7 @@ func Greet(ctx context.Context, c *Config, conn net.Conn, dialled string) (l *Li
 	}
 	if err := l.hear(); err != nil {
 		if dialled == "" && errors.Is(err, ErrPlaintext) {
-			l.refuse(wire.RefuseStranger, "plaintext") // its handshake of TLS fails at that, and it knows why
+			l.refuse(wire.RefuseStranger, "plaintext") // the TLS handshake of the other end fails at this frame, which holds the reason
 		}
 		return l, err
 	}
@@ -103,7 +102,7 @@ func Greet(ctx context.Context, c *Config, conn net.Conn, dialled string) (l *Li
 		l.refuse(wire.RefuseStranger, "")
 		return l, err
 	}
-	// Not earlier: where links are encrypted, the id is proven only now.
+	// This check must not come earlier: if links are encrypted, the id is proven only now.
 	if dialled == "" && c.OnSelf != nil && l.Hello.ID == c.Self.ID && l.Hello.Epoch == c.Self.Epoch {
 		if err := c.OnSelf(l.Hello, l.Addr); err != nil {
 			return l, err
@@ -134,13 +133,13 @@ func (c *Config) hello(seen string, safe *trust.Conn) *wire.Hello {
 	return hello
 }
 
-// admit decides whether the other end is admitted: nil, or why not.
+// admit returns nil if the other end is admitted, or else the reason.
 func (c *Config) admit(ctx context.Context, safe *trust.Conn, h *wire.Hello) error {
 	if safe == nil {
 		return nil
 	}
 	if h.Major != wire.Major {
-		return nil // of such a HELLO nothing else was read; misfit says so
+		return nil // of a HELLO of another version, only the version was read; misfit reports it
 	}
 	if err := c.Guard.Admit(ctx, safe, h.ID, []byte(h.Proof), h.Network, h.Addr); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotAdmitted, err)
@@ -148,7 +147,7 @@ func (c *Config) admit(ctx context.Context, safe *trust.Conn, h *wire.Hello) err
 	return nil
 }
 
-// misfit returns why the other end can be no peer, or nil.
+// misfit returns the reason why the other end can't be a peer, or nil.
 func (c *Config) misfit(h *wire.Hello) *MisfitError {
 	switch {
 	case h.Major != wire.Major:
@@ -176,7 +175,8 @@ func (l *Link) refuse(code wire.RefuseCode, text string) {
 	l.say(&wire.Refuse{Code: code, Text: text})
 }
 
-// helloRead is the size of the buffer for a HELLO. What fits behind it is read with it.
+// helloRead is the size of the buffer for a HELLO. Bytes after the HELLO are read with it,
+// as far as they fit.
 const helloRead = 4 << 10
 
 // hear reads the first frame. The bytes after it are kept for the link.

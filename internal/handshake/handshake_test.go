@@ -27,7 +27,7 @@ func end(t *testing.T, id byte, network string, o Options) *Config {
 	return c
 }
 
-// meet has two ends do a handshake over a connection in memory.
+// meet does a handshake between two ends, over a connection in memory.
 func meet(t *testing.T, dials, waits *Config) (dialler, waiter *Link, dialErr, waitErr error) {
 	network := mem.New()
 	listener, err := network.Host("10.0.0.1").Listen(t.Context(), "10.0.0.1:1")
@@ -36,7 +36,7 @@ func meet(t *testing.T, dials, waits *Config) (dialler, waiter *Link, dialErr, w
 	}
 	defer listener.Close()
 	done := make(chan struct{})
-	go func() { // the test's; ends with the handshake
+	go func() { // owned by the test; ends with the handshake
 		defer close(done)
 		conn, err := listener.Accept()
 		if err != nil {
@@ -99,8 +99,8 @@ func TestTwoEndsMeet(t *testing.T) {
 	}
 }
 
-// A HELLO of another network is known to the caller although the handshake has failed.
-// With AnyNetwork it does not fail.
+// If a handshake fails because of another network, the caller still gets the HELLO. With
+// AnyNetwork, the handshake succeeds.
 func TestAnotherNetworkIsKnown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dials, waits := end(t, 1, "a", Options{}), end(t, 2, "b", Options{})
@@ -116,7 +116,7 @@ func TestAnotherNetworkIsKnown(t *testing.T) {
 	})
 }
 
-// A life that meets itself asks its owner what to do.
+// If a node connects to itself, the handshake calls OnSelf and returns its error.
 func TestALifeThatMeetsItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		self := end(t, 1, "", Options{})
@@ -132,7 +132,8 @@ func TestALifeThatMeetsItself(t *testing.T) {
 	})
 }
 
-// An end that says nothing is left after Within, or as soon as the context ends.
+// If the other end is silent, a handshake fails after Within, or as soon as the context
+// ends.
 func TestAHandshakeEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()

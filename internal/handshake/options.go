@@ -21,12 +21,12 @@ type Options struct {
 	Admit             func(context.Context, trust.Candidate) error
 	InsecurePlaintext bool
 
-	// HasTransport reports that the program brings a transport of its own.
+	// HasTransport is set if the program has its own transport.
 	HasTransport bool
 }
 
-// IsEncrypted reports whether the links of a node with these options are encrypted. It
-// depends on nothing else: never on what the other end does.
+// IsEncrypted reports whether the links of a node with these options are encrypted. The
+// result depends only on the options, never on the other end.
 func (o Options) IsEncrypted() bool {
 	switch {
 	case o.InsecurePlaintext:
@@ -58,8 +58,8 @@ func (o Options) IsLocal() bool {
 	return true
 }
 
-// Guard returns what secures the links, and the key of the node; it makes a key if the
-// options have none. Both are nil where links are plaintext.
+// Guard returns the guard of the links and the key of the node. If the options have no key,
+// it makes one. Both results are nil if links are plaintext.
 func (o Options) Guard() (guard *trust.Guard, key *trust.Key, err error) {
 	if !o.IsEncrypted() {
 		return nil, nil, nil

@@ -12,13 +12,14 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
-// NoAddress in the option Advertise stands for no address.
+// NoAddress, as the value of the option Advertise, means that the node advertises no
+// address.
 const NoAddress = "-"
 
 // Place is a host, and a port if one was written.
 type Place struct {
 	Host string     // canonical, without brackets
-	IP   netip.Addr // of the host; the zero Addr if that is a name
+	IP   netip.Addr // the host as an address; the zero Addr if the host is a name
 	Port int        // 0: there is none
 }
 
@@ -64,7 +65,7 @@ func ReadPlace(text string) (p Place, why string) {
 		p.Host = p.IP.String()
 		return p, ""
 	}
-	// A seed is the same host with a port, and its rules for hosts are those here.
+	// A seed is a host with a port. The rules for its host apply here too.
 	seed, err := discovery.ParseSeed(net.JoinHostPort(host, "1"))
 	if syntax, ok := err.(*discovery.SyntaxError); ok {
 		return Place{}, syntax.Why
@@ -82,8 +83,8 @@ func ReadPlace(text string) (p Place, why string) {
 	return p, ""
 }
 
-// BindAddr returns what a node listens on, given its Address, Listen and Port in canonical
-// form.
+// BindAddr returns the address that a node listens on, given its Address, Listen and Port
+// in canonical form.
 func BindAddr(address, listen string, port int) string {
 	text := listen
 	if text == "" {
@@ -99,10 +100,10 @@ func BindAddr(address, listen string, port int) string {
 	return p.String()
 }
 
-// DialFrom is the address that our dials come from: the one that we listen on,
-// so that peers see us under it. A loopback address can't reach other machines, a
-// link-local one only its own link, and a name or a wildcard leaves the choice to
-// the system.
+// DialFrom returns the local address for the dials of a node: the one that it listens on,
+// so that peers see the node at that address. It returns "", which leaves the choice to the
+// system, for a loopback address, which can't reach other machines, for a link-local one,
+// which reaches only its own link, and for a name or a wildcard.
 func DialFrom(bind string) string {
 	if p, why := ReadPlace(bind); why == "" && p.IP.IsValid() && !p.IsWildcard() && !p.IsLoopback() && p.IP.Zone() == "" {
 		return p.Host

@@ -21,23 +21,24 @@ type book struct {
 	size     int
 	noRanks  bool    // erase an address when one dial fails; for measurements
 	noLimits bool    // no defence against flooding; for measurements
-	salt     salt    // of groups and sources
+	salt     salt    // hashes groups and sources to numbers
 	entries  []entry // the order has no meaning; it is the same for the same random seed
 	byAddr   index
 	began    time.Time // entry.next counts from here
 }
 
-// entry is kept small: a node has hundreds.
+// entry is one address of the book. It is kept small, because a node has hundreds.
 type entry struct {
 	Contact
 	next   time.Duration // earliest next dial, as time since the book began; a time.Time is three times as large
-	fails  uint16        // failed dials since it last worked
+	fails  uint16        // failed dials since the address last worked
 	worked bool          // tried: a link that this node dialled has come up
-	group  uint16        // of the address, salted
-	source uint16        // the first peer that reported it, salted; see salt.source
+	group  uint16        // group of the address, as a salted number
+	source uint16        // the first peer that reported the address, as a salted number; see salt.source
 }
 
-// An address that never worked is dropped after this many failures.
+// forgetAfter is the number of failed dials after which an address that never worked is
+// dropped.
 const forgetAfter = 4
 
 var (

@@ -3,17 +3,19 @@ package hyparview
 import "math/rand/v2"
 
 // If the book is full, an untried entry whose dials failed is evicted first. Otherwise
-// the most crowded entry is evicted: the number of entries in its group of addresses,
-// times the number from its source. A source that reports many addresses, or many in
-// few groups, thus displaces only its own. If all addresses are in one group and all
-// sources report as many, all entries are equally crowded.
+// the most crowded entry is evicted. The crowd of an entry is the number of entries in
+// its group of addresses, times the number of entries from its source. A source that
+// reports many addresses, or many in few groups, thus displaces only its own entries. If
+// all addresses are in one group and all sources report equally many, all entries are
+// equally crowded.
 
 // A source with more than this fraction (one part in sourceShare) of the book displaces
 // only its own entries. Below it, all sources compete.
 const sourceShare = 64
 
-// tally counts entries by a salted number. Two numbers in the same bucket count
-// together. With seventeen honest groups, this happens to one group in a hundred.
+// tally counts entries by the salted number of their group or source. Two numbers in the
+// same bucket count together. With seventeen honest groups, this happens to one group in
+// a hundred.
 type tally [1 << tallyBits]uint16
 
 const tallyBits = 11
@@ -37,9 +39,10 @@ func (b *book) tally(number func(*entry) uint16, all bool) (t tally) {
 func groupOfEntry(e *entry) uint16  { return e.group }
 func sourceOfEntry(e *entry) uint16 { return e.source }
 
-// evictUntried drops the untried entry that is worth least once the newcomer is
-// counted. It drops none and returns false if the newcomer is worth least, unless the
-// newcomer has worked, or if all entries are tried.
+// evictUntried drops an untried entry to make room for the newcomer: the one that failed
+// most often, or else the most crowded one. The newcomer counts as part of its crowd.
+// evictUntried drops none and returns false if no entry may be evicted, or if the
+// newcomer has not worked and is itself the first choice by this rule.
 func (b *book) evictUntried(newcomer *entry, worked bool, rng *rand.Rand) bool {
 	var groups, sources tally
 	own := false // displaces only entries of its own source

@@ -7,7 +7,7 @@ import (
 )
 
 // sybil returns the n-th address of an attacker with the given number of groups. honest
-// returns the address of a node whose group is its own.
+// returns the address of a node that is the only one in its group.
 func sybil(n, groups int) Contact {
 	return Contact{Addr: fmt.Sprintf("130.%d.%d.%d:1", n%groups, n/groups>>8&255, n/groups&255)}
 }

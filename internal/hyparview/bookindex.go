@@ -73,7 +73,8 @@ func (x *index) drop(entries []entry, at int) {
 	mask := uint32(len(x.slots) - 1)
 	i := x.slot(entries, at)
 	x.slots[i] = place{}
-	// Entries after it that probing had displaced move up.
+	// Probing may have moved the entries after it past this slot, so they are put in
+	// again.
 	for i = (i + 1) & mask; x.slots[i].at > 0; i = (i + 1) & mask {
 		p := x.slots[i]
 		x.slots[i] = place{}

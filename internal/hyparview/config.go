@@ -33,7 +33,7 @@ type Config struct {
 	PingTimeout  time.Duration // a link is dead if nothing arrives for PingInterval+PingTimeout; 0 means 3 s
 
 	BookSize        int           // entries in the passive view; 0 means 512
-	ShuffleInterval time.Duration // upper bound of the first gap between shuffles, the lower bound is half of it; 0 means 2 s, negative turns shuffles off
+	ShuffleInterval time.Duration // longest first gap between shuffles, the shortest is half of it; 0 means 2 s, negative turns shuffles off
 	RotateInterval  time.Duration // shortest gap between rotations after the first minutes, the longest is twice that; 0 means 1 min, negative turns rotations off
 
 	FeelerInterval time.Duration // mean gap between feelers: dials that only test an address, while this node has MinPeers; 0 means 2 min, negative turns them off
@@ -98,9 +98,9 @@ const (
 	// after a few dial timeouts.
 	maxDials = 8
 
-	// defaultMaxWaiting bounds the accepted links on which no request has arrived yet.
-	// 520 strangers that arrive during two round trips of 200 ms leave such a link its
-	// place with a probability of 60 %; of 256 places, 13 %.
+	// defaultMaxWaiting bounds the accepted links on which no request has arrived yet. If
+	// 520 strangers arrive during two round trips of 200 ms, such a link keeps its place
+	// with a probability of 60 %. With 256 places, the probability is 13 %.
 	defaultMaxWaiting = 1024
 
 	// removedFor is how long a peer that the program removed is neither dialled nor
@@ -150,8 +150,8 @@ const (
 	// own choice.
 	hurriedRotation = 10 * time.Second
 
-	// For recentFor, a neighbour that dialled this node is the first to be evicted. A
-	// guess: longer than a network takes to form.
+	// A neighbour that dialled this node less than recentFor ago is the first to be
+	// evicted. A guess: longer than a network takes to form.
 	recentFor = 5 * time.Minute
 
 	maxAnchors = 2 // as in Bitcoin Core

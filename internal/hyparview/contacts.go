@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// addContacts adds contacts that a peer reported. Only contacts that found room count
-// as fresh: in a large overlay there are always unknown nodes, and they are no reason
-// to shuffle more often.
+// addContacts adds contacts that a peer reported. Only contacts that were new to a book
+// with room count as fresh. A large overlay always has unknown nodes, and they are no
+// reason to shuffle more often.
 func (m *Membership) addContacts(now time.Time, from *link, list []Contact) {
 	for _, c := range list {
 		if m.isUsable(c, from) && m.addContact(now, from, c) {
@@ -16,9 +16,9 @@ func (m *Membership) addContacts(now time.Time, from *link, list []Contact) {
 	}
 }
 
-// addContact adds a contact for which the peer on a link is accountable. It returns
-// true if the contact was new and there was room. If the book is full, the number of
-// entries that one source may displace is limited.
+// addContact adds a contact that the peer on the link from has reported. It returns true
+// if the contact was new and the book was not full. In a full book, each source may
+// displace only a limited number of entries.
 func (m *Membership) addContact(now time.Time, from *link, c Contact) bool {
 	switch {
 	case !m.book.isFull():
@@ -50,7 +50,7 @@ func (m *Membership) recordFailure(now time.Time, addr string) {
 // avoided lists the entries that are dialled last.
 type avoided struct {
 	sources []uint16 // sources whose addresses are dead
-	groups  []uint16 // groups that send too many requests; never the nearby one, where a source is a single peer
+	groups  []uint16 // groups that send too many requests; never that of nearby addresses, where each peer is a source
 }
 
 func (m *Membership) avoided(now time.Time) (a avoided) {

@@ -33,8 +33,8 @@ const (
 	// One guest place in guestReserve is reserved for nodes without a link.
 	guestReserve = 4
 
-	// Per minute, a prefix may have two links evicted for guests without a link, and
-	// all prefixes together 16.
+	// Bounds of the links that are evicted per evictionWindow for guests without a link:
+	// for the guests of one prefix, and for all guests.
 	evictionsOfPrefix = 2
 	evictionsOfAll    = 16
 	evictionWindow    = time.Minute
@@ -43,7 +43,7 @@ const (
 	// nodes for this long. Their rounds of requests are 5 s apart.
 	keptForNeedy = 10 * time.Second
 
-	// Bounds of concurrent checks, for all sources and for one.
+	// Bounds of the concurrent checks: for all sources together, and for one source.
 	maxChecks         = 32
 	maxChecksOfSource = 8
 
@@ -318,8 +318,8 @@ func (m *Membership) conclude(now time.Time, c *check, found access, out Out) {
 	}
 }
 
-// forgetUntried drops an address that has never worked and at which the peer was not
-// found.
+// forgetUntried drops the address of c from the book, if no dial of it ever worked and
+// the book does not expect another node there. A check has just failed to find c at it.
 func (m *Membership) forgetUntried(c Contact) {
 	if e := m.book.find(c.Addr); e != nil && !e.worked && (e.ID == c.ID || e.ID.IsZero()) {
 		m.book.forget(c.Addr)
@@ -352,7 +352,7 @@ func (m *Membership) keepFinding(f finding) {
 	m.guests.findings = append(list, f)
 }
 
-// expireChecks decides a request whose check takes too long. The dial still ends later.
+// expireChecks decides a request whose check takes too long. The dial itself ends later.
 func (m *Membership) expireChecks(now time.Time, out Out) {
 	for _, c := range m.guests.checks {
 		if c.link != nil && !now.Before(c.until) {
@@ -371,15 +371,15 @@ func (m *Membership) dropCheck(l *link) {
 	}
 }
 
-// evictForGuest ends a neighbour's link for a guest, if one qualifies: first the link
-// of a source that floods this node. If the guest has no link and asks with high
-// priority, it may also be a link of a peer with several, guests first. Failing that,
-// it is a link of the prefix with most guests, if that prefix has at least two more
-// guests than the newcomer's.
+// evictForGuest ends a neighbour's link for a guest, if a link qualifies. The first
+// choice is a link of a source that floods this node. If the guest has no link and asks
+// with high priority, there are two further choices. The second is a link of a peer with
+// several links, guests first. The third is a link of the prefix with most guests, if
+// that prefix has at least two more guests than the newcomer's.
 //
-// Except within one prefix, the newcomer's prefix must have fewer links than the prefix
-// that loses one. Otherwise an attacker could take all second links of honest nodes, a
-// few per minute.
+// For the second choice, the newcomer's prefix must have fewer links than the prefix that
+// loses one, unless both are the same prefix. Otherwise an attacker could take all second
+// links of honest nodes, a few per minute.
 func (m *Membership) evictForGuest(now time.Time, newcomer *link, prio Priority, join bool, out Out) {
 	if m.isFlooding(now, newcomer) {
 		return

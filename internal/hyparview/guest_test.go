@@ -182,7 +182,7 @@ func TestChecksAreBounded(t *testing.T) {
 }
 
 // If all places are taken, the only link of a guest evicts one link of the guest with
-// most.
+// most links.
 func TestARedundantLinkIsEvictedForAnOnlyOne(t *testing.T) {
 	b := newBench(t, Config{MaxGuests: 4, ShuffleInterval: -1, RotateInterval: -1})
 	own := b.finds(1)
@@ -213,8 +213,8 @@ func TestARedundantLinkIsEvictedForAnOnlyOne(t *testing.T) {
 	}
 }
 
-// JOINs of nodes without a link evict at most two links per minute and network, and 16
-// in all.
+// JOINs of nodes without a link evict at most two links per minute for each network, and
+// 16 per minute for all networks.
 func TestClaimsToHaveNoLinkEvictFewLinks(t *testing.T) {
 	b := newBench(t, Config{MaxPeers: 40, MaxGuests: 4, ShuffleInterval: -1, RotateInterval: -1, FeelerInterval: -1})
 	var list []int
@@ -315,7 +315,7 @@ func TestAFullNodeFindsItsGuests(t *testing.T) {
 		t.Fatalf("dials %v before it knows of a guest", b.dials)
 	}
 	b.wants(b.hides(200), &Join{Priority: High})
-	for n := range 5 { // each takes the place of one that turns out to be a guest
+	for n := range 5 { // each takes the place of a neighbour that turns out to be a guest
 		for range 4 {
 			b.ages(4 * time.Second)
 			if len(b.dials) > 1 {

@@ -13,7 +13,7 @@ import (
 func TestChecksOfAPeerThatHangsUpKeepNoNewcomerOut(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		after time.Duration // age of the first requests at that time
+		after time.Duration // how long the first requests have waited when the next ones arrive
 	}{
 		{"at once", 0},
 		{"when the check is over", checkTimeout},
@@ -69,13 +69,13 @@ func TestALieAboutATwinIsOnlyReported(t *testing.T) {
 // link if the strangers are of one network, and often enough otherwise.
 func TestLinksWithoutARequestKeepNoNewcomerOut(t *testing.T) {
 	for _, c := range []struct {
-		strangers string // their host: a verb for the number
-		admitted  int    // of 20, at least
+		strangers string // format of a stranger's host; its number is filled in
+		admitted  int    // how many of 20 newcomers must keep their links, at least
 	}{
 		{"203.0.113.9", 20},
 		{"127.0.0.1", 20},
 		{"10.1.2.%d", 20},
-		{"%d.7.0.1", 5}, // a network each: more than there are places
+		{"%d.7.0.1", 5}, // each stranger is in another network; there are more networks than places
 	} {
 		b := newBench(t, Config{MaxWaiting: 64})
 		admitted, n := 0, 0

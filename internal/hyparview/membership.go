@@ -62,12 +62,12 @@ type Membership struct {
 	lookers     []looker
 	seeds       []seed
 	anchors     []string
-	last        []string // Anchors at the end of the last neighbour
+	last        []string // result of Anchors when the last neighbour left
 	costs       sourceCosts
 	guests      guests
 	shutOut     shutOut
 	self        map[string]bool // own addresses, and addresses at which this node has met itself
-	resting     retry.Resting   // delays of the latter
+	resting     retry.Resting   // until when these addresses are not dialled
 	twins       retry.Resting   // peers that have another life of this ID as a neighbour
 	clock       time.Time       // time of the last Advance, or later
 	selfRetryAt time.Time       // when an address in self may be dialled again; zero: never
@@ -77,7 +77,7 @@ type Membership struct {
 	rounds       int       // rounds of requests without a new neighbour
 	roundAt      time.Time // when the next round begins; zero: none is due
 	refusals     int       // refusals by full peers in this round
-	refusedAt    time.Time // the first of them; zero: none
+	refusedAt    time.Time // time of the first such refusal; zero: none
 	failures     int       // failed dials in a row
 	shuffleAt    time.Time
 	shuffleIn    time.Duration // grows while shuffles bring no new contacts
@@ -94,8 +94,8 @@ type Membership struct {
 type link struct {
 	Conn
 	asked        bool      // this node has sent its request
-	purpose      purpose   // of the dial
-	tokens       []uint64  // the Adds that this link answers
+	purpose      purpose   // why this node dialled the link
+	tokens       []uint64  // of the calls of Add that wait for this link
 	expires      time.Time // for a waiting link: when it times out
 	heard        time.Time
 	sent         time.Time // when the owner last pushed an event on it
@@ -104,14 +104,14 @@ type link struct {
 	rtt          time.Duration
 	degree       int       // the peer's degree, as last reported
 	protected    time.Time // not evicted before then
-	source       uint16    // the peer accountable for it; see salt.source
-	prefix       uint16    // the network that it comes from; see salt.prefix
-	since        time.Time // when it became a neighbour
-	access       access    // of the peer's address
+	source       uint16    // number of the peer that is accountable for the link; see salt.source
+	prefix       uint16    // number of the network that the link comes from; see salt.prefix
+	since        time.Time // when the link became a neighbour
+	access       access    // whether the peer can be dialled, as far as this node knows
 	atHost       bool      // the peer dialled from the host that it advertises
-	checked      bool      // the request waits for a check
-	wanted       bool      // this node's program asked for it; see Add
-	asksKeep     bool      // the peer claims that its program asked for it; see isKept
+	checked      bool      // the peer's request waits for a check, or a check was made
+	wanted       bool      // this node's program asked for the link; see Add
+	asksKeep     bool      // the peer claims that its program asked for the link; see isKept
 	swaps        swaps
 	twinReported time.Time // when the peer was last informed of another life of its ID
 }
@@ -123,7 +123,7 @@ const (
 	toJoin                  // a seed, as a contact node
 	toAdd                   // the program asked for it
 	toRotate                // to keep mixing the overlay
-	toAnswer                // a FORWARDJOIN ended here, or a neighbour suggested this node
+	toAnswer                // a FORWARDJOIN ended here, or a neighbour's DISCONNECT offered the contact
 	toBridge                // over a split; the link began as a probe
 	toFeel                  // to test an address of the book; the link ends at once
 )
@@ -143,7 +143,7 @@ type looker struct {
 
 type seed struct {
 	addr  string
-	tried bool // in this round
+	tried bool // it was dialled in this round
 }
 
 // New returns the Membership of one node. It is idle until Start.
@@ -211,7 +211,7 @@ func (m *Membership) SetSelf(addr string) {
 func (m *Membership) Handle(now time.Time, id ident.Link, msg Message, out Out) {
 	l := m.find(id)
 	if l == nil {
-		return // closed meanwhile; the frame was already in flight
+		return // the link was closed while the frame was in flight
 	}
 	l.heard = now
 	switch msg := msg.(type) {
@@ -250,8 +250,9 @@ func (m *Membership) Heard(at time.Time, id ident.Link) {
 	}
 }
 
-// Said records that an event was pushed on a link. If both ends receive events from
-// each other, pings are rare. The owner may report it late, but before Advance.
+// Said records that an event was pushed on a link. If both ends receive events from each
+// other, pings are rare. The owner may report it late, but before the next call of
+// Advance.
 func (m *Membership) Said(at time.Time, id ident.Link) {
 	if l := m.find(id); l != nil && at.After(l.sent) {
 		l.sent = at

@@ -226,7 +226,7 @@ func TestANodeDialsItself(t *testing.T) {
 	if !errors.Is(b.added[8], ErrSelf) || len(b.dials) > 0 {
 		t.Errorf("added %v, dials %v", b.added[8], b.dials)
 	}
-	b.Add(b.now, addr(1), 9, b) // this node knows by now who is there
+	b.Add(b.now, addr(1), 9, b) // by now, this node knows which node is there
 	if !b.dialled(addr(1)) {
 		t.Errorf("dials %v", b.dials)
 	}

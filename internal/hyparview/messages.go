@@ -91,7 +91,7 @@ type Neighbor struct {
 // room. An acceptance carries contacts for the passive view.
 type NeighborReply struct {
 	Accepted bool
-	Reason   Reason // of the refusal
+	Reason   Reason // the reason of a refusal
 	Degree   uint8  // number of neighbours of the answering node
 	Sample   []Contact
 }

@@ -53,8 +53,8 @@ func TestTheRequestSaysThatTheProgramWantsTheLink(t *testing.T) {
 	}
 }
 
-// Both nodes dial at once, and the link of the other end remains. The program's wish
-// still holds for it, and the peer learns of it.
+// Both nodes dial at once, and the link that the other end dialled remains. That link
+// counts as one that the program asked for, and the peer learns of it.
 func TestALinkOfAddPeerThatTheOtherEndDialledIsKept(t *testing.T) {
 	b := newBench(t, Config{})
 	b.Add(b.now, addr(1), 7, b)

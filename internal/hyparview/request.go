@@ -223,10 +223,11 @@ func (m *Membership) newLink(now time.Time, c Conn) *link {
 	}
 }
 
-// limitWaiting closes an accepted link without a request if there are too many, for a new
-// one. It is a random link of the prefix that has most of them, the new one included: a
-// stranger that opens many links takes the places from itself. The oldest one could be that
-// of an honest node with a long round trip.
+// limitWaiting makes room for a new link: if too many accepted links wait for a request,
+// it closes one of them. It draws a random link of the prefix that has most of them, the
+// new one included. So a stranger that opens many links takes places from itself. The
+// oldest link is not preferred, because it may belong to an honest node with a long round
+// trip.
 func (m *Membership) limitWaiting(newcomer *link, out Out) {
 	n, most := 0, 0
 	counts := map[uint16]int{newcomer.prefix: 1}
@@ -333,8 +334,8 @@ func (m *Membership) ask(now time.Time, l *link, out Out) {
 
 // insistence returns the priority of a request. It is High if low-priority rounds have
 // failed and the new link cannot exceed this node's own bound. A full node that accepts
-// evicts a neighbour, and that neighbour may dial this node as well: the newcomer gains
-// two links.
+// evicts a neighbour, and that neighbour may dial this node as well. This node then gains
+// two links, so it needs room for both.
 func (m *Membership) insistence() Priority {
 	switch {
 	case m.rounds < politeRounds || m.cfg.NoInsistence:

@@ -65,9 +65,9 @@ func (m *Membership) hastenRotation(now time.Time) {
 	}
 }
 
-// evictForRotation ends the link that is needed least, for the one that rotation adds,
-// if both nodes have links to spare. Links in use stay: the events that they carry
-// would arrive late.
+// evictForRotation ends the link that is needed least, to make room for the one that
+// rotation adds. Both ends of the link must have links to spare. Links in use stay: the
+// events that they carry would arrive late.
 //
 // Only the peer itself knows its degree. So some rotations evict a random neighbour
 // that is not in use: otherwise peers that report a false degree would stay and honest

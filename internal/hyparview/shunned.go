@@ -9,7 +9,7 @@ import (
 // shunned is how this node treats a peer that was removed.
 type shunned struct {
 	until  time.Time // this node does not dial it before then
-	mayAsk bool      // its requests are accepted: its program ended the link, and may restore it
+	mayAsk bool      // its requests are accepted, because its own program ended the link and may restore it
 }
 
 // shun makes this node neither dial nor accept a peer before the given time.

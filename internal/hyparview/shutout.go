@@ -20,12 +20,12 @@ const (
 	// shutOutAgain is the gap between repeated reports, in case the reason changes.
 	shutOutAgain = 10 * time.Second
 
-	maxAttempts = 32 // that are remembered
+	maxAttempts = 32 // most attempts that are remembered
 )
 
 // shutOut holds the attempts of a node without neighbours.
 type shutOut struct {
-	since    time.Time // when it lost its last neighbour; zero while it has one
+	since    time.Time // when the node lost its last neighbour; zero while it has one
 	attempts []Attempt // the last attempt at each address, oldest first; those of seeds are dropped last
 	reported time.Time // when Out.ShutOut was last called; zero: never
 }

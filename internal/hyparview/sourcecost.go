@@ -12,7 +12,7 @@ type sourceCost struct {
 	at     time.Duration // when the sums were last updated, as time since the book began
 	taken  float32       // contacts that displaced others
 	failed float32       // failed dials of addresses that it reported and that never worked
-	asked  float32       // high-priority requests
+	asked  float32       // high-priority requests that it sent
 }
 
 const (

@@ -12,10 +12,10 @@ var betweenRounds = retry.Policy{Min: 100 * time.Millisecond, Max: 5 * time.Seco
 
 // fill looks for neighbours while there are fewer than MinPeers. A round ends if no
 // address is left to try (without waiting for the last dials of dead addresses), if
-// enough nodes have refused, or some time after the first refusal: if many addresses
-// are dead, that is long before all were tried. Then fill waits, asks the seeds for
-// fresh contacts, and after a few fruitless rounds sends high-priority requests (see
-// insistence).
+// enough nodes have refused, or some time after the first refusal. If many addresses are
+// dead, a round thus ends long before all were tried. After a round, fill waits, asks the
+// seeds for fresh contacts, and after a few fruitless rounds sends high-priority requests
+// (see insistence).
 func (m *Membership) fill(now time.Time, out Out) {
 	m.hastenRotation(now)
 	m.reportShutOut(now, out)
@@ -36,7 +36,7 @@ func (m *Membership) fill(now time.Time, out Out) {
 	if m.failures >= 2 || len(m.active) == 0 {
 		want = maxDials // many addresses are dead: dial more of them, and close surplus links
 	}
-	for len(m.anchors) > 0 && underWay < want { // first of all, and once
+	for len(m.anchors) > 0 && underWay < want { // anchors are dialled first, and only once
 		addr := m.anchors[0]
 		m.anchors = m.anchors[1:]
 		if m.canDial(Contact{Addr: addr}) {

@@ -5,15 +5,15 @@
 // broadcasts whose names begin with "bench.":
 //
 //	call    from the emitter: run R begins; which nodes take part?
-//	here    from each receiver: this node does
+//	here    from each receiver: this node takes part
 //	event   from the emitter, many times: number N of run R, due at T
 //	echo    from a receiver that was asked for it: number N has reached my handler
 //	end     from the emitter: run R had E events
 //	report  from each receiver: how many events arrived, and in which state
 //
-// Nodes without a receiver relay these broadcasts and are not measured. Events of one origin
-// arrive in order, so a receiver that gets the end gets no event of the run after it. Call
-// and end are repeated until all receivers have answered, because a slow receiver may have
+// Nodes without a receiver relay these broadcasts and are not measured. Events of one
+// origin arrive in order, so a receiver gets no event of the run after the end. Call and
+// end are repeated until all receivers have answered, because a slow receiver may have
 // dropped them.
 //
 // # What is counted

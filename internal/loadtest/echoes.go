@@ -18,8 +18,8 @@ const (
 	// receivers take turns. A guess.
 	manyReceivers = 64
 
-	// mostOpen limits the events whose echoes are waited for: the events of at least
-	// ten seconds. Beyond it, the oldest count as not echoed.
+	// mostOpen limits the events that still wait for echoes: those of at least ten seconds.
+	// If there are more, the oldest count as not echoed.
 	mostOpen = 1024
 )
 
@@ -32,7 +32,7 @@ type echoes struct {
 	receivers []smoke.ID
 	together  bool // all receivers echo the same events
 	turn      int
-	next      time.Duration // when the next echo is due to be asked for
+	next      time.Duration // when the next event is due that asks for an echo
 	open      map[uint64]*sample
 	order     []uint64 // the numbers in open, oldest first; some may be complete already
 	asked     uint64   // how many echoes were asked for

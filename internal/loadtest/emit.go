@@ -9,8 +9,9 @@ import (
 )
 
 const (
-	// slowEmit is the least time of a call of Emit that counts as having waited for
-	// room. Without waiting, a call takes microseconds, and a few milliseconds for a MiB.
+	// slowEmit is the shortest duration for which a call of Emit counts as having waited
+	// for room. Without waiting, a call takes microseconds, and a few milliseconds for a
+	// MiB.
 	slowEmit = time.Millisecond
 
 	// grace is added to the plan, so that its last events are emitted even if a timer is late.
@@ -56,9 +57,9 @@ func (s *session) emit(ctx context.Context, progress Progress) (emission, error)
 		ev := event{
 			run:    s.run,
 			number: m.events,
-			// A timer may be up to a millisecond late, and the network is not the
-			// cause. So an event is due at the end of the sleep at the earliest. But if
-			// Emit has waited, the events of that time are late.
+			// A timer may be up to a millisecond late, and the network is not the cause. So
+			// an event is due at the end of the sleep at the earliest. But if Emit has
+			// waited, the events that were scheduled meanwhile count as late.
 			due:      begin + max(scheduled, woke),
 			measured: scheduled >= s.plan.Warmup,
 		}

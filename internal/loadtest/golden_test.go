@@ -32,8 +32,8 @@ func wantGolden(t *testing.T, name string, got []byte) {
 	}
 }
 
-// The outputs for programs and for people, of two nodes with 5 ms between them. In virtual
-// time they are the same in each run.
+// The outputs for programs and for people of a run with two nodes and a latency of 5 ms. In
+// virtual time they are the same in each run.
 func TestGolden(t *testing.T) {
 	for _, c := range []struct {
 		name  string

@@ -20,7 +20,7 @@ const JoinWithin = 10 * time.Second
 // tryWithin is how long a seed may take to answer why it can't be joined.
 const tryWithin = 3 * time.Second
 
-// AloneError reports that a node found no other node, and the result for each seed.
+// AloneError reports that a node found no other node. It holds the result for each seed.
 type AloneError struct {
 	Network string
 	After   time.Duration // how long the node looked
@@ -68,16 +68,16 @@ func (t Tried) fix() string {
 	return "check that a node runs there (smoke ping " + t.Seed + "), that the address is right, and that no firewall is between"
 }
 
-// Join waits until a node that has been started has a neighbour. If it gets none within
-// that time, or can't get one at all, Join returns an *[AloneError] with the answer of
-// each seed. If ctx ends first, it returns [ErrInterrupted].
+// Join waits until a node that has been started has a neighbour. If the node gets none
+// within the given time, or can't get one at all, Join returns an *[AloneError] with the
+// answer of each seed. If ctx ends first, it returns [ErrInterrupted].
 func Join(ctx context.Context, node *smoke.Node, options smoke.Options, within time.Duration) error {
 	start := time.Now()
 	silent := make(chan smoke.SeedLost, len(options.Seeds)+1)
 	defer node.OnSeedLost(func(lost smoke.SeedLost) {
 		select {
 		case silent <- lost:
-		default: // one answer of each seed is enough
+		default: // one answer from each seed is enough
 		}
 	})()
 	found := make(chan struct{}, 1)
@@ -144,8 +144,8 @@ func (t Tried) mayChange() bool {
 
 var errNoWord = errors.New("none of its addresses answers")
 
-// trySeeds asks all seeds at once, except a name with several addresses. The node itself
-// looks such names up and tries the addresses.
+// trySeeds asks all seeds at once, except names with several addresses, which only the node
+// itself looks up and tries.
 func trySeeds(ctx context.Context, node *smoke.Node, seeds []string) []Tried {
 	tried := make([]Tried, len(seeds))
 	var trying sync.WaitGroup

@@ -37,8 +37,8 @@ func TestJoin(t *testing.T) {
 	})
 }
 
-// If no node is found, the error names what was tried and what to check. It comes at once
-// if waiting cannot help.
+// If no node is found, the error names what was tried and what to check. Join returns the
+// error at once if waiting can't help.
 func TestNobodyIsFound(t *testing.T) {
 	for _, story := range []struct {
 		name    string

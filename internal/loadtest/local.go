@@ -42,8 +42,8 @@ func StartLocal(ctx context.Context, n int, options func(i int) smoke.Options) (
 	return l, nil
 }
 
-// settleWithin is how long the nodes of one process may take to find each other. They need
-// a few round trips.
+// settleWithin limits the time in which the nodes of one process must find each other. They
+// need a few round trips.
 const settleWithin = 30 * time.Second
 
 // settle waits until the nodes are one network.

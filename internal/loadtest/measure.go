@@ -12,7 +12,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// Phase is what an emitter is doing.
+// Phase names the stage of a measurement.
 type Phase string
 
 // The phases, in their order.
@@ -33,19 +33,20 @@ func (p Progress) tell(phase Phase, now, of time.Duration) {
 }
 
 const (
-	// again is how often a question is repeated while answers are missing.
+	// again is the time between two repetitions of a question while answers are missing.
 	again = time.Second
 
-	// callPatience is how long to wait for the next answer to a call. Nodes without a
-	// receiver never answer, so if a network has such nodes, every run waits that long.
-	// A guess: many round trips.
+	// callPatience is how long the emitter waits for the next answer to a call. Nodes
+	// without a receiver never answer, so if a network has such nodes, every run waits for
+	// callPatience. A guess: many round trips.
 	callPatience = 2 * time.Second
 
-	// reportPatience is how long to wait for the next report. A receiver reports when
-	// its queue and its links are empty, and 4 MiB at 10 Mbit/s take 3 s.
+	// reportPatience is how long the emitter waits for the next report. A receiver reports
+	// when its queue and its links are empty, and 4 MiB at 10 Mbit/s take 3 s.
 	reportPatience = 10 * time.Second
 
-	// echoPatience is how long to wait for echoes after all receivers have reported.
+	// echoPatience is how long the emitter waits for echoes after all receivers have
+	// reported.
 	echoPatience = 2 * time.Second
 )
 
@@ -63,12 +64,12 @@ type session struct {
 	now   func() time.Duration
 	watch *Watch        // nil if round trips are measured
 	nodes int           // set by call
-	news  chan struct{} // has room for one token, which an answer puts in
+	news  chan struct{} // holds at most one token; each answer adds it if it is missing
 
 	mu      sync.Mutex // guards all below
 	members map[smoke.ID]*member
 	started bool    // no further members are accepted
-	echoes  *echoes // set when the run starts, if there is no watch; only Measure sets it, so it reads it without the lock
+	echoes  *echoes // set when the run starts, if there is no watch; only Measure sets the field, so Measure may read it without the lock
 }
 
 // member is a receiver of the run.
@@ -81,8 +82,9 @@ type member struct {
 // receivers. With a watch, which the receivers must share, it measures latencies in one
 // direction. If watch is nil, it measures round trips.
 //
-// If ctx ends while events are emitted, the result has what was measured so far. Otherwise
-// an error is a *[PlanError], [ErrNobodyAnswers], [ErrInterrupted], or an error of Emit.
+// If ctx ends while events are emitted, the result covers the events emitted so far.
+// Otherwise an error is a *[PlanError], [ErrNobodyAnswers], [ErrInterrupted], or an error
+// of Emit.
 func Measure(ctx context.Context, node *smoke.Node, watch *Watch, plan Plan, progress Progress) (*Result, error) {
 	if err := plan.Validate(); err != nil {
 		return nil, err

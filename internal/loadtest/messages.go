@@ -42,7 +42,8 @@ type Report struct {
 	Unanswered uint64        // echoes that were dropped because too many waited
 }
 
-// fault returns why a report of a run of that many events can't be correct, or "".
+// fault returns why the report can't be correct for a run with the given number of events,
+// or "" if it can.
 func (r *Report) fault(events uint64) string {
 	switch {
 	case r.Received > events:
@@ -57,8 +58,8 @@ func (r *Report) fault(events uint64) string {
 	return ""
 }
 
-// mostCounted is more than any run can have of anything. It keeps sums of what nodes claim
-// from overflowing. At a million events a second it is two weeks of events.
+// mostCounted is larger than every correct count in a report, so that sums of the counts
+// that nodes claim can't overflow. At a million events a second it is two weeks of events.
 const mostCounted = 1 << 40
 
 // displayName returns a name of a node for people. It quotes addr, which may hold any bytes.

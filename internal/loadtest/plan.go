@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Plan says what an emitter emits.
+// Plan describes the events that an emitter emits.
 type Plan struct {
 	Rate   float64       // events a second; 0: as fast as Emit accepts them
 	Size   int           // bytes of an event's encoded arguments, MinSize to MaxSize

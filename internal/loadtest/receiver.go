@@ -13,7 +13,7 @@ import (
 // Run is a run that has ended, as one receiver measured it.
 type Run struct {
 	Emitter smoke.ID
-	Events  uint64 // the emitter's own count of the events it emitted
+	Events  uint64 // events of the run, as the emitter counted them
 	Size    int    // bytes of the largest event
 	Report
 }
@@ -142,7 +142,8 @@ func (r *Receiver) onCall(e smoke.Event, c call) {
 func (r *Receiver) onEvent(e smoke.Event) {
 	ev, err := open(e.Raw())
 	if err != nil {
-		// The run's number can't be read. But an emitter has only one run at a time.
+		// The event is malformed, so its run is unknown. It counts for the emitter's
+		// current run, since an emitter has only one run at a time.
 		for _, h := range r.runs {
 			if h.emitter == e.Origin {
 				h.Corrupt++
@@ -181,8 +182,8 @@ func (r *Receiver) onGap(g smoke.Gap) {
 	}
 }
 
-// lostIn returns the number of lost events in a gap. Only a gap with Slow can contain events
-// that arrived.
+// lostIn returns the number of lost events in a gap. Only in a gap with Slow set may some
+// of the events have arrived.
 func lostIn(g smoke.Gap) uint64 {
 	if g.Slow {
 		return uint64(g.Events)

@@ -9,7 +9,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// Kind says what a latency measures.
+// Kind distinguishes the two ways to measure latency.
 type Kind string
 
 // The two kinds; see the package comment.
@@ -26,7 +26,7 @@ func seconds(d time.Duration) Seconds { return Seconds(d.Seconds()) }
 // Duration returns s as a time.Duration.
 func (s Seconds) Duration() time.Duration { return time.Duration(float64(s) * float64(time.Second)) }
 
-// Latency summarizes durations, each to 1 %.
+// Latency summarizes durations. Each value is exact to 1 %.
 type Latency struct {
 	Samples uint64  `json:"samples"`
 	P50     Seconds `json:"p50Seconds"`
@@ -157,8 +157,8 @@ func (s *session) result(m *emission) *Result {
 	return r
 }
 
-// judge returns the results of one member of a run of that many events. The report is nil
-// if no correct report arrived.
+// judge returns the results of one member of a run with the given number of events. The
+// report is nil if no correct report arrived.
 func judge(id smoke.ID, m *member, events uint64) (Received, *Report) {
 	each := Received{Node: id.String(), Addr: m.addr, name: displayName(id, m.addr)}
 	report := m.report

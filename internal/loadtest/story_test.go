@@ -301,8 +301,8 @@ func TestNobodyAnswers(t *testing.T) {
 	})
 }
 
-// A run that is interrupted returns what was measured until then, or an error if nothing
-// was.
+// A run that is interrupted returns the measurements until then, or an error if there are
+// none.
 func TestInterrupted(t *testing.T) {
 	inHall(t, func(t *testing.T, h *hall) {
 		h.receive(2)

@@ -83,7 +83,7 @@ func (r *Result) writeLatency(out *strings.Builder) {
 	}
 }
 
-// mostFaults is how many faulty nodes are listed.
+// mostFaults limits how many faulty nodes the table lists.
 const mostFaults = 10
 
 func (r *Result) writeFaults(out *strings.Builder) {
@@ -127,7 +127,7 @@ func (r *Run) Verdict() string {
 	return fmt.Sprintf("all %d received", r.Events)
 }
 
-// faults lists the numbers that are not zero. It returns "" if all are.
+// faults lists the numbers that are not zero. It returns "" if all numbers are zero.
 func faults(lost, duplicates, outOfOrder, corrupt uint64) string {
 	var list []string
 	for _, f := range []struct {

@@ -10,7 +10,8 @@ import (
 
 const ms = Seconds(0.001)
 
-// near tolerates the 1 % by which a histogram may overstate.
+// near reports whether two durations are equal but for the 1 % by which a histogram may be
+// too high.
 func near(got, want Seconds) bool { return got >= want*0.9999 && got <= want*1.0101 }
 
 func wantLatency(t *testing.T, what string, got Latency, samples uint64, p50, longest Seconds) {
@@ -85,7 +86,7 @@ func TestAllEchoAnEventWhereTheyAreFew(t *testing.T) {
 		e.came(id, 0)               // twice
 		e.came(smoke.ID{0xee}, 0)   // from a node that was not asked
 		e.came(id, 99)              // for an event whose echo was not asked for
-		e.came(few[(i+1)%3], 1<<40) // for another one
+		e.came(few[(i+1)%3], 1<<40) // for an event that another receiver was asked to echo
 	}
 	if !e.isComplete() {
 		t.Error("it waits")

@@ -27,9 +27,9 @@ type delivery struct {
 	last   time.Duration
 }
 
-// windowSize is how many events can be on their way at once and still be timed to their last
-// delivery (24 B each). It is as much as the queue of a node's handlers holds, and a guess.
-// A receiver that is further behind drops events.
+// windowSize limits how many events on their way can be timed to their last delivery (24 B
+// each). A guess: as many as the queue of a node's handlers holds. A receiver that is
+// further behind drops events.
 const windowSize = 1 << 16
 
 // NewWatch returns a watch.
@@ -37,7 +37,8 @@ func NewWatch() *Watch { return &Watch{base: time.Now()} }
 
 func (w *Watch) now() time.Duration { return time.Since(w.base) }
 
-// begin starts to time a run with that many receivers, and forgets the run before.
+// begin starts to time a run with the given number of receivers, and forgets the previous
+// run.
 func (w *Watch) begin(run uint64, receivers int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -60,7 +61,7 @@ func (w *Watch) arrived(ev event) {
 	case d.count == 0 || ev.number > d.number:
 		*d = delivery{number: ev.number}
 	case ev.number < d.number:
-		return // a later event has its entry
+		return // a later event has replaced this one in the window
 	}
 	d.count++
 	d.last = max(d.last, latency)

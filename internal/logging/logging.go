@@ -24,8 +24,8 @@ type Fields = logrus.Fields
 
 // Logger is the log of a node. The text of a message is fixed, and what varies is in its
 // fields. A repeated message is written at most once in repeatAfter. Its field "repeated"
-// then has the number of messages that were left out. Debug and trace messages are all
-// written.
+// then has the number of messages that were left out. Repeated debug and trace messages are
+// all written.
 //
 // Any goroutine may use a Logger, even while it holds a lock: a log call only queues a
 // record, and the sink calls the program's code. A Logger never ends the process.
@@ -171,8 +171,8 @@ func (l *Logger) log(level logrus.Level, message string, f Fields) {
 	l.sink.put(record{at: l.repeats.now(), level: level, message: message, fields: all})
 }
 
-// hideSecrets returns the value of a field without what could be a secret: an option or an address
-// may be one by mistake.
+// hideSecrets returns the value of a field without the parts that may be secret. A program
+// may have put a secret into an option or an address by mistake.
 func hideSecrets(value any) any {
 	switch value := value.(type) {
 	case string:

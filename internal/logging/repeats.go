@@ -17,7 +17,7 @@ type repeatKey struct {
 	message, key string
 }
 
-// repeats records which messages were written in the last repeatAfter.
+// repeats records which messages were written within the last repeatAfter.
 type repeats struct {
 	now func() time.Time
 

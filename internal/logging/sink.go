@@ -31,7 +31,7 @@ type record struct {
 	level   logrus.Level
 	message string
 	fields  Fields
-	nested  int // its place in such a chain: 0 if the program's logger did not cause it
+	nested  int // how many records are above it in such a chain; 0: the program's logger did not cause it
 }
 
 // sink passes records on to the program's logger, in order. It does so on a goroutine that
@@ -51,7 +51,7 @@ type sink struct {
 	nested  int           // record.nested of the record that is being written
 	idle    chan struct{} // closed when the goroutine ends; nil while no flush waits
 
-	lost, panics uint64 // records dropped; calls of the logger that panicked
+	lost, panics uint64 // lost counts dropped records; panics counts calls of the logger that panicked
 }
 
 // put queues a record, or drops it. It never waits.
@@ -200,7 +200,8 @@ func (s *sink) counts() (lost, panics uint64) {
 	return s.lost, s.panics
 }
 
-// frame is the function that is on the stack in every call of the program's logger.
+// frame is the name of the function that is on the stack in every call of the program's
+// logger.
 var frame = reflect.TypeFor[sink]().PkgPath() + ".(*sink).writeOne"
 
 // Inside reports whether the caller runs on the logging goroutine of some Logger, and

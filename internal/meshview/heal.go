@@ -50,17 +50,17 @@ type Healed struct {
 	Losers int `json:"losers"`
 }
 
-// cut is the time in which the mesh is not whole. Board.mu guards it.
+// cut describes the period in which the mesh is not whole. Board.mu guards it.
 type cut struct {
 	at         time.Time // zero: there is none
-	isParted   bool      // there were parts, not only silent nodes
+	isParted   bool      // the mesh had several parts, not only silent nodes
 	isHealed   bool      // the mesh has reported the heal
-	wholeAt    time.Time // since when it is whole again; zero: not yet
-	late, lost uint64    // counts when it began
+	wholeAt    time.Time // when the mesh became whole again; zero: not yet
+	late, lost uint64    // the counts when the cut began
 	gaps       map[smoke.ID]uint64
 }
 
-// turn is what follow observes in one survey.
+// turn holds the numbers that one survey passes to follow.
 type turn struct {
 	parts, silent, fell int // silent nodes, and those that were not silent before
 }
@@ -70,8 +70,8 @@ func (b *Board) follow(now time.Time, t turn, late, lost uint64) {
 	b.followParts(now, t.parts)
 	isWhole := t.parts <= 1 && (t.silent == 0 || b.cut.isHealed)
 	if b.cut.at.IsZero() && t.parts > 1 || t.fell > 0 && !b.cut.isParted {
-		// A node that is down may be silent for minutes. If others fall silent later, that
-		// is another partition.
+		// A node that is down may be silent for minutes. If other nodes fall silent later,
+		// a new partition begins.
 		b.cut = cut{at: now, late: late, lost: lost, gaps: b.gaps()}
 		isWhole = false
 	}
@@ -126,8 +126,8 @@ func (b *Board) gaps() map[smoke.ID]uint64 {
 	return m
 }
 
-// toll returns the cost of the last partition so far, or nil if there was none. The caller
-// holds mu.
+// toll returns the cost of the last partition so far: its late and lost events. It returns
+// nil if there was none. The caller holds mu.
 func (b *Board) toll(late, lost uint64) *Healed {
 	if b.healed.IsZero() {
 		return nil
@@ -173,8 +173,8 @@ func (b *Board) onHeal() {
 	b.cut.isHealed = !b.cut.at.IsZero()
 }
 
-// tally asks the mesh. It is called without mu, because the mesh may hold its own lock
-// while it calls the board.
+// tally asks the mesh for its counts of late and lost events. It is called without mu,
+// because the mesh may hold its own lock while it calls the board.
 func (b *Board) tally() (late, lost uint64) {
 	if t, ok := b.mesh.(Tallier); ok {
 		return t.Tally()

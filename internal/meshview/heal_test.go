@@ -119,7 +119,7 @@ func TestACutSeenFromOneSide(t *testing.T) {
 		watched(t, b, 20*time.Second, nil)
 		c.update(func() {
 			clear(c.dumb)
-			c.dumb[id(8)] = true // one was killed meanwhile
+			c.dumb[id(8)] = true // one node was killed meanwhile
 		})
 		c.heal()
 		watched(t, b, 10*time.Second, nil)
@@ -176,7 +176,7 @@ func TestSeedsAreNotBlamedRightAfterAHeal(t *testing.T) {
 				t.Errorf("%v after the heal: %+v", at, p.Problems)
 			}
 		})
-		watched(t, b, 10*time.Second, nil) // they really do not answer
+		watched(t, b, 10*time.Second, nil) // the seeds do not answer at all
 		if !blamed(look(t, b)) {
 			t.Error("a seed that stays lost is not told of")
 		}

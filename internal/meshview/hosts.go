@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// AnyHost among the names of [Guard] permits requests under all names.
+// AnyHost, as one of the names that [Guard] permits, permits all names.
 const AnyHost = "*"
 
 // Guard refuses requests under a host name that is not one of the server's. A page
@@ -19,8 +19,8 @@ const AnyHost = "*"
 // through no server, as in a test of a handler, is refused only if names were set
 // explicitly: see [Names].
 //
-// Probes are answered under all names, but without a body under foreign ones, because load
-// balancers use their own names.
+// Probes are answered under all names, because load balancers use their own names. Under a
+// name that is not the server's, the answer has no body.
 func Guard(h http.Handler, own func() Names) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if names := own(); !names.has(r) {
@@ -52,7 +52,7 @@ type Names struct {
 // has reports whether a request uses one of these names.
 func (n Names) has(r *http.Request) bool {
 	if len(n.More) == 0 && r.Context().Value(http.LocalAddrContextKey) == nil {
-		return true // came through no server
+		return true // the request came through no server
 	}
 	name := hostName(r.Host)
 	if _, err := netip.ParseAddr(name); err == nil || name == "" { // HTTP/1.0 has no Host, and browsers do not use it

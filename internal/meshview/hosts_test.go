@@ -11,7 +11,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/meshview"
 )
 
-// A page elsewhere may point its name at our address, but must not read the answers.
+// A page of another site may point its name at the address of the server, but must not read
+// the answers.
 func TestForeignNamesAreRefused(t *testing.T) {
 	own := meshview.Names{Node: []string{"node.example.org:8495", "0.0.0.0", ""}}
 	server := httptest.NewServer(meshview.Guard(meshview.New(newRing(1)), func() meshview.Names { return own }))

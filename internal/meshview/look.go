@@ -13,7 +13,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/smoke"
 )
 
-// want keeps the surveys running for a moment. It reports whether they ran before.
+// want keeps the surveys running for the time linger. It reports whether they were running
+// before.
 func (b *Board) want() (was bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -27,8 +28,8 @@ func (b *Board) want() (was bool) {
 func (b *Board) startLooking() {
 	if !b.looking {
 		b.looking, b.lookingSince, b.complete = true, time.Now(), false
-		// Owner: the board. It ends when no client has asked for a moment; nothing has to
-		// wait for it.
+		// Owner: the board. It ends when no client has asked for the time linger. Nothing
+		// has to wait for it.
 		go b.keepLooking()
 	}
 }
@@ -146,14 +147,14 @@ func (b *Board) lookShared(ctx context.Context) {
 	}
 }
 
-// forgetGone removes nodes that are not missed: nodes that said goodbye, nodes whose
-// successor answers at the same address, and guests, which have no address. The caller
-// holds mu.
+// forgetGone removes nodes whose absence is no problem: nodes that said goodbye, nodes
+// whose successor answers at the same address, and guests, which have no address. The
+// caller holds mu.
 func (b *Board) forgetGone(now time.Time) {
 	living := make(map[string]*seen)
 	for _, n := range b.nodes { // order does not matter: each node is judged alone
 		for _, id := range n.Left {
-			// It may be back, and have answered in the same survey.
+			// The node may be back, and may have answered in the same survey.
 			left := b.nodes[id]
 			if left != nil && (n.at.Sub(left.at) > slack || n.at.After(left.at) && left.at.Before(b.wholeAt)) {
 				delete(b.nodes, id)

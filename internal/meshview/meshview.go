@@ -1,9 +1,9 @@
 // Package meshview serves a live picture of a mesh: one page, and its JSON. The data come
 // from a [Mesh]: a node or a simulation.
 //
-// While no client asks, the mesh is not queried. While a page is open, or for a moment
-// after a request for JSON, all nodes are surveyed twice a second; less often if there are
-// many.
+// While no client asks, the mesh is not queried. While a page is open, and for five seconds
+// after a request for JSON, all nodes are surveyed twice a second. If there are more than
+// 200 nodes, surveys are less frequent.
 //
 // The page is embedded, loads nothing from other hosts, and needs no build.
 package meshview
@@ -27,16 +27,16 @@ import (
 
 // Mesh is the source of the data. Its methods may be called by many goroutines.
 type Mesh interface {
-	// ID is the node that serves the page.
+	// ID returns the ID of the node that serves the page.
 	ID() smoke.ID
-	// Survey is that of [smoke.Node].
+	// Survey does what [smoke.Node.Survey] does.
 	Survey(ctx context.Context, told func(smoke.NodeInfo)) (nodes int, err error)
-	// Options are that node's options, without secrets.
+	// Options returns the options of the node that serves the page, without secrets.
 	Options() []Setting
 	// Health is the content of /readyz.
 	Health() Health
-	// OnEvent calls fn for events until off is called. It may skip events and then sets
-	// Skipped.
+	// OnEvent calls fn for events until off is called. It may skip events, and counts them
+	// in the field Skipped of the next one.
 	OnEvent(fn func(Event)) (off func())
 	// OnNotice calls fn for notices, as text.
 	OnNotice(fn func(text string))
@@ -63,7 +63,7 @@ type Setting struct {
 	Value string `json:"value"`
 }
 
-// Event is one event that passed.
+// Event is one event of the mesh, as the page shows it.
 type Event struct {
 	At     float64  `json:"at"` // seconds since the board was made
 	Name   string   `json:"name"`
@@ -96,7 +96,7 @@ type Tried struct {
 const (
 	period      = 500 * time.Millisecond // between surveys
 	periodNodes = 200                    // up to this many nodes; above, the period grows
-	maxSurveys  = 4                      // running at one time: one without answers takes three periods
+	maxSurveys  = 4                      // surveys at one time; one that gets no answers takes three periods
 	slack       = 200 * time.Millisecond // for an answer, in addition to two periods
 	forgetAfter = 5 * time.Minute        // for a silent node
 	maxNodes    = 5000                   // stored nodes; a node that reports more lies, or the page can't show them
@@ -106,7 +106,7 @@ const (
 	maxNotices  = 20
 	linger      = 5 * time.Second        // surveys continue after a JSON request
 	firstLook   = 2 * time.Second        // a JSON request waits this long for all answers
-	nextLook    = 300 * time.Millisecond // the same while surveys run: silent nodes are known then
+	nextLook    = 300 * time.Millisecond // as firstLook, but while surveys run, since silent nodes are known then
 )
 
 // Board is the handler. See [New].
@@ -127,8 +127,8 @@ type Board struct {
 	shared       chan struct{} // closed when it has ended; nil before the first
 	wholeAt      time.Time     // the start of the last complete survey
 	parts        int           // of the mesh, at the last check
-	partsSince   time.Time     // since when that number
-	notedParts   int           // that the last notice reported
+	partsSince   time.Time     // when the mesh came to have that number
+	notedParts   int           // the number of parts that the last notice reported
 	cut          cut
 	healed       time.Time // when the last partition ended; zero: long ago
 	healedCut    cut
@@ -144,7 +144,7 @@ type seen struct {
 	wasSilent bool      // at the last check
 }
 
-// Notice is something that happened.
+// Notice is a message about a change of the mesh.
 type Notice struct {
 	At   float64 `json:"at"`
 	Text string  `json:"text"`
@@ -156,8 +156,8 @@ var page embed.FS
 // policy prevents the page from contacting other hosts.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 
-// New makes the handler. It can be served below any path, because only the end of the path
-// counts.
+// New makes the handler. It can be served below any path, because it looks only at the end
+// of the path.
 func New(mesh Mesh) *Board {
 	b := &Board{mesh: mesh, mux: http.NewServeMux(), born: time.Now(), nodes: make(map[smoke.ID]*seen), watchers: make(map[*watcher]struct{})}
 	mesh.OnNotice(b.onNotice)
@@ -255,7 +255,8 @@ func (b *Board) below(path string) (string, bool) {
 
 func (b *Board) since(t time.Time) float64 { return t.Sub(b.born).Seconds() }
 
-// readyz must depend on this node only: if an answer hangs, the program is killed.
+// readyz must depend on this node only, because a supervisor kills a program whose answer
+// hangs.
 func (b *Board) readyz(w http.ResponseWriter, r *http.Request) {
 	health := b.mesh.Health()
 	code := http.StatusServiceUnavailable

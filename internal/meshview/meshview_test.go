@@ -126,7 +126,7 @@ func (c controlled) Emit(_ context.Context, name string, args []any) error {
 	return nil
 }
 
-// get asks a handler.
+// get sends a GET request to a handler.
 func get(h http.Handler, path string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
@@ -202,7 +202,8 @@ func TestNodesAreAskedOnlyWhileSomebodyLooks(t *testing.T) {
 	})
 }
 
-// A node that falls silent shows within two seconds, and so does its return.
+// The page shows within two seconds that a node has fallen silent, and that it has
+// returned.
 func TestSilenceShowsWithinTwoSeconds(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRing(6)
@@ -241,7 +242,7 @@ func TestWhoHasLeftIsNoProblem(t *testing.T) {
 		r := newRing(4)
 		b := meshview.New(r)
 		look(t, b)
-		r.update(func() { // two are gone, one of them in order
+		r.update(func() { // two nodes are gone, one of them with a goodbye
 			r.nodes = r.nodes[:2]
 			r.nodes[0].Left = []smoke.ID{id(3)}
 		})
@@ -291,7 +292,7 @@ func TestProblemsAreToldInWords(t *testing.T) {
 		if !says(p, "30 nodes lost events") || !says(p, "seeds of 30 nodes") || len(p.Problems) > 8 {
 			t.Errorf("where all have a problem: %+v", p.Problems)
 		}
-		for range 10 { // it is watched
+		for range 10 { // a page is open
 			time.Sleep(time.Minute)
 			p = look(t, b)
 		}

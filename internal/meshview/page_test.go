@@ -207,7 +207,7 @@ func TestProblemsAreToldWithWhatToDo(t *testing.T) {
 	}
 	f, p := open(t, mesh, wide)
 	p.wait(shows("#headline", "3 problems need attention"))
-	p.wait(`document.querySelectorAll("#problems li").length === 2`) // as many as there are things to do
+	p.wait(`document.querySelectorAll("#problems li").length === 2`) // problems with the same Do share an item: 3 problems, 2 items
 	p.wait(shows("#problems li:first-child", "10.0.0.5: It has 1 link.\n10.0.0.7: It has no link.\nOpen port 7946."))
 	p.wait(`document.querySelector("#problems button").click() || true`)
 	p.wait(fmt.Sprintf("smokesignal.selected() === %q", mesh.Nodes[4].ID))

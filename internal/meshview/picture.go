@@ -36,14 +36,14 @@ type NodeView struct {
 	smoke.NodeInfo
 	Seen   float64 `json:"seen"` // seconds ago
 	Silent bool    `json:"silent"`
-	// LostLately means that the node gave up events in the last five minutes, as far as
-	// surveys ran.
+	// LostLately means that the node gave up events in the last five minutes. The board
+	// notices this only while surveys run.
 	LostLately bool `json:"lostLately"`
 }
 
 // Problem is a problem and what to do about it.
 type Problem struct {
-	Node smoke.ID `json:"node"` // zero: it is about the mesh
+	Node smoke.ID `json:"node"` // zero: a problem of the whole mesh
 	Text string   `json:"text"`
 	Do   string   `json:"do"`
 }
@@ -129,7 +129,7 @@ func parts(nodes []NodeView) [][]smoke.ID {
 }
 
 const (
-	manyQueued = 4096    // queued events from which a node slows emitters down
+	manyQueued = 4096    // if a node has this many queued events, it slows emitters down
 	manyLag    = 1 << 20 // bytes queued for a link
 	settled    = 10      // seconds after which a node should have its links
 	lostFor    = 5 * time.Minute

@@ -20,11 +20,11 @@ type sample struct {
 }
 
 // counted adds a node's count to those of the last seconds. Each count has the time of its
-// answer, so that one from minutes ago is not taken for a current one.
+// answer, so that a count from minutes ago is not mistaken for a current one.
 func counted(past []sample, at time.Time, delivered uint64) []sample {
 	kept := make([]sample, 0, len(past)+1)
 	for _, s := range past {
-		if at.Sub(s.at) <= rateOver && s.at.Before(at) && s.delivered <= delivered { // less: it has restarted
+		if at.Sub(s.at) <= rateOver && s.at.Before(at) && s.delivered <= delivered { // a lower count: the node has restarted
 			kept = append(kept, s)
 		}
 	}

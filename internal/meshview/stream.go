@@ -11,7 +11,7 @@ import (
 type watcher struct {
 	picture chan struct{} // has a token if there is a new picture
 	events  chan Event
-	skipped int // events that did not fit; guarded by Board.mu
+	skipped int // events for which the channel had no room; guarded by Board.mu
 }
 
 const (
@@ -44,7 +44,7 @@ func (b *Board) serveStream(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return false
 		}
-		to.SetWriteDeadline(time.Now().Add(writeWithin)) // a server without this has its own deadline
+		to.SetWriteDeadline(time.Now().Add(writeWithin)) // a server that does not support this has its own deadline
 		if _, err := fmt.Fprintf(w, "event: %s\ndata: %s\n\n", kind, text); err != nil {
 			return false
 		}
@@ -79,7 +79,7 @@ func (b *Board) show() {
 	for w := range b.watchers {
 		select {
 		case w.picture <- struct{}{}:
-		default: // it has not drawn the last picture yet
+		default: // the page has not drawn the last picture yet
 		}
 	}
 }

@@ -50,7 +50,7 @@ type Config struct {
 	Describe func(*census.Digest)
 }
 
-// Machine is a node without its input and output.
+// Machine is the protocol logic of a node, without its input and output.
 type Machine struct {
 	self    ident.Origin
 	rand    *rand.Rand
@@ -66,19 +66,19 @@ type Machine struct {
 	minPeers, maxPeers int
 	complete           func(*census.Digest) // Config.Describe
 
-	verifyCost int // what flow control adds for an event that is verified, in bytes
+	verifyCost int // bytes that flow control adds to the length of an event that is verified
 
-	// hasLeft: this node has said goodbye. It is in no overlay any more, and only takes
-	// the events that were on their way to it.
+	// hasLeft is set once this node has said goodbye. The node is in no overlay any more,
+	// and only takes the events that were on their way to it.
 	hasLeft bool
 
-	// When each part is due, as it last reported. The machine asks a part again only
-	// after something has happened to it, which touch notes in stale.
+	// due holds when each part is due, as the part last reported. The machine asks a part
+	// again only after something has happened to it; touch records such parts in stale.
 	parts []Part // in the order of the table of protocols
 	due   [maxParts]deadline
 	stale partSet
-	asked partSet  // the parts that were asked last
-	rest  deadline // the earliest of all others
+	asked partSet  // the parts that were asked for their deadlines last
+	rest  deadline // the earliest deadline of all other parts
 
 	// The current call, which the parts use while it runs.
 	now     time.Time
@@ -96,10 +96,10 @@ type ref struct {
 
 type conn struct {
 	hyparview.Conn
-	probe    bool // belongs to netsplit
+	probe    bool // the link is a probe of netsplit
 	neighbor bool
 	heard    time.Time // when a frame for another part arrived; membership learns of it when it is due
-	said     time.Time // when an event was last pushed; likewise
+	said     time.Time // when an event was last pushed; membership learns of it when it is due
 }
 
 // New makes the machine of one node, born at now. It does nothing before Start.

@@ -70,7 +70,7 @@ func TestProbeBecomesABridge(t *testing.T) {
 	if _, ok := wasSent[*netsplit.Probe](b, l); !ok {
 		t.Fatalf("it sends %+v", b.sent)
 	}
-	b.get(l, &hyparview.Join{}) // which is not what a probe expects
+	b.get(l, &hyparview.Join{}) // a probe does not expect a JOIN
 	if b.up[l] {
 		t.Fatal("a probe became a neighbour by asking")
 	}
@@ -148,7 +148,7 @@ func TestForgerIsDisconnected(t *testing.T) {
 	if m, ok := wasSent[*hyparview.Disconnect](b, liar); !ok || m.Reason != hyparview.ReasonProtocol {
 		t.Errorf("it was sent %+v", b.sent)
 	}
-	b.get(liar, event(1, 'e')) // was on its way when the link ended
+	b.get(liar, event(1, 'e')) // this frame was on its way when the link ended
 	b.get(honest, event(1, 'e'))
 	b.get(honest, event(2, 'e'))
 	if b.heard[ident.Origin{ID: nodeID(2), Epoch: 1}] != 2 {

@@ -11,8 +11,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/netsplit"
 )
 
-// Out takes the actions of a [Machine]. Its methods only note them down. It is the
-// sum of one small interface for each part; a new part adds its own.
+// Out takes the actions of a [Machine]. Its methods only record them. It consists of one
+// small interface for each part; a new part adds another one.
 type Out interface {
 	LinkOut
 	MembersOut
@@ -76,7 +76,7 @@ type CensusOut interface {
 // Conflict says that another life of this node's ID is alive: two nodes have one ID.
 type Conflict struct {
 	By   hyparview.Conn // the link on which this node learnt of it; zero if it is not known
-	Addr string         // where the other life is, as it or By says; may be empty
+	Addr string         // the address of the other life, as that life or By reports it; may be empty
 	// Yields says that the other life takes the places of this one: it is the later
 	// one, or By keeps it as its neighbour.
 	Yields bool

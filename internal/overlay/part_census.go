@@ -42,14 +42,14 @@ func (p *censusPart) Counted(token, nodes uint64, complete bool) {
 // Digests implements census.Out.
 func (p *censusPart) Digests(token uint64, digests []census.Digest) { p.out.Digests(token, digests) }
 
-// Count counts the nodes of the overlay; the answer is Out.Counted.
+// Count counts the nodes of the overlay. Out.Counted reports the result.
 func (m *Machine) Count(now time.Time, token uint64, out Out) {
 	m.begin(now, forCensus, out)
 	m.census.Start(now, token, (*censusPart)(m))
 }
 
-// Survey counts the nodes of the overlay and asks each for its digest; the answers are
-// Out.Digests, and then Out.Counted.
+// Survey counts the nodes of the overlay and asks each for its digest. Out.Digests
+// reports the digests, and then Out.Counted the number of nodes.
 func (m *Machine) Survey(now time.Time, token uint64, out Out) {
 	m.begin(now, forCensus, out)
 	m.census.Survey(now, token, (*censusPart)(m))

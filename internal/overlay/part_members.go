@@ -8,9 +8,9 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 )
 
-// membersPart is the machine, with the methods of membership's Part and Out. Here and in
-// watchPart stands what concerns several parts: a neighbour that comes or goes, a probe
-// that becomes a bridge, and looked-up seeds.
+// membersPart is the machine, with the methods of membership's Part and Out. This file
+// and watchPart also hold the code that concerns several parts: a neighbour that comes or
+// goes, a probe that becomes a bridge, and looked-up seeds.
 type membersPart Machine
 
 // LastWords is how many bytes of waiting events are sent on a link before this node's
@@ -84,7 +84,7 @@ func (p *membersPart) Twin(by hyparview.Conn, addr string, yields bool) {
 // Close implements hyparview.Out.
 func (p *membersPart) Close(id ident.Link, why hyparview.Reason) {
 	p.out.Close(id, why)
-	if c := (*Machine)(p).conn(id); c != nil && !c.neighbor { // of a neighbour, Down needs the conn
+	if c := (*Machine)(p).conn(id); c != nil && !c.neighbor { // the conn of a neighbour stays, because Down needs it
 		(*Machine)(p).forget(id)
 	}
 }
@@ -112,7 +112,7 @@ func (p *membersPart) Down(id ident.Link, why hyparview.Reason) {
 	m.out.PeerDown(c.Conn, why)
 }
 
-// Add makes the node at addr a neighbour. The answer is Out.Added.
+// Add makes the node at addr a neighbour. Out.Added reports the result.
 func (m *Machine) Add(now time.Time, addr string, token uint64, out Out) {
 	m.begin(now, forMembers, out)
 	m.members.Add(now, addr, token, (*membersPart)(m))
@@ -128,24 +128,24 @@ func (m *Machine) Remove(now time.Time, peer ident.ID, out Out) bool {
 	return m.members.Remove(now, peer, (*membersPart)(m))
 }
 
-// Degree is the number of neighbours.
+// Degree returns the number of neighbours.
 func (m *Machine) Degree() int { return m.members.Degree() }
 
-// Guests is the number of neighbours beyond MaxPeers that no node can dial.
+// Guests returns the number of neighbours beyond MaxPeers that no node can dial.
 func (m *Machine) Guests() int { return m.members.Guests() }
 
-// BookLen is the number of addresses in the passive view.
+// BookLen returns the number of addresses in the passive view.
 func (m *Machine) BookLen() int { return m.members.BookLen() }
 
-// Anchors are addresses of neighbours for Config.Membership.Anchors of the next
-// life of this node.
+// Anchors returns addresses of neighbours. The next life of this node takes them as
+// Config.Membership.Anchors.
 func (m *Machine) Anchors() []string { return m.members.Anchors() }
 
-// RTT is the round trip to a neighbour, as it was last measured; see
+// RTT returns the last measured round-trip time of a link; see
 // [hyparview.Membership.RTT].
 func (m *Machine) RTT(id ident.Link) time.Duration { return m.members.RTT(id) }
 
-// RefusedContacts counts the contacts that the address book did not accept.
+// RefusedContacts returns the number of contacts that the address book did not accept.
 func (m *Machine) RefusedContacts() uint64 { return m.members.RefusedContacts() }
 
 // Book iterates over the addresses of the passive view.

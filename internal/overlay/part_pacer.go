@@ -9,8 +9,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 )
 
-// pacerPart is the machine, with the methods of flow control's Part and Out. It is never
-// due.
+// pacerPart is the machine, with the methods of flow control's Part and Out. It has no
+// deadline, because flow control acts only when it is called.
 type pacerPart Machine
 
 // LinkUp implements Part.

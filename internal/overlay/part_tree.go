@@ -14,15 +14,16 @@ type treePart Machine
 
 // maxRefused is how many frames with a false signature a neighbour may send before its
 // link ends. In a network whose nodes all have the same options, the first one proves an
-// attack. A few more leave lines in the log of a node that has other options.
+// attack. A few more are accepted, so that a node with other options writes some lines to
+// its log before it loses the link.
 const maxRefused = 3
 
 // maxStrikes limits the number of ids for which such frames are counted.
 const maxStrikes = 1024
 
-// verifyCost is what flow control counts for an event that is verified, in bytes, in
-// addition to its length: a node could forward that many bytes in the time that it takes
-// to verify one event. A guess.
+// verifyCost is the number of bytes that flow control adds to the length of an event that
+// is verified. In the time that it takes to verify one event, a node could forward about
+// that many bytes. A guess.
 const verifyCost = 2 << 10
 
 // LinkUp implements Part.
@@ -40,12 +41,12 @@ func (p *treePart) LinkDown(now time.Time, id ident.Link, _ Out) {
 
 // Handle implements Part.
 func (p *treePart) Handle(now time.Time, id ident.Link, msg frame.Message, _ Out) {
-	if g, ok := msg.(*plumtree.Gossip); ok { // most frames are; the test saves them the call below
+	if g, ok := msg.(*plumtree.Gossip); ok { // most frames are GOSSIP; this test saves them the call below
 		p.tree.Handle(now, id, g, p)
 	} else if msg, ok := msg.(plumtree.Message); ok {
 		p.tree.Handle(now, id, msg, p)
 	}
-	if p.ban == id { // now that the tree is done with the link
+	if p.ban == id { // the tree no longer uses the link now, so it can be ended
 		p.ban = 0
 		(*Machine)(p).touch(forMembers)
 		p.members.Ban(now, id, (*membersPart)(p))
@@ -118,7 +119,7 @@ func (m *Machine) IsShort(now time.Time) bool { return m.tree.IsShort(now) }
 // Lag returns how many bytes of events wait to be pushed on a link.
 func (m *Machine) Lag(id ident.Link) int { return m.tree.Lag(id) }
 
-// Emitted counts the events of this node.
+// Emitted returns the number of events that this node has emitted.
 func (m *Machine) Emitted() uint64 { return m.tree.Emitted() }
 
 // FirstHeld returns the number of this node's oldest event that is still in the history.

@@ -18,7 +18,7 @@ func (a *agenda) askFrom(s *stream, at time.Time) {
 	heap.Fix(a, s.place)
 }
 
-// due returns the streams whose time has come.
+// due returns the streams whose next request is due.
 func (a agenda) due(now time.Time) (list []*stream) {
 	var walk func(i int)
 	walk = func(i int) {

@@ -11,14 +11,14 @@ import (
 // Source names the peer at the other end of a link, for the bounds on what it may pull.
 type Source struct {
 	ID    ident.ID
-	Group uint16 // of its network address; the same for all peers for which one host may answer
+	Group uint16 // stands for its network address; equal for all peers that may be on one host
 }
 
-// How much peers may pull is counted in histories, each HistoryBytes long. Without a
-// bound, a few bytes that request everything again and again would keep a node sending.
-// What a peer has pulled counts for its id and for its group, and stays when its link
-// ends: a new link is no new allowance. Ids are free, so the sum of all peers is bounded
-// too.
+// How much peers may pull is counted in histories, each HistoryBytes long. Without a bound,
+// a few bytes that request everything again and again would keep a node sending. The bytes
+// that a peer has pulled count for its id and for its group. They still count after its
+// link ends, so a new link brings no new allowance. Ids are free, so the sum of all peers
+// is bounded too.
 const (
 	// One id may pull this many histories at once, and one more per allowedIn. A node
 	// that was away needs one.
@@ -26,8 +26,9 @@ const (
 	allowedIn     = 8 * time.Second
 	// A group may pull as much as this many ids. A guess: a site that was cut off.
 	idsPerGroup = 4
-	// All peers together pay off as much as this many ids, two histories in a second, and
-	// may pull half as much at once as these. A guess: sixteen nodes that were away return.
+	// All peers together pay off as much as this many ids, which is two histories per
+	// second. At once they may pull half of what this many ids may. A guess: sixteen nodes
+	// that were away return.
 	idsInAll = 16
 	// maxAccounts bounds the accounts of peers that have no link any more.
 	maxAccounts = 256
@@ -36,10 +37,10 @@ const (
 // account counts what a peer, or several, have pulled. It is paid off over time.
 type account struct {
 	peer  Source // the ID or the Group is zero
-	ids   int    // as many as it counts for: it may pull and pays off that many times as much as one id
-	owed  int    // bytes, at the time at
+	ids   int    // how many ids it stands for: it may pull, and pays off, ids times as much as one id
+	owed  int    // bytes pulled and not paid off, as of the time in at
 	at    time.Time
-	links int // that use it
+	links int // how many links use the account
 }
 
 // settle pays off what was allowed since the last call.
@@ -49,9 +50,9 @@ func (a *account) settle(now time.Time, history int) {
 	a.at = now
 }
 
-// accounts are what all peers have pulled.
+// accounts holds the accounts of all peers.
 type accounts struct {
-	list []*account // those of links, and those of peers that left and are not paid off
+	list []*account // the accounts of links, and those of peers that left and have not paid off theirs
 	all  account
 }
 
@@ -66,8 +67,8 @@ func (c *accounts) open(now time.Time, peer Source, ids int) *account {
 	return c.list[at]
 }
 
-// close ends the use of an account by a link. It stays until it is paid off. If there
-// are too many of these, the one that owes least is dropped.
+// close ends the use of an account by a link. The account stays until it is paid off. If
+// too many accounts have no link, the one that owes least is dropped.
 func (c *accounts) close(now time.Time, a *account, history int) {
 	a.links--
 	unused, least := 0, (*account)(nil)
@@ -88,8 +89,8 @@ func (c *accounts) close(now time.Time, a *account, history int) {
 	}
 }
 
-// openAccounts counts what a new neighbour pulls together with what it pulled on earlier
-// links.
+// openAccounts opens the accounts of a new neighbour, which include the bytes that it
+// pulled on earlier links.
 func (t *Tree) openAccounts(now time.Time, l *link, peer Source) {
 	l.byID = t.accounts.open(now, Source{ID: peer.ID}, 1)
 	l.byGroup = t.accounts.open(now, Source{Group: peer.Group}, idsPerGroup)

@@ -3,23 +3,23 @@ package plumtree
 import "time"
 
 // The history keeps an event for HistoryAge from its arrival. The age that came with the
-// event plays no part: each node on the way can change it, and a false age must not
-// make an event leave early. An event has no field for its arrival. The log is in order
-// of arrival, so a few marks are enough.
+// event has no effect, because each node on the way can change it, and a false age must not
+// make an event leave early. An event has no field for its arrival. The log is in order of
+// arrival, so a few marks are enough.
 
-// mark says that the entries from a position on arrived at that time or later.
+// mark holds a position of the log and a time. The entries from that position on arrived at
+// that time or later.
 type mark struct {
 	position uint64
 	at       moment
 }
 
 // marksPerAge is how many marks cover HistoryAge. An entry stays for HistoryAge, and at
-// most for one part more.
+// most for the time between two marks longer.
 const marksPerAge = 256
 
-// noteArrival records when the next entry arrives. It is called if a mark is due or the
-// log is empty. There are about marksPerAge marks, so their memory does not grow for
-// long.
+// noteArrival records when the next entry arrives. It is called if a mark is due or the log
+// is empty. The history has about marksPerAge marks, so their memory stops growing soon.
 func (h *history) noteArrival(at moment, historyAge time.Duration) {
 	if len(h.log) == 0 {
 		h.marks = h.marks[:0]

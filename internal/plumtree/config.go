@@ -104,7 +104,7 @@ const (
 	// flood. Further requests wait.
 	askedAtOnce    = 80_000
 	askedPerSecond = 8_000
-	// maxServe bounds the ranges that a neighbour may have queued.
+	// maxServe bounds how many requested ranges are queued for one neighbour.
 	maxServe = 2 * maxSyncOrigins
 	// maxHearsay bounds the origins that are looked for because of one neighbour's
 	// announcements: as many as a new link announces, plus the neighbour itself. All
@@ -130,9 +130,9 @@ const (
 	// on a busy machine. The requesting node itself does not deliver what is too old;
 	// see moment.isBeforeStart.
 	askSlack = 2 * time.Second
-	// bornError bounds the error of a measured age. All events of a run have the age of
-	// the first one (runLasts); the same again allows for clocks. The time on the wire
-	// is not part of an age, so all other errors make events look younger.
+	// bornError bounds the error of a measured age. All events of a run have the age of the
+	// first one (runLasts); a second runLasts allows for errors of the clocks. The time on
+	// the wire is not part of an age, so all other errors make events look younger.
 	bornError = 2 * runLasts
 	// joinWait replaces OrderWait for the first events of an origin at a node that has
 	// just got its first link. If the node has a rewind, it also waits this long for

@@ -44,7 +44,7 @@ func (t *Tree) prune(now time.Time, l *link, e *Event, out Out) {
 // pulse allocates.
 type shaper struct {
 	t   *Tree
-	out Out // of the call that runs
+	out Out // the Out of the call that runs
 }
 
 // shape returns what the pulse needs in order to act on the links.
@@ -70,7 +70,7 @@ func (s *shaper) pullDelay(now time.Time) time.Duration { return s.t.pullDelay(n
 // no event is left out.
 func (t *Tree) makeEager(l *link, out Out) {
 	if !l.role.isEager() {
-		if l.position < l.pushUntil { // it still pushes: continue as if it had stayed eager
+		if l.position < l.pushUntil { // the link still pushes, so continue as if it had stayed eager
 			for at := l.pushUntil; at < t.history.end(); at++ {
 				if e := t.history.at(at).event; e.isPushedOn(l) {
 					l.lag += e.cost()

@@ -6,8 +6,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// How a pulse passes through this node: when one is accepted, forwarded, sent, and when
-// it has shown enough to assign the places of the links.
+// This file decides when a pulse is accepted, forwarded or sent, and when it has shown
+// enough to assign the places of the links.
 
 // onPulse processes a pulse.
 func (p *pulse) onPulse(now time.Time, l *link, m *Pulse, out pulseOut) {
@@ -59,7 +59,8 @@ func (p *pulse) takeEarly() (list []arrival) {
 	return list
 }
 
-// accept accepts a pulse that is new.
+// accept takes a new pulse, which makes l the path to the root. If l is not eager, or is
+// exempt, accept asks the peer to push.
 func (p *pulse) accept(now time.Time, l *link, m *Pulse, out pulseOut) {
 	// A new link is lazy at the other end if that end has sent this pulse on it.
 	mustAsk := !l.role.isEager() || l.role.isExempt()
@@ -134,7 +135,8 @@ func (p *pulse) noteEmitted(now time.Time) (isDue bool) {
 	return p.noteEvents(now) || len(*p.links) > 0 && !p.cfg.NoPulses && p.isOver(now)
 }
 
-// advance performs what is due.
+// advance settles the links, processes the pulses that were held back, and sends a pulse,
+// each if it is due.
 func (p *pulse) advance(now time.Time, out pulseOut) {
 	if p.isSettling() && !now.Before(p.settleAt) {
 		p.settle(out)

@@ -7,9 +7,9 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/frame"
 )
 
-// The kinds of the broadcast. An origin is a uvarint: 0 and then id 16, epoch 8, which
-// takes the next slot of the table; or k for slot k-1. A range is origin, from uvarint,
-// count uvarint.
+// The kinds of the broadcast. An origin begins with a uvarint. If it is 0, id 16 and epoch
+// 8 follow, and the origin takes the next slot of the table. If it is k, it names the
+// origin in slot k-1. A range is origin, from uvarint, count uvarint.
 const (
 	KindGossip frame.Kind = 0x30 // origin, seq uvarint, round, age ms, event bodies, each with its length as a uvarint, to the end of the frame
 	KindIHave  frame.Kind = 0x31 // flags (1: sync), list of ranges
@@ -61,8 +61,9 @@ func (*Miss) Kind() frame.Kind { return KindMiss }
 // Kind implements frame.Message.
 func (*Pulse) Kind() frame.Kind { return KindPulse }
 
-// maxPacked bounds the bodies of a GOSSIP: the largest possible event. Relays write
-// other fields before the bodies than they read, of another length.
+// maxPacked bounds the bodies of a GOSSIP: the largest possible event. The bound covers the
+// bodies only, because a relay rewrites the fields before them, and their length may
+// change.
 var maxPacked = batch.Size(frame.SignatureSize + 1 + frame.MaxName + frame.MaxPayload)
 
 // AppendGossip appends a GOSSIP without checking it. The decoder must have returned g
@@ -71,7 +72,7 @@ var maxPacked = batch.Size(frame.SignatureSize + 1 + frame.MaxName + frame.MaxPa
 func AppendGossip(dst []byte, origins *frame.SentOrigins, g *Gossip) []byte {
 	var space [48]byte // kind 1, origin 25, seq 9, round 1, age 4
 	head := origins.Append(append(space[:0], byte(KindGossip)), g.Origin)
-	head = binary.AppendUvarint(head, g.Seq) // as appendHead, without a call
+	head = binary.AppendUvarint(head, g.Seq) // the same as appendHead, without a call
 	head = append(head, max(g.Round, 1))
 	head = frame.AppendAge(head, g.Age)
 	return frame.AppendWhole(dst, head, g.Body)

@@ -11,8 +11,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// The memory that a node needs for an origin after its events have left the history,
-// and for an event in the history.
+// BenchmarkMemoryOfOrigins measures the memory that a node needs for an origin whose events
+// have left the history, and for an event in the history.
 func BenchmarkMemoryOfOrigins(b *testing.B) {
 	for _, origins := range []int{1, 100, 10_000} {
 		b.Run(fmt.Sprintf("origins=%d", origins), func(b *testing.B) {

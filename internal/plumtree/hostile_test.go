@@ -38,7 +38,7 @@ func TestHistoryIsBoundedInAge(t *testing.T) {
 	b.Emit(b.now, []byte("\x01a"), b)
 	old := event(origin(2), 1)
 	old.Age = 24 * time.Hour
-	b.get(1, old) // its age plays no part: it is kept from its arrival
+	b.get(1, old) // the age has no effect: the history keeps the event for HistoryAge from its arrival
 	b.pass(5*time.Minute - time.Second)
 	if n := len(b.history.log); n != 5 {
 		t.Errorf("%d events after almost five minutes", n)
@@ -218,8 +218,9 @@ func TestManyOriginsAreForgotten(t *testing.T) {
 	b.wantDelivered(talker)
 }
 
-// Forty bytes request the whole history. A peer that repeats the request gets it twice,
-// and then as much as a node needs that was away. Other peers are not delayed.
+// A request of forty bytes asks for the whole history. A peer that repeats the request gets
+// the history twice, and after that as much as a node needs that was away. Other peers are
+// not delayed.
 func TestPullingAgainAndAgainIsSlowedDown(t *testing.T) {
 	const bound = 1 << 20
 	b := newBench(t, Config{HistoryBytes: bound})
@@ -459,9 +460,9 @@ func TestALieIsNotRememberedAsHeard(t *testing.T) {
 	second.wantDelivered(a, 2, 3)
 }
 
-// A parent that sends PRUNE again and again makes a node ask for another path, and
-// makes it ask that parent once the path is lost. It causes less than one frame for
-// each of its own, and the other neighbours continue to push.
+// A parent that sends PRUNE again and again makes a node ask for another path, and makes it
+// ask that parent once the path is lost. The parent causes less than one frame for each
+// frame of its own, and the other neighbours continue to push.
 func TestPruningAgainAndAgainIsNoLever(t *testing.T) {
 	for _, c := range []struct {
 		name string

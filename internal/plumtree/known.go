@@ -7,11 +7,12 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// known are the latest announcements of a peer: no need to announce these to it.
+// known holds the latest announcements of a peer. This node need not announce the same
+// events to that peer.
 type known struct {
 	ranges []Range
 	oldest int              // index of the oldest in ranges, once it is full
-	names  [maxKnown]uint32 // of the origins in ranges: two cache lines to scan instead of twenty
+	names  [maxKnown]uint32 // parts of the origins in ranges; a search reads two cache lines instead of twenty
 }
 
 // nameOf returns a part of an origin that distinguishes most origins.

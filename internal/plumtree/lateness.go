@@ -10,8 +10,8 @@ import "time"
 // It learns from events that were missed and arrived before they were requested, and
 // from duplicates of requested events.
 type lateness struct {
-	most   time.Duration // in this period
-	before time.Duration // in the previous period
+	most   time.Duration // the highest lateness in this period
+	before time.Duration // the highest lateness in the previous period
 	since  time.Time     // beginning of this period
 	asked  [16]question  // the latest requests
 	next   int
@@ -41,7 +41,7 @@ func (l *lateness) learn(now time.Time, late time.Duration) {
 	l.most = max(l.most, late)
 }
 
-// recordAsked stores what is requested.
+// recordAsked stores the ranges of a request.
 func (l *lateness) recordAsked(missing []Range, since time.Time) {
 	for _, r := range missing[:min(len(missing), 4)] {
 		l.asked[l.next] = question{r, since}

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// At a goodbye, a lazy link carries what is young or was not announced on it, within the
-// room of the Fill. An eager link carries what waits. A repeated goodbye brings no older
-// events: a peer can't have a whole history pushed.
+// At a goodbye, a lazy link carries the events that are young or were not announced on it,
+// within the room of the Fill. An eager link carries its waiting events. A repeated goodbye
+// brings no older events: a peer can't have a whole history pushed.
 func TestLeavePushesTheLastMoments(t *testing.T) {
 	b := newBench(t, Config{NoPulses: true})
 	b.up(1, 2, 3)

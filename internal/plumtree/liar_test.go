@@ -52,7 +52,7 @@ func TestALieAboutTheAgeHidesNoEventFromOthers(t *testing.T) {
 	}
 }
 
-// The same, where the event with the forged age is the only one in the history.
+// As in the story before, but the event with the forged age is the only one in the history.
 func TestALieAboutTheAgeEmptiesNoHistory(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2, 3)

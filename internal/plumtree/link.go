@@ -11,7 +11,7 @@ import (
 // link is a neighbour.
 type link struct {
 	id        ident.Link
-	position  uint64 // in the history's log: everything before was pushed or announced
+	position  uint64 // position in the history's log; every event before it was pushed or announced
 	pushUntil uint64 // while the link is lazy: events before this position are still pushed
 	lag       int    // bytes from position on that are to be pushed
 	role      role   // in the tree
@@ -23,7 +23,7 @@ type dealings struct {
 	serve      []request     // the peer's requests that are not served yet
 	sponsored  int           // origins without an event that the peer announced
 	goneClaims *rate.Limiter // limits how many unconfirmed replies that events are gone are accepted from this peer
-	asks       *rate.Limiter // limits the requests to the peer: its ranges, and eight for each frame
+	asks       *rate.Limiter // limits the requests to the peer; a frame costs eight, and each of its ranges one
 	byID       *account      // what the peer has pulled
 	byGroup    *account      // what the peers of its group have pulled
 	known      known
@@ -31,7 +31,7 @@ type dealings struct {
 
 type request struct {
 	Range
-	bornAfter time.Time // the requesting node started then
+	bornAfter time.Time // when the requesting node started
 }
 
 func newLink(id ident.Link) link {

@@ -65,7 +65,7 @@ type Graft struct {
 	Ranges []Range
 	Eager  bool
 	Parent bool          // the link is the sender's path to the root
-	MaxAge time.Duration // request no older events: they were emitted before the sender's start
+	MaxAge time.Duration // older events are not requested, because they were emitted before the sender's start
 }
 
 // Pulse reveals the tree. It floods from a root; the link on which it arrives first is
@@ -73,7 +73,7 @@ type Graft struct {
 type Pulse struct {
 	Root  ident.Origin
 	Rank  uint8  // of two roots, the one with the higher rank wins
-	Hops  uint8  // so far: 1 if it comes from the root itself
+	Hops  uint8  // hops so far: 1 if the pulse comes from the root itself
 	Count uint64 // rises with each pulse of a root
 }
 
@@ -84,7 +84,7 @@ type Prune struct{}
 type Miss struct {
 	Range Range
 	Why   Why
-	Age   time.Duration // with Gone: of the youngest missing event; a node that started later has lost nothing
+	Age   time.Duration // if Why is Gone: the age of the youngest missing event; a node that started after that event has lost nothing
 }
 
 // Why is the reason of a Miss.

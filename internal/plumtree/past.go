@@ -2,10 +2,10 @@ package plumtree
 
 import "time"
 
-// Which past events a node delivers: those emitted after its start, with a tolerance of
-// bornError, and with a rewind also those emitted in that time before. An event that
-// its origin emits without a neighbour counts as emitted when the first neighbour takes
-// it.
+// This file decides which past events a node delivers. It delivers those emitted after its
+// start, with a tolerance of bornError. With a rewind, it also delivers those emitted up to
+// that long before its start. An event that its origin emits without a neighbour counts as
+// emitted when the first neighbour takes it.
 //
 // The receiver decides, by the age that came with the event. A node that serves an old
 // event is more generous, because a request takes time; see askSlack.
@@ -33,9 +33,9 @@ func (t *Tree) Since(now time.Time, d time.Duration) (list []*Event) {
 	return list
 }
 
-// wants reports whether the next event of a stream is to be delivered. It marks the
-// event as Old if it was emitted before this node's start. Once an event emitted later
-// was delivered, all that follow are.
+// wants reports whether the next event of a stream is to be delivered. It marks the event
+// as Old if it was emitted before this node's start. Once the stream has delivered an event
+// emitted after the start, it delivers all later ones.
 func (s *stream) wants(e *Event, rewind time.Duration) bool {
 	switch {
 	case s.delivered:

@@ -76,7 +76,8 @@ func TestALieAboutTheAgeSilencesNobody(t *testing.T) {
 	}
 }
 
-// However many old events arrive, few of them are checked with a second neighbour.
+// Only a limited number of old events is checked with a second neighbour, however many
+// arrive.
 func TestDoubtsAreBounded(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
@@ -212,8 +213,8 @@ func TestWhatNobodyTookWaitsForTheNextNeighbour(t *testing.T) {
 	b.want(b.take(3), &Miss{Range{origin(0), 1, 2}, Gone, time.Minute}) // emitted before this peer's start
 }
 
-// Own events that leave the history before any neighbour took them are lost. The node
-// reports them together within a second, and its first neighbour notices the loss like
+// If own events leave the history before a neighbour has taken them, they are lost. The
+// node reports them together within a second, and its first neighbour notices the loss like
 // any other.
 func TestWhatLeavesTheHistoryAloneIsReported(t *testing.T) {
 	b := newBench(t, Config{HistoryBytes: 64 << 10})
@@ -301,7 +302,8 @@ func TestLaterAnnouncementsDoNotPutTheGapOff(t *testing.T) {
 	}
 }
 
-// While as much as may be stored waits behind a hole, only the hole is requested.
+// If the stored events behind a hole have reached their bound, only the events of the hole
+// are requested.
 func TestWhatWouldNotBeKeptIsNotAskedFor(t *testing.T) {
 	b := newBench(t, Config{HistoryBytes: 64 << 10})
 	b.up(1)

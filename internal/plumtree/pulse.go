@@ -21,17 +21,17 @@ import (
 // other's parent. Both ends thus know, without a further frame, that the link is not
 // part of the tree. All other links are.
 //
-// If there is no root, the next node that emits becomes the root. A node replaces it if
-// it is much better: if it emits more or has more neighbours. Of two pulses of one
-// root, the later one counts. Of two roots, the one of higher rank wins, then the lower
-// origin. The tree does not depend on a root: without one, it keeps its last shape,
+// If there is no root, the next node that emits becomes the root. A node replaces it if it
+// is much better: if it emits more or has more neighbours. Of two pulses of one root, the
+// later one replaces the earlier one. Of two roots, the one of higher rank wins, then the
+// lower origin. The tree does not depend on a root: without one, it keeps its last shape,
 // repaired by grafts and pruned by duplicates.
 //
 // A pulse changes the roles of the links, and sends frames through its [pulseOut]. It
 // knows neither events nor the history.
 type pulse struct {
 	cfg     *Config
-	started time.Time // of the node
+	started time.Time // when the node started
 	links   *links
 	late    *lateness
 
@@ -42,13 +42,13 @@ type pulse struct {
 	at     time.Time  // when it arrived; zero: no pulse ever did
 	parent ident.Link // the link on which it arrived first; 0 at the root, and after the parent is lost
 
-	settleAt time.Time     // when links get their places; zero: they have them
-	spread   time.Duration // time from its first to its last copy, so far
+	settleAt time.Time     // when links get their places; zero: they have them already
+	spread   time.Duration // time from the first to the last copy of the pulse, so far
 	before   time.Duration // the spread of the previous pulse
 	nextAt   time.Time     // when the root sends the next one; zero: when there are events
 	isWanted bool          // events arrived since the last pulse
 	emitted  uint64        // events of this node since the last pulse
-	copies   int           // that arrived on the links
+	copies   int           // copies of the pulse that arrived on the links
 	taken    int           // pulses accepted lately; see admit
 
 	early  []arrival // copies of the next pulse, while it may still come from the parent
@@ -92,7 +92,7 @@ const (
 	// long for at most this time.
 	pulseEvery = 5 * time.Second
 	// parentLead is how much later a pulse may arrive from the parent than from another
-	// neighbour. It is at least the lateness of events. A guess.
+	// neighbour. If events are later than parentLead, their lateness is used. A guess.
 	parentLead = 10 * time.Millisecond
 	// maxSettling bounds how long after a pulse events use the old paths and the new
 	// ones, because copies of the pulse arrive late. A peer can delay its copy. A
@@ -115,7 +115,7 @@ const (
 func (p *pulse) isBeatenBy(now time.Time, m *Pulse) bool {
 	switch {
 	case p.isOver(now):
-		return true // the last one has expired, whether it was true or false
+		return true // the last pulse has expired; a forged one expires too
 	case m.Root == p.root:
 		return m.Count > p.count
 	case p.isPast(now, m):

@@ -86,8 +86,8 @@ func TestPulseThatComesAgainLate(t *testing.T) {
 	b.wantRoles(map[ident.Link]string{1: "parent", 2: "stray"})
 }
 
-// A new neighbour gets the last pulse. If it has had it, the link is not part of the
-// tree; if not, it finds its path through this node.
+// A new neighbour gets the last pulse. If it has that pulse already, the link is not part
+// of the tree. If not, its path to the root leads through this node.
 func TestNewLinkIsNoPartOfATreeThatDoesWithoutIt(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
@@ -294,8 +294,8 @@ func TestLostParentIsReplacedByWhoIsNearerToTheRoot(t *testing.T) {
 	b.want(b.take(2))
 }
 
-// The path is lost before the pulse has arrived on all links. What it has shown so far
-// must not cut the last links.
+// The path is lost before the pulse has arrived on all links. The roles that it has shown
+// so far must not cut the last links.
 func TestParentLostWhileThePulseIsUnderWay(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2, 3)

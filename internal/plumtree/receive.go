@@ -29,7 +29,7 @@ func (t *Tree) onGossip(now time.Time, l *link, g *Gossip, out Out) {
 		t.receive(now, l, s, g, g.Seq, end, out)
 		return
 	}
-	again := uint64(0) // one of the duplicates
+	again := uint64(0) // the number of one of the duplicates; 0: none
 	for from := g.Seq; from < end; {
 		a, b := s.unknown(from, end)
 		if a > from {

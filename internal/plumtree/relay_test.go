@@ -18,7 +18,7 @@ func (discard) Deliver(*Event)            {}
 func (discard) Gap(Range)                 {}
 func (discard) Refused(ident.Link, Range) {}
 
-// A relay allocates memory for what it stores, and little else.
+// A relay allocates memory for the events that it stores, and little else.
 func TestRelayingAllocatesNextToNothing(t *testing.T) {
 	tree := NewTree(birth, Config{Self: origin(0), Rand: rand.New(rand.NewPCG(1, 1)), HistoryBytes: 4 << 20})
 	for l := range ident.Link(5) {

@@ -15,10 +15,10 @@ type repair struct {
 	asked     ident.Link   // the neighbour asked last; 0: none
 	tried     []ident.Link // neighbours asked in this round
 	denied    []ident.Link // neighbours that denied the events since the last progress
-	rounds    int          // of asking all neighbours, since the last progress
+	rounds    int          // how often all neighbours were asked since the last progress
 	since     time.Time    // the last progress, or when the first event was missed
 	askAt     time.Time    // time of the next request; see agenda.askFrom
-	place     int          // in Tree.repairs
+	place     int          // its index in Tree.repairs
 	giveUpAt  time.Time
 	relayed   []Range    // early events that were forwarded and left the history; see wasRelayed
 	holes     []hole     // sorted by number, each with the time of its discovery
@@ -26,7 +26,7 @@ type repair struct {
 	goneBorn  moment     // upper bound for the birth of evicted events, as neighbours report it
 	shown     uint64     // one past the highest number of an event that arrived
 	older     []older    // see onOlder; since the last progress
-	rewound   uint64     // events below were requested before any was delivered
+	rewound   uint64     // events below this number were requested before any event was delivered
 	sponsor   ident.Link // the neighbour that announced an unheard origin; see beginHearsay
 }
 
@@ -61,7 +61,8 @@ func (s *stream) missedSince() time.Time {
 	return s.holes[0].since
 }
 
-// recordRelayed records that an early event leaves the history. It may arrive again.
+// recordRelayed records that an early event leaves the history. The event may arrive again;
+// see wasRelayed.
 func (s *stream) recordRelayed(e *Event) {
 	if s.repair == nil || e.Seq < s.next {
 		return

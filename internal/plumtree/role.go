@@ -1,7 +1,7 @@
 package plumtree
 
-// role is the state of a link in the tree. It has three parts. Only the transitions
-// below change them, and each transition is one thing that happened.
+// role is the state of a link in the tree. It has three parts. Only the transitions below
+// change them. Each transition stands for one event in the life of the link.
 //
 //	push    eager    this node pushes events on the link
 //	        lazy     it announces them
@@ -32,16 +32,16 @@ package plumtree
 //	makeChild                                  branch             open
 //	exemptFromPulse                                               exempt
 //
-// A pulse begins with awaitCopy on each link, and settle ends it. In between, the place
-// is that of the pulse before. Which link leads to the root is not a part of the role,
-// since there is at most one: pulse.parent. role_test.go lists the combinations that do
-// not occur.
+// A pulse begins with awaitCopy on each link, and settle ends it. Until then, the link
+// keeps the place that the previous pulse gave it. Which link leads to the root is not a
+// part of the role, since there is at most one: pulse.parent. role_test.go lists the
+// combinations that do not occur.
 type role struct {
 	push  push
 	place place
 	shown shown
-	hops  uint8  // of the copy, if one came
-	rank  uint16 // of the link among those that brought a copy, from 1; 0: it brought none
+	hops  uint8  // hop count of the copy, if one came
+	rank  uint16 // order in which the copy came among all links, from 1; 0: no copy came on this link
 }
 
 type push uint8

@@ -8,7 +8,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// at returns a role; one that brought a copy was the third to do so, over 2 hops.
+// at returns a role. If its link brought a copy, that copy was the third one, over 2 hops.
 func at(p push, in place, s shown) role {
 	r := role{push: p, place: in, shown: s}
 	if r.isCrossed() {
@@ -96,7 +96,7 @@ func TestRankOfALinkDoesNotOverflow(t *testing.T) {
 	}
 }
 
-// standing is a role without the details of the copy, and what the pulse adds to it.
+// standing is a role without the details of the copy, together with the state of the pulse.
 type standing struct {
 	push
 	place
@@ -110,7 +110,7 @@ func (b *bench) standing(l *link) standing {
 	return standing{r.push, r.place, r.shown, b.pulse.isSettling(), l.id == b.pulse.parent}
 }
 
-// canOccur lists the combinations that do not occur.
+// canOccur returns false for the combinations that do not occur.
 func (s standing) canOccur() bool {
 	isCrossed, isExempt := s.shown >= crossed, s.shown == exempt || s.shown == both
 	switch {
@@ -130,7 +130,7 @@ func (s standing) canOccur() bool {
 	return true
 }
 
-// wantPossibleRoles checks the role of each link.
+// wantPossibleRoles fails if a link has a role that can't occur.
 func (b *bench) wantPossibleRoles() {
 	b.t.Helper()
 	for i := range b.links {
@@ -144,7 +144,7 @@ func (b *bench) wantPossibleRoles() {
 	}
 }
 
-// walk does n random things to a node with up to 5 links, and calls check after each.
+// walk makes n random calls to a node with up to 5 links, and calls check after each.
 func (b *bench) walk(rng *rand.Rand, n int, check func()) {
 	count := uint64(1)
 	for range n {
@@ -182,7 +182,8 @@ func (b *bench) walk(rng *rand.Rand, n int, check func()) {
 	}
 }
 
-// Whatever frames arrive, no other combination occurs, and each of the rest does.
+// Whatever frames arrive, only combinations that canOccur accepts occur, and each of them
+// does.
 func TestRolesThatOccur(t *testing.T) {
 	seen := make(map[standing]int)
 	for seed := range uint64(600) {

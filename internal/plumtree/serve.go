@@ -30,8 +30,7 @@ func (t *Tree) onGraft(now time.Time, l *link, g *Graft, out Out) {
 	}
 }
 
-// serve answers requests with about room bytes. It returns how many of them it did not
-// need.
+// serve answers requests with about room bytes. It returns how many bytes of room are left.
 func (t *Tree) serve(now time.Time, l *link, room int, out Out) int {
 	t.settle(now, l)
 	for room > 0 && t.isServed(l) {

@@ -7,8 +7,9 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// The second copy of a pulse arrives after 90 ms, so links are slow, and a new parent
-// does not push yet when LazyDelay is over. The old link stays in use until it does.
+// The second copy of a pulse arrives after 90 ms, so links are slow, and a new parent does
+// not push yet when LazyDelay is over. The old link stays in use until the new parent
+// pushes.
 func TestLinksSettleLaterWhereTheyAreSlow(t *testing.T) {
 	for _, run := range []struct {
 		off   bool

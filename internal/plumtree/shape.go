@@ -6,8 +6,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// How the last pulse shapes the tree: which role it gives to each link, and what
-// happens if the path to the root is lost.
+// This file derives the role of each link from the last pulse, and finds another path if
+// the path to the root is lost.
 
 // isLost reports whether this node has lost its path to the root and found no other.
 // Then any link may be the only one on which events arrive, and none is pruned.
@@ -34,13 +34,13 @@ func (p *pulse) isInUse(now time.Time, l *link) bool {
 // other's parent.
 func (p *pulse) recordCopy(now time.Time, l *link, hops uint8, out pulseOut) {
 	if p.copies++; !l.role.isCrossed() {
-		isLate := l.role.isExempt() // a new link shows the pulse late
+		isLate := l.role.isExempt() // a copy on a new link may be late
 		l.role.cross(p.copies, hops)
 		if !isLate {
 			p.widenSpread(now, out)
 		}
 	}
-	if !p.isSettling() { // if links are slow
+	if !p.isSettling() { // on slow links, a copy may come after settle
 		l.role.leaveTree()
 		out.makeLazy(l)
 	}

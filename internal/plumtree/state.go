@@ -20,8 +20,8 @@ type Tree struct {
 	doubts  *rate.Limiter // see doubleCheck
 	history history
 	open    *Event // the last own run; events may be added to it until a link takes it
-	openAt  uint64 // its position in the history's log
-	heldTo  moment // expireHistory tries again then: the oldest event was not announced yet; 0: not so
+	openAt  uint64 // the position of the open run in the history's log
+	heldTo  moment // when expireHistory tries again, because the oldest event was not announced yet; 0: no retry is due
 	taken   uint64 // the highest position of any link in the log
 	frame   Gossip // see Out.Push
 

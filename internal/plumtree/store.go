@@ -58,7 +58,7 @@ func (t *Tree) spread(now time.Time, e *Event, from ident.Link, out Out) {
 	}
 }
 
-// ready reports, once, that something waits for a link.
+// ready calls Out.Ready for a link on which something waits, unless it has done so already.
 func (t *Tree) ready(l *link, out Out) {
 	if !l.ready {
 		l.ready = true

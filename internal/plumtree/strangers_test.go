@@ -18,7 +18,7 @@ type mesh struct {
 	frames int
 }
 
-// A receiver accepts as many before it treats them as a flood.
+// A receiver accepts this many ranges before it treats them as a flood.
 const (
 	floodAtOnce    = 160_000
 	floodPerSecond = 16_000

@@ -26,7 +26,7 @@ type stream struct {
 	isSkipped bool   // it is in Tree.skipped
 	delivered bool   // an event that is not Old was delivered: all that follow were emitted after this node's start
 	forgot    moment // upper bound for the birth of events below next that are not held
-	skipped   uint64 // events from here to next were skipped, and none was delivered since; see takeBack; or 0
+	skipped   uint64 // if not 0: events from here to next were skipped, and no event was delivered since; see takeBack
 
 	*repair // not nil while events in [next, high) are missing
 }

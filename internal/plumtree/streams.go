@@ -13,10 +13,10 @@ import (
 // The table uses open addressing with linear probing, and is at most three quarters
 // full. Nothing depends on the position of a stream in it.
 type streams struct {
-	seed  maphash.Seed // so that an attacker cannot choose origins that collide
+	seed  maphash.Seed // random, so that an attacker cannot choose origins that collide
 	slots []*stream    // the length is a power of two; nil: free
 	used  int
-	slab  []stream // to take streams from
+	slab  []stream // memory from which new streams are taken
 }
 
 // streamSlab is how many streams are allocated at once. They are also freed together.

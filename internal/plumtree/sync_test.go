@@ -60,7 +60,7 @@ func TestSyncPullsAtOnceWhatWasMissed(t *testing.T) {
 	b.wantDelivered(a, 1, 2, 3)
 }
 
-// A node that was not running then has missed nothing.
+// A node has not missed the events that were emitted before its start.
 func TestWhatIsOlderThanTheAskerIsNotServed(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1)

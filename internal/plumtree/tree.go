@@ -41,7 +41,7 @@ func NewTree(now time.Time, cfg Config) *Tree {
 	for _, r := range t.cfg.Heard {
 		s := t.stream(now, r.Origin)
 		s.next, s.high = r.To, r.To
-		s.noteForgotten(t.moment(now)) // all of it was emitted before, and is not held
+		s.noteForgotten(t.moment(now)) // all events in r were emitted before now, and none is held
 	}
 	return t
 }

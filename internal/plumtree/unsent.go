@@ -4,11 +4,11 @@ import "time"
 
 // unsent are the events of this node that no neighbour has taken yet.
 type unsent struct {
-	alone  uint64    // own events below were emitted without a neighbour, unless they were given since
-	given  uint64    // own events below were pushed to a neighbour
-	lost   []Range   // own events that left the history before that, to be reported at lostAt
+	alone  uint64    // own events below this number were emitted without a neighbour, unless a neighbour took them since
+	given  uint64    // own events below this number were pushed to a neighbour
+	lost   []Range   // own events that left the history before a neighbour took them; to be reported at lostAt
 	lostAt time.Time // zero: there are none
-	lostTo uint64    // one past the last such event
+	lostTo uint64    // one past the last lost event
 }
 
 // restamp sets the birth of own events to now, if they were emitted without a

@@ -55,8 +55,8 @@ func TestAForgeryLeavesNoTrace(t *testing.T) {
 	b.wantGaps()
 }
 
-// One event that fails verification spoils its whole frame: the node that assembled or
-// forwarded the frame is to blame for all of it.
+// If one event of a frame fails verification, the whole frame is refused, because the node
+// that assembled or forwarded it answers for all of its events.
 func TestAForgeryInARunSpoilsIt(t *testing.T) {
 	b := newVerifyingBench(t)
 	b.up(1, 2)
@@ -251,7 +251,7 @@ func TestANewcomerDoesWithoutWhatIsOlder(t *testing.T) {
 	}
 }
 
-// With one neighbour, this takes one round trip.
+// A newcomer with one neighbour skips older events after one round trip.
 func TestANewcomerWithOneNeighbour(t *testing.T) {
 	b := newVerifyingBench(t)
 	b.up(1)

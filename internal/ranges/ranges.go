@@ -1,5 +1,5 @@
-// Package ranges has a set of numbers of events that have not arrived: the common part of
-// the ledgers of internal/loadtest and of bench.
+// Package ranges has a set of event numbers. The ledgers of internal/loadtest and of bench
+// use it for the events that have not arrived.
 package ranges
 
 import "slices"
@@ -11,7 +11,7 @@ type Ranges []Range
 // Range holds the numbers n with From ≤ n < To.
 type Range struct{ From, To uint64 }
 
-// Add adds a range that lies behind all others.
+// Add adds a range. All its numbers must be higher than those in the set.
 func (r *Ranges) Add(from, to uint64) {
 	if from < to {
 		*r = append(*r, Range{from, to})

@@ -24,7 +24,7 @@ func TestTakeSplitsARange(t *testing.T) {
 	}
 }
 
-// Ranges do what a map of numbers does, in any order.
+// Ranges behave like a map of numbers, in any order of calls.
 func TestRangesAreASet(t *testing.T) {
 	for seed := range uint64(50) {
 		random := rand.New(rand.NewPCG(seed, 1))

@@ -9,15 +9,16 @@ import (
 )
 
 const (
-	// shortest is the length of a secret of 16 bytes in base64. A shorter text is none.
+	// shortest is the length of a secret of 16 bytes in base64. A shorter text can't be a
+	// secret.
 	shortest = 22
 	// idDigits is the length of a node's id in hexadecimal digits, and of a secret of 16 bytes.
 	idDigits = 32
 )
 
-// generated are the lengths in base64 of the secrets that programs make, of 16 and of 32 bytes,
-// without and with padding. Only these may contain a slash, and then they have a digit, since a
-// path contains slashes too.
+// generated are the lengths in base64 of the secrets that programs make, of 16 and of 32
+// bytes, without and with padding. Paths contain slashes too. So a word with a slash counts
+// as a secret only if it has one of these lengths and contains a digit.
 var generated = []int{22, 24, 43, 44}
 
 // Text replaces each part of a text that could be a secret.
@@ -112,8 +113,9 @@ func isID(part string) bool {
 	return len(part) == idDigits && strings.Trim(part, "0123456789abcdefABCDEF") == ""
 }
 
-// isMixed reports whether a text has letters of both cases, and a digit or no words. Of random
-// texts of 22 characters, 99 % are so, and of 43 characters 99.9 %. A name in camel case is not.
+// isMixed reports whether a text has letters of both cases, and either a digit or no words.
+// It returns true for 99 % of random texts of 22 characters, for 99.9 % of those of 43
+// characters, and for no name in camel case.
 func isMixed(text string) bool {
 	if text == strings.ToLower(text) || text == strings.ToUpper(text) {
 		return false
@@ -122,7 +124,7 @@ func isMixed(text string) bool {
 }
 
 // changesOften reports whether at least two in five characters are of another kind than the
-// one before. In random texts, it is three in five on average.
+// one before. In random texts, three in five are, on average.
 func changesOften(text string) bool { return 5*changes(text) >= 2*(len(text)-1) }
 
 // changes counts the characters that are of another kind than the one before.

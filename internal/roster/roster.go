@@ -27,7 +27,7 @@ func (r *Roster[V]) Add(value V) *Entry[V] {
 	return e
 }
 
-// Remove takes the value out that Add returned e for. Further calls do nothing.
+// Remove removes the value for which Add returned e. Further calls do nothing.
 func (r *Roster[V]) Remove(e *Entry[V]) {
 	if e.gone {
 		return

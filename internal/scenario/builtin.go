@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// scenario is a failure with a name: a script that depends on the fields of a Spec.
+// scenario is a named failure. Its script depends on the fields of a Spec.
 type scenario struct {
 	name, does string
 	fields     string        // the fields that it uses in addition to those of the network

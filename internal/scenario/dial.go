@@ -9,8 +9,8 @@ import (
 )
 
 // dial makes pairs of nodes dial each other within 5 ms, each pair in a network of its own.
-// One link must be left, the same on both ends. No end may be without a link on the way,
-// and both dials must succeed.
+// One link must be left, the same on both ends. At no time in between may an end be without
+// a link, and both dials must succeed.
 func (r *run) dial(rounds int) {
 	wrong := 0
 	example := ""

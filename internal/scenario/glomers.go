@@ -17,7 +17,7 @@ import (
 // the time from the acknowledged broadcast to the last read that lacks it.
 //
 // The count starts cold. The first operation comes when each node has a neighbour, because
-// a node of the challenge answers "init" then. The messages of the whole run count, also
+// a node of the challenge answers "init" then. All messages of the run count, including
 // those before the first operation.
 type checker struct {
 	values []value
@@ -28,8 +28,8 @@ type checker struct {
 
 type value struct {
 	acked  time.Duration
-	lacked time.Duration // when a read last lacked it; zero: none did
-	last   time.Duration // when the last node got it
+	lacked time.Duration // when a read last lacked the value; zero: no read did
+	last   time.Duration // when the last node got the value
 }
 
 // challenge has the limits of one challenge of Gossip Glomers. A figure must stay below its
@@ -46,7 +46,7 @@ var challenges = []challenge{
 	{"3e", 20, time.Second, 2 * time.Second},
 }
 
-// finalWait is the pause before the final reads. Maelstrom's is as long.
+// finalWait is the pause before the final reads. Maelstrom pauses as long.
 const finalWait = 10 * time.Second
 
 // glomers runs the workload. If kind names a challenge, it compares the figures with the
@@ -151,7 +151,7 @@ func (r *run) below(name string, is, mark float64, unit, example string) {
 	r.result.add(f)
 }
 
-// read records which acknowledged values a node lacks.
+// read performs a read at a node. It records which acknowledged values the node lacks.
 func (c *checker) read(now time.Duration, node int) {
 	c.reads++
 	has := c.has[node]

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Number is a measured value. It is infinite for something that never happened, and NaN if
-// there is no value. In JSON these are "never" and null.
+// Number is a measured value. It is infinite for something that never happened ("never" in
+// JSON), and NaN if there is no value (null in JSON).
 type Number float64
 
 // MarshalJSON implements json.Marshaler.
@@ -98,7 +98,7 @@ type Sample struct {
 	Components int     `json:"components"`
 	Emitted    float64 `json:"emitted"`    // events a second
 	Delivered  float64 `json:"delivered"`  // events a second for each living node
-	Redundancy float64 `json:"redundancy"` // copies of an event after the first
+	Redundancy float64 `json:"redundancy"` // duplicates for each event delivered
 	Frames     float64 `json:"frames"`     // a second for each living node
 }
 

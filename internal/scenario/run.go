@@ -60,7 +60,7 @@ func Run(spec Spec) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if errs := spec.Validate(); len(errs) > 0 { // again, because the script may have set fields
+	if errs := spec.Validate(); len(errs) > 0 { // a second time, because the script may have set fields
 		return nil, errors.Join(errs...)
 	}
 	r := &run{Spec: spec, result: &Result{Seed: spec.Seed}, stalled: make(map[*sim.Node]bool)}
@@ -108,7 +108,7 @@ func (r *run) addr(i int) string {
 // add adds one node.
 func (r *run) add() *sim.Node {
 	node := r.net.Add(r.seeds...)
-	if r.hidden > 0 && node.Index >= r.Nodes { // form chooses among the nodes before
+	if r.hidden > 0 && node.Index >= r.Nodes { // form hides nodes among the first Nodes itself
 		node.Hidden = r.net.Rand.Float64() < r.hidden
 	}
 	if r.Public {
@@ -267,7 +267,7 @@ func (r *run) setMark() {
 	}
 }
 
-// faultNow clears the record of earlier hooks, because a fault begins.
+// faultNow clears the record of earlier hooks. It is called when a fault begins.
 func (r *run) faultNow() {
 	for _, node := range r.net.Nodes {
 		node.Notices = nil

@@ -38,7 +38,7 @@ func small(name string) Spec {
 
 // mayMiss are the marks that a network of this size can't meet.
 var mayMiss = map[string][]string{
-	"churn": {"least share in one component"}, // of 60 nodes, a single one without a link is too many
+	"churn": {"least share in one component"}, // with 60 nodes, a single node without a link misses the mark
 }
 
 func TestScenarios(t *testing.T) {
@@ -73,7 +73,7 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
-// The scenarios that have harder variants, in these.
+// Scenarios in their harder variants, for those that have some.
 func TestScenariosInTheRain(t *testing.T) {
 	for _, line := range []struct {
 		name string
@@ -100,8 +100,8 @@ func TestScenariosInTheRain(t *testing.T) {
 				t.Error(r.Broken)
 			}
 			for _, f := range r.Figures {
-				// The speed depends on delays and losses. That no event is
-				// lost must not.
+				// The speed may depend on delays and losses. Whether events are lost must
+				// not.
 				if !f.Good && (math.IsInf(float64(f.Is), 0) || strings.Contains(f.Name, "lost")) {
 					t.Errorf("%s is %s: %s", f.Name, Format(f.Is, f.Unit), f.Note)
 				}
@@ -156,7 +156,7 @@ func TestGlomersMissesWhatItMisses(t *testing.T) {
 	}
 }
 
-// One seed gives one run, with any number of processors.
+// Two runs with the same seed are equal, with any number of processors.
 func TestOneSeedOneTrace(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	s := small("churn")

@@ -228,7 +228,7 @@ func isDuration(word string) bool {
 }
 
 func duration(word string) time.Duration {
-	d, _ := time.ParseDuration(word) // isWellFormed has seen to it
+	d, _ := time.ParseDuration(word) // isWellFormed has checked the word
 	return d
 }
 

@@ -3,8 +3,8 @@
 //
 // A [Spec] sets the size of the network and the failure, by the name of a scenario or by a
 // script. [Run] runs it and returns a [Result] with figures, some of which have a pass
-// mark. The invariants of sim.Ledger are checked all the time. One Spec gives one Result,
-// down to the hash of all events.
+// mark. The invariants of sim.Ledger are checked all the time. Two runs of the same Spec
+// have equal Results, including the hash of all events.
 package scenario
 
 import (
@@ -94,7 +94,7 @@ func (s Spec) latency() (sim.Latency, error) {
 	return sim.Uniform(a, b), nil
 }
 
-// maxNodes is how many addresses the simulator can assign.
+// maxNodes is the number of addresses that the simulator can assign.
 const maxNodes = 1_000_000
 
 // maxSybils is how many addresses one group has.
@@ -159,7 +159,8 @@ func (s Spec) Validate() (errs []error) {
 	return errs
 }
 
-// set sets a field by a line of a script. Fields have their names on the command line.
+// set sets the field that a line of a script names. The names are those of the command-line
+// flags.
 func (s *Spec) set(name, value string) (err error) {
 	integer := func(to *int) { *to, err = strconv.Atoi(value) }
 	float := func(to *float64) { *to, err = strconv.ParseFloat(value, 64) }

@@ -74,7 +74,7 @@ func (r *run) do(steps []step) {
 	}
 }
 
-// form starts all nodes at one instant.
+// form starts all nodes at the same moment.
 func (r *run) form() {
 	for i := range r.Nodes {
 		node := r.add()
@@ -116,7 +116,7 @@ func (r *run) cutOneWay(n int) {
 	}
 }
 
-// crash ends nodes without notice, all at one instant.
+// crash ends nodes without notice, all at the same moment.
 func (r *run) crash(what string, silent, spareSeeds bool) {
 	r.faultNow()
 	living := r.net.Living()
@@ -132,7 +132,7 @@ func (r *run) crash(what string, silent, spareSeeds bool) {
 		victims = living[:min(n, len(living))]
 	}
 	for _, node := range victims {
-		node.Anchors = node.Machine.Anchors() // a program that saves them does so all the time
+		node.Anchors = node.Machine.Anchors() // a program that saves anchors does so continually
 		r.net.Crash(node, !silent)
 	}
 	r.crashed = append(r.crashed, victims...)
@@ -165,8 +165,8 @@ func (r *run) join(n int) {
 	}
 }
 
-// churn makes nodes join and leave. The first half of the nodes that form started, with the
-// seeds, stay, so that their deliveries can be compared.
+// churn makes nodes join and leave. The seeds and the first half of the nodes that form
+// started stay, so that their deliveries can be compared.
 func (r *run) churn(rate float64) {
 	r.faultNow()
 	r.watching, r.mainPart = true, 1

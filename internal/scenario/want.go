@@ -10,8 +10,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/netsplit"
 )
 
-// want measures one condition. It waits much longer than the mark, so that a missed mark
-// has a figure too.
+// want measures one condition. It waits much longer than the pass mark, so that it can also
+// measure by how much a mark was missed.
 func (r *run) want(w []string) {
 	mark := time.Duration(-1)
 	if len(w) == 3 {
@@ -111,7 +111,8 @@ func (r *run) want(w []string) {
 	}
 }
 
-// quantile returns the lowest class such that the share of all counts is in it or below.
+// quantile returns the lowest class such that at least the given share of all counts is in
+// this class or below it.
 func quantile(classes []uint64, share float64) int {
 	all, sum := uint64(0), uint64(0)
 	for _, n := range classes {
@@ -126,7 +127,7 @@ func quantile(classes []uint64, share float64) int {
 }
 
 func number(word string) float64 {
-	f, _ := strconv.ParseFloat(word, 64) // isWellFormed has seen to it
+	f, _ := strconv.ParseFloat(word, 64) // isWellFormed has checked the word
 	return f
 }
 
@@ -166,8 +167,8 @@ func (r *run) reached(mark time.Duration) {
 		func() string { return r.ledger.Shortfall(r.mark).Example })
 }
 
-// slowest adds the longest time that an event took to its last delivery. It notes the
-// median and the 99th percentile of all deliveries.
+// slowest adds a figure: the longest time from the emission of an event to its last
+// delivery. It notes the median and the 99th percentile of all deliveries.
 func (r *run) slowest(mark time.Duration) {
 	var worst time.Duration
 	r.ledger.Events(r.mark, func(_ *sim.Source, _ uint64, e *sim.Emitted) { worst = max(worst, e.Last-e.At) })
@@ -198,7 +199,7 @@ func (r *run) least(name string, is, mark float64, unit, example string) {
 	r.result.add(f)
 }
 
-// notices counts the living nodes whose program got a netsplit.
+// notices counts the living nodes that reported a netsplit to their program.
 func (r *run) notices() (n int, example string) {
 	for _, node := range r.net.Living() {
 		for _, x := range node.Notices {
@@ -258,9 +259,9 @@ func (r *run) toldOnce() {
 	r.atMost("programs that did not get it once", float64(wrong), 0, "", example)
 }
 
-// enough returns the number of neighbours that satisfies a node. If MinPeers equals
-// MaxPeers, nodes may be left over, because the last two with a free place may already be
-// neighbours.
+// enough returns how many neighbours a node should have at least. If MinPeers equals
+// MaxPeers, some nodes may have to stay one below, because the last two nodes with a free
+// place may already be neighbours.
 func (r *run) enough() int {
 	if r.MinPeers == r.MaxPeers {
 		return r.MinPeers - 1

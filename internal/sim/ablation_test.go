@@ -170,7 +170,7 @@ func TestWithoutPulsesTheWaysAreLong(t *testing.T) {
 				w.Run(100 * time.Millisecond)
 			}
 		}
-		emit(300) // these form the tree
+		emit(300) // these events form the tree
 		most, events := uint8(0), 100
 		before := w.Sent.Pushes
 		for _, node := range w.Nodes {

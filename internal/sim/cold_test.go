@@ -46,8 +46,8 @@ func cold(t *testing.T, seed uint64, seeds int, cfg overlay.Config) (longest tim
 }
 
 // The limits are those of Gossip Glomers 3d, for nodes without a bound on neighbours, and
-// 3e, for the default bounds. For each mechanism there are seeds that miss the limits
-// without it.
+// 3e, for the default bounds. For each mechanism of the tree, the list has seeds that miss
+// the limits without it.
 func TestColdNetworkIsQuick(t *testing.T) {
 	roomy := func(cfg *overlay.Config) { cfg.Membership.MinPeers, cfg.Membership.MaxPeers = 3, 24 }
 	for _, run := range []struct {

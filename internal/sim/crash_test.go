@@ -87,7 +87,7 @@ func TestSeedsDieAndComeBack(t *testing.T) {
 		w.talk(20*time.Second, 100*time.Millisecond)
 		w.wantAllSince(m, 5*time.Second)
 
-		w.Run(time.Second) // so the newcomer is younger than the events by more than any tolerance
+		w.Run(time.Second) // so the events are older than the newcomer by more than any tolerance
 		newcomer := w.join(sim.Addr(0), sim.Addr(1), sim.Addr(2))
 		w.Run(5 * time.Minute)
 		if newcomer.Machine.Degree() != 0 {

@@ -46,7 +46,8 @@ func (n *Net) Heal() {
 	}
 }
 
-// isCut reports whether a cut blocks what from sends to to. Cuts do not affect Sybils.
+// isCut reports whether a cut blocks the frames of one node to another. Cuts do not affect
+// Sybils.
 func (n *Net) isCut(from, to *Node) bool {
 	return n.parted && !from.IsSybil() && !to.IsSybil() && (n.sides[from.Index] != n.sides[to.Index] ||
 		len(n.pairs) > 0 && n.pairs[[2]int{from.Index, to.Index}])

@@ -11,8 +11,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/netsplit"
 )
 
-// A hostile member is an honest node that the story has say more, or something else: it
-// keeps its links as all do, so that it looks like one.
+// A hostile member is an honest node that the story makes send additional or other frames.
+// It keeps its links like all nodes, so that it looks honest.
 
 // shout sends a message on all links of a node.
 func shout(node *sim.Node, msg func() netsplit.Message) {
@@ -21,7 +21,7 @@ func shout(node *sim.Node, msg func() netsplit.Message) {
 	}
 }
 
-// every does something again and again, from now on.
+// every calls do now, and then again and again after each gap.
 func (w *world) every(gap time.Duration, do func()) {
 	do()
 	w.After(gap, func() { w.every(gap, do) })
@@ -52,7 +52,7 @@ func TestASplitThatIsOnlyClaimedIsNoNetsplit(t *testing.T) {
 }
 
 // A member floods beacons with addresses at which no node ever was, and then none. All
-// nodes together dial such an address rarely: two dials a minute for the one who says so.
+// nodes together dial such an address rarely: at most two dials a minute for each liar.
 func TestInventedAddressesOfBeaconsAreDialledRarely(t *testing.T) {
 	for _, size := range []int{20, 200} {
 		dials := 0

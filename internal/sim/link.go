@@ -100,8 +100,9 @@ func (node *Node) answer(w *wish, after int64, err error) {
 	}})
 }
 
-// connect makes a connection whose first packet has reached to. The dialling end learns of
-// it one lag from now, and its HELLO arrives one lag later.
+// connect makes a connection after the first packet of the dial has reached the node to.
+// The dialling end learns of the connection one lag from now, and its HELLO arrives one lag
+// later.
 func (n *Net) connect(from, to *Node, w *wish, lag int64) {
 	a, b := from.half(lag), to.half(lag)
 	a.peer, b.peer = b, a
@@ -270,8 +271,8 @@ func (h *half) meet(m *wire.Hello) {
 	h.node.Machine.LinkUp(n.now, c, &h.wish.Dial, h.node)
 }
 
-// refuse answers a packet for a connection that this host does not have by a reset. A host
-// that is down does not answer.
+// refuse sends a reset in answer to a packet for a connection that this host does not have.
+// A host that is down does not answer.
 func (h *half) refuse(e event) {
 	if g, ok := e.msg.(*plumtree.Gossip); ok {
 		h.node.net.reuse(g)

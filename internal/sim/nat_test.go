@@ -60,8 +60,8 @@ func TestWithoutGuestPlacesAMajorityIsShutOut(t *testing.T) {
 	})
 }
 
-// Only the seed can be dialled. A node that can be dialled comes later and finds room,
-// and so do further ones that cannot.
+// Only the seed can be dialled. A node that can be dialled joins later and finds room. So
+// do further nodes that can't be dialled.
 func TestOnlyTheSeedCanBeDialled(t *testing.T) {
 	seeds(t, 3, func(t *testing.T, seed uint64) {
 		w := newWorld(t, sim.Config{Seed: seed})
@@ -103,7 +103,7 @@ func TestScarcePlacesGoToThoseWithoutALink(t *testing.T) {
 		}
 		w.Run(5 * time.Second)
 		early := w.hide(5, sim.Addr(0))
-		w.Run(2 * time.Minute) // these have up to three links each now
+		w.Run(2 * time.Minute) // now these nodes have up to three links each
 		w.hide(9, sim.Addr(0))
 		if !w.RunUntil(5*time.Minute, func() bool { return w.alone() == 0 }) {
 			w.fatalf("%d nodes are alone", w.alone())
@@ -119,7 +119,8 @@ func TestScarcePlacesGoToThoseWithoutALink(t *testing.T) {
 	})
 }
 
-// Nodes that can't be dialled come and go. When one goes, its places become free again.
+// Nodes that can't be dialled join and leave. When one leaves, its places become free
+// again.
 func TestHiddenNodesComeAndGo(t *testing.T) {
 	w := newWorld(t, sim.Config{Seed: 1, Overlay: overlay.Config{Membership: hyparview.Config{MinPeers: 3, MaxPeers: 5, MaxGuests: 12}}})
 	for range 4 {

@@ -161,7 +161,8 @@ func (node *Node) fill() {
 	node.ready = node.ready[:0]
 }
 
-// gossip returns a frame to use, if possible one that has arrived and was handled.
+// gossip returns a frame for a new message. It reuses a frame that has been handled, if
+// there is one.
 func (n *Net) gossip() *plumtree.Gossip {
 	if last := len(n.idle) - 1; last >= 0 {
 		g := n.idle[last]

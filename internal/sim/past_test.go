@@ -11,8 +11,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/sim"
 )
 
-// What a node gets of the past, over many hops and slow links: no event that was emitted
-// before its start, except those that were on their way then, and every event that was
+// Over many hops and slow links, a newcomer gets no event that was emitted before its
+// start, except events that were on their way at that moment. It gets every event that was
 // emitted later.
 func TestWhatANewcomerHears(t *testing.T) {
 	for _, c := range []struct {
@@ -175,10 +175,10 @@ func TestALoneNodeThatOverflows(t *testing.T) {
 }
 
 // Histories are short in bytes. During a split, events turn them over several times, and
-// emitting continues after it. So several runs of events of each origin are lost, some
-// while the first one is pending. Each run has its own deadline from its discovery. Later
-// events are then delivered as before, and events too large for the histories do not
-// circulate.
+// emitting continues after it. So several runs of events of each origin are lost, some of
+// them while the report of the first run is pending. Each run has its own deadline from its
+// discovery. Later events are then delivered as before, and events too large for the
+// histories do not circulate.
 func TestALossOfMuchIsReportedSoon(t *testing.T) {
 	for seed := range uint64(4) {
 		w := newWorld(t, sim.Config{Seed: seed, Overlay: overlay.Config{Tree: plumtree.Config{HistoryBytes: 128 << 10}}})

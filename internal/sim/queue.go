@@ -7,7 +7,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 )
 
-// event is a future event. It happens at an end of a link or at a node, or is a call of do.
+// event is a future event: something happens at an end of a link or at a node, or do is
+// called.
 type event struct {
 	what what
 	half *half // the end at which it happens; nil for wake and call
@@ -29,10 +30,10 @@ const (
 // queue holds future events, earliest first, and in order of insertion if times are equal.
 //
 // It is a wheel of two rings, not a heap. Most events are frames that arrive within
-// milliseconds; for these a heap walks through memory as deep as the network is large. The
-// near ring holds the slots of the current block of time, unsorted; a slot is sorted when
-// its time comes. The far ring holds the blocks after that one. Later events are in a list
-// beyond both.
+// milliseconds; with a heap, the memory to visit for each of these grows with the network.
+// The near ring holds the slots of the current block of time, unsorted; a slot is sorted
+// when its time comes. The far ring holds the blocks after that one. Later events are in a
+// list beyond both.
 type queue struct {
 	due    []item // the current slot, sorted; the items before head have happened
 	head   int
@@ -53,9 +54,9 @@ type item struct {
 	event
 }
 
-// chunk is a part of a slot or block in a ring. Slots need very different room, each at
-// another time. If each had a slice of its own, all of these would grow to the length of
-// the longest.
+// chunk is a part of a slot or block in a ring. A few slots are much larger than the
+// others, and at each time these are different ones. If each slot had its own slice, every
+// slice would grow to the length of the longest.
 type chunk struct {
 	next  *chunk
 	items []item // a slice of room
@@ -198,7 +199,7 @@ func (n *Net) happen(e event) {
 	}
 }
 
-// handle does what an event says. If its node is stalled, the event waits until the stall
+// handle performs an event. If the event's node is stalled, the event waits until the stall
 // ends.
 func (n *Net) handle(e event) {
 	if e.node != nil && e.node.stalled {

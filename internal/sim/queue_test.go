@@ -8,7 +8,8 @@ import (
 )
 
 // TestQueueIsOrderedByTimeAndThenByNumber adds and removes events alternately, with times
-// of all rings. It does not always let the queue look as far ahead as the next event.
+// of all rings. In some calls, the next event is later than the limit up to which the queue
+// may look.
 func TestQueueIsOrderedByTimeAndThenByNumber(t *testing.T) {
 	for _, scale := range []time.Duration{1, 100, time.Microsecond, 66 * time.Microsecond, time.Millisecond, time.Second, time.Minute, time.Hour} {
 		rng := rand.New(rand.NewPCG(3, uint64(scale)))

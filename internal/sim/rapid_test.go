@@ -66,7 +66,7 @@ var steps = rapid.Custom(func(t *rapid.T) step {
 	return st
 })
 
-// drawTime draws short times, as in the middle of a handshake, as often as long ones.
+// drawTime draws short times, such as the middle of a handshake, as often as long ones.
 func drawTime(t *rapid.T, most time.Duration) time.Duration {
 	if rapid.Bool().Draw(t, "short") {
 		return time.Duration(rapid.IntRange(1, 1000).Draw(t, "ms")) * time.Millisecond

@@ -180,7 +180,7 @@ func TestForgersInANetwork(t *testing.T) {
 			w.form(30, 2)
 			w.listen(&altered)
 			for n := range 150 {
-				w.say(w.Nodes[n%30]) // forgers too: they may get only duplicates, and then have nothing to forward but these
+				w.say(w.Nodes[n%30]) // forgers emit too: if they get only duplicates, their own events are all that they send
 				w.Run(50 * time.Millisecond)
 			}
 			w.Run(10 * time.Second)

@@ -5,9 +5,9 @@
 // retransmission. There are cuts behind which bytes wait, crashes with or without a reset,
 // stalls, and nodes that can't be dialled.
 //
-// There is no goroutine and no clock. One seed gives one run: the next event is the
-// earliest entry of one queue, ordered by time and then by number. Bandwidth is not
-// simulated: a link carries any number of frames at once, so no outbox is ever full.
+// There is no goroutine and no clock, and two runs with the same seed are equal. The next
+// event is the earliest entry of one queue, ordered by time and then by number. Bandwidth
+// is not simulated: a link carries any number of frames at once, so no outbox is ever full.
 package sim
 
 import (
@@ -42,7 +42,7 @@ type Config struct {
 	// Tamper may change the bytes of a frame before the receiver sees them. It needs
 	// Wire. If the result is not a valid frame, the link ends. May be nil.
 	Tamper  func(from, to *Node, frame []byte) []byte
-	Overlay overlay.Config // of every node
+	Overlay overlay.Config // the configuration of every node
 
 	Trace func(line string) // called with a line for each action of a node; may be nil
 }
@@ -150,14 +150,15 @@ func Addr(i int) string {
 	return fmt.Sprintf("10.%d.%d.%d:1", (i+1)>>16&255, (i+1)>>8&255, (i+1)&255)
 }
 
-// Start gives the node a machine and starts it with a new id, in a new life if it had one.
+// Start gives the node a machine with a new ID and starts it. If the node ran before, a new
+// life begins.
 func (n *Net) Start(node *Node) {
 	binary.BigEndian.PutUint64(node.ID[:], n.Rand.Uint64())
 	binary.BigEndian.PutUint64(node.ID[8:], n.Rand.Uint64())
 	n.Restart(node)
 }
 
-// Restart is Start of a node that keeps its ID, as one with a key does.
+// Restart is like Start, but the node keeps its ID, as a node with a key does.
 func (n *Net) Restart(node *Node) {
 	cfg := n.cfg.Overlay
 	node.Epoch = max(uint64(n.now.UnixMilli()), node.Epoch+1)
@@ -226,13 +227,14 @@ func (n *Net) After(d time.Duration, do func()) {
 }
 
 const (
-	// maxSpins is how often in a row a machine may be due at once after Advance.
+	// maxSpins limits how many times in a row a machine may be due again right after
+	// Advance.
 	maxSpins = 1000
 	never    = 1<<63 - 1
 )
 
 // rearm ensures that the machine is woken at its deadline or before. If an earlier wake is
-// pending, the machine is asked again then.
+// pending, rearm adds none, and is called again after that wake.
 func (n *Net) rearm(node *Node) {
 	node.fill()
 	due, ok := node.Machine.Deadline()

@@ -41,7 +41,7 @@ func TestShortSplitHealsAndLosesNothing(t *testing.T) {
 	})
 }
 
-// wantFoundAndHealedOnce checks that every program got a netsplit and its heal once each.
+// wantFoundAndHealedOnce checks that every node reported a netsplit and its heal once each.
 // If membership bridged the split before a probe detected it, no program may get one.
 func (w *world) wantFoundAndHealedOnce() {
 	w.t.Helper()

@@ -45,8 +45,8 @@ type sybil struct {
 
 const sybilSample = 17 // contacts in each frame of a Sybil, as many as an honest node sends
 
-// SybilAddr returns the address of the i-th Sybil, if their addresses are in that many
-// groups.
+// SybilAddr returns the address of the i-th Sybil of an attack whose addresses are spread
+// over the given number of groups.
 func SybilAddr(i, groups int) string {
 	g := i % groups
 	at := i/groups + 1
@@ -92,7 +92,7 @@ const firstSybil = 1 << 24
 // IsSybil reports whether the node belongs to an attack.
 func (node *Node) IsSybil() bool { return node.sybil != nil }
 
-// round does what a Sybil repeats in every round.
+// round performs one round of a Sybil; see [AttackConfig].
 func (s *sybil) round() {
 	n := s.net
 	for _, l := range s.node.links {

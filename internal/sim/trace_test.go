@@ -15,7 +15,7 @@ import (
 
 var update = flag.Bool("update", false, "write the traces under testdata anew")
 
-// script is a world that records what happens, as text.
+// script is a world that records the actions of its nodes as text.
 type script struct {
 	*world
 	lines []string
@@ -24,7 +24,7 @@ type script struct {
 func newScript(t *testing.T, seed uint64, cfg overlay.Config) *script {
 	s := &script{}
 	s.world = newWorld(t, sim.Config{Seed: seed, Overlay: cfg, Trace: func(line string) {
-		// Frames that every link carries all the time say nothing about the story.
+		// Frames that every link carries all the time are not part of the story.
 		for _, noise := range []string{" PING", " PONG", " SHUFFLE", " BEACON"} {
 			if strings.Contains(line, noise) {
 				return
@@ -156,7 +156,7 @@ func TestTraceOfASplitThatHeals(t *testing.T) {
 	s.want("split-and-heal")
 }
 
-// One seed gives one run, the same to the last frame. Another seed gives another run.
+// Two runs with the same seed are equal to the last frame. A run with another seed differs.
 func TestOneSeedOneRun(t *testing.T) {
 	run := func(seed uint64) (uint64, string) {
 		lines := 0

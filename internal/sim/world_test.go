@@ -86,7 +86,7 @@ func (w *world) begin(node *sim.Node) {
 	w.Start(node)
 }
 
-// form starts n nodes at one instant. The first ones are the seeds.
+// form starts n nodes at the same moment. The first ones are the seeds.
 func (w *world) form(n, seeds int) {
 	w.t.Helper()
 	var addrs []string
@@ -110,7 +110,8 @@ func (w *world) emit(node *sim.Node) {
 	w.emitted[node] = node.Emit(fmt.Appendf(nil, "\x01xevent of node %d at %v", node.Index, w.Now()))
 }
 
-// talk makes nodes emit for a while: every gap, one that is drawn at random.
+// talk makes nodes emit for the time d. After every gap, one node that is drawn at random
+// emits an event.
 func (w *world) talk(d, gap time.Duration) {
 	for range int(d / gap) {
 		living := w.Living()
@@ -119,7 +120,7 @@ func (w *world) talk(d, gap time.Duration) {
 	}
 }
 
-// halves cuts the network in two, by even and odd.
+// halves cuts the network in two: the nodes with even and those with odd numbers.
 func (w *world) halves() { w.Cut(func(i int) int { return i % 2 }) }
 
 // crash crashes a share of the nodes, but none of spare.

@@ -13,8 +13,8 @@ func (a Axis) At(value float64) float64 {
 	return a.From + (value-a.Least)/(a.Most-a.Least)*(a.To-a.From)
 }
 
-// Ticks returns the round values of the axis: multiples of 1, 2 or 5 times a power of
-// ten, of which there are at most n+1.
+// Ticks returns the round values of the axis, at most n+1: multiples of 1, 2 or 5 times a
+// power of ten.
 func (a Axis) Ticks(n int) (list []float64) {
 	step := roundUp((a.Most - a.Least) / float64(n))
 	for i := math.Ceil(a.Least / step); i*step <= a.Most*(1+1e-9); i++ {
@@ -23,8 +23,7 @@ func (a Axis) Ticks(n int) (list []float64) {
 	return list
 }
 
-// roundUp returns the least of 1, 2, 5 and 10 times a power of ten that is no less
-// than x, which is more than zero.
+// roundUp rounds x up to 1, 2 or 5 times a power of ten. x must be more than zero.
 func roundUp(x float64) float64 {
 	power := math.Pow(10, math.Floor(math.Log10(x)))
 	for _, m := range []float64{1, 2, 5} {

@@ -55,12 +55,12 @@ func (d *Doubt) Heard(o *Events, now time.Time) {
 	d.until.Store(until)
 }
 
-// recentFor is how old an event must be for a neighbour that leaves to have relayed it for certain. A
-// guess: more than a round trip.
+// recentFor is the age from which an event has certainly been relayed by a neighbour that
+// leaves. A guess: more than a round trip.
 const recentFor = 100 * time.Millisecond
 
-// LoseRecent marks the events of the last 100 ms as not taken, because the neighbours that took them
-// leave.
+// LoseRecent marks the events of the last 100 ms as not taken. It is called when the
+// neighbours that took them leave.
 func (o *Events) LoseRecent(now time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -24,7 +24,7 @@ type Events struct {
 	mu     sync.Mutex // guards all below
 	left   []Span     // in order
 	last   uint64     // the number of the last event that was emitted
-	latest time.Time  // when it was emitted
+	latest time.Time  // when that event was emitted
 	marks  [2]mark    // two events that were emitted at least recentFor apart, the older one first
 	taken  func()     // called, with mu held, when all events are taken; may be nil
 }
@@ -100,7 +100,8 @@ func (o *Events) OnTaken(f func()) bool {
 	return len(o.left) > 0
 }
 
-// Count returns how many events there are from a number on, and when the last one was emitted.
+// Count returns how many untaken events have the given number or a higher one, and when the
+// last of all events was emitted.
 func (o *Events) Count(from uint64) (n int, latest time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -30,8 +30,9 @@ func TestPutBack(t *testing.T) {
 	}
 }
 
-// A neighbour that is heard long enough after something was written to it has read it; what
-// was written since is in doubt for longer. What a link loses is not taken.
+// If a neighbour is heard long enough after an event was written to it, it has read the
+// event. Events that were written later stay in doubt. Events that are in doubt when their
+// link ends are not taken.
 func TestDoubtEnds(t *testing.T) {
 	var o Events
 	var d Doubt

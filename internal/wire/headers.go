@@ -17,7 +17,7 @@ const (
 
 	// MaxHeaderBytes is the most that all headers of an event take together, with the
 	// lengths before names and values. A W3C trace context with the longest tracestate
-	// takes 600.
+	// takes 600 bytes.
 	MaxHeaderBytes = 1 << 10
 )
 

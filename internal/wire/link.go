@@ -21,7 +21,7 @@ type Hello struct {
 	Epoch   uint64   // this life of the node
 	Addr    string   // where to dial the sender: "host:port"; ":port" if it does not know its host; "" if it can't be dialled
 	Seen    string   // the address at which the sender sees the receiver
-	Proof   string   // proves that the sender knows the network's secret; empty if there is none
+	Proof   string   // proves that the sender knows the network's secret; empty if the network has none
 }
 
 // Refuse says why an end closes a link without using it. It follows a HELLO, or is sent
@@ -29,7 +29,7 @@ type Hello struct {
 // connection. The layout is the same in all major versions.
 type Refuse struct {
 	Code RefuseCode
-	Text string // for a log; it may hold any bytes, so quote it
+	Text string // text for a log; it may hold any bytes, so quote it
 }
 
 // RefuseCode is the reason of a Refuse. Codes are only appended. A receiver treats an
@@ -42,7 +42,7 @@ const (
 	RefuseNetwork                    // another network
 	RefuseSelf                       // the node dialled itself
 	RefuseLeaving                    // the node stops
-	RefuseStranger                   // the node is not let in
+	RefuseStranger                   // the node is not admitted
 	refuseCodes
 )
 

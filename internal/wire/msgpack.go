@@ -2,7 +2,7 @@ package wire
 
 import "encoding/binary"
 
-// What the first byte of a msgpack value says about the value.
+// This file has a table of what the first byte of a msgpack value says about the value.
 
 // sort is how walk treats a value.
 type sort uint8
@@ -20,8 +20,8 @@ const (
 // shape describes the values with a given first byte.
 type shape struct {
 	sort        sort
-	head        uint8 // bytes before what is counted, or of the whole value
-	lengthBytes uint8 // bytes of the length or count that follows; 0: it is count
+	head        uint8 // bytes before the part that the length or count covers, or of the whole value
+	lengthBytes uint8 // size in bytes of the length or count that follows; 0: the field count holds it
 	count       uint8
 }
 

@@ -75,7 +75,7 @@ func walk(b, out []byte) (rewritten []byte, short int, err error) {
 		open     [MaxDepth]uint32 // values still to come in each open container
 		depth    int
 		elements uint64
-		copied   int // how much of b is in out
+		copied   int // how many bytes of b are in out already
 	)
 	for i := 0; ; {
 		if i == len(b) {

@@ -22,7 +22,7 @@ func unhex(s string) []byte {
 	return b
 }
 
-// chatEvent is a payload of the usual size, with a bit of everything.
+// chatEvent is a payload of the usual size, with values of several types.
 func chatEvent(t testing.TB) []byte {
 	t.Helper()
 	type message struct {

@@ -32,7 +32,7 @@ var (
 	_ transport.TryWriter  = (*conn)(nil)
 )
 
-// conn is one end of a link. It holds what comes to this end.
+// conn is one end of a link. It holds the bytes that were sent to this end.
 type conn struct {
 	link          *link
 	peer          *conn
@@ -43,7 +43,7 @@ type conn struct {
 	buf        []byte    // buf[off:] was sent to this end and not read here
 	off        int
 	ready      int       // how many bytes of buf[off:] have arrived
-	flight     []arrival // what travels to this end, oldest first
+	flight     []arrival // bytes and ends of streams on their way to this end, oldest first
 	eof        bool      // the peer sends nothing more
 	peerGone   bool      // the peer has closed, so it does not read either
 	resetOnWay bool      // a reset waits for the cut to heal
@@ -55,10 +55,10 @@ type conn struct {
 	writeLimit deadline
 }
 
-// arrival is what reaches an end at one time.
+// arrival holds the bytes or the end of stream that reach an end at one moment.
 type arrival struct {
 	at        time.Time
-	n         int  // a number of bytes
+	n         int  // how many bytes arrive
 	eof, gone bool // the end of the stream; the peer's Close
 }
 
@@ -295,8 +295,8 @@ func (c *conn) reset() {
 	c.changed.Broadcast()
 }
 
-// abandon marks an end that the program will never get, and so never close. The caller
-// does not hold link.mu.
+// abandon marks an end that the program can't close, because no Dial or Accept will return
+// it. The caller does not hold link.mu.
 func (c *conn) abandon() {
 	c.link.mu.Lock()
 	defer c.link.mu.Unlock()

@@ -7,9 +7,9 @@ import "syscall"
 const ipBindAddressNoPort = 24
 
 // portAtConnect makes the kernel choose the local port in connect instead of in bind. In
-// connect it knows the far end, so connections to different peers may share a port.
-// Without the option, a node that dials from an address of its own runs out of ports at
-// 28 000 connections, and those that have just ended count too.
+// connect the kernel knows the address of the peer, so connections to different peers may
+// share a port. Without the option, a node that dials from a LocalIP runs out of ports at
+// 28 000 connections. Connections that have just ended count too.
 //
 // A kernel that does not know the option still dials, but with fewer ports. So
 // portAtConnect ignores the error.

@@ -268,7 +268,7 @@ func hundredConns(t *testing.T, r *rig) {
 	for i, client := range clients {
 		if err := <-client; err != nil {
 			t.Errorf("client %d: %v", i, err)
-			_ = l.Close() // the server waits for this client, which does not come any more
+			_ = l.Close() // the server waits for this client, which has failed
 		}
 	}
 	server.Wait()

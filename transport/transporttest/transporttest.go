@@ -18,8 +18,8 @@ import (
 type Sides func(t *testing.T) (listen, dial transport.Transport, addr string)
 
 // Test runs the suite. Each test calls sides for transports of its own. No test depends on
-// how long anything takes. Its deadlines have passed already, or pass while a call waits
-// that can only end that way.
+// how long anything takes. A deadline has passed before the call, or it passes while a call
+// waits that only the deadline can end.
 func Test(t *testing.T, sides Sides) {
 	for _, test := range []struct {
 		name string

@@ -62,8 +62,8 @@ func (l *Ledger) Next(from int, at int64) Message {
 // caller does not call Sent, and Next returns the same number again.
 func (l *Ledger) Sent(from int) { l.sent[from].Add(1) }
 
-// ReceiveBytes does what Receive does, for a message encoded by Append. It decodes only what
-// it needs: a Message for every delivery would double the cost.
+// ReceiveBytes does what Receive does, for a message encoded by Append. It decodes only the
+// fields that it needs, because a Message for every delivery would double the cost.
 func (l *Ledger) ReceiveBytes(to int, b []byte) {
 	if len(b) < HeaderSize {
 		l.corrupt.Add(1)
@@ -137,8 +137,8 @@ func (l *Ledger) Delivered() uint64 {
 	return sum - uint64(max(l.missing.Load(), 0))
 }
 
-// SlowestOf returns how many messages of a sender the slowest receiver is past, including lost
-// ones. It ignores receivers for which except returns true. except may be nil.
+// SlowestOf returns how many messages of a sender the slowest receiver has received or
+// lost. It ignores receivers for which except returns true. except may be nil.
 func (l *Ledger) SlowestOf(from int, except func(to int) bool) uint64 {
 	least := ^uint64(0)
 	for to := range l.n {

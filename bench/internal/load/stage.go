@@ -17,7 +17,7 @@ const (
 	drainCalm   = time.Second // if nothing arrives for that long, missing messages are lost
 )
 
-// stage is a network that has formed, with what was measured of it.
+// stage is a network that has formed, with its measurements.
 type stage struct {
 	spec   Spec
 	net    contest.Net
@@ -63,7 +63,7 @@ func open(ctx context.Context, c contest.Contestant, r *Result, ready func(*chec
 	return s, nil
 }
 
-// sample returns measure.Take, plus the figures that only the adapter has.
+// sample returns the sample of measure.Take, with the figures that only the adapter has.
 func (s *stage) sample() (measure.Sample, error) {
 	m, err := measure.Take(s.others)
 	if d, ok := s.net.(contest.Datagrams); ok {

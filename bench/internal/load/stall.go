@@ -13,8 +13,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/bench/internal/measure"
 )
 
-// stallLook is how long after the stall the latencies of the other nodes are measured. By then
-// the others should have closed their links to the stalled node.
+// stallLook is for how long after the stall the latencies of the other nodes are measured.
+// By then the others should have closed their links to the stalled node.
 const stallLook = 10 * time.Second
 
 // stall sends at a steady rate. The last node stops reading when spec.Warm and a quarter of
@@ -88,7 +88,7 @@ type watch struct {
 
 	before uint64        // peak of RSS before the stall
 	peak   uint64        // peak of RSS after it
-	out    time.Duration // when the stalled node had no link any more; 0: never
+	out    time.Duration // when the stalled node had lost its last link; 0: never
 	failed error
 }
 

@@ -85,7 +85,7 @@ func (s *stage) emit(ctx context.Context, from int, due time.Duration) error {
 // percentiles are exact, and the last delivery of each message is known.
 type times struct {
 	start   time.Time
-	n       int // how many nodes count: the first n
+	n       int // only the first n nodes count
 	nodes   int
 	senders int
 	primed  int             // how many messages of each sender do not count
@@ -110,7 +110,7 @@ func newTimes(spec Spec, count int) *times {
 	}
 }
 
-// arrived records a delivery; it is the ledger's OnFirst.
+// arrived records a delivery; it is set as the ledger's OnFirst.
 func (t *times) arrived(to int, m check.Message) {
 	if m.At < 0 {
 		return // a message of prime

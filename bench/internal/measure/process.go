@@ -1,5 +1,5 @@
-// Package measure reads what Linux knows about processes: processor time, memory, and written
-// bytes.
+// Package measure reads the figures that Linux keeps of each process: processor time,
+// memory, and written bytes.
 //
 // The number of bytes is wchar of /proc/PID/io. It counts every write(2) and writev(2), so it
 // works alike for all systems and for a server in another process. Connections need not be

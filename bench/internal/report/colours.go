@@ -1,6 +1,7 @@
 package report
 
-// colours are those of the contestants: the ideals are grey, ours are warm, the others are cold.
+// colours has the colour of each contestant: grey for the ideals, warm for Smokesignal,
+// cold for the others.
 var colours = map[string]string{
 	"tree": "#404040", "tree-msgpack": "#999999",
 	"smoke": "#d62728", "smoke-typed": "#ff7f0e", "smoke-tls": "#8c564b",

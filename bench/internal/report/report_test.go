@@ -127,7 +127,7 @@ func TestThePageKeepsItsText(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := Report{Machine: "a machine", Sections: []*Section{known()}}
-	for range 2 { // the second time changes nothing
+	for range 2 { // the second round must change nothing
 		if err := r.WritePage(path); err != nil {
 			t.Fatal(err)
 		}

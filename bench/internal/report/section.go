@@ -20,7 +20,7 @@ type Report struct {
 
 // Section is one table.
 type Section struct {
-	ID       string         `json:"id"` // its marks on the page
+	ID       string         `json:"id"` // the name in its marks on the page
 	Workload string         `json:"workload"`
 	Grid     bool           `json:"grid"` // several cells
 	Title    string         `json:"title"`

@@ -166,11 +166,11 @@ func (s *Section) grid() Table {
 	return t
 }
 
-// disturbed is how many cores other programs may use before a note reports it. The system's own
-// work for the measurement is included.
+// disturbed is the number of cores that other programs may use before a note reports it.
+// The system's own work for the measurement is included.
 const disturbed = 0.3
 
-// notes returns what the columns of a row can't show.
+// notes returns remarks about a row that its columns can't show.
 func notes(r Row) (list []string) {
 	name := fmt.Sprintf("%s (%d nodes, %d bytes)", r.Label(), r.N, r.Size)
 	if r.Missing != "" {

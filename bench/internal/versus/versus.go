@@ -16,7 +16,7 @@ type Figure struct {
 	Workload string                 // the workload of the measurement
 	Smaller  bool                   // a smaller value is better
 	Format   func(v float64) string // formats a value
-	Floor    float64                // the least lower bound of the ratio that passes
+	Floor    float64                // the figure passes if the lower bound of the ratio is at least Floor
 }
 
 // Pair holds the values of one figure in one pair.
@@ -31,15 +31,15 @@ type Verdict struct {
 	Pass     bool
 }
 
-// resamples is how many bootstrap samples are drawn: the usual 10,000 (Efron and
-// Tibshirani, An Introduction to the Bootstrap, chapter 13, asks for 1,000 or more).
+// resamples is the number of bootstrap samples: the usual 10,000 (Efron and Tibshirani, An
+// Introduction to the Bootstrap, chapter 13, asks for 1,000 or more).
 const resamples = 10_000
 
 // lowerShare is the share of bootstrap medians below the lower end of a 90 % interval.
 const lowerShare = 0.05
 
-// Judge compares the pairs of one figure. The same pairs have the same verdict. No pairs do not
-// pass.
+// Judge compares the pairs of one figure. The verdict depends on the pairs only. Without
+// any pair, the figure does not pass.
 func (f Figure) Judge(pairs []Pair) Verdict {
 	v := Verdict{Pairs: len(pairs)}
 	if len(pairs) == 0 {
@@ -76,7 +76,8 @@ func lowerBound(ratios []float64) float64 {
 	return medians[int(math.Floor(lowerShare*resamples))]
 }
 
-// median returns the middle of the values, NaN if there are none. It keeps their order.
+// median returns the median of the values, or NaN if there are none. It does not sort
+// values itself.
 func median(values []float64) float64 {
 	if len(values) == 0 {
 		return math.NaN()

@@ -14,8 +14,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 )
 
-// Actor is one process and what its reports say. It belongs to the goroutine that owns the
-// cast. Others may only read its exported fields.
+// Actor is one process and the state that its reports describe. It belongs to the goroutine
+// that owns the cast. Other packages may only read its exported fields.
 type Actor struct {
 	Seat  int
 	ID    string   // empty until it is up
@@ -29,14 +29,14 @@ type Actor struct {
 	Gone   bool               // the process has ended
 	Killed bool               // by the cast
 	Paused bool               // by the cast
-	Exit   error              // after it has gone; nil: it ended well
+	Exit   error              // set after the process has ended; nil: it ended without an error
 	first  map[Kind]time.Time // when it first reported each kind in this phase
 	latest map[*Actor]int     // the highest number received from each actor
 
 	cmd      *exec.Cmd
 	orders   *json.Encoder
 	stdin    io.Closer
-	log      *bytes.Buffer // its standard error; complete after it has gone
+	log      *bytes.Buffer // its standard error; complete after the process has ended
 	failures []string      // failures that it reported
 }
 

@@ -89,7 +89,8 @@ func (c *Cast) Wait(ctx context.Context, so time.Duration) {
 	c.Until(ctx, so, func() bool { return false })
 }
 
-// takeWaiting processes the news that have already arrived, because done may take long.
+// takeWaiting processes the news that have already arrived. Several may wait, because done
+// may take long.
 func (c *Cast) takeWaiting() {
 	for {
 		select {
@@ -220,8 +221,8 @@ func (c *Cast) Endings() (bad []*Actor) {
 	return bad
 }
 
-// Kill ends processes like kill -9, one right after another. The ledger then expects
-// neither what they have not received nor what others have not received from them.
+// Kill ends processes like kill -9, one right after another. From then on, the ledger
+// expects no further deliveries to them, and no further deliveries of their texts.
 func (c *Cast) Kill(victims ...*Actor) error {
 	var problems []error
 	for _, a := range victims {

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// mesh makes actors of a description: "a:bc" means that a has links to b and c.
+// mesh makes actors from a description: "a:bc" means that a has links to b and c.
 func mesh(picture ...string) []*Actor {
 	var nodes []*Actor
 	for seat, row := range picture {

@@ -12,6 +12,6 @@
 //	}
 //
 // One goroutine, the caller's, owns the cast, its actors and its ledger. News are processed
-// only while it waits in [Cast.Until], so the state does not change at other times. Each
-// process has one more goroutine, which reads its reports.
+// only while that goroutine waits in [Cast.Until], so the state does not change at other
+// times. Each process has one more goroutine, which reads its reports.
 package cluster

@@ -68,8 +68,8 @@ func (l *Ledger) hear(text string, who *Actor) {
 	}
 }
 
-// excuse removes what a dying actor has not received, and what others have not received
-// from it, because no node may have it.
+// excuse removes the missing deliveries to a dying actor. It also removes the missing
+// deliveries of the actor's own texts, because perhaps no node has these.
 func (l *Ledger) excuse(who *Actor) {
 	for _, e := range l.lines {
 		if e.owed[who] {

@@ -208,6 +208,6 @@ func (r *reporter) send(what Report) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := r.encoder.Encode(what); err != nil {
-		os.Exit(1) // the reader has gone
+		os.Exit(1) // the parent no longer reads
 	}
 }

@@ -28,9 +28,9 @@ import (
 const (
 	// maxRequest bounds the line with which a dial begins, in bytes.
 	maxRequest = 512
-	// chunk is how much is relayed at once, in bytes.
+	// chunk is the largest number of bytes that are relayed at once.
 	chunk = 32 << 10
-	// patience is how long the proxy tries to reach an address.
+	// patience is the time limit for the proxy to reach an address.
 	patience = 5 * time.Second
 )
 
@@ -156,7 +156,7 @@ func (p *Proxy) serve(near net.Conn) {
 	reader := bufio.NewReaderSize(near, maxRequest)
 	side, addr, err := readRequest(reader)
 	if err != nil {
-		return // not one of our dialers, or it gave up
+		return // the other end is not a Dialer, or has given up
 	}
 	there, back := way{side, addr, false}, way{side, addr, true}
 	if p.open(ctx, there) != nil {

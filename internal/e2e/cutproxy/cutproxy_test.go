@@ -94,7 +94,7 @@ func (w *world) hear(conn net.Conn, want string) {
 	}
 }
 
-// healAndHear wants a line to arrive when the cut heals, and not before.
+// healAndHear checks that a line arrives when the cut heals, and not before.
 func (w *world) healAndHear(conn net.Conn, want string) {
 	w.t.Helper()
 	heard := make(chan string)

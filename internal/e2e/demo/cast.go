@@ -13,7 +13,7 @@ type cast struct {
 	*cluster.Cast
 	rig  rig
 	gaps int                     // gaps reported up to the last phase
-	told map[*cluster.Actor]bool // actors whose bad end was reported
+	told map[*cluster.Actor]bool // actors whose unexpected end was reported
 }
 
 func newCast(rig rig, screen *screen, verbose bool) *cast {

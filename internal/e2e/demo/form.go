@@ -20,7 +20,7 @@ func form(ctx context.Context, c *cast, m *measure) error {
 		if err := c.enter(seat); err != nil {
 			return err
 		}
-		if seat == seedSeat { // otherwise the first dial of the others would fail
+		if seat == seedSeat { // wait for the seed, because otherwise the first dial of the others would fail
 			if _, ok := c.Until(ctx, formLimit, c.IsEverybodyUp); !ok {
 				return fmt.Errorf("the seed did not come up: %s", c.Actors[seat].LastWords())
 			}

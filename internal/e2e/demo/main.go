@@ -1,7 +1,7 @@
 // Package demo runs a complete demonstration of Smokesignal on one screen. Twelve processes
 // find each other through one seed, emit, lose the seed, get it back, are partitioned into
 // halves, heal, and leave. Each phase is measured. If a phase missed its mark, the program
-// says so and ends with 1.
+// says so and ends with exit code 1.
 //
 //	smokelab demo          # or: make demo
 //	smokelab demo --json   # the same for a program
@@ -10,7 +10,7 @@
 // The processes are real. With root on Linux, so is the network between the halves: two
 // network namespaces and a router that drops the packets between them (package netlab).
 // Elsewhere the halves communicate through a relay that falls silent (package cutproxy).
-// The first line says which.
+// The first line of output says which of the two is used.
 //
 // The processes are those of package cluster. One goroutine runs the story and owns all of
 // its state.
@@ -66,8 +66,8 @@ func (o Options) Validate() error {
 // ErrShort reports that the story ran to its end and missed a mark, which it has printed.
 var ErrShort = errors.New("something fell short")
 
-// IsNode reports whether this process was started as a node of the story. Then it must only
-// call BeNode.
+// IsNode reports whether this process was started as a node of the story. Such a process
+// must only call BeNode.
 func IsNode() bool { return cluster.IsNode() }
 
 // BeNode runs a node of the story and returns the exit code.

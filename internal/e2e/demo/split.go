@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	cutLimit  = 30 * time.Second // a seed counts as lost after about ten seconds of silence
+	cutLimit  = 30 * time.Second // more than enough: a seed counts as lost after about ten seconds of silence
 	joinLimit = 20 * time.Second
 )
 
@@ -100,7 +100,7 @@ func (c *cast) sayOn(begin time.Time, halves ...[]*cluster.Actor) error {
 // joinAgain reconnects the halves. It waits until there is one component, each half has
 // received the other's texts, and all nodes have reported the netsplit and its heal.
 func joinAgain(ctx context.Context, c *cast, m *measure) error {
-	apart := c.Ledger // emitted during the partition
+	apart := c.Ledger // the ledger of the texts that were emitted during the partition
 	c.NewPage()
 	c.Ledger = apart
 	everybody := c.Alive()
@@ -133,7 +133,7 @@ func setOnce(took *time.Duration, begin time.Time, holds bool) {
 	}
 }
 
-// noteTold records which hooks ran, on how many nodes, and when the first did.
+// noteTold records which hooks ran, on how many nodes, and when the first one ran.
 func (m *measure) noteTold(whom string, actors []*cluster.Actor, begin time.Time, kinds ...cluster.Kind) {
 	var words []string
 	for _, kind := range kinds {

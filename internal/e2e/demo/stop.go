@@ -10,7 +10,7 @@ import (
 
 const stopLimit = 10 * time.Second
 
-// stopAll stops all nodes and waits until the processes end without an error.
+// stopAll stops all nodes and waits until their processes have ended without an error.
 func stopAll(ctx context.Context, c *cast, m *measure) error {
 	c.NewPage()
 	staying := c.Alive()

@@ -43,7 +43,7 @@ func (l *Lab) CutOneWay(from, to string) error {
 }
 
 // Part drops everything between sides of different parts from now on, for all of them at
-// one instant. Sides in no part can reach all others.
+// the same moment. Sides in no part can reach all others.
 func (l *Lab) Part(parts ...[]string) error {
 	var script strings.Builder
 	for i, part := range parts {
@@ -63,8 +63,8 @@ func (l *Lab) cutElement(from, to string) string {
 	return fmt.Sprintf("add element inet lab cuts { %q . %q }\n", port(l.number(from)), port(l.number(to)))
 }
 
-// Isolate drops everything to or from the sides from now on, for all of them at one
-// instant.
+// Isolate drops everything to or from the sides from now on, for all of them at the same
+// moment.
 func (l *Lab) Isolate(sides ...string) error {
 	if err := l.nft(l.elements("isolated", sides)); err != nil {
 		return fmt.Errorf("isolate %s: %w", strings.Join(sides, ", "), err)
@@ -95,7 +95,8 @@ table inet lab {
 
 // Shield drops, as long as the lab lives, all packets that open a connection to one of the
 // sides, like a NAT: the sides can dial but can't be dialled. It sends no reset and no
-// ICMP. Existing connections may or may not survive, so shield before any node connects.
+// ICMP. Existing connections may or may not survive, so call Shield before any node
+// connects.
 func (l *Lab) Shield(sides ...string) error {
 	if err := l.nft(shield + l.elements("shielded", sides)); err != nil {
 		return fmt.Errorf("shield %s: %w", strings.Join(sides, ", "), err)

@@ -7,8 +7,8 @@
 // side to another, without a reset or ICMP, also for established connections. Both ends see
 // what they would see with a pulled cable, not a closed connection.
 //
-// Addresses of one side reach each other without the router, so a side can't be cut inside.
-// A test that needs that makes more sides.
+// Addresses of one side reach each other without the router, so the lab can't cut a side
+// into parts. A test that needs such a cut makes more sides.
 //
 // The lab changes only its own namespaces, and no interface, address, route or firewall
 // rule of the machine. The names of the namespaces contain the process that made them. So
@@ -31,7 +31,7 @@ import (
 )
 
 const (
-	// Hosts is how many addresses each side has.
+	// Hosts is the number of addresses of each side.
 	Hosts = 100
 	// MaxSides is the largest number of sides of a lab: one number of an address.
 	MaxSides = 250

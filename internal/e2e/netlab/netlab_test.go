@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// serveEcho says "ready" and echoes what each connection sends.
+// serveEcho prints "ready" and sends back the bytes that it reads from each connection.
 func serveEcho(addr string) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -409,7 +409,7 @@ func TestIsOrphan(t *testing.T) {
 		"smokelab.1":                 false,
 		"smokelab.x.1.1.left":        false,
 		"smokelab.999999999.1.1.hub": true,
-		fmt.Sprintf("smokelab.%d.1.1.left", os.Getpid()): true, // an earlier process with our number
+		fmt.Sprintf("smokelab.%d.1.1.left", os.Getpid()): true, // an earlier process with the number of this one
 	} {
 		if got := isOrphan(name); got != want {
 			t.Errorf("isOrphan(%q) = %v, want %v", name, got, want)

@@ -17,7 +17,8 @@ type frame struct {
 	shown   time.Duration // how long it stays
 }
 
-// colours is how many the palette of a GIF holds next to the transparent one.
+// colours is the number of colours in the palette of a GIF, in addition to the transparent
+// one.
 const colours = 255
 
 // encode writes frames as a GIF that plays again and again. All frames have one palette.

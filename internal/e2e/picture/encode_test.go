@@ -19,8 +19,8 @@ func dot(x, y int, c color.RGBA) *image.RGBA {
 	return p
 }
 
-// TestThePictureShowsEachFrame: a viewer that draws the parts one over another sees what
-// was recorded, for as long as it was shown.
+// TestThePictureShowsEachFrame draws the parts one over another, as a viewer does. Each
+// recorded frame must appear, for as long as it was shown.
 func TestThePictureShowsEachFrame(t *testing.T) {
 	red, blue := color.RGBA{0xc2, 0x2f, 0x2a, 0xff}, color.RGBA{0x1f, 0x6f, 0xc2, 0xff}
 	frames := []frame{
@@ -55,7 +55,8 @@ func TestThePictureShowsEachFrame(t *testing.T) {
 	}
 }
 
-// TestThePictureOfTheReadme: it is there, moves, and is small enough to load at once.
+// TestThePictureOfTheReadme checks that the picture exists, moves, and is small enough to
+// load at once.
 func TestThePictureOfTheReadme(t *testing.T) {
 	film, err := os.ReadFile("../../../docs/img/heal.gif")
 	if err != nil {

@@ -134,7 +134,7 @@ func record(ctx context.Context, page string) ([]frame, error) {
 	if err := await(ctx, story[0].until); err != nil {
 		return nil, err
 	}
-	if _, err := chromedp.Run(ctx, chromedp.Sleep(4*time.Second)); err != nil { // the layout comes to rest
+	if _, err := chromedp.Run(ctx, chromedp.Sleep(4*time.Second)); err != nil { // until the layout no longer moves
 		return nil, err
 	}
 	var frames []frame

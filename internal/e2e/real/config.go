@@ -12,7 +12,7 @@ import (
 type config struct {
 	nodes      int
 	seeds      int           // of the nodes; all nodes know these
-	newcomers  int           // that join later, in scenarios with newcomers
+	newcomers  int           // nodes that join later, in scenarios with newcomers
 	least      int           // MinPeers
 	most       int           // MaxPeers
 	full       int           // MinPeers and MaxPeers if every node must be full
@@ -35,8 +35,8 @@ const (
 )
 
 // full is the size of make real. Marks are those of the failure model. Times are those of
-// package scenario, but shorter where it waits minutes for histories to age or address
-// books to fill: sixty nodes know each other sooner.
+// package scenario. They are shorter where that package waits minutes for histories to age
+// or address books to fill, because sixty nodes know each other sooner.
 func full() config {
 	return config{
 		nodes: 60, seeds: 3, newcomers: 5,

@@ -7,9 +7,10 @@
 //	go run ./internal/e2e/real -json           # the same for a program
 //	go run ./internal/e2e/real -rounds 50 flap # five minutes of it
 //
-// It ends with 1 if a mark was missed. If it can't measure, because it lacks root or a
-// program, it says so on standard error and ends with 0. It always removes its processes,
-// namespaces and rules. Only kill -9 leaves namespaces, which the next run removes.
+// The exit code is 1 if a mark was missed. If Real can't measure, because it lacks root or
+// a program, it says so on standard error, and the exit code is 0. Real always removes its
+// processes, namespaces and rules. Only after kill -9 do namespaces stay, which the next
+// run removes.
 //
 // A scenario has the name and the marks of its counterpart in package scenario; comments
 // describe the differences. The processes are those of package cluster, the network is that
@@ -44,7 +45,7 @@ func main() {
 	os.Exit(realMain(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// realMain is the program. It returns the exit code.
+// realMain runs the program and returns the exit code.
 func realMain(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	c := full()
 	flags := flag.NewFlagSet("real", flag.ContinueOnError)
@@ -101,7 +102,7 @@ func realMain(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	return 0
 }
 
-// takes lists what a machine needs.
+// takes lists the requirements on the machine.
 const takes = "It takes root on Linux, with the packages iproute2 and nftables."
 
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
@@ -146,8 +147,8 @@ func newScreen(asJSON bool, stdout io.Writer) *screen {
 	return &screen{out: stdout, line: progress.On(stdout)}
 }
 
-// measure runs the scenarios one after another. An error means that one could not run.
-// Missed marks are in the report.
+// measure runs the scenarios one after another. An error means that a scenario could not
+// run. Missed marks are in the report.
 func measure(ctx context.Context, c config, chosen []scene, report *report, screen *screen) error {
 	screen.title(c)
 	begin := time.Now()

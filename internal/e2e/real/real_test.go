@@ -63,9 +63,9 @@ func small() config {
 	return c
 }
 
-// TestEachScenarioSmall runs all scenarios at once, with few nodes. It checks what does not
-// depend on the load of the machine: the awaited conditions hold, and nothing is lost or
-// broken.
+// TestEachScenarioSmall runs all scenarios at once, with few nodes. It checks only results
+// that do not depend on the load of the machine: the awaited conditions hold, and nothing
+// is lost or broken.
 func TestEachScenarioSmall(t *testing.T) {
 	need(t)
 	type outcome struct {
@@ -209,7 +209,7 @@ func ours(t *testing.T, mode string) (cmd *exec.Cmd, children []int) {
 			break
 		}
 	}
-	if mode != "panic" { // then the children may have ended already
+	if mode != "panic" { // after a panic the children may have ended already
 		children = childrenOf(t, cmd.Process.Pid)
 		if len(children) < 8 {
 			t.Fatalf("there are %d processes", len(children))

@@ -16,7 +16,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/e2e/netlab"
 )
 
-// port is where every node listens; each has its own address.
+// port is the port at which every node listens. Each node has its own IP address.
 const port = 8495
 
 // run is a running scenario. After a failure its methods do nothing, so that a scenario is
@@ -88,7 +88,8 @@ func (r *run) failed() bool { return r.problem != nil || r.ctx.Err() != nil }
 // try ends the scenario after an error that is not a result of the measurement.
 func (r *run) try(err error) { r.problem = cmp.Or(r.problem, err) }
 
-// enter starts a node in a seat, at a port: a new one, or the one with that key.
+// enter starts a node in a seat, at a port. With a key, it is the node that has that key;
+// otherwise it is a new node.
 func (r *run) enter(seat, at int, key string) (a *cluster.Actor) {
 	program, err := os.Executable()
 	if err == nil && key == "" {
@@ -136,15 +137,15 @@ func (r *run) up() {
 	}
 }
 
-// wait waits.
+// wait lets the given time pass.
 func (r *run) wait(so time.Duration) {
 	if !r.failed() {
 		r.cast.Wait(r.ctx, so)
 	}
 }
 
-// talk makes all nodes emit in turn. A text is meant for all nodes that have joined. quiet
-// ends it.
+// talk makes all nodes emit in turn. All nodes that have joined must receive each text.
+// quiet ends the talk.
 func (r *run) talk() { r.cast.Talk(r.rate) }
 
 func (r *run) quiet() { r.cast.Talk(0) }

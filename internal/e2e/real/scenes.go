@@ -44,8 +44,8 @@ var scenarios = []scene{
 	{"nat", "half of the nodes can dial, and can't be dialled", "--scenario nat --rate 20", (*run).behindNAT},
 }
 
-// longCut is a partition that all nodes have noticed at its end. A silent link ends after
-// five seconds, and a component gets its own name after about ten.
+// longCut is long enough for all nodes to notice a partition before it ends. A silent link
+// ends after five seconds, and a component gets its own name after about ten.
 const longCut = 15 * time.Second
 
 // split partitions the network and heals it.
@@ -70,12 +70,12 @@ func (r *run) split(n int, mark time.Duration) {
 	healed := r.heal()
 	r.within("one component", mark, healed, r.isOne)
 	r.delivered(30 * time.Second)
-	r.wait(2 * r.linger) // for hooks that would run twice
+	r.wait(2 * r.linger) // so that a hook that runs twice is noticed
 	r.toldOnce(r.apart > longCut)
 	r.within("settled again", time.Minute, time.Now(), r.isSettled)
 }
 
-// halfDies spares the seeds, like the simulator.
+// halfDies crashes half of the nodes. It spares the seeds, like the simulator.
 func (r *run) halfDies(silently bool, mark time.Duration) {
 	r.form(10 * time.Second)
 	r.talk()
@@ -123,7 +123,7 @@ func (r *run) flap() {
 		healed = r.heal()
 	}
 	r.within("one component", 10*time.Second, healed, r.isOne)
-	r.wait(r.linger) // for links that end late
+	r.wait(r.linger) // so that links that end late are counted
 	r.before = start // links that ended in any round count
 	r.swallowed()
 	r.ends(float64(r.rounds))

@@ -83,7 +83,7 @@ func (s *screen) figure(f figure) {
 		if f.Note != "" {
 			note = ": " + f.Note
 		}
-	case f.Mark != f.Mark: // none
+	case f.Mark != f.Mark: // there is no mark
 		verdict = ""
 	}
 	row := fmt.Sprintf("  %-34s %10s   %-10s %s%s", f.Name, scenario.Format(f.Is, f.Unit), f.MarkText(), verdict, note)

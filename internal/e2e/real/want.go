@@ -10,8 +10,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/scenario"
 )
 
-// within waits until a condition holds. It waits much longer than the mark, so that a
-// missed mark has a figure too.
+// within waits until a condition holds. It waits much longer than the pass mark, so that it
+// can also measure by how much a mark was missed.
 func (r *run) within(name string, mark time.Duration, since time.Time, done func() bool) {
 	if r.failed() {
 		return
@@ -67,8 +67,8 @@ func (r *run) tell(name string, is scenario.Number, unit string) {
 	}
 }
 
-// delivered ends the talk, waits until all texts have arrived, and adds the number of lost
-// ones.
+// delivered ends the talk and waits until all texts have arrived. It adds the number of
+// lost texts as a figure.
 func (r *run) delivered(mark time.Duration) {
 	r.quiet()
 	r.within("all delivered", mark, time.Now(), r.cast.Ledger.IsHeard)
@@ -134,8 +134,8 @@ func (r *run) toldOnce(isLong bool) {
 	r.atMost("programs that did not get it once", float64(wrong), 0, example)
 }
 
-// kept adds the number of links that ended by accident: among the affected nodes, which
-// shows that the failure happened, and among all others, where none may end.
+// kept adds two numbers of links that ended by accident. Among the affected nodes, the
+// number shows that the failure happened. Among all other nodes, no link may end.
 func (r *run) kept(hit []*cluster.Actor) {
 	isHit := func(peer string) bool {
 		return slices.ContainsFunc(hit, func(a *cluster.Actor) bool { return strings.HasPrefix(a.ID, peer) })
@@ -157,9 +157,10 @@ func (r *run) kept(hit []*cluster.Actor) {
 	r.atMost("links lost between healthy nodes", float64(lost), 0, example)
 }
 
-// ends adds the number of links that ended, per node. Rotations are counted apart: a node
-// rotates its links by a schedule that depends on its age, and fastest while it is young,
-// so a cut of seconds in a network of seconds can't be judged with them.
+// ends adds the number of links that ended, per node. Rotations are counted separately. A
+// node rotates its links on a schedule that depends on its age, and most often while it is
+// young. So in a network that is seconds old, rotations would hide the effect of a short
+// cut.
 func (r *run) ends(mark float64) {
 	ends, rotated, why := 0, 0, make(map[string]int)
 	alive := r.cast.Alive()
@@ -178,7 +179,7 @@ func (r *run) ends(mark float64) {
 	r.atMost("links ended, a node", float64(ends)/nodes, mark, fmt.Sprint(why))
 }
 
-// swallowed adds the number of packets that the cuts dropped, which proves that there was a
+// swallowed adds the number of packets that the cuts dropped. It proves that there was a
 // cut.
 func (r *run) swallowed() {
 	if r.failed() {

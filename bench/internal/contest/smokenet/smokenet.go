@@ -108,14 +108,14 @@ func (o *overlay) listen(node *smoke.Node, i int) {
 	node.Peers().OnRemove(func(*smoke.Peer) { o.removed.Add(1) })
 }
 
-// form waits until the overlay is one component, and every node has as many neighbours as it
-// wants.
+// form waits until the overlay is one component and every node has at least MinPeers
+// neighbours.
 func (o *overlay) form(ctx context.Context) error {
 	look := time.NewTicker(time.Millisecond)
 	defer look.Stop()
 	seen := uint64(0)
 	for {
-		// Looking at all nodes costs more than looking whether a link has changed.
+		// A check of all nodes costs more than a check whether a link has changed.
 		if n := o.added.Load() + o.removed.Load(); n != seen {
 			seen = n
 			if o.isFormed() {
@@ -193,7 +193,7 @@ func unwrap(raw []byte) (body []byte, ok bool) {
 // LinksLost counts lost neighbours. After a while nodes also replace neighbours on purpose.
 func (o *overlay) LinksLost() uint64 { return o.removed.Load() }
 
-// Troubles counts what must not happen in an overlay on one machine.
+// Troubles counts the events that must not happen in an overlay on one machine.
 func (o *overlay) Troubles() map[string]uint64 {
 	parts := o.components()
 	if o.stall.isStalled() {
