@@ -41,6 +41,14 @@ func visitFrom(t testing.TB, host transport.Transport, addr string, guard *trust
 	return receive(t, conn), raw
 }
 
+// befriended is a neighbour on a plaintext link, at 10.0.0.2, of the node at annAt.
+func befriended(t testing.TB, network *mem.Network) *stranger {
+	t.Helper()
+	eve, _ := visitFrom(t, network.Host("10.0.0.2"), annAt, nil)
+	eve.befriend()
+	return eve
+}
+
 // direct returns an event for one node only, whose argument is a number.
 func direct(t testing.TB, name string, n byte) *wire.Direct {
 	t.Helper()
@@ -102,8 +110,7 @@ func TestARemovedPeerIsNotHeardAnyMore(t *testing.T) {
 		s := tell(t)
 		network := mem.New()
 		ann := s.gossip(network)
-		eve, _ := visitFrom(t, network.Host("10.0.0.2"), annAt, nil)
-		eve.befriend()
+		eve := befriended(t, network)
 		eve.say(direct(t, "whisper", 1))
 		<-ann.inside
 		eve.say(direct(t, "whisper", 2))
@@ -139,8 +146,7 @@ func TestEventsBeforeAGoodbyeAreDelivered(t *testing.T) {
 		s := tell(t)
 		network := mem.New()
 		ann := s.gossip(network)
-		eve, _ := visitFrom(t, network.Host("10.0.0.2"), annAt, nil)
-		eve.befriend()
+		eve := befriended(t, network)
 		var last []byte
 		for _, m := range []any{
 			direct(t, "whisper", 1), direct(t, "whisper", 2), direct(t, "whisper", 3),
@@ -166,12 +172,10 @@ func TestEventsOnAReplacedLinkAreDelivered(t *testing.T) {
 		s := tell(t)
 		network := mem.New()
 		ann := s.gossip(network)
-		first, _ := visitFrom(t, network.Host("10.0.0.2"), annAt, nil)
-		first.befriend()
+		first := befriended(t, network)
 		first.say(direct(t, "whisper", 1))
 		<-ann.inside
-		second, _ := visitFrom(t, network.Host("10.0.0.2"), annAt, nil)
-		second.befriend()
+		befriended(t, network)
 		first.say(direct(t, "whisper", 2))
 		first.untilHungUp()
 		synctest.Wait()

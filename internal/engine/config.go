@@ -55,7 +55,7 @@ type Advertised struct {
 	Elsewhere bool
 }
 
-// Memory is what one life of a node passes on to the next.
+// Memory is kept when one life of a node ends, and given to the next one.
 type Memory struct {
 	Heard   []plumtree.Range // events that handlers have got
 	Anchors []string         // addresses of neighbours

@@ -75,7 +75,8 @@ type meetings struct {
 	met   uint64 // how many own HELLOs have arrived
 }
 
-// begin records the start of a dial's handshake, and returns the argument for isMet.
+// begin records the start of a dial's handshake. It returns the number of own HELLOs so far,
+// which is the argument for isMet.
 func (m *meetings) begin() uint64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -98,7 +99,7 @@ func (m *meetings) meet() bool {
 	return m.dials > 0
 }
 
-// isMet reports whether the node has met itself since begin.
+// isMet reports whether an own HELLO has arrived since the call of begin that returned before.
 func (m *meetings) isMet(before uint64) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -123,8 +123,8 @@ func (d *Driver) isAlone() bool {
 	return len(d.neighbours) == 0
 }
 
-// dialTimeout returns the time limit of one dial. The upper bound is a guess: a dial without an
-// answer takes one of the places for dials.
+// dialTimeout returns the time limit of one dial. It has an upper bound, because few dials run
+// at once, and a dial without an answer delays others. The value of the bound is a guess.
 func (d *Driver) dialTimeout() time.Duration {
 	return min(max(d.cfg.Membership.PingTimeout/2, 100*time.Millisecond), 10*time.Second)
 }

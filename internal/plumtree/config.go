@@ -130,9 +130,10 @@ const (
 	// on a busy machine. The requesting node itself does not deliver what is too old;
 	// see moment.isBeforeStart.
 	askSlack = 2 * time.Second
-	// bornError bounds the error of a measured age. All events of a run have the age of the
-	// first one (runLasts); a second runLasts allows for errors of the clocks. The time on
-	// the wire is not part of an age, so all other errors make events look younger.
+	// bornError is the most by which an event can seem older than it is. A run of events
+	// is sent with the age of its first event, so its last event can seem older by
+	// runLasts, the longest time that a run covers. A second runLasts allows for errors of
+	// the clocks. The time on the wire is not counted, which makes events seem younger.
 	bornError = 2 * runLasts
 	// joinWait replaces OrderWait for the first events of an origin at a node that has
 	// just got its first link. If the node has a rewind, it also waits this long for

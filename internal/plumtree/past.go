@@ -33,9 +33,10 @@ func (t *Tree) Since(now time.Time, d time.Duration) (list []*Event) {
 	return list
 }
 
-// wants reports whether the next event of a stream is to be delivered. It marks the event
-// as Old if it was emitted before this node's start. Once the stream has delivered an event
-// emitted after the start, it delivers all later ones.
+// wants reports whether e, the next event of the stream, is to be delivered. Until the
+// first event that was emitted after this node's start, events that were emitted more than
+// rewind (and bornError) before the start are not delivered, and the others are marked as
+// Old. From that event on, the stream delivers all events, whatever their age.
 func (s *stream) wants(e *Event, rewind time.Duration) bool {
 	switch {
 	case s.delivered:

@@ -18,7 +18,7 @@ func (t *Tree) pull(now time.Time, s *stream, out Out) {
 		return
 	}
 	switch late := now.Sub(s.giveUpAt); {
-	case len(t.links) == 0: // the next neighbour may have them
+	case len(t.links) == 0: // wait: a node that becomes a neighbour later may have the missing events
 		s.giveUpAt = now.Add(t.cfg.OrderWait)
 		t.repairs.askFrom(s, s.giveUpAt)
 		return

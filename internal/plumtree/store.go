@@ -72,9 +72,10 @@ func (t *Tree) shrink(now time.Time) {
 	}
 }
 
-// evict removes the oldest event. If it was still to be pushed or announced on a link,
-// the next announcement says how far its origin has come. The peer then asks other
-// neighbours, or reports a gap.
+// evict removes the oldest event from the history. If a link still had to get that event
+// or its announcement, the next announcement on the link has the number of the origin's
+// latest event. By this number the peer sees that it misses an event. It asks other
+// neighbours for the event, or reports a gap.
 func (t *Tree) evict(now time.Time) {
 	oldest := t.history.log[0]
 	for i := range t.links {
