@@ -7,9 +7,9 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// agenda holds the streams with missing events, ordered by the time of the next
-// request. It is a heap, since there may be thousands and every Advance looks for the
-// first.
+// agenda holds the streams with missing events, ordered by the time of the next request.
+// It is a heap because there may be thousands of streams, and every Advance needs the
+// first one.
 type agenda []*stream
 
 // askFrom sets when a stream's missing events are requested next.
@@ -58,13 +58,14 @@ func (a *agenda) Pop() any {
 // inquiries are the requests that are sent at the end of the current call.
 type inquiries []inquiry
 
-// inquiry is a request to a neighbour.
+// inquiry is a request for missing events, together with the link on which it is sent.
 type inquiry struct {
 	of ident.Link
 	*Graft
 }
 
-// add queues a request for missing events. Those of many origins share a few frames.
+// add queues a request for missing events. The requests for many origins share a few
+// frames.
 func (list *inquiries) add(of ident.Link, missing []Range, maxAge time.Duration) {
 	for i := len(*list) - 1; i >= 0; i-- {
 		if q := &(*list)[i]; q.of == of && q.Eager && q.MaxAge == maxAge && len(q.Ranges)+len(missing) <= maxRanges {

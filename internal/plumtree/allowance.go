@@ -11,39 +11,41 @@ import (
 // Source names the peer at the other end of a link, for the bounds on what it may pull.
 type Source struct {
 	ID    ident.ID
-	Group uint16 // stands for its network address; equal for all peers that may be on one host
+	Group uint16 // stands for the network address of the peer; equal for all peers that may be on one host
 }
 
-// How much peers may pull is counted in histories, each HistoryBytes long. Without a bound,
-// a few bytes that request everything again and again would keep a node sending. The bytes
-// that a peer has pulled count for its id and for its group. They still count after its
-// link ends, so a new link brings no new allowance. Ids are free, so the sum of all peers
-// is bounded too.
+// The bytes that a peer pulls are limited: otherwise a few bytes that request everything
+// again and again would keep a node sending. The unit is one history, which is
+// HistoryBytes long. The bytes that a peer has pulled count for its id and for its group.
+// They still count after its link ends, so a new link brings no new allowance. An
+// attacker can create ids without limit, so the sum of all peers is bounded too.
 const (
-	// One id may pull this many histories at once, and one more per allowedIn. A node
-	// that was away needs one.
+	// One id may pull this many histories at once, and after that one more per allowedIn.
+	// A node that was away needs one history.
 	allowedAtOnce = 2
 	allowedIn     = 8 * time.Second
-	// A group may pull as much as this many ids. A guess: a site that was cut off.
+	// A group may pull as much as this many ids. A guess: the nodes of a site that was
+	// cut off return together.
 	idsPerGroup = 4
-	// All peers together pay off as much as this many ids, which is two histories per
-	// second. At once they may pull half of what this many ids may. A guess: sixteen nodes
-	// that were away return.
+	// The debt of all peers together shrinks as fast as that of this many ids, which is
+	// two histories per second. At once, all peers together may pull half of what this
+	// many ids may pull. A guess: sixteen nodes that were away return.
 	idsInAll = 16
 	// maxAccounts bounds the accounts of peers that have no link any more.
 	maxAccounts = 256
 )
 
-// account counts what a peer, or several, have pulled. It is paid off over time.
+// account counts the bytes that a peer, or a set of peers, has pulled. The count falls as
+// time passes.
 type account struct {
 	peer  Source // the ID or the Group is zero
-	ids   int    // how many ids it stands for: it may pull, and pays off, ids times as much as one id
-	owed  int    // bytes pulled and not paid off, as of the time in at
+	ids   int    // how many ids the account stands for: its limit, and the rate at which its debt falls, are ids times those of one id
+	owed  int    // bytes pulled and not paid off by the time in at
 	at    time.Time
 	links int // how many links use the account
 }
 
-// settle pays off what was allowed since the last call.
+// settle reduces the debt by the allowance for the time since the last call.
 func (a *account) settle(now time.Time, history int) {
 	paid := float64(a.ids) * float64(history) * now.Sub(a.at).Seconds() / allowedIn.Seconds()
 	a.owed -= int(min(max(paid, 0), float64(a.owed)))
@@ -52,7 +54,7 @@ func (a *account) settle(now time.Time, history int) {
 
 // accounts holds the accounts of all peers.
 type accounts struct {
-	list []*account // the accounts of links, and those of peers that left and have not paid off theirs
+	list []*account // the accounts of links, and of peers that left while they still owed bytes
 	all  account
 }
 
@@ -67,8 +69,8 @@ func (c *accounts) open(now time.Time, peer Source, ids int) *account {
 	return c.list[at]
 }
 
-// close ends the use of an account by a link. The account stays until it is paid off. If
-// too many accounts have no link, the one that owes least is dropped.
+// close ends the use of an account by a link. The account stays until its debt is zero.
+// If too many accounts have no link, the one that owes least is dropped.
 func (c *accounts) close(now time.Time, a *account, history int) {
 	a.links--
 	unused, least := 0, (*account)(nil)
@@ -101,7 +103,8 @@ func (t *Tree) closeAccounts(now time.Time, l *link) {
 	t.accounts.close(now, l.byGroup, t.cfg.HistoryBytes)
 }
 
-// settle updates what a peer may pull. If it is nothing, the peer is served again later.
+// settle updates how much a peer may pull. If the peer may pull nothing now, it is served
+// again later.
 func (t *Tree) settle(now time.Time, l *link) {
 	for _, a := range []*account{l.byID, l.byGroup, &t.accounts.all} {
 		a.settle(now, t.cfg.HistoryBytes)
@@ -117,15 +120,15 @@ func (t *Tree) isServed(l *link) bool {
 	return len(l.serve) > 0 && l.byID.owed < most && l.byGroup.owed < idsPerGroup*most && t.accounts.all.owed < idsInAll/2*most
 }
 
-// charge counts bytes that were sent because the peer requested them.
+// charge adds bytes that were sent because the peer requested them.
 func (t *Tree) charge(l *link, bytes int) {
 	l.byID.owed += bytes
 	l.byGroup.owed += bytes
 	t.accounts.all.owed += bytes
 }
 
-// serveAgain continues with the peers that had pulled too much: first with those that
-// owe least, so that peers that request again and again do not delay the others.
+// serveAgain serves the peers that had pulled too much. The peers that owe least come
+// first, so that peers that request again and again do not delay the others.
 func (t *Tree) serveAgain(now time.Time, out Out) {
 	if t.serveAt.IsZero() || now.Before(t.serveAt) {
 		return

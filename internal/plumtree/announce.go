@@ -23,10 +23,10 @@ func (t *Tree) disturb(now time.Time) {
 	}
 }
 
-// announceSkipped announces to the neighbours how far an origin has come, after this
-// node has given its last events up, or has evicted them before they were announced. The
-// neighbours may never have heard of these events, and no later event reveals them. Each
-// neighbour must find out itself what it has lost.
+// announceSkipped announces the number of an origin's latest event to the neighbours. It
+// is called if this node has given up the origin's last events, or has evicted them
+// before they were announced. The neighbours may never have heard of these events, and no
+// later event reveals them. Each neighbour must find out itself which events it has lost.
 func (t *Tree) announceSkipped(now time.Time, s *stream) {
 	if t.cfg.NoSync || t.cfg.LazyDelay < 0 || s.isSkipped {
 		return
@@ -53,16 +53,16 @@ func (t *Tree) announceQuietly(now time.Time, e *Event) {
 }
 
 // announceAll announces to all lazy neighbours what arrived since their last
-// announcement. Usually all of them are at the same position.
+// announcement. Usually all lazy links are at the same position of the log.
 func (t *Tree) announceAll(now time.Time, out Out) {
 	var news []Range
-	from := t.history.end() // there is no news after the end
+	from := t.history.end() // there is nothing to announce after the end of the log
 	for i := range t.links {
 		l := &t.links[i]
 		if l.role.isEager() {
 			continue
 		}
-		if l.position < l.pushUntil { // what is to be pushed comes first
+		if l.position < l.pushUntil { // events that are still to be pushed come first
 			t.announceSoon(now)
 			continue
 		}
@@ -111,7 +111,8 @@ func (t *Tree) sendNews(l *link, news []Range, out Out) {
 	}
 }
 
-// news returns what is to be announced after a position in the history's log.
+// news returns the ranges to announce for the entries after a position in the history's
+// log.
 func (t *Tree) news(position uint64) []Range {
 	if t.cfg.LazyDelay < 0 {
 		return nil

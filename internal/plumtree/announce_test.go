@@ -14,7 +14,7 @@ func (b *bench) announced(l link) (list []Range) {
 	return list
 }
 
-// Lazy links may be at different positions, with an eager link between them.
+// Lazy links may be at different positions of the log, with an eager link between them.
 func TestEachLazyLinkIsToldWhatItWasNot(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2, 3, 4)
@@ -55,7 +55,7 @@ func TestANeighbourIsNotToldWhatItAnnouncedItself(t *testing.T) {
 	b.gossip(3, origin(1), 4, 5)
 	b.pass(99 * time.Millisecond)
 	b.want(b.take(2))
-	for n := range byte(3 * maxKnown) { // many origins: the stored announcements are bounded
+	for n := range byte(3 * maxKnown) { // many origins, because the stored announcements are bounded
 		b.get(1, &IHave{Ranges: []Range{{origin(2 + n), 1, 1}}})
 	}
 	if n := len(b.links[0].known.ranges); n != maxKnown {
@@ -75,7 +75,7 @@ func TestWaitBeforeAGraftIsLearned(t *testing.T) {
 		b.get(2, &IHave{Ranges: []Range{{origin(1), seq, seq + 1}}})
 		b.pass(after)
 		b.gossip(1, origin(1), seq)
-		b.gossip(2, origin(1), seq) // the answer to the graft, if there was one
+		b.gossip(2, origin(1), seq) // the answer to the GRAFT, if there was one
 		b.pass(time.Second)
 		return b.Stats.Grafts - before
 	}

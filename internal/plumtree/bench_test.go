@@ -49,7 +49,7 @@ func (b *bench) Deliver(e *Event)                 { b.delivered = append(b.deliv
 func (b *bench) Gap(missing Range)                { b.gaps = append(b.gaps, missing) }
 func (b *bench) Refused(from ident.Link, r Range) { b.refused = append(b.refused, from) }
 
-// fill gives each ready link unlimited room.
+// fill calls Fill with unlimited room for each ready link.
 func (b *bench) fill() {
 	for len(b.ready) > 0 {
 		l := b.ready[0]
@@ -65,12 +65,12 @@ func (b *bench) forget() {
 	b.sent = nil
 }
 
-// peerOn names the peer of a link: each link leads to another one.
+// peerOn names the peer of a link: each link leads to a different peer.
 func peerOn(l ident.Link) Source {
 	return Source{ID: ident.ID{15: byte(l), 14: byte(l >> 8), 13: 1}, Group: uint16(l)}
 }
 
-// up brings links up and discards the frames that they began with.
+// up brings links up and discards the first frames on them.
 func (b *bench) up(links ...ident.Link) {
 	for _, l := range links {
 		b.LinkUp(b.now, l, peerOn(l), b)
@@ -135,7 +135,8 @@ func (b *bench) take(l ident.Link) (list []Message) {
 	return list
 }
 
-// want compares frames with the expected ones; a Gossip by origin and number.
+// want compares frames with the expected ones. It compares a Gossip by origin and number
+// only.
 func (b *bench) want(got []Message, want ...Message) {
 	b.t.Helper()
 	if a, c := words(got), words(want); !slices.Equal(a, c) {

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// onIHave finds out what this node misses. Announcements on a new link are pulled at
-// once. For any other, the event gets time to arrive by push.
+// onIHave finds out which of the announced events this node misses. Events announced on a
+// new link are pulled at once. Events announced on any other link get time to arrive by
+// push.
 func (t *Tree) onIHave(now time.Time, l *link, m *IHave, out Out) {
 	for _, r := range m.Ranges {
 		if r.To < r.From || r.From == 0 || r.Origin == t.cfg.Self {
@@ -29,7 +30,7 @@ func (t *Tree) onIHave(now time.Time, l *link, m *IHave, out Out) {
 			s.high = r.To
 		}
 		if m.Sync {
-			r.From = s.next // the neighbour may have had everything before what it holds
+			r.From = s.next // the neighbour may have held the events before r.From once
 		}
 		if !s.hasMissing(r.From, r.To) {
 			if isNew {
@@ -50,7 +51,7 @@ func (t *Tree) onIHave(now time.Time, l *link, m *IHave, out Out) {
 	}
 }
 
-// onMiss processes the reply that some events do not come from this neighbour.
+// onMiss processes a reply that some requested events do not come from this neighbour.
 func (t *Tree) onMiss(now time.Time, l *link, m *Miss, out Out) {
 	s := t.streams.find(m.Range.Origin)
 	if s == nil || s == t.own || s.repair == nil || s.asked != l.id {
@@ -58,8 +59,8 @@ func (t *Tree) onMiss(now time.Time, l *link, m *Miss, out Out) {
 	}
 	born := now.Add(-m.Age)
 	if m.Why == Gone && !s.delivered && (!born.After(t.started) || m.Age >= maxAge) {
-		// Emitted before this node's start, so nothing is lost. With a rewind, another
-		// neighbour may still hold them.
+		// These events were emitted before this node's start, so their absence is no
+		// loss. With a rewind, another neighbour may still hold them.
 		if t.cfg.VerifyAll || t.rewind > 0 && m.Age < t.maxAge(now, s) {
 			t.onOlder(now, l, s, m.Range, out)
 			return
@@ -79,8 +80,8 @@ func (t *Tree) onMiss(now time.Time, l *link, m *Miss, out Out) {
 		t.pull(now, s, out)
 		return
 	}
-	// Another neighbour may have them. If all have denied them, OrderWait ends the
-	// repair.
+	// Another neighbour may have these events. If all neighbours have denied them,
+	// OrderWait ends the repair.
 	if m.Why == Gone && (s.isProven() || l.goneClaims.AllowN(now, 1)) {
 		if s.evicted <= s.next {
 			s.goneBorn = t.moment(born)
@@ -108,9 +109,10 @@ func (t *Tree) onMiss(now time.Time, l *link, m *Miss, out Out) {
 	t.pull(now, s, out)
 }
 
-// onOlder counts such a claim, with VerifyAll or a rewind, as one vote. If one vote
-// were enough, a neighbour that withholds the first events of an origin from a new node
-// could make it skip them without a report. So all neighbours are asked.
+// onOlder handles the claim that events are older than this node. It runs with VerifyAll
+// or a rewind, and counts the claim as one vote. If one vote were enough, one neighbour
+// could withhold an origin's first events, and a new node would skip them without a
+// report. So all neighbours are asked.
 func (t *Tree) onOlder(now time.Time, l *link, s *stream, r Range, out Out) {
 	at := slices.IndexFunc(s.older, func(o older) bool { return o.by == l.id })
 	if at < 0 {
@@ -125,7 +127,7 @@ func (t *Tree) onOlder(now time.Time, l *link, s *stream, r Range, out Out) {
 		end = s.high
 	}
 	if s.older[at].to < end {
-		return // the rest of its answer follows
+		return // the other parts of its answer follow
 	}
 	if t.passOver(now, s, out) {
 		return
@@ -138,7 +140,7 @@ func (t *Tree) onOlder(now time.Time, l *link, s *stream, r Range, out Out) {
 	again := now
 	if s.untried(t.links) == nil {
 		if s.firstHeld() == 0 && s.evicted <= s.next && !s.isOwed(t.links) {
-			t.giveUp(now, s, out) // no event proves that they exist
+			t.giveUp(now, s, out) // no event proves that the missing ones exist
 			return
 		}
 		again = now.Add(graftRetry)

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// giveUp skips the first run of missing events and reports a gap, if later events are
-// here or if a neighbour has evicted the missing ones. If they were only announced and
-// no neighbour has them, their repair ends without a gap: they may still arrive.
+// giveUp skips the first run of missing events and reports a gap, if later events have
+// arrived or if a neighbour has evicted the missing ones. If they were only announced and
+// no neighbour has them, their repair ends without a gap, because they may still arrive.
 func (t *Tree) giveUp(now time.Time, s *stream, out Out) {
 	to := s.firstHeld()
 	if to == 0 {
@@ -26,13 +26,14 @@ func (t *Tree) giveUp(now time.Time, s *stream, out Out) {
 	}
 	t.skip(now, s, to, out)
 	if s.repair != nil {
-		// The next hole need not wait again, except for the answers of all neighbours.
+		// The wait for the next missing events began when they were found missing, so it
+		// may be over already. All neighbours must still have answered.
 		s.giveUpAt = s.missedSince().Add(t.cfg.OrderWait)
 	}
 }
 
-// passOver skips the first events of an origin if every neighbour has denied them, and
-// at least one with the reason that they are older than this node.
+// passOver skips the first events of an origin if every neighbour has denied them, and at
+// least one neighbour because they are older than this node.
 func (t *Tree) passOver(now time.Time, s *stream, out Out) bool {
 	end := s.firstHeld()
 	if s.repair == nil || len(s.older) == 0 || end == 0 {
@@ -47,11 +48,11 @@ func (t *Tree) passOver(now time.Time, s *stream, out Out) bool {
 		}
 		if s.asked == o.by {
 			s.asked = 0
-			t.repairs.askFrom(s, now) // the next neighbour
+			t.repairs.askFrom(s, now) // ask the next neighbour
 		}
 	}
 	if ready := t.linked.Add(joinWait); t.rewind > 0 && now.Before(ready) {
-		t.repairs.askFrom(s, ready) // further neighbours may hold them
+		t.repairs.askFrom(s, ready) // neighbours that connect until then may hold the events
 		return false
 	}
 	if s.isOwed(t.links) || !slices.ContainsFunc(s.older, func(o older) bool { return o.to >= end }) {
@@ -79,15 +80,15 @@ func (t *Tree) skip(now time.Time, s *stream, to uint64, out Out) {
 
 // takeBack goes back to an event that arrives although it was given up. It does so only
 // if no event with a higher number was delivered, so that only claims of neighbours had
-// caused the skip. A neighbour that lies about how far an origin has come thus causes a
-// call of OnGap, and suppresses no event.
+// caused the skip. If a neighbour lies about the number of an origin's latest event, it
+// thus causes a call of OnGap, but suppresses no event.
 //
 // The event may be in the history already, skipped because it seemed older than this
 // node. The lowest age that any neighbour reports is used.
 func (t *Tree) takeBack(now time.Time, s *stream, g *Gossip, out Out) {
 	born := t.moment(now) - moment(max(g.Age, 0))
 	if s.skipped == 0 || g.Seq < s.skipped || g.Seq >= s.next || born.isBeforeStart() {
-		return // emitted before this node's start: not wanted
+		return // emitted before this node's start, so it is not delivered
 	}
 	from, held := g.Seq, s.at(g.Seq)
 	if held != nil {
@@ -134,8 +135,8 @@ func (t *Tree) deliver(now time.Time, s *stream, out Out) {
 	}
 }
 
-// provenTo returns how far a stream may skip events that no neighbour has: up to the
-// highest number known to exist. With VerifyAll, only events prove that a number
+// provenTo returns the number up to which a stream may skip events that no neighbour has:
+// the highest number known to exist. With VerifyAll, only events prove that a number
 // exists, and announcements do not.
 func (t *Tree) provenTo(s *stream) uint64 {
 	if t.cfg.VerifyAll {

@@ -15,22 +15,22 @@ type Event struct {
 	Seq    uint64     // of the first event
 	Count  uint32     // number of events
 	Round  uint8      // hops to this node; 0 at its origin
-	Signed bool       // at least one of them is signed
+	Signed bool       // at least one of the events is signed
 	Old    bool       // emitted before this node's start, and delivered because of a rewind; see Before
-	quiet  bool       // not pushed: requested because of a rewind, or forwarded before
+	quiet  bool       // not pushed, because this node requested it for a rewind or has forwarded it before
 	Body   []byte     // Count bodies, packed; see package batch
-	born   moment     // when the first one was emitted, in this node's time
-	via    ident.Link // the link on which it arrived first; 0 at its origin
+	born   moment     // when the first event was emitted, as a time of this node
+	via    ident.Link // the link on which the event arrived first; 0 at its origin
 }
 
-// end returns one past the last number.
+// end returns one past the number of the last event.
 func (e *Event) end() uint64 { return e.Seq + uint64(e.Count) }
 
-// cost returns what the history counts for the event, in bytes.
+// cost returns the bytes for which the event counts in the history.
 func (e *Event) cost() int { return len(e.Body) + eventCost }
 
 // Born returns when the first of the events was emitted, as the time since the tree was
-// made. It is negative for events from before.
+// made. It is negative for events that were emitted before that.
 func (e *Event) Born() time.Duration { return time.Duration(e.born) }
 
 // Via returns the link on which the events arrived first; 0 at their origin.

@@ -6,9 +6,9 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// Fill pushes what waits for a link, about room bytes, and reports whether there is
-// more. Requested events get half of the room, so that neither a newcomer's requests
-// nor a flood of events delays the other.
+// Fill pushes about room bytes of the events that wait for a link, and reports whether
+// more are waiting. Requested events get half of the room, so that neither a newcomer's
+// requests nor a flood of events delays the other.
 func (t *Tree) Fill(now time.Time, id ident.Link, room int, out Out) (more bool) {
 	l := t.links.find(id)
 	if l == nil {
@@ -40,7 +40,7 @@ func (t *Tree) Fill(now time.Time, id ident.Link, room int, out Out) (more bool)
 	return l.ready
 }
 
-// Lag returns how many bytes wait to be pushed on a link, as the history counts them.
+// Lag returns how many bytes wait to be pushed on a link, counted as in the history.
 func (t *Tree) Lag(id ident.Link) int {
 	if l := t.links.find(id); l != nil {
 		return l.lag
@@ -52,10 +52,10 @@ func (t *Tree) Lag(id ident.Link) int {
 // twice the delay of an announcement, and a round trip.
 const lastMoments = 250 * time.Millisecond
 
-// Leave prepares a lazy link for the goodbye of this node or of the peer, after which the peer
-// can't pull on it. The next Fill pushes the events that were not announced on the link, and those
-// younger than lastMoments: the peer may be about to pull them. If the nodes of a network
-// stop together, no other node may pass these events on.
+// Leave prepares a lazy link for the goodbye of this node or of the peer, after which the
+// peer can't pull on it. The next Fill pushes the events that were not announced on the
+// link, and those younger than lastMoments, because the peer may be about to pull them.
+// If the nodes of a network stop together, no other node may pass these events on.
 func (t *Tree) Leave(now time.Time, id ident.Link) {
 	l := t.links.find(id)
 	if l == nil || l.role.isEager() || l.position < l.pushUntil {

@@ -6,8 +6,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// This file decides when a pulse is accepted, forwarded or sent, and when it has shown
-// enough to assign the places of the links.
+// This file decides when a pulse is accepted, forwarded or sent, and when enough copies
+// have arrived to assign the places of the links in the tree.
 
 // onPulse processes a pulse.
 func (p *pulse) onPulse(now time.Time, l *link, m *Pulse, out pulseOut) {
@@ -34,10 +34,10 @@ func (p *pulse) onPulse(now time.Time, l *link, m *Pulse, out pulseOut) {
 	}
 }
 
-// waitForParent holds back a pulse that arrives on another link than the parent's and
-// is no nearer to the root. On busy links, chance decides which copy arrives first, and
-// a tree that follows chance never comes to rest. If the parent's copy does not arrive
-// within a moment, the held copies are processed in the order of their arrival.
+// waitForParent holds back a pulse that arrives on another link than the parent's and is
+// no nearer to the root. On busy links, chance decides which copy arrives first, and a
+// tree that follows chance keeps changing. If the parent's copy does not arrive within a
+// moment, the held copies are processed in the order of their arrival.
 func (p *pulse) waitForParent(now time.Time, l *link, m *Pulse) bool {
 	if m.Root != p.root || l.id == p.parent || p.links.find(p.parent) == nil || m.Hops < p.hops {
 		return false
@@ -62,7 +62,7 @@ func (p *pulse) takeEarly() (list []arrival) {
 // accept takes a new pulse, which makes l the path to the root. If l is not eager, or is
 // exempt, accept asks the peer to push.
 func (p *pulse) accept(now time.Time, l *link, m *Pulse, out pulseOut) {
-	// A new link is lazy at the other end if that end has sent this pulse on it.
+	// The other end of a new link treats it as lazy if it has sent this pulse on it.
 	mustAsk := !l.role.isEager() || l.role.isExempt()
 	p.start(now, l.id, m, out)
 	if mustAsk {
@@ -75,11 +75,11 @@ func (p *pulse) accept(now time.Time, l *link, m *Pulse, out pulseOut) {
 	p.emitted = 0
 }
 
-// send sends a pulse of this node.
+// send starts a new pulse of this node.
 func (p *pulse) send(now time.Time, out pulseOut) {
 	m := &Pulse{Root: p.cfg.Self, Rank: p.ownRank(), Count: p.count + 1}
 	if !p.isOwn() {
-		m.Count = uint64(max(now.Sub(p.started), 0)) + 1 // more than in an earlier reign
+		m.Count = uint64(max(now.Sub(p.started), 0)) + 1 // higher than when this node was root before
 	}
 	p.start(now, 0, m, out)
 	p.nextAt = now.Add(pulseEvery)
@@ -107,9 +107,9 @@ func (p *pulse) start(now time.Time, from ident.Link, m *Pulse, out pulseOut) {
 	}
 }
 
-// showTree sends the last pulse to a new neighbour. If the neighbour has the same
-// pulse, the link is not part of the tree. If it has none, or one of a lesser root, it
-// finds the path through this node. If this node has lost its own path, it asks the
+// showTree sends the last pulse to a new neighbour. If the neighbour has the same pulse,
+// the link is not part of the tree. If it has no pulse, or one of a lesser root, it takes
+// this node as its parent. If this node has lost its own path to the root, it asks the
 // neighbour to push instead.
 func (p *pulse) showTree(now time.Time, l *link, out pulseOut) {
 	switch {
@@ -135,8 +135,8 @@ func (p *pulse) noteEmitted(now time.Time) (isDue bool) {
 	return p.noteEvents(now) || len(*p.links) > 0 && !p.cfg.NoPulses && p.isOver(now)
 }
 
-// advance settles the links, processes the pulses that were held back, and sends a pulse,
-// each if it is due.
+// advance does three things when they are due: it settles the links, processes the pulses
+// that were held back, and sends a pulse.
 func (p *pulse) advance(now time.Time, out pulseOut) {
 	if p.isSettling() && !now.Before(p.settleAt) {
 		p.settle(out)

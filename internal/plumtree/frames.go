@@ -7,9 +7,9 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/frame"
 )
 
-// The kinds of the broadcast. An origin begins with a uvarint. If it is 0, id 16 and epoch
-// 8 follow, and the origin takes the next slot of the table. If it is k, it names the
-// origin in slot k-1. A range is origin, from uvarint, count uvarint.
+// The kinds of the broadcast. An origin begins with a uvarint. If it is 0, id 16 and
+// epoch 8 follow, and the origin takes the next slot of the table. If it is k, it names
+// the origin in slot k-1. A range is origin, from uvarint, count uvarint.
 const (
 	KindGossip frame.Kind = 0x30 // origin, seq uvarint, round, age ms, event bodies, each with its length as a uvarint, to the end of the frame
 	KindIHave  frame.Kind = 0x31 // flags (1: sync), list of ranges
@@ -23,13 +23,14 @@ const (
 	// MaxRanges bounds the ranges in one frame.
 	MaxRanges = 256
 
-	// minRange is the length of the shortest range: low numbers of an origin that is in
-	// the table. A range may be empty; it then says how far the origin has come.
+	// minRange is the length in bytes of the shortest range: low numbers of an origin
+	// that is in the table. A range may be empty; it then carries the number of the
+	// origin's next event.
 	minRange = 3
 )
 
-// Frames are the frames of the broadcast. A node that leaves still accepts events that
-// are in flight. A range in a control frame counts as an eighth of a frame for the
+// Frames registers the frames of the broadcast. A node that leaves still accepts events
+// that are in flight. A range in a control frame counts as an eighth of a frame for the
 // flood limit.
 var Frames = frame.Register("broadcast",
 	frame.Spec{Kind: KindGossip, Name: "GOSSIP", Limit: frame.MaxEvent, Class: frame.Data, AfterLeave: true, Reuse: true, Parse: parseGossip, Append: frame.Appender(appendGossip)},
@@ -61,9 +62,9 @@ func (*Miss) Kind() frame.Kind { return KindMiss }
 // Kind implements frame.Message.
 func (*Pulse) Kind() frame.Kind { return KindPulse }
 
-// maxPacked bounds the bodies of a GOSSIP: the largest possible event. The bound covers the
-// bodies only, because a relay rewrites the fields before them, and their length may
-// change.
+// maxPacked bounds the bodies of a GOSSIP in bytes: it is the size of the largest
+// possible event. The bound covers the bodies only, because a relay rewrites the fields
+// before them, and their length may change.
 var maxPacked = batch.Size(frame.SignatureSize + 1 + frame.MaxName + frame.MaxPayload)
 
 // AppendGossip appends a GOSSIP without checking it. The decoder must have returned g
@@ -72,7 +73,7 @@ var maxPacked = batch.Size(frame.SignatureSize + 1 + frame.MaxName + frame.MaxPa
 func AppendGossip(dst []byte, origins *frame.SentOrigins, g *Gossip) []byte {
 	var space [48]byte // kind 1, origin 25, seq 9, round 1, age 4
 	head := origins.Append(append(space[:0], byte(KindGossip)), g.Origin)
-	head = binary.AppendUvarint(head, g.Seq) // the same as appendHead, without a call
+	head = binary.AppendUvarint(head, g.Seq) // the same as appendHead, written here to save a call
 	head = append(head, max(g.Round, 1))
 	head = frame.AppendAge(head, g.Age)
 	return frame.AppendWhole(dst, head, g.Body)

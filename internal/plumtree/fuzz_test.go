@@ -8,7 +8,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// Whatever frames arrive in whatever order: nothing panics, no event is delivered twice
+// Whatever frames arrive in whatever order, nothing panics, no event is delivered twice
 // or out of order, and the bounds hold.
 func FuzzTree(f *testing.F) {
 	for seed := range uint64(8) {

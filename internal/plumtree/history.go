@@ -8,9 +8,9 @@ import (
 )
 
 // history holds the events of all origins in the order of their arrival. It bounds them
-// in bytes and age. It is also the queue of all links at once: a link's position is the
-// first event not yet pushed or announced on it. The events of one origin are found
-// through its stream.
+// in bytes and age. It is also the queue of all links at once: a link's position is that
+// of the first event not yet pushed or announced on the link. The events of one origin
+// are found through its stream.
 type history struct {
 	log    []entry // log[0] has position first
 	first  uint64
@@ -18,9 +18,9 @@ type history struct {
 	marks  []mark // when positions of the log were reached, oldest first; see noteArrival
 	markAt moment // when the next mark is due
 
-	events  []Event // a slab to take events from
-	relayed chunk   // bodies that came from neighbours
-	own     chunk   // bodies that this node emits, contiguous
+	events  []Event // a slab from which events are allocated
+	relayed chunk   // memory for bodies that came from neighbours
+	own     chunk   // memory for bodies that this node emits, which lie next to each other
 }
 
 type entry struct {
@@ -29,18 +29,18 @@ type entry struct {
 }
 
 const (
-	// eventCost is what an event takes in addition to its body: the struct, its log
-	// entry and its place in the stream. Without it, a million events of a few bytes
-	// would take a hundred times the bound.
+	// eventCost is the number of bytes that an event takes in addition to its body: the
+	// struct, its log entry and its slot in the stream. Without it, a million events of a
+	// few bytes would take a hundred times the bound.
 	eventCost = 128
 
-	slab       = 51       // events allocated at once: 4 KiB
-	firstChunk = 512      // first allocation for bodies, in bytes: most nodes receive little
-	lastChunk  = 32 << 10 // largest allocation
+	slab       = 51       // events allocated at once; they take 4 KiB
+	firstChunk = 512      // first allocation for bodies, in bytes; small, because most nodes receive little
+	lastChunk  = 32 << 10 // largest allocation for bodies, in bytes
 
 	// Events that a node emits before a link takes them share one Event and one frame.
-	// These bound such a run: events, bytes, and the time from its first event, whose
-	// age counts for all.
+	// Such a run is bounded in events, in bytes, and in the time from its first event,
+	// because all events of a run are sent with the age of the first.
 	runEvents = 1024
 	runBytes  = 16 << 10
 	runLasts  = 5 * time.Millisecond
@@ -66,12 +66,12 @@ func (h *history) pop() entry {
 	h.first++
 	h.bytes -= x.event.cost()
 	if len(h.marks) > 1 && h.marks[1].position <= h.first {
-		h.marks = slices.Delete(h.marks, 0, 1) // no entry needs it any more
+		h.marks = slices.Delete(h.marks, 0, 1) // no entry needs the oldest mark any more
 	}
 	return x
 }
 
-// since returns the events after a position that are announced, as ranges.
+// since returns the events after a position that are to be announced, as ranges.
 func (h *history) since(position uint64) (ranges []Range) {
 	from := max(position, h.first)
 	for _, x := range h.log[from-h.first:] {

@@ -17,7 +17,7 @@ func TestHistoryIsBoundedInBytes(t *testing.T) {
 	b := newBench(t, Config{HistoryBytes: bound})
 	b.up(1)
 	a := origin(1)
-	for _, size := range []int{1, 300, 50_000} { // tiny events also have a cost
+	for _, size := range []int{1, 300, 50_000} { // tiny events also take memory beyond their bodies
 		for range 3 * bound / (size + eventCost) {
 			b.get(1, large(a, b.stream(b.now, a).next, size))
 			if b.history.bytes > bound {
@@ -38,7 +38,7 @@ func TestHistoryIsBoundedInAge(t *testing.T) {
 	b.Emit(b.now, []byte("\x01a"), b)
 	old := event(origin(2), 1)
 	old.Age = 24 * time.Hour
-	b.get(1, old) // the age has no effect: the history keeps the event for HistoryAge from its arrival
+	b.get(1, old) // the age has no effect, because the history keeps the event for HistoryAge from its arrival
 	b.pass(5*time.Minute - time.Second)
 	if n := len(b.history.log); n != 5 {
 		t.Errorf("%d events after almost five minutes", n)
@@ -57,7 +57,7 @@ func TestHistoryIsBoundedInAge(t *testing.T) {
 	}
 }
 
-// A number far ahead is ignored. It costs nothing, and genuine events after it are
+// A number far ahead is ignored. It takes no memory, and genuine events after it are
 // delivered as before.
 func TestFarAheadNumbersSilenceNobody(t *testing.T) {
 	b := newBench(t, Config{})
@@ -77,8 +77,8 @@ func TestFarAheadNumbersSilenceNobody(t *testing.T) {
 	}
 }
 
-// Events of many origins, each with holes between them, take no more than their own
-// memory, and do not displace other events.
+// Events of many origins, each with holes between them, take only their own memory, and
+// do not displace other events.
 func TestScatteredNumbersTakeNoMemory(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1)
@@ -146,7 +146,7 @@ func TestHugeRangesAreAnsweredAtOnce(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
 	a, c := origin(1), origin(2)
-	// An origin whose numbers jump: its past is a hole of 2^62 events.
+	// An origin whose numbers jump: before the announced event, 2^62 events are missing.
 	b.get(1, &IHave{Sync: true, Ranges: []Range{{a, 1, 1 << 62}}})
 	b.get(1, &Miss{Range{a, 1, 1 << 62}, Gone, time.Minute})
 	b.gossip(1, c, 1, 3)
@@ -187,7 +187,8 @@ func TestHolesAreServedInTurns(t *testing.T) {
 	}
 }
 
-// The origins that were silent longest are forgotten first, and this node's own never.
+// The origins that were silent longest are forgotten first. This node's own origin is
+// never forgotten.
 func TestManyOriginsAreForgotten(t *testing.T) {
 	b := newBench(t, Config{HistoryBytes: 1 << 20})
 	b.up(1)
@@ -218,9 +219,9 @@ func TestManyOriginsAreForgotten(t *testing.T) {
 	b.wantDelivered(talker)
 }
 
-// A request of forty bytes asks for the whole history. A peer that repeats the request gets
-// the history twice, and after that as much as a node needs that was away. Other peers are
-// not delayed.
+// A request of forty bytes asks for the whole history. A peer that repeats the request
+// gets the history twice. After that, it gets as much as a node that was away needs.
+// Other peers are not delayed.
 func TestPullingAgainAndAgainIsSlowedDown(t *testing.T) {
 	const bound = 1 << 20
 	b := newBench(t, Config{HistoryBytes: bound})
@@ -358,8 +359,8 @@ func TestInventedOriginsAreNobodyElsesTrouble(t *testing.T) {
 	}
 }
 
-// After a split, what two neighbours hold of a thousand origins is pulled once, with
-// few frames, and none of it is lost.
+// After a split, two neighbours have events of a thousand origins that the other one
+// misses. These events are pulled once, with few frames, and none is lost.
 func TestAThousandOriginsAreSyncedAtOnce(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
@@ -390,8 +391,8 @@ func TestAThousandOriginsAreSyncedAtOnce(t *testing.T) {
 	}
 }
 
-// An event arrives that was given up because of a neighbour's claim. It is delivered,
-// and so are those after it, even if other missing ones do not arrive.
+// An event arrives that was given up because of a neighbour's claim. It is delivered, and
+// so are the events after it, even if other missing ones do not arrive.
 func TestWhatWasGivenUpForALieIsHeard(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
@@ -405,19 +406,19 @@ func TestWhatWasGivenUpForALieIsHeard(t *testing.T) {
 	b.wantGaps(Range{a, 2, 1000})
 	b.gossip(1, a, 1, 2, 3)
 	b.wantDelivered(a, 1, 2, 3)
-	b.gossip(2, a, 3, 6) // the next hole is an ordinary one
+	b.gossip(2, a, 3, 6) // these numbers leave an ordinary hole
 	b.pass(time.Second)
 	b.get(1, &Miss{Range{a, 4, 6}, Gone, 0})
 	b.get(2, &Miss{Range{a, 4, 6}, Gone, 0})
 	b.pass(time.Minute)
 	b.wantGaps(Range{a, 2, 1000}, Range{a, 4, 6})
 	b.wantDelivered(a, 1, 2, 3, 6)
-	b.gossip(1, a, 4, 5) // a later event was delivered: too late
+	b.gossip(1, a, 4, 5) // too late, because a later event was delivered
 	b.wantDelivered(a, 1, 2, 3, 6)
 }
 
-// BenchmarkInvented measures one range of a frame full of invented origins, at a node
-// that remembers as many as it can.
+// BenchmarkInvented measures the cost of one range of a frame full of invented origins,
+// at a node that remembers as many origins as it can.
 func BenchmarkInvented(b *testing.B) {
 	tree := newBench(nil, Config{})
 	tree.up(1, 2)
@@ -437,9 +438,9 @@ func BenchmarkInvented(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(2*maxRanges), "ns/range")
 }
 
-// A node accepts a lie about how far an origin has come, and stops before an event
-// disproves it. The events that it then stores as heard must not suppress the origin's
-// events in its next life.
+// A node accepts a lie about the number of an origin's latest event, and stops before an
+// event disproves it. The events that it then stores as heard must not suppress the
+// origin's events in the node's next run.
 func TestALieIsNotRememberedAsHeard(t *testing.T) {
 	a := origin(1)
 	first := newBench(t, Config{})
@@ -460,13 +461,13 @@ func TestALieIsNotRememberedAsHeard(t *testing.T) {
 	second.wantDelivered(a, 2, 3)
 }
 
-// A parent that sends PRUNE again and again makes a node ask for another path, and makes it
-// ask that parent once the path is lost. The parent causes less than one frame for each
-// frame of its own, and the other neighbours continue to push.
+// A parent sends PRUNE again and again. The node asks for another path, and once that
+// path is lost, it asks that parent. The parent causes less than one frame for each frame
+// of its own, and the other neighbours continue to push.
 func TestPruningAgainAndAgainIsNoLever(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		hops uint8 // of the pulse, at the other neighbours
+		hops uint8 // hop count of the pulse at the other neighbours
 	}{{"with another way", 2}, {"without", 9}} {
 		b := newBench(t, Config{})
 		b.up(1, 2, 3, 4, 5)

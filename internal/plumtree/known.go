@@ -12,10 +12,10 @@ import (
 type known struct {
 	ranges []Range
 	oldest int              // index of the oldest in ranges, once it is full
-	names  [maxKnown]uint32 // parts of the origins in ranges; a search reads two cache lines instead of twenty
+	names  [maxKnown]uint32 // 4 bytes of each origin in ranges; a search reads two cache lines instead of twenty
 }
 
-// nameOf returns a part of an origin that distinguishes most origins.
+// nameOf returns 4 bytes of an origin, which are different for most origins.
 func nameOf(o ident.Origin) uint32 { return binary.LittleEndian.Uint32(o.ID[:]) }
 
 // find returns the announcement that covers an event or ends at it; nil if there is

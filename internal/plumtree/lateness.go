@@ -3,15 +3,15 @@ package plumtree
 import "time"
 
 // lateness learns how long after its announcement an event may still arrive by push. If
-// links take 100 ms, an announcement over two links overtakes an event over five. A
-// pull then brings the event twice, and the tree is rebuilt again and again for no
-// reason.
+// links take 100 ms, an announcement over two links arrives earlier than an event over
+// five. A pull then brings the event twice, and the tree is rebuilt again and again for
+// no reason.
 //
-// It learns from events that were missed and arrived before they were requested, and
-// from duplicates of requested events.
+// It learns from events that were missed and arrived before they were requested, and from
+// duplicates of requested events.
 type lateness struct {
-	most   time.Duration // the highest lateness in this period
-	before time.Duration // the highest lateness in the previous period
+	most   time.Duration // the highest delay in this period
+	before time.Duration // the highest delay in the previous period
 	since  time.Time     // beginning of this period
 	asked  [16]question  // the latest requests
 	next   int
@@ -23,7 +23,7 @@ type question struct {
 	since time.Time // when the events were first missed
 }
 
-// A lateness is remembered for at least one such period, and at most for two.
+// A delay is remembered for at least one period of this length, and at most for two.
 const latenessLasts = time.Minute
 
 func (l *lateness) turn(now time.Time) {

@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-// At a goodbye, a lazy link carries the events that are young or were not announced on it,
-// within the room of the Fill. An eager link carries its waiting events. A repeated goodbye
-// brings no older events: a peer can't have a whole history pushed.
+// At a goodbye, a lazy link carries the events that are young or were not announced on
+// it, within the room of the Fill. An eager link carries its waiting events. A repeated
+// goodbye brings no older events, so a peer cannot cause a push of the whole history.
 func TestLeavePushesTheLastMoments(t *testing.T) {
 	b := newBench(t, Config{NoPulses: true})
 	b.up(1, 2, 3)
 	a := origin(1)
 	b.get(2, &Prune{})
 	b.gossip(1, a, 1)
-	b.pass(200 * time.Millisecond) // announced
+	b.pass(200 * time.Millisecond) // long enough for the announcement
 	b.pass(10 * time.Second)
 	b.gossip(1, a, 2)
-	b.pass(200 * time.Millisecond) // announced, and young
-	b.gossip(1, a, 3)              // not announced yet
+	b.pass(200 * time.Millisecond) // the event is announced, and younger than lastMoments
+	b.gossip(1, a, 3)              // this event is not announced yet
 	b.take(2)
 	b.take(3)
 	for range 2 {

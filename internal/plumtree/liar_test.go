@@ -7,8 +7,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// These stories are about fields that each hop may change. No lie in them may keep an
-// event from a node, or make a node hear an event again.
+// These stories are about fields that each hop may change. No lie in such a field may
+// keep an event from a node, or make a node deliver an event twice.
 
 // lazy makes links of the bench announce instead of push.
 func (b *bench) lazy(links ...ident.Link) {
@@ -18,8 +18,8 @@ func (b *bench) lazy(links ...ident.Link) {
 	b.forget()
 }
 
-// announcedTo returns how far announcements on a link say that an origin has come. It is
-// 0 if none names the origin.
+// announcedTo returns the highest end of a range of the origin that was announced on a
+// link. It is 0 if no announcement names the origin.
 func (b *bench) announcedTo(l ident.Link, o ident.Origin) (to uint64) {
 	for _, m := range b.take(l) {
 		if have, ok := m.(*IHave); ok {
@@ -40,8 +40,8 @@ func TestALieAboutTheAgeHidesNoEventFromOthers(t *testing.T) {
 		b := newBench(t, Config{})
 		b.up(1, 2, 3)
 		a := origin(1)
-		b.gossip(1, a, 1)       // so that the origin is no new one
-		b.pass(6 * time.Minute) // the history is empty: nothing older stands before the event
+		b.gossip(1, a, 1)       // so that the origin is known already
+		b.pass(6 * time.Minute) // the history is empty, so no older event stands before the next one
 		b.lazy(3)
 		b.get(1, old(a, 2, age))
 		b.pass(5 * time.Second)
@@ -52,7 +52,8 @@ func TestALieAboutTheAgeHidesNoEventFromOthers(t *testing.T) {
 	}
 }
 
-// As in the story before, but the event with the forged age is the only one in the history.
+// As in the test before, but the event with the forged age is the only one in the
+// history.
 func TestALieAboutTheAgeEmptiesNoHistory(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2, 3)
@@ -77,7 +78,7 @@ func TestWhatLeavesUnannouncedIsStillKnownToHaveBeen(t *testing.T) {
 	b.lazy(3)
 	a, c := origin(1), origin(2)
 	b.gossip(1, a, 1, 2, 3)
-	for seq := range uint64(40) { // more than the history holds, before the next announcement
+	for seq := range uint64(40) { // more events than the history holds, before the next announcement
 		b.get(1, large(c, seq+1, 64<<10))
 	}
 	b.pass(5 * time.Second)
@@ -86,23 +87,24 @@ func TestWhatLeavesUnannouncedIsStillKnownToHaveBeen(t *testing.T) {
 	}
 }
 
-// A peer pulls the whole history, closes its link, and opens another one: with the same
-// id, with new ids from one network, or with new ids from everywhere. What the node serves
-// is bounded over time for an id, for a group of addresses, and in all.
+// A peer pulls the whole history, closes its link, and opens another one. The new link
+// has the same id, a new id from the same network, or a new id from any network. The
+// events that the node serves are bounded over time for an id, for a group of addresses,
+// and in all.
 func TestPullingOverNewLinksIsSlowedDown(t *testing.T) {
 	const (
 		bound   = 1 << 20
-		links   = 600 // ten in a second
+		links   = 600 // ten new links per second
 		seconds = links / 10
 	)
 	for _, c := range []struct {
 		name string
 		peer func(ident.Link) Source
-		most float64 // in histories
+		most float64 // bound on the events served, in histories
 	}{
 		{"one id", func(ident.Link) Source { return peerOn(1000) }, 2 + seconds/8.0},
 		{"one network", func(l ident.Link) Source { return Source{peerOn(l).ID, 1000} }, 8 + seconds/2.0},
-		// A guess: sixteen nodes that were away return at once, and then two in a second.
+		// A guess: sixteen nodes that were away return at once, and then two per second.
 		{"new ids", peerOn, 16 + 2*seconds},
 	} {
 		b := newBench(t, Config{HistoryBytes: bound})

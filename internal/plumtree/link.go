@@ -14,14 +14,14 @@ type link struct {
 	position  uint64 // position in the history's log; every event before it was pushed or announced
 	pushUntil uint64 // while the link is lazy: events before this position are still pushed
 	lag       int    // bytes from position on that are to be pushed
-	role      role   // in the tree
-	ready     bool   // something waits, and Ready was called
-	*dealings        // allocated separately: every event visits all links, and needs none of these fields
+	role      role   // its state in the tree
+	ready     bool   // events or requests wait, and Ready was called
+	*dealings        // allocated separately, because every event visits all links and needs none of these fields
 }
 
 type dealings struct {
 	serve      []request     // the peer's requests that are not served yet
-	sponsored  int           // origins without an event that the peer announced
+	sponsored  int           // how many origins, of which no event has arrived, are known because the peer announced them
 	goneClaims *rate.Limiter // limits how many unconfirmed replies that events are gone are accepted from this peer
 	asks       *rate.Limiter // limits the requests to the peer; a frame costs eight, and each of its ranges one
 	byID       *account      // what the peer has pulled
@@ -31,7 +31,7 @@ type dealings struct {
 
 type request struct {
 	Range
-	bornAfter time.Time // when the requesting node started
+	bornAfter time.Time // events emitted before this time are not sent: it is when the requesting node started
 }
 
 func newLink(id ident.Link) link {
@@ -53,8 +53,8 @@ func (l links) find(id ident.Link) *link {
 	return nil
 }
 
-// pushTo returns the position in the log up to which events are pushed on a link.
-// end is that of the log.
+// pushTo returns the position in the log up to which events are pushed on a link. end is
+// the position after the newest entry of the log.
 func (l *link) pushTo(end uint64) uint64 {
 	if l.role.isEager() {
 		return end

@@ -20,8 +20,8 @@ type Gossip struct {
 	Origin ident.Origin
 	Seq    uint64        // of the first event; each origin numbers its events from 1
 	Count  uint32        // number of events, 1 to MaxRun
-	Round  uint8         // hops so far: 1 if it comes from the origin itself
-	Age    time.Duration // since the first event was emitted, as far as relays could measure
+	Round  uint8         // hops so far: 1 if the Gossip comes from the origin itself
+	Age    time.Duration // time since the first event was emitted, as far as relays could measure it
 	Body   []byte        // Count bodies, packed; opaque to relays
 	Signed bool          // at least one body is signed; see Config.Verify
 
@@ -55,8 +55,9 @@ type Range struct {
 type IHave struct {
 	Ranges []Range
 	// Sync is set on a new link: the ranges are all that the sender's history holds. If
-	// it holds nothing of an origin, an empty range says how far that origin has come.
-	// An empty range is also sent after the origin's last events were given up.
+	// the history holds no event of an origin, an empty range carries the number of the
+	// origin's next event. An empty range is also sent after the origin's last events
+	// were given up.
 	Sync bool
 }
 
@@ -77,10 +78,10 @@ type Pulse struct {
 	Count uint64 // rises with each pulse of a root
 }
 
-// Prune asks the neighbour to announce instead of push.
+// Prune asks the neighbour to announce events instead of pushing them.
 type Prune struct{}
 
-// Miss says why a range that a Graft requested does not come.
+// Miss is the reply that a range in a Graft does not come, with the reason.
 type Miss struct {
 	Range Range
 	Why   Why

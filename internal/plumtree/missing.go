@@ -15,7 +15,7 @@ func (t *Tree) miss(now time.Time, s *stream, holder ident.Link) {
 	}
 	wait := t.cfg.OrderWait
 	if !s.delivered && now.Sub(t.linked) < wait {
-		wait = min(wait, joinWait) // to a node that joins, every origin is new
+		wait = min(wait, joinWait) // at a node that has just joined, every origin is new
 	}
 	s.repair = &repair{
 		holder:   holder,
@@ -49,8 +49,8 @@ func (t *Tree) complete(s *stream) {
 	}
 }
 
-// dropSponsor stops counting a stream against the neighbour that introduced it, because
-// an event arrived or the search has ended.
+// dropSponsor no longer counts a stream for the neighbour that introduced it, because an
+// event arrived or the search has ended.
 func (t *Tree) dropSponsor(s *stream) {
 	if s.repair == nil || s.sponsor == 0 {
 		return

@@ -18,7 +18,7 @@ func (t *Tree) stream(now time.Time, o ident.Origin) *stream {
 	return s
 }
 
-// remember adds an origin to those that are remembered.
+// remember adds an origin to Tree.order, the list of known origins.
 func (t *Tree) remember(s *stream) {
 	if s.isHeard {
 		return
@@ -55,8 +55,8 @@ func (t *Tree) begin(now time.Time, o ident.Origin) *stream {
 	return t.streams.add(stream{origin: o, next: 1, high: 1, heard: t.moment(now), forgot: longAgo})
 }
 
-// forgetStream drops the longest silent origin among the 64 oldest, and never this
-// node's own.
+// forgetStream drops the stream that has been silent longest among the 64 oldest. It
+// never drops this node's own stream.
 func (t *Tree) forgetStream() {
 	victim := 1
 	for i := 1; i < min(len(t.order), 64); i++ {
@@ -66,7 +66,7 @@ func (t *Tree) forgetStream() {
 	}
 	s := t.order[victim]
 	t.complete(s)
-	s.held, s.early = nil, 0 // the history's log skips them
+	s.held, s.early = nil, 0 // the history's log skips these events
 	t.streams.remove(s)
 	t.order = append(t.order[:victim], t.order[victim+1:]...)
 }

@@ -2,17 +2,17 @@ package plumtree
 
 import "time"
 
-// This file decides which past events a node delivers. It delivers those emitted after its
-// start, with a tolerance of bornError. With a rewind, it also delivers those emitted up to
-// that long before its start. An event that its origin emits without a neighbour counts as
-// emitted when the first neighbour takes it.
+// This file decides which past events a node delivers. It delivers those emitted after
+// its start, with a tolerance of bornError. With a rewind, it also delivers those emitted
+// up to that long before its start. If an origin emits an event without a neighbour, the
+// event counts as emitted when the first neighbour takes it.
 //
 // The receiver decides, by the age that came with the event. A node that serves an old
-// event is more generous, because a request takes time; see askSlack.
+// event accepts a higher age, because a request takes time; see askSlack.
 
-// Rewind extends delivery to events emitted up to d before this node's start. It
-// affects only origins of which no later event was delivered yet. It never shortens an
-// earlier Rewind.
+// Rewind extends delivery to events emitted up to d before this node's start. It affects
+// only origins of which no later event was delivered yet. It never shortens an earlier
+// Rewind.
 func (t *Tree) Rewind(d time.Duration) { t.rewind = max(t.rewind, min(d, maxAge)) }
 
 // Since returns the events of other nodes that the history still holds and that were
@@ -20,7 +20,7 @@ func (t *Tree) Rewind(d time.Duration) { t.rewind = max(t.rewind, min(d, maxAge)
 // delivered yet.
 func (t *Tree) Since(now time.Time, d time.Duration) (list []*Event) {
 	d += bornError
-	next := make(map[*stream]int) // only looked up, never iterated: the index in held
+	next := make(map[*stream]int) // the index in held; the map is only looked up, because iteration would not be deterministic
 	for _, x := range t.history.log {
 		s := x.stream
 		if i := next[s]; s != t.own && i < len(s.held) && s.held[i].end() <= s.next {

@@ -41,15 +41,15 @@ func TestWhatWasEmittedBeforeTheStartIsPassedOnAndNotDelivered(t *testing.T) {
 	if len(got) != 2 {
 		t.Errorf("%d of 2 events were passed on", len(got))
 	}
-	b.get(1, old(a, 3, 10*time.Second+bornError)) // the tolerance favours delivery
+	b.get(1, old(a, 3, 10*time.Second+bornError)) // the tolerance makes the node deliver the event
 	b.get(1, old(a, 4, 9*time.Second))
-	b.get(1, old(a, 5, time.Hour)) // whatever its age: it follows an event that was wanted
+	b.get(1, old(a, 5, time.Hour)) // it follows a delivered event, so its age has no effect
 	b.wantDelivered(a, 3, 4, 5)
 	b.wantGaps()
 }
 
-// The age of an event is a claim. A second neighbour is asked, and the lower age
-// counts.
+// The age of an event is a claim. A second neighbour is asked for the event, and the
+// lower age counts.
 func TestALieAboutTheAgeSilencesNobody(t *testing.T) {
 	for _, verifyAll := range []bool{false, true} {
 		cfg := Config{VerifyAll: verifyAll}
@@ -76,8 +76,8 @@ func TestALieAboutTheAgeSilencesNobody(t *testing.T) {
 	}
 }
 
-// Only a limited number of old events is checked with a second neighbour, however many
-// arrive.
+// However many old events arrive, only a limited number of them is checked with a second
+// neighbour.
 func TestDoubtsAreBounded(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
@@ -104,7 +104,7 @@ func TestRewindBringsWhatNeighboursHold(t *testing.T) {
 	if asked := b.asked(1); len(asked) != 1 || asked[0].MaxAge != 70*time.Second {
 		t.Fatalf("asked for %v", asked)
 	}
-	b.get(2, gossip(a, 5, 1)) // arrives by push meanwhile
+	b.get(2, gossip(a, 5, 1)) // it arrives by push before the answer
 	b.wantDelivered(a)
 	b.get(1, &Miss{Range{a, 1, 2}, Gone, 71 * time.Second})
 	b.get(1, old(a, 2, 69*time.Second))
@@ -120,8 +120,8 @@ func TestRewindBringsWhatNeighboursHold(t *testing.T) {
 	b.wantGaps()
 }
 
-// Most other nodes have had the events that a node requests because of a rewind. They
-// are announced, so that nodes without them can ask, and not pushed.
+// Most other nodes have had the events that a node requests because of a rewind. Such
+// events are announced, so that nodes without them can ask, and they are not pushed.
 func TestWhatARewindBringsIsNotPushedOn(t *testing.T) {
 	b := newBench(t, Config{Rewind: time.Minute})
 	b.up(1, 2, 3)
@@ -156,8 +156,8 @@ func TestWhatARewindBringsIsNotPushedOn(t *testing.T) {
 	}
 }
 
-// If one neighbour does not hold the events that a rewind requests, others are asked,
-// including those that connect within a second.
+// If one neighbour does not hold the events that a rewind requests, others are asked.
+// These include neighbours that connect within a second.
 func TestRewindAsksAllNeighbours(t *testing.T) {
 	b := newBench(t, Config{Rewind: time.Minute})
 	b.up(1)
@@ -178,10 +178,10 @@ func TestRewindAsksAllNeighbours(t *testing.T) {
 	b.get(2, old(a, 2, 10*time.Second))
 	b.pass(time.Second)
 	b.wantDelivered(a, 2, 3)
-	b.wantGaps() // events from before the start that no history holds are no loss
+	b.wantGaps() // events from before the start that no history holds are not reported as lost
 }
 
-// An origin waits at most a second for events that no neighbour has.
+// With a rewind, an origin waits at most a second for events that no neighbour has.
 func TestRewindDoesNotHoldUpWhatComes(t *testing.T) {
 	b := newBench(t, Config{Rewind: time.Minute})
 	b.up(1)
@@ -195,7 +195,7 @@ func TestRewindDoesNotHoldUpWhatComes(t *testing.T) {
 }
 
 // Events that a node emits without a neighbour count as emitted when a neighbour takes
-// them, and not when a neighbour connects that dies before.
+// them. A neighbour that connects and dies before it takes them does not count.
 func TestWhatNobodyTookWaitsForTheNextNeighbour(t *testing.T) {
 	b := newBench(t, Config{})
 	b.Emit(b.now, []byte("\x01a"), b)
@@ -214,8 +214,8 @@ func TestWhatNobodyTookWaitsForTheNextNeighbour(t *testing.T) {
 }
 
 // If own events leave the history before a neighbour has taken them, they are lost. The
-// node reports them together within a second, and its first neighbour notices the loss like
-// any other.
+// node reports them together within a second. Its first neighbour reports the same gap as
+// for other lost events.
 func TestWhatLeavesTheHistoryAloneIsReported(t *testing.T) {
 	b := newBench(t, Config{HistoryBytes: 64 << 10})
 	for range 100 {
@@ -263,7 +263,7 @@ func TestWhatGrowsTooOldAloneIsReported(t *testing.T) {
 }
 
 // A node that has just got its first link waits one second instead of five for events
-// that its neighbours have evicted: to it, every origin is new.
+// that its neighbours have evicted, because every origin is new to it.
 func TestANodeThatJoinsLearnsOfALossSoon(t *testing.T) {
 	b := newBench(t, Config{})
 	b.pass(time.Minute)
@@ -320,9 +320,9 @@ func TestWhatWouldNotBeKeptIsNotAskedFor(t *testing.T) {
 	}
 }
 
-// An early event was forwarded and left the history while those before it are missing.
-// It arrives again from a neighbour whose history is as short. The node stores it again
-// and does not forward it again: otherwise it would circle.
+// An early event was forwarded and left the history while the events before it are
+// missing. It arrives again from a neighbour whose history is as short. The node stores
+// it again and does not forward it again: otherwise it would circle.
 func TestWhatWasPassedOnBeforeIsNotPassedOnAgain(t *testing.T) {
 	b := newBench(t, Config{HistoryBytes: 16 << 10})
 	b.up(1, 2)

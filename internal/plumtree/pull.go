@@ -18,11 +18,11 @@ func (t *Tree) pull(now time.Time, s *stream, out Out) {
 		return
 	}
 	switch late := now.Sub(s.giveUpAt); {
-	case len(t.links) == 0: // wait: a node that becomes a neighbour later may have the missing events
+	case len(t.links) == 0: // wait, because a node that becomes a neighbour later may have the missing events
 		s.giveUpAt = now.Add(t.cfg.OrderWait)
 		t.repairs.askFrom(s, s.giveUpAt)
 		return
-	case len(s.claimants) == 0 && !s.isProven(): // the neighbours that announced them are gone or were wrong
+	case len(s.claimants) == 0 && !s.isProven(): // the neighbours that announced the missing events have left or did not have them
 		t.giveUp(now, s, out)
 		return
 	case t.cfg.NoWait && s.firstHeld() > 0:
@@ -38,7 +38,7 @@ func (t *Tree) pull(now time.Time, s *stream, out Out) {
 	t.disturb(now)
 	to := s.high
 	if held := s.firstHeld(); held > 0 && s.early >= t.cfg.HistoryBytes/4 {
-		to = held // events behind that would not be stored; see receive
+		to = held // events after these would not be stored; see receive
 	}
 	missing := s.appendMissing(nil, s.next, to)
 	if len(missing) == 0 {
@@ -46,7 +46,7 @@ func (t *Tree) pull(now time.Time, s *stream, out Out) {
 		return
 	}
 	l := s.chooseHolder(t.links)
-	// Each round of all neighbours waits twice as long as the one before.
+	// The wait doubles each time all neighbours have been asked.
 	again := now.Add(graftRetry << min(s.rounds, 4))
 	if s.giveUpAt.After(now) && s.giveUpAt.Before(again) {
 		again = s.giveUpAt
@@ -65,8 +65,8 @@ func (t *Tree) pull(now time.Time, s *stream, out Out) {
 
 // doubleCheck requests an event from a second neighbour. The event arrived unrequested
 // and was skipped as too old. Its age is a claim: if the sender lied, another neighbour
-// sends the event with its true age, and takeBack delivers it. A neighbour does not
-// send it if it is too old.
+// sends the event with its true age, and takeBack delivers it. If the event really is too
+// old, that neighbour does not send it.
 func (t *Tree) doubleCheck(now time.Time, e *Event) {
 	var other *link
 	for _, n := range t.cfg.Rand.Perm(len(t.links)) {
@@ -75,7 +75,7 @@ func (t *Tree) doubleCheck(now time.Time, e *Event) {
 			continue
 		}
 		if other = l; !l.role.isInTree() {
-			break // it got the event by another path, not from this node
+			break // that neighbour got the event by another path, not from this node
 		}
 	}
 	if other == nil || !t.doubts.AllowN(now, 1) {
@@ -86,11 +86,12 @@ func (t *Tree) doubleCheck(now time.Time, e *Event) {
 	}})
 }
 
-// sendInquiries sends the queued requests. Both ends push on these links from then on.
+// sendInquiries sends the queued requests. Both ends of their links push on them from
+// then on.
 func (t *Tree) sendInquiries(now time.Time, out Out) {
 	for _, q := range t.inquiries {
-		// Over the limit, the request is dropped and repeated later, as if it had been
-		// lost.
+		// If the limit is reached, the request is dropped and repeated later, as if it
+		// had been lost.
 		if l := t.links.find(q.of); l != nil && l.asks.AllowN(now, 8+len(q.Ranges)) {
 			t.Stats.Grafts++
 			out.Send(q.of, q.Graft)
@@ -103,9 +104,9 @@ func (t *Tree) sendInquiries(now time.Time, out Out) {
 	t.inquiries = t.inquiries[:0]
 }
 
-// maxAge returns the age up to which events are requested. For a new origin, these are
-// the events emitted since this node's start, extended by the rewind. For a known
-// origin, these are all later events, however long the request takes.
+// maxAge returns the age up to which events are requested. For a new origin, it covers
+// the time since this node's start, plus the rewind. For a known origin it is unlimited,
+// because all later events are wanted, however long the request takes.
 func (t *Tree) maxAge(now time.Time, s *stream) time.Duration {
 	if s.delivered {
 		return maxAge

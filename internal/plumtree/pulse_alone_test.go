@@ -9,7 +9,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// heart is a pulse without a tree: its links have roles, and carry no events.
+// heart is a pulse without a tree: its links have roles, but carry no events.
 type heart struct {
 	t *testing.T
 	pulse
@@ -63,7 +63,8 @@ func (h *heart) wantRole(id ident.Link, push push, place place) {
 	}
 }
 
-// A pulse gives each link its role, and a lost parent is replaced, without any event.
+// A pulse assigns the role of each link, and a lost parent is replaced, without any
+// event.
 func TestPulseNeedsNoTree(t *testing.T) {
 	h := newHeart(t, 3)
 	h.get(1, pulseOf(7, 1, 2))
@@ -73,7 +74,7 @@ func TestPulseNeedsNoTree(t *testing.T) {
 	h.pass(149 * time.Millisecond)
 	h.wantRole(2, eager, stray)
 	h.wantRole(3, eager, stray)
-	h.pass(time.Millisecond) // all places are assigned at once
+	h.pass(time.Millisecond) // all links get their places at once
 	h.wantRole(1, eager, branch)
 	h.wantRole(2, lazy, stray)
 	h.wantRole(3, eager, branch)
@@ -88,7 +89,7 @@ func TestPulseNeedsNoTree(t *testing.T) {
 	}
 	h.links = h.links[1:]
 	h.onLinkDown(2, role{push: eager, place: branch}, h)
-	h.want() // the last link pushes already
+	h.want() // the last link is eager already
 	if !h.isLost() {
 		t.Error("a child became the path to the root")
 	}
@@ -111,14 +112,15 @@ func TestPulseOfANodeThatEmits(t *testing.T) {
 	h.pass(pulseEvery)
 	h.want("pulse 2 of " + origin(0).String() + " over 1 to 1")
 	h.pass(pulseEvery)
-	h.want() // there were no events
+	h.want() // no pulse, because there were no events
 	if !h.noteEvents(h.now) {
 		t.Error("there are events again, and no pulse")
 	}
 }
 
-// A neighbour asked this node to push, and then its copy of the pulse came. The pulse is
-// about to make that link lazy, so a node that loses its parent asks for it too.
+// A neighbour asked this node to push, and after that its copy of the pulse came. The
+// pulse is about to make that link lazy, so a node that loses its parent asks on that
+// link too.
 func TestLostNodeAsksOnEachLinkThatMayBecomeLazy(t *testing.T) {
 	h := newHeart(t, 4)
 	h.get(1, pulseOf(7, 1, 2))
@@ -136,7 +138,8 @@ func TestLostNodeAsksOnEachLinkThatMayBecomeLazy(t *testing.T) {
 	}
 }
 
-// The rank of a node counts its events since the last pulse, also of another root.
+// The rank of a node counts its events since the last pulse, even if another root sent
+// that pulse.
 func TestRankCountsEventsSinceTheLastPulse(t *testing.T) {
 	h := newHeart(t, 1)
 	h.get(1, pulseOf(7, 1, 2))

@@ -21,7 +21,7 @@ func (b *bench) pulses(l ident.Link) (list []*Pulse) {
 	return list
 }
 
-// place names where a link stands in the tree.
+// place names the place of a link in the tree.
 func (b *bench) place(id ident.Link) string {
 	switch l := b.links.find(id); {
 	case !l.role.isInTree():
@@ -43,8 +43,8 @@ func (b *bench) wantRoles(want map[ident.Link]string) {
 	}
 }
 
-// The pulse arrives first on link 2, again on 3, and never on 1 and 4: their nodes have
-// it from this node.
+// The pulse arrives first on link 2, again on link 3, and never on links 1 and 4, because
+// the nodes at their other ends have it from this node.
 func TestPulseShowsTheTree(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2, 3, 4)
@@ -103,26 +103,26 @@ func TestNewLinkIsNoPartOfATreeThatDoesWithoutIt(t *testing.T) {
 	b.pass(time.Second)
 	b.wantRoles(map[ident.Link]string{1: "parent", 2: "child", 3: "stray", 4: "child"})
 
-	b.pass(pulseLasts) // no node emits any more: the tree may have changed
+	b.pass(pulseLasts) // the pulse expires, because no node emits: the tree may have changed
 	b.Tree.LinkUp(b.now, 5, peerOn(5), b)
 	if l := b.links.find(5); !l.role.isEager() || len(b.pulses(5)) > 0 {
 		t.Error("a new link is lazy, and nobody knows a way")
 	}
 }
 
-// A node without a pulse sends none, so its end of a new link is eager. The other end,
-// which has sent its own, is lazy, and is asked to push like any other.
+// A node without a pulse sends none, so its end of a new link is eager. The other end has
+// sent its pulse and is lazy, so it is asked to push like any other lazy neighbour.
 func TestNewcomerAsksItsWayToPush(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1)
 	b.get(1, pulseOf(7, 1, 1))
 	b.want(b.take(1), &Graft{Eager: true, Parent: true})
 	b.get(1, pulseOf(7, 2, 1))
-	b.want(b.take(1)) // it does by now
+	b.want(b.take(1)) // it has the pulse by now
 }
 
-// A duplicate shows a cycle. It is cut at a link that the tree does not need: the one
-// on which the event arrived again, or the one on which it arrived first.
+// A duplicate shows a cycle. The cycle is cut at a link that the tree does not need: the
+// one on which the event arrived again, or the one on which it arrived first.
 func TestDuplicatePrunesWhatIsNoPartOfTheTree(t *testing.T) {
 	for _, first := range []ident.Link{1, 3} {
 		b := newBench(t, Config{})
@@ -146,11 +146,11 @@ func TestDuplicatePrunesWhatIsNoPartOfTheTree(t *testing.T) {
 	}
 }
 
-// There is no root, so the node that emits becomes root. It continues while there are
-// events of any node.
+// There is no root, so the node that emits becomes root. It continues to send pulses
+// while any node emits events.
 func TestWhoEmitsIsTheRootWhereThereIsNone(t *testing.T) {
 	b := newBench(t, Config{})
-	b.Emit(b.now, []byte("\x01a"), b) // without a neighbour
+	b.Emit(b.now, []byte("\x01a"), b) // emitted without a neighbour
 	b.up(1, 2)
 	b.take(1)
 	b.Emit(b.now, []byte("\x01a"), b)
@@ -184,8 +184,8 @@ func TestOneRootWins(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
 	b.get(1, pulseOf(7, 1, 1))
-	b.get(2, pulseOf(9, 1, 1)) // the higher one
-	b.get(1, pulseOf(7, 1, 1)) // again
+	b.get(2, pulseOf(9, 1, 1)) // the pulse of higher rank
+	b.get(1, pulseOf(7, 1, 1)) // the same pulse again
 	if b.pulse.root != origin(7) || b.pulse.parent != 1 {
 		t.Errorf("the root is %v", b.pulse.root)
 	}
@@ -221,7 +221,7 @@ func TestPulseOfThePastDoesNotComeBack(t *testing.T) {
 	if b.pulse.root != origin(7) {
 		t.Errorf("the root is %v, and a former one is better again", b.pulse.root)
 	}
-	// A false pulse may claim to be the last one ever: that does not last long.
+	// A false pulse may have the highest possible count. Its effect does not last long.
 	b.get(1, &Pulse{Root: origin(7), Rank: 9, Hops: 1, Count: 1 << 62})
 	b.get(1, &Pulse{Root: origin(8), Rank: 10, Hops: 1, Count: 2})
 	for n := range uint64(3) {
@@ -255,7 +255,7 @@ func TestWhoEmitsMuchMoreBecomesTheRoot(t *testing.T) {
 	}
 }
 
-// No rank can exceed the highest ranks by rankLead.
+// Ranks have a maximum. No rank can exceed the highest ranks by rankLead.
 func TestHighestRankIsNotBeatenByALowOne(t *testing.T) {
 	for _, rank := range []uint8{252, 253, 255} {
 		b := newBench(t, Config{})
@@ -271,9 +271,9 @@ func TestLostParentIsReplacedByWhoIsNearerToTheRoot(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2, 3, 4, 5)
 	b.get(1, pulseOf(7, 1, 3))
-	b.get(2, pulseOf(7, 1, 4)) // as far from the root as this node: it may have its path through this node later
+	b.get(2, pulseOf(7, 1, 4)) // as far from the root as this node, so its path may lead through this node later
 	b.get(3, pulseOf(7, 1, 3))
-	b.get(4, pulseOf(7, 1, 2)) // nearer still, and later
+	b.get(4, pulseOf(7, 1, 2)) // nearer than the neighbour on link 3, but its copy came later
 	b.pass(time.Second)
 	for l := range ident.Link(6) {
 		b.take(l)
@@ -283,19 +283,19 @@ func TestLostParentIsReplacedByWhoIsNearerToTheRoot(t *testing.T) {
 	for _, l := range []ident.Link{2, 4, 5} {
 		b.want(b.take(l))
 	}
-	// The next parent says itself that it lost its path: it asks this node.
+	// The next parent reports that it has lost its own path, and asks this node to push.
 	b.get(3, &Graft{Eager: true, Parent: true})
 	b.want(b.take(4), &Graft{Eager: true, Parent: true})
 	b.wantRoles(map[ident.Link]string{2: "stray", 3: "child", 4: "parent", 5: "child"})
-	// Now no neighbour is certain to have a path: all are asked.
+	// Now no neighbour is known to have a path, so all are asked.
 	b.Tree.LinkDown(b.now, 4, b)
 	b.want(b.take(2), &Graft{Eager: true})
 	b.Tree.LinkDown(b.now, 5, b) // a child finds another path itself
 	b.want(b.take(2))
 }
 
-// The path is lost before the pulse has arrived on all links. The roles that it has shown
-// so far must not cut the last links.
+// The path is lost before the pulse has arrived on all links. The roles that the pulse
+// has assigned so far must not cut the last links.
 func TestParentLostWhileThePulseIsUnderWay(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2, 3)
@@ -312,7 +312,7 @@ func TestParentLostWhileThePulseIsUnderWay(t *testing.T) {
 			t.Errorf("link %d is lazy", id)
 		}
 	}
-	// The same, seen from the other end.
+	// The same situation at the other end of the link.
 	b = newBench(t, Config{})
 	b.up(1, 2, 3)
 	b.get(1, pulseOf(7, 1, 3))
@@ -327,8 +327,8 @@ func TestParentLostWhileThePulseIsUnderWay(t *testing.T) {
 	b.wantRoles(map[ident.Link]string{1: "parent", 3: "child"})
 }
 
-// A node has lost its last neighbour and finds a new one with the same pulse. It needs
-// that link, and must not treat it as one that the tree does not need.
+// A node has lost its last neighbour and finds a new one with the same pulse. The node
+// needs that link, and must not treat it as one that the tree does not need.
 func TestLostNodeKeepsItsNewNeighbor(t *testing.T) {
 	for hops, want := range map[uint8]string{2: "parent", 3: "parent", 4: "stray"} { // a neighbour farther from the root may have its path through this node
 		b := newBench(t, Config{})
@@ -345,7 +345,7 @@ func TestLostNodeKeepsItsNewNeighbor(t *testing.T) {
 			}
 			return n
 		}
-		if asked() == 0 { // the neighbour may have no pulse to send, or another one
+		if asked() == 0 { // this node must ask, because the neighbour may have no pulse to send, or another one
 			t.Error("it does not ask to be pushed to")
 		}
 		b.get(2, pulseOf(7, 1, hops))
@@ -378,8 +378,8 @@ func TestPulseComesAgainAfterTheParentIsLost(t *testing.T) {
 	b.wantRoles(map[ident.Link]string{3: "parent", 4: "stray"})
 }
 
-// A neighbour that alternates between being the path to the root and not being it
-// affects no other neighbour.
+// A neighbour becomes the path to the root, and then stops being it, again and again. No
+// other neighbour is affected.
 func TestFickleParentIsNoWayToMakeFrames(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2, 3)
@@ -394,8 +394,8 @@ func TestFickleParentIsNoWayToMakeFrames(t *testing.T) {
 	}
 }
 
-// A pulse with the highest possible hop count is not counted further: all nodes have it
-// with the same count, and a node that lost its path could ask its own descendant.
+// The hop count of a pulse stops at its maximum. Beyond that, all nodes have the pulse
+// with the same count, so a node that lost its path could ask its own descendant.
 func TestWhereHopsAreNotCountedNobodyIsNearer(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
@@ -414,7 +414,7 @@ func TestWhereHopsAreNotCountedNobodyIsNearer(t *testing.T) {
 	}
 }
 
-// However many false pulses arrive, few are forwarded.
+// However many false pulses arrive, only few are forwarded.
 func TestPulsesAreBounded(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
@@ -424,7 +424,7 @@ func TestPulsesAreBounded(t *testing.T) {
 	if got := b.pulses(2); len(got) != maxTaken {
 		t.Errorf("%d of 1000 were passed on", len(got))
 	}
-	b.get(1, pulseOf(7, 1<<62, 1)) // which no other pulse could ever beat
+	b.get(1, pulseOf(7, 1<<62, 1)) // no other pulse could ever beat this one
 	b.pass(pulseLasts)
 	b.get(1, pulseOf(7, 2000, 1))
 	if got := b.pulses(2); len(got) != 1 {
@@ -432,7 +432,7 @@ func TestPulsesAreBounded(t *testing.T) {
 	}
 }
 
-// While no event is missed, announcements are rare. When one is missed, they become
+// While no event is missed, announcements are rare. When an event is missed, they become
 // frequent again.
 func TestAnnouncementsAreRareWhileAllIsWell(t *testing.T) {
 	b := newBench(t, Config{})

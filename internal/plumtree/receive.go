@@ -10,7 +10,8 @@ import (
 func (t *Tree) onGossip(now time.Time, l *link, g *Gossip, out Out) {
 	s := t.streams.find(g.Origin)
 	if s == t.own {
-		// An own event came back, or a forgery of one. Neither is accepted.
+		// An event of this node came back, or a forgery of one arrived. Neither is
+		// accepted.
 		t.Stats.Duplicates += uint64(g.Count)
 		t.prune(now, l, s.at(g.Seq), out)
 		return
@@ -47,13 +48,13 @@ func (t *Tree) onGossip(now time.Time, l *link, g *Gossip, out Out) {
 	}
 }
 
-// receive stores the events from (inclusive) to to (exclusive), none of which was
-// received before.
+// receive stores the events with numbers from (inclusive) to to (exclusive). None of them
+// was received before.
 func (t *Tree) receive(now time.Time, l *link, s *stream, g *Gossip, from, to uint64, out Out) {
 	s.high = max(s.high, to)
 	if to-1-s.next >= window || from > s.next && s.early >= t.cfg.HistoryBytes/4 {
-		// Too far ahead to store. The events are requested again once those before them
-		// have arrived.
+		// These events are too far ahead to store. They are requested again once the
+		// events before them have arrived.
 		t.Stats.Dropped += to - from
 		t.miss(now, s, l.id)
 		s.shown = max(s.shown, to)
@@ -85,8 +86,8 @@ func (t *Tree) receive(now time.Time, l *link, s *stream, g *Gossip, from, to ui
 	t.store(now, s, e)
 	t.spread(now, e, l.id, out)
 	if !l.role.isEager() && !l.role.isCrossed() && (s.repair == nil || s.asked != l.id) {
-		// The peer pushes, so it treats the link as eager: do the same, unless a pulse
-		// has just shown both ends that the link is lazy.
+		// The peer pushes, so it treats the link as eager. This node does the same,
+		// unless a pulse has just shown both ends that the link is lazy.
 		t.makeEager(l, out)
 	}
 	if s.repair != nil && s.asked == 0 && from == s.next {

@@ -14,30 +14,31 @@ type repair struct {
 	claimants []ident.Link // neighbours that announced the missing events
 	asked     ident.Link   // the neighbour asked last; 0: none
 	tried     []ident.Link // neighbours asked in this round
-	denied    []ident.Link // neighbours that denied the events since the last progress
-	rounds    int          // how often all neighbours were asked since the last progress
+	denied    []ident.Link // neighbours that denied the events after the last progress
+	rounds    int          // how often all neighbours were asked after the last progress
 	since     time.Time    // the last progress, or when the first event was missed
 	askAt     time.Time    // time of the next request; see agenda.askFrom
 	place     int          // its index in Tree.repairs
 	giveUpAt  time.Time
-	relayed   []Range    // early events that were forwarded and left the history; see wasRelayed
+	relayed   []Range    // early events that left the history after they were forwarded; see wasRelayed
 	holes     []hole     // sorted by number, each with the time of its discovery
-	evicted   uint64     // a neighbour once had the events below this number
-	goneBorn  moment     // upper bound for the birth of evicted events, as neighbours report it
+	evicted   uint64     // events below this number exist: a neighbour says that it has evicted them
+	goneBorn  moment     // upper bound for the birth of evicted events, from the replies of neighbours
 	shown     uint64     // one past the highest number of an event that arrived
-	older     []older    // see onOlder; since the last progress
+	older     []older    // the claims counted by onOlder after the last progress
 	rewound   uint64     // events below this number were requested before any event was delivered
-	sponsor   ident.Link // the neighbour that announced an unheard origin; see beginHearsay
+	sponsor   ident.Link // the neighbour that announced the origin, if no event of it has arrived; see beginHearsay
 }
 
-// hole marks where missing events begin, and when they were found missing.
+// hole holds the first number of a run of missing events, and when the run was found
+// missing.
 type hole struct {
 	from  uint64
 	since time.Time
 }
 
-// older is a neighbour's claim that the first events of an origin, those below to, were
-// emitted before this node's start and are not wanted.
+// older is a neighbour's claim that the events of an origin with numbers below to were
+// emitted before this node's start, so that this node does not want them.
 type older struct {
 	by ident.Link
 	to uint64
@@ -53,7 +54,7 @@ func (s *stream) addHole(now time.Time, from uint64) {
 	s.holes = append(s.holes, hole{from, now})
 }
 
-// missedSince returns when the next event was found missing.
+// missedSince returns when the next event to deliver was found missing.
 func (s *stream) missedSince() time.Time {
 	for len(s.holes) > 1 && s.holes[1].from <= s.next {
 		s.holes = s.holes[1:]
@@ -79,16 +80,16 @@ func (s *stream) recordRelayed(e *Event) {
 	s.relayed = append(s.relayed, Range{s.origin, e.Seq, e.end()})
 }
 
-// wasRelayed reports whether events were forwarded before. If they were forwarded on
-// each arrival, they would circle through nodes whose histories are shorter than the
-// cycle.
+// wasRelayed reports whether events were forwarded before. If events were forwarded on
+// each arrival, they would circle forever through nodes whose histories are shorter than
+// the cycle.
 func (s *stream) wasRelayed(e *Event) bool {
 	return s.repair != nil && slices.ContainsFunc(s.relayed, func(r Range) bool { return r.From <= e.Seq && e.end() <= r.To })
 }
 
-// addClaimant records that a neighbour has announced missing events. The neighbour may
-// be asked again, even if it denied them before, unless the first missing events were
-// denied and only later ones are announced.
+// addClaimant records that a neighbour has announced missing events. The neighbour may be
+// asked again, even if it denied them before. The exception is a neighbour that denied
+// the first missing events and announces only later ones.
 func (s *stream) addClaimant(id ident.Link, r Range) {
 	same := func(x ident.Link) bool { return x == id }
 	if r.From <= s.next {
@@ -106,12 +107,13 @@ func (s *stream) removeClaimant(id ident.Link) {
 	s.claimants = slices.DeleteFunc(s.claimants, func(x ident.Link) bool { return x == id })
 }
 
-// isProven reports whether the missing events are known from more than announcements:
-// from a later event of the origin, or from a neighbour that had the missing ones once.
+// isProven reports whether more than announcements show that the missing events exist: a
+// later event of the origin arrived, or a neighbour has evicted the missing ones.
 func (s *stream) isProven() bool { return s.next < s.shown || s.next < s.evicted }
 
 // mayHave reports whether a neighbour can be asked. Proven events can be requested from
-// all neighbours, announced ones only from those that announced them.
+// all neighbours. Events that are only announced can be requested only from the
+// neighbours that announced them.
 func (s *stream) mayHave(id ident.Link) bool {
 	return s.isProven() || slices.Contains(s.claimants, id)
 }
@@ -122,14 +124,15 @@ func (s *stream) isOwed(links links) bool {
 	return slices.ContainsFunc(links, func(l link) bool { return s.mayHave(l.id) && !slices.Contains(s.denied, l.id) })
 }
 
-// chooseHolder returns the neighbour to ask next: the one that last showed that it has
-// these or later events, then those that announced them, then all others that may have
-// them. A neighbour that has denied them is asked again in the next round only if a
-// later event proves that they exist: it may have learned meanwhile that they are gone.
+// chooseHolder returns the neighbour to ask next. The first choice is the one that last
+// showed that it has these or later events. Then come those that announced them, then all
+// others that may have them. If a later event proves that the missing ones exist,
+// neighbours that denied them are asked again in the next round, because they may have
+// learned meanwhile that the events are gone.
 func (s *stream) chooseHolder(links links) *link {
 	l := s.untried(links)
 	if l == nil && len(s.tried) > 0 {
-		s.tried = s.tried[:0] // next round
+		s.tried = s.tried[:0] // the next round begins
 		s.rounds++
 		l = s.untried(links)
 	}

@@ -101,7 +101,7 @@ func (r *role) stopPushing() {
 // prune makes the link lazy, with a PRUNE to the peer. canPrune must be true.
 func (r *role) prune() { r.push = pruned }
 
-// awaitCopy begins a new pulse.
+// awaitCopy prepares the role for a new pulse, of which no copy has come yet.
 func (r *role) awaitCopy() {
 	if r.push == pruned {
 		r.push = lazy
@@ -121,8 +121,8 @@ func (r *role) cross(rank int, hops uint8) {
 	r.rank, r.hops = uint16(min(rank, 1<<16-1)), hops
 }
 
-// settle assigns the place that the pulse shows. isParent is set if the link leads to
-// the root. It reports whether the tree does not need the link.
+// settle assigns the place that the pulse shows. isParent is set if the link leads to the
+// root. settle reports whether the tree does not need the link.
 func (r *role) settle(isParent bool) (isUnneeded bool) {
 	switch {
 	case isParent:
@@ -149,14 +149,16 @@ func (r *role) makeParent() {
 	}
 }
 
-// makeChild makes the link the path from the root to the peer.
+// makeChild makes the link the peer's path to the root.
 func (r *role) makeChild() {
 	r.place = branch
 	r.show(open)
 }
 
-// exemptFromPulse keeps the link as it is, whatever the last pulse has shown.
+// exemptFromPulse keeps the link as it is, although a copy of the last pulse may have
+// come on it.
 func (r *role) exemptFromPulse() { r.show(exempt) }
 
-// show replaces what the pulse has shown, without a copy.
+// show sets the part shown of a role on whose link no copy has come, and clears the
+// details of a copy.
 func (r *role) show(s shown) { r.shown, r.rank, r.hops = s, 0, 0 }

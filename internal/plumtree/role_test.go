@@ -8,7 +8,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// at returns a role. If its link brought a copy, that copy was the third one, over 2 hops.
+// at returns a role with the given parts. If a copy came on the link, it was the third
+// copy and had 2 hops.
 func at(p push, in place, s shown) role {
 	r := role{push: p, place: in, shown: s}
 	if r.isCrossed() {
@@ -17,7 +18,8 @@ func at(p push, in place, s shown) role {
 	return r
 }
 
-// Each transition, from each kind of role that it treats differently.
+// This test makes each transition from each kind of role that the transition treats
+// differently.
 func TestTransitionsOfARole(t *testing.T) {
 	copied := func(r *role) { r.cross(3, 2) }
 	settled := func(r *role) { r.settle(false) }
@@ -87,7 +89,7 @@ func TestQuestionsAboutARole(t *testing.T) {
 	}
 }
 
-// A pulse may come again on one link any number of times.
+// Copies of a pulse may come on one link any number of times.
 func TestRankOfALinkDoesNotOverflow(t *testing.T) {
 	r := newRole()
 	r.cross(1<<20, 2)
@@ -96,12 +98,13 @@ func TestRankOfALinkDoesNotOverflow(t *testing.T) {
 	}
 }
 
-// standing is a role without the details of the copy, together with the state of the pulse.
+// standing is a role without the details of the copy, together with the state of the
+// pulse.
 type standing struct {
 	push
 	place
 	shown
-	isSettling bool // a pulse came, and links do not have their places yet
+	isSettling bool // a pulse came, and links do not have their places in the tree yet
 	isParent   bool
 }
 
@@ -119,13 +122,13 @@ func (s standing) canOccur() bool {
 	case s.push == pruned && s.place == branch && s.shown != open:
 		return false // only strays are pruned; a GRAFT may then make the peer a child
 	case s.place == branch && isExempt && s.push != eager:
-		return false // a link becomes exempt when it becomes eager, and what makes it lazy makes it stray
+		return false // a link becomes exempt when it becomes eager, and each transition that makes it lazy makes it stray
 	case s.place == branch && isCrossed && !s.isSettling:
-		return false // a copy makes the link stray when places are assigned, and later at once
+		return false // a copy makes the link stray: when places are assigned, or at once if it comes after that
 	case s.isParent && (s.push != eager || isCrossed):
 		return false // a node asks its parent to push, and copies from the parent show nothing
 	case s.isParent && s.place == stray && !s.isSettling:
-		return false // the parent is in the tree when places are assigned, and later at once
+		return false // the parent's link becomes a branch: when places are assigned, or at once if they are assigned already
 	}
 	return true
 }
@@ -182,8 +185,8 @@ func (b *bench) walk(rng *rand.Rand, n int, check func()) {
 	}
 }
 
-// Whatever frames arrive, only combinations that canOccur accepts occur, and each of them
-// does.
+// Whatever frames arrive, only combinations that canOccur accepts occur. Each accepted
+// combination does occur.
 func TestRolesThatOccur(t *testing.T) {
 	seen := make(map[standing]int)
 	for seed := range uint64(600) {

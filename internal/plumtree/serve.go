@@ -30,7 +30,8 @@ func (t *Tree) onGraft(now time.Time, l *link, g *Graft, out Out) {
 	}
 }
 
-// serve answers requests with about room bytes. It returns how many bytes of room are left.
+// serve answers requests with about room bytes. It returns how many of these bytes are
+// left.
 func (t *Tree) serve(now time.Time, l *link, room int, out Out) int {
 	t.settle(now, l)
 	for room > 0 && t.isServed(l) {
@@ -58,8 +59,9 @@ func (t *Tree) serve(now time.Time, l *link, room int, out Out) int {
 }
 
 // find returns the first event of a request, or the reason why a run of events does not
-// come. The run may extend beyond the request, so that the peer learns at once how far
-// its request fails. The scan is bounded, because a request costs the peer nothing.
+// come. The run may extend beyond the request, so that the peer learns at once how many
+// of its later requests would fail. The length of the scan is bounded, because a request
+// costs the peer nothing.
 func (t *Tree) find(now time.Time, r request) (*Event, *Miss) {
 	s := t.streams.find(r.Origin)
 	if s == nil {
@@ -82,8 +84,8 @@ func (t *Tree) find(now time.Time, r request) (*Event, *Miss) {
 		}
 		miss.Why, miss.Age = Gone, time.Duration(t.moment(now)-youngest)
 	case r.From >= s.next && s.repair != nil && s.evicted > r.From:
-		// A neighbour has evicted them. The peer need not find that out again, node by
-		// node.
+		// A neighbour of this node has evicted these events. With this reply, the peer
+		// need not ask the same of each further node.
 		_, *to = s.unknown(r.From, min(r.To, s.evicted))
 		miss.Why, miss.Age = Gone, min(time.Duration(t.moment(now)-s.goneBorn), maxAge)
 	case r.From >= s.next:

@@ -7,8 +7,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// The second copy of a pulse arrives after 90 ms, so links are slow, and a new parent does
-// not push yet when LazyDelay is over. The old link stays in use until the new parent
+// The second copy of a pulse arrives after 90 ms, so links are slow. A new parent does
+// not push yet when LazyDelay is over, so the old link stays in use until the new parent
 // pushes.
 func TestLinksSettleLaterWhereTheyAreSlow(t *testing.T) {
 	for _, run := range []struct {
@@ -29,8 +29,8 @@ func TestLinksSettleLaterWhereTheyAreSlow(t *testing.T) {
 	}
 }
 
-// The spread of one pulse also holds for the next one, even if no copy of that one
-// arrives in time. After that it is forgotten.
+// The delay between copies of one pulse also determines the wait for the next pulse, even
+// if no copy of that one arrives in time. After that, the delay is forgotten.
 func TestSpreadIsRememberedForOnePulse(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
@@ -55,14 +55,14 @@ func TestSpreadIsRememberedForOnePulse(t *testing.T) {
 	}
 }
 
-// A peer may send its copy of the last pulse as late as it likes, and a link that came
-// up since carries its copy late. Neither keeps old links in use for long.
+// A peer may delay its copy of the last pulse without limit, and a copy on a new link is
+// late. Neither keeps old links in use for long.
 func TestLateCopiesOfAPulseAreBounded(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
 	b.get(1, pulseOf(7, 1, 3))
 	b.pass(4 * time.Second)
-	b.get(2, pulseOf(7, 1, 4)) // a lie
+	b.get(2, pulseOf(7, 1, 4)) // a false copy
 	b.pass(time.Second)
 	b.get(1, pulseOf(7, 2, 3))
 	if d := b.pulse.settleAt.Sub(b.now); d != maxSettling {
@@ -74,7 +74,7 @@ func TestLateCopiesOfAPulseAreBounded(t *testing.T) {
 	b.get(1, pulseOf(7, 1, 3))
 	b.pass(4 * time.Second)
 	b.up(2)
-	b.get(2, pulseOf(7, 1, 4)) // from showTree of the other end
+	b.get(2, pulseOf(7, 1, 4)) // the copy that showTree sends at the other end
 	b.pass(time.Second)
 	b.get(1, pulseOf(7, 2, 3))
 	if d := b.pulse.settleAt.Sub(b.now); d != 100*time.Millisecond {
@@ -82,9 +82,9 @@ func TestLateCopiesOfAPulseAreBounded(t *testing.T) {
 	}
 }
 
-// A node has lost its parent and asked all neighbours to push. Each of them gets events
-// on another path too and prunes it. The first one becomes its parent: otherwise no
-// link remains.
+// A node has lost its parent and asked all neighbours to push. Each of them also gets
+// events on another path, and prunes the node's link. The first one to prune becomes its
+// parent, because otherwise no link remains.
 func TestLostNodeFollowsWhoPrunesIt(t *testing.T) {
 	for _, off := range []bool{false, true} {
 		b := newBench(t, Config{NoRescue: off})

@@ -15,9 +15,9 @@ func (p *pulse) isLost() bool {
 	return !p.at.IsZero() && p.parent == 0 && !p.isOwn()
 }
 
-// isNearer reports whether a neighbour is nearer to the root than this node. hops is
-// the count of the pulse that came from it. From 255 on, hops are no longer counted and
-// the result is false.
+// isNearer reports whether a neighbour is nearer to the root than this node. hops is the
+// hop count of the pulse that came from the neighbour. The count stops at 255, so the
+// result is then false.
 func (p *pulse) isNearer(hops uint8) bool { return hops <= p.hops && hops < 255 }
 
 // isInUse reports whether events travel on a link as part of the tree.
@@ -46,10 +46,10 @@ func (p *pulse) recordCopy(now time.Time, l *link, hops uint8, out pulseOut) {
 	}
 }
 
-// settling returns how long links keep their old places after a pulse. The last copy of
-// a pulse arrives about a round trip after the first one. A node that takes another
-// parent asks that parent to push, and its first event arrives a round trip later. If
-// the old parent stopped before, the events between would arrive only by pull.
+// settling returns how long links keep their old places after a pulse. The last copy of a
+// pulse arrives about a round trip after the first one. A node that takes another parent
+// asks that parent to push, and the first event from it arrives a round trip later. If
+// the old parent stopped before that, the events between would arrive only by pull.
 func (p *pulse) settling(now time.Time, out pulseOut) time.Duration {
 	least := max(p.cfg.LazyDelay, out.pullDelay(now))
 	if p.cfg.NoSettling {
@@ -58,8 +58,8 @@ func (p *pulse) settling(now time.Time, out pulseOut) time.Duration {
 	return max(least, min(2*max(p.spread, p.before), maxSettling))
 }
 
-// widenSpread records that a copy arrived on one more link, and delays settling if
-// links are slow.
+// widenSpread records that a copy arrived on one more link. If links are slow, it
+// postpones the time of settle.
 func (p *pulse) widenSpread(now time.Time, out pulseOut) {
 	p.spread = max(p.spread, now.Sub(p.at))
 	if !p.isSettling() {
@@ -70,8 +70,8 @@ func (p *pulse) widenSpread(now time.Time, out pulseOut) {
 	}
 }
 
-// settle assigns the places of the links. Until then events use the old paths and the
-// new ones, so that none is late and few arrive twice.
+// settle assigns the places of the links in the tree. Before it is called, events use the
+// old paths and the new ones, so that none is late and few arrive twice.
 func (p *pulse) settle(out pulseOut) {
 	p.settleAt = time.Time{}
 	for i := range *p.links {
@@ -82,9 +82,9 @@ func (p *pulse) settle(out pulseOut) {
 	}
 }
 
-// onLinkDown finds another path to the root if the link that went down was the path. A
-// child finds another path itself. If places are not known, any link may have been the
-// one on which events arrived.
+// onLinkDown finds another path to the root if the link that went down was the path. If
+// it led to a child, the child itself finds another path. If links have no places yet,
+// any link may have been the one on which events arrived.
 func (p *pulse) onLinkDown(id ident.Link, r role, out pulseOut) {
 	if id == p.parent || r.isEager() && !r.isInTree() && p.parent == 0 && !p.isOwn() {
 		p.loseParent(out)
@@ -100,10 +100,10 @@ func (p *pulse) onPrune(l *link, out pulseOut) {
 	}
 }
 
-// loseParent finds another path to the root: among the neighbours that were nearer to
-// the root than this node, the one from which the last pulse came first. Any other
-// neighbour may have its path through this node. If there is none, all neighbours are
-// asked to push, until duplicates show which links are not needed.
+// loseParent finds another path to the root. It chooses among the neighbours that were
+// nearer to the root than this node: the one from which the last pulse came first. Any
+// other neighbour may have its path through this node. If no neighbour was nearer, all
+// neighbours are asked to push, until duplicates show which links are not needed.
 func (p *pulse) loseParent(out pulseOut) {
 	p.parent = 0
 	var next *link
@@ -118,7 +118,8 @@ func (p *pulse) loseParent(out pulseOut) {
 		return
 	}
 	for i := range *p.links {
-		// A link that the pulse is about to make lazy is also asked for, once.
+		// If the pulse is about to make a link lazy, its peer is also asked to push,
+		// once.
 		l := &(*p.links)[i]
 		if !l.role.isEager() || p.isSettling() && l.role.shown != exempt {
 			out.makeEager(l)

@@ -12,14 +12,14 @@ type Tree struct {
 	started time.Time
 	links   links
 	streams streams
-	order   []*stream // the same streams, oldest first
+	order   []*stream // the streams with isHeard set, in the order in which they were added
 	own     *stream
 	unsent  unsent
 	rewind  time.Duration // see Config.Rewind
-	linked  time.Time     // when the first of the links came up; zero: none ever did
+	linked  time.Time     // when the first link came up; zero: no link ever came up
 	doubts  *rate.Limiter // see doubleCheck
 	history history
-	open    *Event // the last own run; events may be added to it until a link takes it
+	open    *Event // the last run of own events; events may be added to it until a link takes it
 	openAt  uint64 // the position of the open run in the history's log
 	heldTo  moment // when expireHistory tries again, because the oldest event was not announced yet; 0: no retry is due
 	taken   uint64 // the highest position of any link in the log
@@ -30,13 +30,13 @@ type Tree struct {
 	serveAt    time.Time // when peers that had pulled too much are served again; zero: there are none
 	repairs    agenda    // streams with missing events
 	inquiries  inquiries
-	hearsays   int       // streams known only from announcements
-	skipped    []*stream // streams whose last events were given up; announced next time
-	quiet      []Range   // events that were not pushed; announced on all links next time
+	hearsays   int       // number of streams known only from announcements
+	skipped    []*stream // streams whose last events were given up; they are announced next time
+	quiet      []Range   // events that were not pushed; they are announced on all links next time
 	accounts   accounts
 	late       lateness
 	pulse      pulse
-	shaper     shaper // the Out of the pulse
+	shaper     shaper // the pulseOut of the pulse
 	Stats      Stats
 }
 
@@ -53,9 +53,8 @@ func (t *Tree) age(now time.Time, e *Event) time.Duration {
 	return time.Duration(t.moment(now) - e.born)
 }
 
-// historySpan returns how far back the history reaches. If its bytes bound it, an event
-// of that age will soon be evicted here and at the neighbours. Otherwise the span is
-// HistoryAge.
+// historySpan returns the age of the events that will soon be evicted, here and at the
+// neighbours, if the history is full. If the history is not full, the span is HistoryAge.
 func (t *Tree) historySpan(now time.Time) time.Duration {
 	if t.history.bytes < t.cfg.HistoryBytes/8*7 {
 		return t.cfg.HistoryAge

@@ -47,7 +47,7 @@ func (t *Tree) spread(now time.Time, e *Event, from ident.Link, out Out) {
 		switch l := &t.links[i]; {
 		case l.id == from || e.quiet:
 			if l.role.isEager() && l.position == end-1 {
-				l.position = end // the queue is empty, and this event is not sent on it
+				l.position = end // the queue of the link is empty, and this event is not sent on it
 			}
 		case l.role.isEager():
 			l.lag += e.cost()
@@ -58,7 +58,7 @@ func (t *Tree) spread(now time.Time, e *Event, from ident.Link, out Out) {
 	}
 }
 
-// ready calls Out.Ready for a link on which something waits, unless it has done so already.
+// ready calls Out.Ready for a link on which events wait, unless it has done so already.
 func (t *Tree) ready(l *link, out Out) {
 	if !l.ready {
 		l.ready = true
@@ -72,10 +72,10 @@ func (t *Tree) shrink(now time.Time) {
 	}
 }
 
-// evict removes the oldest event from the history. If a link still had to get that event
-// or its announcement, the next announcement on the link has the number of the origin's
-// latest event. By this number the peer sees that it misses an event. It asks other
-// neighbours for the event, or reports a gap.
+// evict removes the oldest event from the history. Such an event may not yet have been
+// pushed or announced on a link. Then the next announcement on that link carries the
+// number of the origin's latest event. By this number the peer sees that it misses an
+// event. It asks other neighbours for the event, or reports a gap.
 func (t *Tree) evict(now time.Time) {
 	oldest := t.history.log[0]
 	for i := range t.links {

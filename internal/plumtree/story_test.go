@@ -22,7 +22,7 @@ func TestEventTravelsOnEagerLinksAndIsAnnouncedOnLazyOnes(t *testing.T) {
 	b.pass(200 * time.Millisecond)
 	b.want(b.take(3), &IHave{Ranges: []Range{{a, 1, 3}}})
 	b.pass(time.Second)
-	b.want(b.take(3)) // once is enough
+	b.want(b.take(3)) // one request is enough
 }
 
 func TestDuplicatePrunes(t *testing.T) {
@@ -33,7 +33,7 @@ func TestDuplicatePrunes(t *testing.T) {
 	b.gossip(2, a, 1)
 	b.want(b.take(2), event(a, 1), &Prune{})
 	b.wantDelivered(a, 1)
-	b.gossip(2, a, 1) // it is lazy already
+	b.gossip(2, a, 1) // the link is lazy already
 	b.want(b.take(2))
 	if got := slices.Collect(b.Eager); !slices.Equal(got, []ident.Link{1}) {
 		t.Errorf("eager links %v", got)
@@ -63,7 +63,7 @@ func TestGraftRepairsALostPayload(t *testing.T) {
 	b.take(2)
 	b.get(2, &IHave{Ranges: []Range{{a, 2, 4}}})
 	b.pass(50 * time.Millisecond)
-	b.want(b.take(2)) // they may still arrive by push
+	b.want(b.take(2)) // no request yet, because the events may still arrive by push
 	b.pass(100 * time.Millisecond)
 	b.want(b.take(2), graft(Range{a, 2, 4}))
 	b.gossip(2, a, 2, 3)
@@ -101,9 +101,9 @@ func TestGraftGoesToTheNextThatHasItWhenOneDoesNotAnswer(t *testing.T) {
 	b.pass(graftRetry + 300*time.Millisecond)
 	b.want(b.take(1), graft(Range{a, 2, 3}))
 	b.want(b.take(3), graft(Range{a, 2, 3}))
-	b.want(b.take(2)) // it has not announced the event
+	b.want(b.take(2)) // this neighbour has not announced the event
 	b.get(2, &IHave{Ranges: []Range{{a, 2, 3}}})
-	b.LinkDown(b.now, 3, b) // the neighbour that was asked is gone: ask the next one at once
+	b.LinkDown(b.now, 3, b) // the neighbour that was asked has left, so ask the next one at once
 	b.pass(0)
 	b.want(b.take(2), graft(Range{a, 2, 3}))
 	b.gossip(2, a, 2)
@@ -116,7 +116,7 @@ func TestEarlyEventsWaitForTheMissingOnes(t *testing.T) {
 	a := origin(1)
 	b.gossip(1, a, 1, 4, 3)
 	b.wantDelivered(a, 1)
-	b.want(b.take(2), event(a, 1), event(a, 4), event(a, 3)) // they are forwarded meanwhile
+	b.want(b.take(2), event(a, 1), event(a, 4), event(a, 3)) // early events are forwarded before they are delivered
 	b.pass(100 * time.Millisecond)
 	b.want(b.take(1), graft(Range{a, 2, 3}))
 	b.gossip(1, a, 2)
@@ -142,14 +142,14 @@ func TestGapIsToldAfterTheWaitAndOnlyThen(t *testing.T) {
 	b.pass(4 * time.Second)
 	b.wantGaps(Range{a, 2, 3}, Range{a, 4, 6})
 	b.wantDelivered(a, 1, 3, 6)
-	b.gossip(1, a, 2, 4) // too late
+	b.gossip(1, a, 2, 4) // too late: the gap was reported
 	b.wantDelivered(a, 1, 3, 6)
 	b.pass(time.Minute)
 	b.wantGaps(Range{a, 2, 3}, Range{a, 4, 6})
 }
 
-// Events that no neighbour has ever had are not lost yet: they may be on the far side
-// of a cut. The wait for them is six times as long.
+// Events that no neighbour has ever had are not lost yet, because they may exist on the
+// other side of a split. The wait for them is six times as long.
 func TestWhatNobodyHereHadIsWaitedFor(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
@@ -166,14 +166,14 @@ func TestWhatNobodyHereHadIsWaitedFor(t *testing.T) {
 	b.wantDelivered(a, 1, 3)
 }
 
-// A stalled neighbour may have the events, so the wait is longer.
+// A stalled neighbour may have the events, so this node waits longer for them.
 func TestANeighbourThatOwesAnAnswerIsWaitedFor(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
 	a := origin(1)
 	b.gossip(1, a, 1, 3)
 	b.pass(time.Second)
-	b.get(1, unknown(a, 2, 3)) // and 2 does not answer
+	b.get(1, unknown(a, 2, 3)) // neighbour 2 does not answer
 	b.pass(28 * time.Second)
 	b.wantDelivered(a, 1)
 	b.wantGaps()
@@ -218,11 +218,11 @@ func TestLinkThatEndsMakesTheOthersEager(t *testing.T) {
 	b.want(b.take(2), &Graft{Eager: true})
 	b.want(b.take(3), &Graft{Eager: true})
 	b.get(2, &Prune{})
-	b.LinkDown(b.now, 2, b) // no event arrived from it
+	b.LinkDown(b.now, 2, b) // no event arrived from this neighbour
 	b.want(b.take(3))
 }
 
-// No event is left out between announcing and pushing when a link changes its mode.
+// When a link changes between announcing and pushing, no event is left out.
 func TestEachEventIsPushedOrAnnouncedOnEachLink(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 7))
 	b := newBench(t, Config{})
@@ -245,7 +245,7 @@ func TestEachEventIsPushedOrAnnouncedOnEachLink(t *testing.T) {
 	a := origin(1)
 	for seq := uint64(1); seq <= 2000; seq++ {
 		b.Handle(b.now, 1, event(a, seq), b)
-		b.ready = nil // it has room from time to time
+		b.ready = nil // the link has room only from time to time
 		switch rng.IntN(8) {
 		case 0:
 			b.get(2, &Prune{})
@@ -260,7 +260,7 @@ func TestEachEventIsPushedOrAnnouncedOnEachLink(t *testing.T) {
 	}
 	for b.Fill(b.now, 2, 2000, b) {
 	}
-	b.pass(2 * time.Second) // announcements may be rare by now
+	b.pass(2 * time.Second) // long, because announcements may be rare by now
 	note()
 	for seq := uint64(1); seq <= 2000; seq++ {
 		if !told[seq] {
@@ -269,8 +269,8 @@ func TestEachEventIsPushedOrAnnouncedOnEachLink(t *testing.T) {
 	}
 }
 
-// A neighbour that announces an event has it, whatever it was asked for before, and
-// whatever it replied then.
+// A neighbour that announces an event has it. It is asked again, whatever requests and
+// replies came before.
 func TestWhoAnnouncesIsAskedAgain(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
@@ -287,7 +287,7 @@ func TestWhoAnnouncesIsAskedAgain(t *testing.T) {
 
 	b.get(1, &Miss{Range: Range{a, 2, 3}, Why: Unknown})
 	b.pass(graftRetry)
-	b.want(b.take(2))                            // only that announcement named the event
+	b.want(b.take(2))                            // that announcement alone named the event
 	b.get(1, &IHave{Ranges: []Range{{a, 2, 3}}}) // now the neighbour has it
 	b.pass(graftRetry)
 	b.want(b.take(1), graft(Range{a, 2, 3}))
@@ -295,14 +295,14 @@ func TestWhoAnnouncesIsAskedAgain(t *testing.T) {
 	b.wantDelivered(a, 1, 2)
 }
 
-// A node that gives up the last events of an origin informs its neighbours: no later
-// event reveals that they are missing.
+// A node that gives up the last events of an origin announces this to its neighbours,
+// because no later event reveals that the events are missing.
 func TestWhoGivesUpTheLastEventsTellsOn(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
 	a := origin(1)
 	b.gossip(1, a, 1)
-	b.get(1, &IHave{Sync: true, Ranges: []Range{{a, 4, 4}}}) // the origin has come to 4, and this neighbour holds nothing
+	b.get(1, &IHave{Sync: true, Ranges: []Range{{a, 4, 4}}}) // the origin's next event is 4, and this neighbour holds none
 	b.get(1, &Miss{Range{a, 2, 4}, Gone, time.Minute})
 	b.pass(graftRetry / 10)
 	b.get(2, &Miss{Range{a, 2, 4}, Unknown, 0})

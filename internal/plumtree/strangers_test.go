@@ -8,17 +8,18 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// mesh is some honest nodes with links between them, and the frames on these links. Any
-// other link of a node leads to a stranger, which the test plays.
+// mesh is a set of honest nodes with links between them, and the frames on these links.
+// Any other link of a node leads to a stranger, whose frames the test writes.
 type mesh struct {
 	nodes  []*bench
-	across []map[ident.Link]int // per node and link, the other end
-	sent   map[[2]int]int       // ranges that one node sent to another lately; a frame counts as eight
+	across []map[ident.Link]int // for each node and link, the node at the other end
+	sent   map[[2]int]int       // ranges that one node has sent to another within a short time; a frame counts as eight
 	most   int                  // the highest value of sent
 	frames int
 }
 
-// A receiver accepts this many ranges before it treats them as a flood.
+// These constants are the number of ranges that a receiver accepts before it treats them
+// as a flood.
 const (
 	floodAtOnce    = 160_000
 	floodPerSecond = 16_000
@@ -34,7 +35,7 @@ func newTown(t *testing.T, n int) *mesh {
 		w.nodes = append(w.nodes, b)
 		w.across = append(w.across, make(map[ident.Link]int))
 	}
-	for i := range n - 1 { // in a line
+	for i := range n - 1 { // the nodes form a line
 		id := ident.Link(1000 + i)
 		w.across[i][id], w.across[i+1][id] = i+1, i
 		w.nodes[i].LinkUp(birth, id, peerOn(id), w.nodes[i])
@@ -95,7 +96,7 @@ func (w *mesh) pass(d time.Duration) (toStrangers []Message) {
 }
 
 // An attacker emits under many names and leaves out every other event. Honest nodes
-// look for the missing events, and do not treat each other as attackers.
+// request the missing events, and do not treat each other as attackers.
 func TestHolesDoNotPartHonestNodes(t *testing.T) {
 	w := newTown(t, 2)
 	w.nodes[0].up(7)
@@ -154,8 +155,8 @@ func TestInventedOldOriginsGoNowhere(t *testing.T) {
 	}
 }
 
-// To find out how much of an origin is too old costs the requesting peer nothing. So
-// the scan is bounded, whatever the number of requests.
+// A peer can request events that are too old at no cost to itself. So the scan that finds
+// how many of them are too old is bounded, whatever the number of requests.
 func TestPullsOfWhatIsTooOldAreCheap(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2)
@@ -173,7 +174,7 @@ func TestPullsOfWhatIsTooOldAreCheap(t *testing.T) {
 	}
 }
 
-// False claims about known origins affect only requests to the claimant.
+// False claims about known origins cause requests only to the claimant.
 func TestLiesAboutKnownOriginsBotherNobodyElse(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2, 3, 4, 5)
@@ -186,7 +187,7 @@ func TestLiesAboutKnownOriginsBotherNobodyElse(t *testing.T) {
 	}
 	b.pass(time.Minute)
 	b.forget()
-	b.get(2, &IHave{Ranges: list}) // and it never answers
+	b.get(2, &IHave{Ranges: list}) // and neighbour 2 never answers
 	b.pass(time.Minute)
 	b.fill()
 	for _, s := range b.sent {
@@ -199,7 +200,8 @@ func TestLiesAboutKnownOriginsBotherNobodyElse(t *testing.T) {
 	}
 }
 
-// Liars that never answer do not keep out what an honest neighbour announces.
+// Neighbours that lie and never answer do not suppress the announcements of an honest
+// neighbour.
 func TestSilentLiarsKeepNobodyOut(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1, 2, 3, 4, 5)
@@ -210,6 +212,6 @@ func TestSilentLiarsKeepNobodyOut(t *testing.T) {
 	}
 	b.forget()
 	a := origin(1)
-	b.get(5, &IHave{Ranges: []Range{{a, 1, 4}}, Sync: true}) // announced only once
+	b.get(5, &IHave{Ranges: []Range{{a, 1, 4}}, Sync: true}) // the honest neighbour announces them only once
 	b.want(b.take(5), graft(Range{a, 1, 4}))
 }

@@ -9,24 +9,24 @@ import (
 // stream is what a node knows about one origin: which events it has received, and which
 // of them it still holds.
 //
-// Every event below next was delivered or given up, whether it is held or not. From
-// next on, exactly the held events were received; they wait for those before them.
+// Every event below next was delivered or given up, whether it is held or not. From next
+// on, exactly the held events were received; they wait for the events before them.
 //
-// There is one stream for each known origin, so its size counts.
+// There is one stream for each known origin, so the size of this struct matters.
 type stream struct {
 	origin ident.Origin
 	next   uint64    // the next event to deliver
 	high   uint64    // one past the highest number known to exist
 	held   []*Event  // sorted by number; runs do not overlap, and none is partly below next
 	one    [1]*Event // the memory of held while one run is enough, the usual case
-	early  int       // bytes of the held events from next on, as the history counts them
+	early  int       // bytes of the held events from next on, counted as in the history
 	heard  moment    // arrival of the last new event
 
-	isHeard   bool   // it is in Tree.order: an event of it arrived, or is known to be gone
-	isSkipped bool   // it is in Tree.skipped
-	delivered bool   // an event that is not Old was delivered: all that follow were emitted after this node's start
+	isHeard   bool   // the stream is in Tree.order: an event of it arrived, or is known to be gone
+	isSkipped bool   // the stream is in Tree.skipped
+	delivered bool   // an event that is not Old was delivered, so all that follow were emitted after this node's start
 	forgot    moment // upper bound for the birth of events below next that are not held
-	skipped   uint64 // if not 0: events from here to next were skipped, and no event was delivered since; see takeBack
+	skipped   uint64 // if not 0: the events from this number to next were skipped, and no event was delivered after that; see takeBack
 
 	*repair // not nil while events in [next, high) are missing
 }
@@ -76,7 +76,7 @@ func (s *stream) hasMissing(from, to uint64) bool {
 	return from < to
 }
 
-// appendMissing appends the runs in [from, to) that were not received.
+// appendMissing appends the runs of events in [from, to) that were not received.
 func (s *stream) appendMissing(list []Range, from, to uint64) []Range {
 	to = min(to, s.next+window)
 	for len(list) < maxHoles {
@@ -90,7 +90,7 @@ func (s *stream) appendMissing(list []Range, from, to uint64) []Range {
 	return list
 }
 
-// firstHeld returns the first held number from next on, or 0.
+// firstHeld returns the lowest held number that is at least next, or 0 if there is none.
 func (s *stream) firstHeld() uint64 {
 	if i := s.search(s.next); i < len(s.held) {
 		return s.held[i].Seq
@@ -98,7 +98,7 @@ func (s *stream) firstHeld() uint64 {
 	return 0
 }
 
-// end returns one past the highest held number, or next.
+// end returns one past the highest held number, or next if that is higher.
 func (s *stream) end() uint64 {
 	if n := len(s.held); n > 0 {
 		return max(s.next, s.held[n-1].end())
@@ -106,7 +106,7 @@ func (s *stream) end() uint64 {
 	return s.next
 }
 
-// put adds events of which none was received.
+// put adds events, none of which was received before.
 func (s *stream) put(e *Event) {
 	if s.held == nil {
 		s.held = s.one[:0]
@@ -139,9 +139,9 @@ func (s *stream) release(e *Event) bool {
 	return true
 }
 
-// appendHeld appends the range from the first held event to the last. If none is held,
-// it appends an empty range that says how far the origin has come. A peer that requests
-// the range learns of the holes from the replies.
+// appendHeld appends the range from the first held event to the last. If none is held, it
+// appends an empty range that carries the number of the origin's next event. A peer that
+// requests the range learns of the holes from the replies.
 func (s *stream) appendHeld(list []Range) []Range {
 	switch n := len(s.held); {
 	case n > 0:
@@ -152,8 +152,8 @@ func (s *stream) appendHeld(list []Range) []Range {
 	return list
 }
 
-// reached returns an empty range that says how far the origin has come, as the events
-// that arrived here prove.
+// reached returns an empty range that carries the number after the origin's last event,
+// as far as events that arrived here prove it.
 func (s *stream) reached() Range {
 	to := s.next
 	if s.repair != nil {
@@ -163,11 +163,12 @@ func (s *stream) reached() Range {
 }
 
 // showsEnd reports whether the last event that arrived is in the history and was pushed
-// or announced on each link, or will be. It reveals that the events before it exist.
+// or announced on each link, or will be. It reveals to the peer that the events before it
+// exist.
 func (s *stream) showsEnd() bool {
 	n := len(s.held)
 	return n > 0 && !s.held[n-1].quiet && s.held[n-1].end() >= s.reached().To
 }
 
-// noteForgotten records that an event born at that time is not held, or not any more.
+// noteForgotten records that an event born at that time is not held, or no longer held.
 func (s *stream) noteForgotten(born moment) { s.forgot = max(s.forgot, born) }

@@ -6,12 +6,12 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// streams finds the stream of an origin. Every event looks one up, in a table of
-// hundreds of origins that is usually in no cache. A lookup here reads one cache line
-// of the table and the stream; a map reads about five, and takes more memory.
+// streams finds the stream of an origin. Every event looks up its stream, in a table of
+// hundreds of origins that is usually in no cache. A lookup here reads one cache line of
+// the table and the stream. A Go map reads about five cache lines, and takes more memory.
 //
-// The table uses open addressing with linear probing, and is at most three quarters
-// full. Nothing depends on the position of a stream in it.
+// The table uses open addressing with linear probing, and is at most three quarters full.
+// Nothing depends on the position of a stream in it.
 type streams struct {
 	seed  maphash.Seed // random, so that an attacker cannot choose origins that collide
 	slots []*stream    // the length is a power of two; nil: free
@@ -19,7 +19,8 @@ type streams struct {
 	slab  []stream // memory from which new streams are taken
 }
 
-// streamSlab is how many streams are allocated at once. They are also freed together.
+// streamSlab is how many streams are allocated at once. The garbage collector frees them
+// together.
 const streamSlab = 16
 
 func newStreams() streams {

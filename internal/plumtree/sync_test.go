@@ -8,7 +8,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// Two trees that meet after a split announce what they hold, and pull what they miss.
+// Two trees that meet after a split announce the events that they hold, and pull the
+// events that they miss.
 func TestLinkBeginsWithWhatOneHolds(t *testing.T) {
 	b := newBench(t, Config{NoPulses: true})
 	b.up(1)
@@ -19,9 +20,9 @@ func TestLinkBeginsWithWhatOneHolds(t *testing.T) {
 	b.take(2)
 	b.LinkUp(b.now, 2, peerOn(2), b)
 	b.want(b.take(2), &IHave{Sync: true, Ranges: []Range{
-		{origin(0), 1, 2}, {a, 1, 4}, {c, 1, 4}, // events in between may be missing
+		{origin(0), 1, 2}, {a, 1, 4}, {c, 1, 4}, // a range may contain events that this node misses
 	}})
-	b.pass(time.Hour) // when all events are forgotten, it still announces how far each origin has come
+	b.pass(time.Hour) // when all events have left the history, it still announces the number of each origin's next event
 	b.forget()
 	b.LinkUp(b.now, 3, peerOn(3), b)
 	b.want(b.take(3), &IHave{Sync: true, Ranges: []Range{{origin(0), 2, 2}, {a, 4, 4}, {c, 4, 4}}})
@@ -60,7 +61,7 @@ func TestSyncPullsAtOnceWhatWasMissed(t *testing.T) {
 	b.wantDelivered(a, 1, 2, 3)
 }
 
-// A node has not missed the events that were emitted before its start.
+// Events emitted before a node's start are not sent to that node: it has not missed them.
 func TestWhatIsOlderThanTheAskerIsNotServed(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1)
@@ -91,7 +92,7 @@ func TestWhatAllHaveForgottenIsAGap(t *testing.T) {
 	b.up(1)
 	a := origin(1)
 	b.gossip(1, a, 1)
-	b.get(1, &IHave{Sync: true, Ranges: []Range{{a, 50, 50}}}) // the origin has come to 50, and this neighbour holds nothing
+	b.get(1, &IHave{Sync: true, Ranges: []Range{{a, 50, 50}}}) // the origin's next event is 50, and this neighbour holds none
 	b.want(b.take(1), graft(Range{a, 2, 50}))
 	b.get(1, &Miss{Range{a, 2, 50}, Gone, time.Minute})
 	b.pass(4900 * time.Millisecond)
@@ -117,7 +118,8 @@ func TestWhatTheHistoryLetGoIsServedAsGone(t *testing.T) {
 	b.want(b.take(2), unknown(origin(9), 1, 6))
 }
 
-// Events that a node emitted alone are not older than the first neighbour.
+// Events that a node emitted without a neighbour do not count as older than its first
+// neighbour.
 func TestWhatWasEmittedAloneGoesToTheFirstPeer(t *testing.T) {
 	b := newBench(t, Config{})
 	b.pass(time.Minute)
@@ -125,11 +127,11 @@ func TestWhatWasEmittedAloneGoesToTheFirstPeer(t *testing.T) {
 	b.pass(time.Minute)
 	b.LinkUp(b.now, 1, peerOn(1), b)
 	b.want(b.take(1), &IHave{Sync: true, Ranges: []Range{{origin(0), 1, 2}}})
-	b.get(1, &Graft{Ranges: []Range{{origin(0), 1, 2}}, MaxAge: time.Second}) // it is a second old
+	b.get(1, &Graft{Ranges: []Range{{origin(0), 1, 2}}, MaxAge: time.Second}) // the event is a second old
 	b.want(b.take(1), event(origin(0), 1))
 	b.pass(time.Minute)
 	b.up(2)
-	b.get(2, &Graft{Ranges: []Range{{origin(0), 1, 2}}, MaxAge: time.Second}) // the second neighbour comes too late
+	b.get(2, &Graft{Ranges: []Range{{origin(0), 1, 2}}, MaxAge: time.Second}) // the second neighbour started too late for the event
 	b.want(b.take(2), &Miss{Range{origin(0), 1, 2}, Gone, 2 * time.Minute})
 }
 
@@ -176,7 +178,7 @@ func TestSlowLinkNeverHoldsTheHistory(t *testing.T) {
 	}
 }
 
-// A long pull is served as room permits, and new events are pushed in between.
+// A long pull is served when there is room, and new events are pushed in between.
 func TestLongPullDoesNotHoldEventsUp(t *testing.T) {
 	b := newBench(t, Config{})
 	b.up(1)
@@ -188,7 +190,7 @@ func TestLongPullDoesNotHoldEventsUp(t *testing.T) {
 	b.up(2)
 	b.Handle(b.now, 2, &Graft{Ranges: []Range{{a, 1, n + 1}}, MaxAge: time.Hour}, b)
 	b.Handle(b.now, 1, event(a, n+1), b)
-	b.ready = nil // the owner calls Fill with little room each time
+	b.ready = nil // little room each time
 	rounds, live := 0, 0
 	for more := true; more; rounds++ {
 		more = b.Fill(b.now, 2, size, b)
@@ -208,8 +210,9 @@ func TestLongPullDoesNotHoldEventsUp(t *testing.T) {
 	}
 }
 
-// A node that restarts in one process takes over what it has heard. Other nodes may
-// still hold events from the moment before its start, and these would arrive twice.
+// A node that restarts in the same process loads the record of the events that it heard.
+// Other nodes may still hold events from the moment before its start. Without the record,
+// these would be delivered twice.
 func TestALaterLifeDoesNotHearAgain(t *testing.T) {
 	first := newBench(t, Config{})
 	first.up(1)

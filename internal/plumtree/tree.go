@@ -127,7 +127,7 @@ func (t *Tree) LinkDown(now time.Time, id ident.Link, out Out) {
 func (t *Tree) Handle(now time.Time, id ident.Link, msg Message, out Out) {
 	l := t.links.find(id)
 	if l == nil {
-		return // not a neighbour, or not any more: its events arrive on other links
+		return // no neighbour has this link, or it went down: its events arrive on other links
 	}
 	switch msg := msg.(type) {
 	case *Gossip:
@@ -146,7 +146,7 @@ func (t *Tree) Handle(now time.Time, id ident.Link, msg Message, out Out) {
 	t.sendInquiries(now, out)
 }
 
-// Advance performs everything that is due.
+// Advance performs every action whose time has come.
 func (t *Tree) Advance(now time.Time, out Out) {
 	if !t.announceAt.IsZero() && !now.Before(t.announceAt) {
 		t.announceAt = time.Time{}
@@ -186,9 +186,10 @@ func (t *Tree) Deadline() (at time.Time, ok bool) {
 }
 
 // Heard returns, for each origin, the events that were delivered, or given up before
-// later ones were delivered. The origins whose last event arrived latest come last.
-// This node's own events are included. Events that were only skipped are not: a
-// neighbour may have lied, and a later life could not take the skip back; see takeBack.
+// later ones were delivered. The origins whose last event arrived latest come last. This
+// node's own events are included. Events that were only skipped are not included: a
+// neighbour may have lied, and a later run of the node could not undo the skip; see
+// takeBack.
 func (t *Tree) Heard() []Range {
 	var list []Range
 	order := slices.Clone(t.order)

@@ -4,16 +4,16 @@ import "time"
 
 // unsent are the events of this node that no neighbour has taken yet.
 type unsent struct {
-	alone  uint64    // own events below this number were emitted without a neighbour, unless a neighbour took them since
+	alone  uint64    // own events below this number were emitted without a neighbour, unless a neighbour took them later
 	given  uint64    // own events below this number were pushed to a neighbour
-	lost   []Range   // own events that left the history before a neighbour took them; to be reported at lostAt
-	lostAt time.Time // zero: there are none
+	lost   []Range   // own events that left the history before a neighbour took them; they are reported at lostAt
+	lostAt time.Time // when to report; zero: no event was lost
 	lostTo uint64    // one past the last lost event
 }
 
-// restamp sets the birth of own events to now, if they were emitted without a
-// neighbour or if the last neighbour did not take them: no other node could have had
-// them.
+// restamp sets the time of birth of own events to now, if they were emitted without a
+// neighbour or if the last neighbour did not take them. This is correct because no other
+// node could have had them.
 func (u *unsent) restamp(now moment, own *stream) {
 	if u.given >= u.alone {
 		return
@@ -28,12 +28,12 @@ func (u *unsent) restamp(now moment, own *stream) {
 		own.noteForgotten(now)
 	}
 	if !isHeld {
-		u.given = u.alone // the rest is lost
+		u.given = u.alone // the other events have left the history
 	}
 }
 
-// recordLost records that an own event leaves the history. Unless a neighbour has taken
-// it, it is lost.
+// recordLost records that an own event leaves the history. If no neighbour has taken the
+// event, it is lost.
 func (u *unsent) recordLost(now time.Time, e *Event) {
 	if e.end() <= u.given {
 		return

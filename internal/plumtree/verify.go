@@ -6,7 +6,7 @@ import (
 )
 
 // WantsVerdict reports whether a Gossip has new events that must be verified.
-// Verification takes longer than everything else, so an owner may call [Judge] itself
+// Verification takes longer than all other work, so an owner may call [Judge] itself
 // without its lock, and store the verdict in the Gossip.
 func (t *Tree) WantsVerdict(id ident.Link, g *Gossip) bool {
 	if t.cfg.Verify == nil || !g.Signed && !t.cfg.VerifyAll || t.links.find(id) == nil || g.Origin == t.cfg.Self {
@@ -17,8 +17,9 @@ func (t *Tree) WantsVerdict(id ident.Link, g *Gossip) bool {
 }
 
 // isBelieved reports whether all events of a frame that are new to this node pass
-// verification. It runs before any other effect of a frame: a forged number must not be
-// taken for the genuine event, nor an invented origin for an existing one.
+// verification. It runs before any other effect of a frame: a forged event must not be
+// taken for the genuine one of the same number, nor an invented origin for an existing
+// one.
 //
 // s is the stream of the origin; nil if the origin is unknown.
 func (t *Tree) isBelieved(s *stream, g *Gossip) bool {
@@ -39,7 +40,7 @@ func (t *Tree) isBelieved(s *stream, g *Gossip) bool {
 	return true
 }
 
-// mayTake reports whether an event with that number would be accepted: it was not
+// mayTake reports whether an event with that number would be accepted: either it was not
 // received, or it was given up and may be taken back.
 func (s *stream) mayTake(seq uint64) bool {
 	return s.hasMissing(seq, seq+1) || s.skipped != 0 && seq >= s.skipped && s.at(seq) == nil

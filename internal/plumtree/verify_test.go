@@ -19,7 +19,8 @@ func newVerifyingBench(t *testing.T) *bench {
 	return newBench(t, Config{Verify: genuine, VerifyAll: true})
 }
 
-// forged returns events with other bodies, from a number on.
+// forged returns count events from the number seq on, with bodies that the origin did not
+// emit.
 func forged(o ident.Origin, seq, count uint64) *Gossip {
 	g := gossip(o, seq, count)
 	g.Body = nil
@@ -55,8 +56,8 @@ func TestAForgeryLeavesNoTrace(t *testing.T) {
 	b.wantGaps()
 }
 
-// If one event of a frame fails verification, the whole frame is refused, because the node
-// that assembled or forwarded it answers for all of its events.
+// If one event of a frame fails verification, the whole frame is refused. The node that
+// assembled or forwarded the frame is responsible for all of its events.
 func TestAForgeryInARunSpoilsIt(t *testing.T) {
 	b := newVerifyingBench(t)
 	b.up(1, 2)
@@ -75,7 +76,7 @@ func TestAForgeryInARunSpoilsIt(t *testing.T) {
 	}
 }
 
-// Verification costs more than everything else about an event, so it is done once.
+// Verification takes longer than all other work for an event, so it is done once.
 func TestAnEventIsVerifiedOnce(t *testing.T) {
 	var asked []uint64
 	b := newBench(t, Config{VerifyAll: true, Verify: func(_ ident.Origin, seq uint64, _ []byte) bool {
@@ -86,10 +87,10 @@ func TestAnEventIsVerifiedOnce(t *testing.T) {
 	a := origin(1)
 	b.get(1, gossip(a, 1, 3))
 	b.get(2, gossip(a, 1, 3))
-	b.get(2, gossip(a, 2, 4)) // two of them are new
-	b.get(1, gossip(a, 9, 1)) // an early one
+	b.get(2, gossip(a, 2, 4)) // two of these events are new
+	b.get(1, gossip(a, 9, 1)) // an early event
 	b.get(2, gossip(a, 9, 1))
-	b.get(1, gossip(origin(0), 1, 1)) // an own event
+	b.get(1, gossip(origin(0), 1, 1)) // an event with this node's own origin
 	if want := []uint64{1, 2, 3, 4, 5, 9}; !slices.Equal(asked, want) {
 		t.Errorf("asked about %v, want %v", asked, want)
 	}
@@ -123,7 +124,7 @@ func TestOwnEventsAreSignedUnderTheirNumbers(t *testing.T) {
 	}})
 	b.up(1, 2)
 	b.Emit(b.now, []byte("\x01a"), b)
-	b.Emit(b.now, []byte("\x01?"), b) // in one run with it
+	b.Emit(b.now, []byte("\x01?"), b) // it travels in one run with the signed event
 	b.fill()
 	b.Emit(b.now, []byte("\x01?"), b)
 	b.Emit(b.now, []byte("\x01a"), b)
@@ -144,8 +145,8 @@ func TestOwnEventsAreSignedUnderTheirNumbers(t *testing.T) {
 	}
 }
 
-// silence is what a neighbour can send without any signature to suppress an origin:
-// that it has many events, and that they are gone.
+// silence sends the claims that need no signature and could suppress an origin: that the
+// origin has many events, and that they are gone.
 func silence(b *bench, liar ident.Link, o ident.Origin) {
 	b.get(liar, &IHave{Sync: true, Ranges: []Range{{o, most, most}}})
 	for range 60 {
@@ -168,8 +169,8 @@ func silence(b *bench, liar ident.Link, o ident.Origin) {
 	}
 }
 
-// Lies about numbers and about gone events suppress no origin. Without signatures, a
-// node accepts such a lie until an event disproves it, and reports a false gap.
+// Lies about numbers and about gone events suppress no origin. Without signatures, a node
+// accepts such a lie until an event disproves it, and reports a false gap.
 func TestLiesAboutNumbersSilenceNobody(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -208,8 +209,8 @@ func TestLiesAboutNumbersSilenceNobody(t *testing.T) {
 	}
 }
 
-// A neighbour that withholds the first events of an origin, and claims that they are
-// older than a newcomer, does not make the newcomer skip them.
+// A neighbour withholds the first events of an origin, and claims that they are older
+// than a new node. The new node does not skip them.
 func TestOneVoiceDoesNotMakeANewcomerSkip(t *testing.T) {
 	b := newVerifyingBench(t)
 	b.up(1, 2)
@@ -220,14 +221,15 @@ func TestOneVoiceDoesNotMakeANewcomerSkip(t *testing.T) {
 	b.get(1, &Miss{Range{a, 1, 4}, Gone, maxAge})
 	b.wantDelivered(a)
 	b.pass(0)
-	b.want(onlyGrafts(b.take(2)), graft(Range{a, 1, 4})) // at once
+	b.want(onlyGrafts(b.take(2)), graft(Range{a, 1, 4})) // the request comes at once
 	b.get(2, gossip(a, 1, 3))
 	b.wantDelivered(a, 1, 2, 3, 4)
 	b.wantGaps()
 }
 
-// If all neighbours say that events are older than a newcomer, it skips them and
-// reports no gap, even if an answer arrives in parts with younger events after them.
+// If all neighbours reply that events are older than a new node, it skips them and
+// reports no gap. This holds even if an answer arrives in parts with younger events after
+// them.
 func TestANewcomerDoesWithoutWhatIsOlder(t *testing.T) {
 	b := newVerifyingBench(t)
 	b.up(1, 2)
@@ -238,7 +240,7 @@ func TestANewcomerDoesWithoutWhatIsOlder(t *testing.T) {
 	b.get(1, &Miss{Range{a, 90, 98}, Gone, time.Hour})
 	b.wantDelivered(a)
 	b.get(1, gossip(a, 98, 3))
-	b.wantDelivered(a) // the other neighbour may have them
+	b.wantDelivered(a) // not yet, because the other neighbour may have them
 	b.pass(0)
 	b.want(onlyGrafts(b.take(2)), graft(Range{a, 1, 98}))
 	b.get(2, &Miss{Range{a, 1, 101}, Unknown, 0})
@@ -251,7 +253,7 @@ func TestANewcomerDoesWithoutWhatIsOlder(t *testing.T) {
 	}
 }
 
-// A newcomer with one neighbour skips older events after one round trip.
+// A new node with one neighbour skips older events after one round trip.
 func TestANewcomerWithOneNeighbour(t *testing.T) {
 	b := newVerifyingBench(t)
 	b.up(1)
@@ -260,7 +262,7 @@ func TestANewcomerWithOneNeighbour(t *testing.T) {
 	b.get(1, &Miss{Range{a, 1, 98}, Gone, time.Hour})
 	b.get(1, gossip(a, 98, 3))
 	b.wantDelivered(a, 98, 99, 100)
-	b.get(1, &IHave{Sync: true, Ranges: []Range{{origin(2), 7, 7}}}) // all of it is older, and nothing is held
+	b.get(1, &IHave{Sync: true, Ranges: []Range{{origin(2), 7, 7}}}) // all events of this origin are older, and none is held
 	b.get(1, &Miss{Range{origin(2), 1, 7}, Gone, time.Hour})
 	if len(b.repairs) > 0 {
 		t.Error("what nobody can show is still looked for")
