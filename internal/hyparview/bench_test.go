@@ -109,7 +109,7 @@ func (b *bench) ages(d time.Duration) {
 	b.t.Helper()
 	for end := b.now.Add(d); b.now.Before(end); {
 		b.pass(4 * time.Second)
-		for l := range b.up { // order does not matter: links are independent
+		for l := range b.up { // the order does not matter, because links are independent
 			b.Heard(b.now, l)
 		}
 	}
@@ -122,7 +122,7 @@ func (b *bench) accepts(n int) ident.Link {
 	return b.last
 }
 
-// reaches answers the dial of an address as node n.
+// reaches completes the dial of node n's address.
 func (b *bench) reaches(n int) ident.Link {
 	b.t.Helper()
 	if !b.dialled(addr(n)) {

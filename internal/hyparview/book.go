@@ -8,19 +8,19 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/retry"
 )
 
-// book is the passive view: addresses of nodes, neighbours among them, ranked by the
-// outcome of past dials. A failed dial lowers the rank of an address. An address that
+// book is the passive view. It holds addresses of nodes, neighbours among them, ranked by
+// the outcome of past dials. A failed dial lowers the rank of an address. An address that
 // has worked once is never erased because of failures, so that a node still knows the
 // other side after a split of a day.
 //
-// A peer that floods the book must not control it. While there is room, the book
-// accepts every address. If the book is full, evictUntried decides which entry is
-// evicted. Up to half of the entries are tried (a dial of this node has worked). A
-// tried entry is never evicted for an untried one.
+// A peer that floods the book must not control it. While there is room, the book accepts
+// every address. If the book is full, evictUntried decides which entry is evicted. Up to
+// half of the entries are tried, which means that a dial of this node has worked. A tried
+// entry is never evicted for an untried one.
 type book struct {
 	size     int
-	noRanks  bool    // erase an address when one dial fails; for measurements
-	noLimits bool    // no defence against flooding; for measurements
+	noRanks  bool    // erase an address as soon as a dial of it fails; for measurements
+	noLimits bool    // use no defence against flooding; for measurements
 	salt     salt    // hashes groups and sources to numbers
 	entries  []entry // the order has no meaning; it is the same for the same random seed
 	byAddr   index
@@ -30,7 +30,7 @@ type book struct {
 // entry is one address of the book. It is kept small, because a node has hundreds.
 type entry struct {
 	Contact
-	next   time.Duration // earliest next dial, as time since the book began; a time.Time is three times as large
+	next   time.Duration // earliest next dial, as time since the book began; a time.Time would be three times as large
 	fails  uint16        // failed dials since the address last worked
 	worked bool          // tried: a link that this node dialled has come up
 	group  uint16        // group of the address, as a salted number
@@ -50,8 +50,8 @@ func newBook(size int, salt salt) *book {
 	return &book{size: size, salt: salt}
 }
 
-// find returns the entry of an address, or nil. The pointer is valid until the next
-// entry is added or dropped.
+// find returns the entry of an address, or nil if there is none. The pointer is valid
+// until the next entry is added or dropped.
 func (b *book) find(addr string) *entry {
 	if at := b.byAddr.find(b.entries, addr); at >= 0 {
 		return &b.entries[at]
@@ -108,13 +108,12 @@ func (b *book) forget(addr string) {
 	}
 }
 
-// markWorking records that a link came up at an address that this node dialled. The
-// peer reported its own address, so an older address with the same ID is stale and is
-// dropped.
+// markWorking records that a link came up at an address that this node dialled. The peer
+// reported its own address, so an older address with the same ID is stale and is dropped.
 //
-// If too many entries are tried already, a tried entry whose last dial failed is
-// dropped. If there is none, the contact stays untried with the best rank, until a
-// feeler finds a dead tried entry.
+// If too many entries are tried already, a tried entry whose last dial failed is dropped.
+// If there is no such entry, the contact stays untried with the best rank, until a feeler
+// finds a dead tried entry.
 func (b *book) markWorking(c Contact, source uint16, rng *rand.Rand) {
 	for i := range b.entries {
 		if e := &b.entries[i]; e.ID == c.ID && e.Addr != c.Addr && !c.ID.IsZero() {
@@ -145,8 +144,8 @@ func (b *book) tried() (n int) {
 	return n
 }
 
-// dropTried drops the tried entry that failed most often. It drops none if the last
-// dial of each tried entry worked.
+// dropTried drops the tried entry that failed most often. If the last dial of each tried
+// entry worked, it drops none.
 func (b *book) dropTried() {
 	worst := -1
 	for i := range b.entries {
@@ -159,8 +158,8 @@ func (b *book) dropTried() {
 	}
 }
 
-// markFailed lowers the rank of an address that did not answer. If the address has
-// never worked, the source that reported it is to blame, and blame is true.
+// markFailed lowers the rank of an address that did not answer. If the address has never
+// worked, blame is true, because the source that reported it is to blame.
 func (b *book) markFailed(now time.Time, addr string, rng *rand.Rand) (source uint16, blame bool) {
 	e := b.find(addr)
 	if e == nil {
@@ -184,7 +183,7 @@ func (b *book) rest(now time.Time, addr string, d time.Duration) {
 	}
 }
 
-// mayDial reports whether the delay of an address is over.
+// mayDial reports whether an address may be dialled now, because its delay is over.
 func (b *book) mayDial(now time.Time, addr string) bool {
 	e := b.find(addr)
 	return e == nil || e.next <= b.clock(now)

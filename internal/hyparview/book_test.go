@@ -167,7 +167,7 @@ func TestRoomInTheBook(t *testing.T) {
 		why         string
 	}{
 		{5, 4, "never worked, and failed"},
-		{6, 0, "never worked"}, // 3 or 5
+		{6, 0, "never worked"}, // drops 3 or 5
 		{7, 0, "never worked"},
 	} {
 		if !b.learn(contact(step.learn), 0, rng) {
@@ -195,7 +195,7 @@ func TestRoomInTheBook(t *testing.T) {
 	b.check(t)
 }
 
-// A node that came back at another address has reported that address itself.
+// A node that came back at another address has reported the new address itself.
 func TestStaleAddressOfTheSameNodeIsReplaced(t *testing.T) {
 	b, rng := newBook(10, 1), newRand(1)
 	b.markWorking(contact(1), 0, rng)
@@ -204,7 +204,7 @@ func TestStaleAddressOfTheSameNodeIsReplaced(t *testing.T) {
 	if b.has(1) || !b.has(7) || !b.has(2) {
 		t.Error("the old address is still there, or another one went")
 	}
-	// A report by another node replaces nothing.
+	// A report by another node does not replace the address.
 	b.learn(Contact{nodeID(2), addr(8)}, 0, rng)
 	b.learn(Contact{nodeID(9), addr(7)}, 0, rng)
 	if !b.has(2) || b.find(addr(7)).ID != nodeID(1) {

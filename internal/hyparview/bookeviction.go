@@ -3,19 +3,19 @@ package hyparview
 import "math/rand/v2"
 
 // If the book is full, an untried entry whose dials failed is evicted first. Otherwise
-// the most crowded entry is evicted. The crowd of an entry is the number of entries in
+// the most crowded entry is evicted. The crowding of an entry is the number of entries in
 // its group of addresses, times the number of entries from its source. A source that
 // reports many addresses, or many in few groups, thus displaces only its own entries. If
 // all addresses are in one group and all sources report equally many, all entries are
 // equally crowded.
 
-// A source with more than this fraction (one part in sourceShare) of the book displaces
-// only its own entries. Below it, all sources compete.
+// A source that reported more than one entry in sourceShare displaces only its own
+// entries. Below that, all sources compete.
 const sourceShare = 64
 
-// tally counts entries by the salted number of their group or source. Two numbers in the
-// same bucket count together. With seventeen honest groups, this happens to one group in
-// a hundred.
+// tally counts entries by the salted number of their group or source. If two numbers fall
+// into the same bucket, their entries count together. With seventeen honest groups, this
+// happens to one group in a hundred.
 type tally [1 << tallyBits]uint16
 
 const tallyBits = 11
@@ -26,7 +26,8 @@ func (t *tally) of(n uint16) int { return int(t[bucket(n)]) }
 
 func (t *tally) add(n uint16) { t[bucket(n)]++ }
 
-// tally counts the untried entries, or all of them, by the given number.
+// tally counts entries by the given number: all entries if all is set, else only the
+// untried ones.
 func (b *book) tally(number func(*entry) uint16, all bool) (t tally) {
 	for i := range b.entries {
 		if e := &b.entries[i]; all || !e.worked {
@@ -39,13 +40,14 @@ func (b *book) tally(number func(*entry) uint16, all bool) (t tally) {
 func groupOfEntry(e *entry) uint16  { return e.group }
 func sourceOfEntry(e *entry) uint16 { return e.source }
 
-// evictUntried drops an untried entry to make room for the newcomer: the one that failed
-// most often, or else the most crowded one. The newcomer counts as part of its crowd.
-// evictUntried drops none and returns false if no entry may be evicted, or if the
-// newcomer has not worked and is itself the first choice by this rule.
+// evictUntried drops an untried entry to make room for the newcomer: the entry that
+// failed most often, or else the most crowded one. The newcomer itself is counted in its
+// group and source. evictUntried drops none and returns false in two cases: if no entry
+// may be evicted, or if the newcomer has not worked and is itself the first choice by
+// this rule.
 func (b *book) evictUntried(newcomer *entry, worked bool, rng *rand.Rand) bool {
 	var groups, sources tally
-	own := false // displaces only entries of its own source
+	own := false // the newcomer displaces only entries of its own source
 	if !b.noLimits {
 		groups, sources = b.tally(groupOfEntry, false), b.tally(sourceOfEntry, false)
 		groups.add(newcomer.group)

@@ -27,12 +27,12 @@ func (b *book) share(prefix string) int {
 }
 
 // An attacker reports more addresses than all other nodes, through all neighbours. Its
-// part of the book is its share of the groups, not of the reports.
+// part of the book is its share of the groups, not its share of the reports.
 func TestFewGroupsGetLittleOfTheBook(t *testing.T) {
 	for _, line := range []struct{ groups, most int }{{1, 8}, {16, 64}, {256, 320}} {
 		b, rng := newBook(512, 1), newRand(1)
 		for i := range 15_000 {
-			source := uint16(rng.IntN(5)) << 5 // the neighbours, which forward everything
+			source := uint16(rng.IntN(5)) << 5 // one of the neighbours, which forward every contact
 			if i%10 == 0 {
 				b.learn(honest(rng.IntN(1000)), source, rng)
 			} else {
@@ -57,7 +57,7 @@ func TestFewGroupsGetLittleOfTheBook(t *testing.T) {
 // book it gets at most one entry in sourceShare.
 func TestOneSourceGetsASixtyFourth(t *testing.T) {
 	b, rng := newBook(512, 1), newRand(1)
-	for i := range 5000 { // a book filled by many sources
+	for i := range 5000 { // fill the book from many sources
 		b.learn(honest(i%900), uint16(i%100)<<5, rng)
 	}
 	for i := range 10_000 {
@@ -95,7 +95,7 @@ func TestReportedContactsDisplaceNoTriedEntry(t *testing.T) {
 		b.markWorking(contact(n), 0, rng)
 	}
 	for n := range 30 {
-		b.markFailed(birth, addr(n), rng) // even those whose dial fails now
+		b.markFailed(birth, addr(n), rng) // even the entries whose dial fails now
 	}
 	for n := range 5000 {
 		b.learn(honest(n), uint16(n), rng)
@@ -125,7 +125,7 @@ func TestTestBeforeEvict(t *testing.T) {
 	b.check(t)
 }
 
-// Each group has the same chance to be dialled, whatever its number of addresses.
+// Each group has the same chance of being dialled, whatever its number of addresses.
 func TestPickIsFairToGroups(t *testing.T) {
 	b, rng := newBook(512, 1), newRand(1)
 	for n := range 16 {

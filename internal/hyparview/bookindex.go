@@ -1,8 +1,9 @@
 package hyparview
 
 // index finds the entries of a book by address, without a pointer per entry. It is a
-// table with linear probing, at most three quarters full. Addresses that collide cost
-// at most a scan of all entries, so an attacker who chooses them gains nothing.
+// table with linear probing, at most three quarters full. If addresses collide, a lookup
+// costs at most a scan of all entries, so an attacker who chooses colliding addresses
+// gains nothing.
 type index struct {
 	slots []place // the length is a power of two
 }
@@ -35,7 +36,7 @@ func (x *index) find(entries []entry, addr string) int {
 	return -1
 }
 
-// add inserts the last entry.
+// add inserts the last entry of the list.
 func (x *index) add(entries []entry) {
 	if 4*len(entries) > 3*len(x.slots) {
 		old := x.slots
@@ -58,7 +59,7 @@ func (x *index) put(p place) {
 	x.slots[i] = p
 }
 
-// slot returns the slot of an entry.
+// slot returns the slot that holds an entry.
 func (x *index) slot(entries []entry, at int) uint32 {
 	mask := uint32(len(x.slots) - 1)
 	i := hashOf(entries[at].Addr) & mask
@@ -73,8 +74,8 @@ func (x *index) drop(entries []entry, at int) {
 	mask := uint32(len(x.slots) - 1)
 	i := x.slot(entries, at)
 	x.slots[i] = place{}
-	// Probing may have moved the entries after it past this slot, so they are put in
-	// again.
+	// Because of probing, the entries in the slots after this one may belong to it or to
+	// an earlier slot, so they are inserted again.
 	for i = (i + 1) & mask; x.slots[i].at > 0; i = (i + 1) & mask {
 		p := x.slots[i]
 		x.slots[i] = place{}

@@ -13,12 +13,12 @@ const Unlimited = 1 << 20
 // Config configures a [Membership]. Fields that are zero take the defaults below.
 type Config struct {
 	Self  Contact // the ID of this node and the address that it advertises; Addr may be empty
-	Epoch uint64  // the epoch of this life; 0: lives are not distinguished
-	// Elsewhere is set if the node does not listen at Self.Addr itself: the address is
-	// mapped to it or shared, so another node may answer there.
+	Epoch uint64  // the epoch of this run of the node; 0: runs are not distinguished
+	// Elsewhere is set if the node does not listen at Self.Addr itself. The address is
+	// mapped to the node or shared with others, so another node may answer there.
 	Elsewhere bool
 	MinPeers  int // with fewer neighbours than this, the node looks for more
-	MaxPeers  int // most neighbours, not counting guests; Unlimited for no bound
+	MaxPeers  int // the highest number of neighbours, not counting guests; Unlimited for no bound
 	Rand      *rand.Rand
 
 	// MaxGuests bounds the guests: neighbours beyond MaxPeers that no node can dial. 0
@@ -29,17 +29,17 @@ type Config struct {
 	// 1024.
 	MaxWaiting int
 
-	PingInterval time.Duration // gap between pings on a link; 0 means 2 s
-	PingTimeout  time.Duration // a link is dead if nothing arrives for PingInterval+PingTimeout; 0 means 3 s
+	PingInterval time.Duration // time between pings on a link; 0 means 2 s
+	PingTimeout  time.Duration // a link is dead if no frame arrives for PingInterval+PingTimeout; 0 means 3 s
 
 	BookSize        int           // entries in the passive view; 0 means 512
-	ShuffleInterval time.Duration // longest first gap between shuffles, the shortest is half of it; 0 means 2 s, negative turns shuffles off
-	RotateInterval  time.Duration // shortest gap between rotations after the first minutes, the longest is twice that; 0 means 1 min, negative turns rotations off
+	ShuffleInterval time.Duration // longest first gap between shuffles (the shortest is half of it); 0 means 2 s, negative turns shuffles off
+	RotateInterval  time.Duration // shortest gap between rotations after the first minutes (the longest is twice that); 0 means 1 min, negative turns rotations off
 
-	FeelerInterval time.Duration // mean gap between feelers: dials that only test an address, while this node has MinPeers; 0 means 2 min, negative turns them off
+	FeelerInterval time.Duration // mean gap between feelers: dials that only test an address, while this node has at least MinPeers neighbours; 0 means 2 min, negative turns them off
 
-	// Anchors are dialled first and once. They are the result of Membership.Anchors in
-	// the previous life.
+	// Anchors are addresses that are dialled before all others, and only once. They are
+	// the result of Membership.Anchors in the previous run of the node.
 	Anchors []string
 
 	// IsInUse reports whether a neighbour's link carries events that other nodes wait
@@ -47,16 +47,16 @@ type Config struct {
 	// Nil means that no link is in use.
 	IsInUse func(now time.Time, neighbor ident.Link) bool
 
-	// NoRanks erases an address as soon as a dial of it fails, as HyParView does,
-	// instead of lowering its rank. For measurements only: a node that was cut off for
-	// a while then knows no address any more.
+	// NoRanks erases an address as soon as a dial of it fails, as HyParView does, instead
+	// of lowering its rank. It is for measurements only: a node that was cut off for a
+	// while then has no address left.
 	NoRanks bool
-	// NoInsistence turns high-priority requests off. For measurements only: if all
+	// NoInsistence turns high-priority requests off. It is for measurements only: if all
 	// nodes are full, a newcomer then stays alone.
 	NoInsistence bool
-	// NoLimits lets a flooding source fill the book, and a high-priority request evict
-	// any neighbour. For measurements only: if most nodes belong to one attacker,
-	// honest nodes then have only neighbours of the attacker.
+	// NoLimits lets a flooding source fill the book, and lets a high-priority request
+	// evict any neighbour. It is for measurements only: if most nodes belong to one
+	// attacker, honest nodes then have only neighbours of the attacker.
 	NoLimits bool
 }
 
@@ -64,20 +64,20 @@ const (
 	defaultMinPeers = 3 // as in the original Smokesignal
 	defaultMaxPeers = 5 // as in the original Smokesignal
 
-	// If one node in ten can be dialled, each such node must hold two links of nine
-	// others. 64 guests leave some room beyond that. The margin is a guess.
+	// If one node in ten can be dialled, each such node must accept two links from each
+	// of nine others. 64 guests leave some room beyond these 18. The margin is a guess.
 	defaultMaxGuests = 64
 
-	// HyParView's authors use 30. If 95 % of 10 000 nodes crash at once, books of 30
-	// addresses leave 94 % of the survivors connected, books of 512 leave all of them
-	// connected.
+	// The authors of HyParView use 30. If 95 % of 10 000 nodes crash at once, books of 30
+	// addresses leave 94 % of the survivors connected. Books of 512 addresses leave all
+	// of them connected.
 	defaultBookSize = 512
 
 	activeWalk  = 6 // hops of a FORWARDJOIN and a SHUFFLE; HyParView, section 5.1
 	passiveWalk = 3 // remaining hops at which a FORWARDJOIN enters a book; HyParView, section 5.1
 
-	// HyParView sends three neighbours and four addresses. This node sends more,
-	// because its book is larger, and less often once no new addresses arrive.
+	// HyParView sends three neighbours and four addresses. This node sends more, because
+	// its book is larger. Once no new addresses arrive, it sends less often.
 	shuffleActive      = 3
 	shufflePassive     = 13
 	maxShuffleInterval = 60 * time.Second
@@ -85,27 +85,28 @@ const (
 	replySample = 16 // contacts in a NEIGHBOR_REPLY: a few hundred bytes
 	leaveSample = 4  // contacts offered to a neighbour that is disconnected
 
-	// If both ends receive events from each other, only every fifth ping is sent: for
-	// the round-trip time and the degree.
+	// If both ends receive events from each other, only every fifth ping is sent. It is
+	// still needed for the round-trip time and the degree.
 	rarePings = 5
 
 	// requestTimeout bounds the wait for a request on an accepted link, and for the
 	// answer on a dialled one. A guess: many round trips.
 	requestTimeout = 3 * time.Second
 
-	// maxDials bounds the concurrent dials if many addresses are dead. With 8 at a
-	// time, a node that lost 95 % of its contacts without a reset finds a live one
-	// after a few dial timeouts.
+	// maxDials bounds the concurrent dials if many addresses are dead. A node may have
+	// lost 95 % of its contacts, with dials that time out. With 8 dials at a time, it
+	// finds a live contact after a few such timeouts.
 	maxDials = 8
 
-	// defaultMaxWaiting bounds the accepted links on which no request has arrived yet. If
-	// 520 strangers arrive during two round trips of 200 ms, such a link keeps its place
-	// with a probability of 60 %. With 256 places, the probability is 13 %.
+	// defaultMaxWaiting bounds the accepted links on which no request has arrived yet.
+	// Suppose that 520 strangers open links during two round trips of 200 ms. Then an
+	// honest link is not closed with a probability of 60 %. If the bound were 256, this
+	// probability would be 13 %.
 	defaultMaxWaiting = 1024
 
 	// removedFor is how long a peer that the program removed is neither dialled nor
-	// accepted. A guess: long enough for the program to see the effect, short enough
-	// not to surprise it later.
+	// accepted. A guess: long enough for the program to see the effect, and short enough
+	// that the program still expects it.
 	removedFor = time.Minute
 
 	// bannedFor is how long a peer that broke the protocol is neither dialled nor
@@ -113,13 +114,13 @@ const (
 	// corrected.
 	bannedFor = 10 * time.Minute
 
-	// maxRemoved bounds the removed and banned peers that are remembered, in a few
-	// hundred kB. The entry that ends soonest is dropped first.
+	// maxRemoved bounds the removed and banned peers that are remembered. They take at
+	// most a few hundred kB. The entry whose time ends first is dropped first.
 	maxRemoved = 4096
 
-	// The gap before the first rotation is RotateInterval/firstRotation. The gap then
-	// doubles. If 10 000 nodes with 3 to 5 neighbours start at once, the node farthest
-	// from an emitter is 18 hops away after a second, and 11 after a minute
+	// The gap before the first rotation is RotateInterval/firstRotation. After each
+	// rotation the gap doubles. If 10 000 nodes with 3 to 5 neighbours start at once, the
+	// node farthest from an emitter is 18 hops away after a second, and 11 after a minute
 	// (docs/design.md has the command).
 	firstRotation = 32
 
@@ -127,23 +128,23 @@ const (
 	// program asked for, cannot be evicted.
 	protectedFor = 30 * time.Second
 
-	// A node that wakes this long after its own deadline was stalled itself. It must
-	// not treat its neighbours as silent (Lifeguard).
+	// If a node wakes more than lateAfter after its own deadline, the node itself was
+	// stalled. It must not treat its neighbours as silent (Lifeguard).
 	lateAfter = time.Second
 
-	// A round of requests ends this long after the first refusal; sooner if this node
-	// has no neighbour. Guesses: more than a network takes to form, and less than two
-	// dials of dead addresses.
+	// A round of requests ends this long after the first refusal: stuckAlone if this node
+	// has no neighbour, else stuckFor. Guesses: longer than a network takes to form, and
+	// shorter than two dials of dead addresses.
 	stuckAlone = time.Second
 	stuckFor   = 4 * time.Second
 
-	// politeRounds is how many fruitless rounds a node asks with low priority. In a
-	// network that forms, one or two rounds find a free place.
+	// politeRounds is the number of rounds without success in which a node asks with low
+	// priority. When a network starts, one or two rounds find a node with room.
 	politeRounds = 3
 
-	// One rotation in anyRotation evicts a random neighbour. A guess. With more of
-	// them, the tree is disturbed while an attacker floods; with fewer, a lying
-	// neighbour stays long.
+	// One rotation in anyRotation evicts a random neighbour. A guess. If it were more of
+	// them, the tree would be disturbed while an attacker floods; if fewer, a lying
+	// neighbour would stay long.
 	anyRotation = 4
 
 	// hurriedRotation is the longest time before a flooded node dials neighbours of its
@@ -156,9 +157,9 @@ const (
 
 	maxAnchors = 2 // as in Bitcoin Core
 
-	// maxRefusals ends a round even if not all nodes were asked. If links are slow or
-	// the book is full, the first nodes could be asked again before the last one has
-	// refused, and the round would never end. A guess: two samples.
+	// maxRefusals ends a round even if not all nodes were asked. If links are slow or the
+	// book is full, the first nodes could be asked again before the last one has refused,
+	// and the round would never end. A guess: the contacts of two replies.
 	maxRefusals = 2 * replySample
 )
 

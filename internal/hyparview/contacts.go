@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// addContacts adds contacts that a peer reported. Only contacts that were new to a book
-// with room count as fresh. A large overlay always has unknown nodes, and they are no
-// reason to shuffle more often.
+// addContacts adds contacts that a peer reported. A contact counts as fresh only if it
+// was new and the book had room. A large overlay always has unknown nodes, so contacts
+// for a full book are no reason to shuffle more often.
 func (m *Membership) addContacts(now time.Time, from *link, list []Contact) {
 	for _, c := range list {
 		if m.isUsable(c, from) && m.addContact(now, from, c) {
@@ -49,8 +49,8 @@ func (m *Membership) recordFailure(now time.Time, addr string) {
 
 // avoided lists the entries that are dialled last.
 type avoided struct {
-	sources []uint16 // sources whose addresses are dead
-	groups  []uint16 // groups that send too many requests; never that of nearby addresses, where each peer is a source
+	sources []uint16 // sources that reported dead addresses
+	groups  []uint16 // groups that send too many requests, never the group of nearby addresses, where each peer is a source
 }
 
 func (m *Membership) avoided(now time.Time) (a avoided) {

@@ -8,7 +8,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// Results of [Membership.Add]. Nil means that the two nodes are neighbours.
+// These errors are results of [Membership.Add]. A nil result means that the two nodes are
+// neighbours.
 var (
 	ErrFull    = errors.New("this node is full")
 	ErrPeer    = errors.New("the peer is full")
@@ -130,7 +131,7 @@ func (m *Membership) dialFor(addr string) *dial {
 	return nil
 }
 
-// takeDial removes and returns the dial of an address; nil if there is none.
+// takeDial removes and returns the dial of an address, or returns nil if there is none.
 func (m *Membership) takeDial(addr string) *dial {
 	for i, d := range m.dials {
 		if d.addr == addr {
@@ -157,9 +158,9 @@ func (m *Membership) DialFailed(now time.Time, addr string, err error, out Out) 
 	}
 	m.recordFailure(now, addr)
 	if d.purpose != toAdd && d.purpose != toJoin {
-		m.guests.suspected = true // another node advertises an address at which no node is
+		m.guests.suspected = true // another node advertises an address at which no node answers
 	}
-	if d.purpose != toAdd { // else Added reports the error
+	if d.purpose != toAdd { // for toAdd, Added reports the error instead
 		m.recordAttempt(now, addr, err)
 	}
 	m.answerAdds(d.tokens, err, out)

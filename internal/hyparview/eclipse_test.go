@@ -15,8 +15,8 @@ func (b *bench) comes(n int, c Contact) ident.Link {
 	return b.last
 }
 
-// insists adds such a link, on which a high-priority request arrives. If the node
-// checks the address first, the peer answers.
+// insists adds such a link and sends a high-priority request on it. If the node checks
+// the address first, the peer answers.
 func (b *bench) insists(n int, c Contact) ident.Link {
 	l := b.comes(n, c)
 	b.get(l, &Neighbor{Priority: High})
@@ -37,7 +37,7 @@ func (b *bench) finds(n int) ident.Link {
 	return l
 }
 
-// A neighbour that dialled this node has not proved an address.
+// A neighbour that dialled this node has not proved that its address works.
 func TestInboundLinksNeverMakeAnAddressTried(t *testing.T) {
 	b := newBench(t, Config{})
 	b.neighbors(1)
@@ -50,8 +50,8 @@ func TestInboundLinksNeverMakeAnAddressTried(t *testing.T) {
 	}
 }
 
-// A neighbour floods. While there is room, all its addresses are stored. After that,
-// they may displace 64 others, and one more every ten seconds.
+// A neighbour floods this node with addresses. While there is room, all of them are
+// stored. After that, they may displace 64 others, and one more every ten seconds.
 func TestAFloodDisplacesFewEntries(t *testing.T) {
 	b := newBench(t, Config{BookSize: 200, ShuffleInterval: -1, FeelerInterval: -1, RotateInterval: -1})
 	links := b.neighbors(1, 2, 3)
@@ -83,8 +83,8 @@ func TestAFloodDisplacesFewEntries(t *testing.T) {
 	}
 }
 
-// Many peers send high-priority requests. The neighbours that the node chose stay, and
-// so do all but one of the older ones.
+// Many peers send high-priority requests. The neighbours that the node chose stay, and so
+// do all but one of the older neighbours.
 func TestHighPriorityRequestsEvictEachOther(t *testing.T) {
 	for _, off := range []bool{false, true} {
 		b := newBench(t, Config{NoLimits: off})
@@ -109,8 +109,8 @@ func TestHighPriorityRequestsEvictEachOther(t *testing.T) {
 	}
 }
 
-// A group that sends high-priority requests all the time may not evict neighbours of
-// other groups. Its own links are evicted by any other request, even of low priority.
+// A group that keeps sending high-priority requests may not evict neighbours of other
+// groups. Its own links are evicted by any other request, even of low priority.
 func TestLinksOfAFloodOfRequestsAreEvictedFirst(t *testing.T) {
 	b := newBench(t, Config{})
 	b.neighbors(1, 2, 3, 4)
@@ -196,14 +196,14 @@ func TestFailedDialsCountAgainstTheirSource(t *testing.T) {
 		dials += len(b.dials)
 		b.refuses()
 		b.pass(time.Second)
-		for l := range b.up { // order does not matter: links are independent
+		for l := range b.up { // the order does not matter, because links are independent
 			b.Heard(b.now, l)
 		}
 	}
 	if dials < 10 || dials > 25 {
 		t.Errorf("%d dials in ten minutes", dials)
 	}
-	// Reports of another source still count.
+	// Reports of another source still cause dials.
 	b.get(links[1], &ForwardJoin{Newcomer: contact(77)})
 	if !b.dialled(addr(77)) {
 		t.Error("another neighbour is not believed either")

@@ -7,10 +7,10 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// evictFor ends a neighbour's link for a peer that asks for its place, if the rules
-// allow it. A high-priority request may evict a neighbour. A source that repeats such
-// requests can evict only links of sources that repeat them more often, and its own
-// links may be evicted by any other request.
+// evictFor ends a neighbour's link for a peer that asks to replace it, if the rules allow
+// that. A high-priority request may evict a neighbour. A source that repeats such
+// requests can evict only links of sources that repeat them more often, and its own links
+// may be evicted by any other request.
 func (m *Membership) evictFor(now time.Time, newcomer *link, prio Priority, join bool, out Out) {
 	if newcomer.access == shut && prio != Bridge {
 		m.evictForGuest(now, newcomer, prio, join, out)
@@ -22,7 +22,7 @@ func (m *Membership) evictFor(now time.Time, newcomer *link, prio Priority, join
 	m.replaceNeighbor(now, newcomer, m.victimFor(now, newcomer, prio), out)
 }
 
-// victimFor returns the neighbour that evictFor evicts, or nil if there is none.
+// victimFor returns the neighbour that evictFor evicts, or nil if it evicts none.
 func (m *Membership) victimFor(now time.Time, newcomer *link, prio Priority) *link {
 	clock := m.book.clock(now)
 	asked := func(l *link) float32 { return m.costs.look(clock, l.source).asked }
@@ -50,8 +50,8 @@ func (m *Membership) victimFor(now time.Time, newcomer *link, prio Priority) *li
 }
 
 // recentCaller returns the youngest neighbour that dialled this node within recentFor.
-// High-priority requests evict it first. However many such requests arrive, a node
-// loses one older neighbour to them, and the newcomers evict each other.
+// High-priority requests evict that neighbour first. However many such requests arrive, a
+// node loses only one older neighbour to them, because the newcomers evict each other.
 func (m *Membership) recentCaller(now time.Time, may func(*link) bool) (youngest *link) {
 	if m.cfg.NoLimits {
 		return nil
@@ -73,8 +73,8 @@ func (m *Membership) isFlooding(now time.Time, l *link) bool {
 }
 
 // replaceNeighbor disconnects the victim, if any, and offers it the newcomer as a
-// contact. The victim then dials the newcomer, so the newcomer is spliced into the link
-// and none of the three nodes has fewer links than before.
+// contact. The victim then dials the newcomer. The newcomer is thus between the two nodes
+// that had the link, and none of the three has fewer links than before.
 func (m *Membership) replaceNeighbor(now time.Time, newcomer, victim *link, out Out) {
 	if victim == nil {
 		return
@@ -86,13 +86,14 @@ func (m *Membership) replaceNeighbor(now time.Time, newcomer, victim *link, out 
 	m.disconnect(now, victim, ReasonMakeRoom, try, out)
 }
 
-// isOwn reports whether this node chose the neighbour: it dialled the link, and no peer
-// had suggested the address at that moment.
+// isOwn reports whether this node chose the neighbour. It did if it dialled the link, and
+// if no peer had suggested the address at that moment.
 func (l *link) isOwn() bool { return l.Dialled != "" && l.purpose != toAnswer }
 
-// ownLinks returns how many neighbours this node has chosen itself, not counting those
-// that flood it, and how many it wants: half, and at least two. While it has no more
-// than it wants, they are evicted last.
+// ownLinks returns two numbers: the neighbours that this node has chosen itself, without
+// those that flood it, and the number of them that it wants. It wants half of its
+// neighbours, and at least two. While it has no more than it wants, they are evicted
+// last.
 func (m *Membership) ownLinks(now time.Time) (have, want int) {
 	for _, l := range m.active {
 		if l.isOwn() && !m.isFlooding(now, l) {
@@ -102,13 +103,13 @@ func (m *Membership) ownLinks(now time.Time) (have, want int) {
 	return have, max(2, (m.countRegular()+1)/2)
 }
 
-// leastNeeded returns the neighbour to evict, among those that may allows (nil: all)
-// and that have at least the given degree. It prefers neighbours that this node did not
-// choose, unless it has more chosen ones than it wants; then links that are not in use;
-// then the highest degree.
+// leastNeeded returns the neighbour to evict, among those that may allows (nil: all) and
+// that have at least the given degree. It prefers neighbours that this node did not
+// choose, unless it has more chosen ones than it wants. Among these, it prefers links
+// that are not in use, and then the highest degree.
 func (m *Membership) leastNeeded(now time.Time, degree int, may func(*link) bool) (victim *link) {
 	have, want := m.ownLinks(now)
-	spare := have > want || m.cfg.NoLimits // more chosen links than it wants
+	spare := have > want || m.cfg.NoLimits // this node has more chosen links than it wants
 	needed := func(l *link) int {
 		n := 0
 		if !spare && l.isOwn() {

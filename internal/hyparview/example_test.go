@@ -9,7 +9,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 )
 
-// actions prints what a Membership wants done. A real owner dials and sends.
+// actions prints the actions that a Membership requests. A real owner dials and sends.
 type actions struct{}
 
 func (actions) Send(_ ident.Link, m hyparview.Message)   { fmt.Printf("send %T\n", m) }
@@ -21,7 +21,7 @@ func (actions) Added(uint64, error)                      {}
 func (actions) ShutOut([]hyparview.Attempt)              {}
 func (actions) Twin(hyparview.Conn, string, bool)        {}
 
-// A Membership without I/O: the owner reports what happened, and gets actions.
+// A Membership does no I/O: the owner reports each event, and gets actions to perform.
 func ExampleMembership() {
 	now := time.Unix(0, 0)
 	m := hyparview.New(hyparview.Config{

@@ -33,7 +33,7 @@ const (
 	minContact = ident.Size + 1
 )
 
-// Frames are the frames of membership.
+// Frames registers the frames of membership.
 var Frames = frame.Register("membership",
 	frame.Spec{Kind: KindJoin, Name: "JOIN", Parse: frame.Parser(parseJoin), Append: frame.Appender(appendJoin)},
 	frame.Spec{Kind: KindForwardJoin, Name: "FORWARDJOIN", Parse: frame.Parser(parseForwardJoin), Append: frame.Appender(appendForwardJoin)},
@@ -89,7 +89,7 @@ func parseForwardJoin(r *frame.Reader) *ForwardJoin {
 
 func appendNeighbor(w *frame.Writer, m *Neighbor) {
 	appendPriority(w, m.Priority)
-	if m.Kept { // 1.0 has no flags here, and ignores them
+	if m.Kept { // version 1.0 has no flags here, and ignores them
 		w.Flags(m.Kept)
 	}
 }
@@ -131,7 +131,7 @@ func appendShuffle(w *frame.Writer, m *Shuffle) {
 func parseShuffle(r *frame.Reader) *Shuffle {
 	m := &Shuffle{TTL: parseTTL(r), Sample: parseContacts(r, "sample")}
 	if len(m.Sample) == 0 {
-		// Its first contact is the node that shuffles.
+		// The first contact of the sample is the node that shuffles.
 		r.Fail("sample", "is empty", frame.ErrMalformed)
 	}
 	return m
@@ -162,8 +162,8 @@ func appendPriority(w *frame.Writer, p Priority) {
 	w.Byte(byte(p))
 }
 
-// parsePriority reads an unknown priority as Low: its sender accepts a refusal, and
-// no neighbour is evicted for it.
+// parsePriority reads an unknown priority as Low, so no neighbour is evicted for it. The
+// sender of any request must expect a refusal.
 func parsePriority(r *frame.Reader) Priority {
 	p := Priority(r.Byte("priority"))
 	if p > Bridge {
@@ -172,8 +172,8 @@ func parsePriority(r *frame.Reader) Priority {
 	return p
 }
 
-// parseReason keeps an unknown reason: reasons are only ever appended, and
-// Reason.String has words for it.
+// parseReason keeps an unknown reason, because a later version may have appended it.
+// Reason.String returns words for it.
 func parseReason(r *frame.Reader) Reason { return Reason(r.Byte("reason")) }
 
 func parseTTL(r *frame.Reader) uint8 { return min(r.Byte("ttl"), MaxTTL) }
@@ -206,8 +206,8 @@ func parseContacts(r *frame.Reader, field string) []Contact {
 	return list
 }
 
-// appendClock writes a reading of the sender's clock in nanoseconds. Only the node
-// whose clock it is reads it, when it comes back; it must then expect a lie.
+// appendClock writes a reading of the sender's clock in nanoseconds. The peer returns it
+// unread. The sender must not trust the value that comes back.
 func appendClock(w *frame.Writer, d time.Duration) { w.Uvarint(uint64(max(d, 0))) }
 
 func parseClock(r *frame.Reader) time.Duration {

@@ -9,8 +9,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// Whatever frames arrive in whatever order: nothing panics, the actions are valid
-// (bench checks that), and the bounds hold.
+// Whatever frames arrive in whatever order, nothing panics, the actions are valid (bench
+// checks that), and the bounds hold.
 func FuzzMembership(f *testing.F) {
 	for seed := range uint64(8) {
 		f.Add(seed, uint16(500))
@@ -113,7 +113,7 @@ func FuzzMembership(f *testing.F) {
 	})
 }
 
-// check compares the state with the bounds.
+// check fails if the state exceeds one of its bounds.
 func (b *bench) check(seed uint64) {
 	b.t.Helper()
 	seen := make(map[ident.ID]bool)

@@ -10,13 +10,13 @@ import (
 )
 
 // groupOf returns the part of an address that is expensive to obtain in large numbers:
-// the /16 of an IPv4 address, the /32 of an IPv6 address, the last two labels of a
+// the /16 of an IPv4 address, the /32 of an IPv6 address, or the last two labels of a
 // name. Limits count groups, because node IDs cost nothing.
 //
 // Addresses that are valid only nearby (loopback, private ranges, names of one label)
-// form one group, which is not public. On a LAN all nodes are in it, and no limit by
-// group applies. For any other node it is one group among others, so an attacker gains
-// nothing by reporting such addresses.
+// form one group, which is not public. On a LAN all nodes are in this group, and no limit
+// by group applies. On any other network it is one group among others, so an attacker
+// gains nothing by reporting such addresses.
 func groupOf(addr string) (group uint64, public bool) {
 	if ap, err := netip.ParseAddrPort(addr); err == nil {
 		ip := ap.Addr().Unmap()
@@ -52,7 +52,7 @@ func groupOf(addr string) (group uint64, public bool) {
 	return h | 1<<63, true
 }
 
-// shared is the range between a provider and its customers (RFC 6598).
+// shared is the address range between a provider and its customers (RFC 6598).
 var shared = netip.MustParsePrefix("100.64.0.0/10")
 
 // salt hashes groups to short numbers. Each node has its own salt, so an attacker
@@ -64,13 +64,14 @@ func (s salt) group(addr string) uint16 {
 	return s.fold(group)
 }
 
-// Source returns a number for the peer that is accountable for everything received on a
-// link; see salt.source. The number depends on the node.
+// Source returns a number for the peer that is accountable for all frames received on a
+// link; see salt.source. Each node has its own numbers.
 func (m *Membership) Source(c Conn) uint16 { return m.book.salt.source(c) }
 
-// source identifies the peer that is accountable for everything received on a link: the
-// group of its address, or the peer itself if the address is not public. The address is
-// the one that the link leads to or comes from, not the one that the peer claims.
+// source identifies the peer that is accountable for all frames received on a link. It is
+// the group of the peer's address, or the peer itself if the address is not public. The
+// address is the one to which or from which the link was dialled, not the one that the
+// peer claims.
 func (s salt) source(c Conn) uint16 {
 	where := c.Dialled
 	if where == "" {
@@ -88,7 +89,7 @@ func (s salt) source(c Conn) uint16 {
 func low(id ident.ID) uint64  { return binary.BigEndian.Uint64(id[8:]) }
 func high(id ident.ID) uint64 { return binary.BigEndian.Uint64(id[:8]) }
 
-// fold is the finalizer of SplitMix64.
+// fold hashes x and the salt to a short number. It is the finalizer of SplitMix64.
 func (s salt) fold(x uint64) uint16 {
 	x ^= uint64(s)
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9

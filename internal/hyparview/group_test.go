@@ -44,8 +44,8 @@ func TestNoGroupCostsAnAllocation(t *testing.T) {
 	}
 }
 
-// A peer that dials this node can claim any address. Its source is where the link comes
-// from; on the local network, it is the peer's ID.
+// A peer that dials this node can claim any address. Its source is therefore the address
+// from which the link was dialled. On the local network, its source is the peer's ID.
 func TestSourceIsWhereTheLinkLeads(t *testing.T) {
 	s := salt(7)
 	liar := Conn{Peer: ident.Origin{ID: nodeID(1)}, Addr: "20.1.0.1:1", From: "30.1.0.1:5"}

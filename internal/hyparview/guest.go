@@ -9,32 +9,33 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/retry"
 )
 
-// A guest is a neighbour that no node can dial: it is behind a NAT, or advertises a
-// wrong address or none. If a newcomer can be dialled, a full node replaces a neighbour
-// and that neighbour dials the newcomer. This does not work for a guest. So guests have
-// places of their own beyond MaxPeers. If these are full, the links of a guest that has
-// several are evicted for the only link of another guest.
+// A guest is a neighbour that no node can dial: it is behind a NAT, or advertises a wrong
+// address or none. If a newcomer can be dialled, a full node replaces a neighbour with
+// it, and that neighbour dials the newcomer. This does not work for a guest. So a node
+// accepts guests beyond MaxPeers, in guest places. If all guest places are taken, the
+// links of a guest that has several are evicted for the only link of another guest.
 //
-// A guest's statements are claims. "I cannot be dialled" wins at most one of MaxGuests
-// places. If they are used up, the address prefix with most guests loses one to a
-// prefix with fewer. "I have no link" (a JOIN) ends at most two links per minute and
-// prefix, and never a link that this node dialled or that a program asked for.
+// A guest's statements are claims. The claim "I cannot be dialled" yields at most one of
+// MaxGuests places. If all are taken, the address prefix with most guests loses one to a
+// prefix with fewer. The claim "I have no link" (a JOIN) ends at most two links per
+// minute and prefix. It never ends a link that this node dialled or that a program asked
+// for.
 
 // access is what this node knows about a peer's address.
 type access uint8
 
 const (
-	unproven access = iota // this node has not reached the peer there yet
-	open                   // this node has reached the peer there
-	shut                   // the peer advertises no address, or was not reached there
+	unproven access = iota // this node has not reached the peer at its address yet
+	open                   // this node has reached the peer at its address
+	shut                   // the peer advertises no address, or was not reached at it
 )
 
 const (
 	// One guest place in guestReserve is reserved for nodes without a link.
 	guestReserve = 4
 
-	// Bounds of the links that are evicted per evictionWindow for guests without a link:
-	// for the guests of one prefix, and for all guests.
+	// These constants bound the links that are evicted per evictionWindow for guests
+	// without a link: for the guests of one prefix, and for all guests.
 	evictionsOfPrefix = 2
 	evictionsOfAll    = 16
 	evictionWindow    = time.Minute
@@ -43,30 +44,31 @@ const (
 	// nodes for this long. Their rounds of requests are 5 s apart.
 	keptForNeedy = 10 * time.Second
 
-	// Bounds of the concurrent checks: for all sources together, and for one source.
+	// These constants bound the concurrent checks: for all sources together, and for one
+	// source.
 	maxChecks         = 32
 	maxChecksOfSource = 8
 
 	// checkEvery is the gap between checks of a full node's neighbours.
 	checkEvery = 5 * time.Second
 
-	// After checkTimeout, a peer counts as not reached. The peer itself waits
-	// requestTimeout for its answer.
+	// After checkTimeout without an answer, a peer counts as not reached. The peer itself
+	// waits requestTimeout for the answer to its request.
 	checkTimeout = requestTimeout / 2
 
-	// maxFindings bounds the peers whose access is remembered, for findingFor.
+	// maxFindings bounds the peers whose access is remembered. A finding is kept for
+	// findingFor.
 	maxFindings         = 256
 	maxFindingsOfSource = 16
 	findingFor          = 5 * time.Minute
 )
 
-// guests holds the state of a [Membership] about guests, except for the links
-// themselves.
+// guests is the state of a [Membership] about guests, except for the links themselves.
 type guests struct {
 	checks    []*check
 	findings  []finding  // oldest first
-	evictions []eviction // those of the last minute, oldest first
-	needy     time.Time  // until then, the last free place is reserved for a node without links
+	evictions []eviction // the evictions of the last minute, oldest first
+	needy     time.Time  // until this time, the last free place is reserved for a node without links
 	suspected bool       // there may be guests: a peer is one, a contact was not reached, or a node without links was refused
 	nextCheck time.Time  // when the next neighbour is checked
 	evicted   uint64
@@ -74,8 +76,8 @@ type guests struct {
 
 // check is a dial that only tests whether a peer can be reached at its address. The
 // peer's request waits for the result, unless the peer is a neighbour already. A check
-// lasts as long as its dial, even if the link has ended: otherwise a peer that hangs up
-// could exceed the limits.
+// lasts as long as its dial, even if the link has ended. Otherwise a peer that closes its
+// link could exceed the limits.
 type check struct {
 	peer   Contact
 	source uint16
@@ -85,7 +87,7 @@ type check struct {
 	until  time.Time
 }
 
-// finding is the result of a check.
+// finding is the remembered result of a check.
 type finding struct {
 	Contact
 	source uint16
@@ -93,7 +95,7 @@ type finding struct {
 	until  time.Time
 }
 
-// eviction is a link that was ended for a guest.
+// eviction records that a link was ended for a guest, and when.
 type eviction struct {
 	prefix uint16
 	at     time.Time
@@ -117,7 +119,7 @@ func (m *Membership) countGuests() (n int) {
 // at most MaxPeers.
 func (m *Membership) Guests() int { return min(m.countGuests(), m.guestPlaces()) }
 
-// countRegular returns the number of neighbours that MaxPeers bounds.
+// countRegular returns the number of neighbours that count for MaxPeers.
 func (m *Membership) countRegular() int { return len(m.active) - m.Guests() }
 
 // hasRoomFor reports whether the peer on a link may become a neighbour without an
@@ -133,7 +135,7 @@ func (m *Membership) hasRoomFor(now time.Time, l *link, prio Priority, join bool
 		}
 	}
 	free := m.cfg.MaxPeers - m.countRegular() - m.pendingRequests()
-	if !join && prio == Low && now.Before(m.guests.needy) { // the peer has a link, and a node without links waits
+	if !join && prio == Low && now.Before(m.guests.needy) { // the peer has a link, and a node without links needs the place
 		free--
 	}
 	return free > 0
@@ -144,7 +146,7 @@ func (m *Membership) isGuestOnly(l *link) bool {
 	return l.access == shut && m.countGuests() <= m.guestPlaces()
 }
 
-// setAccess sets the access of a link from what this node knows.
+// setAccess sets the access of a link by the peer's address and by earlier results.
 func (m *Membership) setAccess(now time.Time, l *link) {
 	defer func() { m.noteGuest(l) }()
 	e := m.book.find(l.Addr)
@@ -177,7 +179,7 @@ func (m *Membership) deferToCheck(now time.Time, l *link, prio Priority, join bo
 	}
 	switch {
 	case l.From == "":
-		l.access = open // nothing to compare with; handle it as if guests did not exist
+		l.access = open // there is no address to compare with; handle the request as if guests did not exist
 		return false
 	case !l.atHost:
 		l.access = shut
@@ -228,7 +230,7 @@ func isAtItsHost(c Conn) bool {
 // checkNeighbors makes a full node check which of the neighbours that dialled it are
 // guests. Guests move to guest places, are not advertised to other nodes, and are not
 // rotated out. Each neighbour is checked once. If there is no sign of guests, no
-// neighbour is checked: a check costs a connection.
+// neighbour is checked, because a check costs a connection.
 func (m *Membership) checkNeighbors(now time.Time, out Out) {
 	if at := m.nextCheckAt(); at.IsZero() || now.Before(at) {
 		return
@@ -242,7 +244,8 @@ func (m *Membership) checkNeighbors(now time.Time, out Out) {
 	}
 }
 
-// nextCheckAt returns when the next neighbour must be checked, or zero if none must be.
+// nextCheckAt returns when the next neighbour must be checked, or the zero time if none
+// must be.
 func (m *Membership) nextCheckAt() time.Time {
 	if !m.guests.suspected || m.leaving || m.cfg.NoLimits || m.guestPlaces() == 0 || m.hasRoom() || !slices.ContainsFunc(m.active, m.isToBeChecked) {
 		return time.Time{}
@@ -264,7 +267,7 @@ func (m *Membership) noteGuest(l *link) {
 	}
 }
 
-// hostOf returns the host of an address; IP addresses in canonical form.
+// hostOf returns the host of an address. An IP address is in canonical form.
 func hostOf(addr string) (host string, ok bool) {
 	if ap, err := netip.ParseAddrPort(addr); err == nil {
 		return plainIP(ap).String(), true
@@ -279,7 +282,7 @@ func hostOf(addr string) (host string, ok bool) {
 // plainIP returns the IP address in canonical form, without its zone.
 func plainIP(ap netip.AddrPort) netip.Addr { return ap.Addr().Unmap().WithZone("") }
 
-// takeCheck removes and returns the check of an address; nil if there is none.
+// takeCheck removes and returns the check of an address, or returns nil if there is none.
 func (m *Membership) takeCheck(addr string) *check {
 	for i, c := range m.guests.checks {
 		if c.peer.Addr == addr {
@@ -290,7 +293,7 @@ func (m *Membership) takeCheck(addr string) *check {
 	return nil
 }
 
-// isChecked reports whether a check is dialling the address.
+// isChecked reports whether a check of the address is running.
 func (m *Membership) isChecked(addr string) bool {
 	for _, c := range m.guests.checks {
 		if c.peer.Addr == addr {
@@ -319,7 +322,8 @@ func (m *Membership) conclude(now time.Time, c *check, found access, out Out) {
 }
 
 // forgetUntried drops the address of c from the book, if no dial of it ever worked and
-// the book does not expect another node there. A check has just failed to find c at it.
+// the book does not expect another node there. It is called after a check has failed to
+// find c at its address.
 func (m *Membership) forgetUntried(c Contact) {
 	if e := m.book.find(c.Addr); e != nil && !e.worked && (e.ID == c.ID || e.ID.IsZero()) {
 		m.book.forget(c.Addr)
@@ -327,7 +331,8 @@ func (m *Membership) forgetUntried(c Contact) {
 }
 
 // keepFinding remembers the result of a check. If a source has too many results, its
-// oldest is dropped; if all sources together have too many, the oldest of all.
+// oldest one is dropped. If all sources together have too many, the oldest of all is
+// dropped.
 func (m *Membership) keepFinding(f finding) {
 	list := m.guests.findings
 	ofSource, first, same := 0, -1, -1
@@ -352,7 +357,8 @@ func (m *Membership) keepFinding(f finding) {
 	m.guests.findings = append(list, f)
 }
 
-// expireChecks decides a request whose check takes too long. The dial itself ends later.
+// expireChecks decides each request whose check takes too long. The dial itself ends
+// later.
 func (m *Membership) expireChecks(now time.Time, out Out) {
 	for _, c := range m.guests.checks {
 		if c.link != nil && !now.Before(c.until) {
@@ -362,7 +368,7 @@ func (m *Membership) expireChecks(now time.Time, out Out) {
 	}
 }
 
-// dropCheck detaches a link from the check that it waits for.
+// dropCheck detaches a link from its check.
 func (m *Membership) dropCheck(l *link) {
 	for _, c := range m.guests.checks {
 		if c.link == l {
@@ -410,7 +416,8 @@ func (m *Membership) evictForGuest(now time.Time, newcomer *link, prio Priority,
 	m.disconnect(now, victim, ReasonMakeRoom, m.sample(leaveSample, victim), out)
 }
 
-// mayEvict reports whether one more link may be evicted for a guest of that prefix.
+// mayEvict reports whether one more link may be evicted for a guest of the newcomer's
+// prefix.
 func (m *Membership) mayEvict(now time.Time, newcomer *link) bool {
 	for len(m.guests.evictions) > 0 && now.Sub(m.guests.evictions[0].at) >= evictionWindow {
 		m.guests.evictions = m.guests.evictions[1:]
@@ -434,8 +441,8 @@ func (m *Membership) linksOf(prefix uint16) (n int) {
 	return n
 }
 
-// guestOfCrowdedPrefix returns the youngest guest of the prefix with most guests, if
-// that prefix has at least two more than the newcomer's.
+// guestOfCrowdedPrefix returns the youngest guest of the prefix with most guests, if that
+// prefix has at least two more guests than the newcomer's.
 func (m *Membership) guestOfCrowdedPrefix(now time.Time, newcomer *link, may func(*link) bool) (victim *link) {
 	count := func(prefix uint16) (n int) {
 		for _, l := range m.active {
@@ -460,8 +467,8 @@ func (m *Membership) guestOfCrowdedPrefix(now time.Time, newcomer *link, may fun
 // EvictedForGuests returns the number of links that were ended for guests.
 func (m *Membership) EvictedForGuests() uint64 { return m.guests.evicted }
 
-// prefix returns the network that a link comes from or leads to, as a salted number:
-// the group of a public address (see groupOf), the /24 of any other IPv4 address, the
+// prefix returns the network of the peer's address, as a salted number. The network is
+// the group of a public address (see groupOf), the /24 of any other IPv4 address, or the
 // /56 of any other IPv6 address.
 func (s salt) prefix(c Conn) uint16 {
 	where := c.Dialled

@@ -28,7 +28,8 @@ func (b *bench) wants(l ident.Link, m Message) bool {
 	return b.reply(l).Accepted
 }
 
-// Guests get places beyond MaxPeers, up to their bound, and take no other places.
+// Guests get places beyond MaxPeers, up to their bound, and take none of the MaxPeers
+// places.
 func TestGuestsHavePlacesOfTheirOwn(t *testing.T) {
 	b := newBench(t, Config{MaxGuests: 8})
 	b.neighbors(1, 2, 3, 4, 5)
@@ -101,7 +102,7 @@ func TestAPeerThatInsistsIsDialledFirst(t *testing.T) {
 		b.neighbors(1, 2, 3, 4, 5)
 		l := b.arrives(100, "10.1.1.9", c.addr)
 		b.get(l, &Join{Priority: High})
-		b.get(l, &Join{Priority: High}) // a repeated request changes nothing
+		b.get(l, &Join{Priority: High}) // a repeated request has no effect
 		if len(b.dials) != 1 || b.Degree() != 5 {
 			t.Fatalf("%s: dials %v, %d neighbours", c.name, b.dials, b.Degree())
 		}
@@ -133,8 +134,8 @@ func (b *bench) answers(addr string, n int) {
 	b.LinkUp(b.now, Conn{Link: b.last, Peer: ident.Origin{ID: nodeID(n), Epoch: 1}, Addr: addr, Dialled: addr}, b)
 }
 
-// No peer can make the node dial another host: a peer that advertises another host than
-// the one it came from is a guest.
+// No peer can make the node dial another host. If a peer advertises another host than the
+// one it came from, it counts as a guest.
 func TestNoThirdPartyIsDialledForAPeer(t *testing.T) {
 	b := newBench(t, Config{})
 	b.neighbors(1, 2, 3, 4, 5)
@@ -153,8 +154,8 @@ func TestNoThirdPartyIsDialledForAPeer(t *testing.T) {
 	}
 }
 
-// Peers make the node dial many ports of their own hosts. Checks are bounded, in all
-// and per source.
+// Peers advertise many ports of their own hosts, so that the node dials them. The number
+// of checks is bounded, in all and per source.
 func TestChecksAreBounded(t *testing.T) {
 	b := newBench(t, Config{})
 	b.neighbors(1, 2, 3, 4, 5)
@@ -255,8 +256,8 @@ func TestClaimsToHaveNoLinkEvictFewLinks(t *testing.T) {
 	}
 }
 
-// One network holds all guest places and claims that its nodes have no other link.
-// Guests from other networks still get in.
+// The nodes of one network hold all guest places and claim to have no other link. Guests
+// from other networks still get places.
 func TestAPrefixWithMostGuestsLosesOne(t *testing.T) {
 	b := newBench(t, Config{MaxGuests: 8, ShuffleInterval: -1, RotateInterval: -1})
 	b.neighbors(1, 2, 3, 4, 5)
@@ -278,7 +279,8 @@ func TestAPrefixWithMostGuestsLosesOne(t *testing.T) {
 	}
 }
 
-// A node without a link was refused. The next free place is reserved for such a node.
+// A node without a link was refused. The next place that becomes free is reserved for
+// such a node.
 func TestAFreedPlaceIsKeptForANodeWithoutALink(t *testing.T) {
 	b := newBench(t, Config{MaxGuests: -1, ShuffleInterval: -1, RotateInterval: -1})
 	links := b.neighbors(1, 2, 3, 4, 5)
@@ -302,8 +304,8 @@ func TestAFreedPlaceIsKeptForANodeWithoutALink(t *testing.T) {
 	}
 }
 
-// A full node checks which of its neighbours are guests. It begins when it has met a
-// guest: a check costs a connection, and most networks have no guests.
+// A full node checks which of its neighbours are guests. It starts only after it has met
+// a guest, because a check costs a connection, and most networks have no guests.
 func TestAFullNodeFindsItsGuests(t *testing.T) {
 	b := newBench(t, Config{ShuffleInterval: -1, RotateInterval: -1, FeelerInterval: -1})
 	for n := range 5 {
@@ -315,7 +317,7 @@ func TestAFullNodeFindsItsGuests(t *testing.T) {
 		t.Fatalf("dials %v before it knows of a guest", b.dials)
 	}
 	b.wants(b.hides(200), &Join{Priority: High})
-	for n := range 5 { // each takes the place of a neighbour that turns out to be a guest
+	for n := range 5 { // each one replaces a neighbour that turns out to be a guest
 		for range 4 {
 			b.ages(4 * time.Second)
 			if len(b.dials) > 1 {
@@ -368,10 +370,11 @@ func TestARefusedNodeReportsIt(t *testing.T) {
 	}
 }
 
-// A seed that knows no other node waits for requests. Nothing has refused it.
+// A seed that knows no other node waits for requests. No node has refused it, so it
+// reports no failure.
 func TestASeedAloneIsNotRefused(t *testing.T) {
 	b := newBench(t, Config{})
-	b.Add(b.now, addr(1), 1, b) // Added reports this one to the program
+	b.Add(b.now, addr(1), 1, b) // Added reports this failure to the program
 	b.refuses()
 	b.pass(time.Hour)
 	if len(b.shutOut) > 0 {
@@ -379,9 +382,9 @@ func TestASeedAloneIsNotRefused(t *testing.T) {
 	}
 }
 
-// A node also checks its neighbours after it failed to reach a contact: if there are
-// guests, other nodes advertise addresses at which no node is. A seed that does not
-// answer is no sign of guests.
+// A node also checks its neighbours after it failed to reach a contact, because that is a
+// sign of guests: other nodes advertise addresses at which no node answers. A seed that
+// does not answer is no sign of guests.
 func TestAFailedDialIsASignOfGuests(t *testing.T) {
 	for _, test := range []struct {
 		purpose purpose

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// An attacker sends requests from one host, advertises ports of it that never answer,
-// and hangs up. The dials that still run count as the attacker's, so a newcomer from
-// another network is dialled and gets its place.
+// An attacker sends requests from one host, advertises ports of it that never answer, and
+// closes its links. The dials that still run count for the attacker's source, so a
+// newcomer from another network is dialled and accepted.
 func TestChecksOfAPeerThatHangsUpKeepNoNewcomerOut(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		after time.Duration // how long the first requests have waited when the next ones arrive
+		after time.Duration // age of the first requests when the next ones arrive
 	}{
 		{"at once", 0},
 		{"when the check is over", checkTimeout},
@@ -41,10 +41,9 @@ func TestChecksOfAPeerThatHangsUpKeepNoNewcomerOut(t *testing.T) {
 	}
 }
 
-// A neighbour claims again and again that another node has this node's ID, at the
-// address of a third party, and once closes the link for that reason. The node dials
-// nothing because of it, keeps the link as long as the neighbour wants it, and avoids
-// no other peer.
+// A neighbour claims again and again that another node has this node's ID, at the address
+// of a third party. Once it closes the link with that reason. The node never dials that
+// address, keeps the link as long as the neighbour wants it, and avoids no other peer.
 func TestALieAboutATwinIsOnlyReported(t *testing.T) {
 	b := newBench(t, Config{MinPeers: 1, Epoch: 7})
 	links := b.neighbors(1, 2)
@@ -65,17 +64,18 @@ func TestALieAboutATwinIsOnlyReported(t *testing.T) {
 	}
 }
 
-// Strangers open links and send no request. A newcomer whose request takes some time keeps its
-// link if the strangers are of one network, and often enough otherwise.
+// Strangers open links and send no request. A newcomer takes some time to send its
+// request. Its link stays open if all strangers are of one network, and with sufficient
+// probability otherwise.
 func TestLinksWithoutARequestKeepNoNewcomerOut(t *testing.T) {
 	for _, c := range []struct {
-		strangers string // format of a stranger's host; its number is filled in
+		strangers string // format of a stranger's host, into which its number is filled
 		admitted  int    // how many of 20 newcomers must keep their links, at least
 	}{
 		{"203.0.113.9", 20},
 		{"127.0.0.1", 20},
 		{"10.1.2.%d", 20},
-		{"%d.7.0.1", 5}, // each stranger is in another network; there are more networks than places
+		{"%d.7.0.1", 5}, // each stranger is in another network, and there are more networks than waiting links allowed
 	} {
 		b := newBench(t, Config{MaxWaiting: 64})
 		admitted, n := 0, 0

@@ -1,17 +1,17 @@
 // Package hyparview decides which neighbours a node has.
 //
-// [Membership] is the protocol: HyParView (Leitão, Pereira, Rodrigues, DSN 2007),
-// adapted to a lower and an upper bound on neighbours. It keeps the active view (links
-// in use) between MinPeers and MaxPeers, and a passive view (the book, addresses of
-// further nodes). It does no I/O: its owner reports what happened and performs the
-// actions that it requests.
+// [Membership] is the protocol: HyParView (Leitão, Pereira, Rodrigues, DSN 2007), adapted
+// to a lower and an upper bound on neighbours. It keeps the active view (links in use)
+// between MinPeers and MaxPeers. It also keeps a passive view (the book, addresses of
+// further nodes). It does no I/O: its owner reports each event and performs the actions
+// that it requests.
 //
 // The owner must call the methods of a Membership from one goroutine at a time, and
-// perform the actions of [Out] in order. It must answer each Dial with exactly one
-// LinkUp or DialFailed, and report the end of a link with LinkDown unless the
-// Membership closed it. It must call Advance at the time that Deadline returns. A new
-// link is not a neighbour: Out.Up and Out.Down report when a link becomes a neighbour
-// and when it ceases to be one.
+// perform the actions of [Out] in order. It must answer each Dial with exactly one LinkUp
+// or DialFailed, and report the end of a link with LinkDown unless the Membership closed
+// it. It must call Advance at the time that Deadline returns. A new link is not a
+// neighbour: Out.Up and Out.Down report when a link becomes a neighbour and when it
+// ceases to be one.
 package hyparview
 
 import (
@@ -26,16 +26,16 @@ import (
 type Out interface {
 	Send(ident.Link, Message)
 	Dial(addr string)
-	Close(ident.Link, Reason) // after the frames sent before; no LinkDown follows
+	Close(ident.Link, Reason) // close the link after the frames that were sent before; no LinkDown follows
 	Up(ident.Link)            // the link is now a neighbour
-	Down(ident.Link, Reason)  // the neighbour is gone; always after its Up
+	Down(ident.Link, Reason)  // the link is not a neighbour any more; always after its Up
 	Added(token uint64, err error)
-	// ShutOut reports that this node has no neighbour, with the outcome of its
-	// attempts. It repeats every ten seconds until there is a neighbour.
+	// ShutOut reports that this node has no neighbour, with the outcome of its attempts.
+	// The report repeats every ten seconds until there is a neighbour.
 	ShutOut(tried []Attempt)
-	// Twin reports that the peer on a link knows another life of this node's ID. The
-	// address of that life may be empty. yields is true if the peer keeps the other
-	// life as its neighbour and not this one.
+	// Twin reports that the peer on a link knows another node, or another run of this
+	// node, with this node's ID. The address of that node may be empty. yields is true if
+	// the peer keeps the other one as its neighbour and not this one.
 	Twin(by Conn, addr string, yields bool)
 }
 
@@ -45,7 +45,7 @@ type Conn struct {
 	Peer    ident.Origin
 	Addr    string // the address that the peer advertises; may be empty
 	Dialled string // the address that this node dialled; empty for an accepted link
-	From    string // for an accepted link: the remote address as this end sees it, with any port; may be empty
+	From    string // for an accepted link: the remote address seen by this node, with any port; may be empty
 	Local   bool   // the peer is on this machine: loopback addresses are valid for it
 	Zone    string // the IPv6 zone of the link, if the peer has a link-local address
 }
@@ -58,7 +58,7 @@ type Membership struct {
 	active      []*link // neighbours, oldest first
 	waiting     []*link // links that are not neighbours, or not yet
 	dials       []*dial
-	adds        []add // Adds that wait until the peer's own dial arrives
+	adds        []add // calls of Add that wait until the peer's own dial arrives
 	lookers     []looker
 	seeds       []seed
 	anchors     []string
@@ -68,7 +68,7 @@ type Membership struct {
 	shutOut     shutOut
 	self        map[string]bool // own addresses, and addresses at which this node has met itself
 	resting     retry.Resting   // until when these addresses are not dialled
-	twins       retry.Resting   // peers that have another life of this ID as a neighbour
+	twins       retry.Resting   // peers that have a neighbour with the same ID as this node
 	clock       time.Time       // time of the last Advance, or later
 	selfRetryAt time.Time       // when an address in self may be dialled again; zero: never
 	sweep       sweep
@@ -76,14 +76,14 @@ type Membership struct {
 
 	rounds       int       // rounds of requests without a new neighbour
 	roundAt      time.Time // when the next round begins; zero: none is due
-	refusals     int       // refusals by full peers in this round
+	refusals     int       // refusals in this round by peers without a free place
 	refusedAt    time.Time // time of the first such refusal; zero: none
 	failures     int       // failed dials in a row
 	shuffleAt    time.Time
-	shuffleIn    time.Duration // grows while shuffles bring no new contacts
-	fresh        int           // new contacts since the last shuffle that found room
+	shuffleIn    time.Duration // current gap between shuffles; it grows while they bring no new contacts
+	fresh        int           // new contacts since the last shuffle, counted only while the book had room
 	rotateAt     time.Time
-	rotateIn     time.Duration // grows up to RotateInterval
+	rotateIn     time.Duration // current gap between rotations; it grows up to RotateInterval
 	feelAt       time.Time
 	refused      uint64 // see RefusedContacts
 	started      time.Time
@@ -95,36 +95,36 @@ type link struct {
 	Conn
 	asked        bool      // this node has sent its request
 	purpose      purpose   // why this node dialled the link
-	tokens       []uint64  // of the calls of Add that wait for this link
-	expires      time.Time // for a waiting link: when it times out
+	tokens       []uint64  // tokens of the calls of Add that wait for this link
+	expires      time.Time // when a waiting link times out
 	heard        time.Time
-	sent         time.Time // when the owner last pushed an event on it
-	pingAt       time.Time // only set for links that this node dialled
+	sent         time.Time // when the owner last pushed an event on the link
+	pingAt       time.Time // when the next ping is due; only set for links that this node dialled
 	pinged       time.Time
 	rtt          time.Duration
 	degree       int       // the peer's degree, as last reported
-	protected    time.Time // not evicted before then
+	protected    time.Time // the link is not evicted before this time
 	source       uint16    // number of the peer that is accountable for the link; see salt.source
 	prefix       uint16    // number of the network that the link comes from; see salt.prefix
 	since        time.Time // when the link became a neighbour
 	access       access    // whether the peer can be dialled, as far as this node knows
-	atHost       bool      // the peer dialled from the host that it advertises
+	atHost       bool      // the peer dialled from the same host that it advertises
 	checked      bool      // the peer's request waits for a check, or a check was made
 	wanted       bool      // this node's program asked for the link; see Add
 	asksKeep     bool      // the peer claims that its program asked for the link; see isKept
 	swaps        swaps
-	twinReported time.Time // when the peer was last informed of another life of its ID
+	twinReported time.Time // when the peer was last informed of another node with its ID
 }
 
 type purpose uint8
 
 const (
 	toFill   purpose = iota // the active view is below MinPeers
-	toJoin                  // a seed, as a contact node
-	toAdd                   // the program asked for it
-	toRotate                // to keep mixing the overlay
-	toAnswer                // a FORWARDJOIN ended here, or a neighbour's DISCONNECT offered the contact
-	toBridge                // over a split; the link began as a probe
+	toJoin                  // to join through a seed as the contact node
+	toAdd                   // to serve an Add of the program
+	toRotate                // to keep the overlay mixed
+	toAnswer                // because a FORWARDJOIN ended here, or a neighbour's DISCONNECT offered the contact
+	toBridge                // to bridge a split; the link began as a probe
 	toFeel                  // to test an address of the book; the link ends at once
 )
 
@@ -134,8 +134,8 @@ type dial struct {
 	tokens  []uint64
 }
 
-// looker is a node that this node had to refuse. It has room, so this node advertises
-// it to others.
+// looker is a node that this node had to refuse. It has room for a neighbour, so this
+// node advertises it to others.
 type looker struct {
 	Contact
 	until time.Time
@@ -143,10 +143,10 @@ type looker struct {
 
 type seed struct {
 	addr  string
-	tried bool // it was dialled in this round
+	tried bool // the address was dialled in this round
 }
 
-// New returns the Membership of one node. It is idle until Start.
+// New returns the Membership of one node. It does nothing until Start is called.
 func New(cfg Config) *Membership {
 	cfg = cfg.withDefaults()
 	book := newBook(cfg.BookSize, salt(cfg.Rand.Uint64()))
@@ -225,7 +225,7 @@ func (m *Membership) Handle(now time.Time, id ident.Link, msg Message, out Out) 
 	case *Disconnect:
 		m.onDisconnect(now, l, msg, out)
 	case *ForwardJoin:
-		if m.isNeighbor(l) { // walks lead through active views only
+		if m.isNeighbor(l) { // random walks lead through active views only
 			m.onForwardJoin(now, l, msg, out)
 		}
 	case *Shuffle:
@@ -267,8 +267,8 @@ func (m *Membership) LinkDown(now time.Time, id ident.Link, why Reason, out Out)
 	}
 	if m.remove(l) {
 		out.Down(id, why)
-		// The peer was alive a moment ago, so it is worth another dial, but not at
-		// once.
+		// The peer was alive a moment ago, so it is worth another dial, but not
+		// immediately.
 		m.book.rest(now, l.reach(), retry.Blur(time.Second, m.cfg.Rand))
 	} else if l.Dialled != "" {
 		m.recordFailure(now, l.reach())
@@ -277,7 +277,7 @@ func (m *Membership) LinkDown(now time.Time, id ident.Link, why Reason, out Out)
 	m.fill(now, out)
 }
 
-// Advance performs everything that is due.
+// Advance performs every action whose time has come.
 func (m *Membership) Advance(now time.Time, out Out) {
 	m.keepAlive(now, out)
 	m.expireChecks(now, out)
@@ -302,7 +302,7 @@ func (m *Membership) Deadline() (at time.Time, ok bool) {
 		sooner(l.pingAt)
 	}
 	if len(m.waiting) > 0 {
-		sooner(m.waiting[0].expires) // all wait equally long, so the first one expires first
+		sooner(m.waiting[0].expires) // all waiting links have the same timeout, so the first one expires first
 	}
 	for _, a := range m.adds {
 		sooner(a.expires)
@@ -338,8 +338,8 @@ func (m *Membership) Neighbors(yield func(Conn) bool) {
 	}
 }
 
-// RTT returns the last measured round-trip time of a link. Only the end that dialled
-// measures it; at the other end it is 0.
+// RTT returns the last measured round-trip time of a link. Only the end that dialled the
+// link measures it; at the other end, RTT returns 0.
 func (m *Membership) RTT(id ident.Link) time.Duration {
 	if l := m.find(id); l != nil {
 		return l.rtt
@@ -355,12 +355,12 @@ func (m *Membership) Degree() int { return len(m.active) }
 
 // Anchors returns the addresses of up to two neighbours. If the node has no neighbour, it
 // returns those of its last neighbours. A node that restarts with them as Config.Anchors
-// returns to its neighbours, even if an attacker has flooded the books of others
-// meanwhile.
+// returns to its neighbours, even if an attacker has meanwhile flooded the books of
+// others.
 //
-// Neighbours that this node chose and dialled come first, then those at whose address a
-// dial of this node has worked, then those whose address is only their own claim. Within
-// each class, older neighbours come first.
+// Neighbours that this node chose and dialled come first. Then come those at whose
+// address a dial of this node has worked, then those whose address is only their own
+// claim. Within each class, older neighbours come first.
 func (m *Membership) Anchors() []string {
 	if len(m.active) == 0 {
 		return m.last
@@ -403,7 +403,7 @@ func (m *Membership) Book(yield func(addr string) bool) {
 func (m *Membership) BookLen() int { return len(m.book.entries) }
 
 // Leave sends a DISCONNECT to each neighbour, with contacts of the others, and closes
-// every link. Afterwards the Membership dials no more.
+// every link. Afterwards the Membership starts no dial.
 func (m *Membership) Leave(now time.Time, out Out) {
 	m.leaving = true
 	for _, l := range slices.Clone(m.active) {
@@ -459,7 +459,7 @@ func (m *Membership) request(peer ident.ID) *link {
 	return nil
 }
 
-// pendingRequests counts this node's unanswered requests. Each may soon take a place.
+// pendingRequests counts this node's unanswered requests. Each may soon add a neighbour.
 func (m *Membership) pendingRequests() (n int) {
 	for _, l := range m.waiting {
 		if l.asked {
@@ -495,7 +495,7 @@ func (m *Membership) drop(l *link, why Reason, out Out) {
 	out.Close(l.Link, why)
 }
 
-// disconnect ends a neighbour's link with a DISCONNECT, which holds the reason and
+// disconnect ends a neighbour's link with a DISCONNECT. That frame holds the reason, and
 // contacts to try instead.
 func (m *Membership) disconnect(now time.Time, l *link, why Reason, try []Contact, out Out) {
 	m.remove(l)
@@ -505,8 +505,8 @@ func (m *Membership) disconnect(now time.Time, l *link, why Reason, try []Contac
 	m.book.rest(now, l.reach(), retry.Blur(4*time.Second, m.cfg.Rand))
 }
 
-// sample draws up to n contacts to report to the peer on a link: first nodes that look
-// for neighbours, then neighbours, then the book.
+// sample draws up to n contacts to report to the peer on a link. It takes nodes that look
+// for neighbours first, then neighbours, then addresses of the book.
 func (m *Membership) sample(n int, to *link) []Contact {
 	list := make([]Contact, 0, n)
 	skip := func(c Contact) bool {

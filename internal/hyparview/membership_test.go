@@ -23,7 +23,7 @@ func TestJoin(t *testing.T) {
 	if !b.up[l] || b.Degree() != 1 {
 		t.Error("it is no neighbour")
 	}
-	if len(b.dials) != 2 { // the node wants two more, of the three that were reported
+	if len(b.dials) != 2 { // the node wants two more neighbours, of the three contacts that were reported
 		t.Errorf("then it dials %v", b.dials)
 	}
 	if b.BookLen() != 4 {
@@ -35,7 +35,7 @@ func TestJoin(t *testing.T) {
 	}
 }
 
-// mustNode returns the n of addr(n).
+// mustNode is the inverse of addr: it returns the n of addr(n).
 func mustNode(t *testing.T, a string) int {
 	for n := range 1000 {
 		if addr(n) == a {
@@ -77,7 +77,7 @@ func TestFullNodeRefusesAndTellsOfOthers(t *testing.T) {
 	if r.Accepted || r.Reason != ReasonFull || len(r.Sample) != 5 || b.closed[l] != ReasonFull {
 		t.Errorf("reply %+v, closed as %v", r, b.closed[l])
 	}
-	// The next newcomer first learns of the node that looks for neighbours.
+	// The next newcomer first gets the contact of the node that looks for neighbours.
 	l = b.accepts(7)
 	b.get(l, &Neighbor{})
 	if r := b.reply(l); r.Sample[0] != contact(6) {
@@ -109,7 +109,7 @@ func TestNoNodeIsRefusedTwiceInARow(t *testing.T) {
 	}
 }
 
-// Requests begin with low priority. High priority follows, but only if it can help.
+// Requests begin with low priority. High-priority requests follow only if they can help.
 func TestHighPriorityFollowsLowPriority(t *testing.T) {
 	b := newBench(t, Config{})
 	b.SetSeeds(b.now, []string{addr(1)}, b)
@@ -164,7 +164,7 @@ func TestAnEvictedNeighbourDialsTheNewcomer(t *testing.T) {
 	}
 }
 
-// A young bridge is not evicted for the next newcomer.
+// A new bridge is not evicted for the next newcomer.
 func TestBridgeIsProtected(t *testing.T) {
 	b := newBench(t, Config{MaxPeers: 3})
 	links := b.neighbors(1, 2)
@@ -222,11 +222,11 @@ func TestANodeDialsItself(t *testing.T) {
 	if len(b.dials) > 0 || b.book.has(1) || b.book.has(8) {
 		t.Errorf("it dials %v", b.dials)
 	}
-	b.Add(b.now, "10.9.9.9:1", 8, b) // the address that it advertises
+	b.Add(b.now, "10.9.9.9:1", 8, b) // the address that the peer advertises
 	if !errors.Is(b.added[8], ErrSelf) || len(b.dials) > 0 {
 		t.Errorf("added %v, dials %v", b.added[8], b.dials)
 	}
-	b.Add(b.now, addr(1), 9, b) // by now, this node knows which node is there
+	b.Add(b.now, addr(1), 9, b) // by now, this node knows which peer has this address
 	if !b.dialled(addr(1)) {
 		t.Errorf("dials %v", b.dials)
 	}
@@ -236,7 +236,7 @@ func TestANodeDialsItself(t *testing.T) {
 func TestOwnAddressesAreTriedAgain(t *testing.T) {
 	for name, c := range map[string]struct {
 		epoch uint64
-		most  int // dials in the first ten minutes
+		most  int // highest number of dials in the first ten minutes
 	}{"this life": {7, 16}, "another life": {3, 80}} {
 		b := newBench(t, Config{Epoch: 7})
 		b.SetSeeds(b.now, []string{addr(1)}, b)
@@ -336,7 +336,7 @@ func TestLeaveOffersTheNeighboursToEachOther(t *testing.T) {
 	if len(b.up) > 0 || b.closed[waiting] != ReasonLeave || !errors.Is(b.added[1], ErrLeaving) {
 		t.Errorf("up %v, closed %v, added %v", b.up, b.closed, b.added)
 	}
-	// Requests that arrive now are refused, and nothing new is started.
+	// Requests that arrive now are refused, and this node starts no dial.
 	b.dials = nil
 	b.LinkUp(b.now, Conn{Link: 90, Peer: ident.Origin{ID: nodeID(8)}, Addr: addr(8), Dialled: addr(8)}, b)
 	b.Adopt(b.now, Conn{Link: 91, Peer: ident.Origin{ID: nodeID(9)}, Addr: addr(9), Dialled: addr(9)}, b)
@@ -356,7 +356,7 @@ func TestResultsOfAdd(t *testing.T) {
 		then  func()
 		want  error
 	}{
-		{1, 1, func() {}, nil}, // already a neighbour
+		{1, 1, func() {}, nil}, // the two nodes are neighbours already
 		{2, 2, func() { b.refuses() }, errAny},
 		{3, 3, func() { b.get(b.reaches(3), &NeighborReply{Reason: ReasonFull}) }, ErrPeer},
 		{4, 4, func() { b.get(b.reaches(4), &NeighborReply{Reason: ReasonRemoved}) }, ErrRefused},
@@ -391,7 +391,7 @@ func TestUnaskedLinkIsClosed(t *testing.T) {
 	}
 }
 
-// A peer that broke the protocol on purpose is not a neighbour again for ten minutes,
+// A peer that broke the protocol on purpose cannot be a neighbour again for ten minutes,
 // whichever end dials. It cannot make this node ban another peer in its place.
 func TestABannedPeerIsShunned(t *testing.T) {
 	b := newBench(t, Config{MinPeers: 1})
@@ -434,7 +434,7 @@ func TestABannedPeerIsShunned(t *testing.T) {
 	}
 }
 
-// Only an attacker with as many IDs causes this many bans at once.
+// Only an attacker with a large number of IDs causes this many bans at once.
 func TestTheBannedAreBounded(t *testing.T) {
 	b := newBench(t, Config{})
 	for n := range maxRemoved + 100 {
@@ -445,7 +445,7 @@ func TestTheBannedAreBounded(t *testing.T) {
 	if len(b.removed) != maxRemoved || first || !last {
 		t.Errorf("%d are remembered, the first %v, the last %v", len(b.removed), first, last)
 	}
-	b.shun(nodeID(maxRemoved+99), b.now) // does not shorten the ban
+	b.shun(nodeID(maxRemoved+99), b.now) // this call does not shorten the ban
 	if s := b.removed[nodeID(maxRemoved+99)]; !s.until.After(b.now) {
 		t.Error("a ban was shortened")
 	}

@@ -18,13 +18,13 @@ type Contact struct {
 type Priority uint8
 
 const (
-	// Low: only a node with a free place accepts.
+	// Low: only a node with room for a neighbour accepts.
 	Low Priority = iota
 	// High: the asking node has no neighbour, or all nodes have refused it. A full node
-	// evicts a neighbour. HyParView, section 4.3.
+	// evicts a neighbour for it. HyParView, section 4.3.
 	High
-	// Bridge: the asking node is on the far side of a netsplit. A full node evicts a
-	// neighbour.
+	// Bridge: the asking node is on the other side of a netsplit. A full node evicts a
+	// neighbour for it.
 	Bridge
 )
 
@@ -33,19 +33,19 @@ type Reason uint8
 
 const (
 	ReasonNone      Reason = iota
-	ReasonFull             // no free place, and the priority is too low for an eviction
+	ReasonFull             // there is no room for a neighbour, and the priority is too low for an eviction
 	ReasonDuplicate        // another link between the two nodes remains
 	ReasonSelf             // the node dialled itself
-	ReasonMakeRoom         // evicted for a node that needs the place more
-	ReasonRotate           // closed to keep the overlay mixing
+	ReasonMakeRoom         // evicted to make room for another node
+	ReasonRotate           // closed by a rotation, to keep the overlay mixed
 	ReasonLeave            // the node stops
 	ReasonRemoved          // the program removed the peer
 	ReasonSilent           // no frame arrived for too long
-	ReasonSlow             // the peer does not read
+	ReasonSlow             // the peer does not read its frames
 	ReasonProtocol         // the peer broke the protocol
 	ReasonProbed           // the link was only a probe
-	ReasonUnwanted         // opened, then not needed any more
-	ReasonTwin             // a later life of the same ID is a neighbour: two nodes share an ID, or a node was cloned
+	ReasonUnwanted         // the link was opened and is not needed any more
+	ReasonTwin             // a later run with the same ID is a neighbour: a node restarted, or two nodes share an ID
 	reasons
 )
 
@@ -80,15 +80,15 @@ type ForwardJoin struct {
 	TTL      uint8
 }
 
-// Neighbor asks for a place in the active view. Between neighbours it is no request and
-// only carries Kept.
+// Neighbor asks to become a neighbour. Between nodes that are neighbours already, it is
+// no request and only carries Kept.
 type Neighbor struct {
 	Priority Priority
-	Kept     bool // the sender's program asked for this link: it should not be rotated out
+	Kept     bool // the sender's program asked for this link, so it should not be rotated out
 }
 
-// NeighborReply answers Join and Neighbor. A refusal carries contacts that may have
-// room. An acceptance carries contacts for the passive view.
+// NeighborReply answers Join and Neighbor. A refusal carries contacts that may have room
+// for a neighbour. An acceptance carries contacts for the passive view.
 type NeighborReply struct {
 	Accepted bool
 	Reason   Reason // the reason of a refusal
@@ -109,7 +109,7 @@ type Shuffle struct {
 	TTL    uint8
 }
 
-// Ping keeps a link alive. Only the end that dialled sends it.
+// Ping keeps a link alive. Only the end that dialled the link sends it.
 type Ping struct {
 	Degree uint8
 	Sent   time.Duration // time since the sender's start; only the sender reads it

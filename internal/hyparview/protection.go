@@ -15,10 +15,10 @@ func (m *Membership) markWanted(l *link, out Out) {
 }
 
 // isEvictable reports whether a neighbour's link may end in favour of another. A link
-// that this node's program asked for is not evictable, except for a bridge over a
-// netsplit if no other link can go. The peer's claim that its program asked for the
-// link protects only from rotation: if it also protected from eviction, Sybils that
-// make the claim would split an honest network.
+// that this node's program asked for is not evictable. The exception is a bridge over a
+// netsplit, if no other link may end. The peer's claim that its program asked for the
+// link protects only from rotation: if it also protected from eviction, Sybils that make
+// the claim would split an honest network.
 func (m *Membership) isEvictable(now time.Time, l *link) bool {
 	return !now.Before(l.protected) && !l.wanted
 }
@@ -31,15 +31,15 @@ func (m *Membership) isKept(now time.Time, l *link) bool {
 
 // isOnly reports whether this node believes that a link is the only one of a guest: the
 // guest dialled this node, cannot be reached at its address, and reports at most one
-// neighbour. Rotation spares such a link.
+// neighbour. A rotation does not end such a link.
 func (m *Membership) isOnly(now time.Time, l *link) bool {
 	return m.isBelieved(now, l, func(x *link) bool { return x.Dialled == "" && x.access == shut && x.degree <= 1 })
 }
 
-// isBelieved reports whether this node believes a claim that protects a link. It
-// believes as many as half of MaxPeers: the oldest links with the claim, one per
-// source, and none of a source that floods this node. So one lying peer holds one
-// place, and many of them hold half.
+// isBelieved reports whether this node believes a claim that protects a link. It believes
+// claims on up to half of MaxPeers links: the oldest links with the claim, one per
+// source, and none of a source that floods this node. So one lying peer holds one link,
+// and many lying peers hold half of the links.
 func (m *Membership) isBelieved(now time.Time, l *link, claims func(*link) bool) bool {
 	if !claims(l) {
 		return false

@@ -9,8 +9,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// A program asks for a link. The peer learns that from the request, or from a NEIGHBOR
-// if the link exists already. No other node can evict it.
+// A program asks for a link. The peer learns that from the request, or from a NEIGHBOR if
+// the link exists already. No other node can evict the link.
 func TestALinkOfAddPeerIsNotEvicted(t *testing.T) {
 	b := newBench(t, Config{MinPeers: 2, MaxPeers: 3})
 	own := b.finds(1)
@@ -54,13 +54,13 @@ func TestTheRequestSaysThatTheProgramWantsTheLink(t *testing.T) {
 }
 
 // Both nodes dial at once, and the link that the other end dialled remains. That link
-// counts as one that the program asked for, and the peer learns of it.
+// counts as one that the program asked for, and the peer is informed of that.
 func TestALinkOfAddPeerThatTheOtherEndDialledIsKept(t *testing.T) {
 	b := newBench(t, Config{})
 	b.Add(b.now, addr(1), 7, b)
 	b.reaches(1)
 	l := b.accepts(1)
-	b.get(l, &Neighbor{}) // its ID is lower
+	b.get(l, &Neighbor{}) // the ID of this peer is lower
 	if err, ok := b.added[7]; !ok || err != nil || !b.up[l] {
 		t.Fatalf("added: %v", err)
 	}
@@ -69,7 +69,7 @@ func TestALinkOfAddPeerThatTheOtherEndDialledIsKept(t *testing.T) {
 	}
 }
 
-// Lying peers protect at most half of the places, and one source protects one.
+// Lying peers protect at most half of the links, and one source protects one.
 func TestClaimsToBeKeptAreBounded(t *testing.T) {
 	for _, sources := range []int{1, 5} {
 		b := newBench(t, Config{})
@@ -92,7 +92,7 @@ func TestClaimsToBeKeptAreBounded(t *testing.T) {
 	}
 }
 
-// A bridge over a netsplit gets a place even if the program asked for all links.
+// A bridge over a netsplit is accepted even if the program asked for all links.
 func TestABridgeEvictsALinkOfAddPeer(t *testing.T) {
 	b := newBench(t, Config{MinPeers: 1, MaxPeers: 2})
 	b.finds(1)
@@ -110,9 +110,9 @@ func TestABridgeEvictsALinkOfAddPeer(t *testing.T) {
 	}
 }
 
-// Neighbours that dialled this node are anchors too: first those that this node has
-// reached once, then those whose address is only a claim. The anchors remain after the
-// last neighbour has gone.
+// Neighbours that dialled this node are anchors too: first those that this node has once
+// reached, then those whose address is only a claim. The anchors stay the same after the
+// last neighbour has left.
 func TestAnchorsAreNeighboursHoweverTheyCame(t *testing.T) {
 	b := newBench(t, Config{RotateInterval: -1, FeelerInterval: -1, ShuffleInterval: -1})
 	links := b.neighbors(1, 2, 3)

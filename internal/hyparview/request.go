@@ -7,9 +7,9 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/retry"
 )
 
-// LinkUp processes a link whose handshake is complete. If this node dialled, it sends
-// its request, unless the link is no longer needed. If it accepted, it waits for the
-// peer's request.
+// LinkUp processes a link whose handshake is complete. If this node dialled the link, it
+// sends its request, unless the link is no longer needed. If it accepted the link, it
+// waits for the peer's request.
 func (m *Membership) LinkUp(now time.Time, c Conn, out Out) {
 	l := m.newLink(now, c)
 	d := m.takeDial(c.Dialled)
@@ -64,10 +64,10 @@ func (m *Membership) newLink(now time.Time, c Conn) *link {
 }
 
 // limitWaiting makes room for a new link: if too many accepted links wait for a request,
-// it closes one of them. It draws a random link of the prefix that has most of them, the
-// new one included. So a stranger that opens many links takes places from itself. The
-// oldest link is not preferred, because it may belong to an honest node with a long round
-// trip.
+// it closes one of them. It finds the prefix that has most of them, the new one included,
+// and draws a random link of that prefix. So a stranger that opens many links closes its
+// own. The oldest link is not preferred, because it may belong to an honest node with a
+// long round trip.
 func (m *Membership) limitWaiting(newcomer *link, out Out) {
 	n, most := 0, 0
 	counts := map[uint16]int{newcomer.prefix: 1}
@@ -108,10 +108,10 @@ func (m *Membership) Adopt(now time.Time, c Conn, out Out) {
 	m.ask(now, l, out)
 }
 
-// recordReached puts a peer that this node reached into the book. The dialled address
-// has worked. The address that the peer advertises may differ, for instance behind a
-// mapped port, and is added as untried: it may be the one that remains after a restart.
-// A peer that dialled this node proves no address.
+// recordReached puts a peer that this node reached into the book. The dialled address has
+// worked. The address that the peer advertises may differ, for instance behind a mapped
+// port. It is added as untried, because it may be the one that still works after a
+// restart. A peer that dialled this node does not prove that its address works.
 func (m *Membership) recordReached(now time.Time, l *link) {
 	if l.Dialled == "" {
 		return
@@ -150,7 +150,7 @@ func (m *Membership) ask(now time.Time, l *link, out Out) {
 		m.evictForRotation(now, out)
 	}
 	isFilled := (l.purpose == toFill || l.purpose == toJoin) && len(m.active)+m.pendingRequests() >= m.cfg.MinPeers
-	if isFilled || !m.hasRoom() { // other nodes were faster; do not take more places than needed
+	if isFilled || !m.hasRoom() { // other nodes answered first; do not take more neighbours than needed
 		if l.tokens != nil {
 			m.answerAdds(l.tokens, ErrFull, out)
 		}
@@ -194,16 +194,16 @@ func (m *Membership) isSeed(addr string) bool {
 
 // onRequest decides on a JOIN or NEIGHBOR.
 //
-// If two nodes dial each other at once, one link remains, the same at both ends, and
-// the nodes are never without one. The node with the lower ID refuses the other's
-// request while its own is pending. The node with the higher ID accepts and drops its
-// own. If a neighbour sends a new request, it has lost the old link, so the new link
-// replaces it. The exception is an old link that wins the tie: the peer may have sent
-// the new request before it dropped that attempt.
+// If two nodes dial each other at once, one link remains, the same at both ends, and the
+// nodes are never without one. The node with the lower ID refuses the other's request
+// while its own is pending. The node with the higher ID accepts and drops its own. If a
+// neighbour sends a new request, it has lost the old link, so the new link replaces it.
+// The exception is an old link that wins by this rule: the peer may have sent the new
+// request before it dropped that attempt.
 func (m *Membership) onRequest(now time.Time, l *link, prio Priority, join bool, out Out) {
 	peer := l.Peer.ID
 	if l.asked || l.checked || m.isNeighbor(l) {
-		return // a repeated request changes nothing
+		return // a repeated request has no effect
 	}
 	m.setAccess(now, l)
 	newcomer := Contact{peer, l.Addr}
@@ -231,7 +231,7 @@ func (m *Membership) onRequest(now time.Time, l *link, prio Priority, join bool,
 		m.accept(now, l, out)
 		m.remove(old)
 		if old.Peer.Epoch < l.Peer.Epoch {
-			// If the older life is still running, it learns of the other one.
+			// If the older run of the node is still active, it learns of the other one.
 			out.Send(old.Link, &Disconnect{Reason: ReasonTwin, Try: twinOf(l, old)})
 		}
 		out.Close(old.Link, ReasonDuplicate)
@@ -241,7 +241,7 @@ func (m *Membership) onRequest(now time.Time, l *link, prio Priority, join bool,
 		if m.deferToCheck(now, l, prio, join, out) {
 			return
 		}
-		if !m.hasRoomFor(now, l, prio, join) { // the check may have shown that it is a guest
+		if !m.hasRoomFor(now, l, prio, join) { // the check may have shown that the peer is a guest
 			m.evictFor(now, l, prio, join, out)
 		}
 	}
@@ -260,14 +260,16 @@ func (m *Membership) onRequest(now time.Time, l *link, prio Priority, join bool,
 
 func (m *Membership) accept(now time.Time, l *link, out Out) {
 	if l.access != shut {
-		// The peer dialled this node. Whether it can be dialled is not known yet.
+		// The peer dialled this node, so it is not known yet whether the peer can be
+		// dialled.
 		m.addContact(now, l, Contact{l.Peer.ID, l.Addr})
 	}
 	out.Send(l.Link, &NeighborReply{Accepted: true, Degree: m.degree() + 1, Sample: m.sample(replySample, l)})
 	m.activate(now, l, out)
 }
 
-// refuseFull refuses a request because there is no place. It always returns true.
+// refuseFull refuses a request because there is no room for a neighbour. It always
+// returns true.
 func (m *Membership) refuseFull(now time.Time, l *link, prio Priority, join bool, out Out) bool {
 	if join && prio == High && !m.isFlooding(now, l) {
 		m.guests.needy, m.guests.suspected = now.Add(keptForNeedy), true
@@ -286,7 +288,7 @@ func (m *Membership) refuse(l *link, why Reason, out Out) {
 	m.drop(l, why, out)
 }
 
-// rememberLooker remembers a node that this node had to refuse, unless its source
+// rememberLooker remembers a node that this node had to refuse, unless the node's source
 // floods.
 func (m *Membership) rememberLooker(now time.Time, l *link) {
 	c := Contact{l.Peer.ID, l.Addr}
@@ -313,7 +315,7 @@ func (m *Membership) activate(now time.Time, l *link, out Out) {
 	m.twins.Drop(l.Peer.ID.String())
 	out.Up(l.Link)
 	m.shutOut = shutOut{}
-	told := l.purpose == toAdd && l.wanted // this node's request said so
+	told := l.purpose == toAdd && l.wanted // this node's request carried Kept
 	m.answerAdds(l.tokens, nil, out)
 	l.tokens = nil
 	m.adds = slices.DeleteFunc(m.adds, func(a add) bool {
@@ -394,7 +396,7 @@ func (m *Membership) onDisconnect(now time.Time, l *link, d *Disconnect, out Out
 	}
 	switch d.Reason {
 	case ReasonLeave:
-		m.book.markFailed(now, l.reach(), m.cfg.Rand) // it said goodbye: no source is to blame
+		m.book.markFailed(now, l.reach(), m.cfg.Rand) // the peer said goodbye, so no source is to blame
 	case ReasonRemoved:
 		m.avoid(l.Peer.ID, now.Add(removedFor))
 		m.book.rest(now, l.reach(), removedFor)
@@ -414,7 +416,7 @@ func (m *Membership) onDisconnect(now time.Time, l *link, d *Disconnect, out Out
 	}
 }
 
-// expire ends links, Adds and entries of removed peers whose time is over.
+// expire ends links, calls of Add, and entries of removed peers whose time is over.
 func (m *Membership) expire(now time.Time, out Out) {
 	for _, l := range slices.Clone(m.waiting) {
 		if now.Before(l.expires) {
@@ -436,7 +438,7 @@ func (m *Membership) expire(now time.Time, out Out) {
 		}
 		return late
 	})
-	for id, s := range m.removed { // order does not matter: entries are independent
+	for id, s := range m.removed { // the order does not matter, because entries are independent
 		if now.After(s.until) {
 			delete(m.removed, id)
 		}

@@ -6,10 +6,11 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/retry"
 )
 
-// rotate replaces one link by a random one from the book, slowly, so that an overlay at
-// rest keeps mixing: two halves that were healed by one bridge grow together. The first
-// rotations are fast. Nodes that join together know the same few nodes and connect to
-// them, and paths through such clusters are twice as long as through a mixed network.
+// rotate replaces one link by a random one from the book, slowly, so that an overlay
+// without other changes keeps mixing. If a split was healed by one bridge, rotations add
+// links between its halves. The first rotations are fast. Nodes that join together know
+// the same few nodes and connect to them, and paths through such clusters are twice as
+// long as through a mixed network.
 func (m *Membership) rotate(now time.Time, out Out) {
 	if m.rotateAt.IsZero() || now.Before(m.rotateAt) {
 		return
@@ -24,8 +25,8 @@ func (m *Membership) rotate(now time.Time, out Out) {
 	}
 }
 
-// choose draws an address of the book for a dial that is not urgent. It skips sources
-// whose addresses were dead, and entries that also rejects.
+// choose draws an address of the book for a dial that is not urgent. It skips addresses
+// from sources that reported dead ones, and entries that also rejects.
 func (m *Membership) choose(now time.Time, also func(*entry) bool) (Contact, bool) {
 	last := m.avoided(now)
 	return m.book.pick(now, m.cfg.Rand, last, func(e *entry) bool {
@@ -35,8 +36,8 @@ func (m *Membership) choose(now time.Time, also func(*entry) bool) (Contact, boo
 
 // dialFeeler dials an untried address of the book, only to test whether a node answers.
 // The book thus contains more live nodes than this node ever had as neighbours. If the
-// tried half is full, every other feeler tests a tried address, which loses its place
-// if it is dead.
+// tried half of the book is full, every other feeler tests a tried address. If that
+// address is dead, it is no longer tried.
 func (m *Membership) dialFeeler(now time.Time, out Out) {
 	if m.feelAt.IsZero() || now.Before(m.feelAt) {
 		return
@@ -52,9 +53,9 @@ func (m *Membership) dialFeeler(now time.Time, out Out) {
 }
 
 // hastenRotation moves the next rotation forward if this node is flooded and has lost
-// neighbours that it chose: other nodes may have taken their places. Otherwise the
-// rotation can wait, because each rotation takes a link from another node, which would
-// then have to hurry as well.
+// neighbours that it chose, because the flooding peers may have replaced them. In all
+// other cases the rotation can wait, because each rotation takes a link from another
+// node, which would then have to hurry as well.
 func (m *Membership) hastenRotation(now time.Time) {
 	soon := now.Add(hurriedRotation)
 	if len(m.costs.list) == 0 || m.rotateAt.Before(soon) || m.cfg.NoLimits {
@@ -66,13 +67,13 @@ func (m *Membership) hastenRotation(now time.Time) {
 }
 
 // evictForRotation ends the link that is needed least, to make room for the one that
-// rotation adds. Both ends of the link must have links to spare. Links in use stay: the
-// events that they carry would arrive late.
+// rotation adds. Both ends of the link must have links to spare. Links in use stay,
+// because otherwise the events that they carry would arrive late.
 //
-// Only the peer itself knows its degree. So some rotations evict a random neighbour
-// that is not in use: otherwise peers that report a false degree would stay and honest
-// ones would be evicted one after another. A peer whose group floods this node is
-// evicted first, in use or not.
+// Only the peer itself knows its degree. So some rotations evict a random neighbour whose
+// link is not in use. Otherwise peers that report a false degree would stay, and honest
+// ones would be evicted one after another. A peer whose group floods this node is evicted
+// first, whether its link is in use or not.
 func (m *Membership) evictForRotation(now time.Time, out Out) {
 	if m.countRegular() <= m.cfg.MinPeers {
 		return

@@ -7,22 +7,22 @@ import (
 
 // A node without neighbours dials its seeds, at first maxDials at a time. A name may
 // resolve to hundreds of addresses of which one answers. So while none answers, the
-// number of concurrent dials doubles after each widenAfter: 400 silent addresses are
-// all dialled within about a second. If none answers, the wait before the next sweep is
+// number of concurrent dials doubles after each widenAfter: 400 silent addresses are all
+// dialled within about a second. If none answers, the wait before the next sweep is
 // proportional to their number.
 
 const (
 	widenAfter = 200 * time.Millisecond // a guess: most addresses that answer do so by then
-	maxSweep   = 512                    // most concurrent dials of seeds
-	// perSeed and fewSeeds bound the dials if many seeds are all dead: a sweep of more
-	// than fewSeeds takes at least perSeed for each. A guess.
+	maxSweep   = 512                    // highest number of concurrent dials of seeds
+	// perSeed and fewSeeds limit the rate of dials if many seeds are all dead: a sweep of
+	// more than fewSeeds takes at least perSeed for each seed. A guess.
 	perSeed  = 60 * time.Millisecond
 	fewSeeds = 64
 )
 
-// sweep bounds the concurrent dials of seeds.
+// sweep is the state of one attempt to dial all seeds. It bounds the concurrent dials.
 type sweep struct {
-	width   int       // 0: maxDials
+	width   int       // concurrent dials; 0: maxDials
 	widenAt time.Time // when width doubles; zero: not scheduled
 }
 

@@ -6,10 +6,10 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// shunned is how this node treats a peer that was removed.
+// shunned is how this node treats a peer that was removed or banned.
 type shunned struct {
-	until  time.Time // this node does not dial it before then
-	mayAsk bool      // its requests are accepted, because its own program ended the link and may restore it
+	until  time.Time // this node does not dial the peer before this time
+	mayAsk bool      // requests of the peer are accepted, because this node's program ended the link and may restore it
 }
 
 // shun makes this node neither dial nor accept a peer before the given time.
@@ -23,13 +23,13 @@ func (m *Membership) avoid(peer ident.ID, until time.Time) {
 	m.remember(peer, shunned{until: until, mayAsk: true})
 }
 
-// remember stores how to treat a peer. If the table is full, the entry that ends first
-// is dropped.
+// remember stores how to treat a peer. If the table is full, the entry whose time ends
+// first is dropped.
 func (m *Membership) remember(peer ident.ID, s shunned) {
 	if _, known := m.removed[peer]; !known && len(m.removed) >= maxRemoved {
 		var first ident.ID
 		var at time.Time
-		for id, old := range m.removed { // order does not matter: one of them comes first
+		for id, old := range m.removed { // the order does not matter, because the entry that ends first is chosen
 			t := old.until
 			if at.IsZero() || t.Before(at) || t.Equal(at) && id.Less(first) {
 				first, at = id, t

@@ -20,13 +20,13 @@ const (
 	// shutOutAgain is the gap between repeated reports, in case the reason changes.
 	shutOutAgain = 10 * time.Second
 
-	maxAttempts = 32 // most attempts that are remembered
+	maxAttempts = 32 // highest number of attempts that are remembered
 )
 
-// shutOut holds the attempts of a node without neighbours.
+// shutOut is the record of attempts of a node without neighbours.
 type shutOut struct {
 	since    time.Time // when the node lost its last neighbour; zero while it has one
-	attempts []Attempt // the last attempt at each address, oldest first; those of seeds are dropped last
+	attempts []Attempt // the last attempt at each address, oldest first; attempts at seeds are dropped last
 	reported time.Time // when Out.ShutOut was last called; zero: never
 }
 
@@ -53,7 +53,7 @@ func (m *Membership) Unresolved(now time.Time, seed string, err error) {
 	m.recordAttempt(now, seed, err)
 }
 
-// shutOutAt returns when ShutOut must be reported; zero if it need not be.
+// shutOutAt returns when ShutOut must be reported, or the zero time if it need not be.
 func (m *Membership) shutOutAt() time.Time {
 	r := &m.shutOut
 	if len(m.active) > 0 || m.leaving || len(r.attempts) == 0 {
@@ -74,7 +74,7 @@ func (m *Membership) reportShutOut(now time.Time, out Out) {
 	}
 }
 
-// refusalError returns the error for the reason of a refusal.
+// refusalError returns the error for the reason in a refusal.
 func refusalError(why Reason) error {
 	switch why {
 	case ReasonFull:

@@ -5,41 +5,40 @@ import (
 	"time"
 )
 
-// sourceCost counts the cost that one source (see [salt.source]) has caused lately.
-// Each sum decays with time.
+// sourceCost counts the cost that one source (see [salt.source]) has caused lately. Each
+// sum decreases at a fixed rate.
 type sourceCost struct {
 	source uint16
 	at     time.Duration // when the sums were last updated, as time since the book began
-	taken  float32       // contacts that displaced others
-	failed float32       // failed dials of addresses that it reported and that never worked
-	asked  float32       // high-priority requests that it sent
+	taken  float32       // contacts of the source that displaced others
+	failed float32       // failed dials of addresses that the source reported and that never worked
+	asked  float32       // high-priority requests that the source sent
 }
 
 const (
-	// A source may displace 64 addresses at once, then one every 10 s. In a large
-	// overlay at rest, four neighbours report fewer.
+	// A source may displace 64 addresses at once, then one every 10 s. In a large overlay
+	// without changes, four neighbours together report fewer.
 	takenBurst = 64
 	takenLeak  = 0.1 // per second
 
-	// A source's made-up addresses cost at most two dials per minute; see blamed.
+	// Invented addresses from one source cost at most two dials per minute; see blamed.
 	failedBurst = 2
 	failedLeak  = 2.0 / 60 // per second
 
-	// A source floods if it sends four high-priority requests, and then more than one
-	// in five minutes. An honest node asks each full node once and is accepted. A
-	// guess.
+	// A source floods if it sends four high-priority requests, and then more than one in
+	// five minutes. An honest node asks each full node once and is accepted. A guess.
 	askedBurst = 4
 	askedLeak  = 1.0 / 300 // per second
 
-	// maxCosts bounds the sources that are remembered. The cheapest one is dropped
-	// first.
+	// maxCosts bounds the sources that are remembered. The source with the lowest cost is
+	// dropped first.
 	maxCosts = 256
 )
 
 // sourceCosts holds the sources that have cost anything lately.
 type sourceCosts struct{ list []sourceCost }
 
-// of returns the cost of a source, decayed to now, for the caller to add to.
+// of returns the cost of a source at the time now, for the caller to add to.
 func (t *sourceCosts) of(now time.Duration, source uint16) *sourceCost {
 	if at := t.find(source); at >= 0 {
 		t.list[at].leak(now)
@@ -52,7 +51,8 @@ func (t *sourceCosts) of(now time.Duration, source uint16) *sourceCost {
 	return &t.list[len(t.list)-1]
 }
 
-// look returns the cost of a source, decayed to now; zero if it has none.
+// look returns the cost of a source at the time now. It is zero if the source has caused
+// none.
 func (t *sourceCosts) look(now time.Duration, source uint16) sourceCost {
 	at := t.find(source)
 	if at < 0 {
@@ -107,13 +107,13 @@ func (t *sourceCosts) flooding(now time.Duration) (list []uint16) {
 	return list
 }
 
-// blamed returns the sources whose addresses were dead too often.
+// blamed returns the sources that have reported too many dead addresses.
 func (t *sourceCosts) blamed(now time.Duration) (list []uint16) {
 	for i := range t.list {
 		if t.list[i].failed == 0 {
 			continue
 		}
-		if t.list[i].leak(now); t.list[i].failed > failedBurst-1 { // one more would be too many
+		if t.list[i].leak(now); t.list[i].failed > failedBurst-1 { // one more dead address would be too many
 			list = append(list, t.list[i].source)
 		}
 	}

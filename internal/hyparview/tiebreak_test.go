@@ -13,8 +13,8 @@ type pair struct {
 	ends  [2]*end
 	wires []*wire // in the order of the dials
 	steps []int   // the choice at each step
-	width []int   // the number of possible choices at each step
-	begin [2]bool // the program's call of each side is done
+	width []int   // number of possible choices at each step
+	begin [2]bool // the program of each side has made its call
 	start func(p *pair, e *end)
 	log   []string
 }
@@ -94,7 +94,7 @@ func (e *end) Twin(Conn, string, bool)      {}
 func (e *end) Added(token uint64, e2 error) { e.added = append(e.added, e2) }
 func (e *end) ShutOut([]Attempt)            {}
 
-// run processes all events in the order that the choices determine. Without a choice,
+// run processes all events in the order that the choices determine. If no choice is left,
 // the first event comes first.
 func (p *pair) run(choices []int) {
 	for {
@@ -134,9 +134,9 @@ func (p *pair) run(choices []int) {
 	}
 }
 
-// Two nodes dial each other at once. In whatever order the two ends process the events,
-// one link remains, the same at both ends, none is lost on the way, and both programs
-// that asked for a link get a success.
+// Two nodes dial each other at once, and the two ends process the events in any order.
+// One link remains, the same at both ends, and no event on it is lost. Both programs that
+// asked for a link get a success.
 func TestTieBreakInEveryInterleaving(t *testing.T) {
 	for name, start := range map[string]func(p *pair, e *end){
 		"both programs add": func(p *pair, e *end) { e.Add(birth, addr(1-e.index), 1, e) },
@@ -174,7 +174,7 @@ func TestTieBreakInEveryInterleaving(t *testing.T) {
 	}
 }
 
-// next returns the sequence of choices after the present one; nil after the last.
+// next returns the sequence of choices after the present one, or nil after the last.
 func (p *pair) next() []int {
 	for i := len(p.steps) - 1; i >= 0; i-- {
 		if p.steps[i]+1 < p.width[i] {

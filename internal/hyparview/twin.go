@@ -9,36 +9,37 @@ import (
 
 // Two lives of one ID.
 //
-// A node has one ID. Each life has an epoch, and later lives a higher one. If two lives
-// ask one node, the later life gets the place, so that a node that restarts does not
-// wait until its old link times out. If both lives run, two nodes have one ID or key by
-// mistake, or one of them lies: an encrypted link proves the ID by its key, a plaintext
-// link only claims it. Such twins must not evict each other again and again, and each
-// must learn of the other:
+// A life is one run of a node, from its start to its stop. All lives of a node have its
+// ID. Each life has an epoch, and a later life has a higher one. If two lives ask one
+// node for a link, that node accepts the later life, so that a node that restarts does
+// not wait until its old link times out. If both lives are running, two nodes have one ID
+// or key by mistake, or one of them lies. An encrypted link proves the ID by its key; a
+// plaintext link only claims it. Such twins must not evict each other again and again,
+// and each must learn of the other:
 //
-//   - A life that loses its place gets a DISCONNECT, a life that is refused gets a
+//   - A life that is evicted gets a DISCONNECT, and a life that is refused gets a
 //     NEIGHBOR_REPLY. Both carry the reason twin and the address of the other life.
-//   - A life that is refused is alive, so the neighbour that holds the place gets the
-//     same reply unasked. Nodes of version 1.0 ignore that reply.
+//   - A life that was refused is running, so the neighbour with the same ID gets
+//     the same reply unasked. Nodes of version 1.0 ignore that reply.
 //
-// The place belongs to a link and not to an epoch. When the link of one life has ended,
-// another life may take the place, whatever its epoch. So a clock that is behind keeps
-// a life out only while its predecessor's link lasts.
+// The ID is taken as long as one of its lives has a link, whatever its epoch. When that
+// link has ended, another life may become a neighbour. So a clock that is behind keeps a
+// life out only while its predecessor's link lasts.
 
 var (
 	// atSelf spaces the dials of an address at which this node has met itself. A guess:
 	// if another node takes over the address, it is found within a minute.
 	atSelf = retry.Policy{Min: 10 * time.Second, Max: time.Minute}
-	// atTwin spaces the dials of an address at which another life was met, and the
-	// requests to nodes that keep another life as a neighbour. A guess: the end of a
-	// life's link is noticed within five seconds.
+	// atTwin spaces the dials of an address at which another life of this node was met,
+	// and the requests to nodes that have another life as a neighbour. A guess: the end
+	// of a life's link is noticed within five seconds.
 	atTwin = retry.Policy{Min: 2 * time.Second, Max: 15 * time.Second}
 )
 
 const (
-	// maxSwaps bounds how often the link to an ID is replaced by another link to the
-	// same ID within swapsWithin. Without the bound, two lives of one epoch, such as
-	// copies of one virtual machine, would replace each other forever.
+	// maxSwaps bounds how often the link to an ID is replaced by another link to the same
+	// ID within swapsWithin. Without the bound, two lives of one epoch, such as copies of
+	// one virtual machine, would replace each other forever.
 	maxSwaps    = 2
 	swapsWithin = 2 * time.Minute
 )
@@ -60,12 +61,12 @@ func (s swaps) next(now time.Time) swaps {
 	return swaps{s.since, s.n + 1}
 }
 
-// isTwin reports whether a peer with this node's ID is another life of it.
+// isTwin reports whether a peer with this node's ID is another life of this node.
 func (m *Membership) isTwin(peer ident.Origin) bool {
 	return m.cfg.Epoch != 0 && peer.Epoch != m.cfg.Epoch
 }
 
-// MetSelf records that a dial of the owner itself reached this node.
+// MetSelf records that a dial made by the owner reached this node itself.
 func (m *Membership) MetSelf(now time.Time, addr string) { m.restSelfAddr(now, addr, ErrSelf) }
 
 // restSelfAddr delays dials of an address at which this node, or another life of it,
@@ -81,14 +82,14 @@ func (m *Membership) restSelfAddr(now time.Time, addr string, why error) {
 	m.book.forget(addr)
 }
 
-// retrySelfAddrs makes addresses dialable again at which this node met itself a while
-// ago.
+// retrySelfAddrs allows dials again of addresses at which this node met itself, after a
+// delay.
 func (m *Membership) retrySelfAddrs(now time.Time) {
 	m.clock = now
 	if m.selfRetryAt.IsZero() || now.Before(m.selfRetryAt) {
 		return
 	}
-	for addr := range m.self { // order does not matter: entries are independent
+	for addr := range m.self { // the order does not matter, because entries are independent
 		if !m.listensAt(addr) && !m.resting.Has(now, addr) {
 			delete(m.self, addr)
 			for i := range m.seeds {
@@ -101,8 +102,8 @@ func (m *Membership) retrySelfAddrs(now time.Time) {
 	m.selfRetryAt, _ = m.resting.Next(now)
 }
 
-// refuseTwin refuses the request of a life because the link of another life has its
-// place, and informs that other life.
+// refuseTwin refuses the request of a life because another life of the same ID is a
+// neighbour. It informs that other life.
 func (m *Membership) refuseTwin(now time.Time, l, old *link, out Out) {
 	out.Send(l.Link, &NeighborReply{Reason: ReasonTwin, Degree: m.degree(), Sample: twinOf(old, l)})
 	m.drop(l, ReasonTwin, out)
@@ -112,8 +113,8 @@ func (m *Membership) refuseTwin(now time.Time, l, old *link, out Out) {
 	}
 }
 
-// twinOf returns the contact of a life for a message to another life, with the address
-// if it is valid there.
+// twinOf returns the contact of a life for a message to another life. The contact has an
+// address only if that address is valid for the receiver.
 func twinOf(l, to *link) []Contact {
 	if l.Addr == "" || ident.IsLoopback(l.Addr) && !to.Local {
 		return nil
@@ -121,7 +122,7 @@ func twinOf(l, to *link) []Contact {
 	return []Contact{{l.Peer.ID, l.Addr}}
 }
 
-// addrOfTwin returns the address of the other life in a peer's sample; may be empty.
+// addrOfTwin returns the address of the other life in a peer's sample. It may be empty.
 func (m *Membership) addrOfTwin(told []Contact) string {
 	for _, c := range told {
 		if c.ID == m.cfg.Self.ID {
@@ -131,15 +132,15 @@ func (m *Membership) addrOfTwin(told []Contact) string {
 	return ""
 }
 
-// isYielding reports whether a peer is shunned until then only because it had another
-// life of this ID as a neighbour. If that peer now asks this node, it has lost the
-// other life.
+// isYielding reports whether a peer is shunned, until the given time, only because it had
+// another life of this node as a neighbour. If that peer now sends a request to this
+// node, it has lost the other life.
 func (m *Membership) isYielding(peer ident.ID, until time.Time) bool {
 	at, ok := m.twins.Until(peer.String())
 	return ok && at.Equal(until)
 }
 
-// yieldToTwin avoids, for a while, a peer that has another life of this ID as a
+// yieldToTwin avoids, for a while, a peer that has another life of this node as a
 // neighbour.
 func (m *Membership) yieldToTwin(now time.Time, l *link, told []Contact, out Out) {
 	key := l.Peer.ID.String()

@@ -9,7 +9,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// life accepts a link from one life of node n, which then asks for a place.
+// life accepts a link from one life of node n, which then sends a request.
 func (b *bench) life(n int, epoch uint64, at string) ident.Link {
 	b.last++
 	b.LinkUp(b.now, Conn{Link: b.last, Peer: ident.Origin{ID: nodeID(n), Epoch: epoch}, Addr: at, From: at}, b)
@@ -17,8 +17,8 @@ func (b *bench) life(n int, epoch uint64, at string) ident.Link {
 	return b.last
 }
 
-// A common neighbour of two lives informs both: the one that loses its place, the one
-// that is refused, and the one that stays.
+// A common neighbour of two lives informs both: the one that is evicted, the one that is
+// refused, and the one that stays.
 func TestBothTwinsLearnOfEachOther(t *testing.T) {
 	b := newBench(t, Config{})
 	older := b.life(1, 100, addr(11))
@@ -40,7 +40,7 @@ func TestBothTwinsLearnOfEachOther(t *testing.T) {
 		t.Errorf("the later life is told %+v", b.take(later))
 	}
 	told := 0
-	for range 60 { // it asks for a minute
+	for range 60 { // the other life asks again and again for a minute
 		b.sent = nil
 		b.life(1, 100, addr(11))
 		if _, ok := sentTo[*NeighborReply](b, later); ok {
@@ -54,8 +54,8 @@ func TestBothTwinsLearnOfEachOther(t *testing.T) {
 	}
 }
 
-// The program learns what a neighbour reports of a twin: its address, and which of the
-// two yields.
+// The program learns what a neighbour reports about another node with its ID: the
+// address, and which of the two yields.
 func TestATwinIsReported(t *testing.T) {
 	for _, c := range []struct {
 		what   string
@@ -97,8 +97,9 @@ func TestATwinIsReported(t *testing.T) {
 	}
 }
 
-// The clock of a new life may be behind. It gets the place as soon as the link of the
-// former life has ended, for whatever reason, and does not stay away for long.
+// The clock of a new life may be behind. The new life is accepted as soon as the link of
+// the former life has ended, for whatever reason, and it does not wait long before it
+// asks again.
 func TestTheEndOfALifeMakesRoomForAnother(t *testing.T) {
 	for what, end := range map[string]func(b *bench, l ident.Link){
 		"it says goodbye": func(b *bench, l ident.Link) { b.get(l, &Disconnect{Reason: ReasonLeave}) },
@@ -115,7 +116,7 @@ func TestTheEndOfALifeMakesRoomForAnother(t *testing.T) {
 			t.Errorf("%s: the next life is refused", what)
 		}
 	}
-	// The other end: a node that is refused as a twin asks again soon.
+	// The other end of the link: a node that is refused as a twin asks again soon.
 	b := newBench(t, Config{})
 	b.SetSeeds(b.now, []string{addr(1)}, b)
 	asked := []time.Duration{}
@@ -155,13 +156,14 @@ func TestTwinsDoNotFlap(t *testing.T) {
 			}
 			b.pass(time.Second)
 		}
-		if swaps > 7 { // the first one is not a swap
+		if swaps > 7 { // the first link replaces no other, so it is not counted
 			t.Errorf("epochs %v: %d swaps in five minutes", epochs, swaps)
 		}
 	}
 }
 
-// One address among many answers, at any position: it is dialled within a second.
+// Only one address among many answers. Whatever its position, it is dialled within a
+// second.
 func TestOneSeedOfManyIsFound(t *testing.T) {
 	const many = 400
 	for _, good := range []int{0, 200, 399} {

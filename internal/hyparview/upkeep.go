@@ -7,15 +7,15 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/retry"
 )
 
-// betweenRounds spaces the fruitless rounds of requests.
+// betweenRounds sets the delays between rounds of requests without success.
 var betweenRounds = retry.Policy{Min: 100 * time.Millisecond, Max: 5 * time.Second}
 
-// fill looks for neighbours while there are fewer than MinPeers. A round ends if no
-// address is left to try (without waiting for the last dials of dead addresses), if
-// enough nodes have refused, or some time after the first refusal. If many addresses are
-// dead, a round thus ends long before all were tried. After a round, fill waits, asks the
-// seeds for fresh contacts, and after a few fruitless rounds sends high-priority requests
-// (see insistence).
+// fill looks for neighbours while there are fewer than MinPeers. A round of requests ends
+// in three cases: if no address is left to try, if enough nodes have refused, or some
+// time after the first refusal. It does not wait for the last dials of dead addresses, so
+// it ends long before many dead addresses were all tried. After a round, fill waits and
+// asks the seeds for fresh contacts. After a few rounds without success, it sends
+// high-priority requests (see insistence).
 func (m *Membership) fill(now time.Time, out Out) {
 	m.hastenRotation(now)
 	m.reportShutOut(now, out)
@@ -34,7 +34,7 @@ func (m *Membership) fill(now time.Time, out Out) {
 	underWay := m.pendingRequests() + len(m.dials)
 	want := m.cfg.MinPeers - len(m.active)
 	if m.failures >= 2 || len(m.active) == 0 {
-		want = maxDials // many addresses are dead: dial more of them, and close surplus links
+		want = maxDials // many addresses are dead, so dial more of them and close surplus links
 	}
 	for len(m.anchors) > 0 && underWay < want { // anchors are dialled first, and only once
 		addr := m.anchors[0]
@@ -78,7 +78,8 @@ func (m *Membership) fill(now time.Time, out Out) {
 	}
 }
 
-// roundEndsAt returns when a round ends in which a node has refused; zero if none has.
+// roundEndsAt returns when a round ends in which a node has refused, or the zero time if
+// none has.
 func (m *Membership) roundEndsAt() time.Time {
 	switch {
 	case m.leaving || m.refusedAt.IsZero() || len(m.active) >= m.cfg.MinPeers:
@@ -93,7 +94,7 @@ func (m *Membership) deadAt(l *link) time.Time {
 	return l.heard.Add(m.cfg.PingInterval + m.cfg.PingTimeout)
 }
 
-// silentAt returns when one of the two ends will have been silent for a PingInterval.
+// silentAt returns when one of the two ends will have sent no frame for a PingInterval.
 func (m *Membership) silentAt(l *link) time.Time {
 	since := l.heard
 	if l.sent.Before(since) {
@@ -106,7 +107,7 @@ func (m *Membership) silentAt(l *link) time.Time {
 // silent.
 func (m *Membership) keepAlive(now time.Time, out Out) {
 	if !m.lastDeadline.IsZero() && now.Sub(m.lastDeadline) > lateAfter {
-		// This node was stalled: frames of its neighbours may wait unread.
+		// This node was stalled, so frames of its neighbours may wait unread.
 		for _, l := range m.active {
 			if grace := now.Add(-m.cfg.PingInterval); l.heard.Before(grace) {
 				l.heard = grace
@@ -120,7 +121,7 @@ func (m *Membership) keepAlive(now time.Time, out Out) {
 			i--
 			out.Close(l.Link, ReasonSilent)
 			out.Down(l.Link, ReasonSilent)
-			m.book.markFailed(now, l.reach(), m.cfg.Rand) // it was alive: no source is to blame
+			m.book.markFailed(now, l.reach(), m.cfg.Rand) // the peer was alive, so no source is to blame
 			continue
 		}
 		if l.Dialled != "" && !now.Before(l.pingAt) {
@@ -140,8 +141,8 @@ func (m *Membership) onPong(now time.Time, l *link, p *Pong) {
 	}
 }
 
-// forwardJoin sends the newcomer on random walks. It gains neighbours far from its
-// contact node, and enters the books of the nodes on the way.
+// forwardJoin sends the contact of the newcomer on random walks. The newcomer gains
+// neighbours far from its contact node, and enters the books of the nodes on the way.
 func (m *Membership) forwardJoin(newcomer Contact, from *link, out Out) {
 	if newcomer.Addr == "" {
 		return
@@ -168,9 +169,9 @@ func (m *Membership) onForwardJoin(now time.Time, from *link, f *ForwardJoin, ou
 	next := m.walkTarget(from, c)
 	if f.TTL == 0 || next == nil {
 		m.addContact(now, from, c)
-		// One place stays free for nodes without a neighbour. An address that has just
-		// failed is not dialled: otherwise a neighbour could make this node dial it
-		// forever.
+		// The last free neighbour slot is kept for nodes without a neighbour. An address
+		// that has just failed is not dialled: otherwise a neighbour could make this node
+		// dial it forever.
 		if m.book.mayDial(now, c.Addr) && m.canDial(c) && m.mayFollow(now, c.Addr) && m.countRegular()+m.pendingRequests()+len(m.dials) < m.cfg.MaxPeers-1 {
 			m.dial(c.Addr, toAnswer, out)
 		}
@@ -182,7 +183,7 @@ func (m *Membership) onForwardJoin(now time.Time, from *link, f *ForwardJoin, ou
 	out.Send(next.Link, &ForwardJoin{Newcomer: c, TTL: min(f.TTL, activeWalk) - 1})
 }
 
-// walkTarget draws the neighbour that a walk continues to: neither the sender nor the
+// walkTarget draws the neighbour to which a walk continues: neither the sender nor the
 // node that the message is about.
 func (m *Membership) walkTarget(from *link, about Contact) *link {
 	if len(m.active) == 0 {
@@ -201,9 +202,9 @@ func (m *Membership) walkTarget(from *link, about Contact) *link {
 // shuffle sends a sample of both views on a random walk. While incoming walks bring new
 // contacts, the gap between shuffles stays short. Otherwise it doubles.
 //
-// HyParView answers a SHUFFLE over a separate connection. This node does not: every
-// node sends as many shuffles as it receives, so answers add little and would cost a
-// dial each.
+// HyParView answers a SHUFFLE over a separate connection. This node does not: every node
+// sends as many shuffles as it receives, so answers would add little, and each would cost
+// a dial.
 func (m *Membership) shuffle(now time.Time, out Out) {
 	if m.shuffleAt.IsZero() || now.Before(m.shuffleAt) {
 		return
@@ -220,7 +221,8 @@ func (m *Membership) shuffle(now time.Time, out Out) {
 	}
 }
 
-// offer sends this node and n more contacts on a walk that begins at a neighbour.
+// offer sends the contact of this node and n more contacts on a walk that begins at a
+// neighbour.
 func (m *Membership) offer(to *link, n int, ttl uint8, out Out) {
 	var sample []Contact
 	if self := m.cfg.Self; self.Addr != "" && (to.Local || !ident.IsLoopback(self.Addr)) {

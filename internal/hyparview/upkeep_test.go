@@ -10,7 +10,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// A walk that ends at a node with a free place makes the newcomer a neighbour.
+// If a walk ends at a node with room for a neighbour, that node dials the newcomer.
 func TestForwardJoinWalk(t *testing.T) {
 	walk := func(ttl uint8, neighbors ...int) *bench {
 		b := newBench(t, Config{MinPeers: 1})
@@ -35,7 +35,7 @@ func TestForwardJoinWalk(t *testing.T) {
 			t.Errorf("%s, it dials %v", name, b.dials)
 		}
 	}
-	if b := walk(0, 1, 2, 3, 4); len(b.dials) > 0 { // the last place is reserved for nodes without a neighbour
+	if b := walk(0, 1, 2, 3, 4); len(b.dials) > 0 { // the last free slot is kept for nodes without a neighbour
 		t.Errorf("almost full, it dials %v", b.dials)
 	}
 	if b := walk(0, 1, 2, 50); len(b.dials) > 0 {
@@ -43,8 +43,8 @@ func TestForwardJoinWalk(t *testing.T) {
 	}
 }
 
-// A neighbour cannot make the node dial an address again and again, and a peer that is
-// not a neighbour cannot even do so once.
+// A neighbour cannot make the node dial an address again and again. A peer that is not a
+// neighbour cannot even do so once.
 func TestWalksDoNotMakeUsHammerAnAddress(t *testing.T) {
 	b := newBench(t, Config{MinPeers: 1})
 	links := b.neighbors(1, 2)
@@ -121,7 +121,7 @@ func TestShuffleWalk(t *testing.T) {
 	}
 }
 
-// A node that knows no address, not even its own, has nothing to shuffle.
+// A node that knows no address, not even its own, sends no shuffle.
 func TestAnEmptyShuffleIsNotSent(t *testing.T) {
 	b := newBench(t, Config{})
 	b.cfg.Self.Addr = ""
@@ -171,7 +171,7 @@ func TestRotationSlowsDown(t *testing.T) {
 	links := b.neighbors(1, 2, 3, 4)
 	var at []time.Duration
 	for i := range 600 {
-		b.addContacts(b.now, b.find(links[i%4]), []Contact{contact(9)}) // from several sources: one alone would exceed its limit
+		b.addContacts(b.now, b.find(links[i%4]), []Contact{contact(9)}) // from several sources, because one alone would exceed its limit
 		b.pass(time.Second)
 		for c := range b.Neighbors {
 			b.Heard(b.now, c.Link)
@@ -214,7 +214,7 @@ func TestRotationSparesLinksInUse(t *testing.T) {
 	}
 }
 
-// Addresses that are valid on one machine only stay there.
+// Addresses that are valid on one machine only are not sent to other machines.
 func TestLoopbackIsNeverSentToAnotherMachine(t *testing.T) {
 	const here = "127.0.0.1:700"
 	b := newBench(t, Config{MaxPeers: 4})
@@ -326,7 +326,7 @@ func TestTheEndThatDialledPings(t *testing.T) {
 	if rtt := b.RTT(mine); rtt != trip || trip == 0 {
 		t.Errorf("round trip %v", rtt)
 	}
-	b.get(mine, &Pong{Sent: -time.Hour}) // not a ping of this node
+	b.get(mine, &Pong{Sent: -time.Hour}) // this node never sent that ping
 	b.get(mine, &Pong{Sent: 1 << 62})
 	if rtt := b.RTT(mine); rtt != trip || trip == 0 {
 		t.Errorf("after two lies: round trip %v", rtt)
@@ -339,19 +339,19 @@ func TestALateWakeUpBlamesNoNeighbour(t *testing.T) {
 	links := b.neighbors(1, 2, 3)
 	b.pass(time.Second)
 	b.Deadline()
-	b.now = b.now.Add(10 * time.Minute) // a suspended machine
+	b.now = b.now.Add(10 * time.Minute) // the machine was suspended
 	b.Advance(b.now, b)
 	if len(b.downs) > 0 {
 		t.Fatalf("lost %v", b.downs)
 	}
 	b.Heard(b.now, links[0])
-	b.pass(3 * time.Second) // the ping timeout, from now
+	b.pass(3 * time.Second) // the ping timeout, counted from now
 	if b.Degree() != 1 || !b.up[links[0]] {
 		t.Errorf("%d neighbours; those that are gone must not stay either", b.Degree())
 	}
 }
 
-// If events flow in both directions, pings are redundant; one ping every ten seconds
+// If events flow in both directions, most pings are redundant. One ping every ten seconds
 // remains.
 func TestBusyLinksAreRarelyPinged(t *testing.T) {
 	for _, busy := range []struct {

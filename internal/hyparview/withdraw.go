@@ -2,9 +2,9 @@ package hyparview
 
 import "slices"
 
-// Withdraw cancels an Add. A dial that runs only for this Add continues as a dial of the
-// node itself: its link is closed if there are enough neighbours. A request that was
-// already sent is not cancelled.
+// Withdraw cancels an Add. If a dial runs only for this Add, it continues as a dial of
+// the node itself, and its link is closed if there are enough neighbours. A request that
+// was already sent is not cancelled.
 func (m *Membership) Withdraw(token uint64) {
 	for _, d := range m.dials {
 		at := slices.Index(d.tokens, token)
