@@ -12,8 +12,8 @@ func (w *Watch) isOff() bool { return w.cfg.Interval < 0 }
 
 func (w *Watch) silence() time.Duration { return missed*w.cfg.Interval + slack }
 
-// freshFor returns the age up to which a beacon counts as heard: in an intact
-// component, each beacon arrives once per interval.
+// freshFor returns the age up to which a beacon counts as heard. In an intact component,
+// each beacon arrives once per interval.
 func (w *Watch) freshFor() time.Duration { return w.cfg.Interval*3/2 + slack/2 }
 
 func (w *Watch) isFresh(now time.Time, b *beacon) bool { return now.Sub(b.heard) <= w.freshFor() }
@@ -50,7 +50,7 @@ func (w *Watch) onBeacon(now time.Time, link ident.Link, msg *Beacon, out Out) {
 		w.onTwin(now, w.forLink(msg, from.local), out)
 		return
 	}
-	msg = w.forLink(msg, from.local) // its address may not be valid here
+	msg = w.forLink(msg, from.local) // the address may not be valid on this machine
 	at, found := slices.BinarySearchFunc(w.known, msg.Origin.ID, func(b *beacon, id ident.ID) int {
 		return b.Origin.ID.Compare(id)
 	})
@@ -62,7 +62,7 @@ func (w *Watch) onBeacon(now time.Time, link ident.Link, msg *Beacon, out Out) {
 		w.known[at].Beacon = *msg
 		w.known[at].heard = now
 	case len(w.known) >= maxKnown && at == len(w.known):
-		return // its ID is higher than all stored IDs, so it cannot name the component
+		return // the ID of the beacon is higher than all stored IDs, so it cannot name the component
 	default:
 		fresh = &beacon{Beacon: *msg, heard: now, first: now}
 		w.known = slices.Insert(w.known, at, fresh)
@@ -88,8 +88,8 @@ func isNews(old, msg *Beacon) bool {
 	return msg.Count > old.Count
 }
 
-// expireBeacons removes beacons that have fallen silent. Their addresses become
-// targets.
+// expireBeacons removes beacons that have fallen silent. It makes their addresses targets
+// of probes.
 func (w *Watch) expireBeacons(now time.Time) {
 	w.known = slices.DeleteFunc(w.known, func(b *beacon) bool {
 		silent := now.Sub(b.heard) >= w.silence()
@@ -111,8 +111,8 @@ func (w *Watch) postponeVolunteering(now time.Time) {
 }
 
 // decideBeaconing decides whether this node beacons. A seed does, unless it hears three
-// lower beacons. Any other node does if it hears no beacon at all, until it hears a
-// lower one.
+// beacons with lower IDs. Any other node starts if it hears no beacon at all, and stops
+// when it hears one with a lower ID.
 func (w *Watch) decideBeaconing(now time.Time, out Out) {
 	lower, lasting := 0, 0
 	for _, b := range w.known {

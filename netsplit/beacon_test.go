@@ -48,8 +48,8 @@ func TestOwnBeaconThatComesBackIsNoNews(t *testing.T) {
 	}
 }
 
-// An address that is valid only on its own machine is neither sent to other machines
-// nor accepted from them.
+// An address that is valid only on one machine is neither sent to other machines nor
+// accepted from them.
 func TestLoopbackAddressStaysOnItsMachine(t *testing.T) {
 	b := newBench(t)
 	b.NeighborUp(b.now, 1, nodeID(1), "127.0.0.1:1", "", true, b)
@@ -93,14 +93,14 @@ func TestSeedsBeaconAndOthersListen(t *testing.T) {
 	if n := len(sentTo[*Beacon](seed, 1)); n < 9 || n > 11 {
 		t.Errorf("%d beacons in 30 s", n)
 	}
-	other.CalledSeed() // a node joined through it
+	other.CalledSeed() // a node joined through this one
 	other.hear(3*time.Second, 1, 1)
 	if !other.IsBeaconing() {
 		t.Error("a seed of another node does not beacon")
 	}
 }
 
-// If every node of a cluster is a seed, the number of beacons stays small.
+// If every node of a cluster is a seed, only a few of them beacon.
 func TestWithThreeLowerBeaconsASeedKeepsQuiet(t *testing.T) {
 	b := newBench(t, addr(self))
 	b.neighbors(1)
@@ -169,8 +169,8 @@ func TestANewNeighborGetsTheFreshBeacons(t *testing.T) {
 	}
 }
 
-// However many false beacons arrive, the tables stay small, and the lowest beacons name
-// the component.
+// However many false beacons arrive, the tables stay small, and the beacons with the
+// lowest IDs name the component.
 func TestFloodOfBeaconsIsBounded(t *testing.T) {
 	b := newBench(t, addr(50), addr(51))
 	b.neighbors(1, 2)
@@ -201,8 +201,8 @@ func TestFloodOfBeaconsIsBounded(t *testing.T) {
 	}
 }
 
-// A beacon that falls silent is dialled if its address is an IP address. A name never reaches a
-// resolver, which could find any host, or this machine.
+// If a beacon falls silent and its address is an IP address, that address is dialled. A
+// name never reaches a resolver, which could return any host, or this machine.
 func TestANameOfABeaconIsNeverDialled(t *testing.T) {
 	for addr, want := range map[string]bool{
 		"192.0.2.9:9": true, "a.example.org:7777": false, "ip6-loopback:7777": false, "127.1:7777": false, "0:7777": false, "2130706433:7777": false, "0x7f000001:7777": false, "010.0.0.1:7777": false,

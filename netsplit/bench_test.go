@@ -104,7 +104,7 @@ func (b *bench) beacon(l, n int) {
 	b.get(l, &Beacon{Origin: ident.Origin{ID: id, Epoch: 1}, Count: b.counts[id], Addr: addr(n)})
 }
 
-// hear delivers beacons of some nodes regularly, for a while.
+// hear delivers beacons of some nodes regularly, for the given time.
 func (b *bench) hear(d time.Duration, l int, nodes ...int) {
 	b.t.Helper()
 	for end := b.now.Add(d); b.now.Before(end); b.pass(b.cfg.Interval) {
@@ -114,7 +114,7 @@ func (b *bench) hear(d time.Duration, l int, nodes ...int) {
 	}
 }
 
-// reaches answers the dial of node n's address with a link.
+// reaches completes the dial of node n's address with a link.
 func (b *bench) reaches(n int) ident.Link {
 	b.t.Helper()
 	at := slices.Index(b.dials, addr(n))

@@ -7,20 +7,21 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// A Split from a neighbour is a claim, and so is a view that a peer sends unasked: both may
-// be false. A node believes a claim, and notifies its program, only if it also hears a new
-// beacon of the other component. A beacon is new if the node had already been in a
-// component for a while when it first heard the beacon. Claim and beacon may arrive in
-// either order. Only a claim that is believed is forwarded.
+// A Split from a neighbour is a claim, and so is a view that a peer sends unasked,
+// because both may be false. A node believes a claim, and notifies its program, only if
+// it also hears a new beacon of the other component. A beacon is new if the node was
+// already in a component for a while when it first heard the beacon. Claim and beacon may
+// arrive in either order. Only a claim that is believed is forwarded.
 
 const (
-	// unheardOf is also the time that a claim is kept. maxClaims bounds the claims of one
-	// link, and maxAllClaims those of all links.
+	// unheardOf is also the time for which a claim is kept. maxClaims bounds the claims
+	// of one link, and maxAllClaims those of all links.
 	maxClaims    = maxKnown
 	maxAllClaims = 16 * maxClaims
 
-	// longest bounds the time from Found in which further components extend a netsplit. A
-	// member could otherwise find ever new components, and Healed would never follow.
+	// longest bounds the time from Found in which further components count for the same
+	// netsplit. Otherwise a member could invent new components without end, and Healed
+	// would never follow.
 	longest = time.Minute
 )
 
@@ -37,11 +38,12 @@ func (w *Watch) onSplit(now time.Time, link ident.Link, msg *Split, out Out) {
 	}
 }
 
-// addClaim believes a claim or keeps it for a while. A claim names two components, and this
-// node may be in either, because the flood crosses the link that joins them.
+// addClaim believes a claim, or keeps it for a while. A claim names two components, and
+// this node may be in either of them, because the claim is flooded over the link that
+// joins them.
 func (w *Watch) addClaim(now time.Time, link ident.Link, msg Split, out Out) {
 	if w.neighbor(link) == nil {
-		link = 0 // all peers that are not neighbours share the places of one link
+		link = 0 // all peers that are not neighbours share the limit of one link
 	}
 	w.claims = slices.DeleteFunc(w.claims, func(c claim) bool { return !now.Before(c.until) })
 	c := claim{msg, link, now.Add(unheardOf)}
@@ -65,8 +67,8 @@ func (w *Watch) addClaim(now time.Time, link ident.Link, msg Split, out Out) {
 	}
 }
 
-// isNew reports whether a beacon was first heard a moment ago, by a node that had been in
-// a component for a while then, and is not counted as found yet.
+// isNew reports whether a beacon was first heard a moment ago, while this node had been
+// in a component for a while, and does not count as found yet.
 func (w *Watch) isNew(now time.Time, b *beacon) bool {
 	return !b.found && !w.since.IsZero() && b.first.Sub(w.since) >= settled && now.Sub(b.first) <= settled
 }
@@ -80,7 +82,7 @@ func (w *Watch) matchClaims(now time.Time, b *beacon, out Out) {
 	}
 }
 
-// believe forwards a claim and reports the component of a beacon that it named.
+// believe forwards a claim, and reports the component of the beacon that the claim named.
 func (w *Watch) believe(now time.Time, c claim, b *beacon, out Out) {
 	if !w.mayReport(now) {
 		return
@@ -102,7 +104,8 @@ func (w *Watch) believe(now time.Time, c claim, b *beacon, out Out) {
 }
 
 // mayReport reports whether another component counts as a netsplit. Right after Healed it
-// does not: if a part were cut off again, its beacons would not be missed yet.
+// does not: if a part were cut off again so soon, its beacons would not have fallen
+// silent yet.
 func (w *Watch) mayReport(now time.Time) bool {
 	if w.isReported {
 		return now.Sub(w.splitAt) <= longest

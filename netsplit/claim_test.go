@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// wantTold checks the numbers of netsplits and of ends that the program was notified of.
+// wantTold checks how many netsplits, and how many ends of netsplits, the program was
+// notified of.
 func (b *bench) wantTold(found, healed int) {
 	b.t.Helper()
 	if len(notices[Found](b)) != found || len(notices[Healed](b)) != healed {
@@ -13,9 +14,10 @@ func (b *bench) wantTold(found, healed int) {
 	}
 }
 
-// The beacon of the other component arrives before the news of the split, or after it.
+// The beacon of the other component may arrive before the claim of the split, or after
+// it.
 func TestANewBeaconConfirmsASplit(t *testing.T) {
-	for _, claim := range []Split{{nodeID(7), nodeID(1)}, {nodeID(1), nodeID(7)}} { // the claim of one side, and that of the other
+	for _, claim := range []Split{{nodeID(7), nodeID(1)}, {nodeID(1), nodeID(7)}} { // the claims of the two sides
 		for _, after := range []bool{false, true} {
 			b := newBench(t)
 			b.neighbors(2, 3, 4)
@@ -25,7 +27,7 @@ func TestANewBeaconConfirmsASplit(t *testing.T) {
 				b.beacon(4, 1)
 				b.pass(time.Second)
 			}
-			b.get(99, &claim) // from an unknown link: ignored
+			b.get(99, &claim) // from an unknown link, so it is ignored
 			b.get(3, &claim)
 			b.get(4, &claim)
 			if !after {
@@ -50,8 +52,8 @@ func TestANewBeaconConfirmsASplit(t *testing.T) {
 	}
 }
 
-// A claim is not believed if its beacon does not arrive soon, was heard for a while, or was
-// among the first that this node heard.
+// A claim is not believed in three cases: if its beacon does not arrive soon, was heard
+// for a while, or was among the first that this node heard.
 func TestAClaimedSplitIsNoNotice(t *testing.T) {
 	b := newBench(t)
 	b.neighbors(1, 2)
@@ -74,7 +76,7 @@ func TestAClaimedSplitIsNoNotice(t *testing.T) {
 	}
 }
 
-// The claims of one link leave room for those of others.
+// The claims of one link leave room for those of other links.
 func TestClaimsAreBoundedForEachLink(t *testing.T) {
 	b := newBench(t)
 	b.neighbors(1, 2)
@@ -91,7 +93,7 @@ func TestClaimsAreBoundedForEachLink(t *testing.T) {
 }
 
 // A node answers each probe as if it were in another component, and never becomes a
-// neighbour. Each netsplit that the program is notified of ends.
+// neighbour. Each netsplit that the program is notified of ends nevertheless.
 func TestASplitThatNeverHealsEnds(t *testing.T) {
 	b, probe := split(t)
 	for n := range 200 {

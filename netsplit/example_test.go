@@ -10,7 +10,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/netsplit"
 )
 
-// actions prints what a Watch wants done. A real owner dials, sends and looks up.
+// actions prints the actions that a Watch requests. A real owner dials, sends and looks
+// up names.
 type actions struct{ dialled string }
 
 func (*actions) Send(_ ident.Link, m netsplit.Message) { fmt.Printf("send %T\n", m) }
@@ -21,8 +22,8 @@ func (*actions) Resolve(name string)                   { fmt.Println("resolve", 
 func (*actions) SetSeeds(addrs []string)               { fmt.Println("seeds", addrs) }
 func (*actions) Notify(n netsplit.Notice)              { fmt.Printf("notice %T\n", n) }
 
-// A Watch probes a seed that it does not hear. The seed hears another beacon, so it is in
-// another part of the network, and the link to it becomes a bridge.
+// A Watch probes a seed whose beacon it does not hear. The seed hears another beacon, so
+// it is in another part of the network, and the link to it becomes a bridge.
 func ExampleWatch() {
 	now := time.Unix(0, 0)
 	w := netsplit.NewWatch(netsplit.Config{
@@ -34,7 +35,8 @@ func ExampleWatch() {
 	w.Resolved(now, "seed:8495", []string{"10.0.0.1:8495"}, nil, out)
 	w.NeighborUp(now, 1, ident.ID{8}, "10.0.0.8:8495", "", false, out)
 
-	// This node hears the beacons of node 8 only. The owner calls Advance at each Deadline.
+	// This node hears only the beacons of node 8. The owner calls Advance at each
+	// Deadline.
 	beacon := uint64(0)
 	untilDial := func() {
 		for out.dialled = ""; out.dialled == ""; w.Advance(now, out) {

@@ -23,7 +23,7 @@ const (
 	minSighting = ident.Size + 1
 )
 
-// Frames are the frames of netsplit.
+// Frames registers the frames of netsplit.
 var Frames = frame.Register("netsplit",
 	frame.Spec{Kind: KindBeacon, Name: "BEACON", Parse: frame.Parser(parseBeacon), Append: frame.Appender(appendBeacon)},
 	frame.Spec{Kind: KindProbe, Name: "PROBE", Parse: frame.Parser(parseProbe), Append: frame.Appender(appendProbe)},

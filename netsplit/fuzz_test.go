@@ -8,7 +8,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// Whatever frames arrive in whatever order: nothing panics, Advance does not spin, and
+// Whatever frames arrive in whatever order, nothing panics, Advance does not spin, and
 // the tables stay small.
 func FuzzWatch(f *testing.F) {
 	for seed := range uint64(8) {

@@ -2,18 +2,18 @@ package netsplit
 
 import "time"
 
-// A seed is lost if nothing was heard from it for lostAfter and the last dial of it
-// failed. Watch dials seeds while the node has neighbours; the membership dials them
-// while it has none. Only seeds are reported: the addresses in Config.Seeds, and those
-// that a name in it resolves to now.
+// A seed is lost if no frame came from it for lostAfter and the last dial of it failed.
+// Watch dials seeds while the node has neighbours; the membership dials them while it has
+// none. Only seeds are reported: the addresses in Config.Seeds, and the addresses to
+// which a name in it resolves now.
 
-// lostAfter is the time after which a seed that is not heard can count as lost: about the
-// time for which a beacon may be silent.
+// lostAfter is the time after which a seed that is not heard can count as lost. It is
+// about as long as a beacon may be silent.
 const lostAfter = 10 * time.Second
 
-// maxAsked bounds the seeds that a node dials once although other nodes probe, so that
-// every node notices a dead seed. If there are more seeds than that, only the beaconing
-// nodes probe them.
+// maxAsked bounds the seeds that a node dials once although other nodes probe them.
+// Because of these dials, every node notices a dead seed. If there are more seeds than
+// that, only the beaconing nodes probe them.
 const maxAsked = 16
 
 // markHeard records that a target answers now, or is a neighbour.
@@ -50,7 +50,7 @@ func (w *Watch) judge(now time.Time, t *target, out Out) {
 	}
 }
 
-// judgeName reports a seed name without an address to the program.
+// judgeName reports a seed name that resolves to no address to the program.
 func (w *Watch) judgeName(now time.Time, s *seedName, out Out) {
 	if s.failure != nil && len(s.addrs) == 0 && !s.lost && !now.Before(w.started.Add(lostAfter)) {
 		s.lost = true
@@ -88,8 +88,8 @@ func (w *Watch) lostAt(sooner func(time.Time)) {
 	}
 }
 
-// wantsFirstLook reports whether a seed must be dialled although other nodes probe:
-// this node has never dialled it.
+// wantsFirstLook reports whether a seed must be dialled although other nodes probe it,
+// because this node has never dialled it.
 func (w *Watch) wantsFirstLook(t *target) bool {
 	if !t.seed || t.tried {
 		return false

@@ -17,16 +17,16 @@ type Message interface {
 // (Origin, Count) once, to all neighbours except the sender.
 type Beacon struct {
 	Origin ident.Origin
-	Count  uint64 // rises by one with each beacon of this life
+	Count  uint64 // rises by one with each beacon of this run of the node
 	Addr   string // where the beaconing node can be dialled; may be empty
 }
 
-// Sighting is a beacon that a node has heard. If its age exceeds the gap between
-// beacons, it is only remembered: two nodes that both remember it were in one component
-// before, and may not be now.
+// Sighting is a beacon that a node has heard. If its age exceeds the interval between
+// beacons, the beacon is only remembered: two nodes that both remember it were in one
+// component before, and may not be now.
 type Sighting struct {
 	ID  ident.ID
-	Age time.Duration // since it was last heard
+	Age time.Duration // time since the beacon was last heard
 }
 
 // Probe asks another node which beacons it hears. It is the first message on a link
@@ -45,10 +45,11 @@ type ProbeReply struct {
 	Isolated bool
 }
 
-// Split reports to a component that another one was found. A receiver without a proof of
-// its own believes and forwards it only if it also hears a new beacon of one of the two.
+// Split reports to a component that another one was found. A receiver that has no proof
+// itself believes and forwards it only if it also hears a new beacon of one of the two
+// components.
 type Split struct {
-	Ours  ident.ID // the name of the component in which it is flooded
+	Ours  ident.ID // the name of the component in which the Split is flooded
 	Other ident.ID // the name of the component that was found
 }
 

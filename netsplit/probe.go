@@ -18,15 +18,15 @@ var (
 // target is an address that may lead to another component.
 type target struct {
 	addr     string
-	seed     bool // from the list of seeds: probed forever
+	seed     bool // the address is in the list of seeds, so it is probed forever
 	silent   bool // the beacon with this address fell silent
 	lost     bool // SeedLost was reported
-	busy     bool // a dial or probe is running
+	busy     bool // a dial or probe of the address is running
 	attempts int  // failed dials and probes in a row
 	next     time.Time
 
-	heard   time.Time // when it was last heard, or became a target
-	failure error     // the error of the last dial since heard; nil if that did not fail
+	heard   time.Time // when the target was last heard, or became a target
+	failure error     // the error of the last dial, if it failed after heard; else nil
 	tried   bool      // the address was dialled or heard
 	worked  bool      // the address was heard at least once
 }
@@ -54,18 +54,19 @@ type seedName struct {
 }
 
 var (
-	// The few beaconing nodes probe often: what they find heals the split for all.
+	// The few beaconing nodes probe often, because a component that they find is
+	// connected to all of this one.
 	atBeacons = retry.Policy{Min: time.Second, Max: 5 * time.Second}
-	// The other nodes are many. They probe rarely, in case no beaconing node does.
+	// The other nodes are many. They probe rarely, in case no beaconing node does it.
 	atOthers = retry.Policy{Min: 10 * time.Second, Max: 10 * time.Minute}
 	// A name that does not resolve is retried soon.
 	lookUps = retry.Policy{Min: time.Second, Max: reresolve}
 )
 
 const (
-	routine   = 30 * time.Second // gap between probes of a seed that answered and hears the same beacons
-	atHearsay = 30 * time.Second // gap between this node's dials of all addresses that only a beacon named
-	atTwin    = 30 * time.Second // gap between probes of an address with another life of this ID
+	routine   = 30 * time.Second // time between probes of a seed that answered and hears the same beacons
+	atHearsay = 30 * time.Second // time between this node's dials of all addresses that only a beacon named
+	atTwin    = 30 * time.Second // time between probes of an address with another node of the same ID
 	unheardOf = 15 * time.Second // after this time, a component that is neither found again nor heard is dropped
 )
 
@@ -81,7 +82,7 @@ func (w *Watch) retarget(now time.Time, out Out) {
 	}
 	for _, t := range w.targets {
 		if t.seed = slices.Contains(all, t.addr); !t.seed {
-			w.reportBack(t, out) // its name no longer resolves to it
+			w.reportBack(t, out) // the name no longer resolves to this address
 		}
 	}
 	for _, addr := range all {
@@ -99,7 +100,8 @@ func (w *Watch) retarget(now time.Time, out Out) {
 	out.SetSeeds(slices.DeleteFunc(all, func(addr string) bool { return addr == w.cfg.Addr && !w.cfg.Elsewhere }))
 }
 
-// spread returns the random wait before this node probes. It is short if few nodes probe.
+// spread returns the random wait before this node probes. If few nodes probe, it is
+// short.
 func (w *Watch) spread() time.Duration {
 	if w.beaconing {
 		return retry.Upto(time.Second, w.cfg.Rand)
@@ -116,17 +118,17 @@ func (w *Watch) target(addr string) *target {
 	return nil
 }
 
-// addLostTarget makes a target of a beacon that fell silent. A beacon proves nothing about
-// the address in it, so a member could have all nodes dial any host, or nodes of its own
-// that answer as another component and become bridges. Only beaconing nodes, which are
-// few, probe an address that is not a seed's.
+// addLostTarget makes a target of the address in a beacon that fell silent. A beacon
+// proves nothing about that address. So a member could make all nodes dial any host, or
+// dial its own nodes, which answer as another component and become bridges. Therefore
+// only beaconing nodes, which are few, probe an address that is not a seed's.
 func (w *Watch) addLostTarget(now time.Time, b *beacon) {
 	if b.Addr == "" || w.isSelf(now, b.Addr) {
 		return
 	}
 	t := w.target(b.Addr)
 	if t == nil && (!w.beaconing || !isIPAddr(b.Addr)) {
-		return // only a beacon named it: only the few beaconing nodes probe it, and no such name is resolved
+		return // only a beacon named the address, so only the beaconing nodes probe it, and a name is not resolved
 	}
 	if t == nil {
 		w.limitLost()
@@ -146,7 +148,7 @@ func isIPAddr(addr string) bool {
 	return err == nil
 }
 
-// limitLost makes room for one more silent beacon by dropping the address with most
+// limitLost makes room for one more silent beacon by dropping the address with the most
 // failed attempts.
 func (w *Watch) limitLost() {
 	var worst *target
@@ -163,7 +165,7 @@ func (w *Watch) limitLost() {
 	}
 }
 
-// stopProbing ends the probing of an address whose beacon is heard.
+// stopProbing stops probing an address, because its beacon is heard.
 func (w *Watch) stopProbing(now time.Time, addr string, out Out) {
 	t := w.target(addr)
 	if t == nil {
@@ -208,8 +210,8 @@ func (w *Watch) isWell(now time.Time, t *target) bool {
 	return false
 }
 
-// probe dials the targets that are due. A node without neighbours leaves this to its
-// membership, which dials seeds in order to join.
+// probe dials the targets whose time has come. A node without neighbours leaves this to
+// its membership, which dials seeds in order to join.
 func (w *Watch) probe(now time.Time, out Out) {
 	w.probes = slices.DeleteFunc(w.probes, func(p *probe) bool {
 		late := !now.Before(p.expires)
@@ -239,7 +241,7 @@ func (w *Watch) probe(now time.Time, out Out) {
 			w.markHeard(now, t, out)
 			t.next = now.Add(w.calmInterval())
 		case !w.beaconing && !t.silent && w.hearsAny(now) && !w.wantsFirstLook(t):
-			t.next = now.Add(w.calmInterval()) // the beaconing nodes probe it
+			t.next = now.Add(w.calmInterval()) // the beaconing nodes probe this target
 		case busy >= maxProbes, t.isHopeless() && hopeless >= maxHopeless:
 			t.next = now.Add(retry.Blur(time.Second, w.cfg.Rand))
 		case t.isHearsay() && now.Before(w.hearsayAt):
@@ -258,16 +260,16 @@ func (w *Watch) probe(now time.Time, out Out) {
 	}
 }
 
-// isHearsay reports whether nothing but a beacon named this address: no node was ever
-// heard there.
+// isHearsay reports whether only a beacon named this address: no node was ever heard at
+// it.
 func (t *target) isHearsay() bool { return !t.seed && !t.worked }
 
 // isHopeless reports whether an address was never heard and has failed twice.
 func (t *target) isHopeless() bool { return !t.worked && t.attempts >= 2 }
 
-// due returns the targets whose time has come. If several share the few dials of hearsay,
-// or there are more than may be probed at once, targets that were heard before come first,
-// then those with the fewest attempts.
+// due returns the targets whose time has come. It sorts them if some of them share the
+// few dials of hearsay, or if more of them are due than may be probed at once. Targets
+// that were heard before then come first, and after that those with the fewest attempts.
 func (w *Watch) due(now time.Time) (list []*target) {
 	for _, t := range w.targets {
 		if !t.busy && !now.Before(t.next) {
@@ -292,7 +294,7 @@ func (w *Watch) hearsAny(now time.Time) bool {
 	return slices.ContainsFunc(w.known, func(b *beacon) bool { return w.isFresh(now, b) })
 }
 
-// calmInterval returns the gap to the next probe of a target that is well.
+// calmInterval returns the time to the next probe of a target that needs no probe now.
 func (w *Watch) calmInterval() time.Duration {
 	if w.beaconing {
 		return retry.Blur(atBeacons.Max, w.cfg.Rand)
@@ -339,7 +341,7 @@ func (w *Watch) LinkUp(now time.Time, link ident.Link, peer ident.ID, dialled st
 	}
 }
 
-// MetTwin records that a probe reached another life of this node's ID.
+// MetTwin records that a probe reached another node with this node's ID.
 func (w *Watch) MetTwin(now time.Time, addr string, err error, out Out) {
 	if t := w.target(addr); t != nil {
 		w.markFailed(now, t, err, out)
@@ -396,7 +398,8 @@ func (w *Watch) question(now time.Time) *Probe {
 	return &Probe{w.sightings(now), w.age(now), len(w.neighbors) == 0}
 }
 
-// onProbe answers a probe and draws the same conclusion as the sender.
+// onProbe answers a probe. Both ends compare their beacons, so the receiver draws the
+// same conclusion as the sender.
 func (w *Watch) onProbe(now time.Time, link ident.Link, p *Probe, out Out) {
 	mine := w.question(now)
 	out.Send(link, (*ProbeReply)(mine))
@@ -409,7 +412,7 @@ func (w *Watch) onProbe(now time.Time, link ident.Link, p *Probe, out Out) {
 func (w *Watch) onProbeReply(now time.Time, link ident.Link, r *ProbeReply, out Out) {
 	mine, theirs := w.question(now), (*Probe)(r)
 	p := w.takeProbe(link)
-	if p == nil { // unasked, from a new neighbour
+	if p == nil { // an unasked reply, from a new neighbour
 		if w.neighbor(link) != nil && w.compare(mine, theirs) == differentComponents {
 			w.claimUnasked(now, link, mine, theirs, out)
 		}
@@ -438,8 +441,8 @@ const (
 	differentComponents
 )
 
-// compare decides whether two nodes are in one component: they are if both hear the
-// same beacon. If neither hears any, the result is unclear.
+// compare decides whether two nodes are in one component: they are if both hear the same
+// beacon. If neither hears any, the result is unclear.
 func (w *Watch) compare(mine, theirs *Probe) verdict {
 	if mine.Isolated || theirs.Isolated {
 		return differentComponents // a node without neighbours counts as another component, so that it gets a link
@@ -473,8 +476,8 @@ func (w *Watch) reportProven(now time.Time, mine, theirs *Probe, out Out) {
 	}
 }
 
-// claimUnasked treats a view that a peer has sent unasked as a claim. It proves nothing,
-// because this node did not choose that peer to ask it.
+// claimUnasked treats a view that a peer has sent unasked as a claim. The view proves
+// nothing, because this node did not choose to ask that peer.
 func (w *Watch) claimUnasked(now time.Time, link ident.Link, mine, theirs *Probe, out Out) {
 	if other, ok := w.otherComponent(mine, theirs); ok {
 		w.addClaim(now, link, Split{w.Component(), other}, out)
@@ -482,9 +485,9 @@ func (w *Watch) claimUnasked(now time.Time, link ident.Link, mine, theirs *Probe
 }
 
 // otherComponent returns the name of the peer's component. It returns false if one of the
-// two components is still forming, or both remember the same beacon. In the latter case
-// they were one component a moment ago: a part that broke off, for instance because many
-// links failed, is reconnected without a report.
+// two components is still forming, or if both remember the same beacon. In the second
+// case they were one component a moment ago. A part that broke off, for instance because
+// many links failed, is then reconnected without a report.
 func (w *Watch) otherComponent(mine, theirs *Probe) (name ident.ID, ok bool) {
 	if mine.Isolated || theirs.Isolated || mine.Settled < settled || theirs.Settled < settled ||
 		haveCommon(mine.Known, theirs.Known) {
@@ -492,7 +495,7 @@ func (w *Watch) otherComponent(mine, theirs *Probe) (name ident.ID, ok bool) {
 	}
 	ours, others := w.fresh(mine.Known), w.fresh(theirs.Known)
 	if len(ours) == 0 || len(others) == 0 {
-		return name, false // one end is among a few nodes that no beacon names yet
+		return name, false // one end is in a group of nodes that no beacon names yet
 	}
 	return others[0].ID, true
 }
@@ -537,7 +540,8 @@ func (w *Watch) removeOthers(now time.Time, done func(other) bool, out Out) {
 }
 
 // heal notifies the program that the netsplit is over, once no other component was found
-// for healedFor. It waits that long because many components merge one after another.
+// for healedFor. It waits that long because components merge one after another if there
+// are several.
 func (w *Watch) heal(now time.Time, out Out) {
 	if !w.healAt.IsZero() && !now.Before(w.healAt) {
 		over := w.healAt.Add(-healedFor)

@@ -26,7 +26,7 @@ func TestSilenceIsProbedAndReportedOnce(t *testing.T) {
 	if lost := notices[SeedLost](b); len(lost) != 1 || lost[0].Addr != addr(1) || !errors.Is(lost[0].Err, errNoNode) {
 		t.Fatalf("notices %v", b.noticed)
 	}
-	b.beacon(2, 1) // by another path
+	b.beacon(2, 1) // this copy comes by another path
 	if back := notices[SeedBack](b); len(back) != 1 || back[0].Addr != addr(1) {
 		t.Errorf("notices %v", b.noticed)
 	}
@@ -90,10 +90,10 @@ func TestAnotherComponentIsASplit(t *testing.T) {
 			t.Errorf("neighbour %d got %v", l, s)
 		}
 	}
-	b.get(2, &Split{nodeID(self), nodeID(1)}) // a copy that came back
+	b.get(2, &Split{nodeID(self), nodeID(1)}) // a copy of this node's Split that came back
 	b.get(3, &Split{nodeID(200), nodeID(1)})
 	b.pass(2 * time.Second)
-	b.beacon(2, 5) // a beacon of the other side, but not the one that names it
+	b.beacon(2, 5) // a beacon of the other side, but not the one that names its component
 	if len(notices[Healed](b)) > 0 {
 		t.Error("healed too early")
 	}
@@ -106,7 +106,7 @@ func TestAnotherComponentIsASplit(t *testing.T) {
 	if healed := notices[Healed](b); len(healed) != 1 || healed[0].For != 2*time.Second {
 		t.Fatalf("notices %v", b.noticed)
 	}
-	b.get(2, &Split{nodeID(self), nodeID(1)}) // a late copy
+	b.get(2, &Split{nodeID(self), nodeID(1)}) // a late copy of the Split
 	b.hear(5*time.Minute, 2, 1, 5, 200)
 	if len(notices[Found](b)) != 1 || len(notices[Healed](b)) != 1 {
 		t.Errorf("notices %v", b.noticed)
@@ -129,7 +129,7 @@ func TestTheProbedNodeConcludesTheSame(t *testing.T) {
 	}
 }
 
-// A link over a split that is no probe shows the split too.
+// A link to the other side of a split reveals the split even if the link is no probe.
 func TestNewNeighborOfAnotherComponentIsASplit(t *testing.T) {
 	b, _ := split(t)
 	b.NeighborUp(b.now, 5, nodeID(5), addr(5), "", false, b)
@@ -149,7 +149,8 @@ func TestNewNeighborOfAnotherComponentIsASplit(t *testing.T) {
 	}
 }
 
-// Three parts are one netsplit: reported once, and over when the last part has merged.
+// If a network splits in three parts, that is one netsplit. It is reported once, and it
+// is over when the last part has merged.
 func TestSplitInThree(t *testing.T) {
 	b, probe := split(t)
 	b.get(int(probe), &ProbeReply{Known: hears(1), Settled: long})
@@ -180,8 +181,8 @@ func TestPartsThatMergeOneAfterAnotherAreOneNetsplit(t *testing.T) {
 	}
 }
 
-// A node without neighbours hears no component, not even its own. It reports no end of
-// the split before it has had neighbours for a while.
+// A node without neighbours hears no component, not even its own. It reports the end of
+// the split only after it has had neighbours for a while.
 func TestNoHealWhileTheNodeIsAlone(t *testing.T) {
 	for name, hearsIt := range map[string]bool{"before the other part is heard": false, "after": true} {
 		b, probe := split(t)
@@ -209,7 +210,7 @@ func TestNoHealWhileTheNodeIsAlone(t *testing.T) {
 }
 
 // Nodes that were alone for long, for instance because most others died, form a new
-// component. If they meet the rest later, that is no netsplit.
+// component. If they later meet the other nodes, that is no netsplit.
 func TestSurvivorsThatMeetAreYoung(t *testing.T) {
 	for alone, want := range map[time.Duration]int{5 * time.Second: 1, time.Minute: 0} {
 		b, _ := split(t)
@@ -256,7 +257,7 @@ func TestRepliesThatShowNoSplit(t *testing.T) {
 func TestNodesThatHearNoBeaconProbeAgainSoon(t *testing.T) {
 	b := newBench(t, addr(1))
 	b.neighbors(2)
-	b.volunteer = b.now.Add(time.Hour) // otherwise this node would soon hear its own beacon
+	b.volunteer = b.now.Add(time.Hour) // otherwise this node would soon send a beacon itself
 	b.awaitDial(1, 10*time.Second)
 	l := b.reaches(1)
 	b.get(int(l), &ProbeReply{Settled: long})
@@ -281,10 +282,10 @@ func TestASeedThatIsDownIsNoSplit(t *testing.T) {
 func TestProbeThatGetsNoAnswer(t *testing.T) {
 	b, probe := split(t)
 	b.pass(answerIn)
-	if !slices.Equal(b.closed, []ident.Link{probe}) || len(b.noticed) > 0 { // its loss was reported before
+	if !slices.Equal(b.closed, []ident.Link{probe}) || len(b.noticed) > 0 { // the loss of the seed was reported before
 		t.Errorf("closed %v, notices %v", b.closed, b.noticed)
 	}
-	b.get(int(probe), &ProbeReply{Known: hears(1), Settled: long}) // too late
+	b.get(int(probe), &ProbeReply{Known: hears(1), Settled: long}) // this reply comes too late
 	if len(b.bridges) > 0 || len(notices[Found](b)) > 0 {
 		t.Errorf("bridges %v, notices %v", b.bridges, b.noticed)
 	}
@@ -353,7 +354,8 @@ func TestManyAddressesAreNotProbedAllAtOnce(t *testing.T) {
 	}
 }
 
-// A node without neighbours leaves the dialling to its membership, which joins anyway.
+// A node without neighbours does not probe. Its membership dials the seeds in order to
+// join.
 func TestIsolatedNodeDoesNotProbe(t *testing.T) {
 	b := newBench(t, addr(1))
 	b.pass(time.Hour)
@@ -448,7 +450,7 @@ func TestTurnedOffItOnlyAnswers(t *testing.T) {
 	}
 }
 
-// A node without neighbours leaves the dialling to its membership, and learns from it
+// The membership of a node without neighbours dials the seeds. The Watch learns from it
 // that a seed is dead.
 func TestDeadSeedsAreReportedWhileAlone(t *testing.T) {
 	b := newBench(t, addr(1), addr(2), "dns://chat", "dns://none")
@@ -506,7 +508,8 @@ func TestASeedThatWasANeighborIsLostLater(t *testing.T) {
 	}
 }
 
-// Silent beacons are probed whatever their origin; only seeds are reported.
+// The addresses of silent beacons are probed, whatever the origin of the beacon. Only
+// seeds are reported.
 func TestOnlySeedsAreLost(t *testing.T) {
 	b := newBench(t, addr(1), "dns://chat")
 	b.Resolved(b.now, "dns://chat", []string{addr(5)}, nil, b)
@@ -526,7 +529,7 @@ func TestOnlySeedsAreLost(t *testing.T) {
 	}
 }
 
-// A seed that this node has never dialled is probed once, although other nodes probe.
+// A seed that this node has never dialled is probed once, although other nodes probe it.
 func TestEachSeedIsDialledOnce(t *testing.T) {
 	b := newBench(t, addr(1), addr(2), addr(3))
 	b.Reached(b.now, addr(1), b)
@@ -569,19 +572,18 @@ func TestWhatWasHeardIsProbedFirst(t *testing.T) {
 	}
 }
 
-// Beacons with this node's ID from a life that continues show that another node has the
-// ID.
+// If beacons with this node's ID but another epoch continue, another node has the ID.
 func TestBeaconsOfATwin(t *testing.T) {
 	b := newBench(t)
 	b.neighbors(2)
 	beacon := func(epoch, count uint64) {
 		b.get(2, &Beacon{Origin: ident.Origin{ID: nodeID(self), Epoch: epoch}, Count: count, Addr: addr(7)})
 	}
-	beacon(77, 100) // of the former life, still in flight
+	beacon(77, 100) // a beacon of the node's former run, still in flight
 	beacon(77, 101)
 	b.pass(12 * time.Second)
 	beacon(77, 101)
-	beacon(77, 101) // a copy that came back
+	beacon(77, 101) // a copy of that beacon
 	if twins := notices[Twin](b); len(twins) > 0 {
 		t.Fatalf("notices %v", b.noticed)
 	}
@@ -591,7 +593,7 @@ func TestBeaconsOfATwin(t *testing.T) {
 		t.Errorf("notices %v", b.noticed)
 	}
 	b.pass(3 * time.Second)
-	beacon(b.cfg.Self.Epoch, 1000) // its own
+	beacon(b.cfg.Self.Epoch, 1000) // this node's own beacon
 	if twins := notices[Twin](b); len(twins) != 1 {
 		t.Errorf("notices %v", b.noticed)
 	}

@@ -1,17 +1,17 @@
 // Package netsplit detects that the overlay has split, and heals it.
 //
-// A few nodes, seeds first, flood a small beacon every few seconds. The lowest beacon
-// that a node hears names its component. If beacons fall silent, nodes probe the
-// addresses of seeds that are not heard; beaconing nodes do so all the time. If a node
-// answers and hears other beacons than this node, the split is proven, and the link of
-// the probe becomes a bridge. If it hears the same beacons, all is well. No answer
-// means only that the address is down or unreachable, and is not called a split.
-// Probing slows down and never stops.
+// A few nodes, seeds first, flood a small beacon every few seconds. The beacon with the
+// lowest ID that a node hears names its component. If beacons fall silent, nodes probe
+// the addresses of seeds that are not heard; beaconing nodes do so all the time. If a
+// node answers and hears other beacons than this node, the split is proven, and the link
+// of the probe becomes a bridge. If it hears the same beacons, there is no split. If no
+// node answers, the address is down or unreachable, and this is not called a split.
+// Probes become rarer over time and never stop.
 //
-// [Watch] does no I/O. The owner must call its methods from one goroutine at a time,
-// and perform the actions of [Out] in order. It must answer each Dial with exactly one
-// LinkUp or DialFailed, and each Resolve with one Resolved. It must call Advance at the
-// time that Deadline returns.
+// [Watch] does no I/O. The owner must call its methods from one goroutine at a time, and
+// perform the actions of [Out] in order. It must answer each Dial with exactly one LinkUp
+// or DialFailed, and each Resolve with one Resolved. It must call Advance at the time
+// that Deadline returns.
 package netsplit
 
 import (
@@ -28,10 +28,10 @@ import (
 type Out interface {
 	Send(ident.Link, Message)
 	Dial(addr string)
-	Close(ident.Link)        // a probe that is done
-	Bridge(ident.Link)       // a probe that found another component: make it a neighbour
+	Close(ident.Link)        // the link was a probe, which is done
+	Bridge(ident.Link)       // the link was a probe that found another component: make it a neighbour
 	Resolve(name string)     // look up the addresses of a seed
-	SetSeeds(addrs []string) // the addresses of all seeds, as known now
+	SetSeeds(addrs []string) // the addresses of all seeds, as far as they are resolved now
 	Notify(Notice)
 }
 
@@ -40,19 +40,19 @@ type Notice interface{ notice() }
 
 // Found reports that another live component was found: a netsplit is proven.
 type Found struct {
-	Ours, Other ident.ID // the lowest beacons of the two components; zero if none is heard
+	Ours, Other ident.ID // the lowest beacon IDs of the two components; zero if none is heard
 }
 
-// Healed reports that the netsplit is over: no other component was found for four
+// Healed reports that the netsplit is over, because no other component was found for four
 // seconds.
 type Healed struct {
 	For time.Duration // the time since Found
 }
 
 // SeedLost reports that a seed was not heard for ten seconds and does not answer: it is
-// down or cut off. It is reported once, until SeedBack.
+// down or cut off. It is reported once, and again only after a SeedBack.
 type SeedLost struct {
-	Addr string // or the name of a seed that resolves to no address
+	Addr string // the address, or the name of a seed that resolves to no address
 	Err  error
 }
 
@@ -60,11 +60,11 @@ type SeedLost struct {
 // addresses again, or the name no longer resolves to this address.
 type SeedBack struct{ Addr string }
 
-// Twin reports beacons of another life of this node's ID: two nodes share an ID, or a
-// peer lies.
+// Twin reports beacons with this node's ID that this run of the node did not send: two
+// nodes share an ID, or a peer lies.
 type Twin struct {
 	Addr  string // the address in the beacon; may be empty
-	Later bool   // that life began after this one
+	Later bool   // the other node started after this one
 }
 
 func (Twin) notice()     {}
@@ -77,15 +77,15 @@ func (SeedBack) notice() {}
 type Config struct {
 	Self ident.Origin
 	Addr string // where this node can be dialled; may be empty
-	// Elsewhere is set if the owner does not listen at Addr itself: the address is
-	// mapped to it or shared, so another node may answer there.
+	// Elsewhere is set if the owner does not listen at Addr itself. The address is mapped
+	// to the owner or shared with others, so another node may answer there.
 	Elsewhere bool
 	Seeds     []string // addresses, or names that the owner can resolve
 	Rand      *rand.Rand
 
-	// Interval is the gap between beacons. Zero means 3 s: three missed beacons show
-	// within ten seconds, at about 35 bytes per second and node. Negative turns beacons
-	// and probes off: this node then only answers.
+	// Interval is the time between beacons. Zero means 3 s. With 3 s, three missed
+	// beacons are noticed within ten seconds, and each node sends about 35 bytes per
+	// second. Negative turns beacons and probes off: this node then only answers.
 	Interval time.Duration
 }
 
@@ -94,15 +94,15 @@ const (
 
 	missed    = 3                // missed beacons in a row that count as silence
 	slack     = time.Second      // time that the flood of a beacon may take to arrive
-	quietWith = 3                // a seed that hears this many lower beacons stays quiet
-	maxKnown  = 16               // most beacons stored: those with the lowest IDs
-	maxLost   = 8                // addresses of silent beacons that are probed, not counting seeds
-	healedFor = 4 * time.Second  // without another component for this long, the netsplit is over
-	settled   = 10 * time.Second // a component that is younger merges without a report
-	reresolve = 30 * time.Second // gap between look-ups of a seed name
+	quietWith = 3                // a seed that hears this many beacons with lower IDs sends none
+	maxKnown  = 16               // highest number of stored beacons: those with the lowest IDs
+	maxLost   = 8                // highest number of addresses of silent beacons that are probed, not counting seeds
+	healedFor = 4 * time.Second  // if no other component is found for this long, the netsplit is over
+	settled   = 10 * time.Second // if a component is younger than this, it merges without a report
+	reresolve = 30 * time.Second // time between look-ups of a seed name
 	answerIn  = 3 * time.Second  // longest wait for the answer to a probe
-	// maxProbes bounds the concurrent probes. maxHopeless bounds those to addresses
-	// that never answer, since a seed name may resolve to hundreds of addresses.
+	// maxProbes bounds the concurrent probes. maxHopeless bounds the concurrent probes of
+	// addresses that never answer, because a seed name may resolve to hundreds of them.
 	maxProbes   = 64
 	maxHopeless = 8
 )
@@ -126,13 +126,13 @@ type Watch struct {
 	count      uint64
 	beaconAt   time.Time // when this node sends its next beacon
 	volunteer  time.Time // when to start to beacon, if no beacon is heard by then
-	since      time.Time // since when this node is in a component: it hears or sends beacons; a short isolation does not reset since
+	since      time.Time // when this node last entered a component, in which it hears or sends beacons; a short isolation does not reset it
 	others     []other   // the components of the current netsplit
 	claims     []claim   // claims of neighbours that a netsplit was found
 	isReported bool      // Found was reported, and Healed was not yet
 	splitAt    time.Time
 	healedAt   time.Time // when the last Healed was reported
-	healAt     time.Time // when Healed is due, unless another component is found before; zero: it is not due
+	healAt     time.Time // when Healed is due, unless another component is found before; zero: Healed is not due
 }
 
 type neighbor struct {
@@ -149,7 +149,7 @@ type beacon struct {
 	found bool // the component of this beacon is counted as found
 }
 
-// NewWatch returns the Watch of one node. It is idle until Start.
+// NewWatch returns the Watch of one node. It does nothing until Start is called.
 func NewWatch(cfg Config) *Watch {
 	if cfg.Interval == 0 {
 		cfg.Interval = defaultInterval
@@ -186,8 +186,8 @@ func (w *Watch) SetSelf(now time.Time, addr string, out Out) {
 }
 
 // MetSelf records an address at which this node met itself. If the address is a seed's,
-// this node is a seed. The address is dialled again later, because another node may
-// take it over.
+// this node is a seed. The address is dialled again later, because another node may take
+// it over.
 func (w *Watch) MetSelf(now time.Time, addr string, out Out) {
 	if w.isSelf(now, addr) {
 		return
@@ -236,8 +236,8 @@ func (w *Watch) SeedsLost() (n int) {
 	return n
 }
 
-// Component returns the lowest beacon that this node hears, which names its component.
-// It returns zero if the node hears none.
+// Component returns the lowest beacon ID that this node hears, which names its component.
+// It returns zero if the node hears no beacon.
 func (w *Watch) Component() ident.ID {
 	name := ident.ID{}
 	if len(w.known) > 0 {
@@ -258,7 +258,7 @@ func (w *Watch) NeighborUp(now time.Time, link ident.Link, peer ident.ID, advert
 	}
 	if len(w.neighbors) == 0 {
 		if w.expireBeacons(now); len(w.known) == 0 {
-			w.since = time.Time{} // the node was alone for so long that it has forgotten its component
+			w.since = time.Time{} // the node was alone for so long that its former component does not count any more
 		}
 		if !w.healAt.IsZero() {
 			w.healAt = now.Add(healedFor) // while the node was alone, it could not learn of another component
@@ -296,7 +296,7 @@ func (w *Watch) NeighborDown(now time.Time, link ident.Link) {
 	w.neighbors = slices.DeleteFunc(w.neighbors, func(n neighbor) bool { return n.link == link })
 	if len(w.neighbors) == 0 {
 		// Keep w.since: if this node soon rejoins its component, it counts as having been
-		// in it all the time.
+		// in that component all the time.
 		w.beaconing, w.volunteer = false, time.Time{}
 	}
 }
@@ -315,7 +315,7 @@ func (w *Watch) Handle(now time.Time, link ident.Link, msg Message, out Out) {
 	}
 }
 
-// Advance performs everything that is due.
+// Advance performs every action whose time has come.
 func (w *Watch) Advance(now time.Time, out Out) {
 	w.expireBeacons(now)
 	w.decideBeaconing(now, out)
