@@ -14,8 +14,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/netsplit"
 )
 
-// actions performs the actions of the machine. All its methods run inside a step, so mu is
-// held, and they must not wait or call the machine.
+// actions performs the actions of the machine. All its methods run inside a step, with mu
+// held, so they must neither block nor call the machine.
 type actions struct{ *Driver }
 
 var _ overlay.Out = actions{}
@@ -30,8 +30,8 @@ func (d actions) Send(to ident.Link, message frame.Message) {
 	}
 }
 
-// Ready implements overlay.Out. When the link's writer has written its outbox, it fills the
-// outbox again.
+// Ready implements overlay.Out. It makes the link's writer fill its outbox with events,
+// as soon as the present content is written.
 func (d actions) Ready(to ident.Link) {
 	if l := d.links[to]; l != nil {
 		l.ready.Store(true)
@@ -127,7 +127,7 @@ func (d actions) PeerDown(c hyparview.Conn, why hyparview.Reason) {
 	d.host.PeerDown(n)
 }
 
-// forgetIdle forgets the neighbours that are gone and whose handlers have finished.
+// forgetIdle forgets the neighbours that have left and whose handlers have finished.
 func (d *Driver) forgetIdle() {
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -135,13 +135,13 @@ func (d *Driver) forgetIdle() {
 		if !n.isGone() || n.events.Drain(now) != nil {
 			return false
 		}
-		n.events.Close() // all its handlers have finished, so this does not wait
+		n.events.Close() // all its handlers have finished, so this call does not wait
 		return true
 	})
 }
 
-// Deliver implements overlay.Out. It drops the events of an earlier life of this node. Other
-// nodes relay them, because some have missed them.
+// Deliver implements overlay.Out. It drops the events of an earlier life of this node.
+// Such events may still arrive, because other nodes relay them to nodes that missed them.
 func (d actions) Deliver(e *plumtree.Event) {
 	if e.Origin.ID == d.self.ID {
 		d.conflicts.hear(d.Driver, e)
@@ -153,10 +153,10 @@ func (d actions) Deliver(e *plumtree.Event) {
 // Gap implements overlay.Out.
 func (d actions) Gap(missing plumtree.Range) {
 	if missing.Origin.ID == d.self.ID && missing.Origin != d.self {
-		return // the events are of an earlier life of this node, so Deliver would drop them
+		return // the events are of an earlier life of this node, which Deliver would drop
 	}
 	if d.cfg.Signing.all && !d.cfg.Signing.mayOriginate(missing.Origin.ID, d.self.ID) {
-		return // deliver would drop these events, so they are not missed
+		return // deliver would drop these events, so they do not count as missed
 	}
 	d.flushBatch()
 	if missing.Origin != d.self {
@@ -230,7 +230,7 @@ func (d actions) Counted(token, nodes uint64, complete bool) {
 
 // Digests implements overlay.Out.
 func (d actions) Digests(token uint64, digests []census.Digest) {
-	if s := d.surveys[token]; s != nil { // else the caller has gone
+	if s := d.surveys[token]; s != nil { // if s is nil, the caller no longer waits
 		s.add(digests)
 	}
 }

@@ -19,8 +19,8 @@ const (
 	mostJoined = 8
 )
 
-// cleanAddrs returns the addresses that a resolver found, in canonical form and each once. If
-// there are more than a node uses, it returns a random selection.
+// cleanAddrs returns the addresses that a resolver found, in canonical form and each
+// once. If there are more than a node uses, it returns a random selection of them.
 func cleanAddrs(found []string) []string {
 	var addrs []string
 	seen := make(map[string]bool, len(found))
@@ -37,9 +37,9 @@ func cleanAddrs(found []string) []string {
 	return addrs
 }
 
-// Add makes the node at an address ("host:port") a neighbour. It returns nil if it is one
-// now. Otherwise it returns the reasons: *[DialError]s, [ErrStopped], the error of ctx, or
-// an error with the number of further errors.
+// Add makes the node at an address ("host:port") a neighbour. It returns nil if that node
+// is now a neighbour. Otherwise it returns the reasons: *[DialError]s, [ErrStopped], the
+// error of ctx, or an error that only states how many further errors there were.
 func (d *Driver) Add(ctx context.Context, addr string) []error {
 	addrs, err := d.resolve(ctx, addr)
 	if cause := ctx.Err(); cause != nil {
@@ -63,8 +63,8 @@ func (d *Driver) Remove(id ident.ID) error {
 	return err
 }
 
-// addOne makes the node at one of these addresses a neighbour. Since most of many addresses
-// may not answer, it dials in waves, each twice as large as the one before.
+// addOne makes the node at one of these addresses a neighbour. Most of the addresses may
+// not answer, so it dials in waves, each twice as large as the one before.
 func (d *Driver) addOne(ctx context.Context, addrs []string) []error {
 	trying, cancel := context.WithCancel(ctx)
 	defer cancel()

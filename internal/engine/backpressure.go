@@ -12,20 +12,21 @@ import (
 
 // Back-pressure. Events that must be pushed on a link wait in the history, from which the
 // link's writer takes them, one outbox at a time. Events for the handlers wait in their
-// queue. If too much waits for a link or for the handlers, this node asks all emitters of
-// the network to emit less (package flowcontrol). Its own emitters also wait until the link
-// has caught up. Readers do not wait, except for a limited time in brake. So no node waits
-// for itself, and a slow link does not delay the events for other neighbours. Nothing is
-// dropped, and no queue grows without a bound.
+// queue. If too many events wait for a link or for the handlers, this node asks all
+// emitters of the network to emit less (package flowcontrol). Its own emitters also wait
+// until the link has caught up. Readers do not wait, except for a limited time in brake.
+// So nodes cannot wait for each other in a circle, and a slow link does not delay the
+// events for other neighbours. No event is dropped, and no queue grows without a bound.
 //
-// Emitters wait for a link or for handlers no longer than patience. After that a link is
-// slow: it still takes its events from the history as long as these are there, but delays
-// no emitter until it has caught up. Events for slow handlers fill the queue of these
-// handlers.
+// Emitters wait for a link or for handlers no longer than patience. After that the link
+// counts as slow. It still takes its events from the history as long as the history holds
+// them, but it delays no emitter until it has caught up. Events for slow handlers fill
+// the queue of these handlers.
 
 const (
-	// lagFull is how many bytes of events may wait for a link. A 10 Mbit/s network carries
-	// that in half a second. It holds thousands of small events.
+	// lagFull is how many bytes of events may wait for a link before the link counts as
+	// full. A 10 Mbit/s network carries that in half a second. The limit holds thousands
+	// of small events.
 	lagFull = 512 << 10
 
 	// patience is how long one link, or the handlers, may delay emitters. A guess: many
@@ -38,8 +39,8 @@ const (
 	// burst. A guess.
 	persists = 50 * time.Millisecond
 
-	// inEarnest is how long emitters are asked to emit less. If this node is still behind
-	// after that, they are asked to stop for a moment.
+	// inEarnest is how long emitters are only asked to emit less. If this node is still
+	// behind after that, they are asked to stop for a moment.
 	inEarnest = 250 * time.Millisecond
 
 	// In brake, a reader waits brakeStep at a time, and at most brakeSteps times.
@@ -47,24 +48,25 @@ const (
 	brakeSteps = 50
 )
 
-// pressure records what waits in one life of a node. driver.mu guards it.
+// pressure records how many events wait for links and handlers in one life of a node.
+// driver.mu guards it.
 type pressure struct {
 	lagFull int // the constant lagFull, or an eighth of the history if that is less
-	lagMost int // if more than this waits for a link, events are about to leave the history
+	lagMost int // if more bytes than this wait for a link, events are about to leave the history
 
 	behind    []*link       // the links for which events wait
-	congested []*link       // those of them that are full
-	capacity  chan struct{} // closed when one of them has caught up; nil while no emitter waits
+	congested []*link       // those links of behind that are full
+	capacity  chan struct{} // closed when one of the full links has caught up; nil while no emitter waits
 
-	danger     bool      // further events would push out events that were not sent
-	pressed    time.Time // since when this node is behind; zero: it is not
-	busySince  time.Time // since when the handlers are behind; zero: they are not
+	danger     bool      // further events would evict events from the history that were not sent
+	pressed    time.Time // when this node fell behind; zero: it is not behind
+	busySince  time.Time // when the handlers fell behind; zero: they are not behind
 	verifies   bool      // every event is verified; see take
-	shortSince time.Time // since when events are missing that may be lost; zero: none are
+	shortSince time.Time // when events were found missing that may be lost; zero: none are missing
 }
 
 // measure finds the links that are full now, and those that are not full any more. A link
-// is no longer full when its events are written, and also when it becomes lazy. The caller
+// ceases to be full when its events are written, or when it becomes lazy. The caller
 // holds mu.
 func (d *Driver) measure(now time.Time) {
 	for i := len(d.congested) - 1; i >= 0; i-- {
@@ -103,8 +105,8 @@ func (d *Driver) measure(now time.Time) {
 	}
 }
 
-// giveUpOn records that emitters no longer wait for the link until it has caught up. It logs
-// that once. The caller holds mu.
+// giveUpOn records that emitters no longer wait for the link until it has caught up. It
+// logs that once. The caller holds mu.
 func (d *Driver) giveUpOn(l *link, lag int) {
 	if l.isSlow {
 		return
@@ -116,8 +118,9 @@ func (d *Driver) giveUpOn(l *link, lag int) {
 	})
 }
 
-// isShort reports whether this node misses events that other nodes will soon drop from their
-// histories. After patience it returns false. The caller holds mu.
+// isShort reports whether this node misses events that other nodes will soon drop from
+// their histories. If that lasts longer than patience, it returns false. The caller holds
+// mu.
 func (d *Driver) isShort(now time.Time) bool {
 	if !d.machine.IsShort(now) {
 		d.shortSince = time.Time{}
@@ -149,9 +152,9 @@ func (d *Driver) areHandlersBusy(now time.Time) bool {
 	return now.Sub(d.busySince) >= persists
 }
 
-// brake makes a reader wait if events would be lost otherwise. Emitters have been asked to
-// stop by then, but events that are on their way still arrive. The wait is bounded, so that
-// no node waits for itself for long.
+// brake makes a reader wait if events would be lost otherwise. When it is called,
+// emitters have been asked to stop already, but events in flight still arrive. The wait
+// is bounded, because the nodes that must catch up may themselves wait for this reader.
 func (d *Driver) brake() {
 	for range brakeSteps {
 		d.mu.Lock()
@@ -218,8 +221,9 @@ func (d *Driver) forget(l *link) {
 	d.relieve(l)
 }
 
-// isFull reports whether the outbox has no room for an event for this peer alone. If so,
-// Driver.capacity is closed as soon as it has. The caller holds Driver.mu.
+// isFull reports whether the outbox has no room for an event for this peer alone. If it
+// has none, Driver.capacity is closed as soon as there is room. The caller holds
+// Driver.mu.
 func (l *link) isFull() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -228,7 +232,7 @@ func (l *link) isFull() bool {
 	return full
 }
 
-// heldUp returns for how much longer full links may delay the emitters of this node. The
+// heldUp returns how much longer full links may delay the emitters of this node. The
 // caller holds mu.
 func (d *Driver) heldUp(now time.Time) (wait time.Duration) {
 	for _, l := range d.congested {
@@ -237,8 +241,9 @@ func (d *Driver) heldUp(now time.Time) (wait time.Duration) {
 	return wait
 }
 
-// awaitCapacity waits until no link of this node delays emitters, and if paced is set, also
-// until no other node asks them to wait. If there is no error, it returns with mu held.
+// awaitCapacity waits until no link of this node delays emitters. If paced is set, it
+// also waits until no other node asks them to wait. If there is no error, it returns with
+// mu held.
 func (d *Driver) awaitCapacity(ctx context.Context, paced bool) error {
 	d.mu.Lock()
 	for d.machine != nil {

@@ -5,9 +5,9 @@ import "github.com/smokesignal-go/smokesignal/ident"
 // bringers finds the neighbour that is, or was, at the other end of a link on which events
 // arrived. driver.mu guards it.
 type bringers struct {
-	link   ident.Link // the link of the last call, which most often is also that of the next one
+	link   ident.Link // the link of the last call, which is usually the same in the next call
 	id     *ident.ID
-	former [64]struct { // the latest links that have ended: events from them may still be queued
+	former [64]struct { // the latest links that have ended; events from them may still be queued
 		link ident.Link
 		id   *ident.ID
 	}

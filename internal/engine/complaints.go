@@ -20,7 +20,7 @@ import (
 // is secret.
 type mismatch struct {
 	text   string
-	fields logging.Fields // always with "option", the field of Options to change
+	fields logging.Fields // always with the key "option": the field of Options to change
 }
 
 // The texts of mismatches. Each names the option and the variable.
@@ -36,9 +36,9 @@ const (
 	sayTLS       = "the certificates of the two do not fit; set Options.TLS of both to certificates of one authority, for the addresses at which they are dialled"
 )
 
-// complaints logs why nodes can't link up with this one. Any goroutine may use it.
+// complaints logs why other nodes can't link up with this one. Any goroutine may use it.
 type complaints struct {
-	of          context.Context // ends with the life; nothing is logged after that
+	of          context.Context // this context ends with the life; nothing is logged after that
 	log         *logging.Logger
 	id          ident.ID
 	isEncrypted bool
@@ -50,8 +50,8 @@ func newComplaints(ctx context.Context, cfg *Config) *complaints {
 	return &complaints{ctx, cfg.Log, cfg.ID, cfg.Guard != nil, cfg.EncryptedBy, newMismatches()}
 }
 
-// mismatchOf reports whether a handshake failed because the options of the two nodes do not
-// match, and which options these are.
+// mismatchOf reports whether a handshake failed because the options of the two nodes do
+// not match. It returns the option that differs.
 func (c *complaints) mismatchOf(err error) (m mismatch, ok bool) {
 	set := func(text, option string, more logging.Fields) {
 		m, ok = mismatch{text, logging.Fields{"option": option}}, true
@@ -89,18 +89,18 @@ func (c *complaints) mismatchOf(err error) (m mismatch, ok bool) {
 	return m, ok
 }
 
-// Limits of warnings about nodes whose options do not match, and about programs that are not
-// nodes, each for both directions. A stranger can cause such warnings from many addresses by
-// connecting. A member can cause them by advertising false addresses. So each limit applies
-// to all addresses together, in addition to the limit of one line in ten seconds for each
-// address. Programs that are not nodes have limits of their own, so that they do not hide
-// nodes with wrong options.
+// These limits apply to warnings about nodes whose options do not match, and about
+// programs that are not nodes, each for both directions. A stranger can cause such
+// warnings by connecting from many addresses, and a member by advertising false
+// addresses. So each limit applies to all addresses together, in addition to the limit of
+// one line in ten seconds for each address. Programs that are not nodes have separate
+// limits, so that they do not hide nodes with wrong options.
 const (
 	mismatchEvery  = 5 * time.Second // a guess: twelve lines a minute under attack
 	mismatchAtOnce = 10              // a guess: the number of nodes in a small network whose options are wrong at its start
 )
 
-// mismatches holds the limiters. Any goroutine may use it.
+// mismatches holds the limiters of these warnings. Any goroutine may use it.
 type mismatches struct{ dialled, came, noNode, noGreeting *rate.Limiter }
 
 func newMismatches() mismatches {
@@ -108,7 +108,8 @@ func newMismatches() mismatches {
 	return mismatches{limit(), limit(), limit(), limit()}
 }
 
-// tellMismatch logs a mismatch as a warning. Beyond the limit it logs at level debug.
+// tellMismatch logs a mismatch as a warning. If the limit is reached, it logs at level
+// debug.
 func (c *complaints) tellMismatch(limit *rate.Limiter, about, prefix string, m mismatch, f logging.Fields) {
 	for name, value := range m.fields {
 		f[name] = value
@@ -116,7 +117,7 @@ func (c *complaints) tellMismatch(limit *rate.Limiter, about, prefix string, m m
 	c.warnWithin(limit, about, prefix+m.text, f)
 }
 
-// warnWithin logs a warning. Beyond the limit it logs at level debug.
+// warnWithin logs a warning. If the limit is reached, it logs at level debug.
 func (c *complaints) warnWithin(limit *rate.Limiter, about, text string, f logging.Fields) {
 	log := c.log.About(about)
 	if !limit.Allow() {
@@ -141,7 +142,7 @@ func (c *complaints) ofMismatch(addr string, err error) bool {
 	return true
 }
 
-// ofConn logs why a connection that came in was refused.
+// ofConn logs why an incoming connection was refused.
 func (c *complaints) ofConn(conn net.Conn, err error) {
 	from := conn.RemoteAddr().String()
 	f := logging.Fields{"from": from, "error": err}
@@ -152,8 +153,8 @@ func (c *complaints) ofConn(conn net.Conn, err error) {
 	c.warnWithin(c.noGreeting, handshake.HostOf(from), "a connection was refused", f)
 }
 
-// ofDial logs a failed dial at warn if the operator should know: what listens at the
-// address is no node of this network, or this node has had no neighbour for quietFor.
+// ofDial logs a failed dial. It logs at warn in two cases: the program that listens at
+// the address is no node of this network, or this node has had no neighbour for quietFor.
 func (c *complaints) ofDial(addr string, err error, isAlone bool) {
 	f := logging.Fields{"addr": addr, "error": err}
 	switch {
@@ -168,11 +169,11 @@ func (c *complaints) ofDial(addr string, err error, isAlone bool) {
 	}
 }
 
-// refusedLate logs that a node that had dialled this one has refused it after both HELLOs. The
-// caller holds Driver.mu.
+// refusedLate logs that a node that had dialled this one has refused it after both
+// HELLOs. The caller holds Driver.mu.
 func (d *Driver) refusedLate(l *link, m *wire.Refuse) {
 	if m.Code != wire.RefuseStranger {
-		return // this end has compared the network and the version too, and logged it
+		return // this end has also compared the network and the version, and has logged the difference
 	}
 	d.refusals.NotAdmitted.Add(1)
 	why, _ := d.complaints.mismatchOf(handshake.ErrTurnedAway)

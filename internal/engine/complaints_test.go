@@ -15,7 +15,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/logging"
 )
 
-// Strangers from very many addresses, and false addresses of members, do not fill the log.
+// Strangers from very many addresses, and false addresses from members, do not fill the
+// log.
 func TestLinesAboutStrangersAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out, hook := logtest.NewNullLogger()

@@ -29,15 +29,15 @@ type Config struct {
 	Transport   transport.Transport // nil: TCP
 	Resolver    discovery.Resolver  // nil: DNS
 	Guard       *trust.Guard        // nil: links are plaintext
-	HasTLS      bool                // Guard has callbacks of the program, which may hang
+	HasTLS      bool                // Guard has callbacks of the program, which may block forever
 	EncryptedBy string              // the option that would make the links of this node encrypted, for the log
 	Signing     *Signing
 
 	Membership hyparview.Config // without Anchors, which come from Memory
 	Tree       plumtree.Config  // without Heard, which comes from Memory, and without the fields that Signing sets
-	Memory     Memory           // from the node's last life; zero for its first one
+	Memory     Memory           // the Memory of the node's last life; zero for its first life
 
-	// These belong to the node, and all its lives share them.
+	// These values belong to the node, and all its lives share them.
 	Log      *logging.Logger
 	Events   *emitter.Emitter // handlers of the broadcast, and hooks
 	Counters *Counters
@@ -46,22 +46,23 @@ type Config struct {
 	Host     Host
 }
 
-// Advertised is how other nodes reach this one.
+// Advertised says how other nodes reach this one.
 type Advertised struct {
-	Hello string // the address in the HELLO: "host:port"; ":port" if peers know the host better; empty if this node can't be dialled
+	Hello string // the address in the HELLO: "host:port"; ":port" if peers see the host better than this node; empty if this node can't be dialled
 	Addr  string // the address that this node sends to others, "host:port"; may be empty
 	// Elsewhere reports whether another node may answer at Addr, because the program
-	// chose it.
+	// chose that address.
 	Elsewhere bool
 }
 
-// Memory is kept when one life of a node ends, and given to the next one.
+// Memory is the state that is kept when one life of a node ends, for the next life.
 type Memory struct {
-	Heard   []plumtree.Range // events that handlers have got
+	Heard   []plumtree.Range // events that handlers of this node have got
 	Anchors []string         // addresses of neighbours
 }
 
-// Host gets the reports of a Driver. The Driver knows the node only by this interface.
+// Host gets the reports of a Driver. The Driver uses the node only through this
+// interface.
 //
 // The methods are called with the driver's lock held. They must not block, nor call the
 // driver. Hooks that they run are queued for the handlers.
@@ -81,18 +82,19 @@ type Host interface {
 	// Conflict reports another living node with the ID of this one.
 	Conflict(c overlay.Conflict)
 	// ShutOut reports that no node accepts this one, with the last attempt for each
-	// address. It is called again now and then, until PeerUp. The driver calls report, if
-	// it is not nil, when it has unlocked: it may call methods of the program's errors.
+	// address. The call is repeated from time to time, until PeerUp. If report is not
+	// nil, the driver calls it after it has unlocked, because report may call methods of
+	// the program's errors.
 	ShutOut(tried []*DialError) (report func())
 }
 
-// Counters count over all lives of a node. They change only near I/O, waits or rare events, so
-// that the atomic operations do not slow anything down.
+// Counters are sums over all lives of a node. They change only near I/O, waits or rare
+// events, where the cost of an atomic operation does not matter.
 type Counters struct {
 	BytesIn, BytesOut       atomic.Uint64
 	PeersAdded, DialsFailed atomic.Uint64
 	Netsplits, Heals        atomic.Uint64
 	Conflicts               atomic.Uint64
 	Waited                  atomic.Int64   // nanoseconds that calls of Emit waited
-	Calls                   callout.Counts // of the program's functions that are not handlers
+	Calls                   callout.Counts // calls of the program's functions that are not handlers
 }

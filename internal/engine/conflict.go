@@ -16,13 +16,13 @@ import (
 const (
 	// conflictEvery is the shortest time between two reports of a conflict.
 	conflictEvery = time.Minute
-	// twinAfter is how long a node must have lived before an event with its ID, emitted
-	// after its start, proves another node with that ID. The ages of events have small
-	// errors, and an event of the former life may be on its way for a while.
+	// twinAfter is how long a node must have run before an event with its ID, emitted
+	// after its start, proves that another node has that ID. The ages of events have
+	// small errors, and an event of the former life may be in flight for a while.
 	twinAfter = 15 * time.Second
 )
 
-// conflicts records what one life of a node has learnt of other nodes with its ID.
+// conflicts records what one life of a node has learnt about other nodes with its ID.
 type conflicts struct {
 	reported time.Time // when a conflict was last reported; zero: never
 	heard    ident.Origin
@@ -51,9 +51,10 @@ func (c *conflicts) note(d *Driver, found overlay.Conflict) {
 	d.host.Conflict(found)
 }
 
-// hear examines an event with this node's ID that arrived from another node. An event of a
-// former life of this node may come back from a history. But if the event is younger than
-// this life, another node has emitted it. The caller holds mu.
+// hear examines an event with this node's ID that arrived from another node. Such an
+// event may come from the history of a neighbour, if a former life of this node has
+// emitted it. But if the event is younger than this life, another node has emitted it.
+// The caller holds mu.
 func (c *conflicts) hear(d *Driver, e *plumtree.Event) {
 	now := time.Now()
 	switch {
@@ -65,18 +66,18 @@ func (c *conflicts) hear(d *Driver, e *plumtree.Event) {
 	}
 }
 
-// meetings decides whether a HELLO with this node's ID and epoch is its own. When a node
-// dials itself, its HELLO also arrives at itself. Its HELLO does not arrive there if the
-// other end is a copy of the node, such as a copy of a running virtual machine, or a server
-// that echoes.
+// meetings decides whether a HELLO with this node's ID and epoch was sent by this node.
+// When a node dials itself, its HELLO also arrives at itself. The HELLO does not arrive
+// there if the other end is a copy of the node, such as a copy of a running virtual
+// machine, or a server that echoes.
 type meetings struct {
 	mu    sync.Mutex
 	dials int    // the number of this node's dials whose handshakes are under way
-	met   uint64 // how many own HELLOs have arrived
+	met   uint64 // how many of its own HELLOs have arrived at this node
 }
 
-// begin records the start of a dial's handshake. It returns the number of own HELLOs so far,
-// which is the argument for isMet.
+// begin records the start of a dial's handshake. It returns the number of own HELLOs so
+// far, which is the argument for isMet.
 func (m *meetings) begin() uint64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -90,8 +91,9 @@ func (m *meetings) end() {
 	m.dials--
 }
 
-// meet records that a HELLO of this life arrived on an accepted connection. It returns false
-// if no handshake of an own dial is under way, because then this node can't have sent it.
+// meet records that a HELLO of this life arrived on an accepted connection. It returns
+// false if no handshake of a dial of this node is under way, because then this node can't
+// have sent the HELLO.
 func (m *meetings) meet() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -99,7 +101,8 @@ func (m *meetings) meet() bool {
 	return m.dials > 0
 }
 
-// isMet reports whether an own HELLO has arrived since the call of begin that returned before.
+// isMet reports whether an own HELLO has arrived since the call of begin that returned
+// before.
 func (m *meetings) isMet(before uint64) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -22,8 +22,8 @@ import (
 const (
 	lookWithin = 5 * time.Second // time limit of one look-up of a seed
 	// quietFor is how long a node may be without neighbours before it logs that no node
-	// answers. When a network starts, its nodes are without neighbours for a moment, which
-	// is no reason to log.
+	// answers. When a network starts, its nodes are without neighbours for a moment,
+	// which is no reason for a warning.
 	quietFor = 3 * time.Second
 )
 
@@ -91,7 +91,7 @@ func (d *Driver) noteEvicted(conn net.Conn) {
 	d.log.Warn("too many connections that say nothing; one of them was closed", logging.Fields{"from": conn.RemoteAddr().String()})
 }
 
-// dial performs a Dial of the machine. It answers each one once.
+// dial performs a Dial of the machine. It answers each Dial once.
 func (d *Driver) dial(wish overlay.Dial) {
 	conn, err := d.dialOne(wish.Addr)
 	if err == nil {
@@ -123,8 +123,9 @@ func (d *Driver) isAlone() bool {
 	return len(d.neighbours) == 0
 }
 
-// dialTimeout returns the time limit of one dial. It has an upper bound, because few dials run
-// at once, and a dial without an answer delays others. The value of the bound is a guess.
+// dialTimeout returns the time limit of one dial. It has an upper bound, because few
+// dials run at once, and a dial without an answer delays the others. The value of the
+// bound is a guess.
 func (d *Driver) dialTimeout() time.Duration {
 	return min(max(d.cfg.Membership.PingTimeout/2, 100*time.Millisecond), 10*time.Second)
 }
@@ -147,8 +148,8 @@ func (d *Driver) greet(ctx context.Context, conn net.Conn, dialled string) (*lin
 	return l, nil
 }
 
-// isHanging reports whether too many connections of the program's transport have not ended
-// after Close, so that the node must not use another one. The caller holds mu.
+// isHanging reports whether this node must not use another connection of the program's
+// transport, because too many of them have not ended after Close. The caller holds mu.
 func (d *Driver) isHanging(l *link) bool {
 	if l.ownConn == nil || len(d.conns)-len(d.links) < callout.MostHanging {
 		return false
@@ -191,7 +192,7 @@ func (d *Driver) up(l *link, wish *overlay.Dial) {
 			Zone:  ident.ZoneOf(l.addr),
 		}
 		if !c.Local && ident.IsLoopback(c.Addr) {
-			c.Addr = "" // a loopback address, which on this machine is another node
+			c.Addr = "" // the address is a loopback address, which leads to another node on this machine
 		}
 		if wish != nil {
 			c.Dialled = wish.Addr
@@ -213,8 +214,8 @@ func (d *Driver) handshakes() *handshake.Config {
 	return &handshake.Config{Network: d.cfg.Network, Self: d.self, Addr: d.hello, Guard: d.cfg.Guard, OnSelf: d.onSelf}
 }
 
-// onSelf is called when a HELLO of this life arrives on an accepted connection. It returns an
-// error if the HELLO is not from a dial of this life, but from a copy of this node.
+// onSelf is called when a HELLO of this life arrives on an accepted connection. It
+// returns an error if a copy of this node sent the HELLO, and not a dial of this life.
 func (d *Driver) onSelf(hello *wire.Hello, from string) error {
 	if d.meetings.meet() {
 		return nil
@@ -243,8 +244,8 @@ func (d *Driver) lookUp(seed string) {
 	})
 }
 
-// resolve calls the resolver, which may be the program's own. If that returns neither an
-// address nor an error, resolve returns an error.
+// resolve calls the resolver, which may be the program's own. If the resolver returns
+// neither an address nor an error, resolve returns an error.
 func (d *Driver) resolve(ctx context.Context, seed string) ([]string, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -21,9 +21,10 @@ func (d *Driver) deliver(e *plumtree.Event) {
 	d.batch = append(d.batch, d.unsignedOf(e)...)
 }
 
-// unsignedOf returns the events that handlers get from an origin that is not allowed: those
-// without a signature. The origin of an unsigned event is only a claim, so a list of
-// origins can't restrict it. The caller holds mu.
+// unsignedOf handles an event, or a run of them, of an origin that is not allowed. It
+// returns the parts without a signature, which handlers get nevertheless. The origin of
+// an unsigned event is only a claim, so a list of origins can't restrict it. The caller
+// holds mu.
 func (d *Driver) unsignedOf(e *plumtree.Event) []emitter.Run {
 	all := d.runOf(e)
 	var runs []emitter.Run
@@ -31,7 +32,7 @@ func (d *Driver) unsignedOf(e *plumtree.Event) []emitter.Run {
 	for seq := all.Seq; len(rest) > 0; seq++ {
 		body, after, ok := batch.Next(rest)
 		if !ok {
-			break // does not happen: the tree has checked the batch
+			break // this does not happen, because the tree has checked the batch
 		}
 		if !signed.Is(body) {
 			one := all
@@ -58,7 +59,7 @@ func (d *Driver) runOf(e *plumtree.Event) emitter.Run {
 	}
 }
 
-// flushBatch queues the events of this step before a hook is queued, so that the order stays.
+// flushBatch queues the events of this step before a hook is queued, to keep their order.
 func (d *Driver) flushBatch() {
 	if len(d.batch) > 0 {
 		d.events.PushBatch(d.batch)
@@ -68,7 +69,8 @@ func (d *Driver) flushBatch() {
 }
 
 // echo queues an event that this node has just emitted for the handlers with
-// emitter.Settings.Echo. body has its signature, if it carries one. The caller holds mu.
+// emitter.Settings.Echo. If the event is signed, body includes the signature. The caller
+// holds mu.
 func (d *Driver) echo(now time.Time, seq uint64, body []byte) {
 	if !d.events.HasEchoes() {
 		return
@@ -84,9 +86,9 @@ func (d *Driver) echo(now time.Time, seq uint64, body []byte) {
 	})
 }
 
-// Replay calls register with the events of the history that a new handler must get first. No
-// event arrives between these and the registration. Replay returns false if the life is
-// over.
+// Replay calls register with the events of the history that a new handler must get first.
+// No event arrives between these and the registration. If the life is over, Replay
+// returns false.
 func (d *Driver) Replay(s emitter.Settings, register func(emitter.Settings, []emitter.Run) (off func())) (off func(), ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -104,7 +106,8 @@ func (d *Driver) Replay(s emitter.Settings, register func(emitter.Settings, []em
 			past = append(past, d.unsignedOf(e)...)
 		}
 	}
-	// For origins that this node has not heard before, the time counts from its start.
+	// For origins of which this node has heard nothing yet, the rewind counts from the
+	// node's start.
 	s.Rewind = max(s.Rewind-now.Sub(d.born), 0)
 	d.machine.Rewind(s.Rewind)
 	return register(s, past), true

@@ -8,10 +8,10 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 )
 
-// doubtAlone is called when a link has died. If there is another neighbour, that neighbour
-// gets the announcements of this node's events, and pulls those that it misses. If there is
-// none, the events that the dead neighbour may not have read count as not taken. The caller
-// holds mu.
+// doubtAlone is called when a link has died. If there is another neighbour, that
+// neighbour gets the announcements of this node's events, and pulls the events that it
+// misses. If there is none, the events that the dead neighbour may not have read count as
+// not taken. The caller holds mu.
 func (d *Driver) doubtAlone(l *link) {
 	if len(d.neighbours) == 0 {
 		d.own.Lose(&l.doubt)
@@ -27,13 +27,14 @@ func (d *Driver) doubtLeft(l *link, now time.Time) {
 	}
 }
 
-// doubtLast is called at the end of this life. A peer hangs up when it has read everything.
-// If no peer has hung up, maybe none has read the last events. If all peers that have hung
-// up stop too, and know nodes that are not neighbours of this one, they may not have
-// relayed these events. open holds the links that were open at left, when the stop began.
+// doubtLast is called at the end of this life. A peer closes its end of the link when it
+// has read everything. If no peer has done so, maybe none has read the last events. If
+// all peers that have done so stop too, and list neighbours that this node does not have,
+// they may not have relayed these events. open holds the links that were open at left,
+// when the stop began.
 func (d *Driver) doubtLast(open []*link, left time.Time) {
-	var neighbours []ident.ID // that have read everything
-	var others []ident.ID     // the nodes that these neighbours know
+	var neighbours []ident.ID // the neighbours that have read everything
+	var others []ident.ID     // the nodes that the goodbyes of these neighbours name
 	for _, l := range open {
 		select {
 		case <-l.ended:

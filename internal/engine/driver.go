@@ -15,14 +15,14 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/untaken"
 )
 
-// Driver is one life of a node. It owns the machine, and gives it a network and a clock.
-// Readers, writers, dials and the timer call step, one at a time. Any goroutine may call the
-// methods of a Driver, unless their comments say otherwise.
+// Driver is one life of a node. It owns the machine, and connects it to a network and a
+// clock. Readers, writers, dials and the timer call step, one at a time. Any goroutine
+// may call the methods of a Driver, unless their comments say otherwise.
 //
-// The machine's actions are recorded during a step and performed at its end, under the same
-// lock: control frames are encoded into the outboxes of links, the writers of links with
-// waiting events are woken, and events and hooks are queued for the handlers. None of that
-// waits.
+// The machine's actions are recorded during a step and performed at its end, under the
+// same lock. Control frames are encoded into the outboxes of links, the writers of links
+// with waiting events are woken, and events and hooks are queued for the handlers. None
+// of these actions blocks.
 type Driver struct {
 	cfg        Config // does not change
 	host       Host
@@ -34,27 +34,27 @@ type Driver struct {
 	program    *program
 	file       *stateFile
 	self       ident.Origin
-	hello      string // the address in this node's HELLO; ":port" if peers know the host better
+	hello      string // the address in this node's HELLO; ":port" if peers see the host better than this node
 	// addresses is net.InterfaceAddrs, except in tests. It may be slow, so it must not be
 	// called with mu held.
 	addresses func() ([]net.Addr, error)
 
 	born  time.Time
-	epoch emitter.Moment // when the machine was made
+	epoch emitter.Moment // when the machine was made; the times of events count from it
 
-	ctx     context.Context // ends with this life
+	ctx     context.Context // this context ends with this life
 	cancel  context.CancelFunc
 	running sync.WaitGroup // all goroutines of this life
 	own     untaken.Events // the events of this node that no neighbour has taken
 
-	meetings meetings // how often this life has met itself
+	meetings meetings // how often this life has met itself in a handshake
 	backlog  handshake.Backlog
 
 	mu          sync.Mutex // guards all fields below; never held during I/O or a handler
 	machine     *overlay.Machine
 	links       map[ident.Link]*link
-	conns       map[*link]struct{}  // links, and ended links whose connections have not ended
-	formerConns callout.FormerConns // of links that have ended
+	conns       map[*link]struct{}  // all links, and ended links whose connections have not ended
+	formerConns callout.FormerConns // connections of links that have ended
 	neighbours  map[ident.ID]*Neighbour
 	met         []*Neighbour // neighbours, and former ones whose handlers are still busy
 	lastLink    ident.Link
@@ -64,16 +64,16 @@ type Driver struct {
 	conflicts   conflicts
 	stopping    bool
 	hasLeft     bool   // this node has said goodbye
-	missed      uint64 // events of other nodes that will never come
+	missed      uint64 // number of events of other nodes that will never arrive
 	isSplit     bool   // a netsplit was found and has not healed
-	pressure           // records what waits for links and handlers
-	attempts           // dials and look-ups
+	pressure           // the events that wait for links and handlers
+	attempts           // the dials and look-ups of this life
 
-	woken     []*link                  // links whose writers this step has given something to do
+	woken     []*link                  // links whose writers must write after this step
 	batch     []emitter.Run            // events that this step queues for the handlers
-	postponed []func()                 // calls for the end of this step; see afterwards
+	postponed []func()                 // calls to make at the end of this step; see afterwards
 	questions map[uint64]chan<- result // calls of Add and Count that wait for an answer, by token
-	surveys   map[uint64]*survey       // the questions that are surveys, by token
+	surveys   map[uint64]*survey       // the entries of questions that are surveys, by token
 	lastToken uint64                   // the last token that was used
 
 	timer *time.Timer
@@ -83,8 +83,8 @@ type Driver struct {
 // Listening returns the address on which the node listens.
 func (d *Driver) Listening() string { return d.program.listening }
 
-// Advertised returns the address that this node sends to others. It is empty if it can't be
-// dialled.
+// Advertised returns the address that this node sends to others. It is empty if this node
+// can't be dialled.
 func (d *Driver) Advertised() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -101,7 +101,7 @@ type result struct {
 	complete bool
 }
 
-// step calls the machine and performs its actions.
+// step calls the machine and performs the actions that the machine records.
 func (d *Driver) step(call func(now time.Time)) { d.stepThen((*link).writeSoon, call) }
 
 // stepThen does what step does. The caller chooses how links are written.
@@ -116,11 +116,11 @@ func (d *Driver) stepThen(write func(*link), call func(now time.Time)) {
 	d.settle(now)
 }
 
-// afterwards postpones a call, for example of the log, until mu is unlocked. The caller holds
-// mu.
+// afterwards postpones a call, for example of the log, until mu is unlocked. The caller
+// holds mu.
 func (d *Driver) afterwards(do func()) { d.postponed = append(d.postponed, do) }
 
-// unlock unlocks mu, writes the links that have something to write, and makes the postponed
+// unlock unlocks mu, writes the links that have data to write, and makes the postponed
 // calls. write is link.writeNow or link.writeSoon.
 func (d *Driver) unlock(write func(*link)) {
 	var array [16]*link // enough for most nodes, without an allocation
@@ -138,15 +138,16 @@ func (d *Driver) unlock(write func(*link)) {
 	}
 }
 
-// settle ends a step. The caller holds mu.
+// settle ends a step: it measures the links, queues the batch, and arms the timer. The
+// caller holds mu.
 func (d *Driver) settle(now time.Time) {
 	d.measure(now)
 	d.flushBatch()
 	d.arm(now)
 }
 
-// arm sets the timer to the machine's deadline. If the deadline has become later, the timer
-// stays: it fires, finds that nothing is due, and is set again.
+// arm sets the timer to the machine's deadline. If the deadline has become later, the
+// timer stays: it fires, finds no work, and is set again.
 func (d *Driver) arm(now time.Time) {
 	at, ok := d.machine.Deadline()
 	if !ok || !d.armed.IsZero() && !at.Before(d.armed) {
@@ -166,15 +167,15 @@ func (d *Driver) tick() {
 	})
 }
 
-// spawn runs f on a goroutine of this life. Owner: the driver. The goroutine ends with ctx or
-// when its connection is closed, and stop waits for it.
+// spawn runs f on a goroutine of this life. Owner: the driver. The goroutine ends with
+// ctx or when its connection is closed, and stop waits for it.
 func (d *Driver) spawn(f func()) { d.running.Go(f) }
 
 // isOpen reports whether the node runs and is not stopping. The caller holds mu.
 func (d *Driver) isOpen() bool { return d.machine != nil && !d.stopping }
 
-// ask calls begin, which asks the machine for something that it answers later, and waits for
-// the answer.
+// ask calls begin, which sends the machine a question, and waits for the answer. The
+// machine answers later.
 func (d *Driver) ask(ctx context.Context, begin func(now time.Time, token uint64)) (result, error) {
 	if err := ctx.Err(); err != nil {
 		return result{}, err
@@ -215,8 +216,8 @@ func (d *Driver) answer(token uint64, r result) {
 	}
 }
 
-// Emit broadcasts the body of an event. It waits until the links and the other nodes can take
-// it. Errors: [ErrStopped], the error of ctx.
+// Emit broadcasts the body of an event. It waits until the links and the other nodes have
+// room for it. Errors: [ErrStopped], the error of ctx.
 func (d *Driver) Emit(ctx context.Context, body []byte) error {
 	if err := d.awaitCapacity(ctx, true); err != nil {
 		return err

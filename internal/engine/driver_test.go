@@ -31,8 +31,8 @@ func couple(t *testing.T) (ann, bob *witness) {
 	return ann, bob
 }
 
-// Two lives work without package smoke. One emits, the handlers of the other get the event,
-// and each reports the other node to its host.
+// Two lives work without package smoke. One emits an event, the handlers of the other get
+// it, and each reports the other node to its host.
 func TestTwoDriversShareEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ann, bob := couple(t)
@@ -81,7 +81,7 @@ func TestTwoDriversShareEvents(t *testing.T) {
 	})
 }
 
-// A neighbour that has gone reports the reason, and accepts no more events.
+// A neighbour that has left reports the reason, and accepts no more events.
 func TestANeighbourThatHasGoneSaysWhy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ann, bob := couple(t)
@@ -113,7 +113,7 @@ func TestEventsThatWillNotComeAreCounted(t *testing.T) {
 			out := ann.out()
 			out.Gap(plumtree.Range{Origin: ident.Origin{ID: ident.ID{1}, Epoch: 1}, From: 3, To: 10})
 			out.Gap(plumtree.Range{Origin: ident.Origin{ID: ident.ID{2}, Epoch: 1}, From: 1, To: 2})
-			out.Gap(plumtree.Range{Origin: ident.Origin{ID: ann.self.ID, Epoch: 1}, From: 1, To: 2}) // of an earlier life of this node: not missed
+			out.Gap(plumtree.Range{Origin: ident.Origin{ID: ann.self.ID, Epoch: 1}, From: 1, To: 2}) // events of an earlier life of this node do not count as missed
 		})
 		if f, _ := ann.Figures(); f.Missed != 8 || len(ann.gaps) != 2 {
 			t.Errorf("%d events are missed, in %d gaps", f.Missed, len(ann.gaps))
@@ -139,7 +139,8 @@ func TestTheFiguresShowANetsplitWhileItLasts(t *testing.T) {
 	})
 }
 
-// While a link's reader verifies events, which may take long, the node does other work.
+// While a link's reader verifies events, which may take long, the node does its other
+// work.
 func TestTheNodeGoesOnWhileEventsAreVerified(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := mem.New()
@@ -183,8 +184,8 @@ func TestTheNodeGoesOnWhileEventsAreVerified(t *testing.T) {
 	})
 }
 
-// Every call that waits for an answer returns ErrStopped when the life ends, also if code of
-// the program ends it.
+// When the life ends, every call that waits for an answer returns ErrStopped, even if
+// code of the program ends the life.
 func TestTheEndAnswersAllQuestions(t *testing.T) {
 	for _, isInside := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -209,7 +210,8 @@ func TestTheEndAnswersAllQuestions(t *testing.T) {
 	}
 }
 
-// Programs can test the reason why a seed is lost: it is not an error of an internal package.
+// Programs can test for the reason why a seed is lost, because it is not an error of an
+// internal package.
 func TestTheReasonOfALostSeedIsPublic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ann := start(t, mem.New().Host("10.0.0.1"), "10.0.0.1:1", nil)

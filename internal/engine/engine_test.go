@@ -26,13 +26,13 @@ type witness struct {
 	events   *emitter.Emitter
 	counters Counters
 
-	// Written in steps of the driver, so Driver.mu guards them.
+	// These fields are written in steps of the driver, so Driver.mu guards them.
 	up      []ident.ID
 	down    []ident.ID
 	gaps    []plumtree.Range
 	notices []netsplit.Notice
 	shutOut [][]*DialError
-	linked  chan *Neighbour // a neighbour came
+	linked  chan *Neighbour // receives each new neighbour
 }
 
 // newLog returns a log whose messages are discarded.
@@ -48,7 +48,8 @@ func newLog(t *testing.T) *logging.Logger {
 	return log
 }
 
-// start begins the life of a node on a transport. change may add to its configuration.
+// start begins the life of a node on a transport. change may change the configuration
+// before that.
 func start(t *testing.T, network transport.Transport, bind string, change func(*Config)) *witness {
 	t.Helper()
 	w := &witness{events: emitter.New(emitter.Config{}), linked: make(chan *Neighbour, 16)}
@@ -73,7 +74,7 @@ func start(t *testing.T, network transport.Transport, bind string, change func(*
 	return w
 }
 
-// stop ends the life, once.
+// stop ends the life. Further calls have no effect.
 func (w *witness) stop(t *testing.T) (left *Unfinished, memory Memory) {
 	if w.ctx.Err() != nil {
 		return nil, Memory{}

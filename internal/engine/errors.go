@@ -8,15 +8,15 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 )
 
-// Errors of calls.
+// These are the errors of calls.
 var (
 	ErrStopped    = errors.New("the node is stopped")
 	ErrIncomplete = errors.New("not all nodes answered in time")
 	ErrPeerGone   = errors.New("the peer is gone")
 )
 
-// Reasons why a node could not be added, in a *[DialError]. Other reasons are in package
-// handshake, and callout.ErrHangs.
+// These are the reasons why a node could not be added, in a *[DialError]. Other reasons
+// are in package handshake, and callout.ErrHangs.
 var (
 	ErrFull     = errors.New("this node has as many peers as Options.MaxPeers allows")
 	ErrPeerFull = errors.New("that node has as many peers as it allows")
@@ -53,8 +53,9 @@ var publicErrors = []struct{ from, to error }{
 }
 
 // seedError converts the reason why a seed is lost. An error of the membership becomes a
-// *[DialError]; another error stays. The membership does not wrap its errors. Errors of the
-// program have methods, which must not be called here, because the caller may hold mu.
+// *[DialError]; another error stays unchanged. seedError compares errors without
+// errors.Is: the membership does not wrap its errors, and methods of a program's error
+// must not be called here, because the caller may hold mu.
 func seedError(addr string, err error) error {
 	for _, known := range publicErrors {
 		if err == known.from {
@@ -74,8 +75,8 @@ func addError(addr string, err error) *DialError {
 	return &DialError{Addr: addr, Err: err}
 }
 
-// plainError calls the methods of an error of the program now. If one of them panics, the panic
-// counts as one of the call that returned the error.
+// plainError calls the methods of an error of the program now. If one of them panics, the
+// panic counts as a panic of the call that returned the error.
 func plainError(err error) error {
 	_ = err.Error()
 	_ = dialError("", err)

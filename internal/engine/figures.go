@@ -8,20 +8,20 @@ import (
 
 // Figures are the figures of one life at one moment.
 type Figures struct {
-	Peers, Guests   int           // the number of neighbours, and of those beyond MaxPeers
-	Known           int           // addresses in the book
-	RefusedContacts uint64        // addresses from neighbours that sent too many
+	Peers, Guests   int           // the number of neighbours, and the number of neighbours beyond MaxPeers
+	Known           int           // number of addresses in the book
+	RefusedContacts uint64        // number of addresses dropped because neighbours sent too many
 	History         int           // bytes of events in the history
-	Lag             int           // the bytes that wait for the link with most of them
-	RTT             time.Duration // the longest round trip to a neighbour; 0: never measured
+	Lag             int           // the most bytes that wait for any link
+	RTT             time.Duration // the longest round trip to a neighbour; 0: not measured yet
 	SeedsLost       int
 	IsSplit         bool   // a netsplit was found and is not over
-	Emitted         uint64 // events of this node
-	Missed          uint64 // events of others that will not come
+	Emitted         uint64 // number of events that this node has emitted
+	Missed          uint64 // number of events of other nodes that will never arrive
 	Tree            plumtree.Stats
 }
 
-// Figures returns the figures of this life, and false if it is over.
+// Figures returns the figures of this life, and false if the life is over.
 func (d *Driver) Figures() (f Figures, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -9,40 +9,41 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
-// The limits of what other nodes may ask of a node. A request beyond a limit is refused and
-// counted.
+// These constants limit the frames that other nodes may send to a node. A request beyond
+// a limit is refused and counted.
 //
-// Other limits stand elsewhere: those of single frames in package wire (their lengths, their
-// lists, the structure of arguments), those of stored data in the packages of the protocols
-// (the history, the address book, what a peer may pull), those of waiting data in
-// backpressure.go and outbox.go, and those of incoming connections in package handshake.
+// Other limits are in other packages. Package wire limits single frames (their lengths,
+// their lists, the structure of arguments). The packages of the protocols limit stored
+// data (the history, the address book, the events that a peer may pull). Package
+// handshake limits incoming connections. In this package, backpressure.go and outbox.go
+// limit waiting data.
 const (
-	// The limit of frames without events that a neighbour may send. If 10 000 nodes start
-	// at once with one seed, the neighbours of the seed get some thousands of them in a
-	// second.
+	// controlPerSecond limits the frames without events that a neighbour may send. If 10
+	// 000 nodes start at once with one seed, the neighbours of the seed get some
+	// thousands of these frames in a second.
 	controlPerSecond = 2000
 	controlAtOnce    = 20_000
 
-	// The limit of frames that answer requests of this node: MISS, or the digests of a
-	// survey. If events are missing or the network is large, there are many, and each costs
-	// little.
+	// answersPerSecond limits the frames that answer requests of this node: MISS, or the
+	// digests of a survey. If events are missing or the network is large, there are many
+	// of them, and each costs little.
 	answersPerSecond = 20_000
 	answersAtOnce    = 200_000
 )
 
-// errFlood ends a link.
+// errFlood is the reason with which a link ends whose peer exceeds a limit.
 var errFlood = &wire.FrameError{Reason: "too many frames that are no events", Err: wire.ErrTooLarge}
 
-// Refusals count what a node has refused since it was made, over all its lives.
+// Refusals counts the refusals of a node since it was made, over all its lives.
 type Refusals struct {
 	Handshakes   atomic.Uint64 // connections without a valid HELLO
 	NotAdmitted  atomic.Uint64 // nodes that the rules did not admit
 	Incompatible atomic.Uint64 // nodes of another network or version
 	Backlog      atomic.Uint64 // connections closed because too many waited for their handshake
 	RateLimited  atomic.Uint64 // connections from addresses that opened too many
-	Frames       atomic.Uint64 // links closed because of bytes that are not a frame
+	Frames       atomic.Uint64 // links closed because they carried bytes that are not a frame
 	Floods       atomic.Uint64 // links closed because of too many frames
-	Forgeries    atomic.Uint64 // frames with an event that its origin has not signed
+	Forgeries    atomic.Uint64 // frames with an event whose signature is missing or false
 }
 
 // countHandshake counts a failed handshake by its reason.
@@ -63,7 +64,7 @@ func (r *Refusals) reported() uint64 {
 		r.RateLimited.Load() + r.Frames.Load() + r.Floods.Load()
 }
 
-// strangers returns how many accepted connections may be in the handshake, and how many may
-// be without a request after it. If the process may open few files, the bound leaves most
-// of them for other uses.
+// strangers returns two bounds in one: how many accepted connections may be in the
+// handshake, and how many may be without a request after it. If the process may open few
+// files, the bound leaves most of them for other uses.
 func strangers() int { return files.Share(1024, 4) }

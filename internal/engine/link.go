@@ -28,13 +28,13 @@ const (
 	readSmall = 4 << 10  // bytes of the read buffer of an idle link
 	readLarge = 64 << 10 // bytes of one read of a busy link
 
-	readerRest = 500 * time.Microsecond // a shorter wait for data does not count as a rest
+	readerRest = 500 * time.Microsecond // a shorter wait for data does not count as a pause of the reader
 
-	lingerAfter = time.Second // how long to wait for the peer's end after this end has closed
+	lingerAfter = time.Second // how long to wait for the peer to end the connection, after this end has closed it
 )
 
 // link is one connection after its handshake. Its reader is the goroutine that made the
-// connection. Its outbox holds what waits to be written.
+// connection. Its outbox holds the bytes that wait to be written.
 type link struct {
 	d       *Driver
 	id      ident.Link
@@ -44,20 +44,20 @@ type link struct {
 	rate    *rate.Limiter // limits frames that carry no events; see frame.Cost
 	answers *rate.Limiter // limits frames that answer requests of this node
 	verify  verifier
-	peer    *Neighbour    // nil while the other end is not a neighbour; guarded by driver.mu
+	peer    *Neighbour    // the neighbour at the other end; nil while the other end is not a neighbour; guarded by driver.mu
 	addr    string        // the address of the other end, as this node sees it
-	hello   *wire.Hello   // of the peer; hello and early are only set until the link is up
+	hello   *wire.Hello   // the HELLO of the peer; hello and early are only set until the link is up
 	early   []byte        // the bytes that followed the HELLO
 	ended   chan struct{} // closed when the writer and then the reader have ended
 
 	goodbye   bool          // the peer has sent a DISCONNECT; driver.mu guards goodbye and leaves
 	leaves    bool          // the DISCONNECT says that the peer stops; leaves and others are not written after ended is closed
 	others    []ident.ID    // the nodes that the DISCONNECT names
-	fellMute  bool          // the link was given up because nothing arrived; guarded by driver.mu
+	fellMute  bool          // the link was ended because no data arrived; guarded by driver.mu
 	hungUp    bool          // the peer has ended the connection; written before ended is closed
 	doubt     untaken.Doubt // the events of this node that the peer may not have read
 	ready     atomic.Bool   // events wait in the history; written under driver.mu
-	full      bool          // many events wait; driver.mu guards full and fullSince
+	full      bool          // too many events wait for the link; driver.mu guards full and fullSince
 	fullSince time.Time
 	isSlow    bool // the link has been full for longer than patience, and emitters no longer wait for it
 
@@ -73,8 +73,8 @@ func newLink(d *Driver, conn net.Conn, addr string) *link {
 	}
 }
 
-// finish ends the link when its outbox is written, but after flushWithin at the latest. It ends
-// a silent link at once. The caller holds driver.mu.
+// finish ends the link when its outbox is written, but after flushWithin at the latest.
+// It ends a silent link at once. The caller holds driver.mu.
 func (l *link) finish(why hyparview.Reason) {
 	l.mu.Lock()
 	l.closing = true
@@ -91,22 +91,22 @@ func (l *link) finish(why hyparview.Reason) {
 // not wait.
 func (l *link) closeSoon() { l.d.spawn(func() { l.conn.Close() }) }
 
-// reset ends the connection at once. If nothing arrives from the peer, TCP repeats one
-// packet at growing intervals, and an orderly end waits behind it. But the peer may still
-// receive, and should learn of the end. A reset is sent at once. The caller holds
-// driver.mu.
+// reset ends the connection at once. If no acknowledgement arrives from the peer, TCP
+// repeats one packet at growing intervals, and an orderly end waits behind that packet.
+// But the peer may still receive, and should learn of the end. A reset is sent at once.
+// The caller holds driver.mu.
 func (l *link) reset() {
 	l.d.spawn(func() {
 		if conn, ok := l.conn.(transport.Lingerer); ok {
-			conn.SetLinger(0) // if this call fails, the connection ends later
+			conn.SetLinger(0) // if this call fails, the connection only ends later
 		}
 		l.conn.Close()
 	})
 }
 
-// cutOff ends a link that finish could not end in time. Its writer may wait for a peer that
-// reads nothing, or very little; closing the connection ends that wait. A timer of the
-// runtime calls cutOff on a goroutine of the runtime, so cutOff does not wait.
+// cutOff ends a link that finish could not end in time. The link's writer may wait for a
+// peer that reads nothing, or very little; closing the connection ends that wait. A timer
+// calls cutOff on a goroutine of the runtime, so cutOff must not wait.
 func (l *link) cutOff() {
 	l.mu.Lock()
 	l.isCut = true
@@ -123,8 +123,9 @@ func (l *link) callOff() {
 	}
 }
 
-// hangUp ends this end's direction and leaves the other one open for a moment, because closing at
-// once could destroy data on its way to the peer. The reader closes the connection.
+// hangUp closes this end's direction of the connection. The other direction stays open
+// for a moment, because closing it at once could destroy data on its way to the peer. The
+// reader closes the connection.
 func (l *link) hangUp() {
 	if half, ok := l.conn.(transport.HalfCloser); ok && half.CloseWrite() == nil {
 		l.callOff()
@@ -134,8 +135,8 @@ func (l *link) hangUp() {
 	l.conn.Close()
 }
 
-// read is the link's reader. It passes all frames of one read to the machine in one step. rest
-// are the bytes that followed the HELLO.
+// read is the link's reader. It passes all frames of one read to the machine in one step.
+// rest holds the bytes that followed the HELLO.
 func (l *link) read(rest []byte) error {
 	buf := make([]byte, max(readSmall, len(rest)))
 	filled := copy(buf, rest)
@@ -173,16 +174,16 @@ func (l *link) read(rest []byte) error {
 }
 
 // roomFor returns the size of the buffer for a frame of want bytes, of which filled bytes
-// have arrived. The buffer grows with them, since a length alone must not allocate memory:
-// any peer can announce the longest frame. A factor of 4 grows 4 KiB to 1 MiB in four
-// steps.
+// have arrived. The buffer grows with the bytes that have arrived. It must not grow by
+// the announced length alone, because any peer can announce the longest frame. A factor
+// of 4 grows 4 KiB to 1 MiB in four steps.
 func roomFor(want, filled int) int {
 	return min(want, max(2*readSmall, 4*filled))
 }
 
-// take passes the whole frames in buf to the machine. It returns how many bytes these were, and
-// whether the reader should pause before it reads more. rested is when the reader last had to
-// wait for data.
+// take passes the complete frames in buf to the machine. It returns the number of bytes
+// of these frames, and whether the reader should pause before it reads more. rested is
+// when the reader last had to wait for data.
 func (d *Driver) take(l *link, buf []byte, rested time.Time) (used int, danger bool, err error) {
 	d.mu.Lock()
 	defer d.unlock((*link).writeNow)
@@ -191,7 +192,7 @@ func (d *Driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 	}
 	now := time.Now()
 	l.doubt.Heard(&d.own, now)
-	control, answers := 0, 0 // the sums of what these frames count, see frame.Cost
+	control, answers := 0, 0 // the sums of the costs of these frames, see frame.Cost
 	for used < len(buf) && d.machine != nil {
 		m, n, err := l.dec.Next(buf[used:])
 		if err != nil {
@@ -203,12 +204,12 @@ func (d *Driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 		}
 		used += n
 		switch m := m.(type) {
-		case nil: // a frame of a kind that a newer minor version has added: ignored
+		case nil: // a frame of a kind that a newer minor version has added is ignored
 			control += frame.FrameParts
 		case *plumtree.Gossip:
 			if d.machine.WantsVerdict(l.id, m) {
-				// A run of 4096 events may take 0.2 s. The lock is not held
-				// meanwhile, so other links do not wait.
+				// To verify a run of 4096 events may take 0.2 s. The lock is not held
+				// during that time, so other links do not wait.
 				d.settle(now)
 				d.unlock((*link).writeNow)
 				m.Verdict = plumtree.Judge(m, l.verify)
@@ -247,8 +248,9 @@ func (d *Driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 		return used, false, net.ErrClosed
 	}
 	if d.verifies && now.Sub(rested) >= persists {
-		// Verifying an event takes longer than receiving it. Events that wait for it are in
-		// the receive buffers, so no neighbour sees them as the lag of a link.
+		// Verifying an event takes longer than receiving it. Events that wait to be
+		// verified are in the receive buffers, where no neighbour counts them as the lag
+		// of a link.
 		d.machine.Throttle(now, 0, d.out())
 	}
 	d.settle(now)
@@ -258,18 +260,19 @@ func (d *Driver) take(l *link, buf []byte, rested time.Time) (used int, danger b
 	return used, d.danger, nil
 }
 
-// isHeard reports whether frames of the link are handled. After this node has ended a link, its
-// reader reads for at most lingerAfter, so that data on its way to the peer is not destroyed,
-// and drops the frames. There are two exceptions. If another link to the same neighbour has
-// replaced this one, frames that the peer sent before still count. If this node stops, it takes
-// the last events of its neighbours. The caller holds driver.mu.
+// isHeard reports whether frames of the link are handled. After this node has ended a
+// link, its reader reads for at most lingerAfter, so that data on its way to the peer is
+// not destroyed, and drops the frames. There are two exceptions. If another link to the
+// same neighbour has replaced this one, frames that the peer sent before that are still
+// handled. If this node stops, it takes the last events of its neighbours. The caller
+// holds driver.mu.
 func (l *link) isHeard() bool {
 	return l.d.links[l.id] == l || l.peer != nil && (l.d.hasLeft || !l.peer.isGone())
 }
 
 // takeDirect queues an event for this node alone.
 func (d *Driver) takeDirect(l *link, m *wire.Direct) {
-	if l.peer == nil || l.peer.isGone() && !d.hasLeft { // it may have ended in this step
+	if l.peer == nil || l.peer.isGone() && !d.hasLeft { // the peer may have become a former neighbour in this step
 		return
 	}
 	l.peer.received++
@@ -281,12 +284,12 @@ func (d *Driver) takeDirect(l *link, m *wire.Direct) {
 
 // run runs a link from its handshake to its end.
 func (l *link) run(rest []byte) {
-	err := callout.ErrGoexit // stays if a connection of the program calls runtime.Goexit
+	err := callout.ErrGoexit // this value stays if a connection of the program calls runtime.Goexit
 	defer func() { l.end(err) }()
 	err = l.read(rest)
 }
 
-// end cleans up when run ends. err is the reason.
+// end cleans up when run ends. err is the reason why the link ended.
 func (l *link) end(err error) {
 	l.conn.Close() // ends the writer, too
 	l.awaitWriter()
@@ -297,7 +300,7 @@ func (l *link) end(err error) {
 		delete(l.d.conns, l)
 		l.d.formerConns.Add(l.ownConn)
 		l.callOff()
-		if l.d.links[l.id] != l { // the machine has closed it
+		if l.d.links[l.id] != l { // the machine has closed the link
 			if l.fellMute {
 				l.d.doubtAlone(l)
 			}

@@ -8,7 +8,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/transport"
 )
 
-// If nothing comes from the peer any more, the link ends with a reset. An orderly end
+// If no data arrives from the peer any more, the link ends with a reset. An orderly end
 // would wait behind the bytes that TCP repeats.
 func TestASilentLinkEndsWithAReset(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -11,22 +11,23 @@ import (
 )
 
 // Neighbour is the node at the other end of a link. If a better link to the same node
-// replaces the link, the Neighbour stays. Its methods may be called from any goroutine.
+// replaces the link, the Neighbour stays the same. Its methods may be called from any
+// goroutine.
 type Neighbour struct {
 	driver *Driver
 	id     ident.ID
 	addr   string
 	events *emitter.Emitter
 	link   atomic.Pointer[link]
-	gone   atomic.Pointer[Departure] // nil while it is a neighbour
+	gone   atomic.Pointer[Departure] // nil while the node is a neighbour
 
-	received uint64 // direct events; guarded by Driver.mu
+	received uint64 // number of direct events received; guarded by Driver.mu
 }
 
 // Departure says why a node is not a neighbour any more.
 type Departure struct {
 	Why    hyparview.Reason
-	ByPeer bool // the peer gave the reason; otherwise this node found or decided it
+	ByPeer bool // the peer sent the reason; otherwise this node noticed or decided it
 }
 
 // ID returns the ID of the node.
@@ -55,7 +56,7 @@ func (n *Neighbour) Departure() (Departure, bool) {
 
 func (n *Neighbour) isGone() bool { return n.gone.Load() != nil }
 
-// finish records that no further event of the neighbour will come.
+// finish records that no further event of the neighbour will arrive.
 func (n *Neighbour) finish() {
 	if n.events.HasQueues() {
 		n.events.Do(n.events.Finish)

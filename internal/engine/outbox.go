@@ -15,28 +15,29 @@ import (
 	"github.com/smokesignal-go/smokesignal/trust"
 )
 
-// One goroutine at a time writes to a link: its writer. While nothing waits there is none.
-// A reader that relays events, or the timer, becomes the writer if there is none. It writes
-// as much as the connection takes without blocking, which saves a switch of goroutines. The
-// rest, and what programs emit, is written by a goroutine that may block.
+// One goroutine at a time writes to a link: its writer. While no data waits, there is no
+// writer. A reader that relays events, or the timer, becomes the writer if there is none.
+// It writes as much as the connection takes without blocking, which saves a switch of
+// goroutines. A goroutine that may block writes the remaining data, and the events that
+// programs emit.
 
 const (
-	// fillBytes is how many bytes of events an outbox takes at a time: as many as one write
-	// can carry.
+	// fillBytes is how many bytes of events an outbox takes at a time. It is as many as
+	// one write can carry.
 	fillBytes = 64 << 10
 	// outboxFull is how many bytes may wait in an outbox when an event for this peer alone
 	// is added. A 10 Mbit/s network carries that in half a second.
 	outboxFull = 512 << 10
-	// outboxMost limits the bytes of control frames that a peer does not read. Beyond it
-	// the link ends.
+	// outboxMost limits the bytes of control frames that wait because a peer does not
+	// read. If the limit is exceeded, the link ends.
 	outboxMost = 4 << 20
 
 	slowAfter   = 10 * time.Second // if a write makes no progress for that long, the link ends
 	flushWithin = 2 * time.Second  // how long a link that this node ends may take to write its outbox
 )
 
-// outbox holds what waits to be written on a link. Events stay in the history until the writer is
-// ready for them. link.mu guards it.
+// outbox holds the bytes that wait to be written on a link. Events stay in the history
+// until the writer is ready for them. link.mu guards it.
 type outbox struct {
 	enc      wire.Encoder
 	out      []byte
@@ -44,14 +45,14 @@ type outbox struct {
 	inFlight int           // bytes that the writer has taken and not written yet
 	unsaid                 // records which of the waiting events are this node's own
 	awaited  bool          // a caller waits for room
-	closing  bool          // the writer must write what is there, and then end
+	closing  bool          // the writer must write the waiting data, and then end
 	writing  bool          // there is a writer
 	over     bool          // there will be no further writer
 	idle     chan struct{} // closed when there is no writer; nil while no caller waits for that
 	ending   *time.Timer   // calls cutOff; nil before finish
 	isCut    bool          // cutOff was called
 
-	// Only the writer uses these.
+	// Only the writer uses these fields.
 	taken []byte
 	rest  []byte // the part of taken that is not written yet
 }
@@ -92,25 +93,25 @@ func (l *link) putDirect(body []byte) {
 // unsaid records which events of this node wait in an outbox. link.mu guards it.
 type unsaid struct {
 	own, ownTaken       []untaken.Span // broadcasts of this node that are in the outbox, and those that the writer has taken
-	direct, directTaken int            // the numbers of events for this peer alone: in the outbox, and taken
+	direct, directTaken int            // numbers of events for this peer alone: in the outbox, and taken by the writer
 }
 
-// take records that the writer has taken the outbox.
+// take records that the writer has taken the content of the outbox.
 func (u *unsaid) take() {
 	u.own, u.ownTaken = u.own[:0], append(u.ownTaken, u.own...) // two arrays, so that each is reused
 	u.direct, u.directTaken = 0, u.directTaken+u.direct
 }
 
-// outboxes are buffers for events, as pointers to slices. A link has one only while it is filled
-// and written. So an idle link holds no buffer, and the few that are in use stay in the
-// processor's caches.
+// outboxes holds buffers for events, as pointers to slices. A link has a buffer only
+// while its outbox is filled and written. So an idle link holds no buffer, and the few
+// buffers that are in use stay in the processor's caches.
 var outboxes = sync.Pool{New: func() any {
 	buf := make([]byte, 0, fillBytes+fillBytes/2) // the last run may exceed fillBytes
 	return &buf
 }}
 
-// prepare gives the outbox a buffer, and returns how many bytes of events fit into it. The caller
-// holds driver.mu.
+// prepare assigns a buffer to the outbox, and returns how many bytes of events fit into
+// it. The caller holds driver.mu.
 func (l *link) prepare() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -121,8 +122,8 @@ func (l *link) prepare() int {
 	return fillBytes - len(l.out)
 }
 
-// push appends events to the outbox. isOwn says that they are of this node. The caller holds
-// driver.mu.
+// push appends events to the outbox. isOwn is set if this node emitted them. The caller
+// holds driver.mu.
 func (l *link) push(g *plumtree.Gossip, isOwn bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -141,10 +142,11 @@ func (l *link) push(g *plumtree.Gossip, isOwn bool) {
 	l.own = append(l.own, s)
 }
 
-// writeNow writes as much of one outbox as the connection takes without waiting. A goroutine
-// writes the rest. The caller does not hold driver.mu.
+// writeNow writes as much of one outbox as the connection takes without waiting. Another
+// goroutine writes the remaining bytes. The caller does not hold driver.mu.
 //
-// A TryWrite of the program's transport might wait, so it is only called on that goroutine.
+// A TryWrite of the program's transport might wait, so it is only called on that
+// goroutine.
 func (l *link) writeNow() {
 	if _, ok := l.conn.(transport.TryWriter); !ok || l.ownConn != nil {
 		l.writeSoon()
@@ -160,9 +162,9 @@ func (l *link) writeSoon() {
 	}
 }
 
-// spawnWriter makes a new goroutine the writer. Owner: the driver. The goroutine ends when nothing
-// waits any more, when the connection ends, or when the peer takes nothing for too long. run waits
-// for it.
+// spawnWriter makes a new goroutine the writer. Owner: the driver. The goroutine ends
+// when no data waits, when the connection ends, or when the peer takes no data for too
+// long. run waits for it.
 func (l *link) spawnWriter() {
 	l.d.spawn(func() {
 		for more := true; more; {
@@ -182,13 +184,13 @@ func (l *link) begin() bool {
 	return true
 }
 
-// writeOne fills the outbox and writes it. If it returns true, there is more to write, and the
-// caller is still the writer.
+// writeOne fills the outbox and writes it. If it returns true, there is more data to
+// write, and the caller is still the writer.
 func (l *link) writeOne(mayWait bool) (more bool) {
 	if len(l.rest) == 0 {
 		if l.ready.Load() {
 			if mayWait {
-				runtime.Gosched() // so that other goroutines can add something first
+				runtime.Gosched() // so that other goroutines can add data first
 			}
 			l.d.fill(l)
 		}
@@ -222,10 +224,10 @@ func (l *link) takeOutbox() {
 	}
 }
 
-// giveBack returns a buffer that was written. If nothing was added meanwhile, or if the
-// write has failed, the caller is no longer the writer. last reports that no writer follows
-// and that the caller must end the link's direction. That may block, so a caller that must
-// not block leaves that to another writer.
+// giveBack returns a buffer that was written. If no data was added in the meantime, or if
+// the write has failed, the caller is no longer the writer. last reports that no writer
+// follows and that the caller must end the link's direction. That may block, so a caller
+// that must not block leaves it to another writer.
 func (l *link) giveBack(mayWait bool, failed error) (more, last bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -260,9 +262,9 @@ func (l *link) giveBack(mayWait bool, failed error) (more, last bool) {
 	return false, l.over
 }
 
-// writeRest writes l.rest, or as much of it as goes without waiting. It fails if nothing is written
-// for slowAfter, or if the connection is closed. If a link does not finish in time, cutOff closes
-// the connection.
+// writeRest writes l.rest, or as much of it as is possible without waiting. It fails if
+// no byte is written for slowAfter, or if the connection is closed. If a link does not
+// finish in time, cutOff closes the connection.
 func (l *link) writeRest(mayWait bool) error {
 	if conn, ok := l.conn.(transport.TryWriter); ok && len(l.rest) > 0 {
 		n, err := conn.TryWrite(l.rest)
@@ -293,13 +295,13 @@ func (l *link) writeRest(mayWait bool) error {
 	return nil
 }
 
-// wrote removes n written bytes from the rest.
+// wrote removes the n written bytes from the start of l.rest.
 func (l *link) wrote(n int) {
 	l.rest = l.rest[n:]
 	l.d.counters.BytesOut.Add(uint64(n))
 }
 
-// awaitWriter waits until the writer has ended, and prevents further ones.
+// awaitWriter waits until the writer has ended, and prevents further writers.
 func (l *link) awaitWriter() {
 	l.mu.Lock()
 	l.closing, l.over = true, true
@@ -314,8 +316,8 @@ func (l *link) awaitWriter() {
 	}
 }
 
-// unsent returns how many bytes of the outbox were not sent, and how many events for this peer
-// alone. wasCut reports that the peer took them too slowly.
+// unsent returns how many bytes of the outbox were not sent, and how many events for this
+// peer alone. wasCut reports whether the peer took them too slowly.
 func (l *link) unsent() (bytes, direct int, wasCut bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

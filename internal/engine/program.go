@@ -17,24 +17,24 @@ import (
 )
 
 const (
-	// greetGrace is added to handshake.Within, so that a handshake ends by itself and returns
-	// its reason. A guess.
+	// greetGrace is added to handshake.Within as the time limit of a handshake. So a
+	// handshake usually ends by itself and returns its reason. A guess.
 	greetGrace = 250 * time.Millisecond
 
 	listenWithin = 30 * time.Second // time limit of Transport.Listen
 )
 
-// program is the transport and the resolver of one life. Both may be the program's own, so each
-// call of them has a time limit, recovers from panics, and is given up if it hangs. See package
-// callout.
+// program is the transport and the resolver of one life. Both may be the program's own
+// code. So each call of them has a time limit, recovers from panics, and is abandoned if
+// it does not return. See package callout.
 type program struct {
 	*callout.Calls
 	transport   transport.Transport
 	resolver    discovery.Resolver
-	ownResolver bool // the resolver is the program's
+	ownResolver bool // the resolver is code of the program
 	hasTLS      bool // handshakes run callbacks of the program
 
-	listener  net.Listener // set by listen, like the next field
+	listener  net.Listener // listen sets this field and the next one
 	listening string
 }
 
@@ -55,7 +55,7 @@ type boundListener struct {
 	addr string
 }
 
-// listen starts to listen, within listenWithin. ctx is that of the life.
+// listen starts to listen, within listenWithin. ctx is the context of the life.
 func (p *program) listen(ctx context.Context, bind string) error {
 	bounded, expire := context.WithCancelCause(ctx)
 	timer := time.AfterFunc(listenWithin, func() {
@@ -80,8 +80,9 @@ func (p *program) listen(ctx context.Context, bind string) error {
 	return err
 }
 
-// startClosing closes the listener. If the listener is the program's own, startClosing returns the
-// call that closes it, which the caller may wait for. Otherwise it returns nil.
+// startClosing closes the listener. If the listener is the program's own, startClosing
+// returns the call that closes it, so that the caller can wait for that call. Otherwise
+// it returns nil.
 func (p *program) startClosing() *callout.Call {
 	if callout.IsOurs(p.listener) {
 		p.listener.Close()
@@ -92,7 +93,7 @@ func (p *program) startClosing() *callout.Call {
 	return c
 }
 
-// closeListener closes the listener, and waits a moment for that.
+// closeListener closes the listener, and waits for a moment until that call returns.
 func (p *program) closeListener() {
 	if c := p.startClosing(); c != nil {
 		select {
@@ -173,8 +174,8 @@ func (p *program) dialOurs(ctx context.Context, addr string) (net.Conn, error) {
 	return conn, nil
 }
 
-// greet performs the handshake on a connection, within a time limit, because reads, writes and
-// callbacks may hang. Errors are *[DialError].
+// greet performs the handshake on a connection. It has a time limit, because reads,
+// writes and callbacks may block forever. Errors are *[DialError].
 func (p *program) greet(ctx context.Context, cfg *handshake.Config, conn net.Conn, dialled string) (*handshake.Link, error) {
 	own := callout.ConnOf(conn)
 	greet := func(ctx context.Context) (*handshake.Link, error) {
@@ -184,7 +185,7 @@ func (p *program) greet(ctx context.Context, cfg *handshake.Config, conn net.Con
 		}
 		return h, err
 	}
-	if !p.hasTLS && own == nil { // this handshake sets deadlines, and calls Admit as any code of the program
+	if !p.hasTLS && own == nil { // this handshake sets deadlines, and calls Admit like any other code of the program
 		return greet(ctx)
 	}
 	ctx, cancel := context.WithTimeout(ctx, handshake.Within+greetGrace)

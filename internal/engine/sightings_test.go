@@ -21,7 +21,7 @@ func TestTheAddressThatMostSayIsElected(t *testing.T) {
 		{"a", "a", "a"},
 		{"a b", "a", "a"},
 		{"a b", "b", "b"},
-		{"b c", "a", "a"}, // a tie, and none of them is the present one
+		{"b c", "a", "a"}, // a tie between addresses other than the present one
 		{"b c c", "a", "c"},
 		{"b b c c a", "a", "a"},
 		{"b b c c a", "c", "c"},
@@ -38,15 +38,15 @@ func TestTheAddressThatMostSayIsElected(t *testing.T) {
 	}
 }
 
-// seen is a node on all addresses of a machine, which are 10.0.0.1 to 10.0.0.3, and
-// the number of peers that it has met.
+// seen is a node that listens on all addresses of a machine, which are 10.0.0.1 to
+// 10.0.0.3. It counts the peers that the node has met.
 type seen struct {
 	*testing.T
 	node *witness
 	met  int
 }
 
-// by links the node to a peer that sees it at an address, and then ends the link.
+// by links the node to a peer that sees it at the given address, and then ends the link.
 func (s *seen) by(id byte, at string) {
 	s.Helper()
 	s.met++
@@ -71,9 +71,9 @@ func (s *seen) want(addr string) {
 	}
 }
 
-// A node that listens on all addresses changes which of them it advertises if most of its
-// last peers see it at another one. One peer is not enough, and addresses of other
-// machines do not count.
+// A node that listens on all addresses advertises another one of them if most of its last
+// peers see it at that one. One peer is not enough, and addresses of other machines do
+// not count.
 func TestANodeBelievesItsLastPeers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &seen{T: t, node: start(t, mem.New().Host("10.0.0.1"), "0.0.0.0:8495", func(c *Config) {
@@ -97,7 +97,7 @@ func TestANodeBelievesItsLastPeers(t *testing.T) {
 			return list, nil
 		}
 		before := s.node.Advertised()
-		s.by(1, "192.0.2.1:8495") // of another machine
+		s.by(1, "192.0.2.1:8495") // an address of another machine
 		s.by(1, "127.0.0.1:8495")
 		s.by(1, "nonsense")
 		s.by(1, "")
@@ -125,7 +125,7 @@ func TestANodeBelievesItsLastPeers(t *testing.T) {
 		}
 		s.want("10.0.0.1:8495")
 
-		// A node with a fixed address does not ask the system.
+		// A node with a fixed address does not ask the operating system for addresses.
 		d.hello, asked = "10.0.0.1:8495", 0
 		s.by(30, "10.0.0.2:50000")
 		if asked > 0 {

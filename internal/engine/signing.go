@@ -13,8 +13,9 @@ import (
 // AllEvents stands for the names of all events in the list of a [Signing].
 const AllEvents = "*"
 
-// Signing knows which events must be signed. It signs the events of this node and verifies those of
-// others. It does not change after Allow, so any goroutine may use it.
+// Signing holds the names of the events that must be signed. It signs the events of this
+// node and verifies those of others. It does not change after Allow, so any goroutine may
+// use it.
 type Signing struct {
 	network string
 	key     *trust.Key // nil: the node can't sign
@@ -23,8 +24,8 @@ type Signing struct {
 	allow   map[ident.ID]struct{} // origins of signed events; empty: all
 }
 
-// NewSigning returns a Signing for the events of a network that are in the list, which
-// may have [AllEvents].
+// NewSigning returns a Signing for a network. list holds the names of the events that
+// must be signed, or [AllEvents].
 func NewSigning(network string, key *trust.Key, list []string) *Signing {
 	s := &Signing{network: network, key: key, all: slices.Contains(list, AllEvents), names: make(map[string]struct{}, len(list))}
 	for _, name := range list {
@@ -33,7 +34,8 @@ func NewSigning(network string, key *trust.Key, list []string) *Signing {
 	return s
 }
 
-// Allow restricts the origins of signed events to a list, unless it is empty.
+// Allow restricts the origins of signed events to a list. If the list is empty, all
+// origins are allowed.
 func (s *Signing) Allow(list []ident.ID) {
 	s.allow = make(map[ident.ID]struct{}, len(list))
 	for _, id := range list {
@@ -42,8 +44,8 @@ func (s *Signing) Allow(list []ident.ID) {
 }
 
 // mayOriginate reports whether handlers get the signed events of an origin. A neighbour
-// with a longer list may pass on events of other origins, so a node drops these and blames
-// no neighbour.
+// with a longer list may forward events of other origins, so a node drops these and does
+// not blame the neighbour.
 func (s *Signing) mayOriginate(id, self ident.ID) bool {
 	_, ok := s.allow[id]
 	return ok || len(s.allow) == 0 || id == self
@@ -57,8 +59,8 @@ func (s *Signing) has(name []byte) bool {
 	return s.all || ok
 }
 
-// Blank returns the start of the body of an event of this node: room for its signature, or nothing
-// if it needs none.
+// Blank returns the start of the body of an event of this node: space for the signature,
+// or nothing if the event needs no signature.
 func (s *Signing) Blank(name string) []byte {
 	if s.key == nil || s.isEmpty() || !s.has([]byte(name)) {
 		return nil
@@ -66,7 +68,7 @@ func (s *Signing) Blank(name string) []byte {
 	return signed.AppendBlank(nil, s.key.Public())
 }
 
-// configure makes the tree of one life sign and verify.
+// configure sets the fields of a life's tree that sign and verify events.
 func (s *Signing) configure(tree *plumtree.Config, self ident.Origin) {
 	if s.key != nil && !s.isEmpty() {
 		network := signed.New(s.network) // used under Driver.mu
@@ -82,8 +84,8 @@ func (s *Signing) configure(tree *plumtree.Config, self ident.Origin) {
 	tree.Verify = s.newVerifier()
 }
 
-// verifier reports whether an event is genuine: see [plumtree.Config.Verify].
-// One goroutine at a time may call it.
+// verifier reports whether an event is genuine: see [plumtree.Config.Verify]. One
+// goroutine at a time may call it.
 type verifier func(o ident.Origin, seq uint64, body []byte) bool
 
 func (s *Signing) newVerifier() verifier {

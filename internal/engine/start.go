@@ -12,7 +12,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 )
 
-// lives holds the last epoch, so that epochs always rise, even if the clock does not.
+// lives holds the last epoch, so that each epoch is higher than the one before, even if
+// the clock does not advance.
 var lives atomic.Uint64
 
 func newEpoch() uint64 {
@@ -26,8 +27,8 @@ func newEpoch() uint64 {
 }
 
 // New listens at the address and returns a life that has not begun. The caller must call
-// [Driver.Start] or [Driver.Abort]. New runs code of the program. If ctx ends, the life ends at
-// once.
+// [Driver.Start] or [Driver.Abort]. New runs code of the program. If ctx ends, the life
+// ends at once.
 func New(ctx context.Context, cfg Config) (*Driver, error) {
 	d := &Driver{
 		cfg:        cfg,
@@ -73,7 +74,7 @@ func New(ctx context.Context, cfg Config) (*Driver, error) {
 	d.machine = overlay.New(now, overlay.Config{
 		Self: d.self,
 		Addr: d.advertised,
-		// If a dial of that address reaches this node itself, the node learns it.
+		// If a dial of that address reaches this node itself, the node notices it.
 		Elsewhere:  at.Elsewhere,
 		Seeds:      cfg.Seeds,
 		Describe:   d.describe,

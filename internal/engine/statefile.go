@@ -25,19 +25,19 @@ import (
 
 // state is what a node keeps in a file from one life to the next: its [Memory].
 type state struct {
-	// Anchors are the addresses that the next life dials first: neighbours that this
-	// node had dialled. An attacker that fills the address books of a network while a
-	// node is away can't remove them.
+	// Anchors are the addresses that the next life dials first: neighbours that this node
+	// had dialled. An attacker that fills the address books of a network while a node is
+	// away can't remove these addresses.
 	Anchors []string `json:"anchors"`
-	// Heard are the events that handlers have got, so that they do not get them again.
+	// Heard holds the events that handlers have got, so that they do not get them again.
 	Heard heardState `json:"heard,omitempty"`
 }
 
 const (
 	stateWithin = 5 * time.Second // time limit of one read or write of the StateFile
-	mostState   = 64 << 10        // longest file, in bytes: mostHeard origins take some 50 kB
-	mostHeard   = 1024            // most origins in the file: the latest ones
-	stateEvery  = time.Minute     // gap between writes of the file if the state has changed; the end of a life writes it too
+	mostState   = 64 << 10        // size of the longest file in bytes; mostHeard origins take some 50 kB
+	mostHeard   = 1024            // most origins in the file: those heard last
+	stateEvery  = time.Minute     // time between writes of the file while the state changes; the end of a life writes it too
 )
 
 // readState reads the file. If there is no file, it returns the zero state.
@@ -113,7 +113,7 @@ func (h *heardState) UnmarshalText(text []byte) error {
 
 var errHeard = errors.New("what the node has heard is cut short, or out of range")
 
-// write replaces the file completely, or not at all.
+// write replaces the file. If it fails, the old file stays complete.
 func (s state) write(path string) error {
 	text, err := json.Marshal(s)
 	if err != nil {
@@ -140,15 +140,15 @@ type stateFile struct {
 	log   *logging.Logger
 
 	mu    sync.Mutex // guards saved
-	saved state      // what is in the file, or is being written
+	saved state      // the state that is in the file, or is being written
 }
 
 func newStateFile(cfg *Config) *stateFile {
 	return &stateFile{path: cfg.StateFile, calls: cfg.Calls, log: cfg.Log}
 }
 
-// load returns the state of the last life: from memory if the Node has one, otherwise from the file.
-// An error of the file does not keep the node from starting.
+// load returns the state of the last life: from memory if the Node has one, otherwise
+// from the file. If the file cannot be read, the node starts without it.
 func (f *stateFile) load(ctx context.Context, known Memory) state {
 	f.saved = state{known.Anchors, known.Heard}
 	if f.path == "" || known.Heard != nil {
@@ -169,13 +169,14 @@ func (f *stateFile) load(ctx context.Context, known Memory) state {
 	return last
 }
 
-// save writes the file if the state has changed. If the node has no anchors now, save keeps the
-// previous ones. If it has heard too many origins, save leaves out those that were silent longest.
-// save waits until stateWithin has passed or ctx ends. It does nothing while an earlier call hangs.
+// save writes the file if the state has changed. If the node has no anchors now, save
+// keeps the previous ones. If the node has heard too many origins, save leaves out those
+// that were silent longest. save waits until stateWithin has passed or ctx ends. If an
+// earlier call hangs, save does nothing.
 func (f *stateFile) save(ctx context.Context, s state) {
 	f.mu.Lock()
-	// An anchor may be an address that the peer itself has sent. Only those that readState
-	// accepts are written, so that no peer can make the file invalid.
+	// An anchor may be an address that the peer itself has sent. Only addresses that
+	// readState accepts are written, so that no peer can make the file invalid.
 	s.Anchors = slices.DeleteFunc(slices.Clone(s.Anchors), func(addr string) bool { return !isAnchor(addr) })
 	if len(s.Anchors) == 0 {
 		s.Anchors = f.saved.Anchors
@@ -194,7 +195,7 @@ func (f *stateFile) save(ctx context.Context, s state) {
 		}
 		return err
 	})
-	f.mu.Unlock() // now the call runs, so no other one starts
+	f.mu.Unlock() // the call runs now, so no other one starts
 	limit := time.NewTimer(stateWithin)
 	defer limit.Stop()
 	select {
@@ -209,8 +210,8 @@ func (f *stateFile) save(ctx context.Context, s state) {
 	}
 }
 
-// keepState writes the file at intervals, so that a node that is killed has one. It ends with the
-// life.
+// keepState writes the file at intervals, so that a file exists even if the node is
+// killed. It ends with the life.
 func (d *Driver) keepState() {
 	every := time.NewTicker(stateEvery)
 	defer every.Stop()

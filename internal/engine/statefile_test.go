@@ -58,8 +58,8 @@ func TestTheStateKeepsWhatWasHeard(t *testing.T) {
 	}
 }
 
-// The file stays within its bound, without the origins that were silent longest, and a
-// node without neighbours keeps the anchors that it had.
+// The file stays within its bound, because the origins that were silent longest are left
+// out. A node without neighbours keeps the anchors that it had.
 func TestTheStateIsBounded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
 	f := &stateFile{path: path, calls: callout.New(nil, new(callout.Counts)), saved: state{Anchors: []string{"10.0.0.1:1"}}}
@@ -81,8 +81,9 @@ func TestTheStateIsBounded(t *testing.T) {
 	}
 }
 
-// A neighbour claims to be at a name. That is not written: otherwise the next start would refuse the
-// whole file, and lose the heard events.
+// A neighbour claims an address that has a name instead of an IP address. Such an address
+// is not written, because the next start would refuse the whole file, and lose the heard
+// events.
 func TestAPeerDoesNotSpoilTheState(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
 	f := &stateFile{path: path, calls: callout.New(nil, new(callout.Counts))}

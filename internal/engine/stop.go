@@ -10,7 +10,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 )
 
-// Unfinished counts what a life could not finish.
+// Unfinished counts the events and bytes that a life could not send or handle before it
+// ended.
 type Unfinished struct {
 	Unsent  int      // events of this node that may have reached no neighbour
 	Bytes   int      // bytes that were not sent
@@ -24,20 +25,20 @@ func (u *Unfinished) AwaitHandlers(ctx context.Context, events *emitter.Emitter)
 	if err := events.Drain(ctx); errors.As(err, &drain) && !errors.Is(err, emitter.ErrInside) {
 		u.Events += drain.Left
 	}
-	// Nothing is left to wait for now, or the wait has failed already.
+	// There is nothing to wait for now, or the wait has failed already.
 	if err := events.CloseContext(ctx); err != nil && !errors.Is(err, emitter.ErrInside) {
 		running := events.Running()
-		if len(running) == 0 { // it has returned meanwhile
+		if len(running) == 0 { // the function has returned since the error
 			running = []string{"a handler"}
 		}
 		u.Running = append(u.Running, running...)
 	}
 }
 
-// Stop ends the life, and waits for its rest until ctx ends. isInside says that the caller
-// is code of the program that the node has called. Then Stop does not wait for the
-// goroutines of the life, because the caller may run on one of them. Stop does not wait for
-// the handlers of the broadcast: its caller does.
+// Stop ends the life. It waits until ctx ends for the work that is still in progress.
+// isInside is set if the caller is code of the program that the node has called. Then
+// Stop does not wait for the goroutines of the life, because the caller may run on one of
+// them. Stop does not wait for the handlers of the broadcast: its caller does that.
 func (d *Driver) Stop(ctx context.Context, isInside bool) (*Unfinished, Memory) {
 	left := &Unfinished{}
 	d.mu.Lock()
@@ -61,9 +62,10 @@ func (d *Driver) Stop(ctx context.Context, isInside bool) (*Unfinished, Memory) 
 		d.machine.Leave(now, d.out())
 	})
 	flushed := make(chan struct{})
-	// Owner: Stop. It ends when the links have ended, which the closing below ensures, unless a
-	// connection of the program hangs. Here a link ends when the peer hangs up, which it does
-	// when it has read everything. Closing earlier could destroy data on its way.
+	// Owner: Stop. It ends when the links have ended, which the closing below ensures,
+	// unless a connection of the program hangs. Here a link ends when the peer closes its
+	// end, which it does when it has read everything. Closing earlier could destroy data
+	// on its way.
 	go func() {
 		for _, l := range open {
 			<-l.ended
@@ -95,7 +97,7 @@ func (d *Driver) Stop(ctx context.Context, isInside bool) (*Unfinished, Memory) 
 	memory.Heard = d.machine.Heard()
 	d.machine = nil
 	d.timer.Stop()
-	clear(d.questions) // the end of d.ctx has answered them
+	clear(d.questions) // d.ctx has ended, which has answered them
 	clear(d.surveys)
 	met := d.met
 	d.met = nil
@@ -120,8 +122,8 @@ func (d *Driver) Stop(ctx context.Context, isInside bool) (*Unfinished, Memory) 
 }
 
 // awaitGoroutines waits for the goroutines of this life until ctx ends. Some of them may
-// wait for the program. When such a goroutine continues later, the machine is gone and the
-// goroutine does nothing.
+// wait for the program. If such a goroutine continues later, the machine no longer exists
+// and the goroutine does nothing.
 func (d *Driver) awaitGoroutines(ctx context.Context, isInside bool) {
 	if isInside {
 		return
@@ -138,8 +140,8 @@ func (d *Driver) awaitGoroutines(ctx context.Context, isInside bool) {
 	}
 }
 
-// AwaitCalls waits until the functions of the program that the life has called return, or until ctx
-// ends. It returns the names of those that have not returned.
+// AwaitCalls waits until the functions of the program that the life has called return, or
+// until ctx ends. It returns the names of those that have not returned.
 func (d *Driver) AwaitCalls(ctx context.Context) []string {
 	d.program.Await(ctx)
 	return d.program.Names()

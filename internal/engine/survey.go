@@ -8,8 +8,9 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/census"
 )
 
-// Count counts the nodes of the network, including this one. With [ErrIncomplete] the number may be
-// too low. Other errors: [ErrStopped], the error of ctx.
+// Count counts the nodes of the network, including this one. If it returns
+// [ErrIncomplete], the number may be too low. Other errors: [ErrStopped], the error of
+// ctx.
 func (d *Driver) Count(ctx context.Context) (nodes int, err error) {
 	r, err := d.ask(ctx, func(now time.Time, token uint64) { d.machine.Count(now, token, d.out()) })
 	if err == nil && !r.complete {
@@ -26,7 +27,7 @@ func (d *Driver) Survey(ctx context.Context, report func(census.Digest)) (nodes 
 	s := &survey{more: make(chan struct{}, 1)}
 	ended := make(chan struct{})
 	var r result
-	go func() { // ends with ask, which ends with ctx, with the answer, or with this life; this function waits for it
+	go func() { // this goroutine ends with ask, which ends with ctx, with the answer, or with this life; Survey waits for it
 		defer close(ended)
 		r, err = d.ask(ctx, func(now time.Time, token uint64) {
 			d.surveys[token] = s

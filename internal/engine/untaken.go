@@ -7,36 +7,37 @@ import (
 	"github.com/smokesignal-go/smokesignal/discovery"
 )
 
-// Package untaken records the events that no neighbour has taken. They are lost if the node ends. So
-// Stop first tries to bring them to a seed, and reports those that are left.
+// Package untaken records the events that no neighbour has taken. They are lost if the
+// node ends. So Stop first tries to send them to a seed, and reports those that are left.
 
 // takeWithin is how long Stop and Shutdown wait for a neighbour that takes the emitted events. A
 // guess: a dial and a few round trips.
 const takeWithin = 2 * time.Second
 
 const (
-	// freshTry is how long ago a dial of a seed may have begun so that Stop does not repeat
-	// it. A guess.
+	// freshTry limits repeated dials: Stop does not dial a seed again if a dial of it
+	// began less than freshTry ago. A guess.
 	freshTry = time.Second
 	// mostTries is how many seeds Stop dials at the same time. A guess.
 	mostTries = 16
-	// mostTried limits the number of dials that are remembered for this purpose.
+	// mostTried limits the number of dials that are remembered so that Stop does not
+	// repeat them.
 	mostTried = 1024
 )
 
 // attempts are the dials and look-ups of this node. driver.mu guards all but stirs.
 type attempts struct {
-	dialling map[string]attempt     // dials under way, by address
-	looking  map[string]attempt     // look-ups under way, by seed
-	tried    map[string]time.Time   // by address, when the last dial began that has ended
-	found    map[string]foundByName // by seed that is a name, the result of the last look-up
+	dialling map[string]attempt     // number of dials under way, by address
+	looking  map[string]attempt     // number of look-ups under way, by seed
+	tried    map[string]time.Time   // by address, when the last dial that has ended began
+	found    map[string]foundByName // result of the last look-up, by seed that is a name
 	stirs    chan struct{}          // has a token after a change, for AwaitTaken; nil in tests
 }
 
-// attempt counts the attempts under way of one kind at one address.
+// attempt counts the dials, or the look-ups, of one address that are under way.
 type attempt struct {
 	count int
-	began time.Time // when the last one began
+	began time.Time // when the last of them began
 }
 
 // foundByName is the result of a look-up.
@@ -78,7 +79,7 @@ func (a *attempts) end(in map[string]attempt, what string) (began time.Time) {
 // dialled records that a dial has ended.
 func (a *attempts) dialled(addr string) {
 	if a.tried == nil || len(a.tried) >= mostTried {
-		a.tried = make(map[string]time.Time) // addresses that are forgotten here are tried again
+		a.tried = make(map[string]time.Time) // an address that is forgotten here may be dialled again
 	}
 	a.tried[addr] = a.end(a.dialling, addr)
 }
@@ -91,9 +92,9 @@ func (a *attempts) lookedUp(seed string, addrs []string) {
 	a.found[seed] = foundByName{a.end(a.looking, seed), addrs}
 }
 
-// AwaitTaken waits until a neighbour has taken the events that this node has emitted, or until each
-// seed was tried once without success. It waits for takeWithin at most, and only until ctx ends. If
-// no event waits, or no seed can be tried, it returns at once.
+// AwaitTaken waits until a neighbour has taken the events that this node has emitted, or
+// until each seed was tried once without success. It waits for takeWithin at most, and
+// only until ctx ends. If no event waits, or no seed can be tried, it returns at once.
 func (d *Driver) AwaitTaken(ctx context.Context) {
 	if !d.own.OnTaken(d.stir) {
 		return
@@ -116,8 +117,9 @@ func (d *Driver) AwaitTaken(ctx context.Context) {
 	}
 }
 
-// mayBeTaken reports whether a neighbour may still take the events that wait. It dials the seeds
-// that were not dialled since the last of these events. The caller holds mu, in a step.
+// mayBeTaken reports whether a neighbour may still take the events that wait. It dials
+// the seeds that were not dialled after the last of these events was emitted. The caller
+// holds mu, in a step.
 func (d *Driver) mayBeTaken(now time.Time, tries map[string]bool) bool {
 	n, latest := d.own.Count(d.machine.FirstHeld())
 	switch {
@@ -135,9 +137,9 @@ func (d *Driver) mayBeTaken(now time.Time, tries map[string]bool) bool {
 	return len(d.dialling)+len(d.looking) > 0
 }
 
-// mayPull reports whether there is a link for which nothing waits. The peer of such a link
-// gets announcements, and may pull the events. Events that wait for a link are sent before
-// the goodbye, so they need no time. The caller holds mu.
+// mayPull reports whether there is a link for which no event waits. The peer of such a
+// link gets announcements, and may pull the events. Events that wait for a link are sent
+// before the goodbye, so they need no extra time. The caller holds mu.
 func (d *Driver) mayPull() bool {
 	for _, l := range d.links {
 		if d.machine.Lag(l.id) == 0 && !l.hasOwn() {
@@ -154,7 +156,8 @@ func (l *link) hasOwn() bool {
 	return len(l.own)+len(l.ownTaken) > 0
 }
 
-// trySeed dials a seed, unless it was dialled after since or by this call. The caller holds mu.
+// trySeed dials a seed, unless it was dialled after since or by this call of AwaitTaken.
+// The caller holds mu.
 func (d *Driver) trySeed(now time.Time, seed string, since time.Time, tries map[string]bool) {
 	addrs := []string{seed}
 	if parsed, err := discovery.ParseSeed(seed); err == nil {
