@@ -9,12 +9,12 @@ import (
 	"github.com/smokesignal-go/smokesignal/netsplit"
 )
 
-// The machine rewrites the addresses in membership and netsplit messages at its edge:
-// each received address gets its canonical form, and no address is sent with a zone of
-// this machine. Package ident explains both.
+// Addresses in membership and netsplit messages are rewritten here, where frames enter
+// and leave the machine. Each received address gets its canonical form, and no address is
+// sent with a zone of this machine. Package ident explains both.
 
-// canonicalize brings the addresses of a received message into their canonical form.
-// zone is the zone of the link.
+// canonicalize brings the addresses of a received message into their canonical form. zone
+// is the IPv6 zone of the link.
 func canonicalize(msg frame.Message, zone string) {
 	switch msg := msg.(type) {
 	case *hyparview.ForwardJoin:
@@ -36,8 +36,8 @@ func hearAll(contacts []hyparview.Contact, zone string) {
 	}
 }
 
-// withoutZones returns a message as it may be sent: without zones. It copies what it
-// changes.
+// withoutZones returns a message without zones, as it may be sent. It copies the parts
+// that it changes.
 func withoutZones(msg frame.Message) frame.Message {
 	switch msg := msg.(type) {
 	case *hyparview.ForwardJoin:

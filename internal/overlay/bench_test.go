@@ -28,8 +28,8 @@ func nodeID(n int) ident.ID { return ident.ID{byte(n), 0xee} }
 
 func addr(n int) string { return fmt.Sprintf("10.0.0.%d:1", n) }
 
-// bench drives one machine in place of a network. It records the actions of the machine
-// and checks that they make sense.
+// bench calls one machine and takes its actions, in place of a network. It records the
+// actions of the machine and fails if one of them is not valid.
 type bench struct {
 	t *testing.T
 	*Machine
@@ -121,7 +121,8 @@ func (b *bench) Counted(uint64, uint64, bool)                 { b.counts++ }
 
 func (b *bench) get(l ident.Link, m frame.Message) { b.Handle(b.now, l, m, b) }
 
-// linkUp reports a link to the machine: an accepted one, or the answer to dial d.
+// linkUp reports a link to the machine. If d is not nil, the link is the answer to that
+// dial; otherwise it was accepted.
 func (b *bench) linkUp(c hyparview.Conn, d *Dial) ident.Link {
 	b.last++
 	c.Link = b.last
@@ -133,7 +134,7 @@ func (b *bench) linkUp(c hyparview.Conn, d *Dial) ident.Link {
 	return c.Link
 }
 
-// joins has a node dial the machine and become its neighbour.
+// joins makes a node dial the machine and become its neighbour.
 func (b *bench) joins(n int) ident.Link {
 	b.t.Helper()
 	l := b.linkUp(hyparview.Conn{Peer: ident.Origin{ID: nodeID(n), Epoch: 1}, Addr: addr(n)}, nil)

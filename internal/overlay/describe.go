@@ -8,7 +8,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/hyparview"
 )
 
-// Describe returns what the node reports of itself in a survey.
+// Describe returns the digest that the node sends in a survey.
 func (m *Machine) Describe(now time.Time) census.Digest {
 	s := &m.tree.Stats
 	d := census.Digest{
@@ -46,8 +46,8 @@ type goodbye struct {
 	at time.Time
 }
 
-// leftFor is how long a survey lists a neighbour that has stopped. One or two surveys
-// fall into that time.
+// leftFor is how long a survey lists a neighbour that has stopped. In that time, a
+// program makes one or two surveys.
 const leftFor = time.Minute
 
 // noteLeft records that a neighbour has said goodbye, and drops the oldest such record

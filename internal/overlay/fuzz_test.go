@@ -15,7 +15,7 @@ import (
 )
 
 // The machine gets random calls and messages. It must not panic, must stay within its
-// bounds, and must take no action that makes no sense (bench checks that).
+// bounds, and must take no invalid action (bench checks that).
 func FuzzMachine(f *testing.F) {
 	for seed := range uint64(8) {
 		f.Add(seed, uint16(600))

@@ -1,9 +1,9 @@
-// Package overlay composes membership, netsplit healing and broadcast into the
-// one machine of a node.
+// Package overlay composes membership, netsplit healing and broadcast into the one
+// machine of a node.
 //
 // [Machine] does no I/O, owns no goroutine and reads no clock. Its owner (the driver of
-// package engine, or the simulator) reports to it what happened and when, and performs
-// the actions that it asks for through [Out]. The owner's duties:
+// package engine, or the simulator) reports each event with its time, and performs the
+// actions that the machine requests through [Out]. The owner's duties:
 //
 //   - Call the methods from one goroutine at a time, with times that never go
 //     back.
@@ -13,8 +13,8 @@
 //     Resolved. Report the end of every link by LinkDown, except of those that
 //     the machine closed.
 //   - Call Advance at Deadline, which may change with every call.
-//   - Call Fill for a link that is Ready when there is room for it, and again for
-//     as long as it reports that there is more.
+//   - If Out.Ready is called for a link, call Fill as soon as the link has room,
+//     and again as long as Fill reports that more events wait.
 package overlay
 
 import (
@@ -35,7 +35,7 @@ import (
 type Config struct {
 	Self ident.Origin
 	Addr string // the address that this node sends to others; may be empty
-	// Elsewhere says that the owner does not listen at Addr. Another node may answer
+	// Elsewhere is set if the owner does not listen at Addr. Another node may answer
 	// there, for example the one seed whose address all nodes advertise.
 	Elsewhere bool
 	Seeds     []string
@@ -50,7 +50,7 @@ type Config struct {
 	Describe func(*census.Digest)
 }
 
-// Machine is the protocol logic of a node, without its input and output.
+// Machine is the protocol logic of a node, without I/O.
 type Machine struct {
 	self    ident.Origin
 	rand    *rand.Rand
@@ -68,27 +68,28 @@ type Machine struct {
 
 	verifyCost int // bytes that flow control adds to the length of an event that is verified
 
-	// hasLeft is set once this node has said goodbye. The node is in no overlay any more,
+	// hasLeft is set once this node has said goodbye. The node then has no neighbours,
 	// and only takes the events that were on their way to it.
 	hasLeft bool
 
-	// due holds when each part is due, as the part last reported. The machine asks a part
-	// again only after something has happened to it; touch records such parts in stale.
+	// due holds the time of each part's next Advance, as the part last reported it. The
+	// machine asks a part again only after it has called the part; touch records such
+	// parts in stale.
 	parts []Part // in the order of the table of protocols
 	due   [maxParts]deadline
 	stale partSet
 	asked partSet  // the parts that were asked for their deadlines last
 	rest  deadline // the earliest deadline of all other parts
 
-	// The current call, which the parts use while it runs.
+	// The fields of the current call, which the parts use while it runs.
 	now     time.Time
 	out     Out
 	strikes map[ident.ID]int // frames with a false signature, by the node that sent them
 	ban     ident.Link       // the link of a neighbour that has sent too many false signatures; 0: none
 }
 
-// ref is an entry of Machine.conns. The id stands next to the pointer, because a scan of
-// a few numbers in a row is faster than a map or a look into each conn.
+// ref is an entry of Machine.conns. The id is next to the pointer, because a scan of a
+// few numbers in a row is faster than a map or a look into each conn.
 type ref struct {
 	id   ident.Link
 	conn *conn
@@ -98,11 +99,11 @@ type conn struct {
 	hyparview.Conn
 	probe    bool // the link is a probe of netsplit
 	neighbor bool
-	heard    time.Time // when a frame for another part arrived; membership learns of it when it is due
-	said     time.Time // when an event was last pushed; membership learns of it when it is due
+	heard    time.Time // when a frame for another part arrived; reported to membership before its next Advance
+	said     time.Time // when an event was last pushed; reported to membership before its next Advance
 }
 
-// New makes the machine of one node, born at now. It does nothing before Start.
+// New makes the machine of one node, born at now. The machine does nothing before Start.
 func New(now time.Time, cfg Config) *Machine {
 	cfg.Membership.Self = hyparview.Contact{ID: cfg.Self.ID, Addr: cfg.Addr}
 	cfg.Membership.Epoch = cfg.Self.Epoch
@@ -139,15 +140,15 @@ func New(now time.Time, cfg Config) *Machine {
 	return m
 }
 
-// Start begins to look for the overlay.
+// Start begins the search for neighbours.
 func (m *Machine) Start(now time.Time, out Out) {
 	m.begin(now, forAll, out)
 	m.members.Start(now, (*membersPart)(m))
 	m.watch.Start(now, (*watchPart)(m))
 }
 
-// LinkUp reports a link on which both ends have sent their HELLO. d is the Dial that it
-// answers; nil for a link that was accepted.
+// LinkUp reports a link on which both ends have sent their HELLO. d is the Dial that this
+// call answers; nil for a link that was accepted.
 func (m *Machine) LinkUp(now time.Time, c hyparview.Conn, d *Dial, out Out) {
 	m.begin(now, forMembers|forWatch, out)
 	probe := d != nil && d.Probe
@@ -173,7 +174,8 @@ func (m *Machine) LinkUp(now time.Time, c hyparview.Conn, d *Dial, out Out) {
 	m.members.LinkUp(now, c, (*membersPart)(m))
 }
 
-// meetTwin handles a link to another life of this node's ID.
+// meetTwin handles a link to another node, or another run of this node, that has this
+// node's ID.
 func (m *Machine) meetTwin(now time.Time, c hyparview.Conn, d *Dial) {
 	at := c.Addr
 	if d != nil {
@@ -219,7 +221,7 @@ func (m *Machine) LinkDown(now time.Time, id ident.Link, why hyparview.Reason, e
 	m.forget(id)
 }
 
-// Resolved reports the outcome of a Resolve.
+// Resolved reports the result of a Resolve.
 func (m *Machine) Resolved(now time.Time, seed string, addrs []string, err error, out Out) {
 	m.begin(now, forWatch, out)
 	if len(addrs) == 0 && err != nil {
@@ -237,7 +239,7 @@ func (m *Machine) SetSelf(now time.Time, addr string, out Out) {
 }
 
 // Leave says goodbye to the neighbours and closes all links. Frames that a neighbour sent
-// before it learnt of the goodbye may still be passed to Handle: their events are
+// before it received the goodbye may still be passed to Handle: their events are
 // delivered.
 func (m *Machine) Leave(now time.Time, out Out) {
 	m.begin(now, forAll, out)

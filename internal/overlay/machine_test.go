@@ -70,7 +70,7 @@ func TestProbeBecomesABridge(t *testing.T) {
 	if _, ok := wasSent[*netsplit.Probe](b, l); !ok {
 		t.Fatalf("it sends %+v", b.sent)
 	}
-	b.get(l, &hyparview.Join{}) // a probe does not expect a JOIN
+	b.get(l, &hyparview.Join{}) // a node does not expect a JOIN on its probe
 	if b.up[l] {
 		t.Fatal("a probe became a neighbour by asking")
 	}
@@ -109,7 +109,7 @@ func TestDiallingOneselfIsRemembered(t *testing.T) {
 		if b.open[out] || b.open[in] {
 			t.Error("a link to ourselves stays")
 		}
-		// Another node may get the address later, so it is tried again, but rarely.
+		// Another node may get this address later, so it is tried again, but rarely.
 		again := 0
 		for range 600 {
 			b.pass(time.Second)
@@ -126,8 +126,8 @@ func TestDiallingOneselfIsRemembered(t *testing.T) {
 	}
 }
 
-// Three frames with a false signature end the link of the node that sent them. The
-// origin that they name keeps its link, and so does the next neighbour.
+// Three frames with a false signature end the link of the node that sent them. The links
+// of the origin that they name, and of the next neighbour, stay.
 func TestForgerIsDisconnected(t *testing.T) {
 	b := newBench(t, 1, Config{Tree: plumtree.Config{
 		VerifyAll: true, Verify: func(_ ident.Origin, _ uint64, body []byte) bool { return body[1] == 'e' },
@@ -148,7 +148,7 @@ func TestForgerIsDisconnected(t *testing.T) {
 	if m, ok := wasSent[*hyparview.Disconnect](b, liar); !ok || m.Reason != hyparview.ReasonProtocol {
 		t.Errorf("it was sent %+v", b.sent)
 	}
-	b.get(liar, event(1, 'e')) // this frame was on its way when the link ended
+	b.get(liar, event(1, 'e')) // this frame was in flight when the link ended
 	b.get(honest, event(1, 'e'))
 	b.get(honest, event(2, 'e'))
 	if b.heard[ident.Origin{ID: nodeID(2), Epoch: 1}] != 2 {

@@ -9,22 +9,25 @@ import (
 )
 
 // membersPart is the machine, with the methods of membership's Part and Out. This file
-// and watchPart also hold the code that concerns several parts: a neighbour that comes or
-// goes, a probe that becomes a bridge, and looked-up seeds.
+// and watchPart also hold the code that concerns several parts: a neighbour is added or
+// removed, a probe becomes a bridge, or a seed's name is resolved.
 type membersPart Machine
 
 // LastWords is how many bytes of waiting events are sent on a link before this node's
-// goodbye. The neighbour pulls the rest from other nodes, if these have it.
+// goodbye. If more events wait, the neighbour can only pull them from other nodes.
 const LastWords = 1 << 20
 
 // lastAnswer is how many bytes of waiting events are sent to a neighbour that has said
-// goodbye: it still takes the events that were emitted before it stopped. A guess.
+// goodbye, because it still takes the events that were emitted before it stopped. A
+// guess.
 const lastAnswer = 64 << 10
 
-// LinkUp implements Part. It does nothing, because membership itself made the neighbour.
+// LinkUp implements Part. It does nothing, because membership itself has added the
+// neighbour.
 func (p *membersPart) LinkUp(time.Time, hyparview.Conn, Out) {}
 
-// LinkDown implements Part. It does nothing, because membership itself ended the link.
+// LinkDown implements Part. It does nothing, because membership itself has ended the
+// link.
 func (p *membersPart) LinkDown(time.Time, ident.Link, Out) {}
 
 // Handle implements Part.
@@ -137,7 +140,7 @@ func (m *Machine) Guests() int { return m.members.Guests() }
 // BookLen returns the number of addresses in the passive view.
 func (m *Machine) BookLen() int { return m.members.BookLen() }
 
-// Anchors returns addresses of neighbours. The next life of this node takes them as
+// Anchors returns addresses of neighbours. The next run of this node takes them as
 // Config.Membership.Anchors.
 func (m *Machine) Anchors() []string { return m.members.Anchors() }
 

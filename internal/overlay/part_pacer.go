@@ -36,12 +36,12 @@ func (p *pacerPart) Deadline() (at time.Time, ok bool) { return time.Time{}, fal
 func (p *pacerPart) Send(to ident.Link, msg flowcontrol.Message) { p.out.Send(to, msg) }
 
 // Pace returns how long this node should wait before it emits again, so that other nodes
-// keep up. Emit does not enforce it: it accepts every event.
+// can keep up. Emit does not enforce the wait: it accepts every event.
 func (m *Machine) Pace(now time.Time) time.Duration { return m.pacer.Wait(now) }
 
-// Throttle reports that this node is behind, because too many events wait for its links or
-// for its handlers. It may be called at any rate. All emitters then lower their rate. If
-// stop is positive, they emit nothing for that time.
+// Throttle reports that this node is behind, because too many events wait for its links
+// or for its handlers. It may be called at any rate. All emitters of the network then
+// lower their rate. If stop is positive, they emit nothing for that time.
 func (m *Machine) Throttle(now time.Time, stop time.Duration, out Out) {
 	m.begin(now, 0, out)
 	m.pacer.Throttle(now, stop, (*pacerPart)(m))

@@ -13,9 +13,9 @@ import (
 type treePart Machine
 
 // maxRefused is how many frames with a false signature a neighbour may send before its
-// link ends. In a network whose nodes all have the same options, the first one proves an
-// attack. A few more are accepted, so that a node with other options writes some lines to
-// its log before it loses the link.
+// link ends. In a network whose nodes all have the same options, the first such frame
+// proves an attack. A few more are accepted, so that a node with other options writes
+// some lines to its log before it loses the link.
 const maxRefused = 3
 
 // maxStrikes limits the number of ids for which such frames are counted.
@@ -31,8 +31,8 @@ func (p *treePart) LinkUp(now time.Time, c hyparview.Conn, _ Out) {
 	p.tree.LinkUp(now, c.Link, plumtree.Source{ID: c.Peer.ID, Group: p.members.Source(c)}, p)
 }
 
-// LinkDown implements Part. A node that has left still takes the events that were on
-// their way to it, so its tree keeps the link.
+// LinkDown implements Part. A node that has left still takes the events that were in
+// flight to it, so its tree keeps the link.
 func (p *treePart) LinkDown(now time.Time, id ident.Link, _ Out) {
 	if !p.hasLeft {
 		p.tree.LinkDown(now, id, p)
@@ -41,12 +41,12 @@ func (p *treePart) LinkDown(now time.Time, id ident.Link, _ Out) {
 
 // Handle implements Part.
 func (p *treePart) Handle(now time.Time, id ident.Link, msg frame.Message, _ Out) {
-	if g, ok := msg.(*plumtree.Gossip); ok { // most frames are GOSSIP; this test saves them the call below
+	if g, ok := msg.(*plumtree.Gossip); ok { // most frames are GOSSIP, and this test saves the call below for them
 		p.tree.Handle(now, id, g, p)
 	} else if msg, ok := msg.(plumtree.Message); ok {
 		p.tree.Handle(now, id, msg, p)
 	}
-	if p.ban == id { // the tree no longer uses the link now, so it can be ended
+	if p.ban == id { // the tree does not use the link at this point, so it can be ended
 		p.ban = 0
 		(*Machine)(p).touch(forMembers)
 		p.members.Ban(now, id, (*membersPart)(p))
@@ -113,7 +113,7 @@ func (m *Machine) Fill(now time.Time, id ident.Link, room int, out Out) (more bo
 	return m.tree.Fill(now, id, room, (*treePart)(m))
 }
 
-// IsShort reports whether this node misses events that it can't expect to get soon.
+// IsShort reports whether this node misses events that it is not likely to get soon.
 func (m *Machine) IsShort(now time.Time) bool { return m.tree.IsShort(now) }
 
 // Lag returns how many bytes of events wait to be pushed on a link.
@@ -129,8 +129,8 @@ func (m *Machine) FirstHeld() uint64 { return m.tree.FirstHeld() }
 // Eager iterates over the links on which events are pushed.
 func (m *Machine) Eager(yield func(ident.Link) bool) { m.tree.Eager(yield) }
 
-// Heard returns the events that were delivered, for the Tree.Heard of the next
-// life of this node in the same process.
+// Heard returns the events that were delivered, for the Tree.Heard of the next run of
+// this node in the same process.
 func (m *Machine) Heard() []plumtree.Range { return m.tree.Heard() }
 
 // Rewind makes the tree deliver events that were emitted before this node's start; see
@@ -142,8 +142,8 @@ func (m *Machine) Since(now time.Time, d time.Duration) []*plumtree.Event {
 	return m.tree.Since(now, d)
 }
 
-// HistoryBytes returns the size of the history, as its bound counts it.
+// HistoryBytes returns the size of the history, counted as its bound counts it.
 func (m *Machine) HistoryBytes() int { return m.tree.HistoryBytes() }
 
-// Stats counts what the broadcast did.
+// Stats returns the counters of the broadcast.
 func (m *Machine) Stats() plumtree.Stats { return m.tree.Stats }

@@ -76,7 +76,8 @@ func (p *watchPart) SetSeeds(addrs []string) {
 // SeedsLost returns how many addresses of seeds do not answer.
 func (m *Machine) SeedsLost() int { return m.watch.SeedsLost() }
 
-// Component names the component that this node is in; zero if it hears no beacon.
+// Component returns the name of the component that this node is in. It is zero if the
+// node hears no beacon.
 func (m *Machine) Component() ident.ID { return m.watch.Component() }
 
 // IsBeaconing reports whether this node floods beacons.

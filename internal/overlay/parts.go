@@ -19,29 +19,30 @@ import (
 // calls it from one goroutine at a time, and never during another call of it. A part
 // sends its actions to out, which is valid during the call.
 type Part interface {
-	// LinkUp reports a new neighbour, after membership has accepted it. A probe of
-	// netsplit is not a neighbour.
+	// LinkUp reports a new neighbour, after membership has accepted it. The peer of a
+	// probe is not a neighbour.
 	LinkUp(now time.Time, c hyparview.Conn, out Out)
-	// LinkDown reports that the neighbour on a link is gone.
+	// LinkDown reports that the peer on a link is not a neighbour any more.
 	LinkDown(now time.Time, id ident.Link, out Out)
-	// Handle takes a message of this part's kinds. It may come on a link that is not
-	// a neighbour's.
+	// Handle takes a message of this part's kinds. It may arrive on a link that is not a
+	// neighbour's.
 	Handle(now time.Time, id ident.Link, m frame.Message, out Out)
-	// Advance does everything that is due at now.
+	// Advance performs every action whose time has come.
 	Advance(now time.Time, out Out)
-	// Deadline returns when Advance is wanted next, and false if nothing is due. The
+	// Deadline returns the time of the next Advance, and false if none is needed. The
 	// machine asks for it only after a call of the other methods, or after touch.
 	Deadline() (at time.Time, ok bool)
 }
 
-// protocol is a row of the table of protocols: its frames, and its part in a machine.
+// protocol is a row of the table of protocols: its frames, and the function that makes
+// its part of a machine.
 type protocol struct {
 	frames *frame.Protocol
 	part   func(m *Machine) Part
 }
 
-// protocols is the table. A new protocol is one more row. If several parts are due at one
-// moment, they advance in the order of the table.
+// protocols is the table of protocols. A new protocol is one more row. If several parts
+// must advance at the same time, they do so in the order of the table.
 var protocols = []protocol{
 	placeMembers: {hyparview.Frames, func(m *Machine) Part { return (*membersPart)(m) }},
 	placeWatch:   {netsplit.Frames, func(m *Machine) Part { return (*watchPart)(m) }},
@@ -50,7 +51,8 @@ var protocols = []protocol{
 	placePacer:   {flowcontrol.Frames, func(m *Machine) Part { return (*pacerPart)(m) }},
 }
 
-// The places in the table of the parts that the machine calls by name.
+// These constants are the positions in the table of the parts that the machine calls by
+// name.
 const (
 	placeMembers = iota
 	placeWatch
@@ -59,11 +61,11 @@ const (
 	placePacer
 )
 
-// maxParts bounds the table.
+// maxParts bounds the number of rows of the table.
 const maxParts = 12
 
-// partOf maps a kind of frame to the part that handles it, as its place in the table plus
-// one. 0 means that no part handles it.
+// partOf maps a kind of frame to the part that handles it. The value is the part's
+// position in the table plus one. 0 means that no part handles the kind.
 var partOf [256]uint8
 
 func init() {
@@ -84,8 +86,8 @@ type Env struct {
 	Rand *rand.Rand // all parts of the machine use this one
 }
 
-// Register adds a protocol of another package. Every machine that is made later has its
-// part. Only package initialization may call Register.
+// Register adds a protocol of another package. Every machine that is made later has a
+// part for it. Only package initialization may call Register.
 func Register(frames *frame.Protocol, part func(Env) Part) {
 	if len(protocols) == maxParts {
 		panic(fmt.Sprintf("overlay: protocol %s is one more than the %d that a machine holds", frames.Name, maxParts))
@@ -94,7 +96,7 @@ func Register(frames *frame.Protocol, part func(Env) Part) {
 	protocols = append(protocols, protocol{frames, func(m *Machine) Part { return part(Env{Self: m.self, Rand: m.rand}) }})
 }
 
-// partSet is a set of parts: a bit for each, by its place in the table.
+// partSet is a set of parts. Each part is a bit, by its position in the table.
 type partSet uint16
 
 const (
@@ -106,7 +108,7 @@ const (
 )
 
 // touch makes the machine ask the parts in p for their deadlines again. It must be called
-// for each part to which something happens.
+// for each part whose state may have changed.
 func (m *Machine) touch(p partSet) { m.stale |= p }
 
 // Handle takes a frame that arrived on a link. If the kind has frame.Spec.Reuse, the
@@ -127,8 +129,8 @@ func (m *Machine) Handle(now time.Time, id ident.Link, msg frame.Message, out Ou
 	m.parts[place-1].Handle(now, id, msg, out)
 }
 
-// linkUp reports a neighbour to all parts, the tree first: its first frame opens the
-// link. Membership ignores the report, because it comes from there.
+// linkUp reports a neighbour to all parts. The tree comes first, because its first frame
+// opens the link. Membership ignores the report, because it has made it itself.
 func (m *Machine) linkUp(c hyparview.Conn) {
 	m.touch(forAll)
 	m.parts[placeTree].LinkUp(m.now, c, m.out)
@@ -150,7 +152,7 @@ func (m *Machine) linkDown(id ident.Link) {
 	}
 }
 
-// Advance does everything that is due at now.
+// Advance performs every action whose time has come.
 func (m *Machine) Advance(now time.Time, out Out) {
 	m.begin(now, 0, out)
 	for i, p := range m.parts {
@@ -161,16 +163,17 @@ func (m *Machine) Advance(now time.Time, out Out) {
 	}
 }
 
-// Deadline returns when Advance is wanted next, and false if nothing is due. It may be
-// earlier than the first thing to do, and is never later.
+// Deadline returns the time of the next Advance, and false if none is needed. It may be
+// earlier than the next action, and is never later.
 func (m *Machine) Deadline() (at time.Time, ok bool) {
 	m.ask()
 	d := m.earliest(m.asked, &m.rest)
 	return d.at, d.ok
 }
 
-// ask updates the deadlines of the touched parts. Most frames touch one part, and the
-// same part as the frame before. Then the earliest deadline of the other parts is known.
+// ask updates the deadlines of the touched parts. Most frames touch one part, and it is
+// the part that the frame before touched. Then the earliest deadline of the other parts
+// is known already.
 func (m *Machine) ask() {
 	all := partSet(1)<<len(m.parts) - 1
 	stale := m.stale & all
