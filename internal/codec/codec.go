@@ -1,24 +1,26 @@
 // Package codec encodes Go values as msgpack and decodes them. It decides once for each
-// type how its values are encoded. It refuses a type whose values no receiver could decode.
+// type how its values are encoded. It refuses a type whose values no receiver could
+// decode.
 //
 // The contract:
 //
-//   - What [Append] returns without an error, [Decoder.Decode] turns into an equal value
-//     of the same type, apart from what docs/events.md lists: the zone of a time,
-//     unexported fields, an error of which the text remains.
+//   - If [Append] returns no error, [Decoder.Decode] turns the result into an equal value
+//     of the same type. docs/events.md lists the exceptions: the zone of a time,
+//     unexported fields, and an error, of which only the text remains.
 //   - A number that does not fit into the receiver's type is an error, at any depth. No
 //     number is cut.
-//   - Into an empty interface it decodes the types of [Decoder.Decode]'s table and no
-//     others, so that a program needs no case for int8.
-//   - A type may encode itself: msgpack.CustomEncoder, msgpack.Marshaler,
-//     encoding.BinaryMarshaler or encoding.TextMarshaler, in this order, with a value or
-//     a pointer receiver, wherever the value stands. Its panics are errors.
+//   - Into an empty interface it decodes only the types of [Decoder.Decode]'s table, so
+//     that a program needs no case for int8, for example.
+//   - A type may encode itself by msgpack.CustomEncoder, msgpack.Marshaler,
+//     encoding.BinaryMarshaler or encoding.TextMarshaler. The first of these that it has
+//     is used, with a value or a pointer receiver, at any position of the value. Its
+//     panics become errors.
 //   - The bytes are those of msgpack v5 with compact integers, so that nodes of version
-//     1.0 read them.
+//     1.0 can read them.
 //
 // All functions may be called from any goroutine. An Encoder or a Decoder is used by one
-// goroutine at a time. The compiled encoder and decoder of a type stay in memory for the
-// life of the process, so there are at most as many as the program has types.
+// goroutine at a time. The compiled encoder and decoder of a type stay in memory until
+// the process ends, so there are at most as many as the program has types.
 package codec
 
 import (
@@ -30,7 +32,7 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
-// direction says whether a type is to be encoded or decoded.
+// direction says whether a type is to be encoded or to be decoded.
 type direction int
 
 const (
@@ -117,7 +119,7 @@ func recovered(err *error) {
 	}
 }
 
-// Limits that every node applies to the arguments of an event.
+// Every node applies these limits to the arguments of an event.
 const (
 	maxDepth    = wire.MaxDepth
 	maxElements = wire.MaxElements

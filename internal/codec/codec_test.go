@@ -142,7 +142,7 @@ func TestANumberThatDoesNotFitIsNeverCut(t *testing.T) {
 	type tiny int8
 	for _, c := range []struct {
 		value any
-		into  any // of the type to decode into
+		into  any // a value of the type to decode into
 	}{
 		{300, int8(0)}, {-1, uint(0)}, {70000, uint16(0)}, {uint64(math.MaxUint64), int64(0)}, {uint64(1 << 63), int64(0)},
 		{300, tiny(0)}, {math.MinInt64, uint64(0)}, {-129, int8(0)}, {256, uint8(0)}, {1 << 31, rune(0)},
@@ -206,7 +206,7 @@ type (
 
 func (e codeError) Error() string                   { return fmt.Sprint("code ", e.Code) }
 func (e *ptrError) Error() string                   { return e.msg }
-func (e *nilError) Error() string                   { return e.msg } // panics for nil
+func (e *nilError) Error() string                   { return e.msg } // panics if the pointer is nil
 func (e ownError) Error() string                    { return "own" }
 func (e ownError) MarshalMsgpack() ([]byte, error)  { return msgpack.Marshal(e.Code) }
 func (e *ownError) UnmarshalMsgpack(b []byte) error { return msgpack.Unmarshal(b, &e.Code) }
@@ -296,7 +296,7 @@ func TestWhatArrivesInAnAny(t *testing.T) {
 	}
 }
 
-// Types that are refused before any of their values is encoded or decoded.
+// These types are refused before any of their values is encoded or decoded.
 type (
 	point     struct{ x, y int }
 	hiddenPtr struct {
@@ -323,7 +323,7 @@ func (*onlyUntext) UnmarshalText(b []byte) error { return nil }
 func TestTypesThatAreRefused(t *testing.T) {
 	for _, c := range []struct {
 		typ            reflect.Type
-		encode, decode string // parts of the reasons; "": permitted
+		encode, decode string // parts of the expected reasons; "": the type is permitted
 	}{
 		{reflect.TypeFor[point](), "no exported fields", "no exported fields"},
 		{reflect.TypeFor[[]map[string]*point](), "no exported fields", "no exported fields"},
@@ -381,8 +381,8 @@ type panicError struct{}
 
 func (panicError) Error() string { panic("no text") }
 
-// TestAStructThatHasNoneOfTheFields: if a map has no field of the receiver, decoding fails,
-// because the types differ.
+// TestAStructThatHasNoneOfTheFields: if a map has no field of the receiver, decoding
+// fails, because the sender's type is another one.
 func TestAStructThatHasNoneOfTheFields(t *testing.T) {
 	type got struct {
 		User int `json:"user_id"`
@@ -398,7 +398,7 @@ func TestAStructThatHasNoneOfTheFields(t *testing.T) {
 		struct{ New int }{1}:       reflect.TypeFor[old](),      // its sender may omit A
 		struct{}{}:                 reflect.TypeFor[inner](),    // an empty map has no field that could be misread
 		struct{ A, C int }{1, 2}:   reflect.TypeFor[inner](),    // another version with another field
-		struct{ Whatever int }{12}: reflect.TypeFor[struct{}](), // it has no fields
+		struct{ Whatever int }{12}: reflect.TypeFor[struct{}](), // the receiver has no fields
 	} {
 		if _, err := into(sent(t, value), typ); err != nil {
 			t.Errorf("%#v into %s: %v", value, typ, err)
@@ -458,7 +458,7 @@ func TestDecodingIntoWhatIsThere(t *testing.T) {
 	if err := decode("x", &held); err != nil || held != "x" {
 		t.Error(held, err)
 	}
-	held = &held // points to itself
+	held = &held // an interface that points to itself
 	if err := decode("x", &held); err != nil || held != "x" {
 		t.Error(held, err)
 	}
@@ -522,7 +522,8 @@ func TestErrorsOfOwnTypesAreBounded(t *testing.T) {
 	}
 }
 
-// repeater and panicker decode themselves and fail with their input.
+// repeater and panicker decode themselves. They fail with an error or a panic that
+// contains their input.
 type (
 	repeater struct{}
 	panicker struct{}

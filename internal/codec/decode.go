@@ -20,9 +20,9 @@ import (
 // Decoder decodes consecutive msgpack values.
 type Decoder struct {
 	b  []byte
-	at int // where the next value begins
+	at int // offset of the next value
 
-	msgpack *msgpack.Decoder // for types that decode themselves with it; nil until the first of them
+	msgpack *msgpack.Decoder // for types that decode themselves with it; nil until the first such type
 	reader  bytes.Reader
 }
 
@@ -61,8 +61,8 @@ func (d *Decoder) Decode(v reflect.Value) (err error) {
 	return decoderOf(v.Type()).fn(d, v)
 }
 
-// DecodeFunc returns a function like [Decoder.Decode] for one type. It saves the search for
-// the decoder. The type must have no [DecodeFault].
+// DecodeFunc returns a function like [Decoder.Decode] for one type. It looks up the
+// decoder once instead of at each call. The type must have no [DecodeFault].
 func DecodeFunc(t reflect.Type) func(*Decoder, reflect.Value) error {
 	n := decoderOf(t)
 	return func(d *Decoder, v reflect.Value) (err error) {
@@ -321,7 +321,7 @@ var errOwnBytes = errors.New("it decodes itself from a string or bytes")
 
 // decodeOwn returns the decoder of a type that decodes itself.
 func decodeOwn(t reflect.Type, kind ownKind) decodeFunc {
-	byValue := t.Implements(ownMethods[toDecode][kind].iface) // such as a map with methods
+	byValue := t.Implements(ownMethods[toDecode][kind].iface) // the type itself has the methods, such as a map with methods
 	return func(d *Decoder, v reflect.Value) error {
 		if d.isNull() {
 			v.SetZero()
@@ -334,8 +334,8 @@ func decodeOwn(t reflect.Type, kind ownKind) decodeFunc {
 	}
 }
 
-// longestText bounds the text of an error from the program's code, which may repeat
-// everything that a peer has sent.
+// longestText bounds the text of an error from the program's code, which may repeat all
+// the bytes that a peer has sent.
 const longestText = 256 // bytes
 
 // foreignError is an error or panic of a type that decodes itself.
@@ -385,7 +385,7 @@ func (d *Decoder) callOwn(ptr any, kind ownKind) error {
 		d.msgpack = msgpack.NewDecoder(nil)
 	}
 	m := d.msgpack
-	d.msgpack = nil // not used again if this fails
+	d.msgpack = nil // if this call fails, the decoder is not used again
 	d.reader.Reset(b)
 	m.Reset(&d.reader)
 	if err := ptr.(msgpack.CustomDecoder).DecodeMsgpack(m); err != nil {

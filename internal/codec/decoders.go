@@ -33,7 +33,7 @@ func decoderOf(t reflect.Type) *decodeNode {
 	return n
 }
 
-// decodeCompiler makes decoders. It holds the unfinished ones.
+// decodeCompiler makes decoders. It holds the decoders that are not finished yet.
 type decodeCompiler map[reflect.Type]*decodeNode
 
 func (c decodeCompiler) node(t reflect.Type) *decodeNode {
@@ -89,7 +89,7 @@ func (c decodeCompiler) compile(t reflect.Type) decodeFunc {
 	case reflect.Struct:
 		return c.structure(t)
 	}
-	return func(*Decoder, reflect.Value) error { return errors.New("it can't be decoded") } // inspect has refused it
+	return func(*Decoder, reflect.Value) error { return errors.New("it can't be decoded") } // not reached, because inspect has refused the type
 }
 
 func decodeBool(d *Decoder, v reflect.Value) error {
@@ -154,7 +154,7 @@ func decodeFloat(d *Decoder, v reflect.Value) error {
 	return nil
 }
 
-// floatText is a float in an error text.
+// floatText formats a float for an error text.
 type floatText float64
 
 // String implements fmt.Stringer.
@@ -218,13 +218,13 @@ func decodeTime(d *Decoder, v reflect.Value) error {
 	}
 	t, err := time.Parse(time.RFC3339Nano, string(b))
 	if err != nil {
-		return fmt.Errorf("want a time as in RFC 3339, got %.32q", b) // a peer may have written it
+		return fmt.Errorf("want a time as in RFC 3339, got %.32q", b) // the bytes may come from a peer, so they are quoted
 	}
 	*ptr = t
 	return nil
 }
 
-// decodeError decodes into an error, or an interface of the same method.
+// decodeError decodes into an error, or into an interface with the same method.
 func decodeError(d *Decoder, v reflect.Value) error {
 	b, ok := d.bytes()
 	switch {
@@ -238,13 +238,13 @@ func decodeError(d *Decoder, v reflect.Value) error {
 	return nil
 }
 
-// decodeAny decodes into the value that a pointer in the interface points to, or into a new
-// value.
+// decodeAny decodes into an interface. If the interface holds a pointer, it decodes into
+// the value at the pointer, else into a new value.
 func decodeAny(d *Decoder, v reflect.Value) error {
 	if !v.IsNil() && v.Elem().Kind() == reflect.Pointer && !v.Elem().IsNil() {
 		target := v.Elem().Elem()
 		if target.Kind() == reflect.Interface && target.NumMethod() == 0 {
-			return setLoose(d, target) // no further: target may lead back to v
+			return setLoose(d, target) // this follows no further pointer, because target may lead back to v
 		}
 		if fault := inspect(target.Type(), toDecode); fault != "" {
 			return errors.New(fault)
@@ -278,8 +278,8 @@ func (c decodeCompiler) pointer(t reflect.Type) decodeFunc {
 	}
 }
 
-// firstSlice bounds the bytes of a slice that is allocated before its elements are seen. An
-// encoded element of one byte may take a thousand in memory.
+// firstSlice bounds the bytes of a slice that is allocated before its elements are
+// decoded. An encoded element of one byte may take a thousand bytes in memory.
 const firstSlice = 1 << 16
 
 func (c decodeCompiler) slice(t reflect.Type) decodeFunc {
@@ -396,7 +396,7 @@ func mayHoldInterface(t reflect.Type) bool {
 type decodedField struct {
 	field
 	node   *decodeNode
-	nested bool // it is in an embedded struct to which a pointer leads
+	nested bool // the field is in an embedded struct to which a pointer leads
 }
 
 // in returns the field of v. It allocates embedded structs on the way if needed.
@@ -435,12 +435,12 @@ type structDecoder struct {
 	fields  []decodedField
 	names   map[string]int // index into fields
 	count   int            // number of fields in the array form, as its sender counts them
-	always  bool           // a sender of the same type always sends a field
-	ignored string         // a field whose json tag has no meaning; see IgnoredTag
+	always  bool           // a sender of the same type always sends at least one field
+	ignored string         // a field whose json tag has no effect; see IgnoredTag
 
 	// If the struct inherits its encoding from an embedded field, these are the field and
-	// the encoding. Version 1.0 sends only this field. ownNone: the struct inherits no
-	// encoding.
+	// the encoding. Version 1.0 sends only this field. If the struct inherits no
+	// encoding, the second is ownNone.
 	lender  int
 	lending ownKind
 }
@@ -501,8 +501,8 @@ func (s *structDecoder) decode(d *Decoder, v reflect.Value) error {
 	return nil
 }
 
-// strange returns the error for a map without an entry for any field, although a sender of
-// the same type would send one. The map has another type, or its fields have other names.
+// strange returns the error for a map without an entry for any field, if a sender of the
+// same type would send one. The map has another type, or its fields have other names.
 func (s *structDecoder) strange(came string) error {
 	var has []string
 	for _, f := range s.fields[:min(s.count, 3)] {

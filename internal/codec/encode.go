@@ -16,7 +16,7 @@ import (
 )
 
 // longestChain limits how many interfaces and pointers in a row are followed. A longer
-// chain leads back to itself.
+// chain is assumed to lead back to itself.
 const longestChain = 128
 
 var (
@@ -29,7 +29,7 @@ var (
 
 // ArgError says which of several values can't be encoded.
 type ArgError struct {
-	Arg int // counted from 1; 0: all together
+	Arg int // number of the value, from 1; 0: all values together
 	Err error
 }
 
@@ -40,8 +40,8 @@ func (e *ArgError) Error() string { return e.Err.Error() }
 func (e *ArgError) Unwrap() error { return e.Err }
 
 // Append appends a msgpack array of the values to dst. If Append returns no error, every
-// node accepts the result, unless it is too long. After an error, an *ArgError, dst is as
-// it was. Append does not change the values.
+// node accepts the result, unless it is too long. If Append fails, it returns an
+// *ArgError and dst as it was. Append does not change the values.
 func Append(dst []byte, values ...any) ([]byte, error) {
 	if len(values) > maxElements {
 		return dst, &ArgError{0, fmt.Errorf("%d are more than the %d that a node takes", len(values), maxElements)}
@@ -51,7 +51,7 @@ func Append(dst []byte, values ...any) ([]byte, error) {
 	e.arrayHead(len(values))
 	for i, value := range values {
 		if err := e.argument(value); err != nil {
-			return dst, &ArgError{i + 1, err} // the encoder does not return to the pool, because its state is unknown
+			return dst, &ArgError{i + 1, err} // the encoder is not put back into the pool, because its state is unknown
 		}
 	}
 	out, foreign := e.out, e.foreign
@@ -68,22 +68,23 @@ func Append(dst []byte, values ...any) ([]byte, error) {
 // encoder holds the bytes and the state of an encoding of several values.
 type encoder struct {
 	out     []byte
-	left    int  // values that the containers may still hold
+	left    int  // number of values that the containers may still hold
 	chain   int  // how many interfaces in a row lead to the current value
 	foreign bool // a type has encoded itself, so the whole result must be checked
 
-	msgpack *msgpack.Encoder // for types that encode themselves with it; nil until the first of them
+	msgpack *msgpack.Encoder // for types that encode themselves with it; nil until the first such type
 }
 
 var encoders = sync.Pool{New: func() any { return new(encoder) }}
 
-// Write appends; the msgpack encoder calls it.
+// Write appends b. The msgpack encoder calls it.
 func (e *encoder) Write(b []byte) (int, error) {
 	e.out = append(e.out, b...)
 	return len(b), nil
 }
 
-// WriteByte appends; with it the msgpack encoder needs no buffer of its own.
+// WriteByte appends one byte. Because of this method, the msgpack encoder allocates no
+// buffer.
 func (e *encoder) WriteByte(b byte) error {
 	e.out = append(e.out, b)
 	return nil
@@ -125,7 +126,7 @@ func (e *encoder) argument(value any) error {
 // guarded encodes a value of a type whose code may panic.
 func (e *encoder) guarded(v reflect.Value) (err error) {
 	defer recovered(&err)
-	return e.dynamic(v, 1) // inside the array of the values
+	return e.dynamic(v, 1) // depth 1, because the value is inside the array of all values
 }
 
 // dynamic encodes the value in an interface. An error is encoded as its text.
@@ -146,7 +147,7 @@ func (e *encoder) dynamic(v reflect.Value, depth int) error {
 	return err
 }
 
-// error encodes an error as its text, or as nil if it is a nil pointer.
+// error encodes an error as its text. A nil pointer is encoded as nil.
 func (e *encoder) error(v reflect.Value) error {
 	if isNil(v) {
 		e.null()
@@ -160,7 +161,7 @@ func (e *encoder) error(v reflect.Value) error {
 	return nil
 }
 
-// dynamicNode holds what is known about a type in an interface.
+// dynamicNode holds the properties of a type that was found in an interface.
 type dynamicNode struct {
 	isError bool
 	fault   string
@@ -183,7 +184,7 @@ func dynamicOf(t reflect.Type) *dynamicNode {
 	return n
 }
 
-// open begins a container of n values at a depth.
+// open begins a container of n values at the given depth.
 func (e *encoder) open(n, depth int) error {
 	if n == 0 {
 		return nil
@@ -264,7 +265,7 @@ func (e *encoder) own(value any, kind ownKind) error {
 	return err
 }
 
-// The formats of msgpack, each in the shortest form.
+// The functions below write the formats of msgpack, each value in its shortest form.
 
 func (e *encoder) null() { e.out = append(e.out, 0xc0) }
 
@@ -355,7 +356,8 @@ func (e *encoder) arrayHead(n int) { e.head(0x90, 0xdc, n) }
 
 func (e *encoder) mapHead(n int) { e.head(0x80, 0xde, n) }
 
-// head encodes the head of a container; the format with 32 bits follows the one with 16.
+// head encodes the head of a container. The format with a 32-bit count follows the one
+// with 16 bits.
 func (e *encoder) head(short, format16 byte, n int) {
 	switch {
 	case n < 16:
@@ -367,7 +369,7 @@ func (e *encoder) head(short, format16 byte, n int) {
 	}
 }
 
-// time encodes a timestamp: the instant, without zone.
+// time encodes a timestamp: the instant, without the zone.
 func (e *encoder) time(t time.Time) {
 	seconds, nanoseconds := uint64(t.Unix()), uint64(t.Nanosecond())
 	switch {

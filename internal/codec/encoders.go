@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// encodeFunc encodes a value that is inside depth containers.
+// encodeFunc encodes a value. depth is the number of containers around it.
 type encodeFunc func(e *encoder, v reflect.Value, depth int) error
 
-// encodeNode is the encoder of one type. Its function is set after the types that the type
-// consists of have nodes, because one of these may be the same node.
+// encodeNode is the encoder of one type. Its function is set after the types that it
+// contains have nodes, because one of these types may be the type itself.
 type encodeNode struct{ fn encodeFunc }
 
 func (n *encodeNode) call(e *encoder, v reflect.Value, depth int) error { return n.fn(e, v, depth) }
@@ -35,7 +35,7 @@ func encoderOf(t reflect.Type) *encodeNode {
 	return n
 }
 
-// encodeCompiler makes encoders. It holds the unfinished ones.
+// encodeCompiler makes encoders. It holds the encoders that are not finished yet.
 type encodeCompiler map[reflect.Type]*encodeNode
 
 func (c encodeCompiler) node(t reflect.Type) *encodeNode {
@@ -55,7 +55,7 @@ func (c encodeCompiler) compile(t reflect.Type) encodeFunc {
 	if t == timeType {
 		return func(e *encoder, v reflect.Value, _ int) error {
 			if v.CanAddr() {
-				e.time(*v.Addr().Interface().(*time.Time)) // does not allocate
+				e.time(*v.Addr().Interface().(*time.Time)) // this does not allocate
 			} else {
 				e.time(v.Interface().(time.Time))
 			}
@@ -99,7 +99,7 @@ func (c encodeCompiler) compile(t reflect.Type) encodeFunc {
 	case reflect.Struct:
 		return c.structure(t)
 	}
-	return func(*encoder, reflect.Value, int) error { return errors.New("it can't be encoded") } // inspect has refused it
+	return func(*encoder, reflect.Value, int) error { return errors.New("it can't be encoded") } // not reached, because inspect has refused the type
 }
 
 func encodeInterface(t reflect.Type) encodeFunc {
@@ -229,7 +229,7 @@ func describe(k reflect.Value) string {
 	}
 	switch {
 	case k.Kind() == reflect.String:
-		return fmt.Sprintf("%.32q", k.String()) // a peer may have written it
+		return fmt.Sprintf("%.32q", k.String()) // the bytes may come from a peer, so they are quoted
 	case k.CanInt() || k.CanUint():
 		return numberText(k)
 	}
@@ -239,9 +239,9 @@ func describe(k reflect.Value) string {
 // encodedField is a field with its encoder.
 type encodedField struct {
 	field
-	name   []byte // encoded
+	name   []byte // the encoded name
 	node   *encodeNode
-	nested bool // it is in an embedded struct to which a pointer leads
+	nested bool // the field is in an embedded struct to which a pointer leads
 }
 
 func (c encodeCompiler) structure(t reflect.Type) encodeFunc {
@@ -322,8 +322,8 @@ func (f *encodedField) encode(e *encoder, v reflect.Value, depth int) error {
 	return nil
 }
 
-// in returns the field of v. It reports false if the field stands in an embedded struct
-// behind a pointer that is nil.
+// in returns the field of v. If the field is in an embedded struct behind a nil pointer,
+// it returns false.
 func (f *encodedField) in(v reflect.Value) (reflect.Value, bool) {
 	for i, index := range f.index {
 		if i > 0 && v.Kind() == reflect.Pointer {
@@ -346,8 +346,8 @@ func (f *encodedField) isLeftOut(v reflect.Value) bool {
 	return !ok || f.omitEmpty && isEmpty(value)
 }
 
-// isEmpty reports whether a field with the option omitempty is omitted. The receiver's zero
-// value is then equivalent.
+// isEmpty reports whether a field with the option omitempty is omitted. The receiver's
+// zero value is then equivalent.
 func isEmpty(v reflect.Value) bool {
 	switch v.Kind() {
 	case reflect.Interface, reflect.Pointer:

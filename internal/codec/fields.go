@@ -22,10 +22,10 @@ type field struct {
 // layout is how a struct is encoded: as a map with an entry for each field, or as an array.
 type layout struct {
 	fields  []field
-	names   map[string]int // aliases, which are also read; index into fields
+	names   map[string]int // aliases, which are also read; the values are indices into fields
 	whole   []field        // embedded structs that are inlined, and also read as one value
 	asArray bool
-	fault   string // why a struct can't be laid out
+	fault   string // why a struct can't be encoded, or ""
 }
 
 // tag holds the content of a field's msgpack tag.
@@ -39,7 +39,7 @@ func (t tag) has(option string) bool { _, ok := t.options[option]; return ok }
 func parseTag(f reflect.StructField) tag {
 	name, rest, more := strings.Cut(f.Tag.Get("msgpack"), ",")
 	t := tag{name: strings.TrimSpace(name), options: make(map[string]string)}
-	if key, value, ok := strings.Cut(t.name, ":"); ok { // an option in place of the name
+	if key, value, ok := strings.Cut(t.name, ":"); ok { // the tag has an option in place of the name
 		t.name, t.options[strings.TrimSpace(key)] = "", strings.TrimSpace(value)
 	}
 	for more {
@@ -51,11 +51,12 @@ func parseTag(f reflect.StructField) tag {
 	return t
 }
 
-// layoutOf lays out a struct like msgpack v5, with one exception: if an embedded struct has
-// a field whose name is taken, the struct always stays a value of its own.
+// layoutOf decides the layout of a struct like msgpack v5, with one exception: if an
+// embedded struct has a field whose name is taken, the fields of that struct are never
+// inlined.
 func layoutOf(t reflect.Type) layout { return layoutIn(t, nil) }
 
-// layoutIn is layoutOf for a struct that is embedded in others.
+// layoutIn is layoutOf for a struct that is embedded in the structs within.
 func layoutIn(t reflect.Type, within []reflect.Type) layout {
 	var l layout
 	if slices.Contains(within, t) {
@@ -118,7 +119,7 @@ func layoutIn(t reflect.Type, within []reflect.Type) layout {
 		}
 		for _, in := range inner.fields {
 			if conflict(in) {
-				continue // shadowed, and asked for by the option "inline"
+				continue // a field shadows it, and the option "inline" requests it
 			}
 			in.index = slices.Concat(f.Index, in.index)
 			add(in, f.Name+"."+in.name)
@@ -137,7 +138,7 @@ func (l *layout) alias(name string, index int) {
 	l.names[name] = index
 }
 
-// travels reports whether msgpack encodes a field.
+// travels reports whether a field is encoded.
 func travels(f reflect.StructField, tag tag) bool {
 	return tag.name != "-" && (f.IsExported() || f.Anonymous) && f.Name != "_"
 }

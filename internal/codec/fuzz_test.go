@@ -68,7 +68,7 @@ func fill(r *rand.Rand, v reflect.Value, depth int) {
 		}
 	case reflect.Interface:
 		if v.NumMethod() > 0 {
-			return // an error becomes a value of another type
+			return // an error would be decoded as a value of another type
 		}
 		of := []reflect.Type{reflect.TypeFor[bool](), reflect.TypeFor[int64](), reflect.TypeFor[float64](), reflect.TypeFor[string](), bytesType, reflect.TypeFor[[]any](), reflect.TypeFor[map[string]any]()}
 		e := reflect.New(of[r.IntN(len(of))]).Elem()
@@ -118,7 +118,8 @@ func FuzzWhatIsEmittedArrives(f *testing.F) {
 	})
 }
 
-// hasNaNKey reports whether a value contains a map with a key that does not equal itself.
+// hasNaNKey reports whether a value contains a map with a NaN as a key, which does not
+// equal itself.
 func hasNaNKey(v reflect.Value) bool {
 	if v.Kind() == reflect.Interface {
 		v = v.Elem()
@@ -137,8 +138,8 @@ func hasNaNKey(v reflect.Value) bool {
 	return false
 }
 
-// FuzzDecode passes arbitrary bytes to every kind of decoder. A value that was decoded must
-// arrive the same when it is encoded again.
+// FuzzDecode passes arbitrary bytes to every kind of decoder. If a decoded value is
+// encoded and decoded again, the result must be the same.
 func FuzzDecode(f *testing.F) {
 	for _, value := range samples() {
 		if b, err := Append(nil, value); err == nil && len(b) < 1000 {

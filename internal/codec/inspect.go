@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// This file knows which Go types can't be encoded or decoded. They are refused when they
-// are first seen: by Emit, or when a handler is registered.
+// This file decides which Go types can't be encoded or decoded. Such types are refused
+// when they are first used: by Emit, or when a handler is registered.
 
 type typeKey struct {
 	typ reflect.Type
@@ -84,8 +84,8 @@ func (i *inspection) visit(t reflect.Type, path string, embedding []reflect.Type
 	}
 }
 
-// visitOwn reports whether a type has its own encoding for this direction. If it has, the
-// other direction must match.
+// visitOwn reports whether a type has its own encoding for this direction. If it has, its
+// encoding for the other direction must match.
 func (i *inspection) visitOwn(t reflect.Type, path string) bool {
 	o := ownOf(t)
 	readsBytes := t.Kind() == reflect.String || holdsBytes(t)

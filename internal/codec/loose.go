@@ -42,8 +42,8 @@ func (d *Decoder) loose() any {
 	return d.looseMap()
 }
 
-// looseMap decodes a map. Its type depends on the keys. At the first key that the type
-// can't hold, the entries so far move to a map of another type.
+// looseMap decodes a map. Its type depends on the keys. If the map type can't hold a key,
+// the entries so far move to a map of another type.
 func (d *Decoder) looseMap() any {
 	n, _ := d.mapping()
 	m := make(map[string]any, n)

@@ -91,7 +91,7 @@ type (
 		*big.Int
 		Unit string
 	}
-	OwnStamp struct { // it has its own method, and does not inherit the one of the time
+	OwnStamp struct { // it has its own method, and does not inherit the method of the time
 		time.Time
 		Who string
 	}
@@ -106,7 +106,7 @@ func (s *OwnStamp) UnmarshalText(text []byte) error { s.Who = string(text); retu
 
 // Types that encode themselves.
 type (
-	custom  struct{ n int } // pointer receivers, msgpack's own interface
+	custom  struct{ n int } // pointer receivers, with msgpack's own interface
 	binary8 struct{ n int } // pointer receivers
 	text    struct{ s string }
 	byValue struct{ s string }
@@ -134,7 +134,8 @@ func (m *marshal) UnmarshalMsgpack(b []byte) error {
 
 func ptr[T any](v T) *T { return &v }
 
-// samples returns values that arrive equal in their own type.
+// samples returns values that stay equal when they are encoded and decoded as their own
+// type.
 func samples() []any {
 	at := time.Unix(1770000000, 935329792)
 	address, _ := url.Parse("https://ann@example.org:1/a?b=c#d")

@@ -9,11 +9,11 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// TestTheBytesAreThoseOfVersion1: nodes of version 1.0 encode with msgpack v5. Values that
-// they can encode must have the same bytes here, so that they can decode them.
+// TestTheBytesAreThoseOfVersion1: nodes of version 1.0 encode with msgpack v5. If they
+// can encode a value, it must have the same bytes here, so that they can decode it.
 func TestTheBytesAreThoseOfVersion1(t *testing.T) {
 	// The bytes of these types differ, because version 1.0 refused their values or
-	// delivered other values.
+	// decoded them as other values.
 	differs := map[reflect.Type]bool{
 		reflect.TypeFor[shadow](): true, reflect.TypeFor[twice](): true, reflect.TypeFor[optional](): true,
 		reflect.TypeFor[Stamp](): true, reflect.TypeFor[[]Stamp](): true, reflect.TypeFor[map[string]Stamp](): true, reflect.TypeFor[Amount](): true,
@@ -40,8 +40,8 @@ func TestTheBytesAreThoseOfVersion1(t *testing.T) {
 	}
 }
 
-// isNothing reports whether the value is nil or pointers that lead to nil. It is encoded as
-// nil.
+// isNothing reports whether the value is nil or a chain of pointers that ends in nil.
+// Such a value is encoded as nil.
 func isNothing(v reflect.Value) bool {
 	for v.Kind() == reflect.Pointer && !v.IsNil() {
 		v = v.Elem()
@@ -49,7 +49,7 @@ func isNothing(v reflect.Value) bool {
 	return isNil(v)
 }
 
-// version1 encodes like version 1.0, which panics for some values.
+// version1 encodes a value as version 1.0 does, which panics for some values.
 func version1(value any) (b []byte, err error) {
 	defer recovered(&err)
 	var buffer bytes.Buffer
@@ -71,8 +71,8 @@ func mapSize(v any) int {
 	return 0
 }
 
-// isLossy reports whether msgpack v5 itself decodes the value differently: types in an any,
-// nil slices of a typed reader, zones.
+// isLossy reports whether msgpack v5 itself decodes a value to another one: types in an
+// any, nil slices of a typed reader, zones.
 func isLossy(v any) bool {
 	switch v.(type) {
 	case Nested, *Nested, []any, map[any]any, time.Time, []string:

@@ -8,14 +8,15 @@ import "crypto/ed25519"
 //
 // where the part in brackets is absent from events without a signature.
 
-// SignatureSize is what a signature adds to a body. See package signed.
+// SignatureSize is the number of bytes that a signature adds to a body. See package
+// signed.
 const SignatureSize = 1 + ed25519.PublicKeySize + ed25519.SignatureSize
 
 // IsSigned reports whether a body claims to be signed.
 func IsSigned(body []byte) bool { return len(body) > 0 && body[0] == 0 }
 
-// BodyFault finds what is wrong with the body of an event. It depends on nothing but the
-// body, so that no node refuses an event that a relay has accepted.
+// BodyFault returns the fault of an event's body, or the zero Fault. It depends on the
+// body alone, so that no node refuses an event that a relay has accepted.
 func BodyFault(body []byte) Fault {
 	if IsSigned(body) {
 		if len(body) <= SignatureSize {

@@ -1,19 +1,19 @@
-// Package frame holds what every protocol needs to describe its frames: kinds,
+// Package frame holds everything that a protocol needs to describe its frames: kinds,
 // fields, limits, and the table of all kinds.
 //
-// A protocol package owns its messages and their codec. It declares one message
-// type and one [Spec] for each kind, and registers them when the program starts:
+// A protocol package owns its messages and their codec. It declares one message type and
+// one [Spec] for each kind, and registers them when the program starts:
 //
 //	var Frames = frame.Register("census",
 //		frame.Spec{Kind: KindCount, Name: "COUNT", Parse: frame.Parser(parseCount), Append: frame.Appender(appendCount)},
 //	)
 //
-// Package wire encodes and decodes by the table, and the owner of the links limits
-// floods by it. Neither knows a protocol by name, with one exception: package wire
-// decodes and appends GOSSIP without the table, because a relay does so for each event.
+// Package wire encodes and decodes with this table. The owner of the links limits floods
+// with it. Neither knows a protocol by name, with one exception: package wire decodes and
+// appends GOSSIP without the table, because a relay does so for each event.
 //
-// Only package initialization may call [Register]. From then on the table is
-// constant, and its readers may run on any goroutine.
+// Only package initialization may call [Register]. After that the table is constant, and
+// any goroutine may read it.
 package frame
 
 import "fmt"
@@ -45,16 +45,17 @@ type Message interface {
 type Class uint8
 
 const (
-	// Control frames count as many parts as Spec.Parts says.
+	// Control frames count for the limit with the number of parts that Spec.Parts
+	// returns.
 	Control Class = iota
-	// Answer frames answer a request of the receiver. They are cheap and come in
-	// large numbers, and have a limit of their own.
+	// Answer frames answer a request of the receiver. They have a separate limit, because
+	// they are cheap and arrive in large numbers.
 	Answer
 	// Data frames carry events. Flow control limits them.
 	Data
 )
 
-// FrameParts is how many parts a control frame counts by default.
+// FrameParts is the number of parts for which a control frame counts by default.
 const FrameParts = 8
 
 // Spec describes one kind of frame.
@@ -66,25 +67,27 @@ type Spec struct {
 	// MaxControl. No limit may be above MaxEvent.
 	Limit int
 
-	// Class and Parts are for the limits against floods. Parts returns how many parts a
-	// Control frame counts; if it is nil, each frame counts FrameParts.
+	// Class and Parts are for the limits against floods. Parts returns the number of
+	// parts for which a Control frame counts. If Parts is nil, each frame counts
+	// FrameParts.
 	Class Class
 	Parts func(m Message) int
 
-	// AfterLeave: a node that has said goodbye still handles these frames.
+	// AfterLeave is set if a node that has said goodbye still handles these frames.
 	AfterLeave bool
 
-	// Reuse: the decoder of a link keeps the last message of this kind and passes it
-	// to the next Parse as [Reader.Last]. So frames of this kind allocate nothing.
-	// Such a message is valid until the next frame of its link is decoded.
+	// Reuse is set if the decoder of a link keeps the last message of this kind. It
+	// passes that message to the next Parse as [Reader.Last], so that frames of this kind
+	// allocate nothing. Such a message is valid until the next frame of its link is
+	// decoded.
 	Reuse bool
 
-	// Parse reads the body of a frame. It may ignore bytes at the end: a later
-	// version has appended them. It must not keep the Reader.
+	// Parse reads the body of a frame. It may ignore bytes at the end, because a later
+	// version may append fields. It must not keep the Reader.
 	Parse func(r *Reader) Message
 
-	// Append writes the body of a frame. If the other end would refuse the message, Append
-	// must call [Writer.Fail]; then nothing is sent.
+	// Append writes the body of a frame. If the other end would refuse the message,
+	// Append must call [Writer.Fail]. The frame is then not sent.
 	Append func(w *Writer, m Message)
 
 	slot int // the index among kinds with Reuse, plus one; 0 for other kinds
@@ -113,15 +116,15 @@ type Protocol struct {
 	Specs []Spec
 }
 
-// table has an entry for each byte. Only Register writes it.
+// table has an entry for each value of the kind byte. Only Register writes it.
 var (
 	table  [256]*Spec
 	kinds  []Kind // in the order of registration
-	reused int    // how many kinds have Reuse
+	reused int    // number of kinds with Reuse
 )
 
-// Register enters the kinds of a protocol into the table. It panics if the
-// program is wrong: if a spec is not complete, or if its kind or name is taken.
+// Register adds the kinds of a protocol to the table. It panics if a spec is not
+// complete, or if its kind or name is taken, because that is an error in the program.
 func Register(name string, specs ...Spec) *Protocol {
 	p := &Protocol{Name: name, Specs: specs}
 	for i := range p.Specs {
@@ -142,7 +145,7 @@ func Register(name string, specs ...Spec) *Protocol {
 	return p
 }
 
-// fault returns what is wrong with a spec, or "".
+// fault returns the fault of a spec, or "" if it has none.
 func (s *Spec) fault() string {
 	switch {
 	case s.Kind == 0:
@@ -179,8 +182,8 @@ func (k Kind) Limit() int {
 	return MaxControl
 }
 
-// Cost returns what a frame counts for the limits against floods. A nil m is a frame of an unknown
-// kind.
+// Cost returns the class of a frame and the number of parts for which it counts in the
+// limits against floods. A nil m is a frame of an unknown kind.
 func Cost(m Message) (class Class, parts int) {
 	if m == nil {
 		return Control, FrameParts

@@ -62,7 +62,7 @@ type stray struct{}
 
 func (stray) Kind() frame.Kind { return 0x7f }
 
-// liar claims to be a howl.
+// liar is a message that returns the kind of a howl.
 type liar struct{}
 
 func (liar) Kind() frame.Kind { return kindHowl }

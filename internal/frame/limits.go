@@ -2,8 +2,8 @@ package frame
 
 import "time"
 
-// The limits that several protocols share. They are part of the protocol: two nodes
-// that disagree about them refuse each other's frames, so none of them is an option.
+// These limits are shared by several protocols. They are part of the protocol: two nodes
+// with different limits refuse each other's frames, so none of them is an option.
 const (
 	// MaxPayload is the longest payload of an event in bytes, with its headers.
 	MaxPayload = 1 << 20
@@ -15,9 +15,9 @@ const (
 	// plus 512 bytes for the name and the fields before it.
 	MaxEvent = MaxPayload + 512
 
-	// MaxControl is the longest frame that carries no event, including its kind. It is the
-	// smallest round number for a list of 64 contacts with the longest addresses (package
-	// hyparview).
+	// MaxControl is the longest frame that carries no event, including its kind. It is
+	// the smallest round number that fits a list of 64 contacts with the longest
+	// addresses (package hyparview).
 	MaxControl = 18 << 10
 
 	// MaxText is the longest address or text in bytes.

@@ -6,21 +6,21 @@ import (
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
-// The origin table spares a link the 24 bytes of an origin in every frame. Each direction
-// of a link has one. An origin that is not in it travels inline and takes the next slot,
-// cyclically: slot 0 comes after slot 1023. The origin that had the slot before is
-// forgotten. Both ends follow this rule, so their tables stay equal and no frame needs to
-// transfer them. The receiver must read all frames in the order in which the sender encoded
-// them.
+// Because of the origin table, most frames need not contain the 24 bytes of an origin.
+// Each direction of a link has one table. An origin that is not in the table is written
+// in full and takes the next slot, cyclically: slot 0 comes after slot 1023. The origin
+// that had the slot before is forgotten. Both ends follow this rule, so their tables stay
+// equal without further frames. The receiver must read all frames in the order in which
+// the sender encoded them.
 
-// SentOrigins is the sender's half.
+// SentOrigins is the sender's copy of an origin table.
 type SentOrigins struct {
-	refs  map[ident.Origin]uint64 // how a frame names the origin: its slot plus one
-	slots []ident.Origin          // grows to TableSize, then is overwritten
+	refs  map[ident.Origin]uint64 // the number by which a frame names the origin: its slot plus one
+	slots []ident.Origin          // grows to TableSize, after which slots are overwritten
 	next  int                     // the slot of the next new origin
 }
 
-// Append writes how a frame names o. If o is new, it enters o into the table.
+// Append writes an origin in the shortest form. If o is new, Append adds it to the table.
 func (t *SentOrigins) Append(dst []byte, o ident.Origin) []byte {
 	if ref, ok := t.refs[o]; ok {
 		return binary.AppendUvarint(dst, ref)
@@ -42,14 +42,15 @@ func (t *SentOrigins) Append(dst []byte, o ident.Origin) []byte {
 	return binary.BigEndian.AppendUint64(dst, o.Epoch)
 }
 
-// SeenOrigins is the receiver's half.
+// SeenOrigins is the receiver's copy of an origin table.
 type SeenOrigins struct {
 	slots []ident.Origin
 	next  int
 }
 
-// read reads how a frame names an origin. It enters an origin that is named in full into the table,
-// even if the table already holds it, because the sender decides that.
+// read reads an origin, which is a slot number or written in full. It adds an origin that
+// is written in full to the table, even if the table already holds it, because the sender
+// decides that.
 func (t *SeenOrigins) read(r *Reader, o *ident.Origin) {
 	ref := r.Uvarint("origin")
 	if ref > uint64(len(t.slots)) {

@@ -60,14 +60,15 @@ func TestTwoNodesSpeakANewProtocol(t *testing.T) {
 	}
 }
 
-// The simulator encodes and decodes the frames, without knowledge of their contents.
+// The simulator encodes and decodes the frames of the new protocol without code for their
+// contents.
 func TestTwoMachinesSpeakANewProtocol(t *testing.T) {
 	n := sim.New(sim.Config{Seed: 1, Wire: true})
 	a := n.Add()
 	b := n.Add(a.Addr)
 	n.Start(a)
 	n.Start(b)
-	kennel.forget(a.ID, b.ID) // each run of the test has the same nodes
+	kennel.forget(a.ID, b.ID) // each run of the test uses the same node IDs
 	n.Run(5 * time.Second)
 	if err := n.Err(); err != nil {
 		t.Fatal(err)
@@ -80,7 +81,7 @@ func TestTwoMachinesSpeakANewProtocol(t *testing.T) {
 	}
 }
 
-// visitor is a node that the test plays itself, frame by frame.
+// visitor is a node whose frames the test writes itself.
 type visitor struct {
 	t    *testing.T
 	conn net.Conn
@@ -113,8 +114,8 @@ func (v *visitor) say(m any) {
 	}
 }
 
-// barks reads until the node has barked n times, or has ended the link; it returns how
-// often it barked.
+// barks reads until the node has barked n times, or has ended the link. It returns how
+// often the node barked.
 func (v *visitor) barks(n int) (heard int) {
 	v.t.Helper()
 	v.conn.SetReadDeadline(time.Now().Add(soon))
@@ -145,12 +146,12 @@ func (v *visitor) barks(n int) (heard int) {
 func TestAFrameOverTheLimitOfItsKindEndsTheLink(t *testing.T) {
 	n := start(t)
 	v := visit(t, n)
-	fits := &howl{Number: 1, Text: string(make([]byte, maxHowl-3))} // kind, number, length
+	fits := &howl{Number: 1, Text: string(make([]byte, maxHowl-3))} // kind, number and length take the other three bytes
 	v.say(fits)
 	if v.barks(1) != 1 {
 		t.Fatal("a howl of just the limit was refused")
 	}
-	v.say(&howl{Number: 1, Text: fits.Text + "x"}) // one byte too long
+	v.say(&howl{Number: 1, Text: fits.Text + "x"}) // the text is one byte too long
 	v.barks(1)
 	await(t, "the frame is counted", func() bool { return n.Stats().Refused.Frames == 1 })
 	if h := kennel.of(n.ID()); len(h.howls) != 1 {
@@ -159,12 +160,12 @@ func TestAFrameOverTheLimitOfItsKindEndsTheLink(t *testing.T) {
 }
 
 // A burst of 20 000 control frames is the limit (docs/protocol.md), and each howl counts
-// as a hundred.
+// as a hundred frames.
 func TestAFloodOfANewProtocolEndsTheLink(t *testing.T) {
 	n := start(t)
 	v := visit(t, n)
 	const atOnce = 20_000 * 8 / howlParts
-	for range atOnce - 10 { // fewer, because the frames of the handshake count, too
+	for range atOnce - 10 { // fewer, because the frames of the handshake also count
 		v.say(&howl{Number: 1})
 	}
 	if got := v.barks(atOnce - 10); got != atOnce-10 || n.Stats().Refused.Floods != 0 {
@@ -176,7 +177,7 @@ func TestAFloodOfANewProtocolEndsTheLink(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := v.conn.Write(b); err != nil {
-			break // the node has hung up
+			break // the node has closed the link
 		}
 	}
 	v.barks(3 * atOnce)

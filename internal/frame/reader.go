@@ -11,8 +11,8 @@ import (
 // reads as zero, so a Parse need not check for faults in between. A Reader must not be used after
 // Parse has returned.
 type Reader struct {
-	// Last is the message that the previous Parse of this kind returned on this
-	// link, if [Spec.Reuse] is set, and nil otherwise or before the first.
+	// Last is the previous message of this kind on this link, if [Spec.Reuse] is set. It
+	// is nil without Reuse, and for the first message.
 	Last Message
 
 	rest    []byte
@@ -20,8 +20,8 @@ type Reader struct {
 	fault   Fault
 }
 
-// Parse decodes a frame by its spec. rest is the body of the frame. origins is the table of its
-// link, and last holds the link's messages of kinds with Reuse.
+// Parse decodes a frame by its spec. rest is the body of the frame. origins is the origin
+// table of its link, and last holds the link's messages of kinds with Reuse.
 func (r *Reader) Parse(s *Spec, rest []byte, origins *SeenOrigins, last *Reused) (m Message, f Fault) {
 	r.Reset(rest, origins)
 	if s.slot == 0 {
@@ -47,7 +47,7 @@ func (l *Reused) at(slot int) *Message {
 	return &l.list[slot-1]
 }
 
-// Fail reports what is wrong with a field. The link that the frame came on ends.
+// Fail reports the fault of a field. The link on which the frame arrived ends.
 func (r *Reader) Fail(field, reason string, err error) {
 	if r.fault.Err == nil {
 		r.fault = Fault{field, reason, err}
@@ -64,7 +64,7 @@ func (r *Reader) Reset(body []byte, origins *SeenOrigins) {
 	r.rest, r.origins, r.fault = body, origins, Fault{}
 }
 
-// Fault returns the first fault, or the zero Fault.
+// Fault returns the first fault, or the zero Fault if there is none.
 func (r *Reader) Fault() Fault { return r.fault }
 
 // IsFaulty reports whether a field was wrong.
@@ -102,7 +102,7 @@ func (r *Reader) Byte(field string) byte {
 	return b
 }
 
-// Uvarint reads a number in its shortest form; another form is malformed.
+// Uvarint reads a number in its shortest form. Any longer form is malformed.
 func (r *Reader) Uvarint(field string) uint64 {
 	if len(r.rest) > 0 && r.rest[0] < 0x80 {
 		v := uint64(r.rest[0])
@@ -125,7 +125,7 @@ func (r *Reader) Uvarint(field string) uint64 {
 	return v
 }
 
-// Seq reads a number that counts from first and stays within MaxSeq.
+// Seq reads a number that is at least first and at most MaxSeq.
 func (r *Reader) Seq(field string, first uint64) uint64 {
 	v := r.Uvarint(field)
 	if v < first || v > MaxSeq {
@@ -158,18 +158,18 @@ func (r *Reader) KnownID(field string) ident.ID {
 	return id
 }
 
-// Origin reads an origin that the frame names in full.
+// Origin reads an origin that is written in full.
 func (r *Reader) Origin(field string) ident.Origin {
 	return ident.Origin{ID: r.KnownID(field), Epoch: r.Uint64(field)}
 }
 
-// TableOrigin reads an origin that the frame names by the origin table of the link.
+// TableOrigin reads an origin with the help of the link's origin table.
 func (r *Reader) TableOrigin() (o ident.Origin) {
 	r.origins.read(r, &o)
 	return o
 }
 
-// TableOriginTo is TableOrigin without a copy of the origin.
+// TableOriginTo reads the same as TableOrigin, without a copy of the origin.
 func (r *Reader) TableOriginTo(o *ident.Origin) { r.origins.read(r, o) }
 
 // Text reads a string. It is copied, and may hold any bytes: quote it before it
@@ -189,9 +189,9 @@ func (r *Reader) Age(field string) time.Duration {
 	return time.Duration(min(ms, uint64(MaxAge.Milliseconds()))) * time.Millisecond
 }
 
-// Count reads the length of a list. If the list is longer than its limit, or than the
-// bytes left could hold, Count refuses it before the caller allocates it. itemSize is
-// the shortest item in bytes.
+// Count reads the length of a list. It refuses a list that is longer than its limit, or
+// longer than the bytes left could hold, before the caller allocates memory for it.
+// itemSize is the shortest item in bytes.
 func (r *Reader) Count(field string, limit, itemSize int) int {
 	n := r.Uvarint(field)
 	if n > uint64(limit) {
@@ -208,8 +208,9 @@ func (r *Reader) Count(field string, limit, itemSize int) int {
 // Flag reads a flags byte and reports whether its lowest bit is set.
 func (r *Reader) Flag(field string) bool { return r.Byte(field)&1 != 0 }
 
-// Nested reads n bytes as a frame inside the frame, so that later versions can append fields to it.
-// A fault in it is a fault of the whole frame; see [Reader.Join].
+// Nested reads n bytes as a frame inside the frame. Because of the length, later versions
+// can append fields to it. A fault in it is a fault of the whole frame; see
+// [Reader.Join].
 func (r *Reader) Nested(field string, n int) Reader {
 	return Reader{rest: r.Take(field, n), origins: r.origins}
 }

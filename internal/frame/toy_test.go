@@ -10,9 +10,10 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/overlay"
 )
 
-// The toy protocol has two kinds. A node howls at a new neighbour, and once more after howlAgain. A
-// neighbour barks back with the same number. The whole protocol is in this file. A real protocol
-// would also have one row in the table of internal/overlay. Here, a call of Register replaces it.
+// The toy protocol has two kinds. A node howls at a new neighbour, and once more after
+// howlAgain. A neighbour barks back with the same number. The whole protocol is in this
+// file. A real protocol would also have one row in the table of internal/overlay. Here, a
+// call of Register replaces that row.
 
 func init() { overlay.Register(toyFrames, newToy) }
 
@@ -22,8 +23,8 @@ const (
 )
 
 const (
-	maxHowl   = 64  // bytes of a HOWL, kind included
-	howlParts = 800 // a HOWL counts as 100 control frames
+	maxHowl   = 64  // bytes of a HOWL, including its kind
+	howlParts = 800 // number of parts: a HOWL counts as 100 control frames
 
 	howlAgain = 50 * time.Millisecond
 )
@@ -63,11 +64,11 @@ func parseBark(r *frame.Reader) frame.Message {
 	return m
 }
 
-// toy is the part of one machine.
+// toy is the part of one machine that runs the toy protocol.
 type toy struct {
 	self  ident.ID
 	links []ident.Link
-	next  time.Time // when the second howl is due; zero: none is
+	next  time.Time // when the second howl is due; zero: none is due
 }
 
 func newToy(env overlay.Env) overlay.Part { return &toy{self: env.Self.ID} }
@@ -111,7 +112,7 @@ func (t *toy) Deadline() (time.Time, bool) { return t.next, !t.next.IsZero() }
 type heard struct {
 	howls []howl
 	barks []bark
-	lost  int // how many neighbours have gone
+	lost  int // number of neighbours that have left
 }
 
 // kennel collects what the toys of all nodes have received.

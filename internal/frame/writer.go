@@ -17,8 +17,8 @@ type Writer struct {
 	fault   Fault
 }
 
-// Append encodes m and appends the frame to dst. origins is the table of the link. If there is a
-// fault, Append returns dst unchanged.
+// Append encodes m and appends the frame to dst. origins is the origin table of the link.
+// If there is a fault, Append returns dst unchanged.
 func (w *Writer) Append(dst []byte, m Message, origins *SentOrigins) ([]byte, Fault) {
 	s := table[m.Kind()]
 	if s == nil {
@@ -39,8 +39,8 @@ func (w *Writer) Append(dst []byte, m Message, origins *SentOrigins) ([]byte, Fa
 	return closeFrame(buf, w.start), Fault{}
 }
 
-// closeFrame writes the length of the frame at start, for which one byte was left free. The few
-// frames whose length needs two bytes are moved by one.
+// closeFrame writes the length of the frame at start, for which one byte was left free.
+// If the length needs two bytes, which is rare, the frame is moved by one byte.
 func closeFrame(buf []byte, start int) []byte {
 	size := len(buf) - start - 1
 	if size < 0x80 {
@@ -51,8 +51,8 @@ func closeFrame(buf []byte, start int) []byte {
 	return slices.Replace(buf, start, start+1, binary.AppendUvarint(space[:0], uint64(size))...)
 }
 
-// Whole writes a body that consists of head and rest. It writes the length first, so that a long
-// body need not be moved. Nothing may be written before or after it.
+// Whole writes a body that consists of head and rest. It writes the length first, so that
+// a long body need not be moved. No other field may be written before or after it.
 func (w *Writer) Whole(head, rest []byte) {
 	kind := w.buf[w.start+1]
 	size := 1 + len(head) + len(rest)
@@ -62,7 +62,8 @@ func (w *Writer) Whole(head, rest []byte) {
 	w.isSized = true
 }
 
-// AppendWhole appends a frame that consists of head, which begins with the kind, and a long rest.
+// AppendWhole appends a frame that consists of head, which begins with the kind, and
+// rest, which may be long.
 func AppendWhole(dst, head, rest []byte) []byte {
 	size := len(head) + len(rest)
 	dst = slices.Grow(dst, size+binary.MaxVarintLen32)
@@ -71,7 +72,7 @@ func AppendWhole(dst, head, rest []byte) []byte {
 	return append(dst, rest...)
 }
 
-// Fail reports what is wrong with a field. Then nothing is sent.
+// Fail reports the fault of a field. The frame is then not sent.
 func (w *Writer) Fail(field, reason string, err error) {
 	if w.fault.Err == nil {
 		w.fault = Fault{field, reason, err}
@@ -96,7 +97,7 @@ func (w *Writer) Uint64(v uint64) { w.buf = binary.BigEndian.AppendUint64(w.buf,
 // ID writes a node id, which may be zero.
 func (w *Writer) ID(id ident.ID) { w.buf = append(w.buf, id[:]...) }
 
-// Seq writes a number that counts from first and stays within MaxSeq.
+// Seq writes a number that must be at least first and at most MaxSeq.
 func (w *Writer) Seq(field string, v, first uint64) {
 	if v < first || v > MaxSeq {
 		w.Fail(field, "is out of range", ErrMalformed)
@@ -118,9 +119,9 @@ func (w *Writer) Origin(field string, o ident.Origin) {
 	w.Uint64(o.Epoch)
 }
 
-// TableOrigin writes an origin by the origin table of the link. After a fault it does nothing: a
-// frame that is not sent must not change the table. So Append must check the whole message before
-// the first TableOrigin.
+// TableOrigin writes an origin with the help of the link's origin table. After a fault it
+// does nothing, because a frame that is not sent must not change the table. So Append
+// must check the whole message before the first TableOrigin.
 func (w *Writer) TableOrigin(o ident.Origin) {
 	if w.fault.Err == nil {
 		w.buf = w.origins.Append(w.buf, o)
@@ -148,7 +149,7 @@ func (w *Writer) Count(field string, n, limit int) {
 	w.Uvarint(uint64(n))
 }
 
-// Flags writes bits, the lowest first.
+// Flags writes up to eight flags in one byte, the first as the lowest bit.
 func (w *Writer) Flags(set ...bool) {
 	var bits byte
 	for i, s := range set {
@@ -159,8 +160,8 @@ func (w *Writer) Flags(set ...bool) {
 	w.Byte(bits)
 }
 
-// Join writes a part that another Writer holds, with its length before it, so that later versions can
-// append fields to it.
+// Join writes a part that another Writer holds, with its length before it, so that later
+// versions can append fields to it.
 func (w *Writer) Join(part *Writer) {
 	if part.fault.Err != nil {
 		w.Fail(part.fault.Field, part.fault.Reason, part.fault.Err)
@@ -175,6 +176,6 @@ func AppendAge(dst []byte, d time.Duration) []byte {
 	return binary.AppendUvarint(dst, uint64(d.Milliseconds()))
 }
 
-// Origins returns the origin table of the link, for a frame of [Writer.Whole]. The caller must obey
-// the rule of TableOrigin.
+// Origins returns the origin table of the link, for a frame of [Writer.Whole]. The caller
+// must obey the rule of TableOrigin.
 func (w *Writer) Origins() *SentOrigins { return w.origins }

@@ -41,8 +41,8 @@ func SplitBody(body []byte) (name, payload []byte, err error) {
 // the event or deliver it to the program.
 func IsSigned(body []byte) bool { return signed.Is(body) }
 
-// directFault is frame.BodyFault for an event that crosses one link only. Such an event
-// has no signature, because its origin is the other end of the link.
+// directFault is frame.BodyFault for an event that is sent over one link only. Such an
+// event has no signature, because its origin is the other end of the link.
 func directFault(body []byte) frame.Fault {
 	if signed.Is(body) {
 		return frame.Fault{Field: "event name", Reason: "is empty", Err: ErrMalformed}

@@ -53,7 +53,8 @@ func TestASignatureStandsBeforeTheBody(t *testing.T) {
 			t.Errorf("%s, sent: %v", name, err)
 		}
 	}
-	// An event for one neighbour has no signature: the link says who sent it.
+	// An event for one neighbour has no signature, because the link shows which node sent
+	// it.
 	if _, err := new(Encoder).Append(nil, &Direct{Body: b}); !errors.Is(err, ErrMalformed) {
 		t.Errorf("in DIRECT: %v", err)
 	}

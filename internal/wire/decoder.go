@@ -9,29 +9,29 @@ import (
 
 // Decoder is the receiving half of one link. Its zero value is ready.
 type Decoder struct {
-	// Unknown counts the frames of unknown kinds, which a newer version may send.
-	// The Decoder skips them.
+	// Unknown counts the frames of unknown kinds, which the Decoder skips. A newer
+	// version may send them.
 	Unknown uint64
 
 	state   state
-	err     error // the error of Next, once state is dead
+	err     error // the error that Next returned; set once state is dead
 	origins frame.SeenOrigins
 	gossip  plumtree.Gossip
 	reader  frame.Reader
 	reused  frame.Reused
 }
 
-// state is how far a link has come.
+// state says which frames the Decoder accepts next.
 type state uint8
 
 const (
-	opening state = iota // no HELLO has come yet
+	opening state = iota // no HELLO has arrived yet
 	open                 // both ends speak the same major version
 	foreign              // the HELLO had another major version: only REFUSE may follow
-	dead                 // a frame was in error
+	dead                 // a frame was not valid
 )
 
-// Next decodes the frame at the start of buf. There are four outcomes:
+// Next decodes the frame at the start of buf. There are four results:
 //
 //   - m is a message, and n is the length of its frame.
 //   - m is nil and n is not 0: the frame is of an unknown kind, and was skipped.
@@ -39,8 +39,8 @@ const (
 //   - err is a *FrameError: the link is dead, and every further call returns err again.
 //
 // If the kind has frame.Spec.Reuse, as *plumtree.Gossip and *Direct have, the message
-// belongs to the Decoder: it is valid until the next call, and its Body is a part of
-// buf. Every other message belongs to the caller and shares nothing with buf.
+// belongs to the Decoder: it is valid until the next call, and its Body is a part of buf.
+// Every other message belongs to the caller and shares no memory with buf.
 //
 // If bytes follow the known fields of a control frame, a newer minor version has added
 // them. Next ignores them.
@@ -64,7 +64,7 @@ func (d *Decoder) Next(buf []byte) (m frame.Message, n int, err error) {
 	if kind != plumtree.KindGossip {
 		return d.byTable(kind, buf[start:end:end], end)
 	}
-	// The same as byTable does, without calls through the table.
+	// This does the same as byTable, without calls through the table.
 	var r frame.Reader
 	r.Reset(buf[start:end:end], &d.origins)
 	plumtree.ParseGossip(&r, &d.gossip)
@@ -98,8 +98,8 @@ func (d *Decoder) byTable(kind Kind, body []byte, size int) (m frame.Message, n 
 	return m, size, nil
 }
 
-// MayOpen reports whether first, the first bytes of a connection, can be from a node: they
-// are the start of a HELLO, or of a REFUSE in its place.
+// MayOpen reports whether first, the first bytes of a connection, can be from a node.
+// They must be the start of a HELLO, or of the REFUSE that may replace it.
 func MayOpen(first []byte) bool { return mayOpen(first) }
 
 // Want returns the length of the frame at the start of buf, including the length prefix,
@@ -165,9 +165,10 @@ func frameBounds(buf []byte) (kind Kind, start, end int, f *frame.Fault) {
 	return kind, n + 1, n + size, nil
 }
 
-// mayOpen reports whether buf can be the start of a HELLO, or of the REFUSE in its place.
-// No other protocol matches the first seven bytes of a HELLO. Most differ at the second:
-// here it is the kind, and in other protocols a letter or a version.
+// mayOpen reports whether buf can be the start of a HELLO, or of the REFUSE that may
+// replace it. No other protocol matches the first seven bytes of a HELLO. Most protocols
+// differ at the second byte: here it is the kind, and in other protocols a letter or a
+// version.
 func mayOpen(buf []byte) bool {
 	if len(buf) == 0 {
 		return true

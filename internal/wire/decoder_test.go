@@ -51,7 +51,7 @@ func wantMessage(t *testing.T, d *Decoder, buf []byte, want any) {
 	}
 }
 
-// A REFUSE in place of a HELLO shows a stranger nothing but the refusal.
+// A REFUSE that replaces the HELLO reveals only the refusal to a stranger.
 func TestRefuseMayTakeThePlaceOfHello(t *testing.T) {
 	d := new(Decoder)
 	whole := frameOf(KindRefuse, byte(RefuseStranger), 0)
@@ -85,7 +85,7 @@ func TestOtherProtocolsAreToldByTheirFirstBytes(t *testing.T) {
 		"long hello":   "\x81\x08\x01SMOK",
 	} {
 		t.Run(name, func(t *testing.T) {
-			// The bytes come one by one. After the eighth the answer is known.
+			// The bytes arrive one by one. After the eighth byte, the result is known.
 			d := new(Decoder)
 			for n := range min(len(first), 8) {
 				if !mayOpen([]byte(first[:n+1])) {
@@ -149,7 +149,7 @@ func TestTruncatedBodyIsMalformed(t *testing.T) {
 			d := decoderBefore(t, frames, i)
 			m, _, err := d.Next(frameOf(kind, f[start:cut]...))
 			if m != nil && (kind == plumtree.KindGossip || kind == KindDirect) {
-				continue // their bodies have no fixed length, so a shorter one is valid
+				continue // the bodies of these kinds have no fixed length, so a shorter one is valid
 			}
 			if err == nil {
 				t.Fatalf("%s with %d bytes of its body is taken for %+v", vectors[i].name, cut-start, m)
@@ -228,7 +228,7 @@ func TestAppendedFieldsAreIgnored(t *testing.T) {
 	for i, f := range frames {
 		kind, start, _, _ := frameBounds(f)
 		if kind == plumtree.KindGossip || kind == KindDirect {
-			continue // their bodies fill the frame, so no field can follow
+			continue // the bodies of these kinds fill the frame, so no field can follow
 		}
 		longer := frameOf(kind, append(bytes.Clone(f[start:]), 0xde, 0xad)...)
 		wantMessage(t, decoderBefore(t, frames, i), longer, vectors[i].message)
@@ -240,7 +240,7 @@ func TestMessagesOutliveTheBuffer(t *testing.T) {
 	for i, f := range frames {
 		kind, _, _, _ := frameBounds(f)
 		if kind == plumtree.KindGossip || kind == KindDirect {
-			continue // these are documented as parts of the buffer
+			continue // these fields are documented as parts of the buffer
 		}
 		buf := bytes.Clone(f)
 		m, _, err := decoderBefore(t, frames, i).Next(buf)
@@ -374,7 +374,7 @@ func longestTell() *census.Tell {
 }
 
 // A later version may append fields to a digest. They are ignored, and the fields of the
-// frame behind the digest are still read.
+// frame after the digest are still read.
 func TestDigestsMayGrow(t *testing.T) {
 	d := longDigest(1)
 	other := node(2)
@@ -383,7 +383,7 @@ func TestDigestsMayGrow(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, start, _, _ := frameBounds(written)
-	written = written[start+8+len(other)+1:] // query, origin, number of digests
+	written = written[start+8+len(other)+1:] // the bytes before are query, origin, and number of digests
 	size, n := binary.Uvarint(written)
 	longer := append(written[n:len(written):len(written)], "and more"...)
 	one := append(binary.AppendUvarint(nil, size+8), longer...)

@@ -14,7 +14,7 @@ type Encoder struct {
 
 // Append appends the frame of m, which is a message of a registered kind. If the other
 // end would refuse m, Append returns a *MessageError and dst unchanged, and the state of
-// the link stays as it was. Durations, ttls and rounds are clamped.
+// the link stays as it was. Durations, ttls and rounds are clamped to their limits.
 func (e *Encoder) Append(dst []byte, m any) ([]byte, error) {
 	msg, ok := m.(frame.Message)
 	if !ok || msg.Kind().Spec() == nil {

@@ -118,7 +118,7 @@ func TestGossipCostsNoMemory(t *testing.T) {
 	var e Encoder
 	d := opened(t)
 	buf := make([]byte, 0, 4096)
-	for _, g := range gossip { // the first frame of each origin carries its name
+	for _, g := range gossip { // the first frame of each origin contains the origin's id and epoch
 		buf = e.AppendGossip(buf, g)
 	}
 	for len(buf) > 0 {
@@ -161,9 +161,9 @@ func TestGossipCostsNoMemory(t *testing.T) {
 }
 
 func TestBothEndsHoldTheSameOriginTable(t *testing.T) {
-	// There are more origins than the table has slots. They repeat in a pattern that
-	// meets both slots still in use and slots overwritten, with every kind of frame that
-	// names origins.
+	// There are more origins than the table has slots. They repeat in a pattern that uses
+	// both slots still in use and slots overwritten, with every kind of frame that names
+	// origins.
 	const origins = 3*TableSize + 100
 	var e Encoder
 	d := opened(t)
@@ -218,7 +218,7 @@ func TestOriginTableIsFilledInACircle(t *testing.T) {
 	if got := size(0); got != inline-24 {
 		t.Errorf("the first origin is in slot 0 and takes %d bytes, want %d", got, inline-24)
 	}
-	size(TableSize) // takes slot 0
+	size(TableSize) // this origin takes slot 0
 	if got := size(0); got != inline {
 		t.Errorf("the first origin was forgotten and takes %d bytes, want %d", got, inline)
 	}

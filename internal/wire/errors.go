@@ -27,10 +27,11 @@ var (
 	ErrUnknownMessage = frame.ErrUnknownMessage
 )
 
-// FrameError reports a frame that can't be accepted. Its link can't be used any more.
+// FrameError reports a frame that can't be accepted. The link that received it can't be
+// used any more.
 type FrameError struct {
-	Kind   Kind   // of the frame; zero if it was not known yet
-	Reason string // what is wrong, for a log
+	Kind   Kind   // the kind of the frame; zero if it was not known yet
+	Reason string // description of the fault, for a log
 	Err    error  // ErrNotSmokesignal, ErrVersion, ErrTooLarge or ErrMalformed
 }
 
@@ -48,8 +49,8 @@ func (e *FrameError) Unwrap() error { return e.Err }
 // MessageError reports a message of this node that can't be encoded. Nothing was
 // appended. The link and its state are as before.
 type MessageError struct {
-	Kind   Kind   // of the message; zero if its type has none
-	Reason string // what is wrong, for a log
+	Kind   Kind   // the kind of the message; zero if its type has none
+	Reason string // description of the fault, for a log
 	Err    error  // ErrTooLarge, ErrMalformed or ErrUnknownMessage
 }
 

@@ -36,11 +36,11 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte("GET / HTTP/1.1\r\n\r\n"))
 	f.Add(frameOf(KindHello, append([]byte(magic), 2, 0)...))
 	f.Fuzz(func(t *testing.T, stream []byte) {
-		// First the stream alone, to measure the memory.
+		// First only decode the stream, to measure the memory.
 		if took, limit := allocated(func() { readAll(t, stream, nil) }), 16*uint64(len(stream))+64<<10; took > limit {
 			t.Fatalf("%d bytes took %d bytes of memory, more than %d", len(stream), took, limit)
 		}
-		// Then a relay that forwards every message.
+		// Then decode and encode as a relay that forwards every message.
 		var out Encoder
 		var next Decoder
 		readAll(t, stream, func(m any) {
@@ -137,9 +137,9 @@ func FuzzCheckPayload(f *testing.F) {
 			new([]any), new([]string), new([]byte), new(string), new(time.Time), new(note), new([]note), new(map[any]any),
 		} {
 			took := allocated(func() {
-				// The payload may be of another type, and msgpack panics on a few such
-				// mismatches, which SafePayload names. A failure that recover can't catch
-				// ends this test.
+				// The payload may be of another type than the target, and msgpack panics
+				// on a few such mismatches, which SafePayload names. A failure that
+				// recover can't catch ends this test.
 				defer func() { _ = recover() }()
 				_ = msgpack.Unmarshal(safe, target)
 			})
@@ -183,7 +183,7 @@ func FuzzMarshalIsAccepted(f *testing.F) {
 		if err := msgpack.Unmarshal(safe, &got); err != nil {
 			t.Fatal(err)
 		}
-		if fmt.Sprintf("%#v", plain) != fmt.Sprintf("%#v", got) { // NaN is not equal to itself
+		if fmt.Sprintf("%#v", plain) != fmt.Sprintf("%#v", got) { // compare as text, because NaN is not equal to itself
 			t.Fatalf("% x is %#v, and made safe %#v", payload, plain, got)
 		}
 	})

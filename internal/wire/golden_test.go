@@ -31,10 +31,10 @@ const (
 // node returns an ID that is easy to find in a dump: 16 times b.
 func node(b byte) ident.ID { return ident.ID(bytes.Repeat([]byte{b}, ident.Size)) }
 
-// life returns an origin.
+// life returns an origin: node b with an epoch.
 func life(b byte, epoch uint64) ident.Origin { return ident.Origin{ID: node(b), Epoch: epoch} }
 
-// pack joins bodies, each behind its length.
+// pack joins bodies, with the length before each.
 func pack(bodies ...[]byte) (b []byte) {
 	for _, body := range bodies {
 		b = batch.Append(b, body)
@@ -52,12 +52,12 @@ func body(name, payload string) []byte {
 
 var sampleHeaders = Headers("\x01k\x01v\x04lang\x02de")
 
-// bodyWith is body with headers.
+// bodyWith returns the same as body, with headers.
 func bodyWith(h Headers, name, payload string) []byte {
 	return body(name, string(AppendHeaders(nil, h))+payload)
 }
 
-// signedBody is body with a signature that is not valid.
+// signedBody returns the same as body, with a signature that is not valid.
 func signedBody(name, payload string) []byte {
 	b := append([]byte{0}, bytes.Repeat([]byte{0xaa}, 32)...)
 	return append(append(b, bytes.Repeat([]byte{0xbb}, 64)...), body(name, payload)...)
@@ -69,7 +69,7 @@ type vector struct {
 	message       any
 }
 
-// vectors are the frames that one end of a link sends, in this order. They hold every
+// vectors are the frames that one end of a link sends, in this order. They contain every
 // kind, and origins that are new, already in the table, and new again.
 var vectors = []vector{
 	{"hello", `version 1.0, no capabilities, network "chat", id 11…, epoch 7, dialled at 192.168.2.17:8495, sees 192.168.2.5:40112, proof of 8 bytes`,

@@ -9,8 +9,8 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/frame"
 )
 
-// The limits of the headers of an event. They are small, because every node carries the
-// headers and only a few read them.
+// The limits of the headers of an event are small, because every node relays the headers
+// and only a few nodes read them.
 const (
 	// MaxHeaders is how many headers an event may have.
 	MaxHeaders = 16
@@ -57,8 +57,8 @@ func (h Headers) Get(name string) []byte {
 }
 
 // Set returns a copy of h in which the header has this value. An empty value removes the
-// header. h itself does not change. With an error, which wraps ErrMalformed or
-// ErrTooLarge, Set returns h.
+// header. h itself does not change. If Set fails, with an error that wraps ErrMalformed
+// or ErrTooLarge, it returns h.
 func (h Headers) Set(name, value string) (Headers, error) {
 	switch {
 	case name == "":
@@ -155,7 +155,7 @@ func headersFault(h []byte) frame.Fault {
 			return r.Fault()
 		case count > MaxHeaders:
 			return frame.Fault{Field: "headers", Reason: "are too many", Err: ErrTooLarge}
-		case bytes.Compare(name, last) <= 0: // last starts empty, so this also refuses an empty first name
+		case bytes.Compare(name, last) <= 0: // last is empty at first, so this also refuses an empty first name
 			return frame.Fault{Field: "header name", Reason: "is empty or out of order", Err: ErrMalformed}
 		}
 		last = name

@@ -143,8 +143,8 @@ func TestHeadersThatAreNotWellFormed(t *testing.T) {
 	}
 }
 
-// A relay carries headers without reading them, whether it knows headers or not: to it
-// they are the first bytes of a payload.
+// A relay carries headers without reading them, whether it supports headers or not: for
+// the relay they are the first bytes of a payload.
 func TestRelaysDoNotLookAtHeaders(t *testing.T) {
 	for name, payload := range map[string]string{
 		"headers":      string(AppendHeaders(nil, headers(t, "k", "v"))) + "\x90",
@@ -164,7 +164,8 @@ func TestRelaysDoNotLookAtHeaders(t *testing.T) {
 				t.Errorf("%s, in %T: %v", name, m, err)
 			}
 		}
-		// A decoder that does not know headers gets an error and nothing worse.
+		// A decoder that does not support headers returns an error, and has no other
+		// effect.
 		if err := CheckPayload([]byte(payload)); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%s, as a payload: %v", name, err)
 		}
@@ -210,7 +211,7 @@ func FuzzHeaders(f *testing.F) {
 				t.Fatalf("%q is %q and %q", name, value, got)
 			}
 			if len(value) == 0 {
-				continue // accepted from a peer, but Set never makes it
+				continue // such headers are accepted from a peer, but Set never makes them
 			}
 			if anew, err = anew.Set(string(name), string(value)); err != nil {
 				t.Fatal(err)

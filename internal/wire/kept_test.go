@@ -25,7 +25,7 @@ func TestFlagsOfNeighborMayBeAbsent(t *testing.T) {
 			t.Errorf("%x is %+v, %v", frame, got, err)
 		}
 	}
-	got, err := afterHello(t, []byte{4, 0x12, 0, 0xfe, 9}) // flags of a later version
+	got, err := afterHello(t, []byte{4, 0x12, 0, 0xfe, 9}) // these flags are of a later version
 	if n, ok := got.(*hyparview.Neighbor); err != nil || !ok || n.Kept {
 		t.Errorf("unknown flags are %+v, %v", got, err)
 	}

@@ -6,14 +6,15 @@ import "github.com/smokesignal-go/smokesignal/internal/frame"
 // table of all kinds.
 type Kind = frame.Kind
 
-// The kinds of the link itself. Each other protocol has its kinds in its frames.go.
+// These are the kinds of the link itself. Each other protocol has its kinds in its
+// frames.go.
 const (
 	KindHello  Kind = 0x01 // magic 4, major, minor, capabilities uvarint, network text, id 16, epoch uvarint, addr text, seen text, proof text
 	KindRefuse Kind = 0x02 // code, text
 	KindDirect Kind = 0x03 // event body to the end of the frame
 )
 
-// Frames are the frames of the link itself.
+// Frames registers the frames of the link itself.
 var Frames = frame.Register("link",
 	frame.Spec{Kind: KindHello, Name: "HELLO", Limit: MaxHello, Parse: frame.Parser(parseHello), Append: frame.Appender(appendHello)},
 	frame.Spec{Kind: KindRefuse, Name: "REFUSE", Parse: frame.Parser(parseRefuse), Append: frame.Appender(appendRefuse)},

@@ -18,15 +18,15 @@ type Hello struct {
 
 	Network string   // nodes of different networks do not link
 	ID      ident.ID // never zero
-	Epoch   uint64   // this life of the node
-	Addr    string   // where to dial the sender: "host:port"; ":port" if it does not know its host; "" if it can't be dialled
+	Epoch   uint64   // the epoch of this run of the node
+	Addr    string   // the address at which the sender can be dialled: "host:port"; ":port" if it does not know its host; "" if it can't be dialled
 	Seen    string   // the address at which the sender sees the receiver
 	Proof   string   // proves that the sender knows the network's secret; empty if the network has none
 }
 
-// Refuse says why an end closes a link without using it. It follows a HELLO, or is sent
-// in its place if the other end must learn nothing else. The sender then closes the
-// connection. The layout is the same in all major versions.
+// Refuse says why an end closes a link without using it. It follows a HELLO. It replaces
+// the HELLO if the other end must learn no more than the refusal. The sender then closes
+// the connection. The layout is the same in all major versions.
 type Refuse struct {
 	Code RefuseCode
 	Text string // text for a log; it may hold any bytes, so quote it
@@ -39,7 +39,7 @@ type RefuseCode uint8
 const (
 	RefuseBusy     RefuseCode = iota // try again later
 	RefuseVersion                    // another major version
-	RefuseNetwork                    // another network
+	RefuseNetwork                    // the node is of another network
 	RefuseSelf                       // the node dialled itself
 	RefuseLeaving                    // the node stops
 	RefuseStranger                   // the node is not admitted
@@ -64,7 +64,7 @@ type Direct struct {
 // another major version may. No HELLO is shorter.
 const minHello = 1 + len(magic) + 2
 
-// The lengths of a REFUSE: kind, code, and a text of up to MaxText.
+// The limits of the length of a REFUSE: kind, code, and a text of up to MaxText.
 const (
 	minRefuse = 3
 	maxRefuse = minRefuse + MaxText
@@ -87,7 +87,7 @@ func appendHello(w *frame.Writer, m *Hello) {
 }
 
 func parseHello(r *frame.Reader) *Hello {
-	r.Take("magic", len(magic)) // mayOpen has compared it
+	r.Take("magic", len(magic)) // the value is checked already, by mayOpen
 	m := &Hello{Major: r.Byte("major version"), Minor: r.Byte("minor version")}
 	if m.Major != Major {
 		return m

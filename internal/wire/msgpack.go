@@ -2,7 +2,8 @@ package wire
 
 import "encoding/binary"
 
-// This file has a table of what the first byte of a msgpack value says about the value.
+// This file has a table that is indexed by the first byte of a msgpack value. Each entry
+// describes the type and the length of such values.
 
 // sort is how walk treats a value.
 type sort uint8
@@ -20,7 +21,7 @@ const (
 // shape describes the values with a given first byte.
 type shape struct {
 	sort        sort
-	head        uint8 // bytes before the part that the length or count covers, or of the whole value
+	head        uint8 // bytes of the whole value, or bytes before the part that the length or count covers
 	lengthBytes uint8 // size in bytes of the length or count that follows; 0: the field count holds it
 	count       uint8
 }

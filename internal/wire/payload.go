@@ -33,10 +33,10 @@ func (e *PayloadError) Error() string {
 func (e *PayloadError) Unwrap() error { return e.Err }
 
 // CheckPayload reports, as a *PayloadError, why other nodes would refuse to decode b. The
-// sender calls it. b must be exactly one msgpack value, nested at most MaxDepth deep, with
-// at most MaxElements elements. Every container, string and binary must fit in the bytes
-// that follow it, and the timestamp is the only extension type. CheckPayload allocates
-// nothing and takes linear time.
+// sender calls it. b must be exactly one msgpack value, nested at most MaxDepth deep,
+// with at most MaxElements elements. Every container, string and binary must fit in the
+// bytes that follow it. The timestamp is the only extension type that is allowed.
+// CheckPayload allocates nothing and takes linear time.
 //
 // The receiver calls [SafePayload] before it decodes b.
 func CheckPayload(b []byte) error {
@@ -47,14 +47,15 @@ func CheckPayload(b []byte) error {
 // SafePayload returns a payload with the values of b, which came from a peer, that is
 // safe to decode with msgpack. It fails with the error of [CheckPayload]. The result is b
 // itself, unless b has timestamps in the 32 or 64 bit format. Then it is a copy with
-// these in the 96 bit format, at most 2.5 times as long as b.
+// these timestamps in the 96 bit format, at most 2.5 times as long as b.
 //
-// The reason is an error in msgpack v5.4.1. If the decoder expects a map and finds an
-// extension, it skips the extension's header and decodes the data as a map. The eight
-// bytes of a valid timestamp can claim a map of four thousand million entries, for which
-// the decoder allocates memory at once. They can also shift the decoder's position, so
-// that the checks of everything behind them are void. In the 96 bit format the first byte
-// of the data is below 0x3c, which begins no map, and the decoder returns an error.
+// The copy is needed because of an error in msgpack v5.4.1. If the decoder expects a map
+// and finds an extension, it skips the extension's header and decodes the data as a map.
+// The eight bytes of a valid timestamp can claim a map of four thousand million entries,
+// for which the decoder allocates memory at once. They can also shift the decoder's
+// position, so that the checks of all bytes after them are void. In the 96 bit format the
+// first byte of the data is below 0x3c, which begins no map, and the decoder returns an
+// error.
 //
 // If a safe payload is not of the type that the program wants, msgpack may still panic:
 // on an array as the key of a map[any]any, or on nil as a value of a
@@ -68,14 +69,15 @@ func SafePayload(b []byte) ([]byte, error) {
 	return out, err
 }
 
-// walk checks one msgpack value with everything in it, and counts the timestamps in a
-// short format. If out is not nil, walk appends to it a copy of b with these rewritten.
+// walk checks one msgpack value with all values in it, and counts the timestamps in a
+// short format. If out is not nil, walk appends to it a copy of b, with these timestamps
+// rewritten to the long format.
 func walk(b, out []byte) (rewritten []byte, short int, err error) {
 	var (
 		open     [MaxDepth]uint32 // values still to come in each open container
 		depth    int
 		elements uint64
-		copied   int // how many bytes of b are in out already
+		copied   int // number of bytes of b that are in out already
 	)
 	for i := 0; ; {
 		if i == len(b) {

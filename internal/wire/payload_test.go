@@ -13,7 +13,7 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// unhex reads hexadecimal with blanks.
+// unhex decodes hexadecimal text with blanks.
 func unhex(s string) []byte {
 	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
 	if err != nil {
@@ -173,8 +173,8 @@ func TestTimesSurviveSafePayload(t *testing.T) {
 	}
 }
 
-// The data of these timestamps reads as a map of millions of entries. msgpack v5.4.1 takes
-// it for one if the target is a map[string]any.
+// The data of these timestamps reads as a map of millions of entries. msgpack v5.4.1
+// decodes it as a map if the target is a map[string]any.
 func TestTimestampNeverPassesForAMap(t *testing.T) {
 	for _, payload := range [][]byte{
 		unhex("d6 ff df00ffff"),
@@ -223,7 +223,7 @@ func TestCheckPayloadTakesNoMemory(t *testing.T) {
 }
 
 func TestPayloadNumbersOfALargeMachine(t *testing.T) {
-	// Counts are 32 bit on the wire; twice the largest must not wrap anywhere.
+	// Counts have 32 bits on the wire. Twice the largest count must not overflow.
 	for _, head := range []byte{0xdd, 0xdf, 0xc6, 0xdb} {
 		for _, n := range []uint32{math.MaxUint32, math.MaxInt32, math.MaxInt32 + 1} {
 			b := append([]byte{head}, byte(n>>24), byte(n>>16), byte(n>>8), byte(n), 0xc0)

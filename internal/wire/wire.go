@@ -1,20 +1,20 @@
-// Package wire turns the messages of the protocol into frames, and frames back
-// into messages. docs/protocol.md draws every frame byte by byte.
+// Package wire turns the messages of the protocol into frames, and frames back into
+// messages. docs/protocol.md draws every frame byte by byte.
 //
 // A frame is a length, a kind and a body:
 //
 //	length uvarint | kind byte | body
 //
-// The length counts the kind and the body. It is checked against the limit of
-// its kind before any memory is taken for the frame.
+// The length counts the kind and the body. It is checked against the limit of its kind
+// before any memory is allocated for the frame.
 //
 // # The owner's duties
 //
 // A link has one [Encoder] for the frames it sends and one [Decoder] for the frames it
 // receives. Neither may be shared, copied or used for a second link. Each direction has
-// an origin table, with one copy in the Encoder and one in the peer's Decoder. Only the
-// order of the frames keeps the two copies equal. Therefore the owner must write
-// everything that an Encoder appended to the link, in that order. If the owner may still
+// an origin table, with one copy in the Encoder and one in the peer's Decoder. The two
+// copies stay equal only if the frames keep their order. Therefore the owner must write
+// all frames that an Encoder appended to the link, in that order. If the owner may still
 // drop or reorder a message, it must do so before it encodes the message.
 //
 // The first frame of each direction is a [Hello]. A Decoder accepts no other frame before
@@ -24,17 +24,17 @@
 //
 // No received bytes make the package panic. Decoding a frame takes at most 16 times the
 // frame's size plus 64 KiB of memory. Numbers that are out of bounds are refused or
-// clamped, as each message's layout says: a duration is at most [MaxAge], a list has a
-// limit of its own, and a sequence number is at most [MaxSeq]. A range of events stays a
-// range. Three bytes may name 2^63 events, so the receiver must iterate over the events
-// that it holds, never over the range.
+// clamped, as each message's layout says: a duration is at most [MaxAge], a list has its
+// own limit, and a sequence number is at most [MaxSeq]. A range of events is never
+// expanded. Three bytes may name 2^63 events, so the receiver must iterate over the
+// events that it holds, never over the range.
 //
 // A relay must be able to encode every message that it forwards, and the next node must
 // accept it. Therefore the limits of a relayed message apply to the message, not to the
 // bytes in which it arrived.
 //
-// The package does no I/O, has no goroutines and reads no clock. Its types are
-// not safe for concurrent use; its functions are.
+// The package does no I/O, has no goroutines and reads no clock. Its types are not safe
+// for concurrent use; its functions are.
 package wire
 
 import "github.com/smokesignal-go/smokesignal/internal/frame"
@@ -47,7 +47,8 @@ const (
 	Minor = 0
 )
 
-// The limits that packages above the protocols need; package frame explains them.
+// These are the limits that packages above the protocols need; package frame explains
+// them.
 const (
 	MaxPayload = frame.MaxPayload
 	MaxName    = frame.MaxName
@@ -71,5 +72,5 @@ const (
 	MaxNetwork = 64
 )
 
-// magic stands at the start of the body of a Hello.
+// magic is at the start of the body of a Hello.
 const magic = "SMOK"
