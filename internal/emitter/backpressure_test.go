@@ -17,7 +17,8 @@ func isOpen(room <-chan struct{}) bool {
 	}
 }
 
-// turns is a channel from which a handler receives once per event; take permits n events.
+// turns is a channel from which a handler receives once per event. take permits the
+// handler to process n events.
 type turns chan struct{}
 
 func (c turns) take(n int) {
@@ -64,7 +65,7 @@ func TestEventsThatHaveBegunCauseNoBackpressure(t *testing.T) {
 		handled := make(turns)
 		e.On("a", func(*Event) error { <-handled; return nil })
 		e.Push(run(1, "a", "a", "a", "a", "a", "a", "a"))
-		synctest.Wait() // one of seven has begun
+		synctest.Wait() // the handler of one of the seven events has begun
 		e.Push(event("a", 8))
 		if e.Backpressure() != nil {
 			t.Error("crowded by seven events")
@@ -112,7 +113,7 @@ func TestCloseEndsBackpressure(t *testing.T) {
 		if isOpen(room) {
 			t.Fatal("not crowded")
 		}
-		synctest.Wait() // until the handler runs
+		synctest.Wait() // wait until the handler runs
 		began := time.Now()
 		go e.Close()
 		<-room

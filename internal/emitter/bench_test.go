@@ -23,7 +23,7 @@ func BenchmarkPush(b *testing.B) {
 			b.ReportAllocs()
 			for n := 0; n < b.N; n += batch {
 				e.Push(events)
-				if n%4096 == 0 { // keeps the queue short, like a reader's bounded batch
+				if n%4096 == 0 { // keep the queue short, as a reader does with its bounded batch
 					if err := e.Drain(context.Background()); err != nil {
 						b.Fatal(err)
 					}

@@ -8,25 +8,25 @@ import (
 )
 
 // A registration with its own queue has a branch. The runner of the emitter, the trunk,
-// does not call its handler but queues the event in the branch. Another goroutine takes it
-// from there, so the handler delays no other. A branch is bounded. If it is full, the
-// oldest events are dropped. The trunk reports them to [Config.OnDrop], on its own
-// goroutine, before it takes further events from its queue.
+// does not call that handler but queues the event in the branch. Another goroutine takes
+// the event from there, so the handler delays no other handler. A branch is bounded. If
+// it is full, the oldest events are dropped. The trunk reports them to [Config.OnDrop],
+// on its own goroutine, before it takes further events from its queue.
 //
 // A full branch causes no backpressure: see [Emitter.Backpressure].
 type branch interface {
-	// put queues an event and notes in lost the events that were dropped for it. It returns
-	// their number. Only the runner of the trunk calls it.
+	// put queues an event. If older events are dropped to make room, put records them in
+	// lost. It returns their number. Only the runner of the trunk calls it.
 	put(run Run, lost *losses) (dropped uint64)
 	// drain waits until the queue is empty and no handler runs. If ctx ends first, it
 	// returns the number of running handlers.
 	drain(ctx context.Context) (running int, err error)
 	// left returns the number of queued events.
 	left() int
-	// stop rejects further events and discards the queued ones. It does not wait. It
-	// returns the number of discarded events.
+	// stop rejects further events and discards the queued ones. It does not wait for the
+	// handler. It returns the number of discarded events.
 	stop() (discarded int)
-	// wait waits until the handler that ran at stop has returned.
+	// wait waits until the handler that ran at the time of stop has returned.
 	wait(ctx context.Context) error
 	hold()
 	release()
@@ -42,9 +42,9 @@ const (
 	// branchBytes bounds the queued bytes of a branch. A guess: a quarter of the bound for
 	// all other handlers together.
 	branchBytes = 16 << 20
-	// Events smaller than sharedFrom are copied out of their run. For a larger event, the
-	// copy would cost more than the rest of the run, which stays in memory with it. A
-	// guess.
+	// Events smaller than sharedFrom bytes are copied out of their run, so that the run
+	// can be freed. For a larger event, the copy would cost more than the memory of the
+	// run. A guess.
 	sharedFrom = 4 << 10
 )
 
@@ -99,7 +99,7 @@ func (e *Emitter) pushToBranch(r *registration, run Run) {
 	}
 }
 
-// nextOverrun returns the next note of events that were dropped in a branch.
+// nextOverrun returns the next record of events that were dropped in a branch.
 func (e *Emitter) nextOverrun() (note Lost, ok bool) {
 	if len(e.notes) == 0 {
 		if len(e.overrun) == 0 {
@@ -133,7 +133,7 @@ func (e *Emitter) drainAll(ctx context.Context) error {
 	}
 }
 
-// addQueued adds the queued events of the branches to err.
+// addQueued adds the number of events that are queued in branches to err.
 func (e *Emitter) addQueued(err error) error {
 	var drain *DrainError
 	if errors.As(err, &drain) {
@@ -144,7 +144,7 @@ func (e *Emitter) addQueued(err error) error {
 	return err
 }
 
-// isIdle reports whether the trunk has nothing to run.
+// isIdle reports whether the trunk has no event and no hook to run.
 func (e *Emitter) isIdle() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -169,7 +169,7 @@ func (e *Emitter) stopBranches() {
 	e.discarded += uint64(discarded)
 }
 
-// HasQueues reports whether any handler has its own queue or a [Mailbox].
+// HasQueues reports whether any handler has a separate queue or is a [Mailbox].
 func (e *Emitter) HasQueues() bool { return len(e.allBranches()) > 0 }
 
 // Finish announces that no further event will be pushed. A [Mailbox] returns its remaining
@@ -180,7 +180,8 @@ func (e *Emitter) Finish() {
 	}
 }
 
-// The branch of a handler with its own queue is another Emitter, with this handler only.
+// The branch of a handler with a separate queue is another Emitter, with this handler
+// only.
 
 // newQueue makes the branch of a registration with [Settings].Queue.
 func (e *Emitter) newQueue(r *registration) *Emitter {
@@ -189,7 +190,7 @@ func (e *Emitter) newQueue(r *registration) *Emitter {
 	// It takes one event at a time from its queue, so at most one waiting event is not
 	// counted.
 	config.CrowdedEvents, config.CrowdedBytes = 4, 4
-	config.OnDrop = nil // the trunk reports
+	config.OnDrop = nil // the trunk reports dropped events
 	config.OnPanic = func(name string, value any, stack []byte) {
 		e.panics.Add(1)
 		if e.config.OnPanic != nil {
@@ -206,17 +207,18 @@ func (e *Emitter) newQueue(r *registration) *Emitter {
 	child.work = child.runBranch
 	child.onEmpty = func() { e.off(r) }
 	settings := r.Settings
-	settings.Queue, settings.Echo = 0, true // the trunk has checked own events already
+	settings.Queue, settings.Echo = 0, true // the trunk has already decided which own events the handler gets
 	if r.every {
 		child.RegisterAny(r.handler, settings)
 	} else {
 		child.Register(r.name, r.handler, settings)
 	}
-	r.Once = false // the branch knows when its event has been handled
+	r.Once = false // the branch counts an event for Once when the event has been handled
 	return child
 }
 
-// runBranch is the handler goroutine of a branch: see [InsideShared].
+// runBranch is the handler goroutine of a branch. It has a name of its own in the stack:
+// see [InsideShared].
 func (e *Emitter) runBranch() { e.run() }
 
 func (e *Emitter) put(run Run, lost *losses) (dropped uint64) {
@@ -258,7 +260,8 @@ func (e *Emitter) release()                       { e.Release() }
 func (e *Emitter) reopen() bool                   { e.Reopen(); return true }
 func (e *Emitter) finish()                        {}
 
-// pushWithin queues a run of one event and notes what is dropped for it.
+// pushWithin queues a run of one event, and records in lost the events that were dropped
+// to make room for it.
 func (q *queue) pushWithin(run Run, events, bytes int, lost *losses) (dropped uint64) {
 	for q.events > 0 && (q.events+1 > events || q.bytes+len(run.Packed) > bytes) {
 		oldest := q.pop()

@@ -32,7 +32,7 @@ func TestAHandlerWithAQueueDelaysNoOther(t *testing.T) {
 	})
 }
 
-// An event arrives in the branch unchanged.
+// All fields of an event arrive in the branch unchanged.
 func TestAQueueKeepsAllOfAnEvent(t *testing.T) {
 	story(t, Config{}, func(t *testing.T, e *Emitter) {
 		var direct, aside, taken []Event
@@ -311,7 +311,7 @@ func TestAMailboxEnds(t *testing.T) {
 			how   string
 			ctx   context.Context
 			end   func(m *Mailbox)
-			taken int // of three events
+			taken int // how many of three events the handler has got
 		}{
 			{"by its context", ended, func(*Mailbox) { end() }, 0},
 			{"by Close", t.Context(), (*Mailbox).Close, 0},
@@ -343,7 +343,8 @@ func TestNextWaits(t *testing.T) {
 		m := e.Subscribe("a", Settings{Queue: 10})
 		var d diary
 		done := make(chan struct{})
-		// Owned by the test, ended by Close, waited for at done.
+		// Owner: the test. The goroutine ends with Close, and the test waits for it at
+		// done.
 		go func() {
 			defer close(done)
 			for {
@@ -368,12 +369,14 @@ func TestNextWaits(t *testing.T) {
 	})
 }
 
-// Handlers are registered, called and removed at once: nothing hangs and nothing races.
+// Handlers are registered, called and removed at the same time: no call hangs and no data
+// race occurs.
 func TestManyQueuesAtOnce(t *testing.T) {
 	story(t, Config{}, func(t *testing.T, e *Emitter) {
 		done := make(chan struct{})
 		for worker := range uint64(8) {
-			// Owned by the test, ends by itself, waited for at done.
+			// Owner: the test. The goroutine ends by itself, and the test waits for it at
+			// done.
 			go func() {
 				rnd := rand.New(rand.NewPCG(1, worker))
 				for range 200 {

@@ -10,16 +10,16 @@ import (
 )
 
 // chunk is the work that the runner takes from the queue under one lock. Its items and
-// their number change under the emitter's mu only, so the runner reads them without the
-// lock, and other goroutines read them with it. The field progress of the emitter counts
-// the events and hooks that have begun. The exact position is at, which only the runner
-// uses.
+// their number change under the emitter's mu only. So the runner reads them without the
+// lock, and other goroutines read them with the lock. The field progress of the emitter
+// counts the events and hooks that have begun. The exact position is at, which only the
+// runner uses.
 type chunk struct {
-	items [128]item // a guess: spreads the cost of the lock; 9 kB
-	count int       // filled items
-	todo  int       // events and hooks in them
-	bytes int       // bytes of the runs in them
-	lost  []Lost    // losses to report before the first item; only the runner uses it
+	items [128]item // 9 kB; the length is a guess, so that the cost of the lock is shared by many events
+	count int       // number of items that are in use
+	todo  int       // number of events and hooks in these items
+	bytes int       // bytes of the runs in these items
+	lost  []Lost    // dropped events to report before the first item; only the runner uses it
 	at    place     // only the runner uses it
 }
 
@@ -32,26 +32,27 @@ type item struct {
 // place is the runner's position in a chunk.
 type place struct {
 	item int // number of items that have begun
-	left int // events of the last begun item that have not begun
+	left int // events of the item begun last that have not begun
 
-	packed []byte // the run, from its first body on
+	packed []byte // the bodies of the run, from the first one on
 	at     int    // offset of the current event
 	next   int    // offset of the next event
 
-	event Event // the current event; for a hook or a loss note only a name, for panic reports
+	event Event // the current event; for a hook or a report of dropped events it has only a name, for panic reports
 
-	// The handlers of the current event: those of its name, and those of every name. Each
-	// list is in order of registration, and the runner merges them.
+	// The handlers of the current event: named has those of its name, and every has those
+	// of every name. Each list is in order of registration, and the runner merges them.
 	named, every         []*registration
-	nextNamed, nextEvery int // indices
+	nextNamed, nextEvery int // indices of the next handler in named and in every
 
-	// changes is the table's count of changes when it returned the lists and the event's
-	// name. The runner asks the table again only if the count or the name has changed.
+	// changes is the table's count of changes when it returned these lists and the
+	// event's name. The runner asks the table again only if the count or the name has
+	// changed.
 	changes uint64
 	key     []byte
 }
 
-// chunks is shared by all emitters, so an idle emitter holds no chunk.
+// chunks is a pool that all emitters share, so an idle emitter holds no chunk.
 var chunks = sync.Pool{New: func() any { return new(chunk) }}
 
 // free empties the chunk and returns it to the pool.
@@ -61,8 +62,8 @@ func (b *chunk) free() {
 	chunks.Put(b)
 }
 
-// nameOf returns the name of the n-th event that began, counted from 1. It returns "" for a
-// hook and for a malformed event.
+// nameOf returns the name of the n-th event that began, counted from 1. It returns "" for
+// a hook and for a malformed event.
 func (b *chunk) nameOf(n int) string {
 	for i := range b.items[:b.count] {
 		it := &b.items[i]
@@ -91,7 +92,8 @@ func (p *place) beginRun(run *Run) {
 	p.event.Born, p.event.Via, p.event.Own, p.event.Before = run.Born, run.Via, run.Own, run.Before
 }
 
-// nextHandler moves to the next handler of the event. It returns nil after the last.
+// nextHandler moves to the next handler of the event. After the last handler it returns
+// nil.
 func (p *place) nextHandler() *registration {
 	if p.nextEvery == len(p.every) {
 		if p.nextNamed == len(p.named) {
@@ -118,9 +120,10 @@ func (p *place) skipHandlers(name string) {
 	p.named, p.every, p.nextNamed, p.nextEvery, p.changes = nil, nil, 0, 0, 0
 }
 
-// nextEvent moves to the next event of the run and to the first of its handlers. It returns
-// the number of events that it consumed: more than one if the rest of the run is malformed.
-// If this event is malformed, it returns an error and the event has no handlers.
+// nextEvent moves to the next event of the run and to the first of its handlers. It
+// returns the number of events that it consumed, which is more than one if the remaining
+// bytes of the run are malformed. If this event is malformed, it returns an error and the
+// event has no handlers.
 func (e *Emitter) nextEvent(p *place) (turns int, err error) {
 	p.event.Seq++
 	p.left--
@@ -143,8 +146,8 @@ func (e *Emitter) nextEvent(p *place) (turns int, err error) {
 	return 1, nil
 }
 
-// findHandlers finds the handlers of a name, and an existing string for it. The caller must
-// have read changes before the call, so that no change is missed.
+// findHandlers finds the handlers of a name, and a string for it that exists already. The
+// caller must have read changes before the call, so that no change is missed.
 func (e *Emitter) findHandlers(p *place, changes uint64, name []byte) {
 	a := e.table.lookup(name)
 	p.changes, p.key, p.named, p.every, p.event.Name = changes, name, a.listeners(), e.table.every.listeners(), ""

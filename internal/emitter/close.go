@@ -9,13 +9,13 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/callstack"
 )
 
-// ErrInside is returned if a handler calls a method that waits for handlers: it would wait
-// for itself.
+// ErrInside is returned if a handler calls a method that waits for handlers, because the
+// handler would wait for itself.
 var ErrInside = errors.New("called from inside a handler, which would wait for itself")
 
 // DrainError reports that the handlers did not empty the queue in time.
 type DrainError struct {
-	Left int   // events and hooks that are not finished, including the running one
+	Left int   // events and hooks that are not finished, including the one that is running
 	Err  error // why the wait ended
 }
 
@@ -28,9 +28,9 @@ func (e *DrainError) Error() string {
 func (e *DrainError) Unwrap() error { return e.Err }
 
 // Drain waits until the queue is empty and no handler runs. It also waits for events that
-// are pushed meanwhile. If ctx ends first, it returns a *[DrainError], and the handlers
-// keep running. A held emitter with a non-empty queue is not drained before Release. Inside
-// a handler, Drain returns a *DrainError with [ErrInside] at once.
+// are pushed in the meantime. If ctx ends first, it returns a *[DrainError], and the
+// handlers keep running. A held emitter with a non-empty queue is not drained before
+// Release. Inside a handler, Drain returns a *DrainError with [ErrInside] at once.
 //
 // Drain also waits for the queues of single handlers. A [Mailbox] is drained when the
 // program has taken its last event.
@@ -52,24 +52,24 @@ func (e *Emitter) drainTrunk(ctx context.Context) error {
 	return &DrainError{Left: left, Err: err}
 }
 
-// Close rejects further events, discards the queued ones ([Stats].Discarded) and waits for
-// the running handler. After Close has returned, no handler, hook or callback of this
-// emitter runs. To lose nothing, call Drain first.
+// Close rejects further events, discards the queued ones ([Stats].Discarded) and waits
+// for the running handler. After Close has returned, no handler, hook or callback of this
+// emitter runs. To lose no event, call Drain first.
 //
-// Inside a handler, of this emitter or another one, Close does not wait. Two handlers that
-// close each other's emitters must not wait for each other. The running handler is then the
-// last one; use Wait to wait for its end. If a handler waits for another goroutine that
-// calls Close, it waits for itself.
+// Inside a handler, of this emitter or another one, Close does not wait, because two
+// handlers may close each other's emitters. The running handler is then the last one; use
+// Wait to wait for its end. If a handler waits for another goroutine that calls Close,
+// the handler waits for itself and never ends.
 //
-// A second Close is harmless and waits like the first.
+// A second Close has no further effect, and waits like the first.
 func (e *Emitter) Close() {
-	// The only possible error is ErrInside, and then Close must not wait.
+	// The only possible error is ErrInside. In this case, Close must not wait.
 	_ = e.CloseContext(context.Background())
 }
 
-// CloseContext is Close with a limited wait. If ctx ends before the running handler, it
-// returns the error of ctx, and that handler is the last one. Inside a handler it returns
-// [ErrInside].
+// CloseContext is Close with a limited wait. If ctx ends before the running handler
+// returns, CloseContext returns the error of ctx, and that handler is the last one.
+// Inside a handler it returns [ErrInside].
 func (e *Emitter) CloseContext(ctx context.Context) error {
 	e.close()
 	e.stopBranches()
@@ -137,8 +137,8 @@ func (e *Emitter) Reopen() {
 	}
 }
 
-// discard discards the queued events at once, and the chunk in hand when the running
-// handler has returned. The caller holds mu.
+// discard discards the queued events at once. It discards the chunk in the runner's hand
+// when the running handler has returned. The caller holds mu.
 func (e *Emitter) discard() {
 	e.discarded += uint64(e.queue.len())
 	e.queue = queue{}
@@ -150,8 +150,8 @@ func (e *Emitter) discard() {
 	e.discardHand()
 }
 
-// discardHand discards what was taken and has not begun. The caller holds mu. The runner is
-// the caller or does not run.
+// discardHand discards the events that the runner took from the queue and that have not
+// begun. The caller holds mu. The runner is the caller or does not run.
 func (e *Emitter) discardHand() {
 	if e.hand != nil {
 		e.discarded += uint64(e.inHand())
@@ -160,8 +160,8 @@ func (e *Emitter) discardHand() {
 	}
 }
 
-// await waits until done returns true. It calls done under mu whenever the runner or OnSlow
-// has ended.
+// await waits until done returns true. It calls done under mu each time the runner or
+// OnSlow has ended.
 func (e *Emitter) await(ctx context.Context, done func() bool) error {
 	inside := insideHandler()
 	for {
@@ -186,7 +186,7 @@ func (e *Emitter) await(ctx context.Context, done func() bool) error {
 	}
 }
 
-// wake makes every await call done again. The caller holds mu.
+// wake makes every call of await call done again. The caller holds mu.
 func (e *Emitter) wake() {
 	if e.changed != nil {
 		close(e.changed)
@@ -194,9 +194,9 @@ func (e *Emitter) wake() {
 	}
 }
 
-// Below every call that an emitter makes, the stack has one of these functions, or a
-// function whose name begins with one of these names. If a handler has its own goroutine,
-// the last one is below the first.
+// These are functions, or the beginnings of names of functions. The stack of every call
+// that an emitter makes contains one of them below the call. If a handler has its own
+// goroutine, the last one is below the first.
 var (
 	runFrame    = reflect.TypeFor[Emitter]().PkgPath() + ".(*Emitter).run"
 	tickFrame   = reflect.TypeFor[Emitter]().PkgPath() + ".(*Emitter).tick"
@@ -212,6 +212,6 @@ func Inside() bool { return insideHandler() }
 func InsideShared() bool { return callstack.Has(runFrame) && !callstack.Has(branchFrame) }
 
 // insideHandler reports whether the calling goroutine is the handler goroutine of any
-// emitter, or runs OnSlow. It reads the stack, which takes microseconds. Only callers that
-// wait pay that; a handler call pays nothing.
+// emitter, or runs OnSlow. It reads the stack, which takes microseconds. Only methods
+// that wait call it, so it does not slow down the call of a handler.
 func insideHandler() bool { return callstack.Has(runFrame, tickFrame) }

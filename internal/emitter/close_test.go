@@ -14,7 +14,7 @@ func TestDrainWaitsForTheLastHandler(t *testing.T) {
 	story(t, Config{}, func(t *testing.T, e *Emitter) {
 		ran := 0
 		e.On("a", func(*Event) error { time.Sleep(time.Second); ran++; return nil })
-		for range 300 { // more than one chunk
+		for range 300 { // so that they take more than one chunk
 			e.Push(event("a", 1))
 		}
 		if err := e.Drain(t.Context()); err != nil || ran != 300 {
@@ -110,9 +110,9 @@ func TestRunningTellsHooksFromHandlers(t *testing.T) {
 		push("a")
 		synctest.Wait()
 		push("a")
-		push("a") // drops the second
+		push("a") // drops the second event
 		want(`a handler of "a"`)
-		want("a hook") // OnDrop
+		want("a hook") // OnDrop reports the loss
 		want(`a handler of "a"`)
 		e.Do(func() { <-stuck })
 		want("a hook")
@@ -179,7 +179,7 @@ func TestAReopenedEmitterHasItsHandlersAndNothingElse(t *testing.T) {
 	story(t, Config{}, func(t *testing.T, e *Emitter) {
 		var d diary
 		e.On("a", d.hand("got"))
-		e.Reopen() // has no effect on an open emitter
+		e.Reopen() // this call has no effect on an open emitter
 		e.Hold()
 		e.Push(event("a", 1))
 		e.Close()
@@ -206,7 +206,7 @@ func TestReopenWhileTheHandlerThatClosedStillRuns(t *testing.T) {
 		push("a", "a")
 		synctest.Wait()
 		var waiters sync.WaitGroup
-		for range 2 { // wait for the end of a life, which Reopen causes too
+		for range 2 { // two calls of Close that wait for the handler; Reopen ends the wait
 			waiters.Go(e.Close)
 		}
 		synctest.Wait()

@@ -19,7 +19,7 @@ func TestIdleEmittersHaveNoGoroutines(t *testing.T) {
 			emitters[i].Push(event("a", 1))
 		}
 		synctest.Wait()
-		time.Sleep(time.Hour) // past the last check of every timer
+		time.Sleep(time.Hour) // longer than the last check of every timer
 		synctest.Wait()
 		stacks := make([]byte, 1<<20)
 		stacks = stacks[:runtime.Stack(stacks, true)]
@@ -80,7 +80,7 @@ func TestAnEventCostsNoAllocation(t *testing.T) {
 		if n := testing.AllocsPerRun(100, func() {
 			one.push(e, r)
 			e.Push(last)
-			<-done // so that the handler goroutine starts again each time
+			<-done // wait until it ends, so that the handler goroutine starts again each time
 		}); n != 0 {
 			t.Errorf("%s: %v allocations", one.what, n)
 		}
@@ -115,8 +115,8 @@ func TestANameWithoutHandlersTakesNoMemory(t *testing.T) {
 	})
 }
 
-// If hooks arrive as fast as they run, the queue is never empty. Even then, finished hooks
-// take no memory.
+// If hooks are queued as fast as they run, the queue is never empty. Even then, finished
+// hooks take no memory.
 func TestHooksThatHaveRunTakeNoRoom(t *testing.T) {
 	var q queue
 	const waiting = 1000

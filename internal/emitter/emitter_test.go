@@ -27,8 +27,8 @@ func story(t *testing.T, config Config, tell func(t *testing.T, e *Emitter)) {
 	})
 }
 
-// runs runs a story several times. push pushes consecutive events with these names: one by
-// one, in twos, or as one run. The handlers must get the same events in all cases.
+// runs runs a story several times. push pushes consecutive events with these names: one
+// by one, in pairs, or as one run. The handlers must get the same events in all cases.
 func runs(t *testing.T, config Config, tell func(t *testing.T, e *Emitter, push func(names ...string))) {
 	t.Helper()
 	for _, size := range []int{1, 2, 1000} {
@@ -57,7 +57,7 @@ func run(n uint64, names ...string) Run {
 	return r
 }
 
-// with appends an event to a run.
+// with returns the run with one more event.
 func (r Run) with(name, payload string) Run {
 	body, err := wire.AppendBody(nil, name, []byte(payload))
 	if err != nil {
@@ -68,10 +68,10 @@ func (r Run) with(name, payload string) Run {
 	return r
 }
 
-// event makes a run of one event.
+// event returns a run of one event.
 func event(name string, n uint64) Run { return run(n, name) }
 
-// diary records what happened, from any goroutine.
+// diary records the calls of handlers, from any goroutine.
 type diary struct {
 	mu    sync.Mutex
 	lines []string
@@ -83,12 +83,12 @@ func (d *diary) add(format string, args ...any) {
 	d.lines = append(d.lines, fmt.Sprintf(format, args...))
 }
 
-// hand returns a handler that records its name and the event.
+// hand returns a handler that records its own name and the event.
 func (d *diary) hand(who string) Handler {
 	return func(e *Event) error { d.add("%s %s %d", who, e.Name, e.Seq); return nil }
 }
 
-// want waits until nothing runs and compares the diary.
+// want waits until no handler runs, and compares the diary with the given lines.
 func (d *diary) want(t *testing.T, lines ...string) {
 	t.Helper()
 	synctest.Wait()

@@ -3,8 +3,8 @@ package emitter
 import "testing"
 
 // FuzzPacked pushes arbitrary bytes. The emitter must neither panic nor hang, each event
-// must be handled or reported, and nothing may be left. If the same bytes are pushed to a
-// full queue, the lost events must be those that were handled before.
+// must be handled or reported, and no event may be left. If the same bytes are pushed to
+// a full queue, the lost events must be those that were handled before.
 func FuzzPacked(f *testing.F) {
 	f.Add(uint16(3), run(1, "a", "b", "a").Packed)
 	f.Add(uint16(9), []byte{2, 1, 'a', 0, 3, 9, 'x', 'y', 0x81, 0x00})
@@ -27,7 +27,7 @@ func FuzzPacked(f *testing.F) {
 			e.Release()
 			return nil
 		})
-		e.running = true // this goroutine is the runner, so that runs of the fuzzer are reproducible
+		e.running = true // this goroutine acts as the runner, so that runs of the fuzzer are reproducible
 		pushed := Run{Seq: 1, Count: int(count), Packed: b}
 		e.Push(pushed)
 		e.run()

@@ -7,39 +7,40 @@ import (
 
 // Settings says how one handler is registered. [Emitter.On] uses the zero value.
 type Settings struct {
-	Once bool // only for the next event
-	// Fitting restricts Once to events that the handler takes: the handler calls
-	// [Event.Take] and stays registered until then.
+	Once bool // the handler is called only for the next event
+	// Fitting restricts Once to events that the handler takes: the handler stays
+	// registered until it has called [Event.Take].
 	Fitting bool
-	Echo    bool // also receive the events of this node: those in a Run that is Own
+	Echo    bool // the handler also receives the events of this node: those in a Run that is Own
 
-	// Queue gives the handler its own goroutine and its own queue for that many events, 1
-	// to [MostQueue]. 0: the handler shares both with all others.
+	// If Queue is set, the handler has its own goroutine and its own queue for that many
+	// events, 1 to [MostQueue]. 0: the handler shares both with all others.
 	Queue int
 
-	// Rewind is the largest Run.Before that reaches the handler.
+	// Rewind is the largest Run.Before with which an event reaches the handler.
 	Rewind time.Duration
 }
 
 // registration is one handler under one name.
 type registration struct {
 	Settings
-	number  uint64 // rises with each registration: the order of the handlers
+	number  uint64 // number of the registration, which determines the order of the handlers
 	name    string
-	every   bool // it is a handler of every name, and name is empty
+	every   bool // the handler is for every name, and name is empty
 	handler Handler
-	gone    atomic.Bool // removed, or a Once that had its event
-	branch  branch      // where its events are queued; nil: the runner calls the handler
+	gone    atomic.Bool // the registration is removed, or is a Once that has had its event
+	branch  branch      // where the events of the handler are queued; nil: the runner calls the handler
 	lost    losses      // events dropped in branch; only the runner uses it
-	waits   atomic.Bool // it waits for its replay; see Replay
+	waits   atomic.Bool // the handler waits for its replay; see Replay
 
-	audience *audience // the audience that it belongs to
-	removed  bool      // it is removed from the table; guarded by registering
+	audience *audience // the audience to which the registration belongs
+	removed  bool      // the registration is removed from the table; guarded by registering
 }
 
-// Register registers a handler for the events of one name. The returned function removes
-// the handler; it may be called any number of times. After it has returned, the handler
-// gets no further event. A call that has begun continues, and off does not wait for it.
+// Register registers a handler for the events of one name. The returned function off
+// removes the handler; it may be called any number of times. After off has returned, the
+// handler gets no further event. A call that has begun continues, and off does not wait
+// for it.
 func (e *Emitter) Register(name string, handler Handler, settings Settings) (off func()) {
 	return e.register(&registration{Settings: settings, name: name, handler: handler})
 }
@@ -80,13 +81,14 @@ func (e *Emitter) Has(name string) bool {
 }
 
 // HasEcho reports whether an event of this node has a handler, which must be registered
-// with [Settings].Echo. Without such handlers, the call costs one atomic load. It does not
-// keep name.
+// with [Settings].Echo. If no handler has Echo, the call costs one atomic load. It does
+// not keep name.
 func (e *Emitter) HasEcho(name []byte) bool {
 	return e.HasEchoes() && e.table.isHeard(name, true)
 }
 
-// HasEchoes reports whether any handler receives own events. It costs one atomic load.
+// HasEchoes reports whether any handler receives events of this node. It costs one atomic
+// load.
 func (e *Emitter) HasEchoes() bool { return e.table.echoes.Load() > 0 }
 
 func (e *Emitter) register(r *registration) (off func()) {

@@ -8,9 +8,10 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
-// Lost reports events of one origin that were dropped because the handlers did not keep up.
-// Events without a handler at that time are not counted, so there may be fewer than from
-// First to Last. On a held emitter every event counts, see [Emitter.Has].
+// Lost reports events of one origin that were dropped because the handlers did not keep
+// up. Events without a handler at that time are not counted, so Events may be less than
+// the numbers from First to Last. On a held emitter every event counts, see
+// [Emitter.Has].
 type Lost struct {
 	Origin      ident.ID // zero: events of many origins; only Events and Bytes are set
 	Epoch       uint64
@@ -18,34 +19,34 @@ type Lost struct {
 	Name        string // name of the first lost event
 	Events      int    // number of dropped events
 	Bytes       int    // size of their names and payloads
-	Aside       bool   // only the queue of one handler dropped them; other handlers got them
+	Aside       bool   // only the queue of one handler dropped the events; other handlers got them
 }
 
-// maxNotes bounds the memory for losses (a guess, about 100 kB). Further origins share
-// one note.
+// maxNotes bounds the memory for losses (a guess, about 100 kB). If there are more
+// origins, these share one entry.
 const maxNotes = 1024
 
-// losses collects the events dropped since the last report, one note for each life of an
-// origin.
+// losses collects the events dropped since the last report, in one entry for each origin
+// and epoch.
 type losses struct {
 	notes []Lost
 	index map[ident.Origin]int
 }
 
-// dropOldest removes the oldest run from the queue and notes its events as lost. The caller
-// holds mu.
+// dropOldest removes the oldest run from the queue and records its events as lost. The
+// caller holds mu.
 func (e *Emitter) dropOldest() {
 	run := e.queue.pop()
 	e.dropped += uint64(run.Count)
 	if run.Before > e.Rewind() {
-		return // they have no handler
+		return // the events have no handler
 	}
 	held := e.held.Load()
 	e.queue.lost.note(&run, func(name []byte) bool { return held || e.table.isHeard(name, run.Own) })
 }
 
-// note adds those events of a run that have a handler. It walks the whole run, which
-// happens only if the emitter is overrun.
+// note adds those events of a run that have a handler. It reads the whole run. That is
+// acceptable because it happens only if events are dropped.
 func (l *losses) note(run *Run, isHeard func(name []byte) bool) {
 	var lost Lost
 	var first, last []byte // the names of the first lost event and of the last one
@@ -85,7 +86,7 @@ func (l *losses) note(run *Run, isHeard func(name []byte) bool) {
 	}
 }
 
-// of returns the note for one life of an origin, or the shared one.
+// of returns the entry for one origin and epoch, or the shared one.
 func (l *losses) of(origin ident.Origin) *Lost {
 	if _, known := l.index[origin]; !known && len(l.index) >= maxNotes {
 		origin = ident.Origin{}

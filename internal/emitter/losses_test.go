@@ -41,7 +41,7 @@ func TestTheQueueIsBoundedInBytes(t *testing.T) {
 		e.OnAny(d.hand("got"))
 		e.Hold()
 		for n, payload := range []string{"1234", "1234", "1234", "longer than all the queue"} {
-			e.Push(run(uint64(n+1)).with("a", payload)) // 7 bytes, 7, 7 and 28
+			e.Push(run(uint64(n+1)).with("a", payload)) // the runs have 7 bytes, 7, 7 and 28
 			if b := e.Stats().QueuedBytes; b > 14 && n < 3 {
 				t.Errorf("%d bytes wait", b)
 			}
@@ -80,12 +80,12 @@ func TestADroppedRunIsReportedExactly(t *testing.T) {
 		gate := make(chan struct{})
 		e.Do(func() { <-gate })
 		synctest.Wait()
-		e.Push(run(1, "unheard", "bb", "a", "unheard").with("a", "12345").with("unheard", "678")) // five with a handler are dropped
+		e.Push(run(1, "unheard", "bb", "a", "unheard").with("a", "12345").with("unheard", "678")) // five events with a handler are dropped
 		other := run(1, "unheard", "unheard")
 		other.Epoch = 2
-		e.Push(other)                                        // drops nothing that has a handler
+		e.Push(other)                                        // this drops no event that has a handler
 		e.Push(run(7, "unheard", "a", "unheard", "a", "a"))  // dropped
-		e.Push(run(12, "a", "a"))                            // fits together with the next
+		e.Push(run(12, "a", "a"))                            // fits together with the next run
 		e.Push(run(14, "a", "bb", "a", "bb", "a", "a", "a")) // 7 and 2 are 9
 		close(gate)
 		d.want(t, `lost 2-11 of life 1 from "bb" on: 6 events, 12 bytes`,

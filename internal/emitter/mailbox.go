@@ -9,9 +9,9 @@ import (
 )
 
 // Mailbox is a registration whose events the program takes itself, one after another, on
-// its own goroutine. Make one with [Emitter.Subscribe].
+// a goroutine of the program. Make one with [Emitter.Subscribe].
 //
-// Only one goroutine at a time may call Next. Close may be called from any.
+// Only one goroutine at a time may call Next. Close may be called from any goroutine.
 type Mailbox struct {
 	off    func()
 	fail   func(name string, err error)
@@ -21,16 +21,16 @@ type Mailbox struct {
 	queue     queue
 	held      bool
 	isStopped bool          // the mailbox has ended
-	finished  bool          // the mailbox ends when it is empty
-	bell      chan struct{} // has a token if Next may find something new
-	emptied   chan struct{} // closed when the mailbox is empty; nil if nothing waits for that
+	finished  bool          // the mailbox will end when it is empty
+	bell      chan struct{} // has a token if Next may find an event or the end
+	emptied   chan struct{} // closed when the mailbox is empty; nil if no caller waits for that
 
 	names names // only Next uses it
 }
 
 // Subscribe registers a mailbox for the events of one name. It is bounded by
-// [Settings].Queue events, and by bytes. It ends with its Close, with the Close of the
-// emitter, or, once it is empty, with [Emitter.Finish].
+// [Settings].Queue events, and by bytes. The mailbox ends in three cases: by its Close,
+// by the Close of the emitter, or, once it is empty, after [Emitter.Finish].
 func (e *Emitter) Subscribe(name string, settings Settings) *Mailbox {
 	return e.subscribe(&registration{Settings: settings, name: name})
 }
@@ -62,7 +62,7 @@ func (m *Mailbox) Next(ctx context.Context) (Event, bool) {
 	return Event{}, false
 }
 
-// take is Next without waiting.
+// take does what Next does, without waiting.
 func (m *Mailbox) take() (event Event, ok, ended bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -74,7 +74,7 @@ func (m *Mailbox) take() (event Event, ok, ended bool) {
 		body, _, _ := batch.Next(run.Packed)
 		name, payload, err := wire.SplitBody(body)
 		if err != nil {
-			continue // the runner has split it before
+			continue // this does not happen, because the runner has split the run before
 		}
 		return Event{
 			Name: m.names.intern(name), Origin: run.Origin, Epoch: run.Epoch, Seq: run.Seq,

@@ -8,10 +8,11 @@ import (
 	"testing/synctest"
 )
 
-// listener is a handler in the model, which is only a list in the order of registration.
+// listener is a handler in the model. The model is only a list of handlers in the order
+// of registration.
 type listener struct {
 	number   int
-	name     string // "" for every name
+	name     string // the name of the events; "": every name
 	settings Settings
 	off      func()
 }

@@ -56,7 +56,7 @@ func TestAnEventThatArrivesAsTheHandlerGoroutineIsDismissed(t *testing.T) {
 		e.Push(event("a", 1))
 		synctest.Wait()
 		for n := uint64(2); n < 5; n++ {
-			e.mu.Lock() // so that the runner can't wake in between
+			e.mu.Lock() // so that the runner can't wake before the check
 			e.armed = false
 			e.dismiss()
 			e.push(event("a", n))

@@ -5,11 +5,12 @@ import "slices"
 // queue holds the waiting work: a ring of runs, the hooks between them, and the record of
 // dropped events. Its owner locks it.
 //
-// Runs are numbered, and a hook stores the number of the run that it precedes. So dropping
-// the oldest run only moves head, and a hook keeps its position among the remaining events.
+// Runs are numbered, and a hook stores the number of the run that it precedes. So
+// dropping the oldest run only moves head, and a hook keeps its position among the
+// remaining events.
 type queue struct {
 	ring       []Run  // its length is a power of two, or 0
-	head, tail uint64 // numbers of the oldest run and of the next one to be queued
+	head, tail uint64 // number of the oldest run, and of the next one to be queued
 	events     int    // number of events in the ring
 	bytes      int    // bytes of the runs in the ring
 	hooks      []hook
@@ -17,21 +18,21 @@ type queue struct {
 	lost       losses
 }
 
-// hook is one function to run before the run with that number.
+// hook is a function that is called before the run with the stored number.
 type hook struct {
 	before uint64
 	run    func()
 }
 
 const (
-	minRing     = 16   // runs; most emitters never queue more
-	maxIdleRing = 4096 // runs; an idle emitter frees a larger ring (about 300 kB)
+	minRing     = 16   // length in runs; most emitters never queue more
+	maxIdleRing = 4096 // length in runs; an idle emitter frees a larger ring (about 300 kB)
 )
 
-// len counts the events and hooks that wait.
+// len returns the number of events and hooks that wait.
 func (q *queue) len() int { return q.events + len(q.hooks) - q.firstHook }
 
-// empty reports whether there is nothing to run and nothing to report.
+// empty reports whether there is no event, no hook, and no loss to report.
 func (q *queue) empty() bool { return q.len() == 0 && len(q.lost.notes) == 0 }
 
 func (q *queue) push(run Run) {
@@ -46,7 +47,7 @@ func (q *queue) push(run Run) {
 
 func (q *queue) do(f func()) {
 	if q.firstHook > maxIdleRing && 2*q.firstHook > len(q.hooks) {
-		// The queue is never empty, but most of the hooks have run.
+		// This queue is never empty, but most of its hooks have run.
 		q.hooks, q.firstHook = slices.Delete(q.hooks, 0, q.firstHook), 0
 	}
 	q.hooks = append(q.hooks, hook{before: q.tail, run: f})
@@ -65,8 +66,9 @@ func (q *queue) pop() Run {
 	return run
 }
 
-// fill moves the oldest runs and hooks into an empty chunk: at least one, and until the
-// chunk has that many events or bytes. It also moves the record of events lost before them.
+// fill moves the oldest runs and hooks into an empty chunk. It moves at least one, and
+// stops when the chunk has the given number of events or bytes. It also moves the record
+// of events lost before them.
 func (q *queue) fill(b *chunk, events, bytes int) {
 	b.lost, q.lost = q.lost.notes, losses{}
 	for b.count < len(b.items) && (b.count == 0 || b.todo < events && b.bytes < bytes) {
@@ -98,7 +100,7 @@ func (q *queue) grow() {
 	q.ring = ring
 }
 
-// shrink frees memory that a burst has left.
+// shrink frees the memory that a burst needed.
 func (q *queue) shrink() {
 	if len(q.ring) > maxIdleRing {
 		q.ring = nil

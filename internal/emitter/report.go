@@ -12,17 +12,17 @@ import (
 // handlers again.
 var ErrGoexit = errors.New("the handler ended its goroutine with runtime.Goexit")
 
-// reportLost passes one loss note to OnDrop.
+// reportLost passes one record of lost events to OnDrop.
 func (e *Emitter) reportLost(note Lost) {
 	if e.config.OnDrop != nil {
 		e.inHook.Store(true)
-		defer e.inHook.Store(false) // also after a panic
+		defer e.inHook.Store(false) // even after a panic
 		e.config.OnDrop(note)
 	}
 }
 
-// Running describes what runs now, for a person: `a handler of "chat"` or "a hook", for
-// this emitter and for each queue of a single handler.
+// Running describes each function that runs now, for a person: `a handler of "chat"` or
+// "a hook". It covers this emitter and each queue of a single handler.
 func (e *Emitter) Running() []string {
 	var all []string
 	add := func(e *Emitter) {
@@ -39,7 +39,8 @@ func (e *Emitter) Running() []string {
 	return all
 }
 
-// current describes what the runner calls now, or returns "".
+// current describes the function that the runner calls now. It returns "" if there is
+// none.
 func (e *Emitter) current() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -88,7 +89,8 @@ func (e *Emitter) reportPanic(name string, value any) {
 	if value == nil {
 		value = ErrGoexit
 	}
-	// There is no callback that could report a panic in OnPanic, so it is only counted.
+	// If OnPanic itself panics, there is no callback to report that, so the panic is only
+	// counted.
 	defer func() {
 		if recover() != nil {
 			e.panics.Add(1)

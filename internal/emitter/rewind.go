@@ -8,13 +8,14 @@ import (
 	"github.com/smokesignal-go/smokesignal/internal/wire"
 )
 
-// Rewind returns the longest Settings.Rewind of all handlers that were ever registered.
+// Rewind returns the longest Settings.Rewind among all handlers that were ever
+// registered.
 func (e *Emitter) Rewind() time.Duration { return time.Duration(e.rewind.Load()) }
 
 // Replay registers a handler that first gets the events of past with that name, whatever
-// their Before. past must be everything that was pushed so far. The handler gets no other
-// event that was pushed before Replay, and every event that is pushed later. The caller
-// must ensure that nothing is pushed meanwhile.
+// their Before. past must contain all runs that were pushed so far. The handler gets no
+// other event that was pushed before Replay, and every event that is pushed later. The
+// caller must ensure that no event is pushed during the call.
 func (e *Emitter) Replay(name string, handler Handler, settings Settings, past []Run) (off func()) {
 	return e.replayTo(&registration{Settings: settings, name: name, handler: handler}, past)
 }
@@ -24,7 +25,8 @@ func (e *Emitter) ReplayAny(handler Handler, settings Settings, past []Run) (off
 	return e.replayTo(&registration{Settings: settings, every: true, handler: handler}, past)
 }
 
-// SubscribePast is Subscribe of a mailbox that first gets past, as in Replay.
+// SubscribePast is Subscribe, but the mailbox first gets the events of past, as in
+// Replay.
 func (e *Emitter) SubscribePast(name string, settings Settings, past []Run) *Mailbox {
 	r := &registration{Settings: settings, name: name}
 	r.waits.Store(true)
@@ -40,8 +42,8 @@ func (e *Emitter) replayTo(r *registration, past []Run) (off func()) {
 	return off
 }
 
-// replayLater schedules the replay of past for a registration, behind everything that was
-// pushed. The registration gets events from then on.
+// replayLater schedules the replay of past for a registration, after everything that was
+// pushed. After the replay, the registration gets further events.
 func (e *Emitter) replayLater(r *registration, past []Run) {
 	e.registering.Lock()
 	e.rewinders = append(e.rewinders, r)
@@ -57,7 +59,7 @@ func (e *Emitter) replayLater(r *registration, past []Run) {
 	}
 }
 
-// admitEvents makes a registration receive events.
+// admitEvents marks a registration so that it receives events.
 func (e *Emitter) admitEvents(r *registration) {
 	e.registering.Lock()
 	defer e.registering.Unlock()

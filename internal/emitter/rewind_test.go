@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// aged makes a run of one event that is too old for most handlers.
+// aged returns a run of one event that is too old for most handlers.
 func aged(name string, seq uint64, before time.Duration) Run {
 	r := event(name, seq)
 	r.Before = before
@@ -30,8 +30,8 @@ func TestOldEventsReachThoseThatRewindSoFar(t *testing.T) {
 	})
 }
 
-// Replay delivers the events that were pushed before and then those that are pushed later,
-// each once, whether or not events are queued.
+// Replay delivers the events that were pushed before it and then those that are pushed
+// later. Each is delivered once, whether or not events are queued.
 func TestReplayComesBetweenWhatWasPushedAndWhatIs(t *testing.T) {
 	runs(t, Config{}, func(t *testing.T, e *Emitter, _ func(names ...string)) {
 		var d diary

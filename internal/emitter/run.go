@@ -13,17 +13,17 @@ func (e *Emitter) start() {
 		return
 	}
 	// The handler goroutine. Owner: this emitter, one at most. It ends on Hold, on Close,
-	// and when the timer finds that it was idle for a while. Drain, Wait and Close wait for
-	// what it runs.
+	// and when the timer finds that it was idle for a while. Drain, Wait and Close wait
+	// for the handler that it runs.
 	go e.work()
 }
 
-// park keeps the handler goroutine for events that may follow soon. Starting one costs more
-// than a handler, and its stack has already grown. It reports whether there is something to
-// run. The caller holds mu.
+// park keeps the handler goroutine for events that may follow soon. Starting a new one
+// takes longer than a handler, and the stack of this one has grown already. park reports
+// whether there is new work. The caller holds mu.
 func (e *Emitter) park() bool {
 	if !e.armed || e.closed.Load() {
-		return false // no timer would end it
+		return false // no timer would end the parked goroutine
 	}
 	e.parked = true
 	for e.parked && !e.dismissed {
@@ -33,8 +33,8 @@ func (e *Emitter) park() bool {
 	return e.running
 }
 
-// dismiss ends the handler goroutine if it is parked, unless work arrives before it wakes.
-// The caller holds mu.
+// dismiss ends the handler goroutine if it is parked. If work arrives before it wakes, it
+// continues. The caller holds mu.
 func (e *Emitter) dismiss() {
 	e.dismissed = e.parked
 	e.bell.Signal()
@@ -44,9 +44,9 @@ func (e *Emitter) dismiss() {
 func (e *Emitter) run() {
 	finished := false
 	defer func() {
-		if !finished { // a handler called runtime.Goexit: this goroutine ends
-			// The handler goroutine again, replacing the one that ends here: the same
-			// owner, the same end, the same waiters.
+		if !finished { // a handler called runtime.Goexit, so this goroutine ends
+			// The handler goroutine again, which replaces the one that ends here. It has
+			// the same owner, ends in the same cases, and the same methods wait for it.
 			go e.work()
 		}
 	}()
@@ -59,8 +59,8 @@ func (e *Emitter) run() {
 	finished = true
 }
 
-// take waits until there is a chunk in hand. It returns false if the runner must end;
-// running is then false.
+// take waits until the runner has a chunk in its hand. If the runner must end, take
+// returns false, and running is then false.
 func (e *Emitter) take() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -72,8 +72,8 @@ func (e *Emitter) take() bool {
 	return true
 }
 
-// fillHand tries once to fill the hand. It returns false if the queue is empty or the
-// emitter is held. The caller holds mu.
+// fillHand tries once to take a chunk from the queue. It returns false if the queue is
+// empty or the emitter is held. The caller holds mu.
 func (e *Emitter) fillHand() bool {
 	if e.cut.Load() {
 		e.discardHand()
@@ -96,7 +96,8 @@ func (e *Emitter) fillHand() bool {
 	}
 	if e.hand == nil {
 		e.hand = chunks.Get().(*chunk)
-		// A quarter, so that the end of backpressure is noticed in time.
+		// The chunk is a quarter of the bound, so that the end of backpressure is noticed
+		// in time.
 		e.queue.fill(e.hand, e.config.CrowdedEvents/4, e.config.CrowdedBytes/4)
 		e.taken += uint64(e.hand.todo)
 	}
@@ -104,22 +105,22 @@ func (e *Emitter) fillHand() bool {
 	return true
 }
 
-// releaseChunk frees the chunk in hand. The caller holds mu. The runner is the caller or does not
-// run.
+// releaseChunk frees the chunk in the runner's hand. The caller holds mu. The runner is
+// the caller or does not run.
 func (e *Emitter) releaseChunk() {
 	e.hand.free()
 	e.hand = nil
 	e.progress.resetTurns()
 }
 
-// runHand runs the chunk in hand, up to an interrupt.
+// runHand runs the chunk in the runner's hand, until its end or an interrupt.
 func (e *Emitter) runHand() {
-	e.hand.at.skipHandlers("") // skips the event in which a handler ended the goroutine
+	e.hand.at.skipHandlers("") // skip the event in which a handler ended the goroutine
 	for !e.runOn(e.hand) {
 	}
 }
 
-// runOn runs the chunk in hand from the current position. After a panic it reports the
+// runOn runs the chunk from the current position. If a handler panics, runOn reports the
 // panic and returns false; the caller must then call it again. Preparing for panics costs
 // as much as an event, so it is done once for many events.
 func (e *Emitter) runOn(b *chunk) (through bool) {
@@ -170,7 +171,7 @@ func (e *Emitter) runOn(b *chunk) (through bool) {
 				p.skipHandlers("")
 				e.progress.begin(1)
 				it.hook()
-			case e.table.handlers.Load() == 0: // a node that only relays
+			case e.table.handlers.Load() == 0: // the usual case at a node that only relays
 				e.progress.begin(it.run.Count)
 			default:
 				p.beginRun(&it.run)
@@ -213,9 +214,9 @@ func (e *Emitter) call(r *registration, event *Event) {
 	}
 }
 
-// withTaker returns the handler of a registration with a taker set, so that it can call
-// Take. The taker is removed afterwards, also after a panic, so that the next handler can't
-// use it.
+// withTaker returns the handler of a registration with a taker set, so that the handler
+// can call Take. The taker is removed afterwards, even after a panic, so that the next
+// handler can't use it.
 func (e *Emitter) withTaker(r *registration) Handler {
 	return func(event *Event) error {
 		event.taker = &taker{e, r}

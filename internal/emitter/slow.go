@@ -5,52 +5,56 @@ import (
 	"time"
 )
 
-// progress identifies the current call of the runner. The runner writes it with one atomic
-// store per handler call, and others read it. So slow handlers are found without reading a
-// clock for every event.
+// progress identifies the current call of the runner. The runner writes it with one
+// atomic store per handler call, and others read it. So slow handlers are found without
+// reading a clock for every event.
 type progress struct {
-	own uint64        // the value of at; only the runner uses it
-	at  atomic.Uint64 // count of handler and hook calls; the lowest turnBits hold how many events and hooks of the chunk in hand have begun
+	own uint64        // a copy of at, which only the runner uses
+	at  atomic.Uint64 // number of handler and hook calls; the lowest turnBits hold how many events and hooks of the chunk have begun
 }
 
-// turnBits is enough for the events in a chunk, because an event has at least one byte. Of
-// the call count only changes matter, so it may overflow in the remaining bits.
+// turnBits is enough for the number of events in a chunk, because an event has at least
+// one byte. The call count takes the remaining bits. It may overflow, because it is only
+// compared for equality.
 const turnBits = 32
 
-// begin counts a call, and turns further events or hooks that have begun.
+// begin counts a call. turns is how many more events or hooks have begun.
 func (p *progress) begin(turns int) {
 	p.own += 1<<turnBits + uint64(turns)
 	p.at.Store(p.own)
 }
 
-// resetTurns sets the number of events that have begun to 0, for a new chunk or for none.
+// resetTurns sets the number of events that have begun to 0, because the runner has a new
+// chunk or none.
 func (p *progress) resetTurns() {
 	p.own &^= 1<<turnBits - 1
 	p.at.Store(p.own)
 }
 
-// begun returns how many events and hooks of the chunk in hand have begun.
+// begun returns how many events and hooks of the current chunk have begun.
 func (p *progress) begun() int { return turnsOf(p.at.Load()) }
 
 func turnsOf(at uint64) int { return int(at & (1<<turnBits - 1)) }
 
-// sighting holds the progress that the timer saw at its last check.
+// sighting is the progress at the timer's last check.
 type sighting struct {
 	at       uint64    // the progress
-	since    time.Time // when this progress was first seen
-	reported bool      // OnSlow was called for it
+	since    time.Time // when the timer first saw this progress
+	reported bool      // OnSlow was called for this progress
 }
 
 // watchInterval is the timer's interval while handlers run.
 func (e *Emitter) watchInterval() time.Duration { return max(e.config.SlowAfter/4, 1) }
 
-// arm sets the timer when the runner begins, unless it is still set. The caller holds mu.
+// arm sets the timer when the runner begins, unless the timer is still set. The caller
+// holds mu.
 func (e *Emitter) arm() {
 	if e.armed || e.config.SlowAfter < 0 {
 		return
 	}
 	e.armed = true
-	// The call that begins now is the one after those that ended.
+	// The count of the call that begins now is one higher than the count of calls that
+	// have ended.
 	e.seen = sighting{at: e.progress.at.Load() + 1<<turnBits, since: time.Now()}
 	if e.timer == nil {
 		// Each tick is a goroutine. Owner: this emitter. It ends when OnSlow returns, or at
@@ -64,14 +68,14 @@ func (e *Emitter) arm() {
 // tick runs when the timer fires. It reports a slow call, if there is one.
 func (e *Emitter) tick() {
 	if name, soFar, slow := e.look(); slow {
-		defer e.endLook() // also after a runtime.Goexit in OnSlow
+		defer e.endLook() // even after a runtime.Goexit in OnSlow
 		e.reportSlow(name, soFar)
 	}
 }
 
 // look searches for a slow call, and dismisses a runner that got no work since the last
-// look. It sets the timer again as long as the runner lives, so an idle emitter has no
-// timer. If there is something to report, endLook sets the timer.
+// look. It sets the timer again as long as the runner exists, so an idle emitter has no
+// timer. If there is a call to report, endLook sets the timer instead.
 func (e *Emitter) look() (name string, soFar time.Duration, slow bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -101,7 +105,8 @@ func (e *Emitter) look() (name string, soFar time.Duration, slow bool) {
 	return e.hand.nameOf(turn), soFar, true
 }
 
-// endLook ends what look began.
+// endLook ends a look after OnSlow. It wakes the methods that wait, and sets the timer
+// unless the emitter is closed.
 func (e *Emitter) endLook() {
 	e.mu.Lock()
 	defer e.mu.Unlock()

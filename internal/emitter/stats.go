@@ -3,9 +3,9 @@ package emitter
 // Stats holds the counters of an emitter since New.
 type Stats struct {
 	Queued      int    // events and hooks that wait
-	QueuedBytes int    // bytes of the runs in the queue, without those in the runner's hand
+	QueuedBytes int    // bytes of the runs in the queue, without those that the runner has taken
 	Aside       int    // events that wait in the queues of single handlers
-	Delivered   uint64 // events and hooks that were handled, with or without a handler
+	Delivered   uint64 // events and hooks that were processed, with or without a handler
 	Dropped     uint64 // events dropped from the full queue, with or without a handler
 	Discarded   uint64 // events and hooks that Close discarded
 	Panics      uint64 // handlers, hooks and callbacks that panicked
@@ -36,8 +36,8 @@ func (e *Emitter) Stats() Stats {
 	}
 }
 
-// inHand returns the number of events and hooks that the runner took and has not begun. The
-// caller holds mu.
+// inHand returns the number of events and hooks that the runner took from the queue and
+// that have not begun. The caller holds mu.
 func (e *Emitter) inHand() int {
 	if e.hand == nil {
 		return 0

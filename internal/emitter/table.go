@@ -5,24 +5,24 @@ import (
 	"sync/atomic"
 )
 
-// table holds the handlers of an emitter. The runner reads it without a lock, once for each
-// change of name. Registrations write it under [Emitter.registering]. The cost of a
-// registration does not depend on their number.
+// table holds the handlers of an emitter. The runner reads it without a lock, once for
+// each change of name. Registrations write it under [Emitter.registering]. The cost of a
+// registration does not depend on how many there are.
 //
-// It is a hash table with open addressing. Its slots point to audiences. A used slot stays
-// used until the table is rebuilt, which keeps a concurrent search valid. An audience
-// without listeners is dead and is removed by the rebuild.
+// It is a hash table with open addressing. Its slots point to audiences. A used slot
+// stays used until the table is rebuilt, which keeps a concurrent search valid. An
+// audience without listeners stays in its slot until a rebuild removes it.
 type table struct {
 	seed  maphash.Seed
 	slots atomic.Pointer[[]atomic.Pointer[audience]] // the number of slots is a power of two; nil: no slots
 	every audience                                   // the handlers of every name
-	taken int                                        // slots that have an audience; under registering
-	live  int                                        // slots whose audience has listeners; under registering
+	taken int                                        // number of slots that have an audience; guarded by registering
+	live  int                                        // number of slots whose audience has listeners; guarded by registering
 
-	handlers atomic.Int64 // registrations in the table
-	echoes   atomic.Int64 // registrations in the table that receive own events
-	// changes counts the changes of the table from 1. A result of lookup is valid until
-	// changes differs from its value before the lookup.
+	handlers atomic.Int64 // number of registrations in the table
+	echoes   atomic.Int64 // number of registrations in the table that receive own events
+	// changes counts the changes of the table, from 1. A result of lookup is valid as
+	// long as changes has the value that it had before the lookup.
 	changes atomic.Uint64
 }
 
@@ -33,17 +33,17 @@ type audience struct {
 	roll atomic.Pointer[roll] // nil: no handlers
 }
 
-// roll is an ordered list of registrations. It never changes, with one exception: the next
-// roll may use the same memory behind the end of this one.
+// roll is an ordered list of registrations. It never changes, with one exception: the
+// next roll may use the same array beyond the end of this one.
 type roll struct {
 	list   []*registration
-	gone   int // removed registrations that are still in list
-	echoes int // registrations in list that receive own events, without removed ones
+	gone   int // number of removed registrations that are still in list
+	echoes int // number of registrations in list that receive own events, without removed ones
 }
 
 const (
 	minSlots  = 16 // a guess: 128 bytes
-	shortRoll = 32 // a guess: a removal copies a roll up to this length at once
+	shortRoll = 32 // a guess: a removal from a roll up to this length copies it at once
 )
 
 func (t *table) init() {
@@ -51,7 +51,8 @@ func (t *table) init() {
 	t.changes.Store(1)
 }
 
-// lookup returns the audience of one name, or nil. The name may be a part of a run.
+// lookup returns the audience of one name, or nil. The name may be a part of a run,
+// because lookup does not keep it.
 func (t *table) lookup(name []byte) *audience {
 	slots := t.slots.Load()
 	if slots == nil {
@@ -66,8 +67,8 @@ func (t *table) lookup(name []byte) *audience {
 	}
 }
 
-// isHeard reports whether a name has a listener. If own is set, it must be one that
-// receives own events.
+// isHeard reports whether a name has a listener. If own is set, only listeners that
+// receive own events count.
 func (t *table) isHeard(name []byte, own bool) bool {
 	return t.every.isHeard(own) || t.lookup(name).isHeard(own)
 }
@@ -80,7 +81,7 @@ func (a *audience) isHeard(own bool) bool {
 	return r != nil && (!own || r.echoes > 0)
 }
 
-// listeners returns the registrations in order, possibly with removed ones among them.
+// listeners returns the registrations in order. Removed ones may be among them.
 func (a *audience) listeners() []*registration {
 	if a == nil {
 		return nil
@@ -91,7 +92,7 @@ func (a *audience) listeners() []*registration {
 	return nil
 }
 
-// The methods below are called under registering.
+// The methods below are called with registering held.
 
 // add puts a registration into the table.
 func (t *table) add(r *registration) {
@@ -171,7 +172,8 @@ func (t *table) shrink() {
 }
 
 // rebuild moves the audiences with listeners into new slots and fills at most a third of
-// them. So its cost is spread: many names must come or go before the next rebuild.
+// them. So its cost is spread over many calls: many names must be added or removed before
+// the next rebuild.
 func (t *table) rebuild() {
 	size := minSlots
 	for size < 3*(t.live+1) {
@@ -199,13 +201,14 @@ func (a *audience) put(slots []atomic.Pointer[audience]) {
 	slots[i&uint64(len(slots)-1)].Store(a)
 }
 
-// add appends a registration, which determines its place in the order.
+// add appends a registration. Its position in the list is the order in which handlers are
+// called.
 func (a *audience) add(r *registration) {
 	next := new(roll)
 	if old := a.roll.Load(); old != nil {
 		*next = *old
 	}
-	// Readers of older rolls do not look behind their end.
+	// Readers of older rolls do not read beyond their end.
 	next.list = append(next.list, r)
 	if r.Echo {
 		next.echoes++
@@ -213,8 +216,8 @@ func (a *audience) add(r *registration) {
 	a.roll.Store(next)
 }
 
-// remove removes a registration that is marked as removed. A long roll keeps it until half
-// of the list is removed.
+// remove removes a registration that is marked as removed. A long roll keeps it until
+// half of the list is removed, and then copies the list.
 func (a *audience) remove(r *registration) {
 	old := a.roll.Load()
 	next := &roll{list: old.list, gone: old.gone + 1, echoes: old.echoes}

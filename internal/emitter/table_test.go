@@ -65,8 +65,9 @@ func each(n int, on func(i int) func()) (off func()) {
 	}
 }
 
-// The cost of a registration is measured in bytes. A table that is copied for each would
-// take sixteen times as much per registration with 16,000 as with 1,000.
+// The cost of a registration is measured in bytes. If the table were copied for each
+// registration, a registration would take sixteen times as much with 16,000 as with
+// 1,000.
 func TestARegistrationCostsTheSameHoweverManyThereAre(t *testing.T) {
 	for name, way := range manyWays {
 		t.Run(name, func(t *testing.T) {
