@@ -36,7 +36,7 @@ func TestFiguresBecomeMetrics(t *testing.T) {
 		Emitted: 10, Delivered: 1000, Duplicates: 2, Gaps: 1, Missed: 6, Grafts: 3, BytesIn: 1 << 33, BytesOut: 5,
 		PeersAdded: 9, DialsFailed: 8, Netsplits: 2, Heals: 1, Waited: 2500 * time.Millisecond,
 		Handlers: smoke.HandlerStats{Panics: 1, Errors: 2, Slow: 3, Dropped: 4},
-		Refused:  smoke.Refused{Handshakes: 1, NotAdmitted: 2, Incompatible: 3, Backlog: 4, RateLimited: 5, Frames: 6, Floods: 7, Contacts: 8, Forgeries: 9},
+		Refused:  smoke.Refused{Handshakes: 1, NotAdmitted: 2, Incompatible: 3, Backlog: 4, RateLimited: 5, Frames: 6, Floods: 7, Contacts: 8, Forgeries: 9, Origins: 10},
 	}
 	const want = `
 # HELP smokesignal_delivered_events_total Events of other nodes that arrived, each once, since the last start.
@@ -64,6 +64,7 @@ smokesignal_refused_total{reason="frame"} 6
 smokesignal_refused_total{reason="handshake"} 1
 smokesignal_refused_total{reason="incompatible"} 3
 smokesignal_refused_total{reason="not_admitted"} 2
+smokesignal_refused_total{reason="origin"} 10
 smokesignal_refused_total{reason="rate_limited"} 5
 # HELP smokesignal_round_trip_seconds Time that the farthest neighbour took to answer a ping; absent before the first answer.
 # TYPE smokesignal_round_trip_seconds gauge

@@ -17,6 +17,7 @@ type Refused struct {
 	Floods       uint64 // links closed because of too many frames
 	Contacts     uint64 // addresses from neighbours that sent too many; since the last Start
 	Forgeries    uint64 // frames with an event that its origin has not signed; see Options.Signed
+	Origins      uint64 // frames with an event of a new origin from neighbours that brought too many, while all places are taken; since the last Start
 }
 
 func newRefused(r *engine.Refusals) Refused {
@@ -83,7 +84,8 @@ func (n *Node) Stats() Stats {
 	if !ok {
 		return s
 	}
-	s.Peers, s.Guests, s.Known, s.Refused.Contacts = f.Peers, f.Guests, f.Known, f.RefusedContacts
+	s.Peers, s.Guests, s.Known = f.Peers, f.Guests, f.Known
+	s.Refused.Contacts, s.Refused.Origins = f.RefusedContacts, f.Tree.Unwanted
 	s.History, s.Lag, s.RTT, s.SeedsLost, s.Split = f.History, f.Lag, f.RTT, f.SeedsLost, f.IsSplit
 	s.Emitted, s.Missed = f.Emitted, f.Missed
 	s.Delivered, s.Duplicates, s.Gaps, s.Grafts = f.Tree.Delivered, f.Tree.Duplicates, f.Tree.Gaps, f.Tree.Grafts

@@ -90,6 +90,7 @@ var Reasons = []struct {
 	{"flood", func(r *smoke.Refused) uint64 { return r.Floods }},
 	{"contact", func(r *smoke.Refused) uint64 { return r.Contacts }},
 	{"forgery", func(r *smoke.Refused) uint64 { return r.Forgeries }},
+	{"origin", func(r *smoke.Refused) uint64 { return r.Origins }},
 }
 
 func split(s *smoke.Stats) float64 {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/smokesignal-go/smokesignal/ident"
 )
 
@@ -43,6 +45,8 @@ type account struct {
 	owed  int    // bytes pulled and not paid off by the time in at
 	at    time.Time
 	links int // how many links use the account
+
+	newcomers *rate.Limiter // limits the new origins that the id brings in; not used for a group
 }
 
 // settle reduces the debt by the allowance for the time since the last call.
@@ -63,7 +67,7 @@ func (c *accounts) open(now time.Time, peer Source, ids int) *account {
 	at := slices.IndexFunc(c.list, func(a *account) bool { return a.peer == peer })
 	if at < 0 {
 		at = len(c.list)
-		c.list = append(c.list, &account{peer: peer, ids: ids, at: now})
+		c.list = append(c.list, &account{peer: peer, ids: ids, at: now, newcomers: newNewcomers()})
 	}
 	c.list[at].links++
 	return c.list[at]
@@ -78,7 +82,7 @@ func (c *accounts) close(now time.Time, a *account, history int) {
 		if x.links > 0 {
 			return false
 		}
-		if x.settle(now, history); x.owed == 0 {
+		if x.settle(now, history); x.owed == 0 && x.newcomers.TokensAt(now) >= newcomersAtOnce {
 			return true
 		}
 		if unused++; least == nil || x.owed < least.owed {

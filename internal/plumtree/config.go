@@ -93,8 +93,19 @@ const (
 	// its origin. Such early events may also take at most a quarter of the history.
 	// window must exceed MaxRun.
 	window = 1 << 20
-	// maxStreams bounds the origins that are remembered.
-	maxStreams = 16384
+	// maxStreams bounds the origins that are remembered, and maxEstablished those of them
+	// that are established, because events of them arrived at least establishedAfter apart
+	// (in units of coarse). While maxStreams origins are remembered, one id may bring in a
+	// burst of new ones, and then a rate per second. Guesses: a network of 10,000 nodes has
+	// room for a new life of each node, and a third of them may start behind one neighbour.
+	maxStreams         = 16384
+	maxEstablished     = maxStreams / 4 * 3
+	establishedAfter   = coarse(60)
+	newcomersAtOnce    = 4096
+	newcomersPerSecond = 16
+	// maxForgotten bounds the displaced origins of which the number of the next event is
+	// kept. They take 16 bytes each.
+	maxForgotten = 1 << 16
 	// maxRanges bounds the ranges in one frame.
 	maxRanges = 128
 	// maxHoles bounds the runs of missing events of one origin in a request. A guess:

@@ -18,6 +18,9 @@ func (t *Tree) giveUp(now time.Time, s *stream, out Out) {
 		t.complete(s)
 		return
 	}
+	if !t.admitHearsay(now, s) {
+		return
+	}
 	s.noteForgotten(t.moment(now))
 	t.Stats.Gaps++
 	out.Gap(Range{s.origin, s.next, to})
@@ -65,7 +68,9 @@ func (t *Tree) passOver(now time.Time, s *stream, out Out) bool {
 
 // skip moves past events that will not arrive.
 func (t *Tree) skip(now time.Time, s *stream, to uint64, out Out) {
-	t.remember(s)
+	if !t.admitHearsay(now, s) {
+		return
+	}
 	if s.firstHeld() == 0 && s.skipped == 0 {
 		s.skipped = s.next
 	}

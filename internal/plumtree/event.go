@@ -54,3 +54,8 @@ const longAgo moment = math.MinInt64 / 2
 // isBeforeStart reports whether an event born at that moment was emitted before this
 // node's start.
 func (born moment) isBeforeStart() bool { return born < -moment(bornError) }
+
+// coarse is a moment in units of about a second. It takes little memory.
+type coarse uint32
+
+func (at moment) coarse() coarse { return coarse(max(at, 0) >> 30) } // 2^30 ns are 1.07 s

@@ -19,7 +19,7 @@ func TestHistoryIsBoundedInBytes(t *testing.T) {
 	a := origin(1)
 	for _, size := range []int{1, 300, 50_000} { // tiny events also take memory beyond their bodies
 		for range 3 * bound / (size + eventCost) {
-			b.get(1, large(a, b.stream(b.now, a).next, size))
+			b.get(1, large(a, b.nextOf(a), size))
 			if b.history.bytes > bound {
 				t.Fatalf("%d bytes are kept", b.history.bytes)
 			}

@@ -22,7 +22,9 @@ func (t *Tree) onGossip(now time.Time, l *link, g *Gossip, out Out) {
 		return
 	}
 	if s == nil || !s.isHeard {
-		s = t.stream(now, g.Origin)
+		if s = t.admit(now, l, s, g.Origin); s == nil {
+			return
+		}
 	}
 	t.takeBack(now, s, g, out)
 	end := g.end()
@@ -74,6 +76,9 @@ func (t *Tree) receive(now time.Time, l *link, s *stream, g *Gossip, from, to ui
 	}
 	s.put(e)
 	s.heard = t.moment(now)
+	if !s.isEstablished && s.heard.coarse()-s.begun > establishedAfter {
+		t.establish(s)
+	}
 	if isDue := t.pulse.noteEvents(now); isDue {
 		t.pulse.send(now, t.shape(out))
 	}

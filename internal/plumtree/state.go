@@ -14,6 +14,11 @@ type Tree struct {
 	streams streams
 	order   []*stream // the streams with isHeard set, in the order in which they were added
 	own     *stream
+
+	bringers  []bringer // the first one is gone
+	forgotten forgotten
+	hand      int // the index in order at which longSilent continues
+
 	unsent  unsent
 	rewind  time.Duration // see Config.Rewind
 	linked  time.Time     // when the first link came up; zero: no link ever came up
@@ -44,6 +49,7 @@ type Tree struct {
 type Stats struct {
 	Delivered, Duplicates, Gaps, Grafts, Prunes, Dropped uint64
 	Refused                                              uint64 // frames with an event that failed verification
+	Unwanted                                             uint64 // frames with an event of a new origin, beyond what one neighbour may bring in; see maxStreams
 }
 
 func (t *Tree) moment(at time.Time) moment { return moment(at.Sub(t.started)) }

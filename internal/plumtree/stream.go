@@ -22,13 +22,25 @@ type stream struct {
 	early  int       // bytes of the held events from next on, counted as in the history
 	heard  moment    // arrival of the last new event
 
-	isHeard   bool   // the stream is in Tree.order: an event of it arrived, or is known to be gone
-	isSkipped bool   // the stream is in Tree.skipped
-	delivered bool   // an event that is not Old was delivered, so all that follow were emitted after this node's start
-	forgot    moment // upper bound for the birth of events below next that are not held
-	skipped   uint64 // if not 0: the events from this number to next were skipped, and no event was delivered after that; see takeBack
+	isHeard       bool   // the stream is in Tree.order: an event of it arrived, or is known to be gone
+	isEstablished bool   // see establish
+	by            uint16 // the index of its bringer in Tree.bringers
+	begun         coarse // when it was added to Tree.order
+	isSkipped     bool   // the stream is in Tree.skipped
+	delivered     bool   // an event that is not Old was delivered, so all that follow were emitted after this node's start
+	forgot        moment // upper bound for the birth of events below next that are not held
+	skipped       uint64 // if not 0: the events from this number to next were skipped, and no event was delivered after that; see takeBack
 
 	*repair // not nil while events in [next, high) are missing
+}
+
+// heardTo returns one past the last event that will not be delivered any more, also if the
+// stream is forgotten and begins again.
+func (s *stream) heardTo() uint64 {
+	if s.skipped != 0 {
+		return s.skipped
+	}
+	return s.next
 }
 
 // search returns the index of the first held run that ends after seq.

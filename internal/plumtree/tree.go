@@ -19,7 +19,6 @@
 package plumtree
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -31,18 +30,16 @@ import (
 // NewTree returns the tree of one node that starts now.
 func NewTree(now time.Time, cfg Config) *Tree {
 	t := &Tree{
-		cfg: cfg.withDefaults(), started: now, streams: newStreams(),
+		cfg: cfg.withDefaults(), started: now, streams: newStreams(), bringers: make([]bringer, 1),
 		rewind: max(cfg.Rewind, 0), doubts: rate.NewLimiter(doubtsPerSecond, doubtsAtOnce),
 	}
 	t.accounts.all = account{ids: idsInAll, at: now}
 	t.pulse = pulse{cfg: &t.cfg, started: now, links: &t.links, late: &t.late}
-	t.own = t.stream(now, t.cfg.Self)
+	t.own = t.begin(now, t.cfg.Self)
+	t.own.isHeard = true
+	t.order = append(t.order, t.own)
 	t.unsent = unsent{alone: t.own.next, given: t.own.next}
-	for _, r := range t.cfg.Heard {
-		s := t.stream(now, r.Origin)
-		s.next, s.high = r.To, r.To
-		s.noteForgotten(t.moment(now)) // all events in r were emitted before now, and none is held
-	}
+	t.rememberHeard(now)
 	return t
 }
 
@@ -88,7 +85,11 @@ func (t *Tree) LinkUp(now time.Time, id ident.Link, peer Source, out Out) {
 	}
 	t.expireHistory(now)
 	ranges := t.own.appendHeld(nil)
-	for _, s := range t.order[max(1, len(t.order)-maxSyncOrigins):] { // the first one is this node's own
+	known := t.order[1:] // without this node's own
+	if len(known) > maxSyncOrigins {
+		known = t.byWorth()[:maxSyncOrigins]
+	}
+	for _, s := range known {
 		ranges = s.appendHeld(ranges)
 	}
 	for chunk := range slices.Chunk(ranges, maxRanges) {
@@ -103,11 +104,12 @@ func (t *Tree) LinkDown(now time.Time, id ident.Link, out Out) {
 	if at < 0 {
 		return
 	}
-	gone := t.links[at]
-	t.closeAccounts(now, &gone)
+	former := t.links[at]
+	t.closeAccounts(now, &former)
+	t.closeBringer(id)
 	t.disturb(now)
 	t.links = slices.Delete(t.links, at, at+1)
-	t.pulse.onLinkDown(id, gone.role, t.shape(out))
+	t.pulse.onLinkDown(id, former.role, t.shape(out))
 	for _, s := range slices.Clone(t.repairs) { // the order changes during the loop
 		s.removeClaimant(id)
 		if s.asked == id {
@@ -186,23 +188,18 @@ func (t *Tree) Deadline() (at time.Time, ok bool) {
 }
 
 // Heard returns, for each origin, the events that were delivered, or given up before
-// later ones were delivered. The origins whose last event arrived latest come last. This
-// node's own events are included. Events that were only skipped are not included: a
-// neighbour may have lied, and a later run of the node could not undo the skip; see
-// takeBack.
+// later ones were delivered. The origins that are most worth remembering come last; see
+// byWorth. This node's own events are the last of all. Events that were only skipped are
+// not included: a neighbour may have lied, and a later run of the node could not undo the
+// skip; see takeBack.
 func (t *Tree) Heard() []Range {
 	var list []Range
-	order := slices.Clone(t.order)
-	slices.SortStableFunc(order, func(a, b *stream) int { return cmp.Compare(a.heard, b.heard) })
-	for _, s := range order {
-		to := s.next
-		if s.skipped != 0 {
-			to = s.skipped
-		}
-		if to > 1 {
+	for _, s := range append([]*stream{t.own}, t.byWorth()...) {
+		if to := s.heardTo(); to > 1 {
 			list = append(list, Range{s.origin, 1, to})
 		}
 	}
+	slices.Reverse(list)
 	return list
 }
 
