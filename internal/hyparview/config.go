@@ -115,7 +115,8 @@ const (
 	bannedFor = 10 * time.Minute
 
 	// maxRemoved bounds the removed and banned peers that are remembered. They take at
-	// most a few hundred kB. The entry whose time ends first is dropped first.
+	// most a few hundred kB. Of the network with the most of them, the entry whose time ends
+	// first is dropped first.
 	maxRemoved = 4096
 
 	// The gap before the first rotation is RotateInterval/firstRotation. After each

@@ -66,7 +66,7 @@ func (m *Membership) Remove(now time.Time, peer ident.ID, out Out) bool {
 	if l == nil {
 		return false
 	}
-	m.shun(peer, now.Add(removedFor))
+	m.shun(l, now.Add(removedFor))
 	m.disconnect(now, l, ReasonRemoved, m.sample(leaveSample, l), out)
 	m.book.rest(now, l.reach(), removedFor)
 	m.fill(now, out)
@@ -83,7 +83,7 @@ func (m *Membership) Ban(now time.Time, id ident.Link, out Out) bool {
 	if l == nil || !m.isNeighbor(l) {
 		return false
 	}
-	m.shun(l.Peer.ID, now.Add(bannedFor))
+	m.shun(l, now.Add(bannedFor))
 	m.disconnect(now, l, ReasonProtocol, nil, out)
 	m.book.rest(now, l.Dialled, bannedFor)
 	m.fill(now, out)

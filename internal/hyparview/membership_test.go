@@ -437,15 +437,26 @@ func TestABannedPeerIsShunned(t *testing.T) {
 // Only an attacker with a large number of IDs causes this many bans at once.
 func TestTheBannedAreBounded(t *testing.T) {
 	b := newBench(t, Config{})
+	from := func(id int, prefix uint16) *link {
+		return &link{Conn: Conn{Peer: ident.Origin{ID: nodeID(id)}}, prefix: prefix}
+	}
+	// Bans in one network end no bans in another, also if these end first.
+	b.shun(from(-1, 8), b.now)
 	for n := range maxRemoved + 100 {
-		b.shun(nodeID(n), b.now.Add(time.Duration(n)*time.Second))
+		b.shun(from(n, 7), b.now.Add(time.Duration(n)*time.Second))
 	}
 	_, first := b.removed[nodeID(0)]
 	_, last := b.removed[nodeID(maxRemoved+99)]
-	if len(b.removed) != maxRemoved || first || !last {
-		t.Errorf("%d are remembered, the first %v, the last %v", len(b.removed), first, last)
+	_, other := b.removed[nodeID(-1)]
+	if len(b.removed) != maxRemoved || first || !last || !other {
+		t.Errorf("%d are remembered, the first %v, the last %v, one in another network %v", len(b.removed), first, last, other)
 	}
-	b.shun(nodeID(maxRemoved+99), b.now) // this call does not shorten the ban
+	b.avoid(from(maxRemoved+100, 7), b.now.Add(24*time.Hour)) // it takes the place of a ban
+	b.shun(from(maxRemoved+101, 7), b.now.Add(time.Second))   // and makes room for the next one
+	if _, ok := b.removed[nodeID(maxRemoved+100)]; ok || len(b.removed) != maxRemoved {
+		t.Error("a peer that only this node avoids stays, and a ban goes")
+	}
+	b.shun(from(maxRemoved+99, 7), b.now) // this call does not shorten the ban
 	if s := b.removed[nodeID(maxRemoved+99)]; !s.until.After(b.now) {
 		t.Error("a ban was shortened")
 	}

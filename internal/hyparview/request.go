@@ -370,7 +370,7 @@ func (m *Membership) onReply(now time.Time, l *link, r *NeighborReply, out Out) 
 		}
 		m.answerAdds(l.tokens, ErrPeer, out)
 	case ReasonRemoved:
-		m.avoid(l.Peer.ID, now.Add(removedFor))
+		m.avoid(l, now.Add(removedFor))
 		m.book.rest(now, l.reach(), removedFor)
 		m.answerAdds(l.tokens, ErrRefused, out)
 	case ReasonTwin:
@@ -398,7 +398,7 @@ func (m *Membership) onDisconnect(now time.Time, l *link, d *Disconnect, out Out
 	case ReasonLeave:
 		m.book.markFailed(now, l.reach(), m.cfg.Rand) // the peer said goodbye, so no source is to blame
 	case ReasonRemoved:
-		m.avoid(l.Peer.ID, now.Add(removedFor))
+		m.avoid(l, now.Add(removedFor))
 		m.book.rest(now, l.reach(), removedFor)
 	case ReasonTwin:
 		m.yieldToTwin(now, l, d.Try, out)
@@ -438,7 +438,7 @@ func (m *Membership) expire(now time.Time, out Out) {
 		}
 		return late
 	})
-	for id, s := range m.removed { // the order does not matter, because entries are independent
+	for id, s := range m.removed { // order does not matter: entries are independent
 		if now.After(s.until) {
 			delete(m.removed, id)
 		}

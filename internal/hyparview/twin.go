@@ -89,7 +89,7 @@ func (m *Membership) retrySelfAddrs(now time.Time) {
 	if m.selfRetryAt.IsZero() || now.Before(m.selfRetryAt) {
 		return
 	}
-	for addr := range m.self { // the order does not matter, because entries are independent
+	for addr := range m.self { // order does not matter: entries are independent
 		if !m.listensAt(addr) && !m.resting.Has(now, addr) {
 			delete(m.self, addr)
 			for i := range m.seeds {
@@ -146,7 +146,7 @@ func (m *Membership) yieldToTwin(now time.Time, l *link, told []Contact, out Out
 	key := l.Peer.ID.String()
 	m.twins.Add(now, key, atTwin, m.cfg.Rand)
 	until, _ := m.twins.Until(key)
-	m.shun(l.Peer.ID, until)
+	m.shun(l, until)
 	m.book.rest(now, l.reach(), until.Sub(now))
 	out.Twin(l.Conn, m.addrOfTwin(told), true)
 }
