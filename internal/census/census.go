@@ -40,8 +40,8 @@ const (
 	leastWait  = 100 * time.Millisecond
 	surveyIn   = 1500 * time.Millisecond // answerIn for a survey: dashboards repeat it often
 	gather     = 20 * time.Millisecond   // how long digests wait for more to share a frame
-	maxQueries = 64                      // most counts that pass through a node at a time
-	maxPast    = 8192                    // most finished counts that are remembered, to recognise late copies
+	maxQueries = 64                      // most counts that pass through a node at a time; see makeRoom
+	maxPast    = 8192                    // most finished counts that are remembered, to recognise late copies; see makeRoom
 	maxNodes   = 1 << 40                 // a larger answer is a lie
 
 	// A neighbour may begin or forward this many counts, because each one is flooded. A
@@ -59,7 +59,7 @@ type Census struct {
 	links    []link
 	queries  []*query              // oldest first
 	past     map[countKey]struct{} // the latest counts that began here; only looked up, never iterated
-	order    []countKey            // the keys of past, oldest first
+	order    []pastCount           // the keys of past, oldest first
 	last     uint64
 }
 
@@ -67,6 +67,12 @@ type Census struct {
 type countKey struct {
 	origin ident.ID
 	number uint64
+}
+
+// pastCount is a count that began here, and the link that brought it; 0: this node.
+type pastCount struct {
+	countKey
+	by ident.Link
 }
 
 type link struct {
@@ -175,22 +181,45 @@ func (c *Census) link(id ident.Link) *link {
 }
 
 func (c *Census) begin(o ident.ID, number uint64, parent ident.Link, expires time.Time, out Out) *query {
-	if len(c.queries) >= maxQueries {
-		// The oldest count ends early. Its parent still gets an answer.
-		if q := c.queries[0]; !q.done {
-			c.reply(q, false, out)
-		}
-		c.queries = slices.Delete(c.queries, 0, 1)
-	}
-	if len(c.order) >= maxPast {
-		delete(c.past, c.order[0])
-		c.order = c.order[1:]
-	}
+	c.makeRoom(parent, out)
 	c.past[countKey{o, number}] = struct{}{}
-	c.order = append(c.order, countKey{o, number})
+	c.order = append(c.order, pastCount{countKey{o, number}, parent})
 	q := &query{origin: o, number: number, parent: parent, nodes: 1, expires: expires}
 	c.queries = append(c.queries, q)
 	return q
+}
+
+// makeRoom ends a count early if there are too many: the oldest one of the neighbour that
+// brought the most, so that a neighbour ends no counts of others. The parent of the count
+// still gets an answer. It likewise forgets a past count.
+func (c *Census) makeRoom(parent ident.Link, out Out) {
+	if len(c.queries) >= maxQueries {
+		at := oldestOfMost(c.queries, parent, func(q *query) ident.Link { return q.parent })
+		if q := c.queries[at]; !q.done {
+			c.reply(q, false, out)
+		}
+		c.queries = slices.Delete(c.queries, at, at+1)
+	}
+	if len(c.order) >= maxPast {
+		at := oldestOfMost(c.order, parent, func(p pastCount) ident.Link { return p.by })
+		delete(c.past, c.order[at].countKey)
+		c.order = slices.Delete(c.order, at, at+1)
+	}
+}
+
+// oldestOfMost returns the index of the first entry of the link with the most entries. The
+// entry that a link is about to add counts too.
+func oldestOfMost[E any](list []E, next ident.Link, by func(E) ident.Link) (at int) {
+	counts := map[ident.Link]int{next: 1}
+	for _, x := range list {
+		counts[by(x)]++
+	}
+	for i, x := range list {
+		if counts[by(x)] > counts[by(list[at])] || counts[by(x)] == counts[by(list[at])] && by(x) == next && by(list[at]) != next {
+			at = i
+		}
+	}
+	return at
 }
 
 func (c *Census) ask(q *query, wait time.Duration, out Out) {

@@ -266,8 +266,46 @@ func TestCountsThatPassThroughAreBounded(t *testing.T) {
 			t.Fatalf("%d counts are remembered", len(w.nodes[1].queries))
 		}
 	}
+	if len(w.nodes[1].counted) > 0 {
+		t.Error("counts of a neighbour ended our own count")
+	}
+	w.pass(answerIn)
 	if _, ok := w.nodes[1].counted[1]; !ok || w.nodes[1].complete[1] {
 		t.Errorf("our own count: %v, complete %v", ok, w.nodes[1].complete[1])
+	}
+}
+
+// One neighbour begins more counts than a node stores. It ends its own counts early, and
+// none of the node or of another neighbour. Copies of these are still recognised.
+func TestANeighbourEndsNoCountsOfOthers(t *testing.T) {
+	w := newWorld(t, 4, 1)
+	hostile, other := w.link(0, 1), w.link(1, 2)
+	w.link(1, 3)
+	w.nodes[3].dead = true // so that the counts stay open
+	n := w.nodes[1]
+	n.Handle(w.now, other, &Count{Query: 1, Origin: ident.ID{8}, Wait: answerIn}, n)
+	w.start(1, 1)
+	for round := range uint64(3 * maxPast / countsAtOnce) {
+		for k := range uint64(countsAtOnce) {
+			n.Handle(w.now, hostile, &Count{Query: round<<8 + k, Origin: ident.ID{9}, Wait: answerIn}, n)
+		}
+		w.queue = nil
+		if round == 1 {
+			if _, ended := n.counted[1]; ended || n.find(ident.ID{8}, 1) == nil || n.find(ident.ID{8}, 1).done {
+				t.Fatal("a count of another node ended early")
+			}
+		}
+		if len(n.queries) > maxQueries || len(n.order) > maxPast || len(n.past) != len(n.order) {
+			t.Fatalf("%d counts are open, %d are remembered", len(n.queries), len(n.order))
+		}
+		w.pass(2 * time.Second)
+	}
+	w.queue = nil
+	n.Handle(w.now, hostile, &Count{Query: 1, Origin: ident.ID{8}, Wait: answerIn}, n)
+	for _, f := range w.queue {
+		if _, ok := f.msg.(*Count); ok {
+			t.Fatal("a late copy of a count went on")
+		}
 	}
 }
 
