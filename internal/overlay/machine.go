@@ -84,8 +84,8 @@ type Machine struct {
 	// The fields of the current call, which the parts use while it runs.
 	now     time.Time
 	out     Out
-	strikes map[ident.ID]int // frames with a false signature, by the node that sent them
-	ban     ident.Link       // the link of a neighbour that has sent too many false signatures; 0: none
+	strikes strikes
+	ban     ident.Link // the link of a neighbour that has sent too many false signatures; 0: none
 }
 
 // ref is an entry of Machine.conns. The id is next to the pointer, because a scan of a
@@ -124,7 +124,6 @@ func New(now time.Time, cfg Config) *Machine {
 		watch:   netsplit.NewWatch(cfg.Watch),
 		tree:    tree,
 		pacer:   flowcontrol.New(cfg.Self),
-		strikes: make(map[ident.ID]int),
 
 		verifyCost: cost,
 

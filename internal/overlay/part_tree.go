@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"slices"
 	"time"
 
 	"github.com/smokesignal-go/smokesignal/ident"
@@ -20,6 +21,35 @@ const maxRefused = 3
 
 // maxStrikes limits the number of ids for which such frames are counted.
 const maxStrikes = 1024
+
+// strikes counts the frames with a false signature by the id that sent them. If the table
+// is full, the oldest of the ids with the fewest frames is dropped.
+type strikes []strike
+
+type strike struct {
+	id     ident.ID
+	frames int
+}
+
+// add counts a frame of an id, and returns how many were counted.
+func (s *strikes) add(id ident.ID) int {
+	list := *s
+	if i := slices.IndexFunc(list, func(x strike) bool { return x.id == id }); i >= 0 {
+		list[i].frames++
+		return list[i].frames
+	}
+	if len(list) >= maxStrikes {
+		fewest := 0
+		for i, x := range list {
+			if x.frames < list[fewest].frames {
+				fewest = i
+			}
+		}
+		list = slices.Delete(list, fewest, fewest+1)
+	}
+	*s = append(list, strike{id, 1})
+	return 1
+}
 
 // verifyCost is the number of bytes that flow control adds to the length of an event that
 // is verified. In the time that it takes to verify one event, a node could forward about
@@ -82,11 +112,7 @@ func (p *treePart) Gap(missing plumtree.Range) { p.out.Gap(missing) }
 // Refused implements plumtree.Out.
 func (p *treePart) Refused(from ident.Link, events plumtree.Range) {
 	c := (*Machine)(p).conn(from)
-	if len(p.strikes) >= maxStrikes {
-		clear(p.strikes)
-	}
-	p.strikes[c.Peer.ID]++
-	banned := p.strikes[c.Peer.ID] >= maxRefused
+	banned := p.strikes.add(c.Peer.ID) >= maxRefused
 	if banned {
 		p.ban = from
 	}
