@@ -33,23 +33,39 @@ func (t *Tree) announceSkipped(now time.Time, s *stream) {
 	}
 	s.isSkipped = true
 	t.skipped = append(t.skipped, s)
-	if t.announceAt.IsZero() {
+	switch {
+	case len(t.skipped) >= maxSkipped:
+		t.announceAt = now // so the list stays short, and no origin is left out
+	case t.announceAt.IsZero():
 		t.announceAt = now.Add(t.cfg.LazyDelay)
 	}
 }
 
-// announceQuietly queues the announcement of an event that is not pushed.
-func (t *Tree) announceQuietly(now time.Time, e *Event) {
+// announceQuietly queues the announcement of an event that is not pushed. If many are
+// queued, they are sent at once, so that none is left out.
+func (t *Tree) announceQuietly(now time.Time, e *Event, out Out) {
 	for i := len(t.quiet) - 1; i >= max(0, len(t.quiet)-8); i-- {
 		if r := &t.quiet[i]; r.Origin == e.Origin && r.To == e.Seq {
 			r.To = e.end()
 			return
 		}
 	}
-	if len(t.quiet) < maxStreams {
-		t.quiet = append(t.quiet, Range{e.Origin, e.Seq, e.end()})
-		t.announceSoon(now)
+	t.quiet = append(t.quiet, Range{e.Origin, e.Seq, e.end()})
+	if len(t.quiet) >= maxQuiet {
+		t.sendQuiet(out)
+		return
 	}
+	t.announceSoon(now)
+}
+
+// sendQuiet announces the events that are not pushed.
+func (t *Tree) sendQuiet(out Out) {
+	for chunk := range slices.Chunk(t.quiet, maxRanges) {
+		for i := range t.links {
+			out.Send(t.links[i].id, &IHave{Ranges: chunk})
+		}
+	}
+	t.quiet = nil
 }
 
 // announceAll announces to all lazy neighbours what arrived since their last
@@ -73,12 +89,7 @@ func (t *Tree) announceAll(now time.Time, out Out) {
 		t.sendNews(l, news, out)
 		t.moveToEnd(l)
 	}
-	for chunk := range slices.Chunk(t.quiet, maxRanges) {
-		for i := range t.links {
-			out.Send(t.links[i].id, &IHave{Ranges: chunk})
-		}
-	}
-	t.quiet = nil
+	t.sendQuiet(out)
 	var ranges []Range
 	for _, s := range t.skipped {
 		s.isSkipped = false

@@ -108,6 +108,10 @@ const (
 	maxForgotten = 1 << 16
 	// maxRanges bounds the ranges in one frame.
 	maxRanges = 128
+	// maxQuiet bounds the events in Tree.quiet. If there are maxSkipped streams in
+	// Tree.skipped, they are announced with the next Advance.
+	maxQuiet   = maxSyncOrigins
+	maxSkipped = maxSyncOrigins
 	// maxHoles bounds the runs of missing events of one origin in a request. A guess:
 	// lost frames alone do not cause more holes.
 	maxHoles = 16

@@ -75,6 +75,29 @@ func (p *pulse) accept(now time.Time, l *link, m *Pulse, out pulseOut) {
 	p.emitted = 0
 }
 
+// recordReign records that the root is replaced. If maxPast roots are remembered, one is
+// forgotten: one whose pulses have expired, or else the oldest one of the link that brought
+// the most. So forged pulses displace only each other.
+func (p *pulse) recordReign(now time.Time) {
+	most, at := 0, 0
+	for i, r := range p.past {
+		count := 0
+		for _, other := range p.past {
+			if other.by == r.by {
+				count++
+			}
+		}
+		if now.Sub(r.end) >= pulseLasts {
+			at = i
+			break
+		}
+		if count > most || count == most && r.end.Before(p.past[at].end) {
+			most, at = count, i
+		}
+	}
+	p.past[at] = reign{p.root, p.count, now, p.from}
+}
+
 // send starts a new pulse of this node.
 func (p *pulse) send(now time.Time, out pulseOut) {
 	m := &Pulse{Root: p.cfg.Self, Rank: p.ownRank(), Count: p.count + 1}
@@ -89,10 +112,9 @@ func (p *pulse) send(now time.Time, out pulseOut) {
 // start stores a pulse and forwards it.
 func (p *pulse) start(now time.Time, from ident.Link, m *Pulse, out pulseOut) {
 	if m.Root != p.root {
-		p.past[p.oldest] = reign{p.root, p.count, now}
-		p.oldest = (p.oldest + 1) % maxPast
+		p.recordReign(now)
 	}
-	p.root, p.rank, p.count, p.hops, p.at, p.parent = m.Root, m.Rank, m.Count, m.Hops, now, from
+	p.root, p.rank, p.count, p.hops, p.at, p.parent, p.from = m.Root, m.Rank, m.Count, m.Hops, now, from, from
 	p.settleAt = now.Add(p.settling(now, out))
 	p.before, p.spread = p.spread, 0
 	p.nextAt, p.isWanted, p.copies = time.Time{}, false, 0

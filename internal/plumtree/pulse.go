@@ -54,8 +54,8 @@ type pulse struct {
 	early  []arrival // copies of the next pulse, while it may still come from the parent
 	waitTo time.Time // when the wait for the parent's copy ends; zero: not waiting
 
-	past   [maxPast]reign // former roots
-	oldest int            // index of the oldest reign in past
+	from ident.Link     // the link on which the last pulse arrived first, also after the link is down; 0 at the root
+	past [maxPast]reign // former roots; see recordReign
 }
 
 // pulseOut receives the actions of a [pulse].
@@ -78,6 +78,7 @@ type reign struct {
 	root  ident.Origin
 	count uint64
 	end   time.Time
+	by    ident.Link // the link on which its last pulse arrived first
 }
 
 // arrival is a pulse with the link on which it arrived.

@@ -326,3 +326,90 @@ func (b *bench) nextOf(o ident.Origin) uint64 {
 	}
 	return 1
 }
+
+// A neighbour forges pulses of many roots. It displaces no genuine former root: an old
+// pulse of that root is still recognised.
+func TestForgedRootsDisplaceNoGenuineOne(t *testing.T) {
+	b := newBench(t, Config{})
+	b.up(1, 2)
+	a := origin(200)
+	b.get(1, &Pulse{Root: a, Rank: 5, Hops: 1, Count: 10})
+	for n := range byte(14) {
+		b.get(2, &Pulse{Root: origin(n + 1), Rank: 6 + n, Hops: 1, Count: 10})
+		b.pass(100 * time.Millisecond)
+	}
+	if b.pulse.root != origin(14) {
+		t.Fatalf("the root is %v", b.pulse.root)
+	}
+	if !b.pulse.isPast(b.now, &Pulse{Root: a, Rank: 255, Count: 10}) {
+		t.Error("the genuine root was displaced")
+	}
+}
+
+// A new node requests the events of many origins from before its start. However many there
+// are, each is announced, and few wait for it.
+func TestEachQuietEventIsAnnounced(t *testing.T) {
+	b := newBench(t, Config{Rewind: time.Hour})
+	b.up(1, 2)
+	const origins = 3000
+	announced := 0
+	count := func() {
+		for _, m := range b.take(2) {
+			if have, ok := m.(*IHave); ok {
+				announced += len(have.Ranges)
+			}
+		}
+	}
+	for n := range uint64(origins) {
+		o := invent(n)
+		b.get(1, &IHave{Ranges: []Range{{o, 1, 2}}, Sync: true})
+		b.get(1, old(o, 1, time.Minute))
+		if len(b.quiet) > maxQuiet {
+			t.Fatalf("%d events wait", len(b.quiet))
+		}
+		if n%64 == 0 {
+			b.pass(time.Millisecond)
+			count()
+		}
+	}
+	b.pass(10 * time.Second)
+	count()
+	if announced != origins {
+		t.Errorf("%d of %d events were announced", announced, origins)
+	}
+}
+
+// Events of many origins leave the history before they were announced. However many there
+// are, each origin is announced, and few wait for it.
+func TestEachSkippedOriginIsAnnounced(t *testing.T) {
+	b := newBench(t, Config{HistoryBytes: 1 << 20})
+	b.up(1, 2)
+	b.lazy(2)
+	const origins = 6000
+	announced := make(map[ident.Origin]bool)
+	for n := range uint64(origins) {
+		b.get(1, large(invent(n), 1, 8<<10))
+		if len(b.skipped) > maxSkipped {
+			t.Fatalf("%d origins wait", len(b.skipped))
+		}
+		b.pass(0)
+		for _, m := range b.take(2) {
+			if have, ok := m.(*IHave); ok {
+				for _, r := range have.Ranges {
+					announced[r.Origin] = true
+				}
+			}
+		}
+	}
+	b.pass(10 * time.Second)
+	for _, m := range b.take(2) {
+		if have, ok := m.(*IHave); ok {
+			for _, r := range have.Ranges {
+				announced[r.Origin] = true
+			}
+		}
+	}
+	if len(announced) != origins {
+		t.Errorf("%d of %d origins were announced", len(announced), origins)
+	}
+}

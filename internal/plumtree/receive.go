@@ -84,7 +84,7 @@ func (t *Tree) receive(now time.Time, l *link, s *stream, g *Gossip, from, to ui
 	}
 	if s.isQuiet(e) {
 		e.quiet = true
-		t.announceQuietly(now, e)
+		t.announceQuietly(now, e, out)
 	} else if s.wasRelayed(e) {
 		e.quiet = true
 	}
